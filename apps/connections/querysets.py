@@ -10,7 +10,6 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 if TYPE_CHECKING:
-    from apps.connections.models import Connection, TokenSet
     from apps.teams.actor import Actor
 
 
