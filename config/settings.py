@@ -156,6 +156,8 @@ else:
 
 VAULT_KEYS = required("VAULT_KEYS")
 FINGERPRINT_KEY = required("FINGERPRINT_KEY")
+# Where new tokens wait, as ciphertext, while the database is away. It must outlive the process.
+SPOOL_DIR = env.str("SPOOL_DIR", default=str(VAR_DIR / "spool"))
 
 # --- People ------------------------------------------------------------------------------------------------------
 
