@@ -34,7 +34,9 @@ DEBUG = env.bool("DEBUG", default=False)
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 _public = urlsplit(PUBLIC_URL)
 if _public.scheme not in ("http", "https") or not _public.hostname or _public.path:
-    raise ImproperlyConfigured(f"PUBLIC_URL must be an origin such as https://connections.example.com, not {PUBLIC_URL!r}.")
+    raise ImproperlyConfigured(
+        f"PUBLIC_URL must be an origin such as https://connections.example.com, not {PUBLIC_URL!r}."
+    )
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_public.hostname])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
 

@@ -1,0 +1,6 @@
+"""Pages of web."""
+
+from django.urls import URLPattern
+
+app_name = "web"
+urlpatterns: list[URLPattern] = []
