@@ -167,6 +167,8 @@ VAULT_KEYS = required("VAULT_KEYS") if VAULT_BACKEND == "local" else env.str("VA
 if VAULT_KEYS:
     KeyRing.parse(VAULT_KEYS)
 FINGERPRINT_KEY = required("FINGERPRINT_KEY")
+# Where new tokens wait, as ciphertext, while the database is away. It must outlive the process.
+SPOOL_DIR = env.str("SPOOL_DIR", default=str(VAR_DIR / "spool"))
 
 # --- People ------------------------------------------------------------------------------------------------------
 
@@ -239,6 +241,8 @@ if env.bool("BEHIND_PROXY", default=False):
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "apps.web.problems.csrf_failure"
+# No form-action: browsers apply it to redirects too, and "Connect" is a form that ends at the service's own page.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
