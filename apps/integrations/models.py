@@ -1,0 +1,81 @@
+"""Integrations (what a team can connect to) and OAuth apps (the client registered at the service)."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from apps.teams.models import Team
+from apps.vault.fields import EncryptedField
+from apps.vault.models import SealedRow
+
+
+class Integration(models.Model):
+    """A service that a team can connect to: built-in (facts in the catalogue, found by slug) or a team's own."""
+
+    class Kind(models.TextChoices):
+        OAUTH2 = "oauth2", "OAuth 2.0"
+        CLIENT_CREDENTIALS = "oauth2_client_credentials", "OAuth 2.0 client credentials"
+        OAUTH1 = "oauth1", "OAuth 1.0a"
+        API_KEY = "api_key", "API key"
+        BASIC = "basic", "User name and password"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    slug = models.SlugField(max_length=100)
+    name = models.CharField(max_length=100)
+    # Empty for built-in services.
+    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE, related_name="integrations")
+    kind = models.CharField(max_length=30, choices=Kind.choices, default=Kind.OAUTH2)
+    category = models.CharField(max_length=40)
+    description = models.CharField(max_length=200, blank=True)
+    icon = models.CharField(
+        max_length=60, blank=True, help_text="Slug of the logo in Simple Icons; a monogram without."
+    )
+    is_enabled = models.BooleanField(default=True, help_text="Off: nobody can make new connections.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["slug"], condition=Q(team=None), name="one_built_in_integration_per_slug"),
+            models.UniqueConstraint(fields=["team", "slug"], name="one_integration_per_team_and_slug"),
+        ]
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OAuthApp(SealedRow):
+    """The client ID and client secret registered at the service: the operator's for everybody, or a team's own."""
+
+    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="oauth_apps")
+    team = models.ForeignKey(
+        Team,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="oauth_apps",
+        help_text="Empty: for every team. A team's own wins over it.",
+    )
+    client_id = models.CharField("client ID", max_length=500)
+    client_secret = EncryptedField()
+    # Values of the provider's placeholders that belong to the app, not to a connection (an origin, a tenant).
+    params = models.JSONField(default=dict, blank=True)
+    secret_expires_on = models.DateField(null=True, blank=True)
+    # Set when the service refused the client itself (invalid_client); cleared when the app is changed.
+    broken_since = models.DateTimeField(null=True, editable=False)
+    broken_code = models.CharField(max_length=60, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "OAuth app"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["integration"], condition=Q(team=None), name="one_operator_oauth_app_per_integration"
+            ),
+            models.UniqueConstraint(fields=["integration", "team"], name="one_oauth_app_per_integration_and_team"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.integration} ({self.team or 'every team'})"

@@ -1,0 +1,13 @@
+"""The REST API's mounts under `/api/`."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+app_name = "api"
+urlpatterns = [
+    path("v1/", include("apps.teams.api_urls")),
+    path("v1/", include("apps.integrations.api_urls")),
+    path("v1/", include("apps.connections.api_urls")),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
+]
