@@ -1,8 +1,11 @@
 """Who calls the REST API: an API key or a member's browser session, and whether that may do what a view demands."""
 
+from __future__ import annotations
+
+
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Q
@@ -12,7 +15,6 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from apps.teams import keys
 from apps.teams.actor import Actor, key_holder_actor, service_actor
@@ -20,9 +22,15 @@ from apps.teams.errors import KeyLacksScope, WithoutTeam
 from apps.teams.models import ApiKey, Membership, User
 from apps.teams.origin import origin_of, with_usage
 
+if TYPE_CHECKING:
+    # rest_framework.views loads the authentication classes while it is imported itself.
+    from rest_framework.views import APIView
+
 # One sentence for every way in which a key can be wrong, so that nobody learns from it which keys exist.
 _REFUSED = "The API key is not valid: it is unknown, has ended or was revoked."
-_IN_ADDRESS = "Send the API key as 'Authorization: Bearer …', never in the address, where logs keep it. Revoke this one."
+_IN_ADDRESS = (
+    "Send the API key as 'Authorization: Bearer …', never in the address, where logs keep it. Revoke this one."
+)
 
 
 class ApiKeyAuthentication(BaseAuthentication):

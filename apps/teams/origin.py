@@ -1,5 +1,6 @@
 """Where a request came from: who is signed in, the address, the browser and, for the API, the workflow it works for."""
 
+import ipaddress
 import re
 from dataclasses import replace
 
@@ -18,7 +19,14 @@ _WORKFLOW = re.compile(r'(?P<id>[^;"]+?)\s*(?:;\s*name="(?P<name>(?:[^"\\]|\\.)*
 def client_address(request: HttpRequest) -> str | None:
     """The caller's IP address. Behind a proxy the rightmost forwarded one, which the proxy itself wrote."""
     forwarded = request.headers.get("X-Forwarded-For", "") if settings.BEHIND_PROXY else ""
-    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR") or None
+    return _address(forwarded.rpartition(",")[2].strip()) or _address(request.META.get("REMOTE_ADDR", ""))
+
+
+def _address(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
 
 
 def origin_of(request: HttpRequest) -> Origin:
