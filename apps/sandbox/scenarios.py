@@ -26,28 +26,34 @@ class Choice(NamedTuple):
     sentence: str
 
 
+# The sentences are read at sign-in and beside a grant that exists already.
 CHOICES = (
-    Choice(Scenario.WORKS, "Everything works", "You are asked for consent, and the connection lives on."),
+    Choice(Scenario.WORKS, "Everything works", "Nothing fails."),
     Choice(Scenario.DENY, "I deny", "The consent page only offers Deny; the client hears access_denied."),
     Choice(Scenario.PARTIAL, "I grant only part", "On the consent page only the first permission is ticked."),
     Choice(Scenario.OTHER_ACCOUNT, "Sign in as the other person", "Whichever account you choose, the other one comes."),
-    Choice(Scenario.SLOW, "The service is slow", "Connecting works, but every answer takes three seconds."),
-    Choice(Scenario.DOWN, "The service is down", "Connecting fails: every answer is 503, “try again in five seconds”."),
-    Choice(Scenario.HTML, "HTML instead of JSON", "Connecting fails: every answer is an HTML page with status 200."),
+    Choice(Scenario.SLOW, "The service is slow", "Every answer takes three seconds. Connecting works."),
+    Choice(
+        Scenario.DOWN, "The service is down", "Every answer is 503, “try again in five seconds”. Connecting fails, too."
+    ),
+    Choice(
+        Scenario.HTML, "HTML instead of JSON", "Every answer is an HTML page with status 200. Connecting fails, too."
+    ),
     Choice(
         Scenario.REVOKED,
         "The grant is revoked",
-        "Connecting works. Right afterwards the access token is refused (401), and refreshing answers invalid_grant.",
+        "The access token is refused (401) and refreshing answers invalid_grant. "
+        "Connecting works: /api/me answers once, so that the account is known.",
     ),
     Choice(
         Scenario.REFRESH_REFUSED,
         "Refreshing is refused",
-        "Connecting works and the access token lives out its time, but refreshing answers invalid_grant.",
+        "Refreshing answers invalid_grant, while the access token lives out its time. Connecting works.",
     ),
     Choice(
         Scenario.SCOPE_REMOVED,
         "A permission is taken away",
-        "Connecting works with all that you grant; the next refresh brings one permission less, the most powerful.",
+        "The next refresh brings one permission less: the most powerful. Connecting works with all that you grant.",
     ),
 )
 
