@@ -34,14 +34,12 @@ def prepare() -> None:
     try:
         django.setup()
         from django.core.management import call_command
-        from oauth2_provider.models import clear_expired
 
         from . import accounts, journal
 
         call_command("migrate", verbosity=0, interactive=False)
         accounts.create_people()
         journal.forget_the_oldest()
-        clear_expired()
     except ImproperlyConfigured as error:
         sys.exit(str(error))
 

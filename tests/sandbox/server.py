@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -42,20 +43,29 @@ def running_sandbox(
 ) -> Iterator[Sandbox]:
     """A sandbox on a free port, with one client registered. Its process has ended when the block ends, in any case."""
     var = tmp_path / "sandbox"
-    shutil.copytree(_prepared(), var)
-    client = run("register-client", "--redirect-uri", *redirect_uris, var=var)
-    environment = environment_for(var) | {"SANDBOX_ACCESS_TOKEN_SECONDS": str(access_token_seconds)}
-    with (tmp_path / "sandbox.log").open("w") as log:
+    shutil.copytree(_prepared(), var)  # makes tmp_path, too, if need be
+    client = json.loads(run("register-client", "--redirect-uri", *redirect_uris, var=var).stdout)
+    seconds = {"SANDBOX_ACCESS_TOKEN_SECONDS": str(access_token_seconds)}
+    with serving(var, log=tmp_path / "sandbox.log", environment=seconds) as (url, process):
+        yield Sandbox(url=url, process=process, **client)
+
+
+@contextmanager
+def serving(
+    var: Path, *, log: Path, environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Serves what is in the folder `var`, on a free port; gives the address and the process."""
+    with log.open("w") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "apps.sandbox", "serve", "--port", "0"],
             cwd=REPOSITORY,
-            env=environment,
+            env=environment_for(var) | dict(environment),
             stdout=subprocess.PIPE,
-            stderr=log,
+            stderr=errors,
             text=True,
         )
         try:
-            yield Sandbox(url=_url_of(process, log.name), process=process, **json.loads(client.stdout))
+            yield _url_of(process, log), process
         finally:
             _stop(process)
 
@@ -91,11 +101,11 @@ def _prepared() -> Path:
     return var
 
 
-def _url_of(process: subprocess.Popen[str], log: str) -> str:
+def _url_of(process: subprocess.Popen[str], log: Path) -> str:
     assert process.stdout is not None
     line = process.stdout.readline()  # comes when the port is open; empty if the process ended
     if "ready at" not in line:
-        raise RuntimeError(f"The sandbox did not start: {Path(log).read_text()}")
+        raise RuntimeError(f"The sandbox did not start: {log.read_text()}")
     return line.split()[-1].rstrip("/")
 
 

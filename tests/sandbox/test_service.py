@@ -1,5 +1,6 @@
 """The sandbox as a process: its command line, its files, and what it says when it cannot start."""
 
+import dataclasses
 import json
 import socket
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from .cast import CALLBACK, Client, Person
-from .server import REPOSITORY, Sandbox, environment_for, run, running_sandbox
+from .server import REPOSITORY, Sandbox, environment_for, run, running_sandbox, serving
 
 
 def start(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -73,6 +74,25 @@ def test_a_bad_redirect_uri_is_one_sentence(tmp_path: Path) -> None:
     done = start("register-client", "--redirect-uri", "javascript:alert(1)", env=environment_for(tmp_path))
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stdout == ""
+
+
+def test_its_migrations_are_complete(tmp_path: Path) -> None:
+    env = environment_for(tmp_path) | {"DJANGO_SETTINGS_MODULE": "apps.sandbox.settings"}
+    command = [sys.executable, "-m", "django", "makemigrations", "--check", "--dry-run"]
+    done = subprocess.run(  # noqa: S603 - our own command line
+        command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_restart_keeps_grants_and_still_notices_reuse(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path / "a", redirect_uris=[CALLBACK]) as sandbox:
+        first = Client(sandbox).connect()
+        second = Client(sandbox).refresh(first["refresh_token"]).json()
+    with serving(tmp_path / "a" / "sandbox", log=tmp_path / "again.log") as (url, process):
+        client = Client(dataclasses.replace(sandbox, url=url, process=process))
+        assert client.refresh(first["refresh_token"]).json()["error"] == "invalid_grant"
+        assert client.refresh(second["refresh_token"]).json()["error"] == "invalid_grant"
 
 
 def test_its_processes_end_with_the_block(tmp_path: Path) -> None:
