@@ -44,7 +44,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Ciphertext:
-    """One encrypted value: a format byte, the nonce (12 bytes) and the AES-256-GCM output. Shows only that it is there."""
+    """One encrypted value: a format byte, the nonce (12 bytes) and the AES-256-GCM output. Its text is a mask."""
 
     data: bytes = field(repr=False)
 
@@ -78,8 +78,8 @@ class WrappedKey:
         return self.to_text().encode()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        return cls.from_text(data.decode())
+    def from_bytes(cls, data: bytes | memoryview) -> Self:
+        return cls.from_text(bytes(data).decode())
 
     def __str__(self) -> str:
         return MASK
