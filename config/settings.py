@@ -7,10 +7,14 @@ There are no default keys: without SECRET_KEY, VAULT_KEYS and FINGERPRINT_KEY th
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.vault.keyring import KeyRing
+
+# Lets classes such as ModelAdmin and Field take type arguments at run time.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(environ.Env().str("VAR_DIR", default=str(BASE_DIR / "var")))

@@ -2,11 +2,11 @@
 
 from allauth.account.decorators import secure_admin_login
 from allauth.account.views import logout
+from apps.audit.views import events
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from apps.audit.views import events
 from apps.teams.decorators import team_required
 
 # Operators sign in and out and change passwords by the same doors as everybody: second factor, rate limits, audit log.
