@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.vault.keyring import KeyRing
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(environ.Env().str("VAR_DIR", default=str(BASE_DIR / "var")))
 
@@ -154,8 +156,19 @@ else:
 
 # --- Secrets at rest ---------------------------------------------------------------------------------------------
 
-VAULT_KEYS = required("VAULT_KEYS")
+# Who wraps the data keys: "local" (VAULT_KEYS), "transit" (HashiCorp Vault; its address and token come from VAULT_ADDR
+# and VAULT_TOKEN) or "aws-kms" (region and credentials as boto3 finds them). With one of the latter two, VAULT_KEYS may
+# stay as long as rows still use its keys.
+VAULT_BACKEND = env.str("VAULT_BACKEND", default="local")
+VAULT_TRANSIT_MOUNT = env.str("VAULT_TRANSIT_MOUNT", default="transit")
+VAULT_TRANSIT_KEY = env.str("VAULT_TRANSIT_KEY", default="specway")
+VAULT_KMS_KEY = env.str("VAULT_KMS_KEY", default="")
+VAULT_KEYS = required("VAULT_KEYS") if VAULT_BACKEND == "local" else env.str("VAULT_KEYS", default="")
+if VAULT_KEYS:
+    KeyRing.parse(VAULT_KEYS)
 FINGERPRINT_KEY = required("FINGERPRINT_KEY")
+# Where new tokens wait, as ciphertext, while the database is away. It must outlive the process.
+SPOOL_DIR = env.str("SPOOL_DIR", default=str(VAR_DIR / "spool"))
 
 # --- People ------------------------------------------------------------------------------------------------------
 
@@ -233,6 +246,8 @@ if BEHIND_PROXY:
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "apps.web.problems.csrf_failure"
+# No form-action: browsers apply it to redirects too, and "Connect" is a form that ends at the service's own page.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],

@@ -142,12 +142,15 @@ def _time(moment: datetime, words: str) -> SafeString:
 
 
 @register.inclusion_tag("partials/field.html")
-def field(bound: BoundField, label: str = "", hint: str = "", **attrs: Any) -> dict[str, Any]:
+def field(
+    bound: BoundField, label: str = "", hint: str | None = None, aside: str = "", aside_url: str = "", **attrs: Any
+) -> dict[str, Any]:
     """A form field with its label, hint and errors, wired together by `aria-describedby`.
 
+    `hint` replaces the form's help text ("" removes it). `aside` and `aside_url` make a link beside the label.
     Further keyword arguments become attributes of the control (`inputmode="numeric"`; `_` stands for `-`).
     """
-    if hint:
+    if hint is not None:
         bound.help_text = hint
     widget = bound.field.widget
     wanted = {name.replace("_", "-"): value for name, value in attrs.items()}
@@ -161,6 +164,8 @@ def field(bound: BoundField, label: str = "", hint: str = "", **attrs: Any) -> d
         "field": bound,
         "label": label or bound.label,
         "hint": bound.help_text,
+        "aside": aside,
+        "aside_url": aside_url,
         "control": bound.as_widget(attrs=wanted),
         "is_check": is_check,
     }
@@ -170,3 +175,25 @@ def _control_class(widget: object) -> str:
     if isinstance(widget, Textarea):
         return "textarea"
     return "select" if isinstance(widget, Select) else "input"
+
+
+_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+@register.filter
+def browser(user_agent: str) -> str:
+    """A `User-Agent` header in words: "Firefox on macOS". Good enough to recognise one's own devices."""
+    program = next((name for sign, name in _BROWSERS if sign in user_agent), "")
+    system = next((name for sign, name in _SYSTEMS if sign in user_agent), "")
+    if program and system:
+        return f"{program} on {system}"
+    return program or user_agent.split(" ")[0].partition("/")[0] or "Unknown program"
