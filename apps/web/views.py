@@ -28,9 +28,10 @@ def home(request: HttpRequest) -> HttpResponse:
 def account(request: HttpRequest) -> HttpResponse:
     """Everything about the signed-in person: name here, the rest one click away."""
     user = User.objects.get(pk=request.user.pk)
-    form = ProfileForm(request.POST or None, instance=user)
+    form = ProfileForm(request.POST or None, initial={"name": user.name})
     if request.method == "POST" and form.is_valid():
-        form.save()
+        user.name = form.cleaned_data["name"]
+        user.save(update_fields=["name"])
         messages.success(request, "Profile saved.")
         return redirect("web:account")
     return render(

@@ -153,7 +153,7 @@ def field(
     if hint is not None:
         bound.help_text = hint
     widget = bound.field.widget
-    wanted = {name.replace("_", "-"): value for name, value in attrs.items()}
+    wanted = {name.replace("_", "-"): value for name, value in attrs.items() if value is not False}
     # Placeholders repeat the label in a weaker colour; a label stands above every field anyway.
     widget.attrs.pop("placeholder", None)
     is_check = isinstance(widget, CheckboxInput)
