@@ -19,3 +19,4 @@ from config.settings import *  # noqa: E402, F403 - the environment above must b
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.vault.testapp"]  # noqa: F405 - from config.settings
