@@ -45,6 +45,12 @@ class ExchangeFailed(AttemptError):
     help = "connection-failed"
 
 
+class AttemptSettled(AttemptError):
+    """What the trip was for is decided, gone or over."""
+
+    code, status, title = "attempt_settled", 409, "Already settled"
+
+
 class IntegrationNotSetUp(SpecwayError):
     """No OAuth app is registered for the integration."""
 

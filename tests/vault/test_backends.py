@@ -38,12 +38,12 @@ class StandInKms:
     def __init__(self):
         self.kept = {}
 
-    def encrypt(self, KeyId, Plaintext, EncryptionContext):  # noqa: N803 - AWS's names
+    def encrypt(self, KeyId, Plaintext, EncryptionContext):
         blob = str(len(self.kept)).encode()
         self.kept[blob] = (KeyId, Plaintext, EncryptionContext)
         return {"CiphertextBlob": blob}
 
-    def decrypt(self, KeyId, CiphertextBlob, EncryptionContext):  # noqa: N803 - AWS's names
+    def decrypt(self, KeyId, CiphertextBlob, EncryptionContext):
         key, plaintext, context = self.kept[CiphertextBlob]
         if (key, context) != (KeyId, EncryptionContext):
             raise PermissionError("InvalidCiphertextException with " + plaintext.hex())
@@ -116,7 +116,7 @@ def test_a_key_service_that_is_away_is_told_without_its_own_words():
         def encrypt(self, **what):
             raise ConnectionError("https://user:pass@kms.internal")
 
-    with pytest.raises(UnwrapFailed, match="AWS KMS.*ConnectionError") as failure:
+    with pytest.raises(UnwrapFailed, match=r"AWS KMS.*ConnectionError") as failure:
         KmsKey(Away(), "key").wrap(b"k" * 32, b"")
     assert "pass" not in str(failure.value)
 

@@ -48,7 +48,7 @@ def test_a_removed_key_that_rows_still_use_is_an_error_of_the_database_checks(se
     assert missing_key_ids() == {"test"}
     assert ids(run_checks(tags=["database"], databases=["default"])) == ["vault.E011"]
     with pytest.raises(SystemCheckError, match="'test'"):
-        call_command("check", databases=["default"])
+        call_command("check", tags=["database"], databases=["default"])
 
 
 @pytest.mark.django_db
@@ -77,7 +77,7 @@ def test_a_wrong_backend_answer_is_told(monkeypatch):
 
 @isolate_apps("tests.vault.testapp")
 def test_a_model_that_secrets_cannot_be_bound_to_is_an_error():
-    class Loose(models.Model):
+    class Loose(models.Model):  # noqa: DJ008 - lives for one test
         secret = EncryptedField()
 
         class Meta:
