@@ -1,0 +1,65 @@
+"""Whether this process is alive, and whether it can serve: what load balancers and operators ask."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from celery import current_app
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from apps.vault.services import missing_key_ids, vault_ready
+
+OK = "ok"
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Alive. Touches nothing else: a database that is down is no reason to restart this process."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Ready to serve, with each part named; 503 if a part is bad that no request can do without.
+
+    A broker that is down leaves the answer at 200 with `status` "degraded": tokens are refreshed inline by whoever
+    reads them, so taking the process out of service would only make things worse.
+    """
+    needed = {"database": _outcome(_database), "keys": _outcome(_keys)}
+    helpful = {"broker": _outcome(_broker)}
+    if any(outcome != OK for outcome in needed.values()):
+        status, code = "unavailable", HTTPStatus.SERVICE_UNAVAILABLE
+    else:
+        status, code = (OK if all(outcome == OK for outcome in helpful.values()) else "degraded"), HTTPStatus.OK
+    return JsonResponse({"status": status, "checks": needed | helpful}, status=code)
+
+
+def _outcome(check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except Exception:  # noqa: BLE001 - whatever is wrong with the part, it is not ready
+        # Without the exception's text: this answer is public, and driver messages hold addresses and user names.
+        return "unreachable"
+
+
+def _database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return OK
+
+
+def _keys() -> str:
+    missing = missing_key_ids()
+    if missing:
+        return f"missing: {', '.join(sorted(missing))}"
+    return OK if vault_ready() else "unusable"
+
+
+def _broker() -> str:
+    with current_app.connection_for_write() as broker:
+        broker.ensure_connection(max_retries=1, timeout=1)
+    return OK

@@ -1,0 +1,214 @@
+"""How a failure is told: problem+json (RFC 9457) under `/api/`, an HTML page elsewhere, with the same words."""
+
+import logging
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.serializers import as_serializer_error
+from rest_framework.views import set_rollback
+
+from apps.errors import NotAllowed, NotFound, SpecwayError
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+# DRF's exceptions by their own codes, and the codes that the API promises for them (api.md, "Errors").
+CODES = {
+    "invalid": "validation_error",
+    "parse_error": "malformed_request",
+    "authentication_failed": "unauthorized",
+    "not_authenticated": "unauthorized",
+    "permission_denied": "permission_denied",
+    "not_found": "not_found",
+    "method_not_allowed": "method_not_allowed",
+    "not_acceptable": "not_acceptable",
+    "unsupported_media_type": "unsupported_media_type",
+    "throttled": "rate_limited",
+}
+
+
+def help_url(anchor: str) -> str:
+    """The absolute address of a section of the troubleshooting page; "" without an anchor."""
+    return f"{settings.PUBLIC_URL}{reverse('web:troubleshooting')}#{anchor}" if anchor else ""
+
+
+def document(
+    *, status: int, code: str, detail: str, title: str = "", help: str = "", **further: object
+) -> dict[str, object]:
+    """A problem document. `help` is an anchor of the troubleshooting page; `further` members never replace ours."""
+    link = help_url(help)
+    return {
+        **further,
+        # "about:blank" means "as the status says" (RFC 9457, 4.2.1); what to branch on is `code`.
+        "type": link or "about:blank",
+        "title": title or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **({"help": link} if link else {}),
+    }
+
+
+def of_specway_error(error: SpecwayError) -> dict[str, object]:
+    """The problem document of a domain error."""
+    return document(
+        status=error.status, code=error.code, title=error.title, detail=error.sentence, help=error.help, **error.extra
+    )
+
+
+def headers_of(error: SpecwayError) -> dict[str, str]:
+    """The HTTP headers that belong to a domain error."""
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return headers | ({"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {})
+
+
+# --- Django REST framework --------------------------------------------------------------------------------------------
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """DRF's EXCEPTION_HANDLER: every failure that has a meaning becomes a problem document.
+
+    Gives None for the rest, which is a fault of ours: Django logs it and `server_error` answers.
+    """
+    error = _translated(exc)
+    if isinstance(error, SpecwayError):
+        problem, headers = of_specway_error(error), headers_of(error)
+    elif isinstance(error, exceptions.APIException):
+        problem, headers = _of_api_exception(error), _headers_of_api_exception(error)
+    else:
+        return None
+    set_rollback()
+    status = error.status if isinstance(error, SpecwayError) else error.status_code
+    return Response(problem, status=status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def _translated(exc: Exception) -> Exception:
+    if isinstance(exc, Http404):
+        return NotFound("There is nothing here that you may see.")
+    if isinstance(exc, PermissionDenied):
+        return NotAllowed("You may not do this.")
+    if isinstance(exc, DjangoValidationError):
+        return exceptions.ValidationError(as_serializer_error(exc))
+    if isinstance(exc, SuspiciousOperation):
+        return exceptions.ParseError("The request is malformed.")
+    return exc
+
+
+def _of_api_exception(exc: exceptions.APIException) -> dict[str, object]:
+    code = CODES.get(exc.default_code, exc.default_code)
+    if not isinstance(exc, exceptions.ValidationError):
+        return document(status=exc.status_code, code=code, detail=str(exc.detail))
+    errors = [{"field": field, "detail": detail} for field, detail in _flattened(exc.detail)]
+    where = ", ".join(dict.fromkeys(error["field"] for error in errors if error["field"]))
+    sentence = f"Check these fields: {where}." if where else " ".join(error["detail"] for error in errors)
+    return document(status=exc.status_code, code=code, title="Some values are wrong", detail=sentence, errors=errors)
+
+
+def _flattened(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """(field, sentence) of each error in DRF's nested detail; nested fields are dotted, "" is the document itself."""
+    if isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            own = "" if name == "non_field_errors" else str(name)
+            yield from _flattened(inner, ".".join(filter(None, [path, own])))
+    elif isinstance(detail, Sequence) and not isinstance(detail, str):
+        for index, inner in enumerate(detail):
+            yield from _flattened(inner, f"{path}.{index}" if isinstance(inner, Mapping) and inner else path)
+    else:
+        yield path, str(detail)
+
+
+def _headers_of_api_exception(exc: exceptions.APIException) -> dict[str, str]:
+    headers = {}
+    if exc.status_code == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = getattr(exc, "auth_header", None) or "Bearer"
+    wait = getattr(exc, "wait", None)
+    if wait is not None:
+        headers["Retry-After"] = str(int(wait))
+    return headers
+
+
+# --- Pages ------------------------------------------------------------------------------------------------------------
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Whether a program asks, which reads problem documents."""
+    return request.path_info.startswith("/api/")
+
+
+def answer(request: HttpRequest, error: SpecwayError) -> HttpResponse:
+    """The response that tells `error` to whoever asked: a program, a partial update, or a person's page."""
+    if is_api(request):
+        return JsonResponse(
+            of_specway_error(error), status=error.status, headers=headers_of(error), content_type=CONTENT_TYPE
+        )
+    reference = secrets.token_hex(4)
+    logger.info("Refused with %s (%s), reference %s", error.code, error.status, reference)
+    shown = {"error": error, "reference": reference, "layout": _layout(request)}
+    if getattr(request, "htmx", False):
+        # Shown above the page, whatever the update was for; app.js lets htmx swap errors that name their place.
+        place = {"HX-Retarget": "#flash", "HX-Reswap": "innerHTML"}
+        response = render(request, "partials/error_notice.html", shown, status=error.status)
+        response.headers.update(place | headers_of(error))
+        return response
+    response = render(request, "error.html", shown, status=error.status)
+    response.headers.update(headers_of(error))
+    return response
+
+
+def _layout(request: HttpRequest) -> str:
+    user = getattr(request, "user", None)
+    return "base.html" if user is not None and user.is_authenticated else "open.html"
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400. Renders without the request: its host name or cookies may be what is bad about it."""
+    sentence = "Specway could not read this request."
+    if is_api(request):
+        return _bare_problem(HTTPStatus.BAD_REQUEST, "malformed_request", sentence)
+    return HttpResponse(render_to_string("400.html"), status=HTTPStatus.BAD_REQUEST)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler403."""
+    if is_api(request):
+        return answer(request, NotAllowed("You may not do this."))
+    return render(request, "403.html", {"layout": _layout(request)}, status=HTTPStatus.FORBIDDEN)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler404: the same for what does not exist and for what one may not see."""
+    if is_api(request):
+        return answer(request, NotFound("There is nothing here that you may see."))
+    return render(request, "404.html", {"layout": _layout(request)}, status=HTTPStatus.NOT_FOUND)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500. Renders without the request and its context processors, so without the database."""
+    if is_api(request):
+        return _bare_problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "Specway failed to do this. It has been logged."
+        )
+    return HttpResponse(render_to_string("500.html"), status=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """CSRF_FAILURE_VIEW: a form that was open too long, or that another site sent."""
+    sentence = "The form was open too long or came from another site. Nothing was changed."
+    error = NotAllowed(sentence)
+    error.title = "Send the form again"
+    return answer(request, error)
+
+
+def _bare_problem(status: HTTPStatus, code: str, sentence: str) -> JsonResponse:
+    return JsonResponse(document(status=status, code=code, detail=sentence), status=status, content_type=CONTENT_TYPE)

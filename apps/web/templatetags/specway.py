@@ -1,0 +1,199 @@
+"""Template tags of the design's small parts: icons, logos, states, badges, people, times, form fields."""
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from django import template
+from django.forms import BoundField, CheckboxInput, Select, Textarea
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from apps.web import logos
+from apps.web.icons import ICONS
+
+register = template.Library()
+
+TILE_SIZES = {"": "", "sm": " tile--sm", "lg": " tile--lg"}
+STATUS_KINDS = ("good", "bad", "warn", "idle")
+ACCESS_LEVELS = ("read", "write", "admin")
+_STEPS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (30 * 86400, 86400, "d"))
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """One of the interface's icons, hidden from assistive technology: words always stand beside it."""
+    shape = mark_safe(ICONS[name])  # noqa: S308 - a constant of ours
+    return format_html(
+        '<svg class="icon{}" viewBox="0 0 16 16" aria-hidden="true">{}</svg>', f" {extra}" if extra else "", shape
+    )
+
+
+@register.simple_tag
+def mark() -> SafeString:
+    """Specway's own sign."""
+    return mark_safe(  # noqa: S308 - a constant of ours
+        '<svg class="brand__mark" viewBox="0 0 24 24" aria-hidden="true">'
+        '<rect width="24" height="24" rx="6" fill="currentColor"/>'
+        '<path d="M16 7.25h-5a2.375 2.375 0 0 0 0 4.75h2a2.375 2.375 0 0 1 0 4.75H8" fill="none" stroke-width="1.9"'
+        ' stroke-linecap="round"/><circle cx="17.25" cy="7.25" r="1.4" fill="none" stroke-width="1.5"/>'
+        '<circle cx="6.75" cy="16.75" r="1.4" fill="none" stroke-width="1.5"/></svg>'
+    )
+
+
+@register.simple_tag
+def tile(name: str, icon_slug: str | None = "", size: str = "") -> SafeString:
+    """The logo of the service `name`: simple-icons' `icon_slug` if it is known there, else a monogram.
+
+    `size` is "" (32 px), "sm" (24 px) or "lg" (48 px).
+    """
+    return _tile(name, icon_slug or "", TILE_SIZES[size])
+
+
+@lru_cache(maxsize=2048)
+def _tile(name: str, slug: str, size_class: str) -> SafeString:
+    known = logos.logo(slug) if slug else None
+    if known is None:
+        return format_html(
+            '<svg class="tile{}" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="7" fill="{}"/>'
+            '<text x="16" y="22">{}</text></svg>',
+            size_class,
+            logos.monogram_colour(name),
+            logos.monogram(name),
+        )
+    colour, path = known
+    return format_html(
+        '<svg class="tile{}" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="7" fill="{}"/>'
+        '<path fill="{}" transform="translate(7 7) scale(.75)" d="{}"/></svg>',
+        size_class,
+        colour,
+        logos.readable_on(colour),
+        path,
+    )
+
+
+@register.simple_tag
+def status(kind: str, word: str, reason: str = "") -> SafeString:
+    """A state: shape, word, reason. `kind` is good, bad, warn or idle."""
+    if kind not in STATUS_KINDS:
+        raise ValueError(f"status kind must be one of {', '.join(STATUS_KINDS)}, not {kind!r}")
+    return format_html(
+        '<span class="status status--{}">{}<span><span class="status__word">{}</span>{}</span></span>',
+        kind,
+        icon(kind),
+        word,
+        format_html(" · {}", reason) if reason else "",
+    )
+
+
+@register.simple_tag
+def access_badge(access: str) -> SafeString:
+    """What a permission lets one do: read, write or admin."""
+    if access not in ACCESS_LEVELS:
+        raise ValueError(f"access must be one of {', '.join(ACCESS_LEVELS)}, not {access!r}")
+    return format_html('<span class="badge badge--{}">{}</span>', access, access)
+
+
+@register.simple_tag
+def avatar(name: str, size: str = "") -> SafeString:
+    """The initials of a person or team; the name itself must stand beside it. `size` is "" or "sm"."""
+    words = [word for word in name.replace("@", " ").split() if word[0].isalnum()]
+    initials = "".join(word[0] for word in (words[:1] if size == "sm" else [*words[:1], *words[1:][-1:]])).upper()
+    return format_html(
+        '<span class="avatar{}" aria-hidden="true">{}</span>', " avatar--sm" if size == "sm" else "", initials or "?"
+    )
+
+
+@register.simple_tag
+def ago(moment: datetime | None, empty: str = "never") -> SafeString:
+    """How long ago `moment` was, with the absolute time in UTC as title; `empty` where there is no moment."""
+    if moment is None:
+        return format_html("{}", empty)
+    seconds = (timezone.now() - moment).total_seconds()
+    return _time(moment, "just now" if seconds < 10 else _span(seconds, "{} ago"))
+
+
+@register.simple_tag
+def until(moment: datetime | None, empty: str = "") -> SafeString:
+    """In how long `moment` will be, with the absolute time in UTC as title; "now" once it has come."""
+    if moment is None:
+        return format_html("{}", empty)
+    seconds = (moment - timezone.now()).total_seconds()
+    return _time(moment, "now" if seconds < 1 else _span(seconds, "in {}"))
+
+
+def _span(seconds: float, sentence: str) -> str:
+    """`seconds` in the largest unit that fits; "" beyond 30 days, where the date says more."""
+    for limit, unit, word in _STEPS:
+        if seconds < limit:
+            return sentence.format(f"{int(seconds // unit)} {word}")
+    return ""
+
+
+def _time(moment: datetime, words: str) -> SafeString:
+    utc = timezone.localtime(moment, timezone.get_fixed_timezone(0))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        f"{utc:%-d %b %Y, %H:%M:%S} UTC",
+        words or f"{utc:%-d %b %Y}",
+    )
+
+
+@register.inclusion_tag("partials/field.html")
+def field(
+    bound: BoundField, label: str = "", hint: str | None = None, aside: str = "", aside_url: str = "", **attrs: Any
+) -> dict[str, Any]:
+    """A form field with its label, hint and errors, wired together by `aria-describedby`.
+
+    `hint` replaces the form's help text ("" removes it). `aside` and `aside_url` make a link beside the label.
+    Further keyword arguments become attributes of the control (`inputmode="numeric"`; `_` stands for `-`).
+    """
+    if hint is not None:
+        bound.help_text = hint
+    widget = bound.field.widget
+    wanted = {name.replace("_", "-"): value for name, value in attrs.items()}
+    # Placeholders repeat the label in a weaker colour; a label stands above every field anyway.
+    widget.attrs.pop("placeholder", None)
+    is_check = isinstance(widget, CheckboxInput)
+    classes = [widget.attrs.get("class", ""), wanted.pop("class", ""), "" if is_check else _control_class(widget)]
+    if joined := " ".join(filter(None, classes)):
+        wanted["class"] = joined
+    return {
+        "field": bound,
+        "label": label or bound.label,
+        "hint": bound.help_text,
+        "aside": aside,
+        "aside_url": aside_url,
+        "control": bound.as_widget(attrs=wanted),
+        "is_check": is_check,
+    }
+
+
+def _control_class(widget: object) -> str:
+    if isinstance(widget, Textarea):
+        return "textarea"
+    return "select" if isinstance(widget, Select) else "input"
+
+
+_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+@register.filter
+def browser(user_agent: str) -> str:
+    """A `User-Agent` header in words: "Firefox on macOS". Good enough to recognise one's own devices."""
+    program = next((name for sign, name in _BROWSERS if sign in user_agent), "")
+    system = next((name for sign, name in _SYSTEMS if sign in user_agent), "")
+    if program and system:
+        return f"{program} on {system}"
+    return program or user_agent.split(" ")[0].partition("/")[0] or "Unknown program"

@@ -1,0 +1,20 @@
+"""The sections of the help page by anchor; every error's `help` names one. Their words stand in its template."""
+
+SECTIONS = (
+    ("callback", "Callback URL of this installation"),
+    ("token-expired", "Token expired or revoked"),
+    ("insufficient-permissions", "Insufficient permissions"),
+    ("connection-failed", "Connection failed"),
+    ("popup-blocked", "Popup blocked"),
+    ("authorization-failed", "Authorization failed"),
+    ("wrong-account", "Another account answered"),
+    ("redirect-uri-mismatch", "Redirect URI mismatch"),
+    ("not-set-up", "Not set up yet"),
+    ("oauth-app-refused", "OAuth app refused"),
+    ("invalid-api-key", "Invalid API key"),
+    ("unauthorized", "Unauthorized"),
+    ("rate-limited", "Rate limited"),
+    ("connection-refused", "Connection refused"),
+    ("timeout", "Timeout"),
+    ("sandbox", "Playing through failures"),
+)

@@ -1,0 +1,61 @@
+"""Pages that belong to no room of the house: the way in, the account, help."""
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.utils import is_mfa_enabled
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from apps.teams.models import User
+from apps.web.forms import ProfileForm
+from apps.web.troubleshooting import SECTIONS
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Leads everybody to where their work starts."""
+    if not request.user.is_authenticated:
+        return redirect("account_login")
+    return redirect("integrations:plugins" if request.actor else "teams:create")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def account(request: HttpRequest) -> HttpResponse:
+    """Everything about the signed-in person: name here, the rest one click away."""
+    user = User.objects.get(pk=request.user.pk)
+    form = ProfileForm(request.POST or None, instance=user)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Profile saved.")
+        return redirect("web:account")
+    return render(
+        request,
+        "web/account.html",
+        {
+            "form": form,
+            "mfa_on": is_mfa_enabled(user),
+            "pending_email": EmailAddress.objects.filter(user=user, verified=False).first(),
+            "session_count": UserSession.objects.filter(user=user).count(),
+        },
+    )
+
+
+@require_safe
+def troubleshooting(request: HttpRequest) -> HttpResponse:
+    """What each error means and what helps; open to everybody, since signing in may be what does not work."""
+    signed_in = request.user.is_authenticated
+    return render(
+        request,
+        "web/troubleshooting.html",
+        {
+            "layout": "base.html" if signed_in else "open.html",
+            "sections": SECTIONS,
+            "callback_url": f"{settings.PUBLIC_URL}/oauth/callback",
+        },
+    )
