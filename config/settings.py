@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.vault.keyring import KeyRing
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(environ.Env().str("VAR_DIR", default=str(BASE_DIR / "var")))
 
@@ -154,8 +156,19 @@ else:
 
 # --- Secrets at rest ---------------------------------------------------------------------------------------------
 
-VAULT_KEYS = required("VAULT_KEYS")
+# Who wraps the data keys: "local" (VAULT_KEYS), "transit" (HashiCorp Vault; its address and token come from VAULT_ADDR
+# and VAULT_TOKEN) or "aws-kms" (region and credentials as boto3 finds them). With one of the latter two, VAULT_KEYS may
+# stay as long as rows still use its keys.
+VAULT_BACKEND = env.str("VAULT_BACKEND", default="local")
+VAULT_TRANSIT_MOUNT = env.str("VAULT_TRANSIT_MOUNT", default="transit")
+VAULT_TRANSIT_KEY = env.str("VAULT_TRANSIT_KEY", default="specway")
+VAULT_KMS_KEY = env.str("VAULT_KMS_KEY", default="")
+VAULT_KEYS = required("VAULT_KEYS") if VAULT_BACKEND == "local" else env.str("VAULT_KEYS", default="")
+if VAULT_KEYS:
+    KeyRing.parse(VAULT_KEYS)
 FINGERPRINT_KEY = required("FINGERPRINT_KEY")
+# Where new tokens wait, as ciphertext, while the database is away. It must outlive the process.
+SPOOL_DIR = env.str("SPOOL_DIR", default=str(VAR_DIR / "spool"))
 
 # --- People ------------------------------------------------------------------------------------------------------
 
@@ -174,9 +187,11 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "apps.teams.adapter.AccountAdapter"
+ACCOUNT_SIGNUP_FORM_CLASS = "apps.teams.forms.SignupForm"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # and the name, from the form class
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
@@ -193,6 +208,7 @@ _default_email = f"filemail:///{VAR_DIR / 'mail'}"
 vars().update(env.email_url("EMAIL_URL", default=_default_email))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Specway <specway@{_public.hostname}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_TIMEOUT = 10  # seconds; a page waits while an invitation is sent
 
 # --- The ways out ------------------------------------------------------------------------------------------------
 
@@ -223,7 +239,9 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_HSTS_PRELOAD = SECURE
-if env.bool("BEHIND_PROXY", default=False):
+# A proxy in front sets X-Forwarded-Proto and appends to X-Forwarded-For; without one, anybody could forge them.
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"

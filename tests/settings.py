@@ -19,3 +19,5 @@ from config.settings import *  # noqa: E402, F403 - the environment above must b
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ALLOWED_HOSTS = ["*"]
+# For the test-only management commands in tests/management.
+INSTALLED_APPS = [*INSTALLED_APPS, "tests"]  # noqa: F405

@@ -14,8 +14,15 @@ if TYPE_CHECKING:
 
 
 def _shared_with(actor: Actor) -> Q:
-    everyone = Q(is_shared=True, shares__user=None)
-    return everyone | Q(is_shared=True, shares__user=actor.user) if actor.user else everyone
+    """Shared with everyone, or by name. (A shared row without any share joins to nothing and stays hidden.)"""
+    reached = Q(shares__isnull=False, shares__user=None)
+    if actor.user is not None and not actor.is_service:
+        reached |= Q(shares__user=actor.user)
+    return Q(is_shared=True) & reached
+
+
+def _owned_by(actor: Actor) -> Q:
+    return Q(pk__in=[]) if actor.is_service or actor.user is None else Q(owner=actor.user)
 
 
 class ConnectionQuerySet(models.QuerySet["Connection", "Connection"]):
@@ -30,12 +37,12 @@ class ConnectionQuerySet(models.QuerySet["Connection", "Connection"]):
         mine = self.in_team_of(actor)
         if actor.is_admin:
             return mine
-        seen = _shared_with(actor) | Q(owner=actor.user) if actor.user else _shared_with(actor)
+        seen = _shared_with(actor) | _owned_by(actor)
         return mine.filter(pk__in=self.model._default_manager.filter(seen).values("pk"))
 
     def usable_by(self, actor: Actor) -> ConnectionQuerySet:
         """Those whose access the actor may use: one's own and those shared. Admins do not use others' personal ones."""
-        usable = _shared_with(actor) | Q(owner=actor.user) if actor.user else _shared_with(actor)
+        usable = _shared_with(actor) | _owned_by(actor)
         if actor.is_admin:
             usable |= Q(is_shared=True)
         return self.in_team_of(actor).filter(pk__in=self.model._default_manager.filter(usable).values("pk"))
@@ -49,6 +56,12 @@ class TokenSetQuerySet(models.QuerySet["TokenSet", "TokenSet"]):
     def with_clock(self) -> TokenSetQuerySet:
         """Each row with `db_now`, the database's time, which decides what is fresh on every machine alike."""
         return self.annotate(db_now=Now())
+
+    def with_everything(self) -> TokenSetQuerySet:
+        """Each row with its connection and what a token call needs to know, and the database's time."""
+        return self.with_clock().select_related(
+            "team", "connection__integration", "connection__oauth_app", "connection__owner"
+        )
 
     def due_for_refresh(self, now: datetime | Any) -> TokenSetQuerySet:
         """Those whose next refresh is due and that nobody is refreshing."""
