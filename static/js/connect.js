@@ -29,7 +29,8 @@ document.addEventListener(
       event.preventDefault();
       event.stopPropagation();
       start(form, submitter);
-    } else if (form.matches("[data-card]")) {
+    } else if (trip && form.matches("[data-card]")) {
+      // Without a trip of this page's own the form is sent as it is, and the attempt's page follows.
       event.preventDefault();
       event.stopPropagation();
       sendCard(form, submitter);
@@ -174,17 +175,10 @@ function focusCard(place) {
 
 async function sendCard(form, submitter) {
   const mine = trip;
-  const place = form.closest("[data-connecting]");
   const answer = await ask(form.getAttribute("action"), new FormData(form, submitter));
-  if (!answer || !place) return;
-  if (mine) {
-    show(mine, answer);
-    plan(mine);
-  } else {
-    trip = { form, place, attempt: answer.attempt, statusUrl: answer.status_url, view: "closed", delay: FIRST_DELAY };
-    show(trip, answer);
-    plan(trip);
-  }
+  if (!answer || mine !== trip) return;
+  show(mine, answer);
+  plan(mine);
 }
 
 function dismiss(mine) {

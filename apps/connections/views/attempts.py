@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.connections.forms import DecisionForm
 from apps.connections.models import AuthorizationAttempt
 from apps.connections.services import authorize
+from apps.connections.services.decide import decide as settle
 from apps.connections.views.cards import WINDOWS, attempt_answer, card_context, state_of
 from apps.connections.views.connect import drop_earlier, wants_json
 from apps.errors import SpecwayError
@@ -76,7 +77,7 @@ def decide(request: TeamRequest, attempt_id: UUID) -> HttpResponse:
     if not form.is_valid():
         raise SpecwayError("Choose what should happen with the account that answered.")
     if trip.status == Attempt.UNDECIDED:
-        authorize.decide(actor=request.actor, attempt=trip, decision=form.cleaned_data["decision"])
+        settle(actor=request.actor, attempt=trip, decision=form.cleaned_data["decision"])
         trip = authorize.attempt_of(request.actor, attempt_id)
     return _tell(request, trip)
 
