@@ -1,6 +1,6 @@
 """The shape of a provider's TOML file: each dataclass is one table, each field one key, each default an omitted key.
 
-`[oauth2]`, `[account]` and `[revocation]` are facts about the service's protocol, with the keys of `apps.oauth.provider`;
+`[oauth2]`, `[account]` and `[revocation]` are facts about the protocol, with the keys of `apps.oauth.provider`;
 `[[scopes]]` and `[[params]]` are what a person sees.
 Placeholders such as `{origin}` may stand in URLs; each is declared in `[[params]]`.
 """

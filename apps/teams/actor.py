@@ -71,6 +71,11 @@ def key_holder_actor(api_key: ApiKey, membership: Membership, *, origin: Origin)
     )
 
 
+def operator_actor(team: Team, *, origin: Origin) -> Actor:
+    """An operator, in the administration or at the command line, who may do in a team what its owners may."""
+    return Actor(team=team, role=Role.OWNER, origin=origin)
+
+
 def system_actor(team: Team | None = None) -> Actor:
     """The actor of scheduled work."""
     return Actor(team=team)

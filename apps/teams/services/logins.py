@@ -63,6 +63,13 @@ def record_factor(request: HttpRequest, user: AbstractBaseUser, *, action: str, 
     record(action=action, origin=origin, team_id=_landing_team(request, user), target=_self(origin), kind=kind)
 
 
+@transaction.atomic
+def record_email_change(request: HttpRequest, user: User, *, before: str) -> None:
+    origin = replace(origin_of(request), id=str(user.pk), label=str(user))
+    team_id = _landing_team(request, user)
+    record(action="email.changed", origin=origin, team_id=team_id, target=_self(origin), before=before)
+
+
 def _self(origin: Origin) -> Target:
     return Target(type="user", id=origin.id, label=origin.label)
 

@@ -8,10 +8,25 @@ from apps.audit.services import record
 from apps.errors import NotAllowed, NotFound
 from apps.teams import permissions
 from apps.teams.actor import Actor
-from apps.teams.errors import LastOwner, OwnsConnections
-from apps.teams.models import ApiKey, Membership, Role
+from apps.teams.errors import AlreadyMember, LastOwner, OwnsConnections
+from apps.teams.models import ApiKey, Membership, Role, User
 from apps.teams.permissions import Action
 from apps.teams.services.teams import locked_team
+
+
+@transaction.atomic
+def add_member(*, actor: Actor, user: User, role: Role) -> Membership:
+    """Make a person a member without an invitation, as operators do. Raises NotAllowed, AlreadyMember."""
+    permissions.require(actor, Action.INVITE)
+    if role not in permissions.roles_to_give(actor):
+        raise NotAllowed("Only owners make owners.")
+    team = locked_team(actor)
+    membership, is_new = Membership.objects.get_or_create(team=team, user=user, defaults={"role": role})
+    if not is_new:
+        raise AlreadyMember(f"{user} is a member of {team} already.")
+    target = target_of(membership)
+    record(action="member.joined", origin=actor.origin, team_id=team.pk, target=target, role=role.value)
+    return membership
 
 
 @transaction.atomic
