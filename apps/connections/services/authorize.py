@@ -60,7 +60,11 @@ class Trip:
 def redirect_uri(integration: Integration) -> str:
     """Where the service sends the person back: the one callback, or a custom integration's own."""
     path = reverse("connections:callback")
-    return f"{settings.PUBLIC_URL}{path}" if integration.team_id is None else f"{settings.PUBLIC_URL}{path}/{integration.pk}"
+    return (
+        f"{settings.PUBLIC_URL}{path}"
+        if integration.team_id is None
+        else f"{settings.PUBLIC_URL}{path}/{integration.pk}"
+    )
 
 
 def begin(
@@ -130,7 +134,9 @@ def own_path(path: str) -> str:
     return path if safe and not urlsplit(path).netloc and len(path) <= 500 else ""
 
 
-def complete(*, path: str, query_string: str, user: User | None, session_key: str, origin: Origin) -> AuthorizationAttempt:
+def complete(
+    *, path: str, query_string: str, user: User | None, session_key: str, origin: Origin
+) -> AuthorizationAttempt:
     """Take the service's answer: verify it, exchange the code, learn the account and store the grant.
 
     The attempt comes back succeeded, or undecided where a reconnect was answered by another account. Raises an
@@ -141,9 +147,7 @@ def complete(*, path: str, query_string: str, user: User | None, session_key: st
     except InvalidCallback as error:
         sentence = f"The answer of the service is not valid: {error.reason}. Nothing was connected; start again."
         raise attempts.reject("invalid_callback", sentence, origin=origin) from None
-    attempt = attempts.consume(
-        state=parameters.state, path=path, user=user, session_key=session_key, origin=origin
-    )
+    attempt = attempts.consume(state=parameters.state, path=path, user=user, session_key=session_key, origin=origin)
     if not Membership.objects.filter(team=attempt.team_id, user=attempt.user_id).exists():
         error = CallbackRejected("You are no longer a member of the team that this connection was for.")
         raise attempts.fail(attempt, "not_a_member", error, origin=origin)
