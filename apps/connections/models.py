@@ -42,7 +42,7 @@ class Connection(models.Model):
     status_changed_at = models.DateTimeField()
     scopes_requested = models.JSONField(default=list)
     scopes_granted = models.JSONField(default=list)
-    # Values of the provider's placeholders (subdomain, instance URL): from the person, the callback or the token answer.
+    # Values of the provider's placeholders (a subdomain, an instance URL): from the person, the callback or the answer.
     params = models.JSONField(default=dict)
     is_shared = models.BooleanField(default=False)
     created_at = models.DateTimeField()
@@ -83,6 +83,8 @@ class TokenSet(SealedRow):
     # Set immediately before a refresh request leaves, with the fingerprint of the refresh token that it carries.
     sent_at = models.DateTimeField(null=True)
     sent_token_fp = models.CharField(max_length=64, blank=True)
+    # How often the present refresh token was sent without an answer that settles what became of it.
+    unresolved_sends = models.PositiveSmallIntegerField(default=0)
     next_refresh_at = models.DateTimeField(null=True)
     failure_count = models.PositiveIntegerField(default=0)
     last_failure = models.CharField(max_length=60, blank=True)

@@ -1,0 +1,81 @@
+"""The domain errors of connections. Each is one sentence, the same in the web UI, the API and the audit log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from apps.errors import SpecwayError
+
+if TYPE_CHECKING:
+    from apps.connections.models import AuthorizationAttempt
+
+
+class AttemptError(SpecwayError):
+    """An authorization trip ended without a connection. `attempt` is the trip, where the answer belonged to one."""
+
+    help = "authorization-failed"
+
+    def __init__(self, sentence: str, *, attempt: AuthorizationAttempt | None = None) -> None:
+        super().__init__(sentence)
+        self.attempt = attempt
+
+
+class CallbackRejected(AttemptError):
+    """The answer cannot be trusted: unknown, replayed or foreign state, wrong issuer, repeated parameters."""
+
+    code, status, title = "callback_rejected", 400, "This answer was not accepted"
+
+
+class AttemptExpired(AttemptError):
+    """The person took longer than the state lives."""
+
+    code, status, title = "attempt_expired", 400, "This took too long"
+
+
+class AccessDeclined(AttemptError):
+    """The person, or somebody who has to allow it, said no at the service."""
+
+    code, status, title = "access_declined", 400, "Access was declined"
+
+
+class ExchangeFailed(AttemptError):
+    """The service sent the person back but gave no usable token."""
+
+    code, status, title = "exchange_failed", 502, "The service gave no token"
+    help = "connection-failed"
+
+
+class AttemptSettled(AttemptError):
+    """What the trip was for is decided, gone or over."""
+
+    code, status, title = "attempt_settled", 409, "Already settled"
+
+
+class IntegrationNotSetUp(SpecwayError):
+    """No OAuth app is registered for the integration."""
+
+    code, status, title, help = "integration_not_set_up", 409, "Not set up yet", "not-set-up"
+
+
+class ReauthorizationRequired(SpecwayError):
+    """The grant has ended; only its person can give a new one."""
+
+    code, status, title, help = "reauthorization_required", 409, "Reconnect needed", "token-expired"
+
+
+class MissingScopes(SpecwayError):
+    """The connection lacks permissions that the caller named."""
+
+    code, status, title, help = "missing_scopes", 409, "Permission missing", "insufficient-permissions"
+
+
+class ServiceUnavailable(SpecwayError):
+    """The service does not give a fresh token right now; it is tried again by itself."""
+
+    code, status, title, help = "service_unavailable", 503, "The service does not answer", "connection-failed"
+
+
+class WrongKind(SpecwayError):
+    """This kind of connection has nothing of what was asked for."""
+
+    code, status, title = "wrong_kind", 409, "Not for this kind of connection"

@@ -1,0 +1,138 @@
+"""When to refresh, what a failure means and what to do next. Pure: nothing here reads a clock, a row or a setting."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from apps.oauth.errors import (
+    InvalidClient,
+    InvalidGrant,
+    MalformedResponse,
+    OAuthError,
+    ProviderFault,
+    TokenError,
+    TransportFailure,
+)
+
+LEASE = timedelta(seconds=45)
+# The total deadline of the token call, and how old a claim may be when the call leaves.
+CALL_DEADLINE = timedelta(seconds=20)
+CLAIM_TO_SEND = timedelta(seconds=5)
+# How long a commit is retried when the database is away; what is left of the lease is margin.
+COMMIT_RETRIES = timedelta(seconds=15)
+# How long a reader who lost the claim waits for the winner.
+READER_WAIT = timedelta(seconds=25)
+INVALID_GRANT_SECOND_TRY = timedelta(seconds=60)
+MISCONFIGURED_RECHECK = timedelta(seconds=60)
+UNKNOWN_EXPIRY_INTERVAL = timedelta(hours=24)
+LONGEST_BACKOFF = timedelta(hours=1)
+assert CLAIM_TO_SEND + CALL_DEADLINE + COMMIT_RETRIES < LEASE  # noqa: S101 - a commit must end within the lease
+
+
+class Outcome(Enum):
+    """What a failed refresh tells, and with it where the fault lies."""
+
+    NOT_SENT = "not_sent"  # nothing left this machine: trying again is safe
+    BUSY = "busy"  # 429 or 503: the service did nothing and says so
+    UNKNOWN = "unknown"  # sent, and no answer that tells what became of the refresh token
+    MALFORMED = "malformed"  # an answer that is none
+    GRANT_REFUSED = "grant_refused"  # invalid_grant
+    CLIENT_REFUSED = "client_refused"  # invalid_client, unauthorized_client: the OAuth app
+    REQUEST_REFUSED = "request_refused"  # another error code of RFC 6749 5.2
+
+
+def classify(error: OAuthError) -> Outcome:
+    """Which outcome a protocol error is (RFC 6749 5.2 for the codes)."""
+    if isinstance(error, TransportFailure):
+        return Outcome.UNKNOWN if error.sent else Outcome.NOT_SENT
+    if isinstance(error, ProviderFault):
+        return Outcome.BUSY if error.status in (429, 503) else Outcome.UNKNOWN
+    if isinstance(error, MalformedResponse):
+        return Outcome.MALFORMED
+    if isinstance(error, InvalidGrant):
+        return Outcome.GRANT_REFUSED
+    if isinstance(error, InvalidClient) or (isinstance(error, TokenError) and error.code == "unauthorized_client"):
+        return Outcome.CLIENT_REFUSED
+    return Outcome.REQUEST_REFUSED
+
+
+def skew(lifetime: timedelta) -> timedelta:
+    """How long before its end a token no longer counts as fresh: 60 s, for short-lived ones 10 % of their life."""
+    return min(timedelta(seconds=60), lifetime / 10)
+
+
+def next_refresh_at(
+    *, obtained_at: datetime, expires_at: datetime | None, refreshable: bool, jitter: float
+) -> datetime | None:
+    """When to refresh ahead of time: at 80 % of the token's life, at most ten minutes before its end.
+
+    `jitter` in [0, 1) spreads tokens that were obtained together over up to a further 5 % of their life. Without an
+    expiry once a day, where there is a refresh token. A token that cannot be refreshed is due at its end, to be told.
+    """
+    if expires_at is None:
+        return obtained_at + UNKNOWN_EXPIRY_INTERVAL * (1 - 0.1 * jitter) if refreshable else None
+    if not refreshable:
+        return expires_at
+    lifetime = max(expires_at - obtained_at, timedelta(0))
+    ahead = min(lifetime / 5, timedelta(minutes=10)) + min(lifetime / 20, timedelta(minutes=10)) * jitter
+    return expires_at - ahead
+
+
+def backoff(*, failures: int, retry_after: float | None, jitter: float) -> timedelta:
+    """How long to wait after the `failures`th failure in a row: doubling from 5 s to an hour, half of it jitter.
+
+    `retry_after` (seconds, from the service) is honoured up to an hour.
+    """
+    base = min(timedelta(seconds=5 << min(failures - 1, 10)), LONGEST_BACKOFF)
+    wait = base / 2 * (1 + jitter)
+    if retry_after is None:
+        return wait
+    return max(wait, min(timedelta(seconds=max(retry_after, 0)), LONGEST_BACKOFF))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What follows from a failure: try again at `next_at` (None: only a person can help), red with `reason` or not."""
+
+    next_at: datetime | None
+    reason: str = ""
+    client_broken: bool = False
+
+
+def after_failure(
+    outcome: Outcome,
+    *,
+    now: datetime,
+    expires_at: datetime | None,
+    rotation: str,
+    failures: int,
+    earlier_grant_refusal: bool,
+    unresolved_sends: int,
+    retry_after: float | None,
+    jitter: float,
+) -> Plan:
+    """The plan after a failed refresh.
+
+    `failures` counts this one; `unresolved_sends` is how often the present refresh token was sent without an answer
+    that settles its fate, this time included; `rotation` is none, grace or strict.
+    """
+    alive = expires_at is None or expires_at > now
+    wait = backoff(failures=failures, retry_after=retry_after, jitter=jitter)
+    down = "" if alive else "service_unavailable"
+    if outcome is Outcome.CLIENT_REFUSED:
+        recheck = now + MISCONFIGURED_RECHECK
+        misconfigured = "" if alive else "integration_misconfigured"
+        return Plan(min(recheck, expires_at) if alive and expires_at else recheck, misconfigured, client_broken=True)
+    if outcome is Outcome.GRANT_REFUSED:
+        if unresolved_sends > 1 and rotation != "none":
+            return Plan(None, "outcome_unknown")
+        if earlier_grant_refusal:
+            return Plan(None, "reauthorization_required")
+        return Plan(now + INVALID_GRANT_SECOND_TRY)
+    if outcome is Outcome.UNKNOWN and rotation == "strict":
+        if unresolved_sends > 1:
+            return Plan(None, "outcome_unknown")
+        return Plan(expires_at if alive and expires_at else now + wait, down)
+    if outcome is Outcome.UNKNOWN and unresolved_sends == 1:
+        return Plan(now, down)
+    return Plan(now + wait, down)

@@ -1,0 +1,243 @@
+"""The authorization trip (oauth.md section 1): `begin()` sends the person off, `complete()` takes the answer."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from apps.audit.origin import Origin
+from apps.audit.services import record
+from apps.connections.errors import (
+    AccessDeclined,
+    CallbackRejected,
+    ExchangeFailed,
+    IntegrationNotSetUp,
+)
+from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.services import attempts
+from apps.connections.services.adopt import Grant, adopt
+from apps.errors import NotAllowed, NotFound
+from apps.integrations.catalogue import catalogue_entry, provider_config
+from apps.integrations.models import Integration
+from apps.integrations.services import client_credentials, mark_oauth_app_broken, oauth_app_for
+from apps.oauth import client, pkce
+from apps.oauth.authorization import (
+    CallbackParameters,
+    authorization_url,
+    code_of,
+    parse_callback,
+    verify_issuer,
+)
+from apps.oauth.errors import (
+    AuthorizationDenied,
+    InvalidCallback,
+    InvalidClient,
+    IssuerMismatch,
+    MalformedResponse,
+    OAuthError,
+    ProviderFault,
+    TokenError,
+    TransportFailure,
+)
+from apps.oauth.provider import ProviderConfig
+from apps.teams.actor import Actor
+from apps.teams.models import Membership, User
+
+_STATUS = AuthorizationAttempt.Status
+
+
+@dataclass(frozen=True)
+class Trip:
+    """A trip that is about to begin: the attempt, and the service's consent page with our state in it."""
+
+    attempt: AuthorizationAttempt
+    url: str
+
+
+def redirect_uri(integration: Integration) -> str:
+    """Where the service sends the person back: the one callback, or a custom integration's own."""
+    path = reverse("connections:callback")
+    return (
+        f"{settings.PUBLIC_URL}{path}"
+        if integration.team_id is None
+        else f"{settings.PUBLIC_URL}{path}/{integration.pk}"
+    )
+
+
+def begin(
+    *,
+    actor: Actor,
+    integration: Integration,
+    scopes: Sequence[str],
+    params: Mapping[str, str],
+    session_key: str,
+    in_popup: bool,
+    return_path: str = "",
+    connection: Connection | None = None,
+) -> Trip:
+    """Start a trip for a signed-in member: to make a connection, or to repair `connection`, which keeps its ID.
+
+    Raises IntegrationNotSetUp without an OAuth app, and what `provider_config` raises for unfit params.
+    """
+    if actor.team is None or actor.user is None or not session_key:
+        raise NotAllowed("Only a signed-in member of a team can connect a service.")
+    oauth_app = oauth_app_for(actor.team, integration)
+    if oauth_app is None:
+        raise IntegrationNotSetUp(f"{integration.name} is not set up yet: an operator adds the OAuth app.")
+    provider = provider_config(integration, oauth_app=oauth_app, params=params)
+    state = secrets.token_urlsafe(32)
+    verifier = pkce.new_verifier() if provider.pkce else None
+    attempt = AuthorizationAttempt(
+        team=actor.team,
+        user=actor.user,
+        integration=integration,
+        oauth_app=oauth_app,
+        connection=connection,
+        state_hash=attempts.hashed(state),
+        session_hash=attempts.hashed(session_key),
+        redirect_uri=redirect_uri(integration),
+        code_verifier=verifier,
+        scopes_requested=list(scopes),
+        params=dict(params),
+        in_popup=in_popup,
+        return_path=own_path(return_path),
+        created_at=Now(),
+        expires_at=Now() + attempts.LIFETIME,
+    )
+    with transaction.atomic():
+        attempt.save(force_insert=True)
+        record(
+            action="authorization.started",
+            origin=actor.origin,
+            team_id=actor.team.pk,
+            target=attempts.target_of(attempt),
+            scopes=list(scopes),
+            reconnects=str(connection.pk) if connection else "",
+        )
+    url = authorization_url(
+        provider,
+        client_credentials(oauth_app),
+        redirect_uri=attempt.redirect_uri,
+        state=state,
+        scopes=scopes,
+        code_challenge=pkce.challenge(verifier) if verifier else None,
+    )
+    return Trip(attempt=attempt, url=url)
+
+
+def own_path(path: str) -> str:
+    """`path` if it is one of ours, else nothing: `//evil`, `/\\evil` and `javascript:` lead nowhere."""
+    safe = path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
+    return path if safe and not urlsplit(path).netloc and len(path) <= 500 else ""
+
+
+def complete(
+    *, path: str, query_string: str, user: User | None, session_key: str, origin: Origin
+) -> AuthorizationAttempt:
+    """Take the service's answer: verify it, exchange the code, learn the account and store the grant.
+
+    The attempt comes back succeeded, or undecided where a reconnect was answered by another account. Raises an
+    AttemptError, committed and audited before: CallbackRejected, AttemptExpired, AccessDeclined or ExchangeFailed.
+    """
+    try:
+        parameters = parse_callback(query_string)
+    except InvalidCallback as error:
+        sentence = f"The answer of the service is not valid: {error.reason}. Nothing was connected; start again."
+        raise attempts.reject("invalid_callback", sentence, origin=origin) from None
+    attempt = attempts.consume(state=parameters.state, path=path, user=user, session_key=session_key, origin=origin)
+    if not Membership.objects.filter(team=attempt.team_id, user=attempt.user_id).exists():
+        left = CallbackRejected("You are no longer a member of the team that this connection was for.")
+        raise attempts.fail(attempt, "not_a_member", left, origin=origin)
+    declared = {param.name for param in catalogue_entry(attempt.integration.slug).params_from("callback")}
+    kept = {name: value for name, value in parameters.extra.items() if name in declared}
+    provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
+    code = _code(attempt, parameters, provider, origin=origin)
+    grant = _exchange(attempt, provider, code=code, kept=kept, origin=origin)
+    return adopt(attempt, grant, origin=origin)
+
+
+def _code(
+    attempt: AuthorizationAttempt, parameters: CallbackParameters, provider: ProviderConfig, *, origin: Origin
+) -> str:
+    name = attempt.integration.name
+    try:
+        verify_issuer(parameters, provider)
+        return code_of(parameters)
+    except IssuerMismatch:
+        sentence = f"The answer does not come from {name}, so it was not used. Nothing was connected."
+        raise attempts.fail(attempt, "issuer_mismatch", CallbackRejected(sentence), origin=origin) from None
+    except AuthorizationDenied as denied:
+        raise attempts.fail(attempt, denied.error[:60], _declined(name, denied.error), origin=origin) from None
+
+
+def _declined(name: str, error: str) -> AccessDeclined:
+    if error == "access_denied":
+        return AccessDeclined(f"Access was declined at {name}. Nothing was stored.")
+    return AccessDeclined(f"{name} did not give access (it answered “{error[:60]}”). Nothing was stored.")
+
+
+def _exchange(
+    attempt: AuthorizationAttempt, provider: ProviderConfig, *, code: str, kept: dict[str, str], origin: Origin
+) -> Grant:
+    name = attempt.integration.name
+    verifier = attempt.code_verifier.reveal() if attempt.code_verifier else None
+    try:
+        response = client.exchange_code(
+            provider,
+            client_credentials(attempt.oauth_app),
+            code=code,
+            redirect_uri=attempt.redirect_uri,
+            code_verifier=verifier,
+        )
+    except InvalidClient as error:
+        with transaction.atomic():
+            mark_oauth_app_broken(oauth_app=attempt.oauth_app, code=error.code, origin=origin)
+        sentence = f"{name} refuses the OAuth app of this integration. Operators were told; trying again will not help."
+        raise attempts.fail(attempt, error.code, ExchangeFailed(sentence), origin=origin) from None
+    except OAuthError as error:
+        sentence = f"{name} sent you back but gave no access ({_in_words(error)}). Nothing was stored; try again."
+        raise attempts.fail(attempt, type(error).__name__, ExchangeFailed(sentence), origin=origin) from None
+    try:
+        account = client.fetch_account(provider, access_token=response.access_token)
+        subject, label = account.subject, account.label
+    except OAuthError:
+        # The grant is good; a name for it is worth less than losing it.
+        subject, label = "", ""
+    return Grant(response=response, subject=subject[:255], label=label[:255], params=kept)
+
+
+def _in_words(error: OAuthError) -> str:
+    if isinstance(error, TransportFailure):
+        return "it did not answer"
+    if isinstance(error, ProviderFault):
+        return f"it answered with HTTP status {error.status}"
+    if isinstance(error, MalformedResponse):
+        return "its answer was not a token"
+    return f"error code {error.code}" if isinstance(error, TokenError) else "its answer was not accepted"
+
+
+def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:
+    """Stop waiting. An answer that still comes is not accepted, and what it brought is forgotten."""
+    with transaction.atomic():
+        AuthorizationAttempt.objects.filter(
+            pk=attempt.pk, user=actor.user, status__in=(_STATUS.PENDING, _STATUS.UNDECIDED)
+        ).update(status=_STATUS.CANCELLED, code_verifier=None, pending_tokens=None)
+
+
+def attempt_of(actor: Actor, attempt_id: UUID) -> AuthorizationAttempt:
+    """The actor's own attempt in this team. Raises NotFound for anybody else's."""
+    attempt = (
+        AuthorizationAttempt.objects.select_related("integration", "connection", "oauth_app")
+        .filter(pk=attempt_id, user=actor.user, team=actor.team)
+        .first()
+    )
+    if attempt is None:
+        raise NotFound("There is no such attempt to connect.")
+    return attempt

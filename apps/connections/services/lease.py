@@ -1,0 +1,68 @@
+"""The lease on a token set: claim, mark, release. Each is one committed compare-and-swap by the database's clock.
+
+The lease keeps two from refreshing at once; what keeps a late one from writing is the version (see `refresh.py`).
+"""
+
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from apps.audit.services import fingerprint
+from apps.connections.models import TokenSet
+from apps.connections.refresh_policy import CLAIM_TO_SEND, LEASE
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A claim that was won: the token set as it stands, and when (monotonic clock, seconds) it was claimed.
+
+    `interrupted` tells that somebody sent this refresh token before and never settled what became of it.
+    """
+
+    row: TokenSet
+    token: uuid.UUID
+    claimed_at: float
+
+    @property
+    def interrupted(self) -> bool:
+        return self.row.unresolved_sends > 0
+
+    @property
+    def too_old_to_send(self) -> bool:
+        return time.monotonic() - self.claimed_at > CLAIM_TO_SEND.total_seconds()
+
+
+def claim(*, token_set_id: uuid.UUID, version: int) -> Lease | None:
+    """Claim the token set at `version`; None if somebody holds it or it has moved on."""
+    token = uuid.uuid4()
+    claimed_at = time.monotonic()
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    with transaction.atomic(durable=True):
+        won = TokenSet.objects.filter(free, pk=token_set_id, version=version).update(
+            lease_token=token, lease_until=Now() + LEASE
+        )
+    if not won:
+        return None
+    row = TokenSet.objects.with_everything().get(pk=token_set_id)
+    return Lease(row=row, token=token, claimed_at=claimed_at)
+
+
+def mark_sent(lease: Lease, *, refresh_token: str) -> datetime | None:
+    """Note, immediately before sending, that this refresh token is on its way. The time of sending; None: lost."""
+    mine = TokenSet.objects.filter(pk=lease.row.pk, version=lease.row.version, lease_token=lease.token)
+    with transaction.atomic(durable=True):
+        marked = mine.update(
+            sent_at=Now(), sent_token_fp=fingerprint(refresh_token), unresolved_sends=F("unresolved_sends") + 1
+        )
+        return mine.values_list("sent_at", flat=True).get() if marked else None
+
+
+def release(lease: Lease) -> None:
+    """Give the claim back without having sent anything."""
+    with transaction.atomic(durable=True):
+        TokenSet.objects.filter(pk=lease.row.pk, lease_token=lease.token).update(lease_token=None, lease_until=None)

@@ -1,0 +1,117 @@
+"""Committing what a refresh came to: the new tokens behind the version fence, or the failure and what follows."""
+
+import logging
+import random
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from apps.audit.origin import Origin
+from apps.audit.services import record
+from apps.connections.models import Connection, Status, TokenSet
+from apps.connections.refresh_policy import Outcome, Plan, after_failure, classify
+from apps.connections.services.lease import Lease
+from apps.connections.services.status import mark_needs_attention, mark_recovered, target_of
+from apps.integrations.services import mark_oauth_app_broken
+from apps.oauth.errors import OAuthError, ProviderFault, TokenError
+from apps.oauth.provider import ProviderConfig
+
+logger = logging.getLogger(__name__)
+
+# These leave open whether the service took the refresh token, so the mark of the sending stays.
+UNSETTLED = (Outcome.UNKNOWN, Outcome.MALFORMED)
+
+
+def commit_tokens(row: TokenSet, values: dict[str, Any], *, granted: list[str], origin: Origin) -> bool:
+    """Write new tokens if the version still is what it was at the claim. False: somebody else moved it; ours is void.
+
+    The lease plays no part here: if it ran out but the version stands, ours is the only valid refresh token.
+    """
+    connection = row.connection
+    with transaction.atomic(durable=True):
+        written = (
+            TokenSet.objects.filter(pk=row.pk, version=row.version)
+            .exclude(connection__status=Status.DISCONNECTING)
+            .update(version=row.version + 1, **values)
+        )
+        if not written:
+            return False
+        Connection.objects.filter(pk=connection.pk).update(scopes_granted=granted)
+        record(
+            action="connection.refreshed",
+            origin=origin,
+            team_id=connection.team_id,
+            target=target_of(connection),
+            token_fp=values["access_token_fp"],
+            version=row.version + 1,
+        )
+        _settle_status(connection, granted=granted, origin=origin)
+    return True
+
+
+def _settle_status(connection: Connection, *, granted: list[str], origin: Origin) -> None:
+    """Green, unless the service took away a permission that was granted before."""
+    lost = sorted(set(connection.scopes_granted) - set(granted))
+    if lost:
+        mark_needs_attention(connection, reason="missing_scopes", origin=origin)
+    elif connection.status_reason != "missing_scopes":
+        mark_recovered(connection, origin=origin)
+
+
+def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig, now: datetime, origin: Origin) -> None:
+    """Commit a failed refresh: its code, the next try and, where it is called for, red or a broken OAuth app."""
+    row, outcome = lease.row, classify(error)
+    unresolved = row.unresolved_sends + 1
+    plan = after_failure(
+        outcome,
+        now=now,
+        expires_at=row.expires_at,
+        rotation=provider.rotation,
+        failures=row.failure_count + 1,
+        earlier_grant_refusal=row.last_failure == Outcome.GRANT_REFUSED.value,
+        unresolved_sends=unresolved,
+        retry_after=error.retry_after if isinstance(error, ProviderFault) else None,
+        jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
+    )
+    values: dict[str, Any] = {"unresolved_sends": unresolved}
+    if outcome not in UNSETTLED:
+        values = {"unresolved_sends": row.unresolved_sends, "sent_at": None, "sent_token_fp": ""}
+    code = error.code if isinstance(error, TokenError) else outcome.value
+    with transaction.atomic(durable=True):
+        written = TokenSet.objects.filter(pk=row.pk, version=row.version, lease_token=lease.token).update(
+            lease_token=None,
+            lease_until=None,
+            failure_count=F("failure_count") + 1,
+            last_failure=outcome.value,
+            last_failure_at=Now(),
+            next_refresh_at=plan.next_at,
+            **values,
+        )
+        if written:
+            _apply(plan, row.connection, code=code, outcome=outcome, origin=origin)
+    logger.warning(
+        "refresh failed connection=%s integration=%s outcome=%s code=%s",
+        row.connection_id,
+        row.connection.integration.slug,
+        outcome.value,
+        code,
+    )
+
+
+def _apply(plan: Plan, connection: Connection, *, code: str, outcome: Outcome, origin: Origin) -> None:
+    record(
+        action="connection.refresh_failed",
+        origin=origin,
+        team_id=connection.team_id,
+        target=target_of(connection),
+        outcome="failure",
+        code=code,
+        kind=outcome.value,
+    )
+    if plan.client_broken and connection.oauth_app is not None:
+        mark_oauth_app_broken(oauth_app=connection.oauth_app, code=code, origin=origin)
+    if plan.reason:
+        mark_needs_attention(connection, reason=plan.reason, origin=origin)

@@ -1,0 +1,241 @@
+"""Fresh tokens: one refresh per expiry, whatever runs at the same time, and never an expired token handed out.
+
+The database row is the only truth: a lease decides who refreshes (`lease.py`), the version decides whose answer
+counts (`outcome.py`), and a reader needs neither Redis nor a worker.
+"""
+
+import contextlib
+import time
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import DatabaseError
+
+from apps.audit.origin import Origin
+from apps.connections import scopes
+from apps.connections.errors import (
+    IntegrationNotSetUp,
+    ReauthorizationRequired,
+    ServiceUnavailable,
+)
+from apps.connections.models import Connection, Status, TokenSet
+from apps.connections.refresh_policy import CALL_DEADLINE, READER_WAIT, Outcome, skew
+from apps.connections.services import spool
+from apps.connections.services.fenced import drop_fenced
+from apps.connections.services.lease import Lease, claim, mark_sent, release
+from apps.connections.services.outcome import record_failure
+from apps.connections.services.tokens import accepted
+from apps.connections.words import reason_sentence
+from apps.errors import SpecwayError
+from apps.integrations.catalogue import provider_config
+from apps.integrations.errors import IntegrationMisconfigured
+from apps.integrations.services import client_credentials
+from apps.oauth import client
+from apps.oauth.errors import OAuthError
+from apps.oauth.provider import ProviderConfig
+from apps.oauth.token import TokenResponse
+from apps.teams.actor import Actor
+
+PERSON_MUST_ACT = ("reauthorization_required", "outcome_unknown", "token_expired")
+
+
+def load(connection_id: UUID) -> TokenSet:
+    """The token set with everything that a refresh needs, and `db_now`. Raises ReauthorizationRequired without one."""
+    row = TokenSet.objects.with_everything().filter(connection=connection_id).first()
+    if row is None or row.connection.status == Status.DISCONNECTING:
+        raise ReauthorizationRequired("This connection has no token any more. Connect the service again.")
+    return row
+
+
+def time_left(row: TokenSet) -> timedelta | None:
+    """How long the access token lives, by the database's clock; None: nobody knows, or for ever."""
+    return None if row.expires_at is None else row.expires_at - row.db_now  # type: ignore[attr-defined]  # annotated
+
+
+def is_valid(row: TokenSet) -> bool:
+    left = time_left(row)
+    return left is None or left > timedelta(0)
+
+
+def ensure_fresh(row: TokenSet, *, min_ttl: timedelta, origin: Origin) -> TokenSet:
+    """The token set with an access token that lives longer than the skew, and than `min_ttl` where that is possible.
+
+    A valid token is served whatever happens to the refresh; an expired one never. Raises what `why_not` says.
+    """
+    left = time_left(row)
+    if left is None:
+        return row
+    lifetime = row.expires_at - row.obtained_at if row.expires_at else left
+    wanted = min(min_ttl, lifetime - skew(lifetime))
+    if left > max(skew(lifetime), wanted):
+        return row
+    if left > timedelta(0) and (left >= wanted or row.refresh_token is None):
+        hasten(row)
+        return row
+    try:
+        return refresh_or_wait(row, origin=origin)
+    except SpecwayError:
+        again = load(row.connection_id)
+        if is_valid(again):
+            return again
+        raise
+
+
+def hasten(row: TokenSet) -> None:
+    """Make a refresh due now, for the next beat to find. Nothing waits for it."""
+    now: datetime = row.db_now  # type: ignore[attr-defined]  # annotated
+    if row.refresh_token is not None and not row.failure_count and row.next_refresh_at and row.next_refresh_at > now:
+        TokenSet.objects.filter(pk=row.pk, version=row.version).update(next_refresh_at=now)
+
+
+def refresh_or_wait(row: TokenSet, *, origin: Origin) -> TokenSet:
+    """Refresh, unless the last failure says to wait; whoever loses the claim waits for the winner, bounded."""
+    if row.failure_count and row.next_refresh_at and row.next_refresh_at > row.db_now:  # type: ignore[attr-defined]
+        raise why_not(row)
+    return refresh(row, origin=origin)
+
+
+def refresh(row: TokenSet, *, origin: Origin) -> TokenSet:
+    """The token set at a later version than `row`'s, refreshed by us or by whoever holds the claim."""
+    until = time.monotonic() + READER_WAIT.total_seconds()
+    while True:
+        newer = try_refresh(row, origin=origin)
+        if newer is not None:
+            return newer
+        seen = _wait_for_change(row, until=until)
+        if seen.version > row.version:
+            return seen
+        if seen.lease_until is None or time.monotonic() >= until:
+            raise why_not(seen)
+
+
+def try_refresh(row: TokenSet, *, origin: Origin) -> TokenSet | None:
+    """Refresh if the claim can be won; None if somebody else holds it. Raises what `why_not` says."""
+    _refuse_hopeless(row)
+    provider = provider_of(row.connection)
+    if row.unresolved_sends:
+        spool.replay()
+    lease = claim(token_set_id=row.pk, version=row.version)
+    if lease is None:
+        return None
+    if lease.interrupted and provider.rotation == "strict" and is_valid(lease.row):
+        # The refresh token may be used up already: first use up the access token that still lives (one try follows).
+        _postpone(lease)
+        raise why_not(load(row.connection_id))
+    _send_and_commit(lease, provider, origin=origin)
+    return load(row.connection_id)
+
+
+def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) -> None:
+    row = lease.row
+    try:
+        refresh_token = row.refresh_token.reveal() if row.refresh_token else ""
+        credentials = client_credentials(row.connection.oauth_app)
+        sent_at = None if lease.too_old_to_send else mark_sent(lease, refresh_token=refresh_token)
+    except (SpecwayError, DatabaseError):
+        with contextlib.suppress(DatabaseError):
+            release(lease)
+        raise
+    if sent_at is None:
+        release(lease)
+        raise why_not(row)
+    try:
+        response = client.refresh(
+            provider, credentials, refresh_token=refresh_token, deadline=CALL_DEADLINE.total_seconds()
+        )
+    except OAuthError as error:
+        record_failure(lease, error, provider=provider, now=_now(lease), origin=origin)
+        raise why_not(load(row.connection_id)) from None
+    _commit(lease, provider, response, sent_at=sent_at, origin=origin)
+
+
+def _commit(
+    lease: Lease, provider: ProviderConfig, response: TokenResponse, *, sent_at: datetime, origin: Origin
+) -> None:
+    row = lease.row
+    arrival = spool.Arrival(
+        token_set_id=row.pk,
+        version=row.version,
+        values=accepted(row, response, sent_at=sent_at),
+        granted=scopes.granted(answered=response.scopes, requested=row.connection.scopes_granted),
+    )
+    written = spool.store(arrival, origin=origin)
+    if written is None:
+        raise ServiceUnavailable(
+            f"{row.connection.integration.name} gave a new token, and it is kept safe, but the database is away. "
+            "Try again in a moment.",
+            retry_after=10,
+        )
+    if not written:
+        drop_fenced(row, provider, response, origin=origin)
+
+
+def _wait_for_change(row: TokenSet, *, until: float) -> TokenSet:
+    """The token set once it moved on, was given back, or its lease ran out; or as it stands when the wait is over."""
+    pause = 0.05
+    while True:
+        seen = load(row.connection_id)
+        held = seen.lease_until is not None and seen.lease_until > seen.db_now  # type: ignore[attr-defined]  # annotated
+        if seen.version > row.version or not held or time.monotonic() >= until:
+            return seen
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.5)
+
+
+def _postpone(lease: Lease) -> None:
+    TokenSet.objects.filter(pk=lease.row.pk, version=lease.row.version).update(next_refresh_at=lease.row.expires_at)
+    release(lease)
+
+
+def _now(lease: Lease) -> datetime:
+    """The database's time, told from its time at the claim."""
+    claimed: datetime = lease.row.db_now  # type: ignore[attr-defined]  # annotated
+    return claimed + timedelta(seconds=time.monotonic() - lease.claimed_at)
+
+
+def provider_of(connection: Connection) -> ProviderConfig:
+    """The provider's facts with this connection's and its OAuth app's placeholders filled in."""
+    if connection.oauth_app is None:
+        raise IntegrationNotSetUp(f"The OAuth app for {connection.integration.name} is gone. An operator can add it.")
+    return provider_config(connection.integration, oauth_app=connection.oauth_app, params=connection.params)
+
+
+def _refuse_hopeless(row: TokenSet) -> None:
+    """Raise where no token call can help: the grant is dead, there is no refresh token, or the OAuth app is refused."""
+    connection = row.connection
+    broken = connection.oauth_app is not None and connection.oauth_app.broken_since is not None
+    if broken or row.refresh_token is None or connection.status_reason in PERSON_MUST_ACT:
+        raise why_not(row)
+
+
+def why_not(row: TokenSet) -> SpecwayError:
+    """Why there is no fresh token, and whose fault that is: the grant's, the OAuth app's, or the service's."""
+    connection = row.connection
+    name = connection.integration.name
+    if connection.status_reason in PERSON_MUST_ACT:
+        return ReauthorizationRequired(reason_sentence(connection.status_reason, name))
+    if connection.oauth_app is not None and connection.oauth_app.broken_since is not None:
+        return IntegrationMisconfigured(reason_sentence("integration_misconfigured", name))
+    if row.refresh_token is None:
+        return ReauthorizationRequired(reason_sentence("token_expired", name))
+    wait = 1
+    if row.next_refresh_at is not None:
+        now: datetime = row.db_now  # type: ignore[attr-defined]  # annotated
+        wait = max(1, round((row.next_refresh_at - now).total_seconds()))
+    return ServiceUnavailable(reason_sentence("service_unavailable", name), retry_after=min(wait, 3600))
+
+
+def refresh_now(*, connection: Connection, actor: Actor) -> Connection:
+    """Refresh because a person or a program asked to, whatever the schedule says. The connection as it then stands.
+
+    Raises ReauthorizationRequired as soon as the service refuses the grant, though it is tried once more by itself.
+    """
+    row = load(connection.pk)
+    try:
+        refresh(row, origin=actor.origin)
+    except ServiceUnavailable:
+        if load(connection.pk).last_failure == Outcome.GRANT_REFUSED.value:
+            name = connection.integration.name
+            raise ReauthorizationRequired(reason_sentence("reauthorization_required", name)) from None
+        raise
+    return Connection.objects.with_details().get(pk=connection.pk)

@@ -1,0 +1,50 @@
+"""Turning a connection red and green again, with its audit event, inside the caller's transaction."""
+
+from django.db.models.functions import Now
+
+from apps.audit.origin import Origin, Target
+from apps.audit.services import record
+from apps.connections.models import Connection, Status
+
+
+def target_of(connection: Connection) -> Target:
+    """The connection as the audit log names it."""
+    return Target(
+        type="connection",
+        id=str(connection.pk),
+        label=connection.name,
+        integration=connection.integration.slug,
+    )
+
+
+def mark_needs_attention(connection: Connection, *, reason: str, origin: Origin) -> None:
+    """Red, for `reason`; once: a connection that already says so is left alone. One being disconnected, too."""
+    changed = (
+        Connection.objects.filter(pk=connection.pk)
+        .exclude(status=Status.DISCONNECTING)
+        .exclude(status=Status.NEEDS_ATTENTION, status_reason=reason)
+        .update(status=Status.NEEDS_ATTENTION, status_reason=reason, status_changed_at=Now())
+    )
+    if changed:
+        record(
+            action="connection.needs_attention",
+            origin=origin,
+            team_id=connection.team_id,
+            target=target_of(connection),
+            outcome="failure",
+            reason=reason,
+        )
+
+
+def mark_recovered(connection: Connection, *, origin: Origin) -> None:
+    """Green again, where it was red."""
+    changed = Connection.objects.filter(pk=connection.pk, status=Status.NEEDS_ATTENTION).update(
+        status=Status.ACTIVE, status_reason="", status_changed_at=Now()
+    )
+    if changed:
+        record(
+            action="connection.recovered",
+            origin=origin,
+            team_id=connection.team_id,
+            target=target_of(connection),
+        )

@@ -1,0 +1,46 @@
+"""The reasons of a red connection in words: one sentence each, the same wherever it is shown."""
+
+_SENTENCES = {
+    "reauthorization_required": "{name} no longer accepts this connection. Reconnect it to give access again.",
+    "outcome_unknown": (
+        "A refresh at {name} was interrupted and its outcome is unknown. Reconnect to be sure that access works."
+    ),
+    "token_expired": "The access that {name} gave has ended and cannot be renewed by itself. Reconnect it.",
+    "missing_scopes": "{name} took away a permission that was granted before. Reconnect to add it again.",
+    "integration_misconfigured": (
+        "{name} refuses the OAuth app of this integration. Operators were told; there is no need to reconnect."
+    ),
+    "service_unavailable": "{name} does not give a new token right now. It is tried again by itself.",
+}
+
+_HELP = {
+    "reauthorization_required": "token-expired",
+    "outcome_unknown": "token-expired",
+    "token_expired": "token-expired",
+    "missing_scopes": "insufficient-permissions",
+    "integration_misconfigured": "not-set-up",
+    "service_unavailable": "connection-failed",
+}
+
+# The button that repairs it; nothing where it heals by itself or only an operator can help.
+_REPAIR = {
+    "reauthorization_required": "Reconnect",
+    "outcome_unknown": "Reconnect",
+    "token_expired": "Reconnect",
+    "missing_scopes": "Add permission",
+}
+
+
+def reason_sentence(reason: str, name: str) -> str:
+    """Why a connection to the integration called `name` needs attention."""
+    return _SENTENCES[reason].format(name=name)
+
+
+def help_anchor(reason: str) -> str:
+    """The section of the troubleshooting page that explains the reason."""
+    return _HELP[reason]
+
+
+def repair_label(reason: str) -> str:
+    """The words on the button that repairs it; empty where the person cannot."""
+    return _REPAIR.get(reason, "")
