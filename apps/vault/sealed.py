@@ -20,8 +20,8 @@ class UnreadableSecret(SpecwayError):
 class Sealed:
     """A secret behind a seal. `reveal()` gives it; no other way of looking at it does.
 
-    `str`, `repr`, formatting and templates show a mask, JSON and pickle refuse it, two of them are equal only when
-    they are the same object, and it is always true: where nothing is stored, the field reads None instead.
+    `str`, `repr`, formatting and templates show a mask, JSON refuses it, pickle keeps ciphertext only, two of them are
+    equal only when they are the same object, and it is always true: where nothing is stored, the field reads None.
     """
 
     __slots__ = ()
@@ -54,9 +54,6 @@ class Sealed:
     def __deepcopy__(self, memo: dict[int, Any]) -> "Sealed":
         return self
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("A sealed secret is never pickled: pass the ID of its row instead.")
-
 
 class StoredSecret(Sealed):
     """A secret in the database: ciphertext, decrypted anew on each `reveal()`."""
@@ -84,6 +81,9 @@ class StoredSecret(Sealed):
 
     reveal.alters_data = True  # type: ignore[attr-defined]  # as above
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StoredSecret, (self._ciphertext, self._wrapped, self._binding, self._column)
+
     def ciphertext_for(self, binding: Binding, column: str) -> Ciphertext | None:
         """The ciphertext, if it was sealed for this very place."""
         return self._ciphertext if (binding, column) == (self._binding, self._column) else None
@@ -101,3 +101,6 @@ class UnsavedSecret(Sealed):
         return self._plaintext
 
     reveal.alters_data = True  # type: ignore[attr-defined]  # as above
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A secret that is not saved yet is never pickled: save its row, then pass the row's ID.")

@@ -9,7 +9,7 @@ from apps.audit.services import fingerprint
 from apps.connections.models import TokenSet
 from apps.connections.refresh_policy import next_refresh_at
 from apps.oauth.token import TokenResponse
-from apps.vault.services import seal_loaded
+from apps.vault.services import seal
 
 # What a settled refresh leaves behind: no lease, nothing under way, no failure.
 SETTLED: dict[str, Any] = {
@@ -38,7 +38,7 @@ def accepted(row: TokenSet, response: TokenResponse, *, sent_at: datetime) -> di
     expires_at = None if response.expires_in is None else sent_at + timedelta(seconds=response.expires_in)
     return {
         **SETTLED,
-        **seal_loaded(row, **secrets),
+        **seal(row, **secrets),
         "token_type": response.token_type[:40],
         "access_token_fp": fingerprint(response.access_token),
         "obtained_at": sent_at,

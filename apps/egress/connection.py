@@ -1,0 +1,128 @@
+"""From a host's name to a connection that ends when the time is up."""
+
+import queue
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from apps.egress.destination import Destination, check_address, is_allowed
+from apps.egress.errors import NotSent
+
+Resolver = Callable[[str, int], list[str]]
+
+
+def system_resolver(host: str, port: int) -> list[str]:
+    """All addresses that the system's resolver gives for a host. Raises OSError or UnicodeError."""
+    answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+
+
+def checked_addresses(destination: Destination, resolve: Resolver, seconds: float) -> list[str]:
+    """Resolves once; a resolver cannot be interrupted, so it gets a thread that is left behind when time is up."""
+    answers: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            answers.put(resolve(destination.host, destination.port))
+        except (OSError, UnicodeError):
+            answers.put([])
+
+    threading.Thread(target=look_up, daemon=True).start()
+    try:
+        addresses = answers.get(timeout=seconds)
+    except queue.Empty:
+        raise NotSent("The host's name was not resolved in time.") from None
+    if not addresses:
+        raise NotSent("The host's name cannot be resolved.")
+    if not is_allowed(destination):
+        for address in addresses:
+            check_address(address)
+    return addresses
+
+
+class Deadline:
+    """Ends whatever a socket is doing when the time is up.
+
+    A socket's timeout starts anew with every byte, so a timer shuts the socket down: a duplicate of it, which stays
+    valid when TLS takes the original over.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+        self._lock = threading.Lock()
+        self._twin: socket.socket | None = None
+        self._timer: threading.Timer | None = None
+        self.passed = False
+
+    def left(self) -> float:
+        seconds = self._end - time.monotonic()
+        if seconds <= 0:
+            raise NotSent("The host could not be reached in time.")
+        return seconds
+
+    def watch(self, sock: socket.socket) -> None:
+        self._twin = sock.dup()
+        self._timer = threading.Timer(self.left(), self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _cut(self) -> None:
+        with self._lock, suppress(OSError):
+            self.passed = True
+            if self._twin:
+                self._twin.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        with self._lock:
+            if self._twin:
+                self._twin.close()
+
+
+def _connect(addresses: list[str], port: int, deadline: Deadline) -> socket.socket:
+    """Tries the addresses in turn, each with its share of the time that is left."""
+    for position, address in enumerate(addresses):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(deadline.left() / (len(addresses) - position))
+            sock.connect((address, port))
+        except OSError:
+            sock.close()
+        else:
+            return sock
+    raise NotSent("The host refuses connections or cannot be reached.")
+
+
+@lru_cache
+def _tls(ca_file: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def open_connection(destination: Destination, addresses: list[str], ca_file: str, deadline: Deadline) -> HTTPConnection:
+    sock = _connect(addresses, destination.port, deadline)
+    try:
+        deadline.watch(sock)
+        sock.settimeout(deadline.left())
+        if destination.scheme == "http":
+            connection = HTTPConnection(destination.host, destination.port)
+        else:
+            connection = HTTPSConnection(destination.host, destination.port)
+            sock = _tls(ca_file).wrap_socket(sock, server_hostname=destination.host)
+    except ssl.SSLCertVerificationError as error:
+        sock.close()
+        raise NotSent(f"The host's certificate is not valid: {error.verify_message}.") from None
+    except (OSError, ValueError):
+        sock.close()
+        raise NotSent("No secure connection to the host could be made.") from None
+    connection.sock = sock
+    return connection

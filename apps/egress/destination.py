@@ -1,0 +1,122 @@
+"""Where a request may go: schemes, ports, the operator's allow-list and the addresses that are not public."""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from apps.egress.errors import DestinationBlocked
+
+
+class Destination(NamedTuple):
+    scheme: str
+    host: str
+    port: int
+
+
+# `is_global` alone lets these pass on some Python 3.11 releases, or they lead to IPv4 hosts behind a translator.
+_REFUSED_NETWORKS = {
+    ipaddress.ip_network(network): reason
+    for network, reason in {
+        "168.63.129.16/32": "an address of the cloud's own infrastructure",
+        "192.0.0.0/24": "a reserved address",
+        "192.88.99.0/24": "a 6to4 relay",
+        "::/96": "an IPv4 address written as IPv6",
+        "::ffff:0:0/96": "an IPv4 address written as IPv6",
+        "64:ff9b::/96": "a translated IPv4 address",
+        "64:ff9b:1::/48": "a translated IPv4 address",
+        "2001::/32": "a tunnelled IPv4 address",
+        "2002::/16": "a tunnelled IPv4 address",
+        "3fff::/20": "an address for documentation",
+        "fec0::/10": "a private address",
+    }.items()
+}
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # all that IANA has given out for public IPv6 hosts
+
+_allowed: frozenset[tuple[str, int | None]] = frozenset()
+
+
+def configure(*, allowed_hosts: Iterable[str]) -> None:
+    """Sets the operator's allow-list: "host", "host:port", "[::1]:8100". Called once, when the program starts.
+
+    "host:port" opens that one port, "host" opens every port of the host; prefer the former for machines that run
+    more than the service meant. Raises ValueError for anything else, such as a URL.
+    """
+    global _allowed
+    _allowed = frozenset(_allowed_host(entry.strip()) for entry in allowed_hosts)
+
+
+def _allowed_host(entry: str) -> tuple[str, int | None]:
+    bare_ipv6 = entry.count(":") > 1 and not entry.startswith("[")
+    try:
+        parts = urlsplit(f"//[{entry}]" if bare_ipv6 else f"//{entry}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or not entry.isascii() or re.search(r"[/?#@\s\\*]", entry):
+        raise ValueError(f"{entry!r} is not a host or host:port (write international names in their xn-- form).")
+    return host.rstrip("."), port
+
+
+def is_allowed(destination: Destination) -> bool:
+    """Whether the operator's allow-list names this host, with this port or with none."""
+    return not _allowed.isdisjoint({(destination.host, destination.port), (destination.host, None)})
+
+
+def check_url(url: str) -> Destination:
+    """What can be said about a URL without asking the DNS; made for forms, and for every request.
+
+    Gives the parsed destination; raises DestinationBlocked with the reason.
+    """
+    try:
+        parts = urlsplit(url)
+        scheme, host = parts.scheme, (parts.hostname or "").rstrip(".")
+        destination = Destination(scheme, host, parts.port or (80 if scheme == "http" else 443))
+    except ValueError:
+        raise DestinationBlocked("This is not a valid URL.") from None
+    if scheme not in ("https", "http") or not host or re.search(r"[\x00-\x20\x7f\\]", url):
+        raise DestinationBlocked("This is not a valid https URL.")
+    if "@" in parts.netloc:
+        raise DestinationBlocked("The URL holds a user name or password, which is not allowed.")
+    if not is_allowed(destination):
+        _check_unlisted(destination)
+    return destination
+
+
+def _check_unlisted(destination: Destination) -> None:
+    if destination.scheme != "https":
+        raise DestinationBlocked("The URL must begin with https://.")
+    if destination.port != 443:
+        raise DestinationBlocked(
+            f"Port {destination.port} is not allowed: only 443, unless the operator allows the host."
+        )
+    with suppress(ValueError):
+        ipaddress.ip_address(destination.host)  # a name gets its check when it is resolved
+        check_address(destination.host)
+
+
+def check_address(text: str) -> None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise DestinationBlocked("The host's address cannot be understood.") from None
+    reason = _refusal(address)
+    if reason:
+        raise DestinationBlocked(f"The host leads to {reason} ({address}), which is not allowed.")
+
+
+def _refusal(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    for network, reason in _REFUSED_NETWORKS.items():
+        if address in network:
+            return reason
+    if address.is_loopback:
+        return "this machine itself"
+    if address.is_link_local:
+        return "a link-local address"
+    if address.is_multicast:
+        return "a multicast address"
+    if address.version == 6 and address not in _GLOBAL_UNICAST:
+        return "an address that is not public"
+    return "" if address.is_global and not address.is_reserved else "an address that is not public"

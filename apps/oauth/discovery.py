@@ -1,0 +1,79 @@
+"""Where an issuer publishes its endpoints, and what may be believed of it (RFC 8414, OpenID Connect Discovery 1.0)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from apps.oauth.errors import DiscoveryFailed
+
+
+@dataclass(frozen=True)
+class ServerMetadata:
+    """The parts of an authorization server's metadata that we use (RFC 8414 2, RFC 9207 3)."""
+
+    issuer: str
+    authorization_endpoint: str | None = None
+    token_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+    userinfo_endpoint: str | None = None
+    scopes_supported: tuple[str, ...] = ()
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+    code_challenge_methods_supported: tuple[str, ...] = ()
+    authorization_response_iss_parameter_supported: bool = False
+
+
+def metadata_urls(issuer: str) -> tuple[str, ...]:
+    """Where to look, in this order: RFC 8414 3.1, then OpenID's form before and after the path (RFC 8414 5)."""
+    parts = urlsplit(issuer)
+    path = parts.path.rstrip("/")
+    candidates = (
+        f"/.well-known/oauth-authorization-server{path}",
+        f"/.well-known/openid-configuration{path}",
+        f"{path}/.well-known/openid-configuration",
+    )
+    return tuple(dict.fromkeys(urlunsplit((parts.scheme, parts.netloc, found, "", "")) for found in candidates))
+
+
+def check_issuer(issuer: str) -> None:
+    """Raises DiscoveryFailed if the issuer identifier has a query or fragment (RFC 8414 2)."""
+    if "?" in issuer or "#" in issuer:
+        raise DiscoveryFailed("An issuer has neither a query nor a fragment.")
+
+
+def parse_metadata(document: Mapping[str, Any], *, issuer: str) -> ServerMetadata:
+    """Reads a metadata document. Raises DiscoveryFailed if it is not this issuer's, character by character
+    (RFC 8414 3.3), or a field has the wrong type."""
+    if document.get("issuer") != issuer:
+        raise DiscoveryFailed("The metadata belongs to another issuer.")
+    return ServerMetadata(
+        issuer=issuer,
+        authorization_endpoint=_text(document, "authorization_endpoint"),
+        token_endpoint=_text(document, "token_endpoint"),
+        revocation_endpoint=_text(document, "revocation_endpoint"),
+        userinfo_endpoint=_text(document, "userinfo_endpoint"),
+        scopes_supported=_texts(document, "scopes_supported"),
+        token_endpoint_auth_methods_supported=_texts(
+            document, "token_endpoint_auth_methods_supported", default=("client_secret_basic",)
+        ),
+        code_challenge_methods_supported=_texts(document, "code_challenge_methods_supported"),
+        authorization_response_iss_parameter_supported=(
+            document.get("authorization_response_iss_parameter_supported") is True
+        ),
+    )
+
+
+def _text(document: Mapping[str, Any], name: str) -> str | None:
+    value = document.get(name)
+    if value is not None and not isinstance(value, str):
+        raise DiscoveryFailed(f"{name} is not a string.")
+    return value
+
+
+def _texts(document: Mapping[str, Any], name: str, *, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+    value = document.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise DiscoveryFailed(f"{name} is not a list of strings.")
+    return tuple(value)

@@ -1,0 +1,135 @@
+"""What can go wrong between us and an authorization server: RFC codes, no words for people.
+
+OAuthError
+├─ TransportFailure       never reached or never answered; `sent` tells whether anything left us       transient
+│  └─ EndpointRefused     our own rules forbid the address                                             permanent
+├─ ProviderFault          5xx or 429, with `retry_after`                                               transient
+├─ MalformedResponse      HTML, truncated JSON, wrong types, a redirect                                transient
+├─ AuthorizationDenied    `error=` in the callback
+├─ InvalidCallback        the callback is not one that RFC 6749 knows
+├─ IssuerMismatch         the callback comes from another authorization server (RFC 9207)
+├─ ReservedParameter      an extra parameter or URL carries one that the protocol owns
+├─ RevocationUnsupported  the provider has no way to revoke what we hold
+├─ DiscoveryFailed        the metadata is not the issuer's
+└─ TokenError             RFC 6749 5.2, by `code`
+   ├─ InvalidGrant        the person's grant is dead
+   ├─ InvalidClient       the OAuth app's ID or secret is wrong
+   ├─ UnauthorizedClient  the OAuth app may not use this grant
+   └─ InvalidScope
+
+No text or repr of these holds a token, an authorization code, or a piece of a body.
+"""
+
+import re
+
+
+class OAuthError(Exception):
+    """Something went wrong between us and an authorization server."""
+
+
+class TransportFailure(OAuthError):
+    """No complete answer. If `sent` is false, nothing left this machine and the request can be repeated safely."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+
+
+class EndpointRefused(TransportFailure):
+    """Egress forbids the address; `reason` is the sentence that says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, sent=False)
+
+
+class ProviderFault(OAuthError):
+    """The server is overloaded or broken. `retry_after` is in seconds as the server sent it, not capped."""
+
+    def __init__(self, status: int, retry_after: float | None = None) -> None:
+        super().__init__(f"HTTP status {status}")
+        self.status = status
+        self.retry_after = retry_after
+
+
+class MalformedResponse(OAuthError):
+    """The answer is not what the RFC says; `reason` names the shape, never the content."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class AuthorizationDenied(OAuthError):
+    """The callback says `error=`. `description` is the server's own text: show it escaped, after the state's check."""
+
+    def __init__(self, error: str, description: str = "") -> None:
+        self.error = safe_code(error)
+        self.description = description
+        super().__init__(self.error)
+
+
+class InvalidCallback(OAuthError):
+    """The callback's parameters are incomplete, repeated, too long or not text."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class IssuerMismatch(OAuthError):
+    """The callback names another issuer than the one we sent the person to, or none where one is promised."""
+
+
+class ReservedParameter(OAuthError):
+    """A URL or extra parameter carries a name that the protocol itself fills in."""
+
+
+class RevocationUnsupported(OAuthError):
+    """The provider has no revocation call, or none for the tokens that we hold."""
+
+
+class DiscoveryFailed(OAuthError):
+    """The issuer has no usable metadata, or it is that of another issuer (RFC 8414 3.3)."""
+
+
+class TokenError(OAuthError):
+    """The server refused, with an OAuth error `code`. Make it with `token_error(code)`."""
+
+    def __init__(self, code: str) -> None:
+        self.code = safe_code(code)
+        super().__init__(self.code)
+
+
+class InvalidGrant(TokenError):
+    """The code or refresh token is expired, revoked or not ours."""
+
+
+class InvalidClient(TokenError):
+    """The client's authentication failed."""
+
+
+class UnauthorizedClient(TokenError):
+    """The client is known but may not use this grant type."""
+
+
+class InvalidScope(TokenError):
+    """The scope is unknown or more than was granted."""
+
+
+_BY_CODE: dict[str, type[TokenError]] = {
+    "invalid_grant": InvalidGrant,
+    "invalid_client": InvalidClient,
+    "unauthorized_client": UnauthorizedClient,
+    "invalid_scope": InvalidScope,
+}
+
+
+def token_error(code: str) -> TokenError:
+    """The exception for an error code of RFC 6749 5.2, or of the provider's own."""
+    return _BY_CODE.get(code, TokenError)(code)
+
+
+def safe_code(code: object) -> str:
+    """An error code if it looks like one, else "unrecognised": a server might echo a secret in its place."""
+    return code if isinstance(code, str) and re.fullmatch(r"[A-Za-z][A-Za-z_.-]{0,47}", code) else "unrecognised"

@@ -1,0 +1,105 @@
+"""Ending a grant at the provider: requests and answers of RFC 7009 and of the shapes that providers use instead."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import quote
+
+from apps.oauth.errors import MalformedResponse, RevocationUnsupported, safe_code, token_error
+from apps.oauth.provider import (
+    ClientCredentials,
+    ProviderConfig,
+    RevocationEndpoint,
+    TokenName,
+    access_headers,
+    passes,
+)
+from apps.oauth.token import json_object, raise_for_fault
+
+
+@dataclass(frozen=True)
+class RevocationRequest:
+    """One call to make. `fields` go into the body, as "data" (a form) or "json"; without any there is no body."""
+
+    endpoint: RevocationEndpoint
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    fields: Mapping[str, str] = field(repr=False)
+    encoding: Literal["data", "json"]
+
+
+def revocation_requests(
+    provider: ProviderConfig, credentials: ClientCredentials, *, access_token: str | None, refresh_token: str | None
+) -> list[RevocationRequest]:
+    """The calls that end the grant, in order; the first must be accepted, later ones are often moot after it.
+
+    Raises RevocationUnsupported if the provider has no such call, or none for the tokens given.
+    """
+    endpoint = provider.revocation
+    held: dict[TokenName, str | None] = {"access_token": access_token, "refresh_token": refresh_token}
+    tokens = [(name, token) for name in (endpoint.tokens if endpoint else ()) if (token := held[name])]
+    if endpoint is None or not tokens:
+        raise RevocationUnsupported("The provider has no revocation for what is held here.")
+    return [_request(provider, endpoint, credentials, name, token) for name, token in tokens]
+
+
+def _request(
+    provider: ProviderConfig, endpoint: RevocationEndpoint, credentials: ClientCredentials, name: TokenName, token: str
+) -> RevocationRequest:
+    headers = {"Accept": "application/json", **endpoint.headers}
+    fields = dict(endpoint.params)
+    if endpoint.token_parameter:
+        fields[endpoint.token_parameter] = token
+    if endpoint.token_type_hint:
+        fields["token_type_hint"] = name
+    more_headers, more_fields = _authentication(provider, endpoint, credentials, token)
+    return RevocationRequest(
+        endpoint=endpoint,
+        method=endpoint.method,
+        url=endpoint.url.replace("{client_id}", quote(credentials.client_id, safe="")),
+        headers=headers | more_headers,
+        fields={} if endpoint.body_encoding == "none" else fields | more_fields,
+        encoding="json" if endpoint.body_encoding == "json" else "data",
+    )
+
+
+def _authentication(
+    provider: ProviderConfig, endpoint: RevocationEndpoint, credentials: ClientCredentials, token: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Headers and body fields that say who is asking."""
+    style: str = endpoint.client_authentication
+    if style == "token_endpoint":
+        style = provider.token_endpoint_auth_method.replace("none", "client_id")
+    if style == "client_secret_basic":
+        return {"Authorization": credentials.basic()}, {}
+    if style == "client_secret_post":
+        return {}, {"client_id": credentials.client_id, "client_secret": credentials.client_secret or ""}
+    if style == "client_id":
+        return {}, {"client_id": credentials.client_id}
+    return (access_headers(provider, access_token=token) if style == "bearer" else {}), {}
+
+
+def check_revocation(endpoint: RevocationEndpoint, *, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Returns if the answer means that the token is dead.
+
+    Raises ProviderFault (429, 5xx), TokenError (an OAuth error), MalformedResponse (anything else).
+    """
+    raise_for_fault(status, headers)
+    document = _object_or_nothing(body)
+    if status in endpoint.success_statuses and passes(endpoint.success_check, document):
+        return
+    code = document.get("error")
+    if code in endpoint.already_revoked_errors:
+        return
+    if code:
+        raise token_error(safe_code(code))
+    raise MalformedResponse(f"status {status}, the revocation was not confirmed")
+
+
+def _object_or_nothing(body: bytes) -> dict[str, Any]:
+    """Most answers have no body, or one that says nothing (RFC 7009 2.2)."""
+    try:
+        return json_object(body)
+    except MalformedResponse:
+        return {}
