@@ -1,0 +1,57 @@
+"""Settings → Integrations: every connection that one may see, by service, and the same list as a fragment."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from apps.connections.forms import FilterForm
+from apps.connections.models import Connection, Status
+from apps.connections.views.rows import grouped
+from apps.integrations.models import Integration
+from apps.teams.actor import Actor
+from apps.teams.decorators import team_required
+from apps.teams.requests import TeamRequest
+
+
+@require_safe
+@never_cache
+@team_required
+def listing(request: TeamRequest) -> HttpResponse:
+    """The page; for htmx, which asks every few seconds, only what may have changed."""
+    connections = visible(request.actor)
+    filters = FilterForm(request.GET, actor=request.actor, connections=connections)
+    chosen = filters.chosen(connections)
+    context = {
+        "filters": filters,
+        "groups": grouped(request.actor, chosen),
+        "total": len(connections),
+        "red": sum(connection.status == Status.NEEDS_ATTENTION for connection in connections),
+        "shown": len(chosen),
+        "new": request.GET.get("new", ""),
+        "list_url": f"{reverse('connections:list')}?{urlencode(filters.wanted)}",
+        **({} if connections else _starters()),
+    }
+    return render(request, f"connections/{_template(request)}", context)
+
+
+def _template(request: HttpRequest) -> str:
+    return "_list_update.html" if getattr(request, "htmx", False) else "list.html"
+
+
+def visible(actor: Actor) -> list[Connection]:
+    """The connections that the actor may see with all that a row shows, in a fixed number of queries."""
+    found = Connection.objects.visible_to(actor).with_details().prefetch_related("shares", "workflows")
+    return list(found)
+
+
+def _starters() -> dict[str, Any]:
+    """What an empty list offers: built-in services that are ready to be connected, those without a set-up last."""
+    built_in = Integration.objects.filter(team=None, is_enabled=True)
+    ready = list(built_in.filter(oauth_apps__team=None).distinct()[:3])
+    rest = built_in.exclude(pk__in=[one.pk for one in ready])[: 3 - len(ready)]
+    return {"starters": [*ready, *rest], "services": built_in.count()}
