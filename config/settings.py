@@ -7,16 +7,26 @@ There are no default keys: without SECRET_KEY, VAULT_KEYS and FINGERPRINT_KEY th
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.vault.keyring import KeyRing
 
+# Lets classes such as ModelAdmin and Field take type arguments at run time.
+django_stubs_ext.monkeypatch()
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(environ.Env().str("VAR_DIR", default=str(BASE_DIR / "var")))
 
 env = environ.Env()
 env.read_env(env.path("ENV_FILE", default=str(BASE_DIR / ".env"))())
+
+# Everything that the product writes outside its database: a SQLite database itself, the queue, mail, static files.
+VAR_DIR = BASE_DIR / env.str("VAR_DIR", default="var")
+try:
+    VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+except OSError as error:
+    raise ImproperlyConfigured(f"Cannot make the folder {VAR_DIR} (VAR_DIR): {error.strerror}.") from error
 
 
 def required(name: str) -> str:
@@ -125,7 +135,14 @@ else:
 
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES = {
+        "default": {
+            "BACKEND": "config.cache.RedisOrLocalCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "specway",
+            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        }
+    }
 else:
     CACHES = {
         "default": {
@@ -138,21 +155,32 @@ else:
 
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 120
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for ever, a request never does:
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
-    # A request must never hang on a broker that is down: the database is the truth, the queue only carries hints.
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 300}
+    # The database is the truth and the queue only carries hints: `delay()` gives up at once when Redis is down.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "global_keyprefix": "specway:",
+        "max_retries": 0,
+        "connect_retries_timeout": 1,
+        "socket_connect_timeout": 1,
+        "socket_timeout": 1.8,  # longer than the second for which a worker waits in one read
+        "visibility_timeout": 300,
+    }
 else:
     CELERY_BROKER_URL = "filesystem://"
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(VAR_DIR / "queue"),
-        "data_folder_out": str(VAR_DIR / "queue"),
-        "control_folder": str(VAR_DIR / "queue-control"),
-    }
+    CELERY_BROKER_TRANSPORT = "config.folder_queue:Transport"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_in": str(VAR_DIR / "queue"), "polling_interval": 0.5}
+    # Workers answer `celery inspect` through broadcasts, which a folder cannot carry.
+    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 
 # --- Secrets at rest ---------------------------------------------------------------------------------------------
 
@@ -293,7 +321,13 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "class": "config.logs.RedactingFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
@@ -302,6 +336,9 @@ LOGGING = {
         "oauthlib": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
         "django.server": {"level": "WARNING"},
+        # These quote a template's whole context and the parameters of SQL at DEBUG.
+        "django.template": {"level": "INFO"},
+        "django.db.backends": {"level": "INFO"},
     },
 }
 

@@ -6,23 +6,26 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from apps.audit.views import events
+from apps.audit import views as audit
 from apps.teams.decorators import team_required
 
 # Operators sign in and out and change passwords by the same doors as everybody: second factor, rate limits, audit log.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign] # allauth's documented way
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign] # as django-allauth documents it
 
 handler400 = "apps.web.problems.bad_request"
 handler403 = "apps.web.problems.permission_denied"
 handler404 = "apps.web.problems.page_not_found"
 handler500 = "apps.web.problems.server_error"
 
+# The audit log lies below the teams' room, so what its page demands of visitors is said here.
+audit_urls = ([path("", team_required(audit.events), name="list")], "audit")
+
 urlpatterns = [
     path("", include("apps.web.urls")),
     path("", include("apps.teams.urls")),
     path("", include("apps.integrations.urls")),
     path("", include("apps.connections.urls")),
-    path("settings/audit-log/", include(([path("", team_required(events), name="list")], "audit"))),
+    path("settings/audit-log/", include(audit_urls)),
     path("accounts/", include("allauth.urls")),
     path("api/", include("config.api_urls")),
     path("admin/logout/", logout),

@@ -19,5 +19,5 @@ from config.settings import *  # noqa: E402, F403 - the environment above must b
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ALLOWED_HOSTS = ["*"]
-# For the test-only management commands in tests/management.
-INSTALLED_APPS = [*INSTALLED_APPS, "tests"]  # noqa: F405
+# For the test-only management commands in tests/management, and the tables of the vault's tests.
+INSTALLED_APPS = [*INSTALLED_APPS, "tests", "tests.vault.testapp"]  # noqa: F405

@@ -57,12 +57,6 @@ class IntegrationNotSetUp(SpecwayError):
     code, status, title, help = "integration_not_set_up", 409, "Not set up yet", "not-set-up"
 
 
-class IntegrationMisconfigured(SpecwayError):
-    """The service refuses the OAuth app itself: a matter for the operator, not for the person."""
-
-    code, status, title, help = "integration_misconfigured", 409, "The OAuth app is refused", "not-set-up"
-
-
 class ReauthorizationRequired(SpecwayError):
     """The grant has ended; only its person can give a new one."""
 

@@ -62,7 +62,7 @@ def rows_per_key() -> dict[str, int]:
     total: Counter[str] = Counter()
     for model in sealed_models():
         keyed = model._base_manager.filter(data_key_kid__isnull=False).order_by()
-        for kid, rows in keyed.values_list("data_key_kid").annotate(Count("*")):
+        for kid, rows in keyed.values_list("data_key_kid").annotate(rows=Count("*")):
             total[kid] += rows
     return dict(total)
 

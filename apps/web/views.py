@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.teams.models import User
@@ -29,9 +28,10 @@ def home(request: HttpRequest) -> HttpResponse:
 def account(request: HttpRequest) -> HttpResponse:
     """Everything about the signed-in person: name here, the rest one click away."""
     user = User.objects.get(pk=request.user.pk)
-    form = ProfileForm(request.POST or None, instance=user)
+    form = ProfileForm(request.POST or None, initial={"name": user.name})
     if request.method == "POST" and form.is_valid():
-        form.save()
+        user.name = form.cleaned_data["name"]
+        user.save(update_fields=["name"])
         messages.success(request, "Profile saved.")
         return redirect("web:account")
     return render(

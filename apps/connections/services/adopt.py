@@ -96,12 +96,16 @@ def _same_account(attempt: AuthorizationAttempt, grant: Grant) -> Connection | N
     """
     if not grant.subject:
         return None
-    own = Connection.objects.select_for_update(of=("self",)).select_related("integration").filter(
-        team=attempt.team_id,
-        integration=attempt.integration_id,
-        owner=attempt.user_id,
-        oauth_app=attempt.oauth_app_id,
-        account_subject=grant.subject,
+    own = (
+        Connection.objects.select_for_update(of=("self",))
+        .select_related("integration")
+        .filter(
+            team=attempt.team_id,
+            integration=attempt.integration_id,
+            owner=attempt.user_id,
+            oauth_app=attempt.oauth_app_id,
+            account_subject=grant.subject,
+        )
     )
     granted = set(_granted(attempt, grant))
     covered = (c for c in own.exclude(status=Status.DISCONNECTING) if granted.issuperset(c.scopes_granted))

@@ -18,7 +18,7 @@ from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.services.refresh import provider_of
 from apps.connections.services.status import target_of
 from apps.errors import NotFound, SpecwayError
-from apps.integrations.catalogue import catalogue_entry
+from apps.integrations.catalogue import catalogue_entry, links
 from apps.integrations.services import client_credentials
 from apps.oauth import client
 from apps.oauth.errors import OAuthError, RevocationUnsupported
@@ -31,7 +31,7 @@ INTERRUPTED_AFTER = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Disconnected:
-    """What a disconnect did at the service: `revocation` is revoked, unsupported, failed or none (nothing to revoke)."""
+    """What a disconnect did at the service. `revocation` is revoked, unsupported, failed or none: nothing to revoke."""
 
     name: str
     revocation: str
@@ -107,4 +107,4 @@ def _revoke(connection: Connection) -> Disconnected:
 
 def manage_url(connection: Connection) -> str:
     """The service's own page where a person sees and revokes what was granted; empty if none is known."""
-    return catalogue_entry(connection.integration.slug).manage_url
+    return links(catalogue_entry(connection.integration.slug), connection.oauth_app).manage_url

@@ -33,9 +33,7 @@ class FreshToken:
     version: int
 
 
-def fresh_token(
-    *, connection: Connection, actor: Actor, min_ttl: int = 0, scopes: tuple[str, ...] = ()
-) -> FreshToken:
+def fresh_token(*, connection: Connection, actor: Actor, min_ttl: int = 0, scopes: tuple[str, ...] = ()) -> FreshToken:
     """A fresh access token, recorded in the audit log before it is handed out.
 
     `min_ttl` (seconds) is how long it should live at least, as far as the service's tokens live that long; `scopes`
@@ -86,9 +84,12 @@ def _hand_out(row: TokenSet, *, actor: Actor, missing: list[str]) -> FreshToken:
 
 def _still_allowed(connection: Connection, actor: Actor) -> None:
     """A key revoked or a share withdrawn while the token was being refreshed ends the request without a token."""
-    revoked = actor.api_key is not None and not ApiKey.objects.filter(
-        Q(expires_at=None) | Q(expires_at__gt=Now()), pk=actor.api_key.pk, revoked_at=None
-    ).exists()
+    revoked = (
+        actor.api_key is not None
+        and not ApiKey.objects.filter(
+            Q(expires_at=None) | Q(expires_at__gt=Now()), pk=actor.api_key.pk, revoked_at=None
+        ).exists()
+    )
     if revoked or not Connection.objects.usable_by(actor).filter(pk=connection.pk).exists():
         raise NotFound("There is no such connection.")
 

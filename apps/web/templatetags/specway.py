@@ -33,7 +33,7 @@ def icon(name: str, extra: str = "") -> SafeString:
 @register.simple_tag
 def mark() -> SafeString:
     """Specway's own sign."""
-    return mark_safe(  # noqa: S308 - a constant of ours
+    return mark_safe(
         '<svg class="brand__mark" viewBox="0 0 24 24" aria-hidden="true">'
         '<rect width="24" height="24" rx="6" fill="currentColor"/>'
         '<path d="M16 7.25h-5a2.375 2.375 0 0 0 0 4.75h2a2.375 2.375 0 0 1 0 4.75H8" fill="none" stroke-width="1.9"'
@@ -153,7 +153,7 @@ def field(
     if hint is not None:
         bound.help_text = hint
     widget = bound.field.widget
-    wanted = {name.replace("_", "-"): value for name, value in attrs.items()}
+    wanted = {name.replace("_", "-"): value for name, value in attrs.items() if value is not False}
     # Placeholders repeat the label in a weaker colour; a label stands above every field anyway.
     widget.attrs.pop("placeholder", None)
     is_check = isinstance(widget, CheckboxInput)
