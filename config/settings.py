@@ -277,7 +277,9 @@ BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# Popups are allowed: a page that connects a service opens the service's consent page, and with "same-origin" the two
+# windows would be cut apart at once, so that an open popup looked closed.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "apps.web.problems.csrf_failure"
 # No form-action: browsers apply it to redirects too, and "Connect" is a form that ends at the service's own page.
