@@ -1,4 +1,4 @@
-"""The operators' view of connections: what is red and why, and *Refresh now*. Secrets and their columns do not appear."""
+"""The operators' view of connections: what is red and why, and *Refresh now*. Secrets do not appear."""
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
