@@ -144,7 +144,7 @@ class DataKeyField(KeyField):
     def get_internal_type(self) -> str:
         return "TextField"
 
-    def pre_save(self, row: models.Model, add: bool) -> Any:
+    def pre_save(self, row: Any, add: bool) -> Any:
         if add:
             # This column is written before those of the secrets, which are still to be encrypted.
             holds_secrets = any(row.__dict__.get(field.attname) is not None for field in encrypted_fields(type(row)))
