@@ -1,5 +1,6 @@
 """Whether this process is alive, and whether it can serve: what load balancers and operators ask."""
 
+import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -10,6 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from apps.vault.services import missing_key_ids, vault_ready
+
+logger = logging.getLogger(__name__)
 
 OK = "ok"
 
