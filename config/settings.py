@@ -23,8 +23,10 @@ env.read_env(env.path("ENV_FILE", default=str(BASE_DIR / ".env"))())
 
 # Everything that the product writes outside its database: a SQLite database itself, the queue, mail, static files.
 VAR_DIR = BASE_DIR / env.str("VAR_DIR", default="var")
+STATIC_ROOT = VAR_DIR / "static"
 try:
     VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    STATIC_ROOT.mkdir(exist_ok=True)
 except OSError as error:
     raise ImproperlyConfigured(f"Cannot make the folder {VAR_DIR} (VAR_DIR): {error.strerror}.") from error
 
@@ -176,7 +178,7 @@ if REDIS_URL:
         "visibility_timeout": 300,
     }
 else:
-    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_URL = "filesystem://localhost//"
     CELERY_BROKER_TRANSPORT = "config.folder_queue:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_in": str(VAR_DIR / "queue"), "polling_interval": 0.5}
     # Workers answer `celery inspect` through broadcasts, which a folder cannot carry.
@@ -254,7 +256,6 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
@@ -276,7 +277,9 @@ BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# Popups are allowed: a page that connects a service opens the service's consent page, and with "same-origin" the two
+# windows would be cut apart at once, so that an open popup looked closed.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "apps.web.problems.csrf_failure"
 # No form-action: browsers apply it to redirects too, and "Connect" is a form that ends at the service's own page.

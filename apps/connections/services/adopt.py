@@ -1,7 +1,7 @@
 """What becomes of a grant that an authorization trip brought: a new connection, new tokens for one, or a question."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from apps.connections.errors import AttemptSettled
 from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
 from apps.connections.services import attempts
 from apps.connections.services.status import mark_recovered, target_of
-from apps.connections.services.tokens import accepted
+from apps.connections.services.tokens import accepted, from_json, to_json
 from apps.oauth.token import TokenResponse
 from apps.vault.services import seal
 
@@ -34,16 +34,14 @@ class Grant:
 
     def to_json(self) -> str:
         """For the attempt's encrypted column, while the person decides."""
-        response = asdict(self.response)
-        response["scopes"] = None if self.response.scopes is None else sorted(self.response.scopes)
-        return json.dumps({"response": response, "subject": self.subject, "label": self.label, "params": self.params})
+        return json.dumps(
+            {"response": to_json(self.response), "subject": self.subject, "label": self.label, "params": self.params}
+        )
 
     @classmethod
     def from_json(cls, text: str) -> "Grant":
         data = json.loads(text)
-        answer = data["response"]
-        answer["scopes"] = None if answer["scopes"] is None else frozenset(answer["scopes"])
-        return cls(TokenResponse(**answer), data["subject"], data["label"], data["params"])
+        return cls(from_json(data["response"]), data["subject"], data["label"], data["params"])
 
 
 def adopt(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> AuthorizationAttempt:
@@ -76,7 +74,7 @@ def store(
     return attempt
 
 
-def _locked(connection_id: UUID | None) -> Connection:
+def _locked(connection_id: UUID) -> Connection:
     connection = (
         Connection.objects.select_for_update(of=("self",))
         .select_related("integration")

@@ -16,6 +16,8 @@ from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections.errors import (
     AccessDeclined,
+    AttemptError,
+    AttemptSettled,
     CallbackRejected,
     ExchangeFailed,
     IntegrationNotSetUp,
@@ -23,7 +25,7 @@ from apps.connections.errors import (
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import attempts
 from apps.connections.services.adopt import Grant, adopt
-from apps.errors import NotAllowed, NotFound
+from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations.catalogue import catalogue_entry, provider_config
 from apps.integrations.models import Integration
 from apps.integrations.services import client_credentials, mark_oauth_app_broken, oauth_app_for
@@ -152,6 +154,22 @@ def complete(
         sentence = f"The answer of the service is not valid: {error.reason}. Nothing was connected; start again."
         raise attempts.reject("invalid_callback", sentence, origin=origin) from None
     attempt = attempts.consume(state=parameters.state, path=path, user=user, session_key=session_key, origin=origin)
+    try:
+        return _finish(attempt, parameters, origin=origin)
+    except AttemptSettled as error:
+        raise attempts.fail(attempt, error.code, error, origin=origin) from None
+    except AttemptError:
+        raise
+    except SpecwayError as error:
+        raise attempts.fail(attempt, error.code, ExchangeFailed(error.sentence), origin=origin) from None
+    except Exception:
+        # The page that waits is told; what went wrong is for the log, and for whoever reads it.
+        sentence = "Something broke on our side before the connection was made. Nothing was stored; try again."
+        attempts.fail(attempt, "internal_error", ExchangeFailed(sentence), origin=origin)
+        raise
+
+
+def _finish(attempt: AuthorizationAttempt, parameters: CallbackParameters, *, origin: Origin) -> AuthorizationAttempt:
     if not Membership.objects.filter(team=attempt.team_id, user=attempt.user_id).exists():
         left = CallbackRejected("You are no longer a member of the team that this connection was for.")
         raise attempts.fail(attempt, "not_a_member", left, origin=origin)

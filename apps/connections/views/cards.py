@@ -1,4 +1,4 @@
-"""The card that tells how a trip stands, as a fragment for the page that waits and as part of the attempt's own page."""
+"""The card that tells how a trip stands: a fragment for the page that waits, and part of the attempt's own page."""
 
 from typing import Any
 
