@@ -38,7 +38,8 @@ PAGES_OF_MEMBERS = [
 
 @pytest.fixture
 def member() -> Client:
-    return factories.client_for(factories.make_member(role=Role.MEMBER))
+    someone = factories.make_user(password=factories.secrets.token_hex(8))
+    return factories.client_for(factories.make_member(role=Role.MEMBER, user=someone))
 
 
 def assert_obeys_the_content_security_policy(page: str) -> None:
