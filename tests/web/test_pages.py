@@ -121,16 +121,15 @@ def test_signing_out_and_switching_teams_are_posted(member: Client) -> None:
 
 
 def test_the_frame_asks_the_database_nothing_before_a_template_does() -> None:
+    membership = factories.make_member()
     request = RequestFactory().get("/")
-    request.user = factories.make_user()
-    with CaptureQueriesContext(
-        database,
-    ) as queries:
-        context = frame(request)
+    request.actor = factories.actor_for(membership)
+    request.memberships = [membership]
+    with CaptureQueriesContext(database) as queries:
+        count = frame(request)["attention_count"]
     assert len(queries) == 0
     with CaptureQueriesContext(database) as queries:
-        context["teams"]()
-        context["teams"]()
+        assert (count(), count()) == (0, 0)
     assert len(queries) == 1
 
 
