@@ -96,6 +96,10 @@ def test_the_current_page_is_marked_in_the_navigation(member: Client) -> None:
     assert current == ["/help/troubleshooting/"]
 
 
+def test_a_page_may_be_narrow(member: Client) -> None:
+    assert b'<main class="content content--narrow"' in member.get("/account/").content
+
+
 def test_only_operators_see_the_way_to_the_administration(member: Client) -> None:
     assert b'href="/admin/"' not in member.get("/account/").content
     operator = factories.make_member()
