@@ -73,6 +73,15 @@ class Product:
         """What all processes wrote so far, at DEBUG."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.log_dir.glob("*.log")))
 
+    def wait_for_log(self, text: str) -> str:
+        """The logs, as soon as they hold the text. Raises if it does not come."""
+        deadline = time.monotonic() + 30
+        while text not in (log := self.logs()):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"No {text!r} in the logs:\n{log[-6000:]}")
+            time.sleep(0.1)
+        return log
+
     def start(self, name: str, line: str, **env: str) -> None:
         """Starts one process with the product's environment, in a process group of its own."""
         with (self.log_dir / f"{name}.log").open("ab") as log:

@@ -13,9 +13,7 @@ def serves_and_logs_no_query(product: Product) -> None:
     for url in product.urls:
         answer = requests.get(f"{url}/oauth/callback?code={canary}&state={canary}", timeout=30)
         assert answer.status_code < 500
-    log = product.logs()
-    assert "GET /oauth/callback" in log
-    assert canary not in log
+    assert canary not in product.wait_for_log("GET /oauth/callback")
 
 
 def test_the_processes_run_on_sqlite_and_the_folder_queue(tmp_path: Path) -> None:
