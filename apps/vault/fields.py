@@ -99,6 +99,9 @@ class EncryptedField(SecretField):
         # itself may stand here, and no value at all.
         if hasattr(value, "as_sql") and getattr(value, "target", None) is not self:
             raise TypeError(f"{self.name} is stored encrypted: expressions and bulk_update() cannot write it.")
+        if self in (getattr(compiler.query, "update_fields", None) or ()):
+            # bulk_create(update_conflicts=True): the ciphertext is bound to the new row, not to the one in its way.
+            raise TypeError(f"{self.name} is bound to its row: an upsert cannot write it.")
         return "%s"
 
     def get_lookup(self, lookup_name: str) -> Any:

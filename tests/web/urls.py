@@ -1,4 +1,4 @@
-"""URLs for the tests of the frame: the product's own, with pages that fail, and stand-ins for the other rooms' pages."""
+"""URLs for tests: the product's own, with pages and endpoints that fail."""
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -26,7 +26,9 @@ FAILURES = {
     "denied": PermissionDenied,
     "suspicious": lambda: SuspiciousOperation("raw text"),
     "model": lambda: DjangoValidationError({"name": ["Too long."]}),
-    "invalid": lambda: exceptions.ValidationError({"items": [{}, {"url": ["Not https."]}], "non_field_errors": ["No."]}),
+    "invalid": lambda: exceptions.ValidationError(
+        {"items": [{}, {"url": ["Not https."]}], "non_field_errors": ["No."]}
+    ),
     "anonymous": exceptions.NotAuthenticated,
     "throttled": lambda: exceptions.Throttled(wait=41.2),
     "media": lambda: exceptions.UnsupportedMediaType("text/plain"),
