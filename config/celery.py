@@ -6,11 +6,17 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+
+def every(seconds: float, task: str) -> dict[str, object]:
+    """A beat entry whose message expires before the next one: a queue without a worker does not fill up."""
+    return {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+
+
 app = Celery("specway")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
-    "refresh tokens that are due": {"task": "connections.refresh_due", "schedule": 5.0},
-    "finish interrupted disconnects": {"task": "connections.finish_disconnects", "schedule": 60.0},
-    "clear expired authorization attempts": {"task": "connections.expire_attempts", "schedule": 60.0},
+    "refresh tokens that are due": every(5.0, "connections.refresh_due"),
+    "finish interrupted disconnects": every(60.0, "connections.finish_disconnects"),
+    "clear expired authorization attempts": every(60.0, "connections.expire_attempts"),
 }

@@ -7,16 +7,28 @@ There are no default keys: without SECRET_KEY, VAULT_KEYS and FINGERPRINT_KEY th
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.vault.keyring import KeyRing
 
+# Lets classes such as ModelAdmin and Field take type arguments at run time.
+django_stubs_ext.monkeypatch()
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(environ.Env().str("VAR_DIR", default=str(BASE_DIR / "var")))
 
 env = environ.Env()
 env.read_env(env.path("ENV_FILE", default=str(BASE_DIR / ".env"))())
+
+# Everything that the product writes outside its database: a SQLite database itself, the queue, mail, static files.
+VAR_DIR = BASE_DIR / env.str("VAR_DIR", default="var")
+STATIC_ROOT = VAR_DIR / "static"
+try:
+    VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    STATIC_ROOT.mkdir(exist_ok=True)
+except OSError as error:
+    raise ImproperlyConfigured(f"Cannot make the folder {VAR_DIR} (VAR_DIR): {error.strerror}.") from error
 
 
 def required(name: str) -> str:
@@ -125,7 +137,14 @@ else:
 
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES = {
+        "default": {
+            "BACKEND": "config.cache.RedisOrLocalCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "specway",
+            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        }
+    }
 else:
     CACHES = {
         "default": {
@@ -138,21 +157,33 @@ else:
 
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 120
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for ever, a request never does:
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+# The database is the truth and the queue only carries hints: `delay()` gives up at once when Redis is down.
+REDIS_TRANSPORT_OPTIONS = {
+    "global_keyprefix": "specway:",
+    "max_retries": 0,
+    "connect_retries_timeout": 1,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 1.8,  # longer than the second for which a worker waits in one read
+    "visibility_timeout": 300,
+}
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
-    # A request must never hang on a broker that is down: the database is the truth, the queue only carries hints.
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 300}
+    CELERY_BROKER_TRANSPORT_OPTIONS = REDIS_TRANSPORT_OPTIONS
 else:
-    CELERY_BROKER_URL = "filesystem://"
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(VAR_DIR / "queue"),
-        "data_folder_out": str(VAR_DIR / "queue"),
-        "control_folder": str(VAR_DIR / "queue-control"),
-    }
+    CELERY_BROKER_URL = "filesystem://localhost//"
+    CELERY_BROKER_TRANSPORT = "config.folder_queue:Transport"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_in": str(VAR_DIR / "queue"), "polling_interval": 0.5}
+    # Workers answer `celery inspect` through broadcasts, which a folder cannot carry.
+    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 
 # --- Secrets at rest ---------------------------------------------------------------------------------------------
 
@@ -187,17 +218,23 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "apps.teams.adapter.AccountAdapter"
+ACCOUNT_SIGNUP_FORM_CLASS = "apps.teams.forms.SignupForm"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # and the name, from the form class
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# A mail after each change of password, address or second factor, so that nobody loses an account unnoticed.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Specway"
+# Who has a second factor may change the address too: the old one counts until the new one is confirmed.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 USERSESSIONS_TRACK_ACTIVITY = True
 
 # --- E-mail ------------------------------------------------------------------------------------------------------
@@ -206,6 +243,7 @@ _default_email = f"filemail:///{VAR_DIR / 'mail'}"
 vars().update(env.email_url("EMAIL_URL", default=_default_email))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Specway <specway@{_public.hostname}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_TIMEOUT = 10  # seconds; a page waits while an invitation is sent
 
 # --- The ways out ------------------------------------------------------------------------------------------------
 
@@ -219,7 +257,6 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
@@ -236,10 +273,14 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_HSTS_PRELOAD = SECURE
-if env.bool("BEHIND_PROXY", default=False):
+# A proxy in front sets X-Forwarded-Proto and appends to X-Forwarded-For; without one, anybody could forge them.
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# Popups are allowed: a page that connects a service opens the service's consent page, and with "same-origin" the two
+# windows would be cut apart at once, so that an open popup looked closed.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "apps.web.problems.csrf_failure"
 # No form-action: browsers apply it to redirects too, and "Connect" is a form that ends at the service's own page.
@@ -277,6 +318,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "AuthTypeEnum": "apps.integrations.models.Integration.Kind",
+        "ApiKeyKindEnum": "apps.teams.models.ApiKey.Kind",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -288,7 +333,13 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "class": "config.logs.RedactingFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
@@ -297,6 +348,9 @@ LOGGING = {
         "oauthlib": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
         "django.server": {"level": "WARNING"},
+        # These quote a template's whole context and the parameters of SQL at DEBUG.
+        "django.template": {"level": "INFO"},
+        "django.db.backends": {"level": "INFO"},
     },
 }
 

@@ -1,24 +1,34 @@
 """Every mount of the product, visible at once."""
 
 from allauth.account.decorators import secure_admin_login
+from allauth.account.views import logout
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
-# Operators sign in like everybody else: the admin's own form knows neither rate limits nor the second factor.
-admin.site.login = secure_admin_login(admin.site.login)
+from apps.audit import views as audit
+from apps.teams.decorators import team_required
+
+# Operators sign in and out and change passwords by the same doors as everybody: second factor, rate limits, audit log.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign] # as django-allauth documents it
 
 handler400 = "apps.web.problems.bad_request"
 handler403 = "apps.web.problems.permission_denied"
 handler404 = "apps.web.problems.page_not_found"
 handler500 = "apps.web.problems.server_error"
 
+# The audit log lies below the teams' room, so what its page demands of visitors is said here.
+audit_urls = ([path("", team_required(audit.events), name="list")], "audit")
+
 urlpatterns = [
     path("", include("apps.web.urls")),
     path("", include("apps.teams.urls")),
     path("", include("apps.integrations.urls")),
     path("", include("apps.connections.urls")),
-    path("settings/audit-log/", include("apps.audit.urls")),
+    path("settings/audit-log/", include(audit_urls)),
     path("accounts/", include("allauth.urls")),
     path("api/", include("config.api_urls")),
+    path("admin/logout/", logout),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
 ]

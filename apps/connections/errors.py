@@ -45,16 +45,16 @@ class ExchangeFailed(AttemptError):
     help = "connection-failed"
 
 
+class AttemptSettled(AttemptError):
+    """What the trip was for is decided, gone or over."""
+
+    code, status, title = "attempt_settled", 409, "Already settled"
+
+
 class IntegrationNotSetUp(SpecwayError):
     """No OAuth app is registered for the integration."""
 
     code, status, title, help = "integration_not_set_up", 409, "Not set up yet", "not-set-up"
-
-
-class IntegrationMisconfigured(SpecwayError):
-    """The service refuses the OAuth app itself: a matter for the operator, not for the person."""
-
-    code, status, title, help = "integration_misconfigured", 409, "The OAuth app is refused", "not-set-up"
 
 
 class ReauthorizationRequired(SpecwayError):

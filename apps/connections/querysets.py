@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
 from django.db.models import Q
@@ -11,6 +11,9 @@ from django.db.models.functions import Now
 
 if TYPE_CHECKING:
     from apps.teams.actor import Actor
+
+# The rows' classes themselves stand in models.py, which imports this module.
+Row = TypeVar("Row", bound=models.Model)
 
 
 def _shared_with(actor: Actor) -> Q:
@@ -25,14 +28,14 @@ def _owned_by(actor: Actor) -> Q:
     return Q(pk__in=[]) if actor.is_service or actor.user is None else Q(owner=actor.user)
 
 
-class ConnectionQuerySet(models.QuerySet["Connection", "Connection"]):
-    def in_team_of(self, actor: Actor) -> ConnectionQuerySet:
+class ConnectionQuerySet(models.QuerySet[Row]):
+    def in_team_of(self, actor: Actor) -> Self:
         """Those of the actor's team. A disconnected one is gone for everybody."""
         if actor.team is None:
             return self.none()
         return self.filter(team=actor.team).exclude(status="disconnecting")
 
-    def visible_to(self, actor: Actor) -> ConnectionQuerySet:
+    def visible_to(self, actor: Actor) -> Self:
         """Those that the actor may know of: one's own and those shared with one; admins see the whole team's."""
         mine = self.in_team_of(actor)
         if actor.is_admin:
@@ -40,30 +43,30 @@ class ConnectionQuerySet(models.QuerySet["Connection", "Connection"]):
         seen = _shared_with(actor) | _owned_by(actor)
         return mine.filter(pk__in=self.model._default_manager.filter(seen).values("pk"))
 
-    def usable_by(self, actor: Actor) -> ConnectionQuerySet:
+    def usable_by(self, actor: Actor) -> Self:
         """Those whose access the actor may use: one's own and those shared. Admins do not use others' personal ones."""
         usable = _shared_with(actor) | _owned_by(actor)
         if actor.is_admin:
             usable |= Q(is_shared=True)
         return self.in_team_of(actor).filter(pk__in=self.model._default_manager.filter(usable).values("pk"))
 
-    def with_details(self) -> ConnectionQuerySet:
+    def with_details(self) -> Self:
         """Everything that a list or an API answer shows of each, in one query."""
         return self.select_related("integration", "owner", "team", "oauth_app", "token_set")
 
 
-class TokenSetQuerySet(models.QuerySet["TokenSet", "TokenSet"]):
-    def with_clock(self) -> TokenSetQuerySet:
+class TokenSetQuerySet(models.QuerySet[Row]):
+    def with_clock(self) -> Self:
         """Each row with `db_now`, the database's time, which decides what is fresh on every machine alike."""
         return self.annotate(db_now=Now())
 
-    def with_everything(self) -> TokenSetQuerySet:
+    def with_everything(self) -> Self:
         """Each row with its connection and what a token call needs to know, and the database's time."""
         return self.with_clock().select_related(
             "team", "connection__integration", "connection__oauth_app", "connection__owner"
         )
 
-    def due_for_refresh(self, now: datetime | Any) -> TokenSetQuerySet:
+    def due_for_refresh(self, now: datetime | Any) -> Self:
         """Those whose next refresh is due and that nobody is refreshing."""
         free = Q(lease_until=None) | Q(lease_until__lt=now)
         return self.filter(free, next_refresh_at__lte=now).order_by("next_refresh_at")

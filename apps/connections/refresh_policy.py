@@ -83,8 +83,8 @@ def backoff(*, failures: int, retry_after: float | None, jitter: float) -> timed
 
     `retry_after` (seconds, from the service) is honoured up to an hour.
     """
-    base = min(timedelta(seconds=5) * 2 ** min(failures - 1, 10), LONGEST_BACKOFF)
-    wait = base / 2 + base / 2 * jitter
+    base = min(timedelta(seconds=5 << min(failures - 1, 10)), LONGEST_BACKOFF)
+    wait = base / 2 * (1 + jitter)
     if retry_after is None:
         return wait
     return max(wait, min(timedelta(seconds=max(retry_after, 0)), LONGEST_BACKOFF))

@@ -1,6 +1,21 @@
 """Pages of connections."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from apps.connections.views import actions, attempts, callback, connect, listing
 
 app_name = "connections"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("connect/<slug:slug>/", connect.connect, name="connect"),
+    path("connect/attempts/<uuid:attempt_id>/", attempts.attempt, name="attempt"),
+    path("connect/attempts/<uuid:attempt_id>/cancel/", attempts.cancel, name="cancel"),
+    path("connect/attempts/<uuid:attempt_id>/continue/", attempts.continue_here, name="continue"),
+    path("connect/attempts/<uuid:attempt_id>/decide/", attempts.decide, name="decide"),
+    path("oauth/callback", callback.callback, name="callback"),
+    path("oauth/callback/<uuid:integration_id>", callback.callback, name="callback_of"),
+    path("settings/integrations/", listing.listing, name="list"),
+    path("settings/integrations/refresh/", actions.refresh_selected, name="refresh_selected"),
+    path("connections/<uuid:connection_id>/refresh/", actions.refresh, name="refresh"),
+    path("connections/<uuid:connection_id>/reconnect/", connect.reconnect, name="reconnect"),
+    path("connections/<uuid:connection_id>/disconnect/", actions.disconnect, name="disconnect"),
+]

@@ -6,3 +6,6 @@ from django.apps import AppConfig
 class IntegrationsConfig(AppConfig):
     name = "apps.integrations"
     verbose_name = "Integrations"
+
+    def ready(self) -> None:
+        from apps.integrations import checks  # noqa: F401 - registers the system check; needs the models

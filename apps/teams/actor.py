@@ -42,14 +42,38 @@ class Actor:
 
 
 def member_actor(membership: Membership, *, origin: Origin | None = None) -> Actor:
-    """The actor that a member is. `origin` (address, browser, workflow) comes from the door; without one only the name."""
+    """The actor that a member is. `origin` (kind, address, browser) comes from the door; without one only the name."""
     who = origin or Origin(kind="user", id="", label="")
     return Actor(
         team=membership.team,
         user=membership.user,
         role=Role(membership.role),
-        origin=replace(who, kind="user", id=str(membership.user_id), label=str(membership.user)),
+        origin=replace(who, id=str(membership.user_id), label=str(membership.user)),
     )
+
+
+def service_actor(api_key: ApiKey, *, origin: Origin) -> Actor:
+    """The actor that a team's service key is: nobody's role, only its scopes."""
+    return Actor(
+        team=api_key.team,
+        api_key=api_key,
+        scopes=frozenset(api_key.scopes),
+        origin=replace(origin, kind="service", id=str(api_key.pk), label=api_key.name),
+    )
+
+
+def key_holder_actor(api_key: ApiKey, membership: Membership, *, origin: Origin) -> Actor:
+    """The actor that a personal key is: its member, within the key's scopes."""
+    member = member_actor(membership, origin=replace(origin, kind="user"))
+    label = f"{membership.user} (key {api_key.name})"
+    return replace(
+        member, api_key=api_key, scopes=frozenset(api_key.scopes), origin=replace(member.origin, label=label)
+    )
+
+
+def operator_actor(team: Team, *, origin: Origin) -> Actor:
+    """An operator, in the administration or at the command line, who may do in a team what its owners may."""
+    return Actor(team=team, role=Role.OWNER, origin=origin)
 
 
 def system_actor(team: Team | None = None) -> Actor:

@@ -1,5 +1,11 @@
 """Routes of the REST API that belong to teams."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.teams import api
+
+urlpatterns = [
+    path("me/", api.MeView.as_view(), name="me"),
+    path("api-keys/", api.ApiKeysView.as_view(), name="api_keys"),
+    path("api-keys/<uuid:pk>/", api.ApiKeyView.as_view(), name="api_key"),
+]

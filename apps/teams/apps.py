@@ -1,8 +1,14 @@
 """The Django app of people, teams and API keys."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
 class TeamsConfig(AppConfig):
     name = "apps.teams"
     verbose_name = "People and teams"
+
+    def ready(self) -> None:
+        import_module("apps.teams.schema")  # drf-spectacular finds its extensions by their import
+        import_module("apps.teams.account_signals").connect()

@@ -1,6 +1,7 @@
 """People, teams, memberships, invitations and API keys."""
 
 import uuid
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -94,8 +95,22 @@ class Invitation(models.Model):
     accepted_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "email"],
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="one_open_invitation_per_team_and_address",
+            ),
+        ]
+
     def __str__(self) -> str:
         return f"{self.email} to {self.team}"
+
+    def is_open_at(self, now: datetime) -> bool:
+        """Neither used, withdrawn nor ended at `now`."""
+        return self.accepted_at is None and self.revoked_at is None and now < self.expires_at
 
 
 class ApiKey(models.Model):
@@ -108,8 +123,8 @@ class ApiKey(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="api_keys")
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    # The member a personal key acts as; for a service key the admin who made it.
-    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="api_keys")
+    # The member a personal key acts as; for a service key the admin who made it, whom it outlives.
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="api_keys")
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=12, unique=True, editable=False)
     secret_hash = models.CharField(max_length=64, editable=False)
@@ -119,5 +134,13 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        verbose_name = "API key"
+        ordering = ["-created_at", "-id"]
+
     def __str__(self) -> str:
         return f"{self.name} (spw_{self.prefix}_…)"
+
+    def is_valid_at(self, now: datetime) -> bool:
+        """Neither revoked nor ended at `now`."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import uuid
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -11,14 +12,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.views.decorators.debug import sensitive_variables
 
 from apps.vault import backends
+from apps.vault.errors import NotOurs
 
 FORMAT = 1
 DATA_KEY_BYTES = 32
 MASK = "stored"
-
-
-class NotOurs(Exception):
-    """The ciphertext was altered, or sealed for another column, row, table or team."""
+ALTERED = "It was altered, or belongs elsewhere."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,7 @@ class Binding:
     def of(cls, row: Any) -> Self:
         """The binding of a saved or unsaved row of a SealedRow model."""
         meta = row._meta.concrete_model._meta
-        team = row.team_id
-        return cls(meta.db_table, str(meta.pk.to_python(row.pk)), "" if team is None else str(team))
+        return cls(meta.db_table, str(meta.pk.to_python(row.pk)), _canonical(row.team_id))
 
     def aad(self, part: str) -> bytes:
         """Associated data (RFC 5116) of one column's ciphertext, or of the wrapped data key itself."""
@@ -42,9 +40,17 @@ class Binding:
         return json.dumps([FORMAT, self.table, part, self.pk, self.team]).encode()
 
 
+def _canonical(team_id: object) -> str:
+    # A UUID may have been assigned as text, in any of its spellings; from the database it comes as a UUID.
+    try:
+        return "" if team_id is None else str(uuid.UUID(str(team_id)))
+    except ValueError:
+        return str(team_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Ciphertext:
-    """One encrypted value: a format byte, the nonce (12 bytes) and the AES-256-GCM output. Shows only that it is there."""
+    """One encrypted value: a format byte, the nonce (12 bytes) and the AES-256-GCM output. Its text is a mask."""
 
     data: bytes = field(repr=False)
 
@@ -72,14 +78,18 @@ class WrappedKey:
     @classmethod
     def from_text(cls, text: str) -> Self:
         kid, _, encoded = text.partition(":")
-        return cls(kid, base64.b64decode(encoded))
+        try:
+            return cls(kid, base64.b64decode(encoded))
+        except ValueError:
+            # Reading a row must not fail because its data key is damaged; this one opens nothing.
+            return cls(kid, b"")
 
     def to_bytes(self) -> bytes:
         return self.to_text().encode()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        return cls.from_text(data.decode())
+    def from_bytes(cls, data: bytes | memoryview) -> Self:
+        return cls.from_text(bytes(data).decode())
 
     def __str__(self) -> str:
         return MASK
@@ -117,9 +127,9 @@ def decrypt(ciphertext: Ciphertext, *, wrapped: WrappedKey, binding: Binding, co
     data_key = unwrap(wrapped, binding)
     version, body = ciphertext.data[:1], ciphertext.data[1:]
     if version != bytes([FORMAT]):
-        raise NotOurs
+        raise NotOurs(ALTERED)
     nonce, sealed = body[: backends.NONCE_BYTES], body[backends.NONCE_BYTES :]
     try:
         return AESGCM(data_key).decrypt(nonce, sealed, binding.aad(column)).decode()
     except (InvalidTag, ValueError):
-        raise NotOurs from None
+        raise NotOurs(ALTERED) from None

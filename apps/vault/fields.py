@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.checks import CheckMessage, Error
 from django.core.exceptions import FieldError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -10,6 +11,8 @@ from django.db.models.query_utils import DeferredAttribute
 
 from apps.vault import datakeys, envelope
 from apps.vault.envelope import MASK, Binding, Ciphertext, WrappedKey
+from apps.vault.fixtures import Untouched, from_fixture
+from apps.vault.forms import SecretFormField
 from apps.vault.sealed import Sealed, StoredSecret, UnsavedSecret
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ else:
 
 
 class SealedAttribute(DeferredAttribute):
-    """Gives `Sealed` or None. In the row's `__dict__` stand None, a Ciphertext, or a Sealed that was assigned."""
+    """Gives `Sealed` or None. In the row's `__dict__`: None, a Ciphertext, a Sealed that was assigned, or Untouched."""
 
     def __get__(self, row: Any, cls: Any = None) -> Any:
         value = super().__get__(row, cls)
@@ -32,7 +35,7 @@ class SealedAttribute(DeferredAttribute):
     def __set__(self, row: Any, value: object) -> None:
         if isinstance(value, str):
             value = UnsavedSecret(value)
-        if value is not None and not isinstance(value, Sealed | Ciphertext):
+        if value is not None and not isinstance(value, Sealed | Ciphertext | Untouched):
             raise TypeError(f"{self.field.name} takes a string, a sealed value or None, not {type(value).__name__}.")
         row.__dict__[self.field.attname] = value
 
@@ -57,8 +60,11 @@ class EncryptedField(SecretField):
         return "BinaryField"
 
     def pre_save(self, row: models.Model, add: bool) -> Any:
+        if self.attname not in row.__dict__:
+            # Deferred: it stays what it is in the database.
+            return models.F(self.attname)
         value = row.__dict__[self.attname]
-        if value is not None:
+        if value is not None and not isinstance(value, Untouched):
             value = row.__dict__[self.attname] = self._for_insert(row, value) if add else self._for_update(row, value)
         return value
 
@@ -91,8 +97,15 @@ class EncryptedField(SecretField):
             raise TypeError(f"{self.name} is stored encrypted: pass update() what apps.vault.services.seal() gives.")
         return connection.Database.Binary(value.to_bytes())  # type: ignore[attr-defined]  # DB-API 2.0
 
-    def value_to_string(self, obj: models.Model) -> str:
-        return MASK
+    def get_placeholder(self, value: Any, compiler: Any, connection: BaseDatabaseWrapper) -> str:
+        # update(field=Value("...")) and bulk_update() come as expressions, past get_db_prep_value. Only the column
+        # itself may stand here, and no value at all.
+        if hasattr(value, "as_sql") and getattr(value, "target", None) is not self:
+            raise TypeError(f"{self.name} is stored encrypted: expressions and bulk_update() cannot write it.")
+        if self in (getattr(compiler.query, "update_fields", None) or ()):
+            # bulk_create(update_conflicts=True): the ciphertext is bound to the new row, not to the one in its way.
+            raise TypeError(f"{self.name} is bound to its row: an upsert cannot write it.")
+        return "%s"
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name != "isnull":
@@ -100,6 +113,23 @@ class EncryptedField(SecretField):
                 f"{self.name} is encrypted: it can only be asked whether it is empty ({self.name}__isnull)."
             )
         return super().get_lookup(lookup_name)
+
+    def to_python(self, value: Any) -> Any:
+        return value if isinstance(value, Sealed | Ciphertext) else from_fixture(self.name, value)
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return MASK
+
+    def formfield(self, **options: Any) -> Any:
+        return super().formfield(**{"form_class": SecretFormField, **options})
+
+    def save_form_data(self, instance: models.Model, data: Any) -> None:
+        # An empty input means: keep what is stored.
+        if data:
+            setattr(instance, self.attname, data)
+
+    def check(self, **options: Any) -> list[CheckMessage]:
+        return [*super().check(**options), *row_checks(self)]
 
 
 class DataKeyField(KeyField):
@@ -114,11 +144,11 @@ class DataKeyField(KeyField):
     def get_internal_type(self) -> str:
         return "TextField"
 
-    def pre_save(self, row: models.Model, add: bool) -> Any:
+    def pre_save(self, row: Any, add: bool) -> Any:
         if add:
             # This column is written before those of the secrets, which are still to be encrypted.
             holds_secrets = any(row.__dict__.get(field.attname) is not None for field in encrypted_fields(type(row)))
-            return datakeys.for_insert(row) if holds_secrets else row.__dict__[self.attname]
+            return datakeys.for_insert(row) if holds_secrets else row.data_key
         datakeys.refuse_another_team(row)
         # A row loaded before a rotation must not write the old wrapping back: an UPDATE leaves the column alone.
         return models.F(self.attname)
@@ -131,6 +161,9 @@ class DataKeyField(KeyField):
             raise TypeError(f"{self.name} takes a wrapped data key or None, not {type(value).__name__}.")
         return None if value is None else value.to_text()
 
+    def to_python(self, value: Any) -> Any:
+        return value if isinstance(value, WrappedKey) else from_fixture(self.name, value)
+
     def value_to_string(self, obj: models.Model) -> str:
         return MASK
 
@@ -138,3 +171,16 @@ class DataKeyField(KeyField):
 def encrypted_fields(model: type[models.Model]) -> list[EncryptedField]:
     """The encrypted fields of a model, in their order."""
     return [field for field in model._meta.concrete_fields if isinstance(field, EncryptedField)]
+
+
+def row_checks(field: EncryptedField) -> list[CheckMessage]:
+    """Whether the model of an encrypted field has everything that its secrets are bound to."""
+    model = field.model
+    wrong: list[CheckMessage] = []
+    if not isinstance(model._meta.pk, models.UUIDField):
+        wrong.append(Error("A model with encrypted fields needs a UUID primary key.", obj=field, id="vault.E001"))
+    if not hasattr(model, "team_id"):
+        wrong.append(Error("A model with encrypted fields needs a team or team_id.", obj=field, id="vault.E002"))
+    if not any(isinstance(column, DataKeyField) and column.name == "data_key" for column in model._meta.fields):
+        wrong.append(Error("A model with encrypted fields needs to be a SealedRow.", obj=field, id="vault.E003"))
+    return wrong

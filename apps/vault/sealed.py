@@ -5,23 +5,18 @@ from typing import Any, NoReturn
 
 from django.views.decorators.debug import sensitive_variables
 
-from apps.errors import SpecwayError
 from apps.vault import envelope
-from apps.vault.backends import UnwrapFailed
-from apps.vault.envelope import MASK, Binding, Ciphertext, NotOurs, WrappedKey
+from apps.vault.envelope import MASK, Binding, Ciphertext, WrappedKey
+from apps.vault.errors import UnreadableSecret
 
-
-class UnreadableSecret(SpecwayError):
-    """A stored secret cannot be decrypted: its key is missing or wrong, or the row was tampered with. It is kept."""
-
-    code, status, title, help = "unreadable_secret", 500, "Secret cannot be read", "unreadable-secret"
+__all__ = ["Sealed", "StoredSecret", "UnreadableSecret", "UnsavedSecret"]
 
 
 class Sealed:
     """A secret behind a seal. `reveal()` gives it; no other way of looking at it does.
 
-    `str`, `repr`, formatting and templates show a mask, JSON and pickle refuse it, two of them are equal only when
-    they are the same object, and it is always true: where nothing is stored, the field reads None instead.
+    `str`, `repr`, formatting and templates show a mask, JSON refuses it, pickle keeps ciphertext only, two of them are
+    equal only when they are the same object, and it is always true: where nothing is stored, the field reads None.
     """
 
     __slots__ = ()
@@ -54,9 +49,6 @@ class Sealed:
     def __deepcopy__(self, memo: dict[int, Any]) -> "Sealed":
         return self
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("A sealed secret is never pickled: pass the ID of its row instead.")
-
 
 class StoredSecret(Sealed):
     """A secret in the database: ciphertext, decrypted anew on each `reveal()`."""
@@ -75,14 +67,13 @@ class StoredSecret(Sealed):
             raise UnreadableSecret("A stored secret cannot be read: the data key of its row is gone.")
         try:
             return envelope.decrypt(self._ciphertext, wrapped=self._wrapped, binding=self._binding, column=self._column)
-        except UnwrapFailed as failure:
+        except UnreadableSecret as failure:
             raise UnreadableSecret(f"A stored secret cannot be read; it is kept as it is. {failure}") from None
-        except NotOurs:
-            raise UnreadableSecret(
-                "A stored secret cannot be read; it is kept as it is. It was altered, or belongs elsewhere."
-            ) from None
 
     reveal.alters_data = True  # type: ignore[attr-defined]  # as above
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StoredSecret, (self._ciphertext, self._wrapped, self._binding, self._column)
 
     def ciphertext_for(self, binding: Binding, column: str) -> Ciphertext | None:
         """The ciphertext, if it was sealed for this very place."""
@@ -101,3 +92,6 @@ class UnsavedSecret(Sealed):
         return self._plaintext
 
     reveal.alters_data = True  # type: ignore[attr-defined]  # as above
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A secret that is not saved yet is never pickled: save its row, then pass the row's ID.")

@@ -1,20 +1,26 @@
 """What other rooms ask of the vault: sealing for `QuerySet.update()`, and what its health is."""
 
+import os
+from collections import Counter
 from typing import Any
 
+from django.apps import apps
+from django.db.models import Count
 from django.views.decorators.debug import sensitive_variables
 
-from apps.vault import datakeys, envelope
+from apps.vault import backends, datakeys, envelope
 from apps.vault.envelope import Binding, Ciphertext, WrappedKey
-from apps.vault.fields import EncryptedField
+from apps.vault.errors import UnreadableSecret, UnwrapFailed
+from apps.vault.fields import EncryptedField, encrypted_fields
+from apps.vault.models import SealedRow
 
 
 @sensitive_variables()
 def seal(row: Any, **secrets: str | None) -> dict[str, Any]:
-    """Encrypts secrets for a row of a SealedRow model: `rows.update(**seal(row, access_token="...", refresh_token=None))`.
+    """Encrypts secrets of a SealedRow: `rows.update(version=2, **seal(row, access_token="...", refresh_token=None))`.
 
     Gives Ciphertext or None by field name, and the data key too if the row had none in memory. If it has one, the
-    database is not asked, so this works while it is away; `row` itself is not changed. Raises UnwrapFailed.
+    database is not asked, so this works while it is away; `row` itself is not changed. Raises UnreadableSecret.
     """
     values: dict[str, Any] = {}
     wrapped: WrappedKey | None = row.data_key
@@ -30,3 +36,58 @@ def _encrypt(row: Any, name: str, secret: str, wrapped: WrappedKey | None) -> Ci
     if not isinstance(field, EncryptedField) or wrapped is None:
         raise TypeError(f"{name} is not an encrypted field of {row._meta.label}.")
     return envelope.encrypt(secret, wrapped=wrapped, binding=Binding.of(row), column=str(field.column))
+
+
+def erased(model: type[SealedRow]) -> dict[str, None]:
+    """Column values that erase every secret and the data key: `rows.update(**erased(TokenSet))`.
+
+    Also the way on after a key was lost for good: nothing can be sealed under a data key that cannot be opened. Reload
+    the row afterwards, before sealing anything for it.
+    """
+    return {"data_key": None, **{field.attname: None for field in encrypted_fields(model)}}
+
+
+def to_spool(values: dict[str, Any]) -> dict[str, str | None]:
+    """What `seal()` gave, as JSON takes it: ciphertext in hexadecimal, the data key as wrapped. Nothing in clear."""
+    return {name: None if value is None else value.to_bytes().hex() for name, value in values.items()}
+
+
+def from_spool(spooled: dict[str, str | None]) -> dict[str, Any]:
+    """The other way: values for `QuerySet.update()` of the same row."""
+    kinds: dict[str, type[WrappedKey | Ciphertext]] = {"data_key": WrappedKey}
+    return {
+        name: None if text is None else kinds.get(name, Ciphertext).from_bytes(bytes.fromhex(text))
+        for name, text in spooled.items()
+    }
+
+
+def sealed_models() -> list[type[SealedRow]]:
+    """Every table that holds secrets."""
+    return [model for model in apps.get_models() if issubclass(model, SealedRow) and not model._meta.proxy]
+
+
+def rows_per_key() -> dict[str, int]:
+    """How many rows have their data key wrapped by which key, over all tables. Answered by an index."""
+    total: Counter[str] = Counter()
+    for model in sealed_models():
+        keyed = model._base_manager.filter(data_key_kid__isnull=False).order_by()
+        for kid, rows in keyed.values_list("data_key_kid").annotate(rows=Count("*")):
+            total[kid] += rows
+    return dict(total)
+
+
+def missing_key_ids() -> set[str]:
+    """IDs of keys that rows still need and that are not configured: their secrets cannot be read."""
+    backend = backends.active()
+    return {kid for kid in rows_per_key() if not backend.knows(kid)}
+
+
+def vault_ready() -> None:
+    """Wraps and unwraps a made-up key. Raises UnreadableSecret or ConfigurationError if that does not work."""
+    backend, data_key, aad = backends.active(), os.urandom(envelope.DATA_KEY_BYTES), b"self-test"
+    try:
+        kid, wrapped = backend.wrap(data_key, aad)
+        if backend.unwrap(kid, wrapped, aad) != data_key:
+            raise UnreadableSecret("The vault gives back another key than it wrapped.")
+    except UnwrapFailed as failure:
+        raise UnreadableSecret(f"The vault does not work. {failure}") from None

@@ -2,13 +2,8 @@
 
 from django import forms
 
-from apps.teams.models import User
 
-
-class ProfileForm(forms.ModelForm[User]):
+class ProfileForm(forms.Form):
     """What others see of a person."""
 
-    class Meta:
-        model = User
-        fields = ["name"]
-        widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
+    name = forms.CharField(max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"}))

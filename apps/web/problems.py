@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -44,7 +45,13 @@ def help_url(anchor: str) -> str:
 
 
 def document(
-    *, status: int, code: str, detail: str, title: str = "", help: str = "", **further: object
+    *,
+    status: int,
+    code: str,
+    detail: str,
+    title: str = "",
+    help: str = "",
+    further: Mapping[str, object] = MappingProxyType({}),
 ) -> dict[str, object]:
     """A problem document. `help` is an anchor of the troubleshooting page; `further` members never replace ours."""
     link = help_url(help)
@@ -63,7 +70,12 @@ def document(
 def of_specway_error(error: SpecwayError) -> dict[str, object]:
     """The problem document of a domain error."""
     return document(
-        status=error.status, code=error.code, title=error.title, detail=error.sentence, help=error.help, **error.extra
+        status=error.status,
+        code=error.code,
+        title=error.title,
+        detail=error.sentence,
+        help=error.help,
+        further=error.extra,
     )
 
 
@@ -112,7 +124,9 @@ def _of_api_exception(exc: exceptions.APIException) -> dict[str, object]:
     errors = [{"field": field, "detail": detail} for field, detail in _flattened(exc.detail)]
     where = ", ".join(dict.fromkeys(error["field"] for error in errors if error["field"]))
     sentence = f"Check these fields: {where}." if where else " ".join(error["detail"] for error in errors)
-    return document(status=exc.status_code, code=code, title="Some values are wrong", detail=sentence, errors=errors)
+    return document(
+        status=exc.status_code, code=code, title="Some values are wrong", detail=sentence, further={"errors": errors}
+    )
 
 
 def _flattened(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -155,14 +169,15 @@ def answer(request: HttpRequest, error: SpecwayError) -> HttpResponse:
     reference = secrets.token_hex(4)
     logger.info("Refused with %s (%s), reference %s", error.code, error.status, reference)
     shown = {"error": error, "reference": reference, "layout": _layout(request)}
+    headers = headers_of(error)
+    template = "error.html"
     if getattr(request, "htmx", False):
         # Shown above the page, whatever the update was for; app.js lets htmx swap errors that name their place.
-        place = {"HX-Retarget": "#flash", "HX-Reswap": "innerHTML"}
-        response = render(request, "partials/error_notice.html", shown, status=error.status)
-        response.headers.update(place | headers_of(error))
-        return response
-    response = render(request, "error.html", shown, status=error.status)
-    response.headers.update(headers_of(error))
+        template = "partials/error_notice.html"
+        headers |= {"HX-Retarget": "#flash", "HX-Reswap": "innerHTML"}
+    response = render(request, template, shown, status=error.status)
+    for name, value in headers.items():
+        response[name] = value
     return response
 
 

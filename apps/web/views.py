@@ -1,5 +1,7 @@
 """Pages that belong to no room of the house: the way in, the account, help."""
 
+from typing import cast
+
 from allauth.account.models import EmailAddress
 from allauth.mfa.utils import is_mfa_enabled
 from allauth.usersessions.models import UserSession
@@ -8,7 +10,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.teams.models import User
@@ -21,17 +22,18 @@ def home(request: HttpRequest) -> HttpResponse:
     """Leads everybody to where their work starts."""
     if not request.user.is_authenticated:
         return redirect("account_login")
-    return redirect("integrations:plugins" if request.actor else "teams:create")
+    return redirect("integrations:plugins" if getattr(request, "actor", None) else "teams:create")
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
     """Everything about the signed-in person: name here, the rest one click away."""
-    user = User.objects.get(pk=request.user.pk)
-    form = ProfileForm(request.POST or None, instance=user)
+    user = cast(User, request.user)
+    form = ProfileForm(request.POST or None, initial={"name": user.name})
     if request.method == "POST" and form.is_valid():
-        form.save()
+        user.name = form.cleaned_data["name"]
+        user.save(update_fields=["name"])
         messages.success(request, "Profile saved.")
         return redirect("web:account")
     return render(

@@ -1,10 +1,10 @@
 """The authorization trip (oauth.md section 1): `begin()` sends the person off, `complete()` takes the answer."""
 
-import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -16,6 +16,8 @@ from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections.errors import (
     AccessDeclined,
+    AttemptError,
+    AttemptSettled,
     CallbackRejected,
     ExchangeFailed,
     IntegrationNotSetUp,
@@ -23,8 +25,8 @@ from apps.connections.errors import (
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import attempts
 from apps.connections.services.adopt import Grant, adopt
-from apps.errors import NotAllowed, NotFound
-from apps.integrations.catalogue import provider_config
+from apps.errors import NotAllowed, NotFound, SpecwayError
+from apps.integrations.catalogue import catalogue_entry, provider_config
 from apps.integrations.models import Integration
 from apps.integrations.services import client_credentials, mark_oauth_app_broken, oauth_app_for
 from apps.oauth import client, pkce
@@ -40,7 +42,11 @@ from apps.oauth.errors import (
     InvalidCallback,
     InvalidClient,
     IssuerMismatch,
+    MalformedResponse,
     OAuthError,
+    ProviderFault,
+    TokenError,
+    TransportFailure,
 )
 from apps.oauth.provider import ProviderConfig
 from apps.teams.actor import Actor
@@ -60,7 +66,11 @@ class Trip:
 def redirect_uri(integration: Integration) -> str:
     """Where the service sends the person back: the one callback, or a custom integration's own."""
     path = reverse("connections:callback")
-    return f"{settings.PUBLIC_URL}{path}" if integration.team_id is None else f"{settings.PUBLIC_URL}{path}/{integration.pk}"
+    return (
+        f"{settings.PUBLIC_URL}{path}"
+        if integration.team_id is None
+        else f"{settings.PUBLIC_URL}{path}/{integration.pk}"
+    )
 
 
 def begin(
@@ -130,7 +140,9 @@ def own_path(path: str) -> str:
     return path if safe and not urlsplit(path).netloc and len(path) <= 500 else ""
 
 
-def complete(*, path: str, query_string: str, user: User | None, session_key: str, origin: Origin) -> AuthorizationAttempt:
+def complete(
+    *, path: str, query_string: str, user: User | None, session_key: str, origin: Origin
+) -> AuthorizationAttempt:
     """Take the service's answer: verify it, exchange the code, learn the account and store the grant.
 
     The attempt comes back succeeded, or undecided where a reconnect was answered by another account. Raises an
@@ -141,23 +153,32 @@ def complete(*, path: str, query_string: str, user: User | None, session_key: st
     except InvalidCallback as error:
         sentence = f"The answer of the service is not valid: {error.reason}. Nothing was connected; start again."
         raise attempts.reject("invalid_callback", sentence, origin=origin) from None
-    attempt = attempts.consume(
-        state=parameters.state, path=path, user=user, session_key=session_key, origin=origin
-    )
+    attempt = attempts.consume(state=parameters.state, path=path, user=user, session_key=session_key, origin=origin)
+    try:
+        return _finish(attempt, parameters, origin=origin)
+    except AttemptSettled as error:
+        raise attempts.fail(attempt, error.code, error, origin=origin) from None
+    except AttemptError:
+        raise
+    except SpecwayError as error:
+        raise attempts.fail(attempt, error.code, ExchangeFailed(error.sentence), origin=origin) from None
+    except Exception:
+        # The page that waits is told; what went wrong is for the log, and for whoever reads it.
+        sentence = "Something broke on our side before the connection was made. Nothing was stored; try again."
+        attempts.fail(attempt, "internal_error", ExchangeFailed(sentence), origin=origin)
+        raise
+
+
+def _finish(attempt: AuthorizationAttempt, parameters: CallbackParameters, *, origin: Origin) -> AuthorizationAttempt:
     if not Membership.objects.filter(team=attempt.team_id, user=attempt.user_id).exists():
-        error = CallbackRejected("You are no longer a member of the team that this connection was for.")
-        raise attempts.fail(attempt, "not_a_member", error, origin=origin)
-    kept = {name: value for name, value in parameters.extra.items() if name in _callback_params(attempt)}
+        left = CallbackRejected("You are no longer a member of the team that this connection was for.")
+        raise attempts.fail(attempt, "not_a_member", left, origin=origin)
+    declared = {param.name for param in catalogue_entry(attempt.integration.slug).params_from("callback")}
+    kept = {name: value for name, value in parameters.extra.items() if name in declared}
     provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
     code = _code(attempt, parameters, provider, origin=origin)
     grant = _exchange(attempt, provider, code=code, kept=kept, origin=origin)
     return adopt(attempt, grant, origin=origin)
-
-
-def _callback_params(attempt: AuthorizationAttempt) -> set[str]:
-    from apps.integrations.catalogue import catalogue_entry
-
-    return {param.name for param in catalogue_entry(attempt.integration.slug).params if param.source == "callback"}
 
 
 def _code(
@@ -211,8 +232,6 @@ def _exchange(
 
 
 def _in_words(error: OAuthError) -> str:
-    from apps.oauth.errors import MalformedResponse, ProviderFault, TokenError, TransportFailure
-
     if isinstance(error, TransportFailure):
         return "it did not answer"
     if isinstance(error, ProviderFault):
@@ -230,7 +249,7 @@ def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:
         ).update(status=_STATUS.CANCELLED, code_verifier=None, pending_tokens=None)
 
 
-def attempt_of(actor: Actor, attempt_id: object) -> AuthorizationAttempt:
+def attempt_of(actor: Actor, attempt_id: UUID) -> AuthorizationAttempt:
     """The actor's own attempt in this team. Raises NotFound for anybody else's."""
     attempt = (
         AuthorizationAttempt.objects.select_related("integration", "connection", "oauth_app")

@@ -14,7 +14,6 @@ from django.db import DatabaseError
 from apps.audit.origin import Origin
 from apps.connections import scopes
 from apps.connections.errors import (
-    IntegrationMisconfigured,
     IntegrationNotSetUp,
     ReauthorizationRequired,
     ServiceUnavailable,
@@ -29,6 +28,7 @@ from apps.connections.services.tokens import accepted
 from apps.connections.words import reason_sentence
 from apps.errors import SpecwayError
 from apps.integrations.catalogue import provider_config
+from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.services import client_credentials
 from apps.oauth import client
 from apps.oauth.errors import OAuthError

@@ -107,7 +107,7 @@ def _write(arrival: Arrival) -> None:
     folder().mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder() / f"{arrival.token_set_id}.{arrival.version}.json"
     partial = path.with_suffix(".partial")
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(arrival.to_json())
         file.flush()
         os.fsync(file.fileno())

@@ -2,14 +2,15 @@
 
 import json
 import random
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from apps.audit.services import fingerprint
 from apps.connections.models import TokenSet
 from apps.connections.refresh_policy import next_refresh_at
-from apps.oauth.token import TokenResponse
-from apps.vault.services import seal_loaded
+from apps.oauth.token import SecondaryToken, TokenResponse
+from apps.vault.services import seal
 
 # What a settled refresh leaves behind: no lease, nothing under way, no failure.
 SETTLED: dict[str, Any] = {
@@ -24,6 +25,23 @@ SETTLED: dict[str, Any] = {
 }
 
 
+def to_json(response: TokenResponse) -> str:
+    """A token answer as JSON, for an encrypted column. `from_json` reads it back."""
+    return json.dumps(asdict(response), default=sorted)  # the only values that JSON does not know are sets of scopes
+
+
+def from_json(text: str) -> TokenResponse:
+    """The token answer that `to_json` wrote."""
+    data = json.loads(text)
+    data["scopes"] = None if data["scopes"] is None else frozenset(data["scopes"])
+    secondary = {name: SecondaryToken(**_with_scope_set(token)) for name, token in data.pop("secondary").items()}
+    return TokenResponse(**data, secondary=secondary)
+
+
+def _with_scope_set(token: dict[str, Any]) -> dict[str, Any]:
+    return token | {"scopes": None if token["scopes"] is None else frozenset(token["scopes"])}
+
+
 def accepted(row: TokenSet, response: TokenResponse, *, sent_at: datetime) -> dict[str, Any]:
     """The column values that store a token answer in `row`, for `QuerySet.update()`.
 
@@ -34,11 +52,12 @@ def accepted(row: TokenSet, response: TokenResponse, *, sent_at: datetime) -> di
     if response.refresh_token:
         secrets["refresh_token"] = response.refresh_token
     if response.kept or response.secondary:
-        secrets["kept_secrets"] = json.dumps({"kept": response.kept, "secondary": response.secondary}, default=dict)
+        document = json.loads(to_json(response))
+        secrets["kept_secrets"] = json.dumps({name: document[name] for name in ("kept", "secondary")})
     expires_at = None if response.expires_in is None else sent_at + timedelta(seconds=response.expires_in)
     return {
         **SETTLED,
-        **seal_loaded(row, **secrets),
+        **seal(row, **secrets),
         "token_type": response.token_type[:40],
         "access_token_fp": fingerprint(response.access_token),
         "obtained_at": sent_at,

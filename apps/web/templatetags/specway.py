@@ -33,7 +33,7 @@ def icon(name: str, extra: str = "") -> SafeString:
 @register.simple_tag
 def mark() -> SafeString:
     """Specway's own sign."""
-    return mark_safe(  # noqa: S308 - a constant of ours
+    return mark_safe(
         '<svg class="brand__mark" viewBox="0 0 24 24" aria-hidden="true">'
         '<rect width="24" height="24" rx="6" fill="currentColor"/>'
         '<path d="M16 7.25h-5a2.375 2.375 0 0 0 0 4.75h2a2.375 2.375 0 0 1 0 4.75H8" fill="none" stroke-width="1.9"'
@@ -108,7 +108,7 @@ def avatar(name: str, size: str = "") -> SafeString:
 @register.simple_tag
 def ago(moment: datetime | None, empty: str = "never") -> SafeString:
     """How long ago `moment` was, with the absolute time in UTC as title; `empty` where there is no moment."""
-    if moment is None:
+    if not moment:
         return format_html("{}", empty)
     seconds = (timezone.now() - moment).total_seconds()
     return _time(moment, "just now" if seconds < 10 else _span(seconds, "{} ago"))
@@ -117,7 +117,7 @@ def ago(moment: datetime | None, empty: str = "never") -> SafeString:
 @register.simple_tag
 def until(moment: datetime | None, empty: str = "") -> SafeString:
     """In how long `moment` will be, with the absolute time in UTC as title; "now" once it has come."""
-    if moment is None:
+    if not moment:
         return format_html("{}", empty)
     seconds = (moment - timezone.now()).total_seconds()
     return _time(moment, "now" if seconds < 1 else _span(seconds, "in {}"))
@@ -153,7 +153,7 @@ def field(
     if hint is not None:
         bound.help_text = hint
     widget = bound.field.widget
-    wanted = {name.replace("_", "-"): value for name, value in attrs.items()}
+    wanted = {name.replace("_", "-"): value for name, value in attrs.items() if value is not False}
     # Placeholders repeat the label in a weaker colour; a label stands above every field anyway.
     widget.attrs.pop("placeholder", None)
     is_check = isinstance(widget, CheckboxInput)

@@ -1,0 +1,158 @@
+"""The REST API of connections: thin doors to the services."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from apps.connections.access import may_manage, may_take_token
+from apps.connections.errors import ReauthorizationRequired
+from apps.connections.models import Connection
+from apps.connections.serializers import (
+    ConnectionFilterSerializer,
+    ConnectionSerializer,
+    DisconnectedSerializer,
+    TokenRequestSerializer,
+    TokenSerializer,
+)
+from apps.connections.services.disconnect import disconnect
+from apps.connections.services.refresh import refresh_now
+from apps.connections.services.use import fresh_token
+from apps.errors import NotAllowed, NotFound
+from apps.teams.actor import Actor
+from apps.teams.authentication import actor_of
+from apps.teams.pagination import NewestFirst
+
+PAGE_PARAMETERS = {"cursor", "page_size"}
+
+
+class ConnectionsView(APIView):
+    """The connections that the caller may use."""
+
+    required_scope = "connections:read"
+    pagination_class = NewestFirst
+
+    @extend_schema(
+        operation_id="connections_list",
+        parameters=[ConnectionFilterSerializer],
+        responses=ConnectionSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        actor = actor_of(request)
+        usable = Connection.objects.usable_by(actor).with_details().prefetch_related("shares")
+        pages = self.pagination_class()
+        page = pages.paginate_queryset(_filtered(usable, request), request, view=self)
+        return pages.get_paginated_response(ConnectionSerializer(page or [], many=True, context={"actor": actor}).data)
+
+
+class ConnectionView(APIView):
+    """One connection."""
+
+    required_scopes = {"GET": "connections:read", "DELETE": "connections:write"}
+
+    @extend_schema(operation_id="connections_retrieve", responses=ConnectionSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        actor = actor_of(request)
+        return Response(ConnectionSerializer(_visible(actor, pk), context={"actor": actor}).data)
+
+    @extend_schema(operation_id="connections_disconnect", responses=DisconnectedSerializer)
+    def delete(self, request: Request, pk: UUID) -> Response:
+        """Disconnect: revoke the grant at the service, erase the secrets, and say what was revoked."""
+        actor = actor_of(request)
+        connection = _visible(actor, pk)
+        if not may_manage(actor, connection):
+            raise NotAllowed("Only who may manage this connection can disconnect it.")
+        done = disconnect(actor=actor, connection=connection)
+        answer = {"revocation": done.revocation, "detail": done.sentence, "manage_url": done.manage_url}
+        return Response(DisconnectedSerializer(answer).data)
+
+
+class TokenView(APIView):
+    """A fresh access token of a connection."""
+
+    required_scope = "connections:token"
+
+    @extend_schema(operation_id="connections_token", request=TokenRequestSerializer, responses=TokenSerializer)
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Refreshes first if it must. The hand-out is in the audit log before the token is in the answer."""
+        actor = actor_of(request)
+        wanted = _validated(TokenRequestSerializer(data=request.data))
+        connection = _visible(actor, pk)
+        if not may_take_token(actor, connection):
+            raise NotAllowed("The token itself goes to its owner and to service keys only.")
+        try:
+            token = fresh_token(
+                connection=connection, actor=actor, min_ttl=wanted["min_ttl"], scopes=tuple(wanted["scopes"])
+            )
+        except ReauthorizationRequired as error:
+            raise _with_reconnect_url(error, connection) from None
+        answer = TokenSerializer({**_fields(token), "connection": connection.pk}).data
+        return Response(answer, headers={"Cache-Control": "no-store"})
+
+
+class RefreshView(APIView):
+    """A new token now, whatever the schedule says."""
+
+    required_scope = "connections:use"
+
+    @extend_schema(operation_id="connections_refresh", request=None, responses=ConnectionSerializer)
+    def post(self, request: Request, pk: UUID) -> Response:
+        actor = actor_of(request)
+        connection = Connection.objects.usable_by(actor).with_details().filter(pk=pk).first()
+        if connection is None:
+            raise NotFound("There is no such connection.")
+        try:
+            refreshed = refresh_now(connection=connection, actor=actor)
+        except ReauthorizationRequired as error:
+            raise _with_reconnect_url(error, connection) from None
+        return Response(ConnectionSerializer(refreshed, context={"actor": actor}).data)
+
+
+def _visible(actor: Actor, pk: UUID) -> Connection:
+    connection = Connection.objects.visible_to(actor).with_details().prefetch_related("shares").filter(pk=pk).first()
+    if connection is None:
+        raise NotFound("There is no such connection.")
+    return connection
+
+
+def _validated(serializer: Serializer[Any]) -> dict[str, Any]:
+    """The validated input. Fields that are none of ours are errors, never ignored."""
+    unknown = set(getattr(serializer, "initial_data", {})) - set(serializer.fields)
+    if unknown:
+        raise ValidationError({name: ["There is no such field."] for name in sorted(unknown)})
+    serializer.is_valid(raise_exception=True)
+    values: dict[str, Any] = serializer.validated_data
+    return values
+
+
+def _filtered(connections: QuerySet[Connection], request: Request) -> QuerySet[Connection]:
+    given = {name: value for name, value in request.query_params.items() if name not in PAGE_PARAMETERS}
+    wanted = _validated(ConnectionFilterSerializer(data=given))
+    columns = {"integration": "integration__slug", "status": "status", "owner": "owner", "kind": "integration__kind"}
+    connections = connections.filter(**{columns[name]: value for name, value in wanted.items() if name in columns})
+    if "sharing" in wanted:
+        connections = connections.filter(is_shared=wanted["sharing"] == "shared")
+    if "scopes" in wanted:
+        needed = set(wanted["scopes"].split())
+        fitting = [pk for pk, granted in connections.values_list("pk", "scopes_granted") if needed <= set(granted)]
+        connections = connections.filter(pk__in=fitting)
+    return connections
+
+
+def _with_reconnect_url(error: ReauthorizationRequired, connection: Connection) -> ReauthorizationRequired:
+    """The page on which the owner can reconnect, after login and with a click of theirs."""
+    page = f"{settings.PUBLIC_URL}{reverse('connections:list')}#connection-{connection.pk}"
+    return ReauthorizationRequired(error.sentence, reconnect_url=page)
+
+
+def _fields(token: Any) -> dict[str, Any]:
+    names = ("access_token", "token_type", "expires_at", "scopes", "missing_scopes")
+    return {name: getattr(token, name) for name in names}

@@ -1,0 +1,37 @@
+"""`manage.py refresh_due`: refreshes what is due, without Celery."""
+
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from apps.connections.services import attempts, disconnect, schedule
+
+
+class Command(BaseCommand):
+    help = "Refresh the tokens that are due. With --loop, every few seconds until interrupted (Ctrl-C)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--loop", action="store_true", help="do not stop after the first round")
+        parser.add_argument("--every", type=float, default=5.0, help="seconds between two rounds (default 5)")
+
+    def handle(self, *args: Any, loop: bool, every: float, **options: Any) -> None:
+        try:
+            while True:
+                count = self._round()
+                if count or not loop:
+                    self.stdout.write(f"{count} due")
+                if not loop:
+                    return
+                time.sleep(every)
+        except KeyboardInterrupt:
+            self.stdout.write("Stopped.")
+
+    def _round(self) -> int:
+        disconnect.finish_disconnects()
+        attempts.expire_attempts()
+        rows = schedule.claim_due()
+        for token_set_id, version in rows:
+            schedule.refresh_due_one(token_set_id=token_set_id, version=version)
+        return len(rows)

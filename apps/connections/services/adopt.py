@@ -1,0 +1,204 @@
+"""What becomes of a grant that an authorization trip brought: a new connection, new tokens for one, or a question."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from apps.audit.origin import Origin
+from apps.audit.services import record
+from apps.connections import scopes
+from apps.connections.errors import AttemptSettled
+from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
+from apps.connections.services import attempts
+from apps.connections.services.status import mark_recovered, target_of
+from apps.connections.services.tokens import accepted, from_json, to_json
+from apps.oauth.token import TokenResponse
+from apps.vault.services import seal
+
+_STATUS = AuthorizationAttempt.Status
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A token answer with the account that it belongs to and the placeholder values that came with it."""
+
+    response: TokenResponse
+    subject: str
+    label: str
+    params: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """For the attempt's encrypted column, while the person decides."""
+        return json.dumps(
+            {"response": to_json(self.response), "subject": self.subject, "label": self.label, "params": self.params}
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Grant":
+        data = json.loads(text)
+        return cls(from_json(data["response"]), data["subject"], data["label"], data["params"])
+
+
+def adopt(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> AuthorizationAttempt:
+    """Store the grant where it belongs. The attempt comes back succeeded, or undecided for another account.
+
+    Raises AttemptSettled if the connection to repair was disconnected meanwhile.
+    """
+    with transaction.atomic(durable=True):
+        if attempt.connection_id is None:
+            existing = _same_account(attempt, grant)
+        else:
+            existing = _locked(attempt.connection_id)
+            if existing.account_subject and grant.subject and existing.account_subject != grant.subject:
+                return _ask(attempt, grant)
+        return store(attempt, grant, existing=existing, origin=origin)
+
+
+def store(
+    attempt: AuthorizationAttempt, grant: Grant, *, existing: Connection | None, origin: Origin
+) -> AuthorizationAttempt:
+    """Write the grant into `existing` or a new connection, in the caller's transaction, and settle the attempt."""
+    if existing is None:
+        connection = _create(attempt, grant, origin=origin)
+    else:
+        connection = _replace(existing, attempt, grant, origin=origin)
+    AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
+        status=_STATUS.SUCCEEDED, connection=connection, code_verifier=None, pending_tokens=None
+    )
+    attempt.status, attempt.connection = _STATUS.SUCCEEDED, connection
+    return attempt
+
+
+def _locked(connection_id: UUID) -> Connection:
+    connection = (
+        Connection.objects.select_for_update(of=("self",))
+        .select_related("integration")
+        .filter(pk=connection_id)
+        .exclude(status=Status.DISCONNECTING)
+        .first()
+    )
+    if connection is None:
+        raise AttemptSettled("The connection was disconnected meanwhile. Connect the service anew.")
+    return connection
+
+
+def _same_account(attempt: AuthorizationAttempt, grant: Grant) -> Connection | None:
+    """The person's own connection to the same account, if the grant covers all that it may do: connecting renews it.
+
+    A narrower grant becomes a connection of its own, so that no workflow loses a permission unasked.
+    """
+    if not grant.subject:
+        return None
+    own = (
+        Connection.objects.select_for_update(of=("self",))
+        .select_related("integration")
+        .filter(
+            team=attempt.team_id,
+            integration=attempt.integration_id,
+            owner=attempt.user_id,
+            oauth_app=attempt.oauth_app_id,
+            account_subject=grant.subject,
+        )
+    )
+    granted = set(_granted(attempt, grant))
+    covered = (c for c in own.exclude(status=Status.DISCONNECTING) if granted.issuperset(c.scopes_granted))
+    return next(covered, None)
+
+
+def _granted(attempt: AuthorizationAttempt, grant: Grant) -> list[str]:
+    return scopes.granted(answered=grant.response.scopes, requested=attempt.scopes_requested)
+
+
+def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> Connection:
+    connection = Connection.objects.create(
+        team_id=attempt.team_id,
+        integration=attempt.integration,
+        oauth_app_id=attempt.oauth_app_id,
+        owner_id=attempt.user_id,
+        name=grant.label or f"{attempt.integration.name} account",
+        account_subject=grant.subject,
+        account_label=grant.label,
+        scopes_requested=attempt.scopes_requested,
+        scopes_granted=_granted(attempt, grant),
+        params=attempt.params | grant.params,
+        status_changed_at=Now(),
+        created_at=Now(),
+    )
+    row = TokenSet(connection=connection, team_id=attempt.team_id)
+    for name, value in accepted(row, grant.response, sent_at=_sent_at(attempt)).items():
+        setattr(row, name, value)
+    row.save(force_insert=True)
+    _record("connection.created", connection, attempt, row.access_token_fp, origin=origin)
+    return connection
+
+
+def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> Connection:
+    row = TokenSet.objects.select_for_update().get(connection=connection)
+    values = accepted(row, grant.response, sent_at=_sent_at(attempt))
+    if not grant.response.refresh_token and connection.status == Status.NEEDS_ATTENTION:
+        # The old refresh token belongs to the grant that ended.
+        values |= {"refresh_token": None, "next_refresh_at": values["expires_at"]}
+    # The version moves, so a refresh that is under way is fenced off.
+    TokenSet.objects.filter(pk=row.pk).update(version=F("version") + 1, **values)
+    if grant.label and connection.name == connection.account_label:
+        connection.name = grant.label
+    connection.account_subject = grant.subject or connection.account_subject
+    connection.account_label = grant.label or connection.account_label
+    connection.oauth_app_id = attempt.oauth_app_id
+    connection.scopes_requested = attempt.scopes_requested
+    connection.scopes_granted = _granted(attempt, grant)
+    connection.params = connection.params | attempt.params | grant.params
+    connection.save(
+        update_fields=[
+            "name",
+            "account_subject",
+            "account_label",
+            "oauth_app",
+            "scopes_requested",
+            "scopes_granted",
+            "params",
+        ]
+    )
+    _record("connection.reconnected", connection, attempt, values["access_token_fp"], origin=origin)
+    mark_recovered(connection, origin=origin)
+    return connection
+
+
+def _sent_at(attempt: AuthorizationAttempt) -> datetime:
+    """The exchange followed right upon the consumption, whose time is the database's."""
+    if attempt.consumed_at is None:
+        raise AttemptSettled("This attempt was never answered.")
+    return attempt.consumed_at
+
+
+def _record(
+    action: str, connection: Connection, attempt: AuthorizationAttempt, token_fp: str, *, origin: Origin
+) -> None:
+    record(
+        action=action,
+        origin=origin,
+        team_id=connection.team_id,
+        target=target_of(connection),
+        token_fp=token_fp,
+        account=connection.account_label,
+        scopes_requested=attempt.scopes_requested,
+        scopes_granted=connection.scopes_granted,
+    )
+
+
+def _ask(attempt: AuthorizationAttempt, grant: Grant) -> AuthorizationAttempt:
+    """Keep the answer of another account, sealed, until the person decides; the old tokens stay as they are."""
+    values = seal(attempt, pending_tokens=grant.to_json())
+    AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
+        **values,
+        status=_STATUS.UNDECIDED,
+        pending_account={"subject": grant.subject, "label": grant.label},
+        expires_at=Now() + attempts.LIFETIME,
+    )
+    attempt.refresh_from_db(fields=["status", "pending_account", "expires_at"])
+    return attempt

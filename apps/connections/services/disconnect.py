@@ -1,0 +1,110 @@
+"""Disconnecting: the grant is revoked at the service, the secrets are erased here, and what was done is told honestly.
+
+First the connection is marked, which fences off refreshes under way and hides it from everybody; then the service is
+called; then the rows go. A process that dies in between leaves the mark, and `finish_disconnects()` does the rest.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from apps.audit.origin import Origin
+from apps.audit.services import record
+from apps.connections.models import Connection, Status, TokenSet
+from apps.connections.services.refresh import provider_of
+from apps.connections.services.status import target_of
+from apps.errors import NotFound, SpecwayError
+from apps.integrations.catalogue import catalogue_entry, links
+from apps.integrations.services import client_credentials
+from apps.oauth import client
+from apps.oauth.errors import OAuthError, RevocationUnsupported
+from apps.teams.actor import Actor
+
+logger = logging.getLogger(__name__)
+
+INTERRUPTED_AFTER = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Disconnected:
+    """What a disconnect did at the service. `revocation` is revoked, unsupported, failed or none: nothing to revoke."""
+
+    name: str
+    revocation: str
+    sentence: str
+    manage_url: str
+
+
+def disconnect(*, actor: Actor, connection: Connection) -> Disconnected:
+    """Revoke and erase. Raises NotFound if somebody else disconnected it first."""
+    with transaction.atomic(durable=True):
+        marked = (
+            Connection.objects.filter(pk=connection.pk)
+            .exclude(status=Status.DISCONNECTING)
+            .update(status=Status.DISCONNECTING, status_reason="", status_changed_at=Now())
+        )
+        if not marked:
+            raise NotFound("There is no such connection.")
+        TokenSet.objects.filter(connection=connection.pk).update(
+            version=F("version") + 1, next_refresh_at=None, lease_token=None, lease_until=None
+        )
+    return _revoke_and_erase(connection, origin=actor.origin)
+
+
+def finish_disconnects() -> int:
+    """Finish what a dying process left marked. The number of connections finished."""
+    left = Connection.objects.filter(
+        status=Status.DISCONNECTING, status_changed_at__lt=Now() - INTERRUPTED_AFTER
+    ).select_related("integration", "oauth_app")
+    for connection in left:
+        _revoke_and_erase(connection, origin=Origin(kind="system", id="", label="Specway"))
+    return len(left)
+
+
+def _revoke_and_erase(connection: Connection, *, origin: Origin) -> Disconnected:
+    result = _revoke(connection)
+    with transaction.atomic(durable=True):
+        workflows = [str(use) for use in connection.workflows.all()[:50]]
+        erased, _ = Connection.objects.filter(pk=connection.pk).delete()
+        if erased:
+            record(
+                action="connection.disconnected",
+                origin=origin,
+                team_id=connection.team_id,
+                target=target_of(connection),
+                revocation=result.revocation,
+                workflows=workflows,
+            )
+    return result
+
+
+def _revoke(connection: Connection) -> Disconnected:
+    name = connection.integration.name
+    row = TokenSet.objects.filter(connection=connection.pk).first()
+    url = manage_url(connection)
+    if row is None or row.access_token is None or connection.oauth_app is None:
+        return Disconnected(connection.name, "none", "There was no grant left to revoke.", url)
+    try:
+        client.revoke(
+            provider_of(connection),
+            client_credentials(connection.oauth_app),
+            access_token=row.access_token.reveal(),
+            refresh_token=row.refresh_token.reveal() if row.refresh_token else None,
+        )
+    except RevocationUnsupported:
+        sentence = f"{name} offers no way to revoke access from here: the grant still stands there."
+        return Disconnected(connection.name, "unsupported", sentence, url)
+    except (OAuthError, SpecwayError) as error:
+        logger.warning("not revoked connection=%s error=%s", connection.pk, type(error).__name__)
+        sentence = f"{name} did not confirm the revocation, so the grant may still stand there."
+        return Disconnected(connection.name, "failed", sentence, url)
+    return Disconnected(connection.name, "revoked", f"{name} confirmed that the grant is revoked.", url)
+
+
+def manage_url(connection: Connection) -> str:
+    """The service's own page where a person sees and revokes what was granted; empty if none is known."""
+    return links(catalogue_entry(connection.integration.slug), connection.oauth_app).manage_url

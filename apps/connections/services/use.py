@@ -1,0 +1,112 @@
+"""Using a connection: handing out a fresh access token, with the audit event and the count that belong to it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from apps.audit.services import record
+from apps.connections import scopes as scope_sets
+from apps.connections.errors import MissingScopes, ReauthorizationRequired, WrongKind
+from apps.connections.models import Connection, DailyUse, TokenSet, WorkflowUse
+from apps.connections.services.refresh import ensure_fresh, is_valid, load, provider_of
+from apps.connections.services.status import target_of
+from apps.errors import NotFound
+from apps.integrations.models import Integration
+from apps.teams.actor import Actor
+from apps.teams.models import ApiKey
+
+_LAST_USED_EVERY = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class FreshToken:
+    """An access token that is valid now, for the caller alone."""
+
+    access_token: str = field(repr=False)
+    token_type: str
+    expires_at: datetime | None
+    scopes: list[str]
+    missing_scopes: list[str]
+    version: int
+
+
+def fresh_token(*, connection: Connection, actor: Actor, min_ttl: int = 0, scopes: tuple[str, ...] = ()) -> FreshToken:
+    """A fresh access token, recorded in the audit log before it is handed out.
+
+    `min_ttl` (seconds) is how long it should live at least, as far as the service's tokens live that long; `scopes`
+    are those that the caller needs. Raises MissingScopes, ReauthorizationRequired, IntegrationMisconfigured,
+    ServiceUnavailable, WrongKind.
+    """
+    if connection.integration.kind not in (Integration.Kind.OAUTH2, Integration.Kind.CLIENT_CREDENTIALS):
+        raise WrongKind(f"{connection.name} signs in with a key, so it has no access token to hand out.")
+    provider = provider_of(connection)
+    lacking = scope_sets.missing(wanted=scopes, granted=connection.scopes_granted, provider=provider)
+    if lacking:
+        sentence = f"{connection.name} was not granted {', '.join(lacking)}. Reconnect it with these permissions."
+        raise MissingScopes(sentence, missing_scopes=lacking)
+    ttl = timedelta(seconds=min_ttl)
+    row = ensure_fresh(load(connection.pk), min_ttl=ttl, origin=actor.origin)
+    missing = scope_sets.missing(
+        wanted=row.connection.scopes_requested, granted=row.connection.scopes_granted, provider=provider
+    )
+    return _hand_out(row, actor=actor, missing=missing)
+
+
+def _hand_out(row: TokenSet, *, actor: Actor, missing: list[str]) -> FreshToken:
+    """Read once more in the transaction of the record: what changed while we waited counts."""
+    with transaction.atomic():
+        _still_allowed(row.connection, actor)
+        current = load(row.connection_id)
+        if not is_valid(current) or current.access_token is None:
+            raise ReauthorizationRequired("The access token ended in this moment. Ask again.")
+        token = current.access_token.reveal()
+        record(
+            action="token.handed_out",
+            origin=actor.origin,
+            team_id=current.team_id,
+            target=target_of(current.connection),
+            token_fp=current.access_token_fp,
+            version=current.version,
+        )
+        count_use(current.connection, actor=actor, now=current.db_now)  # type: ignore[attr-defined]  # annotated
+    return FreshToken(
+        access_token=token,
+        token_type=current.token_type,
+        expires_at=current.expires_at,
+        scopes=current.connection.scopes_granted,
+        missing_scopes=missing,
+        version=current.version,
+    )
+
+
+def _still_allowed(connection: Connection, actor: Actor) -> None:
+    """A key revoked or a share withdrawn while the token was being refreshed ends the request without a token."""
+    revoked = (
+        actor.api_key is not None
+        and not ApiKey.objects.filter(
+            Q(expires_at=None) | Q(expires_at__gt=Now()), pk=actor.api_key.pk, revoked_at=None
+        ).exists()
+    )
+    if revoked or not Connection.objects.usable_by(actor).filter(pk=connection.pk).exists():
+        raise NotFound("There is no such connection.")
+
+
+def count_use(connection: Connection, *, actor: Actor, now: datetime, failed: int = 0) -> None:
+    """Count one call on the day of `now` (UTC), and note when and by which workflow the connection was used."""
+    today = DailyUse.objects.filter(connection=connection, day=now.date())
+    counts = {"calls": F("calls") + 1, "failures": F("failures") + failed}
+    if not today.update(**counts):
+        DailyUse.objects.get_or_create(connection=connection, day=now.date())
+        today.update(**counts)
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _LAST_USED_EVERY)
+    Connection.objects.filter(stale, pk=connection.pk).update(last_used_at=now)
+    if actor.origin.workflow_id:
+        named = {"name": actor.origin.workflow_name} if actor.origin.workflow_name else {}
+        WorkflowUse.objects.update_or_create(
+            connection=connection,
+            workflow_id=actor.origin.workflow_id,
+            defaults={"last_used_at": now, **named},
+        )

@@ -1,0 +1,106 @@
+"""Setting out: Connect and Reconnect, from the page's script (JSON, popup) or without one (a redirect, same tab)."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from apps.connections.errors import AttemptSettled
+from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.services import authorize
+from apps.connections.services.decide import decide
+from apps.connections.views.cards import attempt_answer, refusal_answer
+from apps.connections.views.lookup import integration_of, managed_connection
+from apps.errors import NotFound, SpecwayError
+from apps.integrations.catalogue import catalogue_entry
+from apps.integrations.forms import check_connect_request, parse_connect_request
+from apps.integrations.models import Integration
+from apps.teams.actor import Actor
+from apps.teams.decorators import team_required
+from apps.teams.requests import TeamRequest
+
+# The permissions to ask for and the values of the parameters, as `apps.integrations.forms` gives them.
+Wish = tuple[list[str], dict[str, str]]
+
+
+@require_POST
+@never_cache
+@team_required
+def connect(request: TeamRequest, slug: str) -> HttpResponse:
+    """Begin a trip that makes a new connection."""
+    integration = integration_of(request.actor, slug)
+    try:
+        wish = parse_connect_request(catalogue_entry(integration.slug), request.POST)
+        return _set_out(request, integration, wish)
+    except SpecwayError as error:
+        return _refuse(request, integration, error)
+
+
+@require_POST
+@never_cache
+@team_required
+def reconnect(request: TeamRequest, connection_id: UUID) -> HttpResponse:
+    """Begin a trip that repairs a connection: what it asked for before, and what is added in the form."""
+    connection = managed_connection(request.actor, connection_id)
+    integration = connection.integration
+    try:
+        wish = _wish_again(connection, request.POST)
+        return _set_out(request, integration, wish, connection)
+    except SpecwayError as error:
+        return _refuse(request, integration, error)
+
+
+def _wish_again(connection: Connection, data: QueryDict) -> Wish:
+    entry = catalogue_entry(connection.integration.slug)
+    # What the catalogue does not know any more cannot be asked for again; what the form adds is checked in full.
+    before = {scope.name for scope in entry.scopes} & set(connection.scopes_requested)
+    asked_of_person = {param.name for param in entry.params_from("user")}
+    params = {name: value for name, value in connection.params.items() if name in asked_of_person}
+    return check_connect_request(entry, scopes=[*before, *data.getlist("scopes")], params=params)
+
+
+def _set_out(
+    request: TeamRequest, integration: Integration, wish: Wish, connection: Connection | None = None
+) -> HttpResponse:
+    scopes, params = wish
+    drop_earlier(request.actor, request.POST.get("instead_of", ""))
+    trip = authorize.begin(
+        actor=request.actor,
+        integration=integration,
+        scopes=scopes,
+        params=params,
+        session_key=request.session.session_key or "",
+        in_popup=wants_json(request),
+        return_path=request.POST.get("return_path", ""),
+        connection=connection,
+    )
+    if not wants_json(request):
+        return HttpResponseRedirect(trip.url)
+    attempt = authorize.attempt_of(request.actor, trip.attempt.pk)
+    return JsonResponse({"authorization_url": trip.url, **attempt_answer(request, attempt)})
+
+
+def drop_earlier(actor: Actor, attempt_id: str) -> None:
+    """Call off the trip that a new one takes the place of; nothing where there is none, or it is over."""
+    try:
+        attempt = authorize.attempt_of(actor, UUID(attempt_id))
+        if attempt.status == AuthorizationAttempt.Status.UNDECIDED:
+            decide(actor=actor, attempt=attempt, decision="discard")
+        else:
+            authorize.cancel(actor=actor, attempt=attempt)
+    except (ValueError, NotFound, AttemptSettled):
+        return
+
+
+def _refuse(request: TeamRequest, integration: Integration, error: SpecwayError) -> HttpResponse:
+    if wants_json(request):
+        return JsonResponse(refusal_answer(request, error), status=error.status)
+    context = {"error": error, "integration": integration}
+    return render(request, "connections/refused.html", context, status=error.status)
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether the page's script asks; browsers that navigate ask for HTML first."""
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"

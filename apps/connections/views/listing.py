@@ -1,0 +1,58 @@
+"""Settings → Integrations: every connection that one may see, by service, and the same list as a fragment."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from apps.connections.forms import FilterForm
+from apps.connections.models import Connection, Status
+from apps.connections.views.rows import grouped
+from apps.integrations import plugins
+from apps.integrations.models import Integration
+from apps.teams.actor import Actor
+from apps.teams.decorators import team_required
+from apps.teams.requests import TeamRequest
+
+
+@require_safe
+@never_cache
+@team_required
+def listing(request: TeamRequest) -> HttpResponse:
+    """The page; for htmx, which asks every few seconds, only what may have changed."""
+    connections = visible(request.actor)
+    filters = FilterForm(request.GET, actor=request.actor, connections=connections)
+    chosen = filters.chosen(connections)
+    context = {
+        "filters": filters,
+        "groups": grouped(request.actor, chosen),
+        "total": len(connections),
+        "red": sum(connection.status == Status.NEEDS_ATTENTION for connection in connections),
+        "shown": len(chosen),
+        "new": request.GET.get("new", ""),
+        "list_url": f"{reverse('connections:list')}?{urlencode(filters.wanted)}",
+        **({} if connections else _starters(request.actor)),
+    }
+    return render(request, f"connections/{_template(request)}", context)
+
+
+def _template(request: HttpRequest) -> str:
+    return "_list_update.html" if getattr(request, "htmx", False) else "list.html"
+
+
+def visible(actor: Actor) -> list[Connection]:
+    """The connections that the actor may see with all that a row shows, in a fixed number of queries."""
+    found = Connection.objects.visible_to(actor).with_details().prefetch_related("shares", "workflows")
+    return list(found)
+
+
+def _starters(actor: Actor) -> dict[str, Any]:
+    """What an empty list offers: the service that shows how all of it works, and three that are ready if possible."""
+    cards = plugins.cards(Integration.objects.visible_to(actor).with_standing(actor).listed().broken_first())
+    hero = next((card for card in cards if card.hero and card.is_set_up), None)
+    others = sorted((card for card in cards if card is not hero), key=lambda card: not card.is_set_up)
+    return {"hero": hero, "starters": others[:3], "services": len(cards)}

@@ -1,0 +1,123 @@
+"""The catalogue of built-in services: the TOML files in `catalogue/`, and the provider configuration made from them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from apps.errors import NotFound
+from apps.integrations.catalogue_reader import read_provider
+from apps.integrations.catalogue_schema import CatalogueEntry, Links
+from apps.integrations.errors import IntegrationMisconfigured
+from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.placeholders import UnsafeValue, checked_values, fill, names_in
+from apps.oauth.provider import ProviderConfig
+
+CATALOGUE_DIR = Path(__file__).parent / "catalogue"  # data only; this module wins over the folder of its name
+
+
+@lru_cache(maxsize=1)
+def catalogue() -> Mapping[str, CatalogueEntry]:
+    """Every built-in service by slug. Raises CatalogueError, which the system check reports at start-up."""
+    entries = [read_provider(path) for path in sorted(CATALOGUE_DIR.glob("*.toml"))]
+    return MappingProxyType({entry.slug: entry for entry in entries})
+
+
+def catalogue_entry(slug: str) -> CatalogueEntry:
+    """The entry of that slug. Raises NotFound."""
+    try:
+        return catalogue()[slug]
+    except KeyError:
+        raise NotFound(f"The catalogue has no service called {slug}.") from None
+
+
+def entry_of(integration: Integration) -> CatalogueEntry | None:
+    """The facts of a built-in integration; None for a team's own, and where the file is gone."""
+    return catalogue().get(integration.slug) if integration.team_id is None else None
+
+
+def provider_config(
+    integration: Integration, *, oauth_app: OAuthApp | None = None, params: Mapping[str, str] | None = None
+) -> ProviderConfig:
+    """What the protocol needs to know about the integration, its placeholders filled in.
+
+    Values of source `client` come from `oauth_app.params`, all others from `params` (a connection's). An address
+    that waits for a value of the token answer or the callback is left out until it is there.
+    Raises IntegrationMisconfigured where a value is missing or does not fit its pattern.
+    """
+    entry = entry_of(integration)
+    if entry is None:
+        raise IntegrationMisconfigured(f"The catalogue has no facts about {integration.name} any more.")
+    values = _values(entry, oauth_app, params or {})
+    refresh = entry.oauth2.refresh
+    facts = {name: value for name, value in vars(entry.oauth2).items() if name != "refresh"}
+    facts |= {
+        "authorization_url": _required(entry, "authorization address", entry.oauth2.authorization_url, values),
+        "token_url": _required(entry, "token address", entry.oauth2.token_url, values),
+        "issuer": _filled(entry, entry.oauth2.issuer, values),
+    }
+    return ProviderConfig(
+        slug=entry.slug,
+        name=entry.name,
+        **facts,
+        refresh_url=_filled(entry, refresh.url, values),
+        refresh_supported=refresh.supported,
+        rotation=refresh.rotation,
+        refresh_params=refresh.params,
+        default_expires_in=refresh.default_expires_in,
+        ignored_scopes=frozenset(scope.name for scope in entry.scopes if not scope.reported),
+        scope_aliases={alias: scope.name for scope in entry.scopes for alias in scope.aliases},
+        api_base_url=_filled(entry, entry.api.base_url, values),
+        api_headers=entry.api.headers,
+        access_token_header=entry.api.access_token_header,
+        account=_endpoint(entry, entry.account, values),
+        revocation=_endpoint(entry, entry.revocation, values),
+    )
+
+
+def links(entry: CatalogueEntry, oauth_app: OAuthApp | None) -> Links:
+    """The service's own pages. One that needs a value of the OAuth app is empty without it."""
+    try:
+        values = checked_values(entry.params_from("client"), oauth_app.params if oauth_app else {})
+    except UnsafeValue:
+        values = {}
+    return Links(**{name: _filled(entry, url, values) or "" for name, url in vars(entry.links).items()})
+
+
+def _values(entry: CatalogueEntry, oauth_app: OAuthApp | None, params: Mapping[str, str]) -> dict[str, str]:
+    own = entry.params_from("client")
+    given = [param for param in entry.params if param.source != "client"]
+    try:
+        values = checked_values(own, oauth_app.params if oauth_app else {}) | checked_values(given, params)
+    except UnsafeValue as unsafe:
+        raise IntegrationMisconfigured(f"{entry.name} cannot be reached: {unsafe}") from None
+    for param in entry.params:
+        if param.source in ("client", "user") and param.name not in values:
+            whose = "the OAuth app" if param.source == "client" else "the connection"
+            raise IntegrationMisconfigured(f"{entry.name} cannot be reached: {whose} has no value for {param.label}.")
+    return values
+
+
+def _filled(entry: CatalogueEntry, template: str | None, values: Mapping[str, str]) -> str | None:
+    """The address, or None while one of its values is not known."""
+    if template is None or names_in(template) - values.keys():
+        return None
+    try:
+        return fill(template, values)
+    except UnsafeValue as unsafe:
+        raise IntegrationMisconfigured(f"{entry.name} cannot be reached: {unsafe}") from None
+
+
+def _required(entry: CatalogueEntry, what: str, template: str, values: Mapping[str, str]) -> str:
+    url = _filled(entry, template, values)
+    if url is None:
+        raise IntegrationMisconfigured(f"{entry.name} cannot be reached: a value of its {what} is not known yet.")
+    return url
+
+
+def _endpoint(entry: CatalogueEntry, endpoint: Any, values: Mapping[str, str]) -> Any:
+    """The account or revocation endpoint with its address filled in; None where there is none (yet)."""
+    url = _filled(entry, endpoint.url, values) if endpoint else None
+    return replace(endpoint, url=url) if url else None

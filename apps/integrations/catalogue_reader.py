@@ -1,0 +1,184 @@
+"""Reading a provider's TOML file strictly: whatever does not fit the schema is an error that names file and key."""
+
+import re
+import tomllib
+import types
+from collections.abc import Iterator, Mapping
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+from apps.integrations.catalogue_schema import CatalogueEntry, Param
+from apps.integrations.placeholders import matches, names_in
+
+Table = TypeVar("Table")
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+# Values that would turn a placeholder into a way to another host. No pattern may accept one.
+_HOSTILE = (
+    "evil.example/",
+    "evil.example/#",
+    "a@evil.example",
+    "evil.example?",
+    "evil.example\\",
+    "a b",
+    "a\n",
+    "é.com",
+)
+_WORDS = {str: "text", int: "a whole number", bool: "true or false"}
+
+
+class CatalogueError(Exception):
+    """A provider's file cannot be used; the text names the file and the key."""
+
+    def __init__(self, file: str, key: str, problem: str) -> None:
+        super().__init__(f"{file}: {key}: {problem}" if key else f"{file}: {problem}")
+        self.file = file
+        self.key = key
+
+
+class _Wrong(Exception):
+    """What is wrong at a key, before the file is known."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(problem)
+        self.key = key
+        self.problem = problem
+
+
+def read_provider(path: Path) -> CatalogueEntry:
+    """The entry that the file holds; its name without `.toml` is the slug. Raises CatalogueError."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CatalogueError(path.name, "", f"not valid TOML ({error})") from error
+    try:
+        if not _SLUG.fullmatch(path.stem):
+            raise _Wrong("", "the file name must be a slug such as google-drive.toml")
+        if "slug" in document:
+            raise _Wrong("slug", "unknown key; the file name is the slug")
+        entry = _table(CatalogueEntry, document | {"slug": path.stem}, "")
+        _check(entry)
+    except _Wrong as wrong:
+        raise CatalogueError(path.name, wrong.key, wrong.problem) from None
+    return entry
+
+
+def _table(shape: type[Table], raw: Any, key: str) -> Table:
+    hints = get_type_hints(shape)
+    for name in _table_of(raw, key):
+        if name not in hints:
+            raise _Wrong(_join(key, name), f"unknown key; known are {', '.join(sorted(hints))}")
+    values = {}
+    for name, parameter in signature(shape).parameters.items():
+        if name in raw:
+            values[name] = _value(hints[name], raw[name], _join(key, name))
+        elif parameter.default is Parameter.empty:
+            raise _Wrong(_join(key, name), "is missing")
+    return shape(**values)
+
+
+def _value(kind: Any, raw: Any, key: str) -> Any:
+    """`raw` as `kind`: str, bool, int, a Literal, a table of ours, a list, a table of text, or one of several."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (types.UnionType, Union):
+        wanted = [argument for argument in arguments if argument is not type(None)]
+        return _value(next((a for a in wanted if type(raw) is a), wanted[0]), raw, key)
+    if origin is Literal:
+        if raw not in arguments:
+            raise _Wrong(key, f"must be one of {', '.join(arguments)}")
+        return raw
+    if origin in (tuple, frozenset):
+        if not isinstance(raw, list):
+            raise _Wrong(key, "must be a list")
+        return origin(_value(arguments[0], item, f"{key}[{number}]") for number, item in enumerate(raw))
+    if origin is Mapping:
+        return {name: _value(arguments[1], item, _join(key, name)) for name, item in _table_of(raw, key).items()}
+    if kind not in _WORDS:  # a dataclass or named tuple
+        return _table(kind, raw, key)
+    if type(raw) is not kind:  # not isinstance: a TOML boolean is no number
+        raise _Wrong(key, f"must be {_WORDS[kind]}")
+    return raw
+
+
+def _table_of(raw: Any, key: str) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        raise _Wrong(key, "must be a table")
+    return raw
+
+
+def _join(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _check(entry: CatalogueEntry) -> None:
+    """What types alone do not say: addresses, placeholders, names that refer to others."""
+    for key, url in _urls(entry):
+        _check_url(entry, key, url)
+    for number, param in enumerate(entry.params):
+        _check_param(param, f"params[{number}]")
+    _check_scopes(entry)
+    if len(entry.description) > 60:
+        raise _Wrong("description", "must be one line of at most 60 characters")
+    if entry.oauth2.iss_required and not entry.oauth2.issuer:
+        raise _Wrong("oauth2.issuer", "is missing although iss_required is true")
+
+
+def _urls(entry: CatalogueEntry) -> Iterator[tuple[str, str]]:
+    """Every address of the entry, with its key. Empty ones are left out."""
+    tables = {"oauth2": entry.oauth2, "account": entry.account, "revocation": entry.revocation, "links": entry.links}
+    for name, table in tables.items():
+        for key, value in vars(table).items() if table else ():
+            if (key == "url" or key.endswith("_url") or key == "issuer") and value:
+                yield f"{name}.{key}", value
+    if entry.oauth2.refresh.url:
+        yield "oauth2.refresh.url", entry.oauth2.refresh.url
+    yield "api.base_url", entry.api.base_url
+    for number, address in enumerate(entry.facts.evidence):
+        yield f"facts.evidence[{number}]", address
+
+
+def _check_url(entry: CatalogueEntry, key: str, url: str) -> None:
+    declared = {param.name for param in entry.params} | ({"client_id"} if key == "revocation.url" else set())
+    for name in names_in(url):
+        if name not in declared:
+            raise _Wrong(key, f"the placeholder {{{name}}} is not declared in [[params]]")
+    if re.match(r"\{[a-z0-9_]+\}(/|$)", url):  # an origin that an operator enters; its pattern says which
+        rest = url.partition("}")[2]
+    else:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.netloc or "@" in parts.netloc:
+            raise _Wrong(key, "must be an https address without user name")
+        rest = parts.path + parts.query
+    fragment_allowed = key.startswith(("links.", "facts."))
+    if (not fragment_allowed and "#" in url) or any(character in rest for character in " \\\n\t"):
+        raise _Wrong(key, "must be an address without fragment, blanks and backslashes")
+
+
+def _check_param(param: Param, key: str) -> None:
+    try:
+        re.compile(param.pattern)
+    except re.error as error:
+        raise _Wrong(f"{key}.pattern", f"not a regular expression ({error})") from error
+    for name, value in (("example", param.example), ("default", param.default)):
+        if value and not matches(param, value):
+            raise _Wrong(f"{key}.{name}", "does not match the pattern")
+    for hostile in _HOSTILE:
+        if matches(param, hostile):
+            raise _Wrong(f"{key}.pattern", f"accepts {hostile!r}, which would lead to another host")
+
+
+def _check_scopes(entry: CatalogueEntry) -> None:
+    names = [scope.name for scope in entry.scopes]
+    for number, scope in enumerate(entry.scopes):
+        if names.index(scope.name) != number:
+            raise _Wrong(f"scopes[{number}].name", f"{scope.name} is listed twice")
+        if not scope.name or entry.oauth2.scope_separator in scope.name:
+            raise _Wrong(f"scopes[{number}].name", "must be text without the scope separator")
+        for larger in scope.included_in:
+            if larger not in names:
+                raise _Wrong(f"scopes[{number}].included_in", f"{larger} is not listed in [[scopes]]")
+    params = [param.name for param in entry.params]
+    for number, name in enumerate(params):
+        if params.index(name) != number:
+            raise _Wrong(f"params[{number}].name", f"{name} is declared twice")

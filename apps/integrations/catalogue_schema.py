@@ -1,0 +1,202 @@
+"""The shape of a provider's TOML file: each dataclass is one table, each field one key, each default an omitted key.
+
+`[oauth2]`, `[account]` and `[revocation]` are facts about the protocol, with the keys of `apps.oauth.provider`;
+`[[scopes]]` and `[[params]]` are what a person sees.
+Placeholders such as `{origin}` may stand in URLs; each is declared in `[[params]]`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from apps.oauth.provider import AccountEndpoint, AuthMethod, Check, RevocationEndpoint, SecondaryTokenRule
+
+Access = Literal["read", "write", "admin"]
+Category = Literal[
+    "crm",
+    "communication",
+    "developer-tools",
+    "productivity",
+    "storage",
+    "marketing",
+    "accounting",
+    "commerce",
+    "support",
+    "hr",
+    "analytics",
+    "design",
+    "social",
+    "identity",
+    "finance",
+    "ai",
+    "calendar-and-mail",
+    "project-management",
+    "video",
+    "other",
+]
+CATEGORY_WORDS: dict[str, str] = {
+    "crm": "Sales",
+    "communication": "Communication",
+    "developer-tools": "Developer tools",
+    "productivity": "Documents",
+    "storage": "Files",
+    "marketing": "Marketing",
+    "accounting": "Accounting",
+    "commerce": "Commerce",
+    "support": "Support",
+    "hr": "People",
+    "analytics": "Analytics",
+    "design": "Design",
+    "social": "Social",
+    "identity": "Directories",
+    "finance": "Finance",
+    "ai": "AI",
+    "calendar-and-mail": "Calendar and mail",
+    "project-management": "Projects",
+    "video": "Video",
+    "other": "Other",
+}
+# Where a value comes from: typed by the person who connects; set once with the OAuth app; found in the token answer;
+# or in the redirect that answers the authorization request.
+ParamSource = Literal["user", "client", "token_response", "callback"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Links:
+    """`[links]`: the service's own pages. `console_url` is where one registers an OAuth app, `manage_url` where a
+    person takes a grant back."""
+
+    docs_url: str
+    console_url: str = ""
+    manage_url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """`[facts]`: how far to trust the file. `checked` says by what its URLs were confirmed, `evidence` where;
+    `unverified` names the keys (dotted) that rest on general knowledge only."""
+
+    checked: Literal["vendor", "libraries"]
+    evidence: tuple[str, ...]
+    unverified: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refresh:
+    """`[oauth2.refresh]`. `rotation`: none (the old token stays), grace (the old one works on for a while), strict
+    (it dies with its use). `default_expires_in`: seconds to assume where the token answer does not say."""
+
+    supported: bool = True
+    rotation: Literal["none", "grace", "strict"] = "none"
+    url: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    default_expires_in: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OAuth2:
+    """`[oauth2]`: the protocol as this service speaks it, each key as in `apps.oauth.provider.ProviderConfig`."""
+
+    authorization_url: str
+    token_url: str
+    token_endpoint_auth_method: AuthMethod
+    issuer: str | None = None
+    iss_required: bool = False
+    pkce: bool = True
+    scope_parameter: str = "scope"
+    scope_separator: str = " "
+    scope_response_separator: str | None = None
+    authorization_params: Mapping[str, str] = field(default_factory=dict)
+    token_params: Mapping[str, str] = field(default_factory=dict)
+    token_request_encoding: Literal["form", "json"] = "form"
+    token_request_headers: Mapping[str, str] = field(default_factory=dict)
+    token_answer_encodings: tuple[Literal["json", "form"], ...] = ("json",)
+    token_types: tuple[str, ...] = ("bearer",)
+    access_token_path: str = "access_token"
+    refresh_token_path: str = "refresh_token"
+    expires_in_path: str = "expires_in"
+    scope_path: str = "scope"
+    keep: tuple[str, ...] = ()
+    secondary_tokens: tuple[SecondaryTokenRule, ...] = ()
+    success_check: Check | None = None
+    error_aliases: Mapping[str, str] = field(default_factory=dict)
+    refresh: Refresh = field(default_factory=Refresh)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """`[api]`: where and how the service's API is called with a connection's access."""
+
+    base_url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    access_token_header: str = "Authorization: Bearer {access_token}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """`[[scopes]]`: one permission, in words. `default`: ticked beforehand, the smallest useful set.
+
+    `aliases`: other spellings in which the service reports it as granted. `included_in`: larger scopes in whose favour
+    the service leaves it out of its answer. `reported = false`: never in its answer, so never held to be missing.
+    `caution`: one sentence for a person who is about to tick it.
+    """
+
+    name: str
+    description: str
+    access: Access
+    default: bool = False
+    reported: bool = True
+    aliases: tuple[str, ...] = ()
+    included_in: tuple[str, ...] = ()
+    caution: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Param:
+    """`[[params]]`: one placeholder. The whole value must match `pattern` (a Python regular expression, ASCII)."""
+
+    name: str
+    label: str
+    pattern: str
+    example: str
+    source: ParamSource
+    default: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hero:
+    """`[hero]`: once the service is set up, it stands above the list of all others with these words."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogueEntry:
+    """One built-in service: the whole file, and the slug that is its name."""
+
+    slug: str
+    name: str
+    category: Category
+    description: str
+    kind: Literal["oauth2"]
+    links: Links
+    facts: Facts
+    icon: str = ""
+    hero: Hero | None = None
+    oauth2: OAuth2
+    account: AccountEndpoint
+    api: Api
+    revocation: RevocationEndpoint | None = None
+    scopes: tuple[Scope, ...] = ()
+    params: tuple[Param, ...] = ()
+
+    @property
+    def default_scopes(self) -> tuple[str, ...]:
+        """Names of the smallest useful set."""
+        return tuple(scope.name for scope in self.scopes if scope.default)
+
+    def params_from(self, source: ParamSource) -> tuple[Param, ...]:
+        """The placeholders whose value comes from `source`."""
+        return tuple(param for param in self.params if param.source == source)

@@ -1,0 +1,88 @@
+"""Filling placeholders such as `{origin}` in a provider's URLs, so that no value can lead to another host. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from apps.integrations.catalogue_schema import Param
+
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+# What may stand in a value at all: no @ ? # % \\, no blanks, no control characters, nothing beyond ASCII.
+_HARMLESS = re.compile(r"[A-Za-z0-9._~:/-]+", re.ASCII)
+_NETLOC = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
+
+
+class UnsafeValue(ValueError):
+    """A value that a placeholder must not have. `param` names it; the text is one sentence without the value."""
+
+    def __init__(self, param: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.param = param
+
+
+def names_in(template: str) -> set[str]:
+    """The placeholders that `template` holds, without `{client_id}`, which the protocol fills in itself."""
+    return set(PLACEHOLDER.findall(template)) - {"client_id"}
+
+
+def matches(param: Param, value: str) -> bool:
+    """Whether the whole of `value` is what the parameter's pattern describes."""
+    return re.fullmatch(param.pattern, value, re.ASCII) is not None
+
+
+def checked_values(params: Iterable[Param], values: Mapping[str, str]) -> dict[str, str]:
+    """The declared ones of `values`, defaults added, each matched against its pattern. Raises UnsafeValue."""
+    checked = {}
+    for param in params:
+        value = values.get(param.name) or param.default
+        if not value:
+            continue
+        if not isinstance(value, str) or not matches(param, value):
+            raise UnsafeValue(param.name, f"{param.label} must look like {param.example}.")
+        checked[param.name] = value
+    return checked
+
+
+def problems(service: str, params: Iterable[Param], values: Mapping[str, object]) -> list[tuple[str, str]]:
+    """What is wrong with the values that somebody entered for `params`, as (name, sentence); nothing if all is well."""
+    wanted = {param.name: param for param in params}
+    found = [(name[:60], f"{service} has no such parameter.") for name in values if name not in wanted]
+    for param in wanted.values():
+        value = values.get(param.name) or param.default
+        if not value:
+            found.append((param.name, f"Enter {param.label}, such as {param.example}."))
+        elif not isinstance(value, str) or not matches(param, value):
+            found.append((param.name, f"{param.label} must look like {param.example}."))
+    return found
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """The URL `template` with its placeholders replaced.
+
+    The host of the result is the host of the template with each placeholder in its own place: a value that adds a
+    slash or an @ would move it, and is refused (UnsafeValue) even where a pattern let it pass.
+    Raises KeyError for a placeholder without a value.
+    """
+    for name in sorted(names_in(template)):
+        if not _HARMLESS.fullmatch(values[name]):
+            raise UnsafeValue(name, "This value is not part of a web address.")
+    url = _replaced(template, values)
+    if url != template:
+        netloc = urlsplit(url).netloc
+        if netloc != _expected_netloc(template, values) or not _NETLOC.fullmatch(netloc):
+            raise UnsafeValue(min(names_in(template)), "This value would lead to another address.")
+    return url
+
+
+def _expected_netloc(template: str, values: Mapping[str, str]) -> str:
+    """The host (and port) that stands where the template puts it, whatever the values hold."""
+    start = PLACEHOLDER.match(template)
+    if start:  # the placeholder is a whole origin: scheme, host, port, and nothing behind
+        scheme, _, netloc = values[start[1]].partition("://")
+        return netloc if scheme in ("https", "http") else ""
+    netloc = template.partition("://")[2].partition("/")[0]
+    return _replaced(netloc, values)
+
+
+def _replaced(template: str, values: Mapping[str, str]) -> str:
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)

@@ -1,0 +1,149 @@
+"""OAuth apps: which one serves a team, and how one is stored, found broken and removed."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from apps.audit.origin import Origin, Target
+from apps.audit.services import record
+from apps.errors import NotFound
+from apps.integrations.catalogue import entry_of
+from apps.integrations.errors import IntegrationMisconfigured, InvalidInput, OAuthAppInUse
+from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.placeholders import problems
+from apps.oauth.provider import ClientCredentials
+from apps.teams.actor import system_actor
+from apps.teams.models import Team
+
+
+def oauth_app_for(team: Team | None, integration: Integration) -> OAuthApp | None:
+    """The OAuth app that serves the team: its own, else the operator's; None where there is neither."""
+    apps = OAuthApp.objects.filter(integration=integration).select_related("integration")
+    own = apps.filter(team=team).first() if team else None
+    return own or apps.filter(team=None).first()
+
+
+@sensitive_variables()
+def client_credentials(oauth_app: OAuthApp | None) -> ClientCredentials:
+    """The client ID and secret as the protocol takes them. Raises UnreadableSecret, and IntegrationMisconfigured
+    where a connection has no OAuth app."""
+    if oauth_app is None:
+        raise IntegrationMisconfigured("There is no OAuth app for this connection any more.")
+    secret = oauth_app.client_secret
+    return ClientCredentials(client_id=oauth_app.client_id, client_secret=secret.reveal() if secret else None)
+
+
+@sensitive_variables()
+@transaction.atomic
+def save_oauth_app(
+    *,
+    origin: Origin,
+    integration: Integration,
+    team: Team | None = None,
+    client_id: str,
+    client_secret: str | None = None,
+    params: Mapping[str, str] | None = None,
+    secret_expires_on: date | None = None,
+) -> OAuthApp:
+    """Store the one OAuth app of the integration (the team's own, or the operator's); it need not exist yet.
+
+    `client_secret` None keeps the one that is stored. What made the service refuse the app is forgotten when its ID
+    or secret changes. Raises InvalidInput for params that the provider does not know or that do not fit it.
+    """
+    wrong = client_param_problems(integration, params or {})
+    if wrong:
+        raise InvalidInput([(f"params.{name}", sentence) for name, sentence in wrong])
+    found = OAuthApp.objects.select_for_update().filter(integration=integration, team=team).first()
+    oauth_app = found or OAuthApp(integration=integration, team=team)
+    values = {"client_id": client_id, "params": dict(params or {}), "secret_expires_on": secret_expires_on}
+    changed = [name for name, value in values.items() if getattr(oauth_app, name) != value]
+    for name in changed:
+        setattr(oauth_app, name, values[name])
+    if client_secret is not None and not _holds(oauth_app, client_secret):
+        oauth_app.client_secret = client_secret
+        changed.append("client_secret")
+    if found and not changed:
+        return oauth_app
+    if {"client_id", "client_secret"} & set(changed):
+        oauth_app.broken_since, oauth_app.broken_code = None, ""
+    oauth_app.save()
+    _record("changed" if found else "created", oauth_app, origin, fields=changed)
+    return oauth_app
+
+
+def client_param_problems(integration: Integration, params: Mapping[str, object]) -> list[tuple[str, str]]:
+    """What is wrong with the parameters of an OAuth app, as (name, sentence)."""
+    entry = entry_of(integration)
+    return problems(integration.name, entry.params_from("client") if entry else (), params)
+
+
+def require_unused(oauth_app: OAuthApp) -> None:
+    """Raises OAuthAppInUse while connections depend on the OAuth app."""
+    count = oauth_app.connections.count()
+    if count:
+        raise OAuthAppInUse(
+            f"{oauth_app} serves {count} connection{'' if count == 1 else 's'}, which could be neither refreshed nor "
+            "revoked without it. Disconnect them first, or change its client ID and secret instead."
+        )
+
+
+@transaction.atomic
+def delete_oauth_app(*, origin: Origin, oauth_app: OAuthApp) -> None:
+    """Remove the OAuth app. Raises OAuthAppInUse while connections depend on it."""
+    require_unused(oauth_app)
+    _record("deleted", oauth_app, origin)
+    oauth_app.delete()
+
+
+@transaction.atomic
+def mark_oauth_app_broken(*, oauth_app: OAuthApp, code: str, origin: Origin | None = None) -> bool:
+    """Note that the service refused the client itself (`code` is its error). True for the first to notice.
+
+    Nothing is noted if the app was changed since `oauth_app` was read: the refusal was about the values before.
+    """
+    now = timezone.now()
+    unchanged = OAuthApp.objects.filter(pk=oauth_app.pk, broken_since=None, updated_at=oauth_app.updated_at)
+    if not unchanged.update(broken_since=now, broken_code=code[:60]):
+        return False
+    oauth_app.broken_since, oauth_app.broken_code = now, code[:60]
+    _record("broken", oauth_app, origin or system_actor().origin, code=code[:60])
+    return True
+
+
+@sensitive_variables()
+def ensure_oauth_app(
+    *,
+    integration_slug: str,
+    client_id: str,
+    client_secret: str,
+    params: Mapping[str, str] | None = None,
+    origin: Origin | None = None,
+) -> OAuthApp:
+    """The operator's OAuth app of a built-in service with exactly these values. Changes nothing where they stand.
+
+    Raises NotFound for a service that the catalogue was not loaded with, InvalidInput for unfit params.
+    """
+    integration = Integration.objects.filter(slug=integration_slug, team=None).first()
+    if integration is None:
+        raise NotFound(f"There is no service called {integration_slug}. Run 'manage.py load_catalogue' first.")
+    return save_oauth_app(
+        origin=origin or system_actor().origin,
+        integration=integration,
+        client_id=client_id,
+        client_secret=client_secret,
+        params=params,
+    )
+
+
+def _holds(oauth_app: OAuthApp, client_secret: str) -> bool:
+    stored = oauth_app.client_secret
+    return stored is not None and stored.reveal() == client_secret
+
+
+def _record(what: str, oauth_app: OAuthApp, origin: Origin, **detail: Any) -> None:
+    target = Target("oauth_app", str(oauth_app.pk), str(oauth_app), oauth_app.integration.slug)
+    record(action=f"oauth_app.{what}", origin=origin, team_id=oauth_app.team_id, target=target, **detail)

@@ -1,0 +1,52 @@
+"""Where django-allauth meets the product: names at sign-up, client addresses, and logins in the audit log."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+from django.forms import BaseForm
+from django.http import HttpRequest
+
+from apps.teams.models import User
+from apps.teams.origin import client_address
+from apps.teams.services import logins
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # django-allauth ships no type information
+    """django-allauth's own hooks; each writes its audit event in the transaction of what it records."""
+
+    def save_user(
+        self, request: HttpRequest, user: AbstractBaseUser, form: BaseForm, commit: bool = True
+    ) -> AbstractBaseUser:
+        """Store the name together with address and password."""
+        if isinstance(user, User):
+            user.name = " ".join(form.cleaned_data.get("name", "").split())
+        saved: AbstractBaseUser = super().save_user(request, user, form, commit)
+        return saved
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        """The last step of each login, after every factor was checked."""
+        with transaction.atomic():
+            super().login(request, user)
+            logins.record_login(request)
+
+    def logout(self, request: HttpRequest) -> None:
+        with transaction.atomic():
+            logins.record_logout(request)
+            super().logout(request)
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """A wrong password at login or re-authentication."""
+        logins.record_failed_login(request, email=str(credentials.get("email", "")), step="password")
+
+    def set_password(self, user: AbstractBaseUser, password: str) -> None:
+        """Both a change by somebody signed in and a reset by e-mail end here."""
+        with transaction.atomic():
+            super().set_password(user, password)
+            logins.record_new_password(self.request, user)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The address that rate limits count by: the same that the audit log shows."""
+        address = client_address(request)
+        return address or str(super().get_client_ip(request))

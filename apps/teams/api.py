@@ -1,0 +1,67 @@
+"""The REST API about the caller and the team's API keys."""
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.teams.authentication import actor_of
+from apps.teams.models import ApiKey
+from apps.teams.pagination import NewestFirst
+from apps.teams.querysets import keys_visible_to
+from apps.teams.serializers import ApiKeySerializer, MadeApiKeySerializer, MeSerializer, NewApiKeySerializer
+from apps.teams.services.api_keys import create_api_key, revoke_api_key
+
+
+class MeView(APIView):
+    """Who am I: the team, the member or service key, and the scopes."""
+
+    required_scope = ""
+
+    @extend_schema(operation_id="me", responses=MeSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(MeSerializer(actor_of(request)).data)
+
+
+class ApiKeysView(APIView):
+    """The team's API keys: all of them for owners and admins, one's own personal ones for members."""
+
+    required_scopes = {"GET": "connections:read", "POST": "connections:write"}
+    pagination_class = NewestFirst
+
+    @extend_schema(operation_id="api_keys_list", responses=ApiKeySerializer(many=True))
+    def get(self, request: Request) -> Response:
+        pages = self.pagination_class()
+        page = pages.paginate_queryset(keys_visible_to(actor_of(request)), request, view=self)
+        return pages.get_paginated_response(ApiKeySerializer(page, many=True).data)
+
+    @extend_schema(operation_id="api_keys_create", request=NewApiKeySerializer, responses={201: MadeApiKeySerializer})
+    def post(self, request: Request) -> Response:
+        """Make a key. A key can make only keys that may do no more than itself and last no longer."""
+        wanted = NewApiKeySerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        values = wanted.validated_data
+        made = create_api_key(
+            actor=actor_of(request),
+            kind=ApiKey.Kind(values["kind"]),
+            name=values["name"],
+            scopes=values["scopes"],
+            expires_at=values["expires_at"],
+        )
+        body = {**ApiKeySerializer(made.api_key).data, "key": made.text}
+        return Response(body, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
+
+
+class ApiKeyView(APIView):
+    """One API key."""
+
+    required_scopes = {"DELETE": "connections:write"}
+
+    @extend_schema(operation_id="api_keys_revoke", responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        """Revoke the key: from now on nothing accepts it."""
+        revoke_api_key(actor=actor_of(request), api_key_id=pk)
+        return Response(status=status.HTTP_204_NO_CONTENT)

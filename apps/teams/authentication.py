@@ -1,0 +1,135 @@
+"""Who calls the REST API: an API key or a member's browser session, and whether that may do what a view demands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from apps.teams import keys
+from apps.teams.actor import Actor, key_holder_actor, service_actor
+from apps.teams.errors import KeyLacksScope, WithoutTeam
+from apps.teams.models import ApiKey, Membership, User
+from apps.teams.origin import origin_of, with_usage
+
+if TYPE_CHECKING:
+    # rest_framework.views loads the authentication classes while it is imported itself.
+    from rest_framework.views import APIView
+
+# One sentence for every way in which a key can be wrong, so that nobody learns from it which keys exist.
+_REFUSED = "The API key is not valid: it is unknown, has ended or was revoked."
+_IN_ADDRESS = (
+    "Send the API key as 'Authorization: Bearer …', never in the address, where logs keep it. Revoke this one."
+)
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer spw_<prefix>_<secret>`. Sets `request.actor`; `request.auth` is the ApiKey."""
+
+    def authenticate(self, request: Request) -> tuple[User | None, ApiKey] | None:
+        """None without a key; raises AuthenticationFailed (401) for one that is not valid now."""
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            if any(value.startswith(f"{keys.SCHEME}_") for _, values in request.GET.lists() for value in values):
+                raise AuthenticationFailed(_IN_ADDRESS)
+            return None
+        api_key = _valid_key(text.strip())
+        actor = _actor(api_key, request._request)
+        _note_use(api_key)
+        request._request.actor = actor  # type: ignore[attr-defined] # TeamRequest declares it
+        return actor.user, api_key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="Specway"'
+
+
+class MemberSessionAuthentication(SessionAuthentication):
+    """The web UI's own session, with CSRF protection for unsafe methods."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        """None when signed out; raises WithoutTeam (403) for somebody who belongs to none."""
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        http: Any = request._request
+        if http.actor is None:
+            raise WithoutTeam
+        http.actor = replace(http.actor, origin=with_usage(http.actor.origin, http))
+        return http.user, None
+
+
+class HasScope(BasePermission):
+    """Demands the view's `required_scope`, or that of the method in `required_scopes`.
+
+    An empty scope lets every key in. A browser session has every scope; what the member may do is the services' to say.
+    """
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """False without an actor (401); raises KeyLacksScope (403)."""
+        actor: Actor | None = getattr(request._request, "actor", None) if request.successful_authenticator else None
+        if actor is None:
+            return False
+        scope = _required_scope(request, view)
+        if scope and not actor.has_scope(scope):
+            raise KeyLacksScope(scope)
+        return True
+
+
+def actor_of(request: Request) -> Actor:
+    """The authenticated caller. Raises NotAuthenticated (401)."""
+    actor: Actor | None = getattr(request._request, "actor", None) if request.successful_authenticator else None
+    if actor is None:
+        raise NotAuthenticated
+    return actor
+
+
+def _required_scope(request: Request, view: APIView) -> str:
+    method = "GET" if request.method == "HEAD" else request.method or ""
+    by_method: dict[str, str] = getattr(view, "required_scopes", {})
+    scope: str | None = by_method.get(method, getattr(view, "required_scope", None))
+    if scope is None and method != "OPTIONS" and hasattr(view, method.lower()):
+        # Fail closed: a view that forgot to say what it needs is not open to every key.
+        raise ImproperlyConfigured(f"{type(view).__name__} declares no required_scope for {method}.")
+    return scope or ""
+
+
+def _valid_key(text: str) -> ApiKey:
+    parts = keys.parse(text)
+    found = ApiKey.objects.select_related("team", "user").filter(prefix=parts.prefix).first() if parts else None
+    if parts is None or found is None or not keys.matches(parts.secret, found.secret_hash):
+        raise AuthenticationFailed(_REFUSED)
+    if not found.is_valid_at(timezone.now()):
+        raise AuthenticationFailed(_REFUSED)
+    return found
+
+
+def _actor(api_key: ApiKey, request: HttpRequest) -> Actor:
+    origin = with_usage(origin_of(request), request)
+    if api_key.kind == ApiKey.Kind.SERVICE:
+        return service_actor(api_key, origin=origin)
+    membership = (
+        Membership.objects.select_related("team", "user")
+        .filter(team_id=api_key.team_id, user_id=api_key.user_id, user__is_active=True)
+        .first()
+    )
+    if membership is None:
+        raise AuthenticationFailed(_REFUSED)
+    return key_holder_actor(api_key, membership, origin=origin)
+
+
+def _note_use(api_key: ApiKey) -> None:
+    # Once a minute is exact enough for "last used", and spares a write per call.
+    now = timezone.now()
+    before = now - timedelta(minutes=1)
+    if api_key.last_used_at is None or api_key.last_used_at < before:
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=before)
+        ApiKey.objects.filter(stale, pk=api_key.pk).update(last_used_at=now)

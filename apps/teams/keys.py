@@ -1,0 +1,69 @@
+"""API keys as text, `spw_<prefix>_<secret>`: making, taking apart and comparing them, and what they may do."""
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+SCHEME = "spw"
+
+
+class ScopeWords(NamedTuple):
+    """A scope in words, and what it lets one do: read, write or admin."""
+
+    words: str
+    access: str
+    caution: str = ""
+
+
+SCOPES = {
+    "connections:read": ScopeWords("List connections and integrations", "read"),
+    "connections:use": ScopeWords("Call services through connections", "write"),
+    "connections:write": ScopeWords("Create, change and disconnect", "write"),
+    "audit:read": ScopeWords("Read the audit log", "read"),
+    "connections:token": ScopeWords(
+        "Read access tokens",
+        "admin",
+        "Whoever holds this key can take tokens out of Specway. Calls through connections need no such thing.",
+    ),
+}
+
+_PREFIX_ALPHABET = string.ascii_lowercase + string.digits
+_KEY = re.compile(r"spw_(?P<prefix>[a-z0-9]{8,12})_(?P<secret>[A-Za-z0-9_-]{43,128})")
+
+
+@dataclass(frozen=True)
+class KeyText:
+    """The two parts of a key: the public prefix, by which it is found, and the secret."""
+
+    prefix: str
+    secret: str = field(repr=False)
+
+    def reveal(self) -> str:
+        """The whole key, for the one time that its maker sees it."""
+        return f"{SCHEME}_{self.prefix}_{self.secret}"
+
+
+def mint() -> KeyText:
+    """A new key, with 256 bits from the system's cryptographic source."""
+    prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _ in range(10))
+    return KeyText(prefix=prefix, secret=secrets.token_urlsafe(32))
+
+
+def parse(text: str) -> KeyText | None:
+    """The parts of a key, or None for what cannot be one."""
+    found = _KEY.fullmatch(text)
+    return KeyText(prefix=found["prefix"], secret=found["secret"]) if found else None
+
+
+def hash_secret(secret: str) -> str:
+    """SHA-256, hexadecimal. A slow, salted hash protects what people choose; 256 random bits cannot be guessed,
+    and every API call pays for this hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def matches(secret: str, secret_hash: str) -> bool:
+    return hmac.compare_digest(hash_secret(secret), secret_hash)

@@ -1,0 +1,46 @@
+"""Finds the actor of a request: the signed-in member within the team that the session chose."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from apps.teams.actor import Actor, member_actor
+from apps.teams.models import Membership
+from apps.teams.origin import origin_of
+
+SESSION_TEAM = "team"
+
+
+class ActorMiddleware:
+    """Sets `request.actor` (None when signed out or without a team) and `request.memberships` for the team switcher.
+
+    One query, and only for signed-in sessions; the API's keys bring their own actor in `authentication`.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        memberships = _memberships(request)
+        request.memberships = memberships  # type: ignore[attr-defined] # TeamRequest declares it
+        request.actor = _actor(request, memberships)  # type: ignore[attr-defined] # TeamRequest declares it
+        return self.get_response(request)
+
+
+def _memberships(request: HttpRequest) -> list[Membership]:
+    if not request.user.is_authenticated:
+        return []
+    found = Membership.objects.filter(user=request.user).select_related("team").order_by("created_at", "pk")
+    memberships = list(found)
+    for membership in memberships:
+        membership.user = request.user  # the same person, without another query
+    return memberships
+
+
+def _actor(request: HttpRequest, memberships: list[Membership]) -> Actor | None:
+    chosen = request.session.get(SESSION_TEAM) if memberships else None
+    # The session only holds a wish: it counts while the person belongs to that team.
+    for membership in memberships:
+        if str(membership.team_id) == chosen:
+            return member_actor(membership, origin=origin_of(request))
+    return member_actor(memberships[0], origin=origin_of(request)) if memberships else None

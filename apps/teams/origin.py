@@ -1,0 +1,73 @@
+"""Where a request came from: who is signed in, the address, the browser and, for the API, the workflow it works for."""
+
+import contextlib
+import ipaddress
+import re
+from dataclasses import replace
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from apps.audit.origin import Origin
+from apps.teams.errors import InvalidHeader
+
+_LONGEST = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_WORKFLOW = re.compile(r'(?P<id>[^;"]+?)\s*(?:;\s*name="(?P<name>(?:[^"\\]|\\.)*)"\s*)?')
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The caller's IP address. Behind a proxy the rightmost forwarded one, which the proxy itself wrote."""
+    forwarded = request.headers.get("X-Forwarded-For", "") if settings.BEHIND_PROXY else ""
+    return _address(forwarded.rpartition(",")[2].strip()) or _address(request.META.get("REMOTE_ADDR", ""))
+
+
+def _address(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
+
+
+def origin_of(request: HttpRequest) -> Origin:
+    """The origin of a browser's request: an operator's in the administration, else a person's, maybe unknown yet."""
+    user = getattr(request, "user", None)
+    known = user is not None and user.is_authenticated
+    return Origin(
+        kind="operator" if request.path.startswith(reverse("admin:index")) else "user",
+        id=str(user.pk) if known else "",
+        label=str(user) if known else "",
+        ip=client_address(request),
+        user_agent=_CONTROL.sub(" ", request.headers.get("User-Agent", ""))[:300],
+    )
+
+
+def with_usage(origin: Origin, request: HttpRequest) -> Origin:
+    """The origin with what `Specway-Workflow: <id>[; name="..."]` and `Specway-Run: <id>` say.
+
+    Raises InvalidHeader (400) for one that is too long, malformed or holds control characters.
+    """
+    workflow = _checked(request, "Specway-Workflow")
+    found = _WORKFLOW.fullmatch(workflow)
+    if workflow and not found:
+        raise InvalidHeader('Specway-Workflow must look like this: <id>; name="...".', header="Specway-Workflow")
+    return replace(
+        origin,
+        workflow_id=found["id"] if found else "",
+        workflow_name=re.sub(r"\\(.)", r"\1", found["name"] or "") if found else "",
+        run_id=_checked(request, "Specway-Run"),
+    )
+
+
+def _checked(request: HttpRequest, header: str) -> str:
+    # WSGI hands headers over as latin-1; names of workflows are UTF-8 in practice.
+    value = request.headers.get(header, "")
+    with contextlib.suppress(UnicodeError):  # already text, or really latin-1
+        value = value.encode("latin-1").decode()
+    value = value.strip(" ")
+    if _CONTROL.search(value):
+        raise InvalidHeader(f"{header} must not contain control characters.", header=header)
+    if len(value) > 2 * _LONGEST if header == "Specway-Workflow" else len(value) > _LONGEST:
+        raise InvalidHeader(f"{header} is too long; IDs and names have at most {_LONGEST} characters.", header=header)
+    return value

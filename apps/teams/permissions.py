@@ -1,0 +1,59 @@
+"""Who may do what in a team, by role, in one table; and the rules about owners."""
+
+from enum import StrEnum
+
+from apps.errors import NotAllowed
+from apps.teams.actor import Actor
+from apps.teams.models import Role
+
+MEMBERS = frozenset(Role)
+ADMINS = frozenset({Role.OWNER, Role.ADMIN})
+
+
+class Action(StrEnum):
+    """Each value completes the sentence "Only owners and admins can …"."""
+
+    MAKE_PERSONAL_KEYS = "make personal API keys"
+    MAKE_SERVICE_KEYS = "make service keys"
+    REVOKE_ANY_KEY = "revoke the keys of others"
+    INVITE = "invite people and withdraw invitations"
+    CHANGE_ROLES = "change roles"
+    REMOVE_MEMBERS = "remove members"
+    RENAME_TEAM = "rename the team"
+    SEE_WHOLE_LOG = "see the team's whole audit log"
+
+
+ALLOWED = {
+    Action.MAKE_PERSONAL_KEYS: MEMBERS,
+    Action.MAKE_SERVICE_KEYS: ADMINS,
+    Action.REVOKE_ANY_KEY: ADMINS,
+    Action.INVITE: ADMINS,
+    Action.CHANGE_ROLES: ADMINS,
+    Action.REMOVE_MEMBERS: ADMINS,
+    Action.RENAME_TEAM: ADMINS,
+    Action.SEE_WHOLE_LOG: ADMINS,
+}
+
+
+def may(actor: Actor, action: Action) -> bool:
+    """Whether the actor's role allows it. A service key has no role, so it may do none of these."""
+    return actor.role in ALLOWED[action]
+
+
+def require(actor: Actor, action: Action) -> None:
+    """Raises NotAllowed (403) with the sentence why."""
+    if not may(actor, action):
+        who = "members" if ALLOWED[action] == MEMBERS else "owners and admins"
+        raise NotAllowed(f"Only {who} of the team can {action}.")
+
+
+def roles_to_give(actor: Actor) -> list[Role]:
+    """The roles that the actor may give: only owners make owners."""
+    if not may(actor, Action.CHANGE_ROLES):
+        return []
+    return list(Role) if actor.is_owner else [Role.ADMIN, Role.MEMBER]
+
+
+def may_decide_about(actor: Actor, role: Role | str) -> bool:
+    """Whether the actor may change the role of, or remove, somebody who has `role`: only owners touch owners."""
+    return may(actor, Action.CHANGE_ROLES) and (actor.is_owner or role != Role.OWNER)

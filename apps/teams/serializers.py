@@ -1,0 +1,90 @@
+"""What the REST API says and takes about callers and API keys."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+from apps.teams import keys
+from apps.teams.actor import Actor
+from apps.teams.models import ApiKey, Team, User
+
+
+class TeamSerializer(serializers.ModelSerializer[Team]):
+    class Meta:
+        model = Team
+        fields = ["id", "name"]
+
+
+class UserSerializer(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ["id", "email", "name"]
+
+
+class MeSerializer(serializers.Serializer[Actor]):
+    """The caller: within which team, as whom, and what it may do."""
+
+    team = TeamSerializer()
+    kind = serializers.SerializerMethodField(help_text="How the caller signed in.")
+    user = UserSerializer(allow_null=True, help_text="The member; null for a service key.")
+    role = serializers.CharField(allow_null=True, help_text="owner, admin or member; null for a service key.")
+    key = serializers.SerializerMethodField(help_text="The API key; null for a browser session.")
+    scopes = serializers.SerializerMethodField(help_text="What the caller may do.")
+
+    def get_kind(self, actor: Actor) -> str:
+        return actor.api_key.kind if actor.api_key else "session"
+
+    def get_key(self, actor: Actor) -> dict[str, Any] | None:
+        return ApiKeySerializer(actor.api_key).data if actor.api_key else None
+
+    def get_scopes(self, actor: Actor) -> list[str]:
+        return [scope for scope in keys.SCOPES if actor.has_scope(scope)]
+
+
+class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
+    """An API key as it may be shown again and again: never its secret."""
+
+    user = UserSerializer(
+        read_only=True, allow_null=True, help_text="Whom a personal key acts as; who made a service key."
+    )
+    scopes: serializers.Field[Any, Any, Any, Any] = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = ApiKey
+        fields = [
+            "id",
+            "name",
+            "prefix",
+            "kind",
+            "user",
+            "scopes",
+            "created_at",
+            "expires_at",
+            "revoked_at",
+            "last_used_at",
+        ]
+
+
+class NewApiKeySerializer(serializers.Serializer[ApiKey]):
+    """What makes a key. `expires_at` null: it does not end by itself."""
+
+    name = serializers.CharField(max_length=100)
+    kind = serializers.ChoiceField(choices=ApiKey.Kind.choices, default=ApiKey.Kind.PERSONAL)
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=list(keys.SCOPES)), allow_empty=False)
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+    def validate_expires_at(self, value: datetime | None) -> datetime | None:
+        if value is not None and value <= timezone.now():
+            raise serializers.ValidationError("The end of the key must lie in the future.")
+        return value
+
+
+class MadeApiKeySerializer(ApiKeySerializer):
+    """A key just made, with its text, which is in this answer and nowhere else."""
+
+    key = serializers.CharField(read_only=True, help_text="Shown this one time.")
+
+    class Meta(ApiKeySerializer.Meta):
+        fields = [*ApiKeySerializer.Meta.fields, "key"]

@@ -1,0 +1,103 @@
+"""API keys: made, shown once, revoked."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.audit.origin import Target
+from apps.audit.services import record
+from apps.errors import NotAllowed, NotFound
+from apps.teams import keys, permissions
+from apps.teams.actor import Actor
+from apps.teams.errors import InvalidRequest
+from apps.teams.models import ApiKey
+from apps.teams.permissions import Action
+from apps.teams.querysets import keys_visible_to
+from apps.teams.services.teams import locked_team
+
+
+@dataclass(frozen=True)
+class Made:
+    """A new key and its text, `spw_…`, which is shown once and stored nowhere."""
+
+    api_key: ApiKey
+    text: str = field(repr=False)
+
+
+@transaction.atomic
+def create_api_key(
+    *, actor: Actor, kind: ApiKey.Kind, name: str, scopes: list[str], expires_at: datetime | None
+) -> Made:
+    """A personal key of the actor's member, or a service key of the team.
+
+    Raises NotAllowed (service keys: owners and admins; a key never makes one that may do more or lasts longer than
+    itself) and InvalidRequest (name, scopes, expiry).
+    """
+    is_service = kind == ApiKey.Kind.SERVICE
+    permissions.require(actor, Action.MAKE_SERVICE_KEYS if is_service else Action.MAKE_PERSONAL_KEYS)
+    team = locked_team(actor)
+    _check(actor, scopes, expires_at)
+    text = keys.mint()
+    api_key = ApiKey.objects.create(
+        team=team,
+        kind=kind,
+        user=actor.user,
+        name=_clean_name(name),
+        prefix=text.prefix,
+        secret_hash=keys.hash_secret(text.secret),
+        scopes=[scope for scope in keys.SCOPES if scope in scopes],
+        expires_at=expires_at,
+    )
+    record(
+        action="api_key.created",
+        origin=actor.origin,
+        team_id=team.pk,
+        target=target_of(api_key),
+        kind=kind.value,
+        scopes=api_key.scopes,
+        expires_at=expires_at.isoformat() if expires_at else None,
+    )
+    return Made(api_key=api_key, text=text.reveal())
+
+
+@transaction.atomic
+def revoke_api_key(*, actor: Actor, api_key_id: object) -> ApiKey:
+    """End a key at once: one's own, or for owners and admins any of the team. Raises NotFound."""
+    found = keys_visible_to(actor).select_for_update(of=("self",)).filter(pk=api_key_id).first()
+    if found is None:
+        raise NotFound("There is no such API key that you may revoke.")
+    if found.revoked_at is None:
+        found.revoked_at = timezone.now()
+        found.save(update_fields=["revoked_at"])
+        record(action="api_key.revoked", origin=actor.origin, team_id=found.team_id, target=target_of(found))
+    return found
+
+
+def target_of(api_key: ApiKey) -> Target:
+    return Target(type="api_key", id=str(api_key.pk), label=str(api_key))
+
+
+def _check(actor: Actor, scopes: list[str], expires_at: datetime | None) -> None:
+    unknown = [scope for scope in scopes if scope not in keys.SCOPES]
+    if unknown:
+        raise InvalidRequest(f"There is no permission {unknown[0][:60]}.", field="scopes")
+    if not scopes:
+        raise InvalidRequest("Choose at least one thing that the key may do.", field="scopes")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise InvalidRequest("The end of the key must lie in the future.", field="expires_at")
+    if actor.api_key is None:
+        return
+    if not all(actor.has_scope(scope) for scope in scopes):
+        raise NotAllowed("A key cannot make a key that may do more than itself.")
+    limit = actor.api_key.expires_at
+    if limit is not None and (expires_at is None or expires_at > limit):
+        raise NotAllowed("A key cannot make a key that lasts longer than itself.")
+
+
+def _clean_name(name: str) -> str:
+    cleaned = " ".join(name.split())
+    if not cleaned or len(cleaned) > 100:
+        raise InvalidRequest("A key's name has 1 to 100 characters.", field="name")
+    return cleaned

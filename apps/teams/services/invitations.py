@@ -1,0 +1,162 @@
+"""Invitations: sent, withdrawn, accepted once."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.core.mail import send_mail
+from django.core.validators import validate_email
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.audit.origin import Origin, Target
+from apps.audit.services import record
+from apps.errors import NotAllowed, NotFound
+from apps.teams import permissions
+from apps.teams.actor import Actor
+from apps.teams.errors import AlreadyMember, InvalidRequest, InvitationEnded, InvitationForSomeoneElse
+from apps.teams.models import Invitation, Membership, Role, Team, User
+from apps.teams.permissions import Action
+from apps.teams.services.teams import locked_team
+
+LIFETIME = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A new invitation with its link, which is shown to the inviter once and then forgotten."""
+
+    invitation: Invitation
+    link: str = field(repr=False)
+
+
+@transaction.atomic
+def invite(*, actor: Actor, emails: list[str], role: Role) -> list[Issued]:
+    """Invite each address and send the link there; an open invitation of the same address is replaced.
+
+    Raises NotAllowed (members; owners are made by owners only), AlreadyMember, and InvalidRequest for an address that
+    cannot be one; then nobody is invited.
+    """
+    permissions.require(actor, Action.INVITE)
+    if role not in permissions.roles_to_give(actor):
+        raise NotAllowed("Only owners make owners.")
+    team = locked_team(actor)
+    addresses = list(dict.fromkeys(_clean_address(email) for email in emails))
+    return [_invite_one(actor, team, address, role) for address in addresses]
+
+
+@transaction.atomic
+def revoke_invitation(*, actor: Actor, invitation_id: object) -> Invitation:
+    """Withdraw an invitation: its link stops working. Raises NotAllowed, NotFound."""
+    permissions.require(actor, Action.INVITE)
+    team = locked_team(actor)
+    found = Invitation.objects.filter(team=team, pk=invitation_id, accepted_at=None, revoked_at=None).first()
+    if found is None:
+        raise NotFound("There is no such invitation in this team.")
+    _revoke(actor, found)
+    return found
+
+
+def find_invitation(*, token: str) -> Invitation:
+    """The invitation of a link. Raises NotFound for an unknown one, InvitationEnded for one that was used or ended."""
+    found = Invitation.objects.select_related("team", "invited_by").filter(token_hash=_hash(token)).first()
+    if found is None:
+        raise NotFound("This invitation does not exist. Check that the link is complete.")
+    if not found.is_open_at(timezone.now()):
+        raise InvitationEnded("This invitation was used, was withdrawn or is older than 7 days. Ask for a new one.")
+    return found
+
+
+@transaction.atomic
+def accept_invitation(*, user: User, token: str, origin: Origin) -> Membership:
+    """Join the team. The link counts for whoever proved to read the invited address, and once.
+
+    Raises NotFound, InvitationEnded, InvitationForSomeoneElse, AlreadyMember.
+    """
+    Team.objects.select_for_update().filter(invitations__token_hash=_hash(token)).first()
+    invitation = find_invitation(token=token)
+    if not is_for(invitation, user):
+        raise InvitationForSomeoneElse(
+            "This invitation was sent to another e-mail address than yours. Sign in with that address, or ask for an "
+            "invitation to yours."
+        )
+    if Membership.objects.filter(team=invitation.team, user=user).exists():
+        raise AlreadyMember(f"You are a member of {invitation.team} already.")
+    invitation.accepted_at = timezone.now()
+    invitation.save(update_fields=["accepted_at"])
+    membership = Membership.objects.create(team=invitation.team, user=user, role=invitation.role)
+    target = Target(type="user", id=str(user.pk), label=str(user))
+    record(action="member.joined", origin=origin, team_id=invitation.team_id, target=target, role=invitation.role)
+    return membership
+
+
+def is_for(invitation: Invitation, user: User) -> bool:
+    """Whether the invited address is one that the person has verified."""
+    return EmailAddress.objects.filter(user=user, verified=True, email__iexact=invitation.email).exists()
+
+
+def _invite_one(actor: Actor, team: Team, address: str, role: Role) -> Issued:
+    if Membership.objects.filter(team=team, user__email__iexact=address).exists():
+        raise AlreadyMember(f"{address} is a member of {team} already.")
+    for before in Invitation.objects.filter(team=team, email=address, accepted_at=None, revoked_at=None):
+        _revoke(actor, before)
+    token = secrets.token_urlsafe(32)
+    invitation = Invitation.objects.create(
+        team=team,
+        email=address,
+        role=role,
+        token_hash=_hash(token),
+        invited_by=actor.user,
+        expires_at=timezone.now() + LIFETIME,
+    )
+    record(action="member.invited", origin=actor.origin, team_id=team.pk, target=target_of(invitation), role=role.value)
+    issued = Issued(invitation=invitation, link=settings.PUBLIC_URL + reverse("teams:accept_invitation", args=[token]))
+    # The link may not travel through the task queue, which would keep it; a mail server that is down costs no
+    # invitation, since the inviter sees the link too.
+    transaction.on_commit(partial(_send, issued, str(actor.user)), robust=True)
+    return issued
+
+
+def _revoke(actor: Actor, invitation: Invitation) -> None:
+    invitation.revoked_at = timezone.now()
+    invitation.save(update_fields=["revoked_at"])
+    record(
+        action="invitation.revoked",
+        origin=actor.origin,
+        team_id=invitation.team_id,
+        target=target_of(invitation),
+    )
+
+
+def target_of(invitation: Invitation) -> Target:
+    return Target(type="invitation", id=str(invitation.pk), label=invitation.email)
+
+
+def _send(issued: Issued, inviter: str) -> None:
+    context = {"invitation": issued.invitation, "link": issued.link, "inviter": inviter}
+    send_mail(
+        subject=f"{inviter} invites you to {issued.invitation.team} on Specway",
+        message=render_to_string("teams/email/invitation.txt", context),
+        from_email=None,
+        recipient_list=[issued.invitation.email],
+    )
+
+
+def _clean_address(email: str) -> str:
+    address = email.strip().lower()
+    try:
+        validate_email(address)
+    except ValueError:
+        raise InvalidRequest(f"“{address[:80]}” is not an e-mail address.", field="emails") from None
+    return address
+
+
+def _hash(token: str) -> str:
+    # 256 random bits need no slow hash; see `apps.teams.keys.hash_secret`.
+    return hashlib.sha256(token.encode()).hexdigest()

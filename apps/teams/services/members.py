@@ -1,0 +1,121 @@
+"""Roles, removal and leaving."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.audit.origin import Target
+from apps.audit.services import record
+from apps.errors import NotAllowed, NotFound
+from apps.teams import permissions
+from apps.teams.actor import Actor
+from apps.teams.errors import AlreadyMember, LastOwner, OwnsConnections
+from apps.teams.models import ApiKey, Membership, Role, User
+from apps.teams.permissions import Action
+from apps.teams.services.teams import locked_team
+
+
+@transaction.atomic
+def add_member(*, actor: Actor, user: User, role: Role) -> Membership:
+    """Make a person a member without an invitation, as operators do. Raises NotAllowed, AlreadyMember."""
+    permissions.require(actor, Action.INVITE)
+    if role not in permissions.roles_to_give(actor):
+        raise NotAllowed("Only owners make owners.")
+    team = locked_team(actor)
+    membership, is_new = Membership.objects.get_or_create(team=team, user=user, defaults={"role": role})
+    if not is_new:
+        raise AlreadyMember(f"{user} is a member of {team} already.")
+    target = target_of(membership)
+    record(action="member.joined", origin=actor.origin, team_id=team.pk, target=target, role=role.value)
+    return membership
+
+
+@transaction.atomic
+def change_role(*, actor: Actor, membership_id: int, role: Role) -> Membership:
+    """Give a member another role.
+
+    Raises NotAllowed (members; admins about owners), NotFound (another team's), LastOwner.
+    """
+    permissions.require(actor, Action.CHANGE_ROLES)
+    membership = _member_of_own_team(actor, membership_id)
+    _require_decision_about(actor, membership)
+    if role not in permissions.roles_to_give(actor):
+        raise NotAllowed("Only owners make owners.")
+    if membership.role == role:
+        return membership
+    _keep_an_owner(membership)
+    before, membership.role = membership.role, role
+    membership.save(update_fields=["role"])
+    record(
+        action="member.role_changed",
+        origin=actor.origin,
+        team_id=membership.team_id,
+        target=target_of(membership),
+        before=before,
+        after=role.value,
+    )
+    return membership
+
+
+@transaction.atomic
+def remove_member(*, actor: Actor, membership_id: int) -> Membership:
+    """Take somebody out of the team; their personal API keys of it end.
+
+    Raises NotAllowed (members; admins about owners), NotFound, LastOwner, OwnsConnections.
+    """
+    permissions.require(actor, Action.REMOVE_MEMBERS)
+    membership = _member_of_own_team(actor, membership_id)
+    _require_decision_about(actor, membership)
+    _end(actor, membership, verb="removed")
+    return membership
+
+
+@transaction.atomic
+def leave(*, actor: Actor) -> Membership:
+    """Everybody may leave on their own. Raises LastOwner, OwnsConnections."""
+    locked_team(actor)
+    membership = Membership.objects.select_related("user", "team").filter(team=actor.team, user=actor.user).first()
+    if membership is None:
+        raise NotFound("You are not a member of this team any more.")
+    _end(actor, membership, verb="left")
+    return membership
+
+
+def target_of(membership: Membership) -> Target:
+    return Target(type="user", id=str(membership.user_id), label=str(membership.user))
+
+
+def _member_of_own_team(actor: Actor, membership_id: int) -> Membership:
+    team = locked_team(actor)
+    found = Membership.objects.select_related("user", "team").filter(team=team, pk=membership_id).first()
+    if found is None:
+        raise NotFound("There is no such member in this team.")
+    return found
+
+
+def _require_decision_about(actor: Actor, membership: Membership) -> None:
+    if not permissions.may_decide_about(actor, membership.role):
+        raise NotAllowed("Only owners decide about owners.")
+
+
+def _keep_an_owner(membership: Membership) -> None:
+    others = Membership.objects.filter(team=membership.team_id, role=Role.OWNER).exclude(pk=membership.pk)
+    if membership.role == Role.OWNER and not others.exists():
+        raise LastOwner
+
+
+def _end(actor: Actor, membership: Membership, *, verb: str) -> None:
+    _keep_an_owner(membership)
+    # The connections' room stands above this one; the reverse relation is all that is known of it here.
+    owned = membership.user.connections.filter(team=membership.team_id).count()
+    if owned:
+        who = "You still own" if verb == "left" else f"{membership.user} still owns"
+        what = "1 connection" if owned == 1 else f"{owned} connections"
+        raise OwnsConnections(f"{who} {what} in this team. Disconnect them first.", connections=owned)
+    ended = ApiKey.objects.filter(
+        team=membership.team_id, user=membership.user_id, kind=ApiKey.Kind.PERSONAL, revoked_at=None
+    ).update(revoked_at=timezone.now())
+    target, team_id = target_of(membership), membership.team_id
+    membership.delete()
+    record(
+        action="member.removed", origin=actor.origin, team_id=team_id, target=target, how=verb, api_keys_revoked=ended
+    )

@@ -1,0 +1,74 @@
+"""Re-wrapping data keys under the primary key, in batches, next to a running product. Ciphertext is never touched."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from apps.vault import backends, envelope
+from apps.vault.envelope import Binding, WrappedKey
+from apps.vault.errors import UnwrapFailed
+from apps.vault.fields import encrypted_fields
+from apps.vault.models import SealedRow
+
+BATCH = 200
+
+
+@dataclass
+class Progress:
+    """One table's share of a rotation, in rows. `unreadable` names the keys that could not open a row."""
+
+    model: type[SealedRow]
+    total: int
+    done: int = 0
+    overtaken: int = 0
+    unreadable: dict[uuid.UUID, str] = field(default_factory=dict)
+
+    @property
+    def seen(self) -> int:
+        return self.done + self.overtaken + len(self.unreadable)
+
+
+def due(model: type[SealedRow]) -> "QuerySet[SealedRow]":
+    """The rows whose data key is wrapped by another key than the primary one."""
+    return model._base_manager.filter(data_key_kid__isnull=False).exclude(data_key_kid=backends.active().primary())
+
+
+def rewrap(model: type[SealedRow], *, batch: int = BATCH) -> Iterator[Progress]:
+    """Re-wraps a table. Gives its progress before the first and after each batch, which is committed then.
+
+    Stop it anywhere: what is done is done, and the next run goes on with the rest.
+    """
+    progress = Progress(model, total=due(model).count())
+    yield progress
+    rows = due(model).defer(*(secret.attname for secret in encrypted_fields(model))).order_by("pk")
+    chunk = list(rows[:batch])
+    while chunk:
+        _rewrap_batch(chunk, progress)
+        yield progress
+        # Onwards by primary key: a row that cannot be opened is met once, not for ever.
+        chunk = list(rows.filter(pk__gt=chunk[-1].pk)[:batch])
+
+
+def _rewrap_batch(chunk: list[SealedRow], progress: Progress) -> None:
+    # First all keys, then all rows: no transaction is open while a key service is asked.
+    rewrapped = [(row, key) for row in chunk if (key := _rewrapped(row, progress))]
+    with transaction.atomic():
+        for row, key in rewrapped:
+            # Compare-and-swap: whoever changed the data key meanwhile knows better.
+            changed = progress.model._base_manager.filter(pk=row.pk, data_key=row.data_key).update(data_key=key)
+            progress.done += changed
+            progress.overtaken += 1 - changed
+
+
+def _rewrapped(row: SealedRow, progress: Progress) -> WrappedKey | None:
+    if row.data_key is None:
+        return None
+    binding = Binding.of(row)
+    try:
+        return envelope.wrap(envelope.unwrap(row.data_key, binding), binding)
+    except UnwrapFailed as failure:
+        progress.unreadable[row.pk] = str(failure)
+        return None

@@ -1,0 +1,50 @@
+"""The cache in Redis, which no request may depend on."""
+
+from typing import Any
+
+from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.redis import RedisCache
+from redis.exceptions import RedisError
+
+
+class RedisOrLocalCache(BaseCache):
+    """Redis while it answers; else this process's memory, so that rate limits go on (per process) and pages come.
+
+    Takes RedisCache's arguments. What was written to one is not copied to the other: a cache may forget.
+    """
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(params)
+        self._redis = RedisCache(server, params)
+        self._local = LocMemCache("without-redis", params)
+
+    def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return getattr(self._redis, method)(*args, **kwargs)
+        except RedisError:
+            return getattr(self._local, method)(*args, **kwargs)
+
+    def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        return bool(self._call("add", key, value, timeout, version))
+
+    def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
+        return self._call("get", key, default, version)
+
+    def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
+        self._call("set", key, value, timeout, version)
+
+    def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        return bool(self._call("touch", key, timeout, version))
+
+    def delete(self, key: Any, version: int | None = None) -> bool:
+        return bool(self._call("delete", key, version))
+
+    def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
+        return int(self._call("incr", key, delta, version))
+
+    def has_key(self, key: Any, version: int | None = None) -> bool:
+        return bool(self._call("has_key", key, version))
+
+    def clear(self) -> None:
+        self._call("clear")

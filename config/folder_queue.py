@@ -1,0 +1,79 @@
+"""Celery's filesystem broker, made safe against half-written files and processes that die in the middle.
+
+kombu's own transport writes a message under its final name, so a reader can meet an empty file, and keeps its routing
+table in a file that a crash can leave unreadable for good. Here a message appears by one rename, is claimed by one
+rename, and the routing table lives in memory (each publisher declares its queue anyway).
+A message that was claimed by a process that then died is lost: the database is the truth, the queue carries hints.
+"""
+
+import logging
+import os
+from pathlib import Path
+from queue import Empty
+from time import time_ns
+from typing import Any
+from uuid import uuid4
+
+from kombu.transport import filesystem, virtual
+from kombu.utils.encoding import bytes_to_str, str_to_bytes
+from kombu.utils.json import dumps, loads
+
+logger = logging.getLogger(__name__)
+
+
+class Channel(filesystem.Channel):
+    """Messages as files `<time>_<uuid>.<queue>.msg` in one folder that the operator alone can read."""
+
+    supports_fanout = False
+    get_table = virtual.Channel.get_table
+
+    @property
+    def folder(self) -> Path:
+        folder = Path(self.transport_options["data_folder_in"])
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+        name = f"{time_ns()}_{uuid4().hex}.{queue}.msg"
+        unfinished = self.folder / f"{name}.part"
+        with unfinished.open("wb") as file:
+            file.write(str_to_bytes(dumps(message)))
+        unfinished.rename(self.folder / name)
+
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
+        for waiting in self._waiting(queue):
+            claimed = waiting.with_suffix(".claimed")
+            try:
+                waiting.rename(claimed)
+            except FileNotFoundError:
+                continue  # another worker was faster
+            payload = claimed.read_bytes()
+            claimed.unlink()
+            try:
+                return loads(bytes_to_str(payload))
+            except ValueError:
+                logger.warning("dropped a damaged message: %s", waiting.name)
+        raise Empty
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        """Nothing to keep on disk."""
+
+    def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:
+        self._purge(queue)
+
+    def _purge(self, queue: str) -> int:
+        waiting = self._waiting(queue)
+        for path in waiting:
+            path.unlink(missing_ok=True)
+        return len(waiting)
+
+    def _size(self, queue: str) -> int:
+        return len(self._waiting(queue))
+
+    def _waiting(self, queue: str) -> list[Path]:
+        names = sorted(name for name in os.listdir(self.folder) if name.partition(".")[2] == f"{queue}.msg")
+        return [self.folder / name for name in names]
+
+
+class Transport(filesystem.Transport):
+    Channel = Channel

@@ -1,0 +1,120 @@
+"""The real sandbox service for tests: its own process, port, database and client. For every room's tests."""
+
+import atexit
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import requests
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox. `url` has no slash at the end; `journal()` gives the lines so far, oldest first."""
+
+    url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    process: subprocess.Popen[str] = field(repr=False)
+
+    def journal(self) -> list[dict[str, Any]]:
+        lines: list[dict[str, Any]] = requests.get(f"{self.url}/journal.json", timeout=30).json()
+        return lines
+
+    def refreshes(self) -> list[dict[str, Any]]:
+        return [line for line in self.journal() if line["grant_type"] == "refresh_token"]
+
+
+@contextmanager
+def running_sandbox(
+    tmp_path: Path, *, redirect_uris: Sequence[str], access_token_seconds: int = 60
+) -> Iterator[Sandbox]:
+    """A sandbox on a free port, with one client registered. Its process has ended when the block ends, in any case."""
+    var = tmp_path / "sandbox"
+    shutil.copytree(_prepared(), var)  # makes tmp_path, too, if need be
+    client = json.loads(run("register-client", "--redirect-uri", *redirect_uris, var=var).stdout)
+    seconds = {"SANDBOX_ACCESS_TOKEN_SECONDS": str(access_token_seconds)}
+    with serving(var, log=tmp_path / "sandbox.log", environment=seconds) as (url, process):
+        yield Sandbox(url=url, process=process, **client)
+
+
+@contextmanager
+def serving(
+    var: Path, *, log: Path, environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Serves what is in the folder `var`, on a free port; gives the address and the process."""
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "apps.sandbox", "serve", "--port", "0"],
+            cwd=REPOSITORY,
+            env=environment_for(var) | dict(environment),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        try:
+            yield _url_of(process, log), process
+        finally:
+            _stop(process)
+
+
+def run(*arguments: str, var: Path) -> subprocess.CompletedProcess[str]:
+    """`python -m apps.sandbox ...` to its end. Raises with its own words if it fails."""
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-m", "apps.sandbox", *arguments],
+        cwd=REPOSITORY,
+        env=environment_for(var),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"apps.sandbox {arguments[0]} failed: {done.stderr}")
+    return done
+
+
+def environment_for(var: Path) -> dict[str, str]:
+    """The environment of this process without what could lead the sandbox elsewhere."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("SANDBOX_")}
+    return kept | {"SANDBOX_VAR_DIR": str(var)}
+
+
+@functools.cache
+def _prepared() -> Path:
+    """A migrated sandbox to copy from, made once in each test process."""
+    var = Path(tempfile.mkdtemp(prefix="sandbox-prepared-"))
+    atexit.register(shutil.rmtree, var, ignore_errors=True)
+    run("register-client", "--redirect-uri", "http://127.0.0.1/callback", var=var)
+    return var
+
+
+def _url_of(process: subprocess.Popen[str], log: Path) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()  # comes when the port is open; empty if the process ended
+    if "ready at" not in line:
+        raise RuntimeError(f"The sandbox did not start: {log.read_text()}")
+    return line.split()[-1].rstrip("/")
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout:
+        process.stdout.close()

@@ -1,0 +1,45 @@
+"""The protected API as a bearer of tokens meets it."""
+
+import secrets
+
+import pytest
+import requests
+
+from .cast import Client
+
+
+def test_messages_are_posted_and_read(client: Client) -> None:
+    token = client.connect()["access_token"]
+    text = secrets.token_hex(8)
+    posted = client.post("/api/messages", token, {"text": text})
+    assert posted.status_code == 201
+    assert client.get("/api/messages", token).json()["messages"][-1] == posted.json()
+    assert posted.json()["text"] == text
+
+
+def test_messages_of_one_account_are_not_the_others(client: Client) -> None:
+    text = secrets.token_hex(8)
+    client.post("/api/messages", client.connect(account="ada")["access_token"], {"text": text})
+    assert text not in client.get("/api/messages", client.connect(account="grace")["access_token"]).text
+
+
+@pytest.mark.parametrize("body", [{}, [], None, {"text": ""}, {"text": 7}, {"text": "x" * 1001}, {"text": "\0"}])
+def test_a_message_that_is_none_is_refused(client: Client, body: object) -> None:
+    assert client.post("/api/messages", client.connect()["access_token"], body).status_code == 400
+
+
+def test_without_a_token_the_challenge_names_no_error(client: Client) -> None:
+    answer = requests.get(f"{client.sandbox.url}/api/me", timeout=60)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="sandbox"'
+
+
+def test_an_unknown_token_is_invalid(client: Client) -> None:
+    answer = client.get("/api/me", secrets.token_urlsafe(24))
+    assert answer.status_code == 401
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+
+
+def test_a_token_in_the_query_is_not_taken(client: Client) -> None:
+    token = client.connect()["access_token"]
+    assert requests.get(f"{client.sandbox.url}/api/me?access_token={token}", timeout=60).status_code == 401

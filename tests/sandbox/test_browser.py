@@ -1,0 +1,61 @@
+"""The trip in a real browser: what only a browser enforces (CSP on the redirect, Origin and cookies of the forms)."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.services import chromium
+
+from .cast import Client
+from .server import running_sandbox
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+pytestmark = pytest.mark.needs_browser
+
+
+class Landing(BaseHTTPRequestHandler):
+    """The client's callback page."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"back at the client")
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing: the address holds a code."""
+
+
+@pytest.fixture
+def callback() -> Iterator[str]:
+    """On another host than the sandbox, so that a form-action in its policy would forbid the way back."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Landing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://localhost:{server.server_port}/callback"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_person_signs_in_consents_and_comes_back(tmp_path: Path, callback: str) -> None:
+    with running_sandbox(tmp_path, redirect_uris=[callback]) as sandbox, playwright.sync_playwright() as driver:
+        client = Client(sandbox, redirect_uri=callback)
+        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 700})
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.goto(client.authorization_url())
+        page.get_by_role("radio", name="I grant only part").check()
+        page.get_by_role("button", name="Grace Example").click()
+        page.get_by_role("button", name="Approve").click()
+        page.get_by_text("back at the client").wait_for()
+        code = page.evaluate("new URLSearchParams(location.search).get('code')")
+        assert client.exchange(code).json()["scope"] == "profile"
+        page.goto(sandbox.url)
+        page.get_by_label("Scenario of grant").select_option("refresh_refused")
+        page.get_by_role("button", name="Change").click()
+        assert page.get_by_label("Scenario of grant").input_value() == "refresh_refused"
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        browser.close()
+    assert [text for text in complaints if "favicon" not in text] == []

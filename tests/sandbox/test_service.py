@@ -1,0 +1,126 @@
+"""The sandbox as a process: its command line, its files, and what it says when it cannot start."""
+
+import dataclasses
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from .cast import CALLBACK, Client, Person
+from .server import REPOSITORY, Sandbox, environment_for, run, running_sandbox, serving
+
+
+def start(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "apps.sandbox", *arguments]
+    return subprocess.run(  # noqa: S603 - our own command line
+        command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_a_client_keeps_its_id_and_gets_a_new_secret_each_time(tmp_path: Path) -> None:
+    first = json.loads(run("register-client", "--redirect-uri", CALLBACK, var=tmp_path).stdout)
+    second = json.loads(run("register-client", "--redirect-uri", CALLBACK, "http://127.0.0.1/b", var=tmp_path).stdout)
+    other = json.loads(run("register-client", "--name", "b", "--redirect-uri", CALLBACK, var=tmp_path).stdout)
+    assert first["client_id"] == second["client_id"] != other["client_id"]
+    assert first["client_secret"] != second["client_secret"]
+    assert second["client_secret"].encode() not in (tmp_path / "sandbox.sqlite3").read_bytes()
+
+
+def test_the_secret_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    run("register-client", "--redirect-uri", CALLBACK, var=tmp_path)
+    key = tmp_path / "secret-key"
+    before = key.read_text()
+    assert key.stat().st_mode & 0o777 == 0o600
+    run("register-client", "--redirect-uri", CALLBACK, var=tmp_path)
+    assert key.read_text() == before
+
+
+def test_the_products_settings_in_the_environment_are_not_its_own(tmp_path: Path) -> None:
+    env = environment_for(tmp_path) | {"DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_URL": "sqlite:///no/such"}
+    assert start("register-client", "--redirect-uri", CALLBACK, env=env).returncode == 0
+    assert (tmp_path / "sandbox.sqlite3").exists()
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = start("serve", "--port", str(port), env=environment_for(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"cannot listen on port {port}" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    done = start("serve", "--port", "0", env=environment_for(blocked / "var"))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "cannot keep its data" in done.stderr
+
+
+def test_it_does_not_leave_this_machine(tmp_path: Path) -> None:
+    env = environment_for(tmp_path) | {"SANDBOX_URL": "https://sandbox.example.com"}
+    done = start("serve", "--port", "0", env=env)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "must be on this machine" in done.stderr
+
+
+def test_a_bad_redirect_uri_is_one_sentence(tmp_path: Path) -> None:
+    done = start("register-client", "--redirect-uri", "javascript:alert(1)", env=environment_for(tmp_path))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stdout == ""
+
+
+def test_its_migrations_are_complete(tmp_path: Path) -> None:
+    env = environment_for(tmp_path) | {"DJANGO_SETTINGS_MODULE": "apps.sandbox.settings"}
+    command = [sys.executable, "-m", "django", "makemigrations", "--check", "--dry-run"]
+    done = subprocess.run(  # noqa: S603 - our own command line
+        command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_restart_keeps_grants_and_still_notices_reuse(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path / "a", redirect_uris=[CALLBACK]) as sandbox:
+        first = Client(sandbox).connect()
+        second = Client(sandbox).refresh(first["refresh_token"]).json()
+    with serving(tmp_path / "a" / "sandbox", log=tmp_path / "again.log") as (url, process):
+        client = Client(dataclasses.replace(sandbox, url=url, process=process))
+        assert client.refresh(first["refresh_token"]).json()["error"] == "invalid_grant"
+        assert client.refresh(second["refresh_token"]).json()["error"] == "invalid_grant"
+
+
+def test_its_processes_end_with_the_block(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path, redirect_uris=[CALLBACK]) as sandbox:
+        sandbox.journal()  # the worker exists once it has answered
+        workers = children_of(sandbox.process.pid)
+        assert len(workers) == 1
+    assert sandbox.process.poll() is not None
+    assert not any(psutil.pid_exists(pid) for pid in workers)
+
+
+def test_nothing_secret_is_kept_in_its_folder_or_log(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path, redirect_uris=[CALLBACK]) as sandbox:
+        used = secrets_of_a_whole_flow(sandbox)
+    kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    for secret in used:
+        assert secret.encode() not in kept
+
+
+def secrets_of_a_whole_flow(sandbox: Sandbox) -> list[str]:
+    client = Client(sandbox)
+    code = Person(client).travel()["code"]
+    tokens = client.exchange(code).json()
+    renewed = client.refresh(tokens["refresh_token"]).json()
+    client.get("/api/me", renewed["access_token"])
+    names = ("access_token", "refresh_token")
+    return [sandbox.client_secret, *(tokens[name] for name in names), *(renewed[name] for name in names)]
+
+
+def children_of(pid: int) -> list[int]:
+    return [child.pid for child in psutil.Process(pid).children()]

@@ -1,0 +1,164 @@
+"""The trip in the browser: sign in, consent, and back, each way it can end."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from .cast import CALLBACK, Client, Person
+
+
+def test_a_person_who_approves_comes_back_with_a_code_the_state_and_the_issuer(client: Client) -> None:
+    received = Person(client).travel()
+    assert set(received) == {"code", "state", "iss"}
+    assert received["state"] == client.state
+    assert received["iss"] == client.sandbox.url
+
+
+def test_the_code_is_exchanged_and_the_account_is_the_chosen_one(client: Client) -> None:
+    tokens = client.connect(account="grace")
+    assert tokens["token_type"] == "Bearer"
+    assert tokens["expires_in"] == 60
+    assert set(tokens["scope"].split()) == {"profile", "messages:read", "messages:write"}
+    assert client.get("/api/me", tokens["access_token"]).json() == {
+        "id": "grace",
+        "name": "Grace Example",
+        "email": "grace@sandbox.example",
+    }
+
+
+@pytest.mark.parametrize("scenario", ["works", "deny"])
+def test_a_denied_consent_comes_back_as_access_denied_with_state_and_issuer(client: Client, scenario: str) -> None:
+    received = Person(client).travel(decision="deny", scenario=scenario)
+    assert received["error"] == "access_denied"
+    assert received["state"] == client.state
+    assert received["iss"] == client.sandbox.url
+    assert "code" not in received
+
+
+def test_the_deny_scenario_cannot_be_approved(client: Client) -> None:
+    person = Person(client)
+    assert person.travel(scenario="deny", decision="approve")["error"] == "access_denied"
+    assert 'value="approve"' not in person.page
+
+
+def test_consent_to_nothing_is_a_denial(client: Client) -> None:
+    assert Person(client).travel(permissions=[])["error"] == "access_denied"
+
+
+def test_the_partial_scenario_ticks_only_the_first_permission(client: Client) -> None:
+    tokens = client.connect(scenario="partial")
+    assert tokens["scope"] == "profile"
+    answer = client.get("/api/messages", tokens["access_token"])
+    assert answer.status_code == 403
+    assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
+    assert 'scope="messages:read"' in answer.headers["WWW-Authenticate"]
+
+
+def test_a_person_may_untick_any_permission(client: Client) -> None:
+    tokens = client.connect(permissions=["messages:read"])
+    assert tokens["scope"] == "messages:read"
+    assert client.get("/api/me", tokens["access_token"]).status_code == 403
+
+
+def test_a_permission_that_was_not_asked_for_cannot_be_granted(client: Client) -> None:
+    tokens = client.connect(scope="profile", permissions=["profile", "workspace:admin"])
+    assert tokens["scope"] == "profile"
+
+
+def test_the_other_account_is_signed_in_where_the_scenario_says_so(client: Client) -> None:
+    tokens = client.connect(account="ada", scenario="other_account")
+    assert client.get("/api/me", tokens["access_token"]).json()["id"] == "grace"
+
+
+def test_each_trip_signs_in_anew(client: Client) -> None:
+    person = Person(client)
+    person.travel(account="ada")
+    again = person.browser.get(client.authorization_url(), timeout=60)
+    assert urlsplit(again.url).path == "/login/"
+
+
+def test_a_sign_in_is_good_for_its_own_trip_only(client: Client) -> None:
+    person = Person(client)
+    person.sign_in(account="ada", scenario="works")
+    another = person.browser.get(client.authorization_url(state="another"), timeout=60)
+    assert urlsplit(another.url).path == "/login/"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"code_challenge": None, "code_challenge_method": None},
+        {"code_challenge_method": "plain"},
+        {"code_challenge_method": None},
+    ],
+)
+def test_a_request_without_s256_is_sent_back_before_anybody_signs_in(
+    client: Client, changed: dict[str, str | None]
+) -> None:
+    answer = requests.get(client.authorization_url(**changed), allow_redirects=False, timeout=60)
+    assert answer.headers["Location"].startswith(CALLBACK)
+    received = parse_qs(urlsplit(answer.headers["Location"]).query)
+    assert received["error"] == ["invalid_request"]
+    assert received["iss"] == [client.sandbox.url]
+    assert received["state"] == [client.state]
+
+
+@pytest.mark.parametrize("changed", [{"redirect_uri": "http://127.0.0.1:9/elsewhere"}, {"client_id": "nobody"}])
+def test_an_unknown_client_or_address_is_told_so_here_and_sent_nowhere(client: Client, changed: dict[str, str]) -> None:
+    answer = requests.get(client.authorization_url(**changed), allow_redirects=False, timeout=60)
+    assert answer.status_code == 400
+    assert "Location" not in answer.headers
+    assert "The client asked wrongly" in answer.text
+
+
+def test_an_unknown_scope_is_sent_back(client: Client) -> None:
+    answer = requests.get(client.authorization_url(scope="everything"), allow_redirects=False, timeout=60)
+    assert parse_qs(urlsplit(answer.headers["Location"]).query)["error"] == ["invalid_scope"]
+
+
+@pytest.mark.parametrize("next_url", ["", "//evil.example/o/authorize/?client_id=x", "https://evil.example/", "/"])
+def test_the_login_page_leads_only_to_a_consent_page(client: Client, next_url: str) -> None:
+    answer = requests.get(f"{client.sandbox.url}/login/", params={"next": next_url}, timeout=60)
+    assert answer.status_code == 400
+
+
+def test_signing_in_and_consent_need_the_form_token(client: Client) -> None:
+    person = Person(client)
+    consent = person.sign_in(account="ada", scenario="works")
+    assert person.browser.post(consent, data={"decision": "approve"}, timeout=60).status_code == 403
+    login = f"{client.sandbox.url}/login/?next=%2Fo%2Fauthorize%2F%3Fclient_id={client.sandbox.client_id}"
+    assert person.browser.post(login, data={"account": "ada"}, timeout=60).status_code == 403
+
+
+def test_looking_at_the_consent_page_grants_nothing(client: Client) -> None:
+    person = Person(client)
+    consent = person.sign_in(account="ada", scenario="works")
+    before = len(client.sandbox.journal())
+    page = person.browser.get(consent + "&decision=approve&permission=profile", allow_redirects=False, timeout=60)
+    assert page.status_code == 302  # another address is another trip
+    assert urlsplit(page.headers["Location"]).path == "/login/"
+    assert person.browser.get(consent, allow_redirects=False, timeout=60).status_code == 200
+    assert len(client.sandbox.journal()) == before
+
+
+def test_pages_are_strict_and_their_cookies_are_not_the_products(client: Client) -> None:
+    person = Person(client)
+    login = person.browser.get(client.authorization_url(), timeout=60)
+    policy = login.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert login.headers["Cache-Control"].count("no-store") == 1
+    person.travel()
+    assert {cookie.name for cookie in person.browser.cookies} <= {"sandbox_csrf", "sandbox_session"}
+
+
+def test_the_metadata_names_issuer_endpoints_and_promises_iss(client: Client) -> None:
+    url = client.sandbox.url
+    metadata = requests.get(f"{url}/.well-known/oauth-authorization-server", timeout=60).json()
+    assert metadata["issuer"] == url
+    assert metadata["authorization_endpoint"] == f"{url}/o/authorize/"
+    assert metadata["token_endpoint"] == f"{url}/o/token/"
+    assert metadata["revocation_endpoint"] == f"{url}/o/revoke_token/"
+    assert metadata["code_challenge_methods_supported"] == ["S256"]
+    assert metadata["authorization_response_iss_parameter_supported"] is True
