@@ -1,7 +1,7 @@
 """The REST API's doors to integrations: what this team can connect to."""
 
 from django.db.models import Q
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +21,7 @@ class BySlug(CursorPages):
     ordering = ("slug", "id")
 
 
-@extend_schema(parameters=[IntegrationFilter], operation_id="integrations_list")
+@extend_schema_view(get=extend_schema(parameters=[IntegrationFilter], operation_id="integrations_list"))
 class IntegrationListView(ListAPIView[Integration]):
     """What this team can connect to."""
 
