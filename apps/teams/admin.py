@@ -20,7 +20,7 @@ from apps.teams.services.api_keys import revoke_api_key
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(DjangoUserAdmin[User]):
     """People are switched off, not deleted: their connections and the log refer to them."""
 
     list_display = ["email", "name", "is_active", "is_staff", "last_login"]
@@ -90,9 +90,13 @@ class TeamAdmin(admin.ModelAdmin[Team]):
 
     def save_model(self, request: HttpRequest, obj: Team, form: ModelForm[Team], change: bool) -> None:
         super().save_model(request, obj, form, change)
-        action = "team.renamed" if change else "team.created"
         if form.has_changed():
-            record(action=action, origin=origin_of(request), team_id=obj.pk, target=teams.target_of(obj))
+            record(
+                action="team.renamed" if change else "team.created",
+                origin=origin_of(request),
+                team_id=obj.pk,
+                target=teams.target_of(obj),
+            )
 
     def save_formset(self, request: HttpRequest, form: Any, formset: BaseModelFormSet[Any, Any], change: bool) -> None:
         """Members by the same services, with the same refusals, as on the team's own page."""

@@ -4,6 +4,7 @@ import contextlib
 import ipaddress
 import re
 from dataclasses import replace
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -32,8 +33,8 @@ def _address(text: str) -> str | None:
 
 def origin_of(request: HttpRequest) -> Origin:
     """The origin of a browser's request: an operator's in the administration, else a person's, maybe unknown yet."""
-    user = getattr(request, "user", None)
-    known = user is not None and user.is_authenticated
+    user: Any = getattr(request, "user", None)
+    known = bool(user is not None and user.is_authenticated)
     return Origin(
         kind="operator" if request.path.startswith(reverse("admin:index")) else "user",
         id=str(user.pk) if known else "",

@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -52,7 +53,7 @@ def invite(*, actor: Actor, emails: list[str], role: Role) -> list[Issued]:
 
 
 @transaction.atomic
-def revoke_invitation(*, actor: Actor, invitation_id: object) -> Invitation:
+def revoke_invitation(*, actor: Actor, invitation_id: UUID) -> Invitation:
     """Withdraw an invitation: its link stops working. Raises NotAllowed, NotFound."""
     permissions.require(actor, Action.INVITE)
     team = locked_team(actor)
@@ -98,7 +99,8 @@ def accept_invitation(*, user: User, token: str, origin: Origin) -> Membership:
 
 def is_for(invitation: Invitation, user: User) -> bool:
     """Whether the invited address is one that the person has verified."""
-    return EmailAddress.objects.filter(user=user, verified=True, email__iexact=invitation.email).exists()
+    verified = EmailAddress.objects.filter(user=user, verified=True, email__iexact=invitation.email)
+    return bool(verified.exists())
 
 
 def _invite_one(actor: Actor, team: Team, address: str, role: Role) -> Issued:
