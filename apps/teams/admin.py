@@ -101,12 +101,12 @@ class TeamAdmin(admin.ModelAdmin[Team]):
     def save_formset(self, request: HttpRequest, form: Any, formset: BaseModelFormSet[Any, Any], change: bool) -> None:
         """Members by the same services, with the same refusals, as on the team's own page."""
         actor = operator_actor(form.instance, origin=origin_of(request))
-        changed = formset.save(commit=False)
-        new = [membership for membership in changed if membership.pk is None]
-        for membership in new:
+        formset.save(commit=False)
+        for membership in formset.new_objects:
             members.add_member(actor=actor, user=membership.user, role=Role(membership.role))
         # New owners come before the old ones go, so that a team can be handed over in one form.
-        for membership in sorted(set(changed) - set(new), key=lambda member: member.role != Role.OWNER):
+        changed = [membership for membership, _ in formset.changed_objects]
+        for membership in sorted(changed, key=lambda member: member.role != Role.OWNER):
             members.change_role(actor=actor, membership_id=membership.pk, role=Role(membership.role))
         for membership in formset.deleted_objects:
             members.remove_member(actor=actor, membership_id=membership.pk)
