@@ -164,6 +164,7 @@ def test_the_second_factor_on_its_codes_renewed_and_off_again_are_audited(
 ) -> None:
     client = Client()
     _login(client, member.user.email, password)
+    client.post(reverse("account_reauthenticate"), {"password": password})
     with django_capture_on_commit_callbacks(execute=True):
         secret = client.get(reverse("mfa_activate_totp")).context["form"].secret
         client.post(reverse("mfa_activate_totp"), {"code": _code(secret)})
