@@ -23,8 +23,10 @@ env.read_env(env.path("ENV_FILE", default=str(BASE_DIR / ".env"))())
 
 # Everything that the product writes outside its database: a SQLite database itself, the queue, mail, static files.
 VAR_DIR = BASE_DIR / env.str("VAR_DIR", default="var")
+STATIC_ROOT = VAR_DIR / "static"
 try:
     VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    STATIC_ROOT.mkdir(exist_ok=True)
 except OSError as error:
     raise ImproperlyConfigured(f"Cannot make the folder {VAR_DIR} (VAR_DIR): {error.strerror}.") from error
 
@@ -164,19 +166,20 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+# The database is the truth and the queue only carries hints: `delay()` gives up at once when Redis is down.
+REDIS_TRANSPORT_OPTIONS = {
+    "global_keyprefix": "specway:",
+    "max_retries": 0,
+    "connect_retries_timeout": 1,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 1.8,  # longer than the second for which a worker waits in one read
+    "visibility_timeout": 300,
+}
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
-    # The database is the truth and the queue only carries hints: `delay()` gives up at once when Redis is down.
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "global_keyprefix": "specway:",
-        "max_retries": 0,
-        "connect_retries_timeout": 1,
-        "socket_connect_timeout": 1,
-        "socket_timeout": 1.8,  # longer than the second for which a worker waits in one read
-        "visibility_timeout": 300,
-    }
+    CELERY_BROKER_TRANSPORT_OPTIONS = REDIS_TRANSPORT_OPTIONS
 else:
-    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_URL = "filesystem://localhost//"
     CELERY_BROKER_TRANSPORT = "config.folder_queue:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_in": str(VAR_DIR / "queue"), "polling_interval": 0.5}
     # Workers answer `celery inspect` through broadcasts, which a folder cannot carry.
@@ -226,8 +229,12 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# A mail after each change of password, address or second factor, so that nobody loses an account unnoticed.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Specway"
+# Who has a second factor may change the address too: the old one counts until the new one is confirmed.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 USERSESSIONS_TRACK_ACTIVITY = True
 
 # --- E-mail ------------------------------------------------------------------------------------------------------
@@ -250,7 +257,6 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
@@ -272,7 +278,9 @@ BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# Popups are allowed: a page that connects a service opens the service's consent page, and with "same-origin" the two
+# windows would be cut apart at once, so that an open popup looked closed.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "apps.web.problems.csrf_failure"
 # No form-action: browsers apply it to redirects too, and "Connect" is a form that ends at the service's own page.
@@ -310,6 +318,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "AuthTypeEnum": "apps.integrations.models.Integration.Kind",
+        "ApiKeyKindEnum": "apps.teams.models.ApiKey.Kind",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -33,6 +33,11 @@ def catalogue_entry(slug: str) -> CatalogueEntry:
         raise NotFound(f"The catalogue has no service called {slug}.") from None
 
 
+def entry_of(integration: Integration) -> CatalogueEntry | None:
+    """The facts of a built-in integration; None for a team's own, and where the file is gone."""
+    return catalogue().get(integration.slug) if integration.team_id is None else None
+
+
 def provider_config(
     integration: Integration, *, oauth_app: OAuthApp | None = None, params: Mapping[str, str] | None = None
 ) -> ProviderConfig:
@@ -42,7 +47,9 @@ def provider_config(
     that waits for a value of the token answer or the callback is left out until it is there.
     Raises IntegrationMisconfigured where a value is missing or does not fit its pattern.
     """
-    entry = catalogue_entry(integration.slug)
+    entry = entry_of(integration)
+    if entry is None:
+        raise IntegrationMisconfigured(f"The catalogue has no facts about {integration.name} any more.")
     values = _values(entry, oauth_app, params or {})
     refresh = entry.oauth2.refresh
     facts = {name: value for name, value in vars(entry.oauth2).items() if name != "refresh"}

@@ -34,6 +34,28 @@ Category = Literal[
     "video",
     "other",
 ]
+CATEGORY_WORDS: dict[str, str] = {
+    "crm": "Sales",
+    "communication": "Communication",
+    "developer-tools": "Developer tools",
+    "productivity": "Documents",
+    "storage": "Files",
+    "marketing": "Marketing",
+    "accounting": "Accounting",
+    "commerce": "Commerce",
+    "support": "Support",
+    "hr": "People",
+    "analytics": "Analytics",
+    "design": "Design",
+    "social": "Social",
+    "identity": "Directories",
+    "finance": "Finance",
+    "ai": "AI",
+    "calendar-and-mail": "Calendar and mail",
+    "project-management": "Projects",
+    "video": "Video",
+    "other": "Other",
+}
 # Where a value comes from: typed by the person who connects; set once with the OAuth app; found in the token answer;
 # or in the redirect that answers the authorization request.
 ParamSource = Literal["user", "client", "token_response", "callback"]
@@ -143,6 +165,14 @@ class Param:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hero:
+    """`[hero]`: once the service is set up, it stands above the list of all others with these words."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CatalogueEntry:
     """One built-in service: the whole file, and the slug that is its name."""
 
@@ -154,6 +184,7 @@ class CatalogueEntry:
     links: Links
     facts: Facts
     icon: str = ""
+    hero: Hero | None = None
     oauth2: OAuth2
     account: AccountEndpoint
     api: Api

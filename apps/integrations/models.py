@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
+from apps.integrations.querysets import IntegrationQuerySet
 from apps.teams.models import Team
 from apps.vault.fields import EncryptedField
 from apps.vault.models import SealedRow
@@ -33,6 +34,8 @@ class Integration(models.Model):
     )
     is_enabled = models.BooleanField(default=True, help_text="Off: nobody can make new connections.")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = IntegrationQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -72,9 +75,16 @@ class OAuthApp(SealedRow):
         verbose_name = "OAuth app"
         constraints = [
             models.UniqueConstraint(
-                fields=["integration"], condition=Q(team=None), name="one_operator_oauth_app_per_integration"
+                fields=["integration"],
+                condition=Q(team=None),
+                name="one_operator_oauth_app_per_integration",
+                violation_error_message="This integration has an OAuth app for every team already: change that one.",
             ),
-            models.UniqueConstraint(fields=["integration", "team"], name="one_oauth_app_per_integration_and_team"),
+            models.UniqueConstraint(
+                fields=["integration", "team"],
+                name="one_oauth_app_per_integration_and_team",
+                violation_error_message="This team has an OAuth app for the integration already: change that one.",
+            ),
         ]
 
     def __str__(self) -> str:

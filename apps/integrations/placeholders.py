@@ -43,6 +43,19 @@ def checked_values(params: Iterable[Param], values: Mapping[str, str]) -> dict[s
     return checked
 
 
+def problems(service: str, params: Iterable[Param], values: Mapping[str, object]) -> list[tuple[str, str]]:
+    """What is wrong with the values that somebody entered for `params`, as (name, sentence); nothing if all is well."""
+    wanted = {param.name: param for param in params}
+    found = [(name[:60], f"{service} has no such parameter.") for name in values if name not in wanted]
+    for param in wanted.values():
+        value = values.get(param.name) or param.default
+        if not value:
+            found.append((param.name, f"Enter {param.label}, such as {param.example}."))
+        elif not isinstance(value, str) or not matches(param, value):
+            found.append((param.name, f"{param.label} must look like {param.example}."))
+    return found
+
+
 def fill(template: str, values: Mapping[str, str]) -> str:
     """The URL `template` with its placeholders replaced.
 

@@ -36,7 +36,7 @@ def _quickstart(options: argparse.Namespace) -> int:
     passwords = prepare(addresses=addresses, new_passwords=options.accounts, say=say)
     farewell = _Farewell(passwords)
     if not starts:
-        farewell.print()
+        farewell.print_accounts()
         return 0
     from config.quickstart import processes
 
@@ -87,8 +87,11 @@ class _Farewell:
 
     def print(self) -> None:
         say(f"Open {os.environ['PUBLIC_URL']}/")
+        self.print_accounts()
+
+    def print_accounts(self) -> None:
         if not self._passwords:
-            say("The accounts were made before; quickstart --accounts sets new passwords and prints them.")
+            say("The accounts were made before: manage.py quickstart --accounts sets new passwords and prints them.")
         self.print_passwords()
 
     def print_passwords(self) -> None:

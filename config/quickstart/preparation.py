@@ -1,6 +1,7 @@
 """The steps of quickstart that need the settings: database, catalogue, people, the sandbox's OAuth app."""
 
 import fcntl
+import io
 import json
 import logging
 import os
@@ -39,9 +40,9 @@ def _prepare(*, addresses: Addresses, new_passwords: bool, say: Say) -> dict[str
     _require_redis()
     say(f"Preparing the database ({_database()}) …")
     call_command("migrate", verbosity=0, interactive=False)
-    call_command("check", databases=["default"])
+    call_command("check", databases=["default"], stdout=io.StringIO())
     say("Loading the catalogue of services …")
-    call_command("load_catalogue", verbosity=0)
+    call_command("load_catalogue", stdout=io.StringIO())
     passwords = people.set_new_passwords() if new_passwords else people.create_demo_team()
     if passwords:
         say("Setting new passwords of the demo team …" if new_passwords else "Creating the demo team …")
@@ -126,7 +127,7 @@ def _store_oauth_app(client: dict[str, str], addresses: Addresses) -> None:
     from config.quickstart.people import QUICKSTART
 
     ensure_oauth_app(
-        slug="sandbox",
+        integration_slug="sandbox",
         client_id=client["client_id"],
         client_secret=client["client_secret"],
         params={"origin": addresses.sandbox_url},

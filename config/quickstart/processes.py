@@ -19,7 +19,7 @@ from honcho.process import Popen, Process
 
 from config.quickstart.environment import BASE_DIR, Addresses
 
-WORKER = "celery -A config worker --pool threads --without-gossip --without-mingle --without-heartbeat"
+WORKER = "celery -q -A config worker --pool threads --without-gossip --without-mingle --without-heartbeat"
 PR_SET_PDEATHSIG = 1
 
 
@@ -27,7 +27,7 @@ def commands(addresses: Addresses) -> dict[str, list[str]]:
     return {
         "web": ["gunicorn", "-c", "config/gunicorn.py", "config.wsgi"],
         "worker": [*WORKER.split(), "--concurrency", os.environ.get("WORKER_THREADS", "4"), "--loglevel", "WARNING"],
-        "beat": ["celery", "-A", "config", "beat", "--loglevel", "WARNING", "--pidfile="],
+        "beat": ["celery", "-q", "-A", "config", "beat", "--loglevel", "WARNING", "--pidfile="],
         "sandbox": ["apps.sandbox", "serve", "--port", str(addresses.sandbox_port)],
     }
 

@@ -14,11 +14,15 @@ from apps.connections.services.decide import decide
 from apps.connections.views.cards import attempt_answer, refusal_answer
 from apps.connections.views.lookup import integration_of, managed_connection
 from apps.errors import NotFound, SpecwayError
-from apps.integrations.forms import ConnectRequest, parse_connect_request
+from apps.integrations.catalogue import catalogue_entry
+from apps.integrations.forms import check_connect_request, parse_connect_request
 from apps.integrations.models import Integration
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
+
+# The permissions to ask for and the values of the parameters, as `apps.integrations.forms` gives them.
+Wish = tuple[list[str], dict[str, str]]
 
 
 @require_POST
@@ -28,7 +32,7 @@ def connect(request: TeamRequest, slug: str) -> HttpResponse:
     """Begin a trip that makes a new connection."""
     integration = integration_of(request.actor, slug)
     try:
-        wish = parse_connect_request(integration, request.POST)
+        wish = parse_connect_request(catalogue_entry(integration.slug), request.POST)
         return _set_out(request, integration, wish)
     except SpecwayError as error:
         return _refuse(request, integration, error)
@@ -42,29 +46,31 @@ def reconnect(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     connection = managed_connection(request.actor, connection_id)
     integration = connection.integration
     try:
-        wish = _reconnect_wish(connection, request.POST)
+        wish = _wish_again(connection, request.POST)
         return _set_out(request, integration, wish, connection)
     except SpecwayError as error:
         return _refuse(request, integration, error)
 
 
-def _reconnect_wish(connection: Connection, data: QueryDict) -> ConnectRequest:
-    wanted = data.copy()
-    wanted.setlist("scope", sorted({*connection.scopes_requested, *data.getlist("scope")}))
-    for name, value in connection.params.items():
-        wanted.setdefault(name, value)
-    return parse_connect_request(connection.integration, wanted)
+def _wish_again(connection: Connection, data: QueryDict) -> Wish:
+    entry = catalogue_entry(connection.integration.slug)
+    # What the catalogue does not know any more cannot be asked for again; what the form adds is checked in full.
+    before = {scope.name for scope in entry.scopes} & set(connection.scopes_requested)
+    asked_of_person = {param.name for param in entry.params_from("user")}
+    params = {name: value for name, value in connection.params.items() if name in asked_of_person}
+    return check_connect_request(entry, scopes=[*before, *data.getlist("scopes")], params=params)
 
 
 def _set_out(
-    request: TeamRequest, integration: Integration, wish: ConnectRequest, connection: Connection | None = None
+    request: TeamRequest, integration: Integration, wish: Wish, connection: Connection | None = None
 ) -> HttpResponse:
+    scopes, params = wish
     drop_earlier(request.actor, request.POST.get("instead_of", ""))
     trip = authorize.begin(
         actor=request.actor,
         integration=integration,
-        scopes=wish.scopes,
-        params=wish.params,
+        scopes=scopes,
+        params=params,
         session_key=request.session.session_key or "",
         in_popup=wants_json(request),
         return_path=request.POST.get("return_path", ""),

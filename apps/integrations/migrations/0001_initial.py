@@ -66,10 +66,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='oauthapp',
-            constraint=models.UniqueConstraint(condition=models.Q(('team', None)), fields=('integration',), name='one_operator_oauth_app_per_integration'),
+            constraint=models.UniqueConstraint(condition=models.Q(('team', None)), fields=('integration',), name='one_operator_oauth_app_per_integration', violation_error_message='This integration has an OAuth app for every team already: change that one.'),
         ),
         migrations.AddConstraint(
             model_name='oauthapp',
-            constraint=models.UniqueConstraint(fields=('integration', 'team'), name='one_oauth_app_per_integration_and_team'),
+            constraint=models.UniqueConstraint(fields=('integration', 'team'), name='one_oauth_app_per_integration_and_team', violation_error_message='This team has an OAuth app for the integration already: change that one.'),
         ),
     ]

@@ -3,21 +3,25 @@
 from apps.integrations.services.catalogue import Loaded, load_catalogue, set_enabled
 from apps.integrations.services.oauth_apps import (
     client_credentials,
+    client_param_problems,
     delete_oauth_app,
     ensure_oauth_app,
     mark_oauth_app_broken,
     oauth_app_for,
+    require_unused,
     save_oauth_app,
 )
 
 __all__ = [
     "Loaded",
     "client_credentials",
+    "client_param_problems",
     "delete_oauth_app",
     "ensure_oauth_app",
     "load_catalogue",
     "mark_oauth_app_broken",
     "oauth_app_for",
+    "require_unused",
     "save_oauth_app",
     "set_enabled",
 ]

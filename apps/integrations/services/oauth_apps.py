@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from django.db import transaction
-from django.db.models import ProtectedError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.errors import NotFound
-from apps.integrations.catalogue import catalogue_entry, provider_config
-from apps.integrations.errors import IntegrationMisconfigured, OAuthAppInUse
+from apps.integrations.catalogue import entry_of
+from apps.integrations.errors import IntegrationMisconfigured, InvalidInput, OAuthAppInUse
 from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.placeholders import problems
 from apps.oauth.provider import ClientCredentials
 from apps.teams.actor import system_actor
 from apps.teams.models import Team
@@ -51,8 +52,11 @@ def save_oauth_app(
     """Store the one OAuth app of the integration (the team's own, or the operator's); it need not exist yet.
 
     `client_secret` None keeps the one that is stored. What made the service refuse the app is forgotten when its ID
-    or secret changes. Raises IntegrationMisconfigured for params that do not fit the provider.
+    or secret changes. Raises InvalidInput for params that the provider does not know or that do not fit it.
     """
+    wrong = client_param_problems(integration, params or {})
+    if wrong:
+        raise InvalidInput([(f"params.{name}", sentence) for name, sentence in wrong])
     found = OAuthApp.objects.select_for_update().filter(integration=integration, team=team).first()
     oauth_app = found or OAuthApp(integration=integration, team=team)
     values = {"client_id": client_id, "params": dict(params or {}), "secret_expires_on": secret_expires_on}
@@ -64,7 +68,6 @@ def save_oauth_app(
         changed.append("client_secret")
     if found and not changed:
         return oauth_app
-    provider_config(integration, oauth_app=oauth_app, params=_examples(integration))
     if {"client_id", "client_secret"} & set(changed):
         oauth_app.broken_since, oauth_app.broken_code = None, ""
     oauth_app.save()
@@ -72,20 +75,28 @@ def save_oauth_app(
     return oauth_app
 
 
-@transaction.atomic
-def delete_oauth_app(*, origin: Origin, oauth_app: OAuthApp) -> None:
-    """Remove the OAuth app. Raises OAuthAppInUse while connections depend on it."""
-    target_id = oauth_app.pk
-    try:
-        oauth_app.delete()
-    except ProtectedError as error:
-        count = len(error.protected_objects)
+def client_param_problems(integration: Integration, params: Mapping[str, object]) -> list[tuple[str, str]]:
+    """What is wrong with the parameters of an OAuth app, as (name, sentence)."""
+    entry = entry_of(integration)
+    return problems(integration.name, entry.params_from("client") if entry else (), params)
+
+
+def require_unused(oauth_app: OAuthApp) -> None:
+    """Raises OAuthAppInUse while connections depend on the OAuth app."""
+    count = oauth_app.connections.count()
+    if count:
         raise OAuthAppInUse(
             f"{oauth_app} serves {count} connection{'' if count == 1 else 's'}, which could be neither refreshed nor "
             "revoked without it. Disconnect them first, or change its client ID and secret instead."
-        ) from None
-    oauth_app.pk = target_id
+        )
+
+
+@transaction.atomic
+def delete_oauth_app(*, origin: Origin, oauth_app: OAuthApp) -> None:
+    """Remove the OAuth app. Raises OAuthAppInUse while connections depend on it."""
+    require_unused(oauth_app)
     _record("deleted", oauth_app, origin)
+    oauth_app.delete()
 
 
 @transaction.atomic
@@ -114,7 +125,7 @@ def ensure_oauth_app(
 ) -> OAuthApp:
     """The operator's OAuth app of a built-in service with exactly these values. Changes nothing where they stand.
 
-    Raises NotFound for a service that the catalogue was not loaded with, IntegrationMisconfigured for unfit params.
+    Raises NotFound for a service that the catalogue was not loaded with, InvalidInput for unfit params.
     """
     integration = Integration.objects.filter(slug=integration_slug, team=None).first()
     if integration is None:
@@ -133,11 +144,6 @@ def _holds(oauth_app: OAuthApp, client_secret: str) -> bool:
     return stored is not None and stored.reveal() == client_secret
 
 
-def _examples(integration: Integration) -> dict[str, str]:
-    """Values that fit every parameter of a connection, to check an OAuth app before there is one."""
-    return {param.name: param.example for param in catalogue_entry(integration.slug).params}
-
-
-def _record(what: str, oauth_app: OAuthApp, origin: Origin, **detail: object) -> None:
+def _record(what: str, oauth_app: OAuthApp, origin: Origin, **detail: Any) -> None:
     target = Target("oauth_app", str(oauth_app.pk), str(oauth_app), oauth_app.integration.slug)
     record(action=f"oauth_app.{what}", origin=origin, team_id=oauth_app.team_id, target=target, **detail)

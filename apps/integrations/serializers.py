@@ -1,0 +1,98 @@
+"""What the REST API says about integrations."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.integrations.catalogue_schema import CATEGORY_WORDS, CatalogueEntry
+from apps.integrations.models import Integration
+from apps.integrations.redirect import redirect_uri
+
+
+class IntegrationFilter(serializers.Serializer[Any]):
+    """The query of a list: all of it optional."""
+
+    search = serializers.CharField(required=False, max_length=100, help_text="Words of the name or description.")
+    category = serializers.ChoiceField(required=False, choices=[*CATEGORY_WORDS])
+    auth_type = serializers.ChoiceField(required=False, choices=Integration.Kind.choices)
+    connected = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="Only those with connections, or only those without."
+    )
+
+
+class IntegrationSerializer(serializers.Serializer[Integration]):
+    """One service that the team can connect to."""
+
+    id = serializers.UUIDField(read_only=True)
+    slug = serializers.CharField(read_only=True)
+    name = serializers.CharField(read_only=True)
+    description = serializers.CharField(read_only=True)
+    category = serializers.CharField(read_only=True)
+    auth_type = serializers.ChoiceField(choices=Integration.Kind.choices, source="kind", read_only=True)
+    is_custom = serializers.SerializerMethodField(help_text="Made by this team, not built in.")
+    is_set_up = serializers.BooleanField(read_only=True, help_text="Whether an OAuth app is registered for it.")
+    is_enabled = serializers.BooleanField(read_only=True, help_text="Whether new connections can be made.")
+    connections = serializers.IntegerField(
+        source="connected", read_only=True, help_text="How many of its connections the caller may see."
+    )
+
+    def get_is_custom(self, integration: Integration) -> bool:
+        return integration.team_id is not None
+
+
+class ScopeSerializer(serializers.Serializer[Any]):
+    """A permission that the service can be asked for."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+    access = serializers.ChoiceField(choices=["read", "write", "admin"])
+    default = serializers.BooleanField(help_text="Part of the smallest useful set.")
+
+
+class ParamSerializer(serializers.Serializer[Any]):
+    """A value that the person who connects has to give."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # hides Field.label, which a serializer has no use for
+    pattern = serializers.CharField(help_text="The whole value matches this regular expression.")
+    example = serializers.CharField()
+    default = serializers.CharField(allow_blank=True)
+
+
+class LinksSerializer(serializers.Serializer[Any]):
+    """The service's own pages; empty where it has none."""
+
+    docs_url = serializers.CharField(allow_blank=True)
+    manage_url = serializers.CharField(allow_blank=True, help_text="Where a person takes access back.")
+
+
+class IntegrationDetailSerializer(IntegrationSerializer):
+    """One service with what it takes to connect it. Give the entry and links of the catalogue as context."""
+
+    scopes = serializers.SerializerMethodField()
+    params = serializers.SerializerMethodField()
+    redirect_uri = serializers.SerializerMethodField(help_text="The address that is registered at the service.")
+    links = serializers.SerializerMethodField()
+
+    @extend_schema_field(ScopeSerializer(many=True))
+    def get_scopes(self, integration: Integration) -> Any:
+        return ScopeSerializer(self._entry.scopes if self._entry else [], many=True).data
+
+    @extend_schema_field(ParamSerializer(many=True))
+    def get_params(self, integration: Integration) -> Any:
+        return ParamSerializer(self._entry.params_from("user") if self._entry else [], many=True).data
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_redirect_uri(self, integration: Integration) -> str:
+        return redirect_uri()
+
+    @extend_schema_field(LinksSerializer)
+    def get_links(self, integration: Integration) -> Any:
+        return LinksSerializer(self.context["links"] or {"docs_url": "", "manage_url": ""}).data
+
+    @property
+    def _entry(self) -> CatalogueEntry | None:
+        entry: CatalogueEntry | None = self.context["entry"]
+        return entry

@@ -1,0 +1,99 @@
+"""The pages of services: all of them (Plugins), and one with what it can be asked for."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_safe
+
+from apps.errors import NotFound
+from apps.integrations import plugins as shown
+from apps.integrations.catalogue import entry_of, links, provider_config
+from apps.integrations.catalogue_schema import CatalogueEntry, Scope
+from apps.integrations.errors import IntegrationMisconfigured
+from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.services import oauth_app_for
+from apps.teams.actor import Actor
+from apps.teams.decorators import team_required
+from apps.teams.requests import TeamRequest
+
+_ORDER = {"read": 0, "write": 1, "admin": 2}
+
+
+@require_safe
+@team_required
+def plugins(request: TeamRequest) -> HttpResponse:
+    """Every service, searched and filtered by `search` and `category`; htmx gets the list alone."""
+    search = request.GET.get("search", "").strip()[:100]
+    category = request.GET.get("category", "")
+    if not shown.is_category(category):
+        category = shown.ALL
+    rows = Integration.objects.visible_to(request.actor).with_standing(request.actor).listed().broken_first()
+    every = shown.cards(rows)
+    cards = shown.matching(every, search=search, category=category)
+    hero = None if search or category else next((card for card in cards if card.hero and card.is_set_up), None)
+    context = {
+        "search": search,
+        "category": category,
+        "chips": shown.chips(shown.matching(every, search=search, category=shown.ALL), category=category),
+        "hero": hero,
+        "cards": [card for card in cards if card is not hero],
+        "found": len(cards),
+        "total": len(every),
+    }
+    partial = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined] # django-htmx
+    response = render(request, "integrations/_results.html" if partial else "integrations/plugins.html", context)
+    # Without it the browser's Back button may show the list alone, kept for the same address.
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+@require_safe
+@team_required
+def service(request: TeamRequest, slug: str) -> HttpResponse:
+    """One service: its connections, what it can be asked for, and *Connect*. Raises NotFound."""
+    integration = _visible_or_404(request.actor, slug)
+    entry = entry_of(integration)
+    oauth_app = oauth_app_for(request.actor.team, integration)
+    context = {
+        "integration": integration,
+        "entry": entry,
+        "oauth_app": oauth_app,
+        "connections": _connections(request.actor, integration),
+        "links": links(entry, oauth_app) if entry else None,
+        "params": entry.params_from("user") if entry else (),
+        "suggested": [scope for scope in entry.scopes if scope.default] if entry else [],
+        "further": _further(entry) if entry else [],
+    }
+    return render(request, "integrations/service.html", context | _where(integration, entry, oauth_app))
+
+
+def _visible_or_404(actor: Actor, slug: str) -> Integration:
+    found = Integration.objects.visible_to(actor).filter(slug=slug).order_by("team").first()
+    if found is None:
+        raise NotFound("There is no such service.")
+    return found
+
+
+def _connections(actor: Actor, integration: Integration) -> list[Any]:
+    visible = integration.connections.visible_to(actor).select_related("owner")
+    return list(visible.order_by("-status", "name", "created_at"))
+
+
+def _further(entry: CatalogueEntry) -> list[Scope]:
+    """The permissions beyond the suggested ones, the most harmless first."""
+    return sorted((scope for scope in entry.scopes if not scope.default), key=lambda scope: _ORDER[scope.access])
+
+
+def _where(integration: Integration, entry: CatalogueEntry | None, oauth_app: OAuthApp | None) -> dict[str, str]:
+    """`host`, where signing in will happen, or `problem`, why it cannot."""
+    if entry is None or oauth_app is None:
+        return {}
+    examples = {param.name: param.default or param.example for param in entry.params if param.source != "client"}
+    try:
+        provider = provider_config(integration, oauth_app=oauth_app, params=examples)
+    except IntegrationMisconfigured as problem:
+        return {"problem": problem.sentence}
+    return {"host": urlsplit(provider.authorization_url).netloc}
