@@ -91,6 +91,9 @@ class Refresh:
     url: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     default_expires_in: int | None = None
+    margin: int | None = None
+    unused_lifetime: int | None = None
+    parallel_calls: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
