@@ -7,7 +7,6 @@ A message that was claimed by a process that then died is lost: the database is 
 """
 
 import logging
-import os
 from pathlib import Path
 from queue import Empty
 from time import time_ns
@@ -71,8 +70,7 @@ class Channel(filesystem.Channel):
         return len(self._waiting(queue))
 
     def _waiting(self, queue: str) -> list[Path]:
-        names = sorted(name for name in os.listdir(self.folder) if name.partition(".")[2] == f"{queue}.msg")
-        return [self.folder / name for name in names]
+        return sorted(path for path in self.folder.iterdir() if path.name.partition(".")[2] == f"{queue}.msg")
 
 
 class Transport(filesystem.Transport):
