@@ -35,9 +35,9 @@ def refresh(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     problem = _try_refresh(request.actor, connection)
     if getattr(request, "htmx", False):
         row = row_of(request.actor, visible_connection(request.actor, connection_id))
-        return render(request, "connections/_row_update.html", {"row": row, "problem": problem, "answered": True})
+        return render(request, "connections/_row_update.html", {"row": row, "problem": problem})
     if problem:
-        messages.error(request, problem)
+        messages.error(request, f"{connection.name}: {problem.sentence}")
     else:
         messages.success(request, f"{connection.name} has a new token.")
     return redirect("connections:list")
@@ -66,7 +66,7 @@ def _refresh_all(request: TeamRequest, connections: list[Connection]) -> None:
         if time.monotonic() > until:
             left.append(connection.name)
         elif problem := _try_refresh(request.actor, connection):
-            messages.error(request, f"{connection.name}: {problem}")
+            messages.error(request, f"{connection.name}: {problem.sentence}")
         else:
             done.append(connection.name)
     if done:
@@ -75,13 +75,13 @@ def _refresh_all(request: TeamRequest, connections: list[Connection]) -> None:
         messages.warning(request, f"Not tried for lack of time: {', '.join(left)}. Select them again.")
 
 
-def _try_refresh(actor: Actor, connection: Connection) -> str:
-    """The sentence of what went wrong; empty if nothing did."""
+def _try_refresh(actor: Actor, connection: Connection) -> SpecwayError | None:
+    """What went wrong, to be told beside the row; None if nothing did."""
     try:
         refresh_now(connection=connection, actor=actor)
     except SpecwayError as error:
-        return error.sentence
-    return ""
+        return error
+    return None
 
 
 @require_http_methods(["GET", "POST"])
