@@ -51,7 +51,7 @@ def refresh_selected(request: TeamRequest) -> HttpResponse:
     manageable = [one for one in visible(request.actor) if may_manage(request.actor, one)]
     form = SelectionForm(request.POST, connections=manageable)
     if not form.is_valid():
-        messages.error(request, form.errors["id"][0])
+        messages.error(request, str(form.errors["id"][0]))
         return redirect("connections:list")
     chosen = [connection for connection in manageable if str(connection.pk) in form.cleaned_data["id"]]
     _refresh_all(request, chosen)
@@ -90,8 +90,12 @@ def _try_refresh(actor: Actor, connection: Connection) -> SpecwayError | None:
 def disconnect(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     """Ask (a page, or for htmx a dialog), then do it and say what was and was not revoked."""
     connection = managed_connection(request.actor, connection_id)
-    context = {"connection": connection, "integration": connection.integration}
-    context |= {"workflows": list(connection.workflows.all()), "shares": len(connection.shares.all())}
+    context: dict[str, object] = {
+        "connection": connection,
+        "integration": connection.integration,
+        # Before the rows go, to be told afterwards.
+        "workflows": list(connection.workflows.all()),
+    }
     if request.method == "POST":
         context["outcome"] = disconnect_connection(actor=request.actor, connection=connection)
         return render(request, "connections/disconnected.html", context)
