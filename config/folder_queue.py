@@ -6,6 +6,7 @@ rename, and the routing table lives in memory (each publisher declares its queue
 A message that was claimed by a process that then died is lost: the database is the truth, the queue carries hints.
 """
 
+import logging
 import os
 from pathlib import Path
 from queue import Empty
@@ -16,6 +17,8 @@ from uuid import uuid4
 from kombu.transport import filesystem, virtual
 from kombu.utils.encoding import bytes_to_str, str_to_bytes
 from kombu.utils.json import dumps, loads
+
+logger = logging.getLogger(__name__)
 
 
 class Channel(filesystem.Channel):
@@ -46,7 +49,10 @@ class Channel(filesystem.Channel):
                 continue  # another worker was faster
             payload = claimed.read_bytes()
             claimed.unlink()
-            return loads(bytes_to_str(payload))
+            try:
+                return loads(bytes_to_str(payload))
+            except ValueError:
+                logger.warning("dropped a damaged message: %s", waiting.name)
         raise Empty
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:

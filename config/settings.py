@@ -166,17 +166,18 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+# The database is the truth and the queue only carries hints: `delay()` gives up at once when Redis is down.
+REDIS_TRANSPORT_OPTIONS = {
+    "global_keyprefix": "specway:",
+    "max_retries": 0,
+    "connect_retries_timeout": 1,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 1.8,  # longer than the second for which a worker waits in one read
+    "visibility_timeout": 300,
+}
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
-    # The database is the truth and the queue only carries hints: `delay()` gives up at once when Redis is down.
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "global_keyprefix": "specway:",
-        "max_retries": 0,
-        "connect_retries_timeout": 1,
-        "socket_connect_timeout": 1,
-        "socket_timeout": 1.8,  # longer than the second for which a worker waits in one read
-        "visibility_timeout": 300,
-    }
+    CELERY_BROKER_TRANSPORT_OPTIONS = REDIS_TRANSPORT_OPTIONS
 else:
     CELERY_BROKER_URL = "filesystem://localhost//"
     CELERY_BROKER_TRANSPORT = "config.folder_queue:Transport"
@@ -228,8 +229,12 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# A mail after each change of password, address or second factor, so that nobody loses an account unnoticed.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Specway"
+# Who has a second factor may change the address too: the old one counts until the new one is confirmed.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 USERSESSIONS_TRACK_ACTIVITY = True
 
 # --- E-mail ------------------------------------------------------------------------------------------------------

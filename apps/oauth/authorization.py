@@ -141,13 +141,13 @@ def _readable(text: str) -> str:
 def verify_issuer(parameters: CallbackParameters, provider: ProviderConfig) -> None:
     """Raises IssuerMismatch unless `iss` is the provider's issuer, character by character (RFC 9207 2.4).
 
-    An absent `iss` passes where the provider does not promise it; one that comes from a provider whose issuer we do
-    not know cannot be compared and is left alone.
+    An absent `iss` passes where the provider does not promise it, and so does one of a provider whose issuer we do
+    not know, because there is nothing to compare it with.
     """
-    if parameters.iss is None:
-        if provider.iss_required:
-            raise IssuerMismatch("The answer does not name its issuer, although the provider promises to.")
-    elif provider.issuer is not None and parameters.iss != provider.issuer:
+    if parameters.iss is None and provider.iss_required:
+        raise IssuerMismatch("The answer does not name its issuer, although the provider promises to.")
+    comparable = provider.issuer is not None or provider.iss_required
+    if parameters.iss is not None and comparable and parameters.iss != provider.issuer:
         raise IssuerMismatch("The answer comes from another issuer than the one that was asked.")
 
 

@@ -16,6 +16,7 @@ from apps.oauth.provider import ProviderConfig, SecondaryTokenRule, passes, pick
 TEN_YEARS = 10 * 365 * 24 * 3600
 
 _JSON_TYPES = re.compile(r"application/(json|javascript|([\w.*-]+\+)?json)|text/(json|javascript|plain)|")
+_FAULTS = {"temporarily_unavailable": 503, "server_error": 500}
 _FORM_TYPES = re.compile(r"application/x-www-form-urlencoded|text/plain|")
 
 
@@ -84,17 +85,20 @@ def read_answer(*, status: int, headers: Mapping[str, str], body: bytes, provide
         raise MalformedResponse(f"status {status}, {malformed.reason}") from None
     error = document.get("error")
     if error or not passes(provider.success_check, document):
-        raise _refusal(error, status, headers, provider)
+        raise _refusal(error, headers, provider)
     if status not in (200, 201):
         raise MalformedResponse(f"status {status} without an OAuth error")
     return document
 
 
-def _refusal(error: object, status: int, headers: Mapping[str, str], provider: ProviderConfig) -> OAuthError:
-    """RFC 6749 4.1.2.1 has two codes that mean "try again later"; some servers use them here as well."""
+def _refusal(error: object, headers: Mapping[str, str], provider: ProviderConfig) -> OAuthError:
+    """The exception for an OAuth error.
+
+    RFC 6749 4.1.2.1 defines two codes that stand for HTTP 503 and 500; some servers use them here as well.
+    """
     code = safe_code(provider.error_aliases.get(str(error), error))
-    if code in ("temporarily_unavailable", "server_error"):
-        return ProviderFault(status, retry_after(headers))
+    if code in _FAULTS:
+        return ProviderFault(_FAULTS[code], retry_after(headers))
     return token_error(code)
 
 

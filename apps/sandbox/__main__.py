@@ -3,8 +3,10 @@
 import argparse
 import os
 import sys
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
+NEEDED = ("csp", "django", "environ", "gunicorn", "oauth2_provider", "whitenoise")
 NOT_INSTALLED = (
     "The sandbox needs this project's packages. README.md, heading 'Run it', has the line that installs them."
 )
@@ -12,10 +14,10 @@ NOT_INSTALLED = (
 
 def main() -> None:
     options = _parser().parse_args()
-    try:
-        from apps.sandbox import service
-    except ImportError:
+    if not all(find_spec(package) for package in NEEDED):
         sys.exit(NOT_INSTALLED)
+    from apps.sandbox import service
+
     if options.command == "serve":
         service.serve(port=options.port)
     else:

@@ -1,8 +1,16 @@
 """Forms about people, teams, invitations and API keys."""
 
+from datetime import datetime, timedelta
+
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
+from django.utils import timezone
+
+from apps.teams import keys
+from apps.teams.models import ApiKey, Role
+
+MOST_INVITATIONS = 20
 
 
 class SignupForm(forms.Form):
@@ -13,3 +21,73 @@ class SignupForm(forms.Form):
 
     def signup(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         """Called by django-allauth after it saved the user; the adapter has stored the name by then."""
+
+
+class TeamForm(forms.Form):
+    """A team's name."""
+
+    name = forms.CharField(
+        max_length=100, label="Name of the team", widget=forms.TextInput(attrs={"autocomplete": "organization"})
+    )
+
+
+class RoleForm(forms.Form):
+    """A member's role, out of those that the actor may give."""
+
+    role = forms.ChoiceField(widget=forms.RadioSelect)
+
+    def __init__(self, *args: object, roles: list[Role], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type] # passed on as they came
+        choice = self.fields["role"]
+        if isinstance(choice, forms.ChoiceField):
+            choice.choices = [(role.value, role.label) for role in roles]
+
+
+class InvitationForm(RoleForm):
+    """Addresses, one per line, and the role that all of them get."""
+
+    emails = forms.CharField(
+        label="E-mail addresses",
+        max_length=MOST_INVITATIONS * 255,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="One per line. Each gets a link that works for 7 days.",
+    )
+    field_order = ["emails", "role"]
+
+    def clean_emails(self) -> list[str]:
+        """The addresses, lower-case and each once."""
+        lines = self.cleaned_data["emails"].replace(",", "\n").replace(";", "\n").splitlines()
+        addresses = list(dict.fromkeys(line.strip().lower() for line in lines if line.strip()))
+        if len(addresses) > MOST_INVITATIONS:
+            raise forms.ValidationError(f"Invite at most {MOST_INVITATIONS} people at once.")
+        return addresses
+
+
+class ApiKeyForm(forms.Form):
+    """What a new API key is called, as whom it acts, what it may do and for how long."""
+
+    name = forms.CharField(
+        max_length=100,
+        help_text="What runs with it. It stands in the audit log.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    days = forms.TypedChoiceField(
+        label="Expires",
+        coerce=int,
+        empty_value=None,
+        required=False,
+        initial="90",
+        choices=[("90", "In 90 days"), ("30", "In 30 days"), ("365", "In one year"), ("", "Never")],
+    )
+    kind = forms.ChoiceField(label="Acts as", choices=ApiKey.Kind.choices, initial=ApiKey.Kind.PERSONAL)
+    scopes = forms.MultipleChoiceField(
+        label="What it may do",
+        choices=[(scope, words.words) for scope, words in keys.SCOPES.items()],
+        initial=["connections:read", "connections:use"],
+        error_messages={"required": "Choose at least one thing that the key may do."},
+    )
+
+    def expires_at(self) -> datetime | None:
+        """When the key ends, counted from now; None: never."""
+        days: int | None = self.cleaned_data["days"]
+        return None if days is None else timezone.now() + timedelta(days=days)

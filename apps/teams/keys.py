@@ -6,14 +6,29 @@ import re
 import secrets
 import string
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 SCHEME = "spw"
+
+
+class ScopeWords(NamedTuple):
+    """A scope in words, and what it lets one do: read, write or admin."""
+
+    words: str
+    access: str
+    caution: str = ""
+
+
 SCOPES = {
-    "connections:read": "List connections and integrations",
-    "connections:use": "Call services through connections",
-    "connections:write": "Create, change and disconnect",
-    "audit:read": "Read the audit log",
-    "connections:token": "Read access tokens",
+    "connections:read": ScopeWords("List connections and integrations", "read"),
+    "connections:use": ScopeWords("Call services through connections", "write"),
+    "connections:write": ScopeWords("Create, change and disconnect", "write"),
+    "audit:read": ScopeWords("Read the audit log", "read"),
+    "connections:token": ScopeWords(
+        "Read access tokens",
+        "admin",
+        "Whoever holds this key can take tokens out of Specway. Calls through connections need no such thing.",
+    ),
 }
 
 _PREFIX_ALPHABET = string.ascii_lowercase + string.digits

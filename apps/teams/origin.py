@@ -1,5 +1,6 @@
 """Where a request came from: who is signed in, the address, the browser and, for the API, the workflow it works for."""
 
+import contextlib
 import ipaddress
 import re
 from dataclasses import replace
@@ -62,10 +63,8 @@ def with_usage(origin: Origin, request: HttpRequest) -> Origin:
 def _checked(request: HttpRequest, header: str) -> str:
     # WSGI hands headers over as latin-1; names of workflows are UTF-8 in practice.
     value = request.headers.get(header, "")
-    try:
+    with contextlib.suppress(UnicodeError):  # already text, or really latin-1
         value = value.encode("latin-1").decode()
-    except UnicodeError:
-        pass  # already text, as from Django's test client, or really latin-1
     value = value.strip(" ")
     if _CONTROL.search(value):
         raise InvalidHeader(f"{header} must not contain control characters.", header=header)

@@ -1,11 +1,42 @@
-"""What an actor may see of a team's people and keys."""
+"""What an actor may see of a team's people, invitations and keys."""
 
-from django.db.models import QuerySet
+from allauth.usersessions.models import UserSession
+from django.db.models import Case, Count, F, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from apps.teams import permissions
 from apps.teams.actor import Actor
-from apps.teams.models import ApiKey
+from apps.teams.models import ApiKey, Invitation, Membership, Role
 from apps.teams.permissions import Action
+
+
+def members_of(actor: Actor) -> QuerySet[Membership]:
+    """The team's members, owners first, each with `owned` and `shared` connections and `last_here`."""
+    in_team = Q(user__connections__team=F("team"))
+    seen = UserSession.objects.filter(user=OuterRef("user")).order_by().values("user").annotate(at=Max("last_seen_at"))
+    rank = Case(
+        When(role=Role.OWNER, then=Value(0)),
+        When(role=Role.ADMIN, then=Value(1)),
+        default=Value(2),
+        output_field=IntegerField(),
+    )
+    return (
+        Membership.objects.filter(team=actor.team)
+        .select_related("user")
+        .annotate(
+            owned=Count("user__connections", filter=in_team),
+            shared=Count("user__connections", filter=in_team & Q(user__connections__is_shared=True)),
+            last_here=Subquery(seen.values("at")),
+        )
+        .order_by(rank, "user__name", "user__email")
+    )
+
+
+def open_invitations(actor: Actor) -> QuerySet[Invitation]:
+    """Those neither used nor withdrawn, also ended ones, for whoever may invite."""
+    if not permissions.may(actor, Action.INVITE):
+        return Invitation.objects.none()
+    of_team = Invitation.objects.filter(team=actor.team, accepted_at=None, revoked_at=None)
+    return of_team.select_related("invited_by")
 
 
 def keys_visible_to(actor: Actor) -> QuerySet[ApiKey]:

@@ -14,14 +14,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
+from apps.vault.errors import UnwrapFailed
 from apps.vault.keyring import ConfigurationError, KeyRing
 
 NONCE_BYTES = 12
 DIGEST_BYTES = 32
-
-
-class UnwrapFailed(Exception):
-    """A data key could not be unwrapped, or wrapped by a service that is away. A sentence for the operator, no keys."""
 
 
 class Backend(Protocol):
@@ -58,12 +55,14 @@ class LocalRing:
 
     def unwrap(self, kid: str, wrapped: bytes, aad: bytes) -> bytes:
         if kid not in self.ring.keys:
-            raise UnwrapFailed(f"The key {kid!r} that protects it is not in VAULT_KEYS.")
+            raise UnwrapFailed(f"The key {kid!r}, which protects this secret, is not in VAULT_KEYS.")
         nonce, sealed = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
         try:
             return AESGCM(self.ring.keys[kid]).decrypt(nonce, sealed, _with_kid(aad, kid))
         except (InvalidTag, ValueError):
-            raise UnwrapFailed(f"The key {kid!r} does not open it: another key, another row, or altered.") from None
+            raise UnwrapFailed(
+                f"The key {kid!r} does not open this secret: wrong key, wrong row, or altered."
+            ) from None
 
 
 def _with_kid(aad: bytes, kid: str) -> bytes:
@@ -96,7 +95,7 @@ class TransitKey:
         content = base64.b64decode(self._ask("decrypt_data", ciphertext=wrapped.decode())["plaintext"])
         digest, data_key = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
         if not hmac.compare_digest(digest, _digest(aad)):
-            raise UnwrapFailed(f"The key {kid!r} wrapped it for another row.")
+            raise UnwrapFailed(f"The key {kid!r} protects this secret for another row.")
         return data_key
 
     def _ask(self, operation: str, **what: str) -> dict[str, Any]:
@@ -168,7 +167,7 @@ class Succession:
         for backend in self.backends:
             if backend.knows(kid):
                 return backend.unwrap(kid, wrapped, aad)
-        raise UnwrapFailed(f"Nothing that is configured knows the key {kid!r} that protects it.")
+        raise UnwrapFailed(f"The key {kid!r}, which protects this secret, is not configured.")
 
 
 def active() -> Backend:

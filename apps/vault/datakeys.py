@@ -2,15 +2,9 @@
 
 from typing import Any
 
-from apps.errors import SpecwayError
 from apps.vault import envelope
 from apps.vault.envelope import Binding, WrappedKey
-
-
-class SecretsStayWithTheirTeam(SpecwayError):
-    """A row that has held secrets was given to another team, where they could never be decrypted."""
-
-    code, status, title = "secrets_stay_with_their_team", 409, "Secrets stay with their team"
+from apps.vault.errors import SecretsStayWithTheirTeam
 
 
 def for_insert(row: Any) -> WrappedKey:
@@ -40,12 +34,12 @@ def for_update(row: Any) -> WrappedKey:
 def remember_team(row: Any) -> None:
     """Notes in memory which team's data key the row has, if that is loaded; a property of the model is not asked."""
     if "team_id" in row.__dict__:
-        row.__dict__["_data_key_team"] = row.team_id
+        row.__dict__["_data_key_team"] = Binding.of(row).team
 
 
 def refuse_another_team(row: Any) -> None:
     """Raises SecretsStayWithTheirTeam if the row got another team since it was loaded."""
-    if "_data_key_team" in row.__dict__ and row.__dict__["_data_key_team"] != row.team_id:
+    if "_data_key_team" in row.__dict__ and row.__dict__["_data_key_team"] != Binding.of(row).team:
         raise SecretsStayWithTheirTeam(
             "What holds secrets cannot be given to another team. Delete it, and make a new one for that team."
         )

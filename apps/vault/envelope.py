@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import uuid
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -11,14 +12,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.views.decorators.debug import sensitive_variables
 
 from apps.vault import backends
+from apps.vault.errors import NotOurs
 
 FORMAT = 1
 DATA_KEY_BYTES = 32
 MASK = "stored"
-
-
-class NotOurs(Exception):
-    """The ciphertext was altered, or sealed for another column, row, table or team."""
+ALTERED = "It was altered, or belongs elsewhere."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +32,20 @@ class Binding:
     def of(cls, row: Any) -> Self:
         """The binding of a saved or unsaved row of a SealedRow model."""
         meta = row._meta.concrete_model._meta
-        team = row.team_id
-        return cls(meta.db_table, str(meta.pk.to_python(row.pk)), "" if team is None else str(team))
+        return cls(meta.db_table, str(meta.pk.to_python(row.pk)), _canonical(row.team_id))
 
     def aad(self, part: str) -> bytes:
         """Associated data (RFC 5116) of one column's ciphertext, or of the wrapped data key itself."""
         # A JSON array: no two different lists of parts are ever written the same.
         return json.dumps([FORMAT, self.table, part, self.pk, self.team]).encode()
+
+
+def _canonical(team_id: object) -> str:
+    # A UUID may have been assigned as text, in any of its spellings; from the database it comes as a UUID.
+    try:
+        return "" if team_id is None else str(uuid.UUID(str(team_id)))
+    except ValueError:
+        return str(team_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +127,9 @@ def decrypt(ciphertext: Ciphertext, *, wrapped: WrappedKey, binding: Binding, co
     data_key = unwrap(wrapped, binding)
     version, body = ciphertext.data[:1], ciphertext.data[1:]
     if version != bytes([FORMAT]):
-        raise NotOurs
+        raise NotOurs(ALTERED)
     nonce, sealed = body[: backends.NONCE_BYTES], body[backends.NONCE_BYTES :]
     try:
         return AESGCM(data_key).decrypt(nonce, sealed, binding.aad(column)).decode()
     except (InvalidTag, ValueError):
-        raise NotOurs from None
+        raise NotOurs(ALTERED) from None

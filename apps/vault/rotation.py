@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from apps.vault import backends, envelope
-from apps.vault.backends import UnwrapFailed
 from apps.vault.envelope import Binding, WrappedKey
+from apps.vault.errors import UnwrapFailed
 from apps.vault.fields import encrypted_fields
 from apps.vault.models import SealedRow
 

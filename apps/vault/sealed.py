@@ -5,16 +5,11 @@ from typing import Any, NoReturn
 
 from django.views.decorators.debug import sensitive_variables
 
-from apps.errors import SpecwayError
 from apps.vault import envelope
-from apps.vault.backends import UnwrapFailed
-from apps.vault.envelope import MASK, Binding, Ciphertext, NotOurs, WrappedKey
+from apps.vault.envelope import MASK, Binding, Ciphertext, WrappedKey
+from apps.vault.errors import UnreadableSecret
 
-
-class UnreadableSecret(SpecwayError):
-    """A stored secret cannot be decrypted: its key is missing or wrong, or the row was tampered with. It is kept."""
-
-    code, status, title, help = "unreadable_secret", 500, "Secret cannot be read", "unreadable-secret"
+__all__ = ["Sealed", "StoredSecret", "UnreadableSecret", "UnsavedSecret"]
 
 
 class Sealed:
@@ -72,12 +67,8 @@ class StoredSecret(Sealed):
             raise UnreadableSecret("A stored secret cannot be read: the data key of its row is gone.")
         try:
             return envelope.decrypt(self._ciphertext, wrapped=self._wrapped, binding=self._binding, column=self._column)
-        except UnwrapFailed as failure:
+        except UnreadableSecret as failure:
             raise UnreadableSecret(f"A stored secret cannot be read; it is kept as it is. {failure}") from None
-        except NotOurs:
-            raise UnreadableSecret(
-                "A stored secret cannot be read; it is kept as it is. It was altered, or belongs elsewhere."
-            ) from None
 
     reveal.alters_data = True  # type: ignore[attr-defined]  # as above
 

@@ -10,9 +10,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from apps.vault import backends, datakeys, envelope
 from apps.vault.envelope import Binding, Ciphertext, WrappedKey
-from apps.vault.fields import EncryptedField
+from apps.vault.errors import UnreadableSecret, UnwrapFailed
+from apps.vault.fields import EncryptedField, encrypted_fields
 from apps.vault.models import SealedRow
-from apps.vault.sealed import UnreadableSecret
 
 
 @sensitive_variables()
@@ -20,7 +20,7 @@ def seal(row: Any, **secrets: str | None) -> dict[str, Any]:
     """Encrypts secrets of a SealedRow: `rows.update(version=2, **seal(row, access_token="...", refresh_token=None))`.
 
     Gives Ciphertext or None by field name, and the data key too if the row had none in memory. If it has one, the
-    database is not asked, so this works while it is away; `row` itself is not changed. Raises UnwrapFailed.
+    database is not asked, so this works while it is away; `row` itself is not changed. Raises UnreadableSecret.
     """
     values: dict[str, Any] = {}
     wrapped: WrappedKey | None = row.data_key
@@ -36,6 +36,15 @@ def _encrypt(row: Any, name: str, secret: str, wrapped: WrappedKey | None) -> Ci
     if not isinstance(field, EncryptedField) or wrapped is None:
         raise TypeError(f"{name} is not an encrypted field of {row._meta.label}.")
     return envelope.encrypt(secret, wrapped=wrapped, binding=Binding.of(row), column=str(field.column))
+
+
+def erased(model: type[SealedRow]) -> dict[str, None]:
+    """Column values that erase every secret and the data key: `rows.update(**erased(TokenSet))`.
+
+    Also the way on after a key was lost for good: nothing can be sealed under a data key that cannot be opened. Reload
+    the row afterwards, before sealing anything for it.
+    """
+    return {"data_key": None, **{field.attname: None for field in encrypted_fields(model)}}
 
 
 def to_spool(values: dict[str, Any]) -> dict[str, str | None]:
@@ -80,5 +89,5 @@ def vault_ready() -> None:
         kid, wrapped = backend.wrap(data_key, aad)
         if backend.unwrap(kid, wrapped, aad) != data_key:
             raise UnreadableSecret("The vault gives back another key than it wrapped.")
-    except backends.UnwrapFailed as failure:
+    except UnwrapFailed as failure:
         raise UnreadableSecret(f"The vault does not work. {failure}") from None

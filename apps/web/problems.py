@@ -124,7 +124,9 @@ def _of_api_exception(exc: exceptions.APIException) -> dict[str, object]:
     errors = [{"field": field, "detail": detail} for field, detail in _flattened(exc.detail)]
     where = ", ".join(dict.fromkeys(error["field"] for error in errors if error["field"]))
     sentence = f"Check these fields: {where}." if where else " ".join(error["detail"] for error in errors)
-    return document(status=exc.status_code, code=code, title="Some values are wrong", detail=sentence, further={"errors": errors})
+    return document(
+        status=exc.status_code, code=code, title="Some values are wrong", detail=sentence, further={"errors": errors}
+    )
 
 
 def _flattened(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from config.quickstart.refusal import Refusal
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 DEFAULT_PORT = 8000
-REQUIRED = ("SECRET_KEY", "VAULT_KEYS", "FINGERPRINT_KEY")
+REQUIRED = {"SECRET_KEY", "VAULT_KEYS", "FINGERPRINT_KEY"}
 
 HEADING = """\
 # Written by "manage.py quickstart", which never changes it again. .env.example explains each variable.
@@ -104,7 +104,8 @@ def _write_once(path: Path, text: str) -> None:
 
 
 def require_keys(path: Path, variables: dict[str, str]) -> None:
-    missing = [name for name in REQUIRED if not variables.get(name)]
+    needed = REQUIRED if variables.get("VAULT_BACKEND", "local") == "local" else REQUIRED - {"VAULT_KEYS"}
+    missing = sorted(name for name in needed if not variables.get(name))
     if missing:
         raise Refusal(
             f"{path} does not set {', '.join(missing)}, and quickstart never changes an existing file: "

@@ -1,41 +1,29 @@
 """apps.oauth.client against a real server on loopback."""
 
+import base64
 import json
+import os
 import secrets
-from collections.abc import Iterator
+import threading
+from dataclasses import replace
+from urllib.parse import unquote_plus
 
 import pytest
 
 from apps import egress
-from apps.egress import destination
 from apps.oauth import client
-from apps.oauth.provider import ClientCredentials, ProviderConfig
-from tests.servers import HttpServer, http_server
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
-    with http_server() as running:
-        monkeypatch.setattr(destination, "_allowed", frozenset())
-        egress.configure(allowed_hosts=[f"127.0.0.1:{running.port}"])
-        yield running
-
-
-@pytest.fixture
-def credentials() -> ClientCredentials:
-    return ClientCredentials("client & co", secrets.token_urlsafe() + "+/:%")
-
-
-def provider_at(server: HttpServer, **facts: object) -> ProviderConfig:
-    return ProviderConfig(  # type: ignore[arg-type]
-        **{
-            "slug": "example",
-            "name": "Example",
-            "authorization_url": f"{server.url}/authorize",
-            "token_url": f"{server.url}/token",
-        }
-        | facts
-    )
+from apps.oauth.client import Account
+from apps.oauth.errors import (
+    EndpointRefused,
+    InvalidGrant,
+    MalformedResponse,
+    ProviderFault,
+    TokenError,
+    TransportFailure,
+)
+from apps.oauth.provider import AccountEndpoint, Check, ClientCredentials, ProviderConfig
+from apps.oauth.token import TokenResponse
+from tests.servers import HttpServer, raw_server
 
 
 def answer_with(server: HttpServer, **fields: object) -> dict[str, object]:
@@ -44,40 +32,282 @@ def answer_with(server: HttpServer, **fields: object) -> dict[str, object]:
     return document
 
 
-def test_exchange_sends_code_verifier_and_redirect_uri(server: HttpServer, credentials: ClientCredentials) -> None:
-    document = answer_with(server, scope="other", expires_in=0, refresh_token="r")
-    answer = client.exchange_code(
-        provider_at(server), credentials, code="the-code", redirect_uri="https://us.test/cb", code_verifier="v" * 43
+def exchange(provider: ProviderConfig, credentials: ClientCredentials, deadline: float = 10.0) -> TokenResponse:
+    return client.exchange_code(
+        provider,
+        credentials,
+        code="the/code+",
+        redirect_uri="https://us.test/cb",
+        code_verifier="v" * 43,
+        deadline=deadline,
     )
+
+
+EXCHANGE = {
+    "grant_type": "authorization_code",
+    "code": "the/code+",
+    "redirect_uri": "https://us.test/cb",
+    "code_verifier": "v" * 43,
+}
+
+
+# --- What is sent ------------------------------------------------------------------------------------------------
+
+
+def test_exchange_sends_code_verifier_and_redirect_uri(
+    server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
+) -> None:
+    document = answer_with(server, scope="other scopes", expires_in=0, refresh_token="r")
+    answer = exchange(provider, credentials)
     assert answer.access_token == document["access_token"]
     assert answer.expires_in == 0
-    assert answer.scopes == {"other"}
+    assert answer.scopes == {"other", "scopes"}
     [received] = server.received
-    assert received.form == {
-        "grant_type": "authorization_code",
-        "code": "the-code",
-        "redirect_uri": "https://us.test/cb",
-        "code_verifier": "v" * 43,
-    }
-    assert received.headers["Authorization"] == credentials.basic()
+    assert (received.method, received.path) == ("POST", "/token")
+    assert received.form == EXCHANGE
+    assert received.headers["Accept"] == "application/json"
 
 
-def test_refresh_sends_the_refresh_token(server: HttpServer, credentials: ClientCredentials) -> None:
-    document = answer_with(server)
-    answer = client.refresh(
-        provider_at(server, token_endpoint_auth_method="client_secret_post"), credentials, refresh_token="r"
-    )
-    assert answer.access_token == document["access_token"]
-    assert answer.refresh_token is None
-    assert server.received[0].form == {
-        "grant_type": "refresh_token",
-        "refresh_token": "r",
+def test_basic_credentials_are_form_encoded_first(
+    server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
+) -> None:
+    answer_with(server)
+    exchange(provider, credentials)
+    scheme, _, encoded = server.received[0].headers["Authorization"].partition(" ")
+    client_id, _, client_secret = base64.b64decode(encoded).decode("ascii").partition(":")
+    assert scheme == "Basic"
+    assert (unquote_plus(client_id), unquote_plus(client_secret)) == (credentials.client_id, credentials.client_secret)
+
+
+def test_client_secret_post(server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials) -> None:
+    answer_with(server)
+    exchange(replace(provider, token_endpoint_auth_method="client_secret_post"), credentials)
+    assert server.received[0].form == EXCHANGE | {
         "client_id": credentials.client_id,
         "client_secret": credentials.client_secret,
     }
+    assert "Authorization" not in server.received[0].headers
 
 
-def test_client_credentials_names_the_scopes(server: HttpServer, credentials: ClientCredentials) -> None:
+def test_a_public_client_names_itself(server: HttpServer, provider: ProviderConfig) -> None:
     answer_with(server)
-    client.client_credentials(provider_at(server, scope_separator=","), credentials, scopes=["a", "b"])
+    exchange(replace(provider, token_endpoint_auth_method="none"), ClientCredentials("public"))
+    assert server.received[0].form == EXCHANGE | {"client_id": "public"}
+    assert "Authorization" not in server.received[0].headers
+
+
+def test_a_provider_may_want_json_headers_and_parameters(
+    server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
+) -> None:
+    answer_with(server)
+    wants = replace(
+        provider,
+        token_request_encoding="json",
+        token_request_headers={"Accept": "application/vnd.x+json", "Notion-Version": "1"},
+        token_params={"audience": "a&b=c", "verify": "", "timeout": "0", "code": "not this"},
+    )
+    exchange(wants, credentials)
+    [received] = server.received
+    assert json.loads(received.body) == EXCHANGE | {"audience": "a&b=c", "verify": "", "timeout": "0"}
+    assert received.headers["Content-Type"] == "application/json"
+    assert received.headers["Accept"] == "application/vnd.x+json"
+    assert received.headers["Notion-Version"] == "1"
+
+
+def test_refresh_sends_the_refresh_token_to_the_refresh_url(
+    server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
+) -> None:
+    document = answer_with(server)
+    elsewhere = replace(provider, refresh_url=f"{server.url}/refresh", refresh_params={"version": "2"})
+    answer = client.refresh(elsewhere, credentials, refresh_token="r+/=")
+    assert answer.access_token == document["access_token"]
+    assert answer.refresh_token is None
+    [received] = server.received
+    assert received.path == "/refresh"
+    assert received.form == {"grant_type": "refresh_token", "refresh_token": "r+/=", "version": "2"}
+    assert received.headers["Authorization"] == credentials.basic()
+
+
+def test_refresh_names_scopes_only_if_asked_to_and_does_not_mind_others_in_the_answer(
+    server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
+) -> None:
+    answer_with(server, scope="a")
+    answer = client.refresh(provider, credentials, refresh_token="r", scopes=["a", "b"])
+    assert server.received[0].form["scope"] == "a b"
+    assert answer.scopes == {"a"}
+
+
+def test_client_credentials_names_the_scopes(
+    server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
+) -> None:
+    answer_with(server)
+    client.client_credentials(replace(provider, scope_separator=","), credentials, scopes=["a", "b"])
     assert server.received[0].form == {"grant_type": "client_credentials", "scope": "a,b"}
+    assert server.received[0].headers["Authorization"] == credentials.basic()
+
+
+def test_http_on_an_allowed_host_needs_no_switch_for_the_whole_process(
+    server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
+) -> None:
+    answer_with(server)
+    exchange(provider, credentials)
+    client.refresh(provider, credentials, refresh_token="r")
+    assert "OAUTHLIB_INSECURE_TRANSPORT" not in os.environ
+
+
+# --- What comes back ---------------------------------------------------------------------------------------------
+
+
+def test_the_status_is_heeded(server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials) -> None:
+    server.will_answer(503, b'{"access_token": "a", "token_type": "bearer"}', Retry_After="7")
+    with pytest.raises(ProviderFault) as caught:
+        client.refresh(provider, credentials, refresh_token="r")
+    assert (caught.value.status, caught.value.retry_after) == (503, 7.0)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_refused_grant_is_told(
+    server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials, status: int
+) -> None:
+    server.will_answer(status, b'{"error": "invalid_grant", "error_description": "no"}')
+    with pytest.raises(InvalidGrant):
+        client.refresh(provider, credentials, refresh_token="r")
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_code_and_secret_do_not_follow_a_redirect(
+    server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials, status: int
+) -> None:
+    server.will_answer(status, b"", Location=f"{server.url}/elsewhere")
+    with pytest.raises(MalformedResponse):
+        exchange(provider, credentials)
+    assert len(server.received) == 1
+
+
+def test_html_is_malformed(server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials) -> None:
+    server.will_answer(200, b"<html>Sign in</html>", Content_Type="text/html")
+    with pytest.raises(MalformedResponse):
+        exchange(provider, credentials)
+
+
+def test_ten_megabytes_are_malformed(
+    server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
+) -> None:
+    server.will_answer(200, b'{"access_token": "' + b"a" * 10_000_000 + b'"}')
+    with pytest.raises(MalformedResponse):
+        exchange(provider, credentials)
+
+
+def test_silence_means_that_it_was_sent(provider: ProviderConfig, credentials: ClientCredentials) -> None:
+    def silence(peer: object, over: threading.Event) -> None:
+        over.wait(10)
+
+    with raw_server(silence) as port:
+        egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
+        with pytest.raises(TransportFailure) as caught:
+            exchange(replace(provider, token_url=f"http://127.0.0.1:{port}/token"), credentials, deadline=0.3)
+    assert caught.value.sent
+
+
+def test_a_refused_connection_means_that_it_was_not_sent(
+    server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
+) -> None:
+    egress.configure(allowed_hosts=["127.0.0.1:9"])
+    with pytest.raises(TransportFailure) as caught:
+        exchange(replace(provider, token_url="http://127.0.0.1:9/token"), credentials)
+    assert not caught.value.sent
+
+
+@pytest.mark.parametrize("url", ["http://service.test/", "https://169.254.169.254/", "https://[::1]/", "token"])
+def test_a_forbidden_address_is_told_apart(provider: ProviderConfig, credentials: ClientCredentials, url: str) -> None:
+    with pytest.raises(EndpointRefused):
+        exchange(replace(provider, token_url=url), credentials)
+
+
+def test_nothing_secret_is_logged_at_debug(
+    server: HttpServer,
+    provider: ProviderConfig,
+    credentials: ClientCredentials,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", logger="requests_oauthlib")
+    caplog.set_level("DEBUG", logger="requests_oauthlib.oauth2_session")
+    posted = replace(provider, token_endpoint_auth_method="client_secret_post")
+    document = answer_with(server, refresh_token=secrets.token_urlsafe())
+    exchange(posted, credentials)
+    client.refresh(posted, credentials, refresh_token="a-refresh-token")
+    for secret in (document["access_token"], document["refresh_token"], credentials.client_secret, "a-refresh-token"):
+        assert str(secret) not in caplog.text
+    assert "the/code" not in caplog.text
+    assert "client_secret" not in caplog.text
+
+
+# --- The account -------------------------------------------------------------------------------------------------
+
+
+def with_account(provider: ProviderConfig, server: HttpServer, **facts: object) -> ProviderConfig:
+    facts = {"method": "GET", "subject_path": "id", "label_path": "login"} | facts
+    return replace(provider, account=AccountEndpoint(url=f"{server.url}/me", **facts))  # type: ignore[arg-type]
+
+
+def test_the_account_is_asked_with_all_headers(server: HttpServer, provider: ProviderConfig) -> None:
+    server.will_answer(200, b'{"id": 583231, "login": "octocat"}')
+    special = replace(
+        with_account(provider, server, headers={"X-Token": "{access_token}", "X-Client": "{client_id}"}),
+        access_token_header="Authorization: OAuth {access_token}",
+        api_headers={"X-Version": "2"},
+    )
+    assert client.fetch_account(special, access_token="t", client_id="c") == Account("583231", "octocat")
+    headers = server.received[0].headers
+    assert headers["Authorization"] == "OAuth t"
+    assert (headers["X-Version"], headers["X-Token"], headers["X-Client"]) == ("2", "t", "c")
+
+
+def test_an_account_may_be_asked_by_post(server: HttpServer, provider: ProviderConfig) -> None:
+    server.will_answer(200, b'{"data": {"viewer": [{"email": "a@b.test"}]}}')
+    posted = with_account(
+        provider,
+        server,
+        method="POST",
+        headers={"Content-Type": "application/json"},
+        body='{"query": "{ viewer { email } }"}',
+        subject_path=None,
+        label_path="data.viewer[0].email",
+    )
+    assert client.fetch_account(posted, access_token="t") == Account("a@b.test", "a@b.test")
+    assert server.received[0].body == b'{"query": "{ viewer { email } }"}'
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"id": null, "login": {}}', b'{"id": true, "login": []}', b'"x"'])
+def test_an_account_without_a_name_is_empty(server: HttpServer, provider: ProviderConfig, body: bytes) -> None:
+    server.will_answer(200, body)
+    assert client.fetch_account(with_account(provider, server), access_token="t") == Account("", "")
+
+
+def test_a_provider_without_an_account_endpoint_gives_an_empty_account(provider: ProviderConfig) -> None:
+    assert client.fetch_account(provider, access_token="t") == Account("", "")
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "invalid_token"), (403, "insufficient_scope")])
+def test_an_account_that_refuses_the_token(
+    server: HttpServer, provider: ProviderConfig, status: int, code: str
+) -> None:
+    server.will_answer(status, b"")
+    with pytest.raises(TokenError) as caught:
+        client.fetch_account(with_account(provider, server), access_token="t")
+    assert caught.value.code == code
+
+
+def test_an_account_endpoint_may_fail_in_other_ways(server: HttpServer, provider: ProviderConfig) -> None:
+    checked = with_account(provider, server, success_check=Check("ok", True))
+    for status, body, kind in (
+        (500, b"", ProviderFault),
+        (302, b"", MalformedResponse),
+        (200, b"<html>", MalformedResponse),
+        (200, b'{"ok": false}', TokenError),
+    ):
+        server.answers[:] = []
+        server.will_answer(status, body)
+        with pytest.raises(kind):
+            client.fetch_account(checked, access_token="t")

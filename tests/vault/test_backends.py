@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from apps.vault import backends
-from apps.vault.backends import KmsKey, LocalRing, Succession, TransitKey, UnwrapFailed
+from apps.vault.backends import KmsKey, LocalRing, Succession, TransitKey
+from apps.vault.errors import UnwrapFailed
 from apps.vault.keyring import ConfigurationError, KeyRing
 from tests.vault.keys import new_key
 

@@ -2,6 +2,7 @@
 
 import copy
 import threading
+import uuid
 
 import pytest
 from django.core.exceptions import FieldError
@@ -9,10 +10,11 @@ from django.db import connection, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat
 
-from apps.vault import datakeys, envelope
+from apps.vault import envelope
+from apps.vault.errors import SecretsStayWithTheirTeam
 from apps.vault.sealed import Sealed, UnreadableSecret
-from apps.vault.services import from_spool, seal, to_spool
-from tests.vault.keys import secret
+from apps.vault.services import erased, from_spool, seal, to_spool
+from tests.vault.keys import new_key, secret
 from tests.vault.testapp.models import Account, Safe
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +99,13 @@ def test_a_deferred_secret_is_read_and_written():
     assert Account.objects.only("recovery").get().recovery.reveal() == other
 
 
+def test_saving_a_deferred_secret_by_name_leaves_it_alone():
+    plain = secret()
+    Account.objects.create(password=plain)
+    Account.objects.only("name").get().save(update_fields=["name", "password", "data_key"])
+    assert Account.objects.get().password.reveal() == plain
+
+
 def test_refreshing_one_field_reads_what_another_process_sealed():
     row, plain = Account.objects.create(), secret()
     other = Account.objects.get()
@@ -148,6 +157,55 @@ def test_bulk_update_refuses_secrets():
         Account.objects.bulk_update([row], ["password"])
 
 
+def test_an_upsert_refuses_secrets():
+    plain = secret()
+    row = Account.objects.create(password=plain)
+    twin = Account(pk=row.pk, password=secret())
+    with pytest.raises(TypeError, match="upsert"), transaction.atomic():
+        Account.objects.bulk_create([twin], update_conflicts=True, update_fields=["password"], unique_fields=["id"])
+    Account.objects.bulk_create([twin], update_conflicts=True, update_fields=["name"], unique_fields=["id"])
+    assert Account.objects.get().password.reveal() == plain
+
+
+def test_erasing_removes_every_secret_and_the_data_key_and_a_new_one_can_be_stored(settings):
+    Account.objects.create(password=secret(), recovery=secret())
+    settings.VAULT_KEYS = f"after-the-loss:{new_key()}"
+    row, plain = Account.objects.get(), secret()
+    row.password = plain
+    with pytest.raises(UnreadableSecret), transaction.atomic():
+        row.save()
+    Account.objects.update(**erased(Account))
+    row = Account.objects.get()
+    assert (row.password, row.recovery, row.data_key) == (None, None, None)
+    row.password = plain
+    row.save()
+    assert Account.objects.get().password.reveal() == plain
+
+
+@pytest.mark.parametrize("spelling", [str, lambda team: str(team).upper(), lambda team: team.hex])
+def test_a_team_given_as_text_is_the_same_team(spelling):
+    team, plain = uuid.uuid4(), secret()
+    row = Account.objects.create(team_id=spelling(team), password=plain)
+    assert Account.objects.get().password.reveal() == plain
+    row = Account.objects.get()
+    row.team_id = spelling(team)
+    row.save()
+    assert Account.objects.get().password.reveal() == plain
+
+
+def test_a_full_clean_before_saving_changes_nothing():
+    plain, other = secret(), secret()
+    row = Account(password=plain, name="a")
+    row.full_clean()
+    row.save()
+    row = Account.objects.get()
+    row.recovery = other
+    row.full_clean()
+    row.save()
+    row = Account.objects.get()
+    assert (row.password.reveal(), row.recovery.reveal()) == (plain, other)
+
+
 @pytest.mark.parametrize("value", [3, b"bytes", Value("x"), F("name"), ["x"]])
 def test_only_text_and_sealed_values_are_assigned(value):
     with pytest.raises(TypeError, match="password takes a string"):
@@ -195,7 +253,7 @@ def test_a_row_with_secrets_stays_in_its_team(how, update_fields, new_secret):
     row.team_id = Account().pk
     if new_secret:
         row.password = secret()
-    with pytest.raises(datakeys.SecretsStayWithTheirTeam), transaction.atomic():
+    with pytest.raises(SecretsStayWithTheirTeam), transaction.atomic():
         row.save(update_fields=update_fields)
     assert Account.objects.get().password.reveal() == plain
 

@@ -108,7 +108,7 @@ def avatar(name: str, size: str = "") -> SafeString:
 @register.simple_tag
 def ago(moment: datetime | None, empty: str = "never") -> SafeString:
     """How long ago `moment` was, with the absolute time in UTC as title; `empty` where there is no moment."""
-    if moment is None:
+    if not moment:
         return format_html("{}", empty)
     seconds = (timezone.now() - moment).total_seconds()
     return _time(moment, "just now" if seconds < 10 else _span(seconds, "{} ago"))
@@ -117,7 +117,7 @@ def ago(moment: datetime | None, empty: str = "never") -> SafeString:
 @register.simple_tag
 def until(moment: datetime | None, empty: str = "") -> SafeString:
     """In how long `moment` will be, with the absolute time in UTC as title; "now" once it has come."""
-    if moment is None:
+    if not moment:
         return format_html("{}", empty)
     seconds = (moment - timezone.now()).total_seconds()
     return _time(moment, "now" if seconds < 1 else _span(seconds, "in {}"))

@@ -7,8 +7,8 @@ from apps.vault.models import SealedRow
 
 
 class Account(SealedRow):
-    team_id = models.UUIDField(null=True)
-    name = models.CharField(max_length=50, default="", unique=False)
+    team_id = models.UUIDField(null=True, blank=True)
+    name = models.CharField(max_length=50, blank=True)
     password = EncryptedField()
     recovery = EncryptedField()
 
@@ -17,7 +17,7 @@ class Account(SealedRow):
 
 
 class Safe(SealedRow):
-    team_id = models.UUIDField(null=True)
+    team_id = models.UUIDField(null=True, blank=True)
     password = EncryptedField()
 
     def __str__(self) -> str:

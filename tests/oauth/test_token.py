@@ -1,0 +1,372 @@
+"""apps.oauth.token: every shape of answer that a token endpoint may come up with."""
+
+import json
+import secrets
+from dataclasses import replace
+
+import pytest
+
+from apps.oauth.errors import (
+    InvalidClient,
+    InvalidGrant,
+    InvalidScope,
+    MalformedResponse,
+    OAuthError,
+    ProviderFault,
+    TokenError,
+    UnauthorizedClient,
+)
+from apps.oauth.provider import Check, ProviderConfig, SecondaryTokenRule
+from apps.oauth.token import TEN_YEARS, TokenResponse, parse_token_response
+
+PROVIDER = ProviderConfig(
+    slug="example",
+    name="Example",
+    authorization_url="https://service.test/authorize",
+    token_url="https://service.test/token",
+)
+JSON = {"Content-Type": "application/json"}
+
+
+def parse(
+    fields: object, *, status: int = 200, headers: dict[str, str] | None = None, provider: ProviderConfig = PROVIDER
+) -> TokenResponse:
+    body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
+    return parse_token_response(
+        status=status, headers=JSON if headers is None else headers, body=body, provider=provider
+    )
+
+
+def answer(**fields: object) -> dict[str, object]:
+    return {"access_token": "a-token", "token_type": "Bearer", **fields}
+
+
+# --- What is accepted --------------------------------------------------------------------------------------------
+
+
+def test_a_full_answer_is_read() -> None:
+    read = parse(answer(refresh_token="r", expires_in=3600, scope="read write"))
+    assert (read.access_token, read.refresh_token, read.token_type) == ("a-token", "r", "bearer")
+    assert read.expires_in == 3600
+    assert read.scopes == {"read", "write"}
+
+
+@pytest.mark.parametrize("fields", [{}, {"refresh_token": None}, {"refresh_token": ""}])
+def test_no_refresh_token_in_the_answer_means_that_the_old_one_stays(fields: dict[str, object]) -> None:
+    assert parse(answer(**fields)).refresh_token is None
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (3600, 3600),
+        ("3600", 3600),
+        (" 3600 ", 3600),
+        (3599.9, 3599),
+        ("3600.0", 3600),
+        (0, 0),
+        ("0", 0),
+        (-1, 0),
+        ("-5", 0),
+        (10**15, TEN_YEARS),
+        ("9" * 18, TEN_YEARS),
+        ("soon", None),
+        ("", None),
+        ("1e9", None),
+        ("٣", None),
+        (True, None),
+        ([3600], None),
+        ({}, None),
+        (None, 1234),
+    ],
+)
+def test_expires_in(value: object, seconds: int | None) -> None:
+    assert parse(answer(expires_in=value), provider=replace(PROVIDER, default_expires_in=1234)).expires_in == seconds
+
+
+def test_a_missing_expires_in_without_a_default_is_unknown() -> None:
+    assert parse(answer()).expires_in is None
+
+
+def test_a_number_too_large_for_a_float_is_unknown() -> None:
+    assert parse(b'{"access_token": "a", "expires_in": 1e999}').expires_in is None
+
+
+@pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER", None])
+def test_bearer_in_any_case_or_unnamed_is_accepted(token_type: str | None) -> None:
+    assert parse(answer(token_type=token_type)).token_type == "bearer"
+
+
+def test_other_token_types_are_accepted_where_the_data_says_so() -> None:
+    assert (
+        parse(answer(token_type="Bot"), provider=replace(PROVIDER, token_types=("bearer", "bot"))).token_type == "bot"
+    )
+
+
+@pytest.mark.parametrize(
+    ("scope", "separator", "scopes"),
+    [
+        (None, None, None),
+        ("", None, frozenset()),
+        ("a b  a", None, {"a", "b"}),
+        ("a,b", ",", {"a", "b"}),
+        ("a, b,", ",", {"a", "b"}),
+        (["a", "b"], None, {"a", "b"}),
+    ],
+)
+def test_scopes_are_a_set(scope: object, separator: str | None, scopes: object) -> None:
+    assert parse(answer(scope=scope), provider=replace(PROVIDER, scope_response_separator=separator)).scopes == scopes
+
+
+def test_tokens_and_what_is_kept_are_found_by_path() -> None:
+    provider = replace(
+        PROVIDER,
+        access_token_path="body.access_token",
+        refresh_token_path="body.refresh_token",
+        keep=("team.id", "sites[1].url", "absent.path"),
+    )
+    read = parse(
+        {"body": {"access_token": "a", "refresh_token": "r"}, "team": {"id": 7}, "sites": [{}, {"url": "u"}]},
+        provider=provider,
+    )
+    assert (read.access_token, read.refresh_token) == ("a", "r")
+    assert read.kept == {"team.id": 7, "sites[1].url": "u"}
+
+
+def test_a_secondary_token_is_read_where_it_came() -> None:
+    rule = SecondaryTokenRule("user", access_token_path="authed_user.access_token", scope_path="authed_user.scope")
+    provider = replace(PROVIDER, scope_separator=",", secondary_tokens=(rule,))
+    read = parse(answer(authed_user={"access_token": "u", "scope": "a,b"}), provider=provider)
+    assert read.secondary["user"].access_token == "u"
+    assert read.secondary["user"].scopes == {"a", "b"}
+    assert parse(answer(authed_user={"id": "U1"}), provider=provider).secondary == {}
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json; charset=utf-8",
+        "APPLICATION/JSON",
+        "text/plain",
+        "application/vnd.x+json",
+        "text/javascript",
+        "",
+    ],
+)
+def test_json_comes_under_several_content_types(content_type: str) -> None:
+    assert parse(answer(), headers={"Content-Type": content_type}).access_token == "a-token"
+
+
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded; charset=utf-8", "text/plain"])
+def test_a_form_encoded_answer_is_accepted_where_the_data_says_so(content_type: str) -> None:
+    provider = replace(PROVIDER, token_answer_encodings=("json", "form"), scope_response_separator=",")
+    body = b"access_token=a%2Fb&scope=repo%2Cgist&token_type=bearer&expires_in=28800"
+    headers = {"Content-Type": content_type}
+    read = parse(body, headers=headers, provider=provider)
+    assert (read.access_token, read.expires_in, read.scopes) == ("a/b", 28800, {"repo", "gist"})
+    with pytest.raises(MalformedResponse):
+        parse(body, headers=headers)
+
+
+def test_a_provider_with_both_encodings_may_send_json() -> None:
+    provider = replace(PROVIDER, token_answer_encodings=("form", "json"))
+    assert parse(answer(), headers={"Content-Type": "text/plain"}, provider=provider).access_token == "a-token"
+    assert parse(answer(), provider=provider).access_token == "a-token"
+
+
+# --- What is malformed -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>Sign in</html>",
+        b'{"access_token": "a-tok',
+        b'{"access_token": "a"} trailing',
+        b"[]",
+        b'[{"access_token": "a"}]',
+        b"null",
+        b'"a-token"',
+        b"42",
+        b"true",
+        b"{}",
+        b"\xff\xfe{}",
+        b'{"access_token": "a", "expires_in": NaN}',
+        b'{"access_token": "a", "expires_in": ' + b"9" * 5_000 + b"}",
+        b"[" * 200_000,
+        b'{"a":' * 100_000,
+        b"access_token=a&token_type=bearer",
+    ],
+)
+def test_a_body_that_is_no_token_answer_is_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedResponse):
+        parse(body)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"access_token": None},
+        {"access_token": ""},
+        {"access_token": 42},
+        {"access_token": True},
+        {"access_token": ["a"]},
+        {"access_token": {"value": "a"}},
+        {"access_token": "a\r\nX-Injected: b"},
+        {"access_token": "a\x00"},
+        {"access_token": "a\x7f"},
+        {"access_token": "ä"},
+        {"access_token": "\ud800"},
+        {"refresh_token": 42},
+        {"refresh_token": ["r"]},
+        {"refresh_token": "r\n"},
+        {"token_type": "mac"},
+        {"token_type": ""},
+        {"token_type": 1},
+        {"token_type": ["bearer"]},
+        {"scope": 42},
+        {"scope": {"a": 1}},
+        {"scope": ["a", 1]},
+    ],
+)
+def test_a_field_of_the_wrong_type_is_malformed(fields: dict[str, object]) -> None:
+    with pytest.raises(MalformedResponse):
+        parse(answer(**fields))
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/html", "text/html; charset=utf-8", "image/png", "application/xml", "x/y+json2"]
+)
+def test_another_content_type_is_malformed_whatever_the_body(content_type: str) -> None:
+    with pytest.raises(MalformedResponse):
+        parse(answer(), headers={"Content-Type": content_type})
+
+
+@pytest.mark.parametrize("status", [202, 204, 206, 301, 302, 307, 400, 401, 403, 404])
+def test_a_token_under_another_status_is_malformed(status: int) -> None:
+    with pytest.raises(MalformedResponse, match=str(status)):
+        parse(answer(), status=status)
+
+
+@pytest.mark.parametrize(
+    "body", [b"access_token", b"access_token=a&access_token=b", b"a=%ff", b"&".join([b"a=b"] * 200)]
+)
+def test_a_broken_form_answer_is_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedResponse):
+        parse(
+            body,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            provider=replace(PROVIDER, token_answer_encodings=("form",)),
+        )
+
+
+# --- What is a refusal, what is a fault --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("invalid_grant", InvalidGrant),
+        ("invalid_client", InvalidClient),
+        ("unauthorized_client", UnauthorizedClient),
+        ("invalid_scope", InvalidScope),
+        ("invalid_request", TokenError),
+        ("of_its_own", TokenError),
+    ],
+)
+def test_an_error_is_told_by_its_code_whatever_the_status(status: int, code: str, kind: type[TokenError]) -> None:
+    with pytest.raises(TokenError) as caught:
+        parse({"error": code, "access_token": "a"}, status=status)
+    assert type(caught.value) is kind
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("error", [{"message": "m"}, ["x"], 7, "a b c", "x" * 100, "0f9d8b7c6a5e"])
+def test_an_error_that_is_no_code_is_not_repeated(error: object) -> None:
+    with pytest.raises(TokenError) as caught:
+        parse({"error": error}, status=400)
+    assert caught.value.code == "unrecognised"
+
+
+def test_a_provider_has_error_codes_of_its_own() -> None:
+    provider = replace(PROVIDER, error_aliases={"bad_refresh_token": "invalid_grant"})
+    with pytest.raises(InvalidGrant):
+        parse({"error": "bad_refresh_token"}, provider=provider)
+
+
+@pytest.mark.parametrize("ok", [False, 1, "true", None])
+def test_a_failed_success_check_is_a_refusal(ok: object) -> None:
+    provider = replace(
+        PROVIDER, success_check=Check("ok", True), error_aliases={"invalid_refresh_token": "invalid_grant"}
+    )
+    with pytest.raises(InvalidGrant):
+        parse({"ok": ok, "error": "invalid_refresh_token"}, provider=provider)
+    with pytest.raises(TokenError):
+        parse(answer(ok=ok), provider=provider)
+    assert parse(answer(ok=True), provider=provider).access_token == "a-token"
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_an_overloaded_or_broken_server_is_a_fault_whatever_it_says(status: int) -> None:
+    with pytest.raises(ProviderFault) as caught:
+        parse({"error": "invalid_grant"}, status=status)
+    assert caught.value.status == status
+    assert caught.value.retry_after is None
+
+
+@pytest.mark.parametrize(("code", "status"), [("temporarily_unavailable", 503), ("server_error", 500)])
+def test_codes_that_mean_try_later_are_faults(code: str, status: int) -> None:
+    with pytest.raises(ProviderFault) as caught:
+        parse({"error": code}, status=400)
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "120"}, 120.0),
+        ({"Retry-After": " 0 "}, 0.0),
+        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT", "Date": "Fri, 31 Dec 1999 23:59:00 GMT"}, 59.0),
+        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT", "Date": "Sat, 01 Jan 2000 00:10:00 GMT"}, 0.0),
+        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0.0),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": ""}, None),
+        ({"Retry-After": "9" * 400}, None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms(headers: dict[str, str], seconds: float | None) -> None:
+    with pytest.raises(ProviderFault) as caught:
+        parse(b"", status=503, headers=headers)
+    assert caught.value.retry_after == seconds
+
+
+# --- Nothing leaks -----------------------------------------------------------------------------------------------
+
+
+def test_tokens_are_not_in_the_repr() -> None:
+    secret = secrets.token_urlsafe()
+    rule = SecondaryTokenRule("user", access_token_path="user.token")
+    read = parse(
+        answer(access_token=secret, refresh_token=secret, user={"token": secret}),
+        provider=replace(PROVIDER, keep=("user.token",), secondary_tokens=(rule,)),
+    )
+    assert read.kept
+    assert read.secondary
+    assert secret not in repr(read)
+
+
+@pytest.mark.parametrize(
+    "shape", ['{{"access_token": "{}"', '["{}"]', '{{"error": "{}"}}', "<p>{}</p>", '{{"access_token": "{}\\n"}}']
+)
+def test_errors_hold_nothing_of_the_answer(shape: str) -> None:
+    secret = secrets.token_hex(12)
+    with pytest.raises(OAuthError) as caught:
+        parse(shape.format(secret).encode())
+    error = caught.value
+    assert secret not in f"{error!s} {error!r}"
+    assert error.__cause__ is None
+    assert error.__suppress_context__ or error.__context__ is None
