@@ -68,7 +68,8 @@ class IntegrationAdmin(admin.ModelAdmin[Integration]):
 class OAuthAppForm(forms.ModelForm[OAuthApp]):
     """An OAuth app. Its secret is only ever taken, never shown."""
 
-    client_secret = SecretFormField(label="Client secret", required=False, max_length=4000)
+    # Not by the name of the model's field, which no form may edit.
+    secret = SecretFormField(label="Client secret", required=False, max_length=4000)
 
     class Meta:
         model = OAuthApp
@@ -77,13 +78,13 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         is_stored = self.instance.client_secret is not None
-        self.fields["client_secret"].help_text = "Stored. Leave empty to keep it." if is_stored else "Not stored yet."
+        self.fields["secret"].help_text = "Stored. Leave empty to keep it." if is_stored else "Not stored yet."
 
     def clean_client_id(self) -> str:
         return str(self.cleaned_data["client_id"]).strip()
 
-    def clean_client_secret(self) -> str:
-        return str(self.cleaned_data["client_secret"]).strip()
+    def clean_secret(self) -> str:
+        return str(self.cleaned_data["secret"]).strip()
 
     def clean(self) -> None:
         super().clean()
@@ -96,8 +97,8 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
         else:
             for name, sentence in client_param_problems(integration, params):
                 self.add_error("params", f"{name}: {sentence}")
-        if not self.cleaned_data.get("client_secret") and self._needs_secret(integration):
-            self.add_error("client_secret", f"{integration.name} gives out a client secret: enter it.")
+        if not self.cleaned_data.get("secret") and self._needs_secret(integration):
+            self.add_error("secret", f"{integration.name} gives out a client secret: enter it.")
 
     def _needs_secret(self, integration: Integration) -> bool:
         entry = entry_of(integration)
@@ -118,7 +119,7 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
     readonly_fields = ["redirect_uri", "state", "created_at", "updated_at"]
     fieldsets = [
         (None, {"fields": ["integration", "team", "redirect_uri"]}),
-        ("As registered at the service", {"fields": ["client_id", "client_secret", "secret_expires_on", "params"]}),
+        ("As registered at the service", {"fields": ["client_id", "secret", "secret_expires_on", "params"]}),
         ("How it stands", {"fields": ["state", "created_at", "updated_at"]}),
     ]
 
@@ -167,7 +168,7 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
             integration=obj.integration,
             team=obj.team,
             client_id=obj.client_id,
-            client_secret=form.cleaned_data["client_secret"] or None,
+            client_secret=form.cleaned_data["secret"] or None,
             params=obj.params,
             secret_expires_on=obj.secret_expires_on,
         )

@@ -39,7 +39,7 @@ def sent(slug: str = "github", **values: str) -> dict[str, str]:
 
 def test_an_oauth_app_is_added_with_a_sealed_secret_and_an_audit_event(loaded: None, operator: Client) -> None:
     secret = secrets.token_urlsafe(24)
-    response = operator.post(ADD, sent(client_secret=secret))
+    response = operator.post(ADD, sent(secret=secret))
     assert response.status_code == 302
     app = OAuthApp.objects.get()
     assert client_credentials(app).client_secret == secret
@@ -53,13 +53,13 @@ def test_the_page_of_an_oauth_app_never_holds_its_secret(set_up: Callable[..., O
     for url in (change_url(app), reverse("admin:integrations_oauthapp_changelist")):
         html = operator.get(url).content.decode()
         assert secret not in html
-        assert secret[-4:] not in html.partition("client_secret")[2].partition("</div>")[0]
+        assert secret[-4:] not in html.partition("id_secret")[2].partition("</div>")[0]
     assert "Stored. Leave empty to keep it." in operator.get(change_url(app)).content.decode()
 
 
 def test_a_refused_form_does_not_give_the_typed_secret_back(loaded: None, operator: Client) -> None:
     secret = secrets.token_urlsafe(24)
-    response = operator.post(ADD, sent(client_id="", client_secret=secret))
+    response = operator.post(ADD, sent(client_id="", secret=secret))
     assert response.status_code == 200
     assert secret not in response.content.decode()
 
@@ -67,7 +67,7 @@ def test_a_refused_form_does_not_give_the_typed_secret_back(loaded: None, operat
 def test_the_history_names_fields_and_holds_no_secret(set_up: Callable[..., OAuthApp], operator: Client) -> None:
     app = set_up("github")
     before, after = client_credentials(app).client_secret or "", secrets.token_urlsafe(24)
-    operator.post(change_url(app), sent(client_secret=after))
+    operator.post(change_url(app), sent(secret=after))
     entry = LogEntry.objects.get()
     assert "client secret" in entry.change_message.lower()
     for secret in (before, after):
@@ -80,7 +80,7 @@ def test_the_history_names_fields_and_holds_no_secret(set_up: Callable[..., OAut
 def test_an_empty_secret_keeps_the_stored_one(set_up: Callable[..., OAuthApp], operator: Client) -> None:
     app = set_up("github")
     before = client_credentials(app).client_secret
-    operator.post(change_url(app), sent(client_id="new-id", client_secret=""))
+    operator.post(change_url(app), sent(client_id="new-id", secret=""))
     app = OAuthApp.objects.get()
     assert (app.client_id, client_credentials(app).client_secret) == ("new-id", before)
 
@@ -95,7 +95,7 @@ def test_a_second_oauth_app_of_a_service_is_refused_with_a_sentence(
     set_up: Callable[..., OAuthApp], operator: Client
 ) -> None:
     set_up("github")
-    html = operator.post(ADD, sent(client_secret="s")).content.decode()
+    html = operator.post(ADD, sent(secret="s")).content.decode()
     assert "This integration has an OAuth app for every team already" in html
     assert OAuthApp.objects.count() == 1
 
@@ -114,7 +114,7 @@ def test_a_second_oauth_app_of_a_service_is_refused_with_a_sentence(
 def test_unfit_parameters_are_refused_beside_the_field(
     loaded: None, operator: Client, params: str, sentence: str
 ) -> None:
-    html = operator.post(ADD, sent("sandbox", client_secret="s", params=params)).content.decode()
+    html = operator.post(ADD, sent("sandbox", secret="s", params=params)).content.decode()
     assert sentence in html
     assert not OAuthApp.objects.exists()
 
