@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.forms import Script
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -26,13 +26,30 @@ from apps.integrations.services import (
 from apps.teams.origin import origin_of
 from apps.vault.forms import SecretFormField
 
+_PARAMS_HELP = 'What a few services need besides, such as {"origin": "https://example.com"}; {} for all others.'
+
+
+class HasOAuthApp(admin.SimpleListFilter):
+    """Services that are set up, and those that wait for an OAuth app."""
+
+    title = "OAuth app"
+    parameter_name = "oauth_app"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Registered"), ("no", "Missing")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Integration]) -> QuerySet[Integration]:
+        registered = Exists(OAuthApp.objects.filter(integration=OuterRef("pk")))
+        wanted = {"yes": Q(registered), "no": ~Q(registered)}.get(self.value() or "")
+        return queryset.filter(wanted) if wanted else queryset
+
 
 @admin.register(Integration)
 class IntegrationAdmin(admin.ModelAdmin[Integration]):
     """Services come from the catalogue or from teams; an operator switches them on and off."""
 
     list_display = ["name", "slug", "kind", "category", "team", "is_enabled", "has_oauth_app"]
-    list_filter = ["is_enabled", "kind", "category", ("oauth_apps", admin.EmptyFieldListFilter)]
+    list_filter = ["is_enabled", HasOAuthApp, "kind", "category"]
     search_fields = ["name", "slug", "description"]
     readonly_fields = ["name", "slug", "team", "kind", "category", "description", "icon", "created_at"]
     fields = ["is_enabled", *readonly_fields]
@@ -74,6 +91,8 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
     class Meta:
         model = OAuthApp
         fields = ["integration", "team", "client_id", "params", "secret_expires_on"]
+        labels = {"params": "Parameters"}
+        widgets = {"params": forms.Textarea(attrs={"rows": 3})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -131,12 +150,16 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
         integration = obj.integration if obj else _preselected(request)
         if integration:
             form.base_fields["client_id"].help_text = _where_to_register(integration, obj)
-        form.base_fields["params"].help_text = "Values that some services need with the app, by name. Others: {}."
+        form.base_fields["params"].help_text = _PARAMS_HELP
         return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: OAuthApp | None = None) -> list[str]:
         # Moving an app would leave connections behind that it was not made for.
         return [*self.readonly_fields, "integration", "team"] if obj else [*self.readonly_fields]
+
+    def get_fieldsets(self, request: HttpRequest, obj: OAuthApp | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        return fieldsets if obj else fieldsets[:-1]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
@@ -150,8 +173,8 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
     @admin.display(description="Redirect URI")
     def redirect_uri(self, oauth_app: OAuthApp) -> SafeString:
         return format_html(
-            '<code id="redirect-uri">{}</code> <button type="button" data-copy="#redirect-uri">Copy</button>'
-            '<div class="help">Register exactly this at the service.</div>',
+            '<code id="redirect-uri">{}</code> <button type="button" data-copy="#redirect-uri">Copy</button> '
+            "Register exactly this at the service.",
             redirect_uri(),
         )
 

@@ -172,6 +172,15 @@ def test_an_operator_switches_a_service_off_and_on(loaded: None, operator: Clien
     assert list(actions) == [("integration.disabled", "operator"), ("integration.enabled", "operator")]
 
 
+@pytest.mark.parametrize(("choice", "listed"), [("yes", ["GitHub"]), ("no", ["Slack"]), ("", ["GitHub", "Slack"])])
+def test_services_are_filtered_by_whether_they_are_set_up(
+    set_up: Callable[..., OAuthApp], operator: Client, choice: str, listed: list[str]
+) -> None:
+    set_up("github")
+    html = operator.get(reverse("admin:integrations_integration_changelist"), {"oauth_app": choice}).content.decode()
+    assert [name for name in ("GitHub", "Slack") if f">{name}</a>" in html] == listed
+
+
 def test_services_are_neither_added_nor_deleted_by_hand(loaded: None, operator: Client) -> None:
     slack = Integration.objects.get(slug="slack")
     assert operator.get(reverse("admin:integrations_integration_add")).status_code == 403

@@ -95,7 +95,7 @@ def test_no_page_is_larger_than_two_hundred(owner: Membership) -> None:
 def test_one_service_comes_with_its_scopes_parameters_and_redirect_uri(loaded: None, owner: Membership) -> None:
     found = get(owner, "microsoft-graph/").json()
     assert found["redirect_uri"] == "http://127.0.0.1:8000/oauth/callback"
-    assert {"name": "User.Read", "description": "See one's own profile", "access": "read", "default": True} in found[
+    assert {"name": "User.Read", "description": "See one’s own profile", "access": "read", "default": True} in found[
         "scopes"
     ]
     assert [(param["name"], param["default"]) for param in found["params"]] == [("tenant", "common")]

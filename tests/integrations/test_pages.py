@@ -64,6 +64,11 @@ def test_another_teams_own_integration_is_neither_listed_nor_found(owner: Member
     assert client_for(stranger).get(service_url("carrier-hub")).status_code == 404
 
 
+def test_a_built_in_service_is_never_hidden_by_a_teams_own_of_the_same_slug(owner: Membership, loaded: None) -> None:
+    Integration.objects.create(slug="github", name="Our own", team=owner.team, category="custom")
+    assert "<h1>GitHub</h1>" in html_of(owner, service_url("github"))
+
+
 # --- Plugins --------------------------------------------------------------------------------------------------------
 
 
@@ -113,6 +118,17 @@ def test_the_sandbox_is_the_first_thing_to_try_once_it_is_set_up(
     assert "Try it with the sandbox" in html
     assert "Sandbox" not in names(html)
     assert names(html_of(owner, search="sandbox")) == ["Sandbox"]
+
+
+def test_the_sandbox_is_never_lost_between_search_and_list(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+    set_up("sandbox", origin=ORIGIN)
+    client = client_for(owner)
+    cleared = client.get(PLUGINS, headers={"HX-Request": "true"}).content.decode()
+    assert 'id="hero-slot" hx-swap-oob="true"' in cleared
+    assert "Try it with the sandbox" in cleared
+    searched = client.get(PLUGINS, {"search": "sand"}, headers={"HX-Request": "true"}).content.decode()
+    assert "Try it with the sandbox" not in searched
+    assert names(searched) == ["Sandbox"]
 
 
 @pytest.mark.parametrize(
