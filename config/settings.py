@@ -172,7 +172,7 @@ REDIS_TRANSPORT_OPTIONS = {
     "max_retries": 0,
     "connect_retries_timeout": 1,
     "socket_connect_timeout": 1,
-    "socket_timeout": 1.8,  # longer than the second for which a worker waits in one read
+    "socket_timeout": 1.5,  # longer than the second for which a worker waits in one read
     "visibility_timeout": 300,
 }
 if REDIS_URL:
