@@ -10,6 +10,12 @@ from config.quickstart.environment import Addresses
 ADDRESSES = Addresses(port=9000, sandbox_port=9100)
 
 
+@pytest.fixture(autouse=True)
+def _no_variables_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ADDRESSES.variables():
+        monkeypatch.delenv(name, raising=False)
+
+
 def test_a_chosen_port_wins_over_the_file() -> None:
     variables = {"PUBLIC_URL": "http://127.0.0.1:8000"}
     chosen = environment.with_addresses(variables, ADDRESSES, chosen=True)
