@@ -19,5 +19,8 @@ from config.settings import *  # noqa: E402, F403 - the environment above must b
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ALLOWED_HOSTS = ["*"]
+# A file rather than memory: threads that share a database in memory get "locked" at once instead of waiting.
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
+    DATABASES["default"]["TEST"] = {"NAME": str(_var / "test.sqlite3")}  # noqa: F405
 # For the test-only management commands in tests/management, and the tables of the vault's tests.
 INSTALLED_APPS = [*INSTALLED_APPS, "tests", "tests.vault.testapp"]  # noqa: F405

@@ -27,6 +27,7 @@ from apps.connections.services import attempts
 from apps.connections.services.adopt import Grant, adopt
 from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations.catalogue import catalogue_entry, provider_config
+from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration
 from apps.integrations.services import client_credentials, mark_oauth_app_broken, oauth_app_for
 from apps.oauth import client, pkce
@@ -86,7 +87,7 @@ def begin(
 ) -> Trip:
     """Start a trip for a signed-in member: to make a connection, or to repair `connection`, which keeps its ID.
 
-    Raises IntegrationNotSetUp without an OAuth app, and what `provider_config` raises for unfit params.
+    Raises IntegrationNotSetUp without an OAuth app, and IntegrationMisconfigured for unfit params or addresses.
     """
     if actor.team is None or actor.user is None or not session_key:
         raise NotAllowed("Only a signed-in member of a team can connect a service.")
@@ -113,6 +114,7 @@ def begin(
         created_at=Now(),
         expires_at=Now() + attempts.LIFETIME,
     )
+    url = _consent_page(provider, attempt, state=state, verifier=verifier)
     with transaction.atomic():
         attempt.save(force_insert=True)
         record(
@@ -123,15 +125,21 @@ def begin(
             scopes=list(scopes),
             reconnects=str(connection.pk) if connection else "",
         )
-    url = authorization_url(
-        provider,
-        client_credentials(oauth_app),
-        redirect_uri=attempt.redirect_uri,
-        state=state,
-        scopes=scopes,
-        code_challenge=pkce.challenge(verifier) if verifier else None,
-    )
     return Trip(attempt=attempt, url=url)
+
+
+def _consent_page(provider: ProviderConfig, attempt: AuthorizationAttempt, *, state: str, verifier: str | None) -> str:
+    try:
+        return authorization_url(
+            provider,
+            client_credentials(attempt.oauth_app),
+            redirect_uri=attempt.redirect_uri,
+            state=state,
+            scopes=attempt.scopes_requested,
+            code_challenge=pkce.challenge(verifier) if verifier else None,
+        )
+    except OAuthError as error:
+        raise IntegrationMisconfigured(f"{provider.name} cannot be reached: {error}") from None
 
 
 def own_path(path: str) -> str:
