@@ -26,6 +26,8 @@ INVALID_GRANT_SECOND_TRY = timedelta(seconds=60)
 MISCONFIGURED_RECHECK = timedelta(seconds=60)
 UNKNOWN_EXPIRY_INTERVAL = timedelta(hours=24)
 LONGEST_BACKOFF = timedelta(hours=1)
+# A token that lives shorter than this, or is born expired, is not refreshed ahead of time again and again.
+SHORTEST_INTERVAL = timedelta(seconds=10)
 assert CLAIM_TO_SEND + CALL_DEADLINE + COMMIT_RETRIES < LEASE  # noqa: S101 - a commit must end within the lease
 
 
@@ -68,6 +70,7 @@ def next_refresh_at(
 
     `jitter` in [0, 1) spreads tokens that were obtained together over up to a further 5 % of their life. Without an
     expiry once a day, where there is a refresh token. A token that cannot be refreshed is due at its end, to be told.
+    Never sooner than SHORTEST_INTERVAL after the last one.
     """
     if expires_at is None:
         return obtained_at + UNKNOWN_EXPIRY_INTERVAL * (1 - 0.1 * jitter) if refreshable else None
@@ -75,7 +78,7 @@ def next_refresh_at(
         return expires_at
     lifetime = max(expires_at - obtained_at, timedelta(0))
     ahead = min(lifetime / 5, timedelta(minutes=10)) + min(lifetime / 20, timedelta(minutes=10)) * jitter
-    return expires_at - ahead
+    return max(expires_at - ahead, obtained_at + SHORTEST_INTERVAL)
 
 
 def backoff(*, failures: int, retry_after: float | None, jitter: float) -> timedelta:

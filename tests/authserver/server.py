@@ -50,9 +50,7 @@ class AuthServer:
         with self._lock:
             self._script.extend(behaviours)
 
-    def code_for(
-        self, *, challenge: str = "", scopes: list[str], redirect_uri: str = "", subject: str = "ada"
-    ) -> str:
+    def code_for(self, *, challenge: str = "", scopes: list[str], redirect_uri: str = "", subject: str = "ada") -> str:
         """An authorization code, as if the person `subject` had just consented to `scopes`."""
         code = "code-" + secrets.token_urlsafe(16)
         with self._lock:
@@ -79,9 +77,7 @@ class AuthServer:
                 is_code = grant == "authorization_code"
                 family = self.grants.redeem(form) if is_code else self.grants.refresh(shown, self.rotation)
             except Refused as refused:
-                self.journal.write(
-                    Call("/o/token/", grant, shown, family_revoked=refused.family_revoked, form=form)
-                )
+                self.journal.write(Call("/o/token/", grant, shown, family_revoked=refused.family_revoked, form=form))
                 return Answer.json(401 if refused.code == "invalid_client" else 400, {"error": refused.code})
             self.journal.write(Call("/o/token/", grant, shown, accepted=True, form=form))
             document = {"access_token": family.access_tokens[-1], "token_type": "Bearer"}

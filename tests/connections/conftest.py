@@ -117,7 +117,13 @@ class Traveller:
         return {"state": asked["state"], "code": code, "iss": self.server.url}
 
     def complete(
-        self, trip: Trip, answer: dict[str, str] | str, *, actor: Actor, path: str = CALLBACK, session_key: str = SESSION
+        self,
+        trip: Trip,
+        answer: dict[str, str] | str,
+        *,
+        actor: Actor,
+        path: str = CALLBACK,
+        session_key: str = SESSION,
     ) -> AuthorizationAttempt:
         return authorize.complete(
             path=path,

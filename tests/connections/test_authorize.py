@@ -159,9 +159,7 @@ def test_an_unfit_answer_is_rejected_audited_and_redeems_nothing(
 @pytest.mark.parametrize(
     "path", ["", "/", "/callback", "/oauth/callback/", "/oauth/callback/5f8b9a53-6a2b-4a9e-8a6a-3a3d3a1b2c4d"]
 )
-def test_an_answer_on_another_path_is_rejected(
-    traveller: Traveller, cast: Cast, server: AuthServer, path: str
-) -> None:
+def test_an_answer_on_another_path_is_rejected(traveller: Traveller, cast: Cast, server: AuthServer, path: str) -> None:
     trip = traveller.begin(cast.actor("member"))
     with pytest.raises(CallbackRejected, match="another address"):
         traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"), path=path)
@@ -350,7 +348,8 @@ def test_what_breaks_on_our_side_is_told_to_the_page_that_waits(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "path", ["//evil.example", "/\\evil.example", "javascript:alert(1)", "https://evil.example/", "evil", "/" + "x" * 500]
+    "path",
+    ["//evil.example", "/\\evil.example", "javascript:alert(1)", "https://evil.example/", "evil", "/" + "x" * 500],
 )
 def test_foreign_return_paths_lead_nowhere(path: str) -> None:
     assert authorize.own_path(path) == ""

@@ -118,7 +118,11 @@ def try_refresh(row: TokenSet, *, origin: Origin) -> TokenSet | None:
     lease = claim(token_set_id=row.pk, version=row.version)
     if lease is None:
         return None
-    if lease.interrupted and provider.rotation == "strict" and is_valid(lease.row):
+    if lease.row.failure_count != row.failure_count:
+        # Somebody tried since `row` was read, and failed: that is the answer for everybody who asked at that time.
+        release(lease)
+        raise why_not(lease.row)
+    if lease.interrupted and provider.rotation == "strict" and lease.row.expires_at and is_valid(lease.row):
         # The refresh token may be used up already: first use up the access token that still lives (one try follows).
         _postpone(lease)
         raise why_not(load(row.connection_id))
@@ -145,7 +149,10 @@ def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) 
         )
     except OAuthError as error:
         record_failure(lease, error, provider=provider, now=_now(lease), origin=origin)
-        raise why_not(load(row.connection_id)) from None
+        current = load(row.connection_id)
+        if current.version == row.version:
+            raise why_not(current) from None
+        return  # a newer version is there, so this failure is nobody's concern
     _commit(lease, provider, response, sent_at=sent_at, origin=origin)
 
 

@@ -10,12 +10,14 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
+from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Status, TokenSet
 from apps.connections.refresh_policy import MISCONFIGURED_RECHECK
 from apps.connections.services import spool
-from apps.connections.services.refresh import PERSON_MUST_ACT, is_valid, load, try_refresh
+from apps.connections.services.refresh import PERSON_MUST_ACT, is_valid, try_refresh
 from apps.connections.services.status import mark_needs_attention
 from apps.errors import SpecwayError
+from apps.integrations.errors import IntegrationMisconfigured
 
 logger = logging.getLogger(__name__)
 
@@ -49,19 +51,20 @@ def refresh_due_one(*, token_set_id: UUID, version: int) -> None:
         try_refresh(row, origin=SYSTEM)
     except SpecwayError as error:
         logger.info("not refreshed connection=%s code=%s", row.connection_id, error.code)
-        _follow_up(row)
+        _follow_up(row, misconfigured=isinstance(error, IntegrationMisconfigured | IntegrationNotSetUp))
 
 
-def _follow_up(row: TokenSet) -> None:
+def _follow_up(row: TokenSet, *, misconfigured: bool) -> None:
     """Where no token call was made, nothing was recorded: set the next look, and red once the token has ended."""
-    current = load(row.connection_id)
+    current = TokenSet.objects.with_everything().filter(pk=row.pk).first()
+    if current is None:  # disconnected meanwhile
+        return
     connection = current.connection
-    app_broken = connection.oauth_app is not None and connection.oauth_app.broken_since is not None
     same = TokenSet.objects.filter(Q(lease_until=None), pk=current.pk, version=row.version)
     with transaction.atomic():
         if connection.status_reason in PERSON_MUST_ACT:
             same.update(next_refresh_at=None)
-        elif app_broken:
+        elif misconfigured:
             same.update(next_refresh_at=Now() + MISCONFIGURED_RECHECK)
             if not is_valid(current):
                 mark_needs_attention(connection, reason="integration_misconfigured", origin=SYSTEM)
