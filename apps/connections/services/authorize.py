@@ -14,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
+from apps.connections.access import may_manage
 from apps.connections.errors import (
     AccessDeclined,
     AttemptError,
@@ -25,6 +26,7 @@ from apps.connections.errors import (
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import attempts
 from apps.connections.services.adopt import Grant, adopt
+from apps.connections.services.fenced import revoke_unwanted
 from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations.catalogue import catalogue_entry, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
@@ -50,7 +52,7 @@ from apps.oauth.errors import (
     TransportFailure,
 )
 from apps.oauth.provider import ProviderConfig
-from apps.teams.actor import Actor
+from apps.teams.actor import Actor, member_actor
 from apps.teams.models import Membership, User
 
 _STATUS = AuthorizationAttempt.Status
@@ -178,15 +180,24 @@ def complete(
 
 
 def _finish(attempt: AuthorizationAttempt, parameters: CallbackParameters, *, origin: Origin) -> AuthorizationAttempt:
-    if not Membership.objects.filter(team=attempt.team_id, user=attempt.user_id).exists():
+    membership = Membership.objects.select_related("team", "user").filter(team=attempt.team_id, user=attempt.user_id)
+    member = membership.first()
+    if member is None:
         left = CallbackRejected("You are no longer a member of the team that this connection was for.")
         raise attempts.fail(attempt, "not_a_member", left, origin=origin)
+    if attempt.connection is not None and not may_manage(member_actor(member), attempt.connection):
+        demoted = CallbackRejected(f"You do not manage the connection {attempt.connection.name} any more.")
+        raise attempts.fail(attempt, "not_a_manager", demoted, origin=origin)
     declared = {param.name for param in catalogue_entry(attempt.integration.slug).params_from("callback")}
     kept = {name: value for name, value in parameters.extra.items() if name in declared}
     provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
     code = _code(attempt, parameters, provider, origin=origin)
     grant = _exchange(attempt, provider, code=code, kept=kept, origin=origin)
-    return adopt(attempt, grant, origin=origin)
+    try:
+        return adopt(attempt, grant, origin=origin)
+    except AttemptSettled:
+        revoke_unwanted(attempt, grant)
+        raise
 
 
 def _code(
