@@ -44,9 +44,7 @@ def signed_in(product: Product, browser: playwright.Browser) -> playwright.Stora
 
 
 @pytest.fixture
-def visitor(
-    product: Product, browser: playwright.Browser, signed_in: playwright.StorageState
-) -> Iterator[Visitor]:
+def visitor(product: Product, browser: playwright.Browser, signed_in: playwright.StorageState) -> Iterator[Visitor]:
     """Somebody at the Plugins page of a team that has no connection yet."""
     context = browser.new_context(base_url=product.url, storage_state=signed_in)
     complaints: list[str] = []

@@ -65,9 +65,7 @@ def test_a_blocked_popup_is_noticed_at_once_and_this_tab_goes_on(
 
     assert isinstance(browser, Browser)
     # This switch makes the browser itself refuse every window.
-    strict = browser.browser_type.launch(
-        executable_path=chromium(), args=["--no-sandbox", "--block-new-web-contents"]
-    )
+    strict = browser.browser_type.launch(executable_path=chromium(), args=["--no-sandbox", "--block-new-web-contents"])
     context = strict.new_context(base_url=product.url, storage_state=visitor.page.context.storage_state())
     blocked = Visitor(context.new_page())
     blocked.open_sandbox()
