@@ -66,7 +66,7 @@ class Links:
     """`[links]`: the service's own pages. `console_url` is where one registers an OAuth app, `manage_url` where a
     person takes a grant back."""
 
-    docs_url: str
+    docs_url: str = ""
     console_url: str = ""
     manage_url: str = ""
 
