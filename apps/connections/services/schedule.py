@@ -96,7 +96,10 @@ def _follow_up(row: TokenSet, *, misconfigured: bool) -> None:
     current = TokenSet.objects.with_everything().filter(pk=row.pk).first()
     if current is None:  # disconnected meanwhile
         return
-    same = TokenSet.objects.filter(pk=current.pk, version=row.version, lease_until=None)
+    # One more failure than before: a token call was made, and its plan stands already.
+    same = TokenSet.objects.filter(
+        pk=current.pk, version=row.version, failure_count=row.failure_count, lease_until=None
+    )
     next_at, reason = _next_look(current, misconfigured=misconfigured)
     with transaction.atomic():
         if same.update(next_refresh_at=next_at, given_out_until=None) and reason:
