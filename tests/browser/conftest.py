@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser.cast import Visitor
 from tests.processes import Product, running_product
-from tests.services import browser_is_missing, chromium
+from tests.services import browser_is_missing
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
@@ -18,14 +18,6 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         pytest.skip(browser_is_missing())
     with running_product(tmp_path_factory.mktemp("browser"), sandbox=True) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def browser(product: Product) -> Iterator[playwright.Browser]:
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")
