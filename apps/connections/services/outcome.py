@@ -11,11 +11,14 @@ from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
+from apps.connections import scopes
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.refresh_policy import Outcome, Plan, after_failure, classify
 from apps.connections.services.lease import Lease
+from apps.connections.services.provider import provider_of
 from apps.connections.services.status import mark_needs_attention, mark_recovered, target_of
-from apps.integrations.services import mark_oauth_app_broken
+from apps.integrations.services import circuit, mark_oauth_app_broken
+from apps.integrations.services.circuit import Admission
 from apps.oauth.errors import OAuthError, ProviderFault, TokenError
 from apps.oauth.provider import ProviderConfig
 
@@ -49,13 +52,15 @@ def commit_tokens(row: TokenSet, values: dict[str, Any], *, granted: list[str], 
             version=row.version + 1,
         )
         _settle_status(connection, granted=granted, origin=origin)
+        if connection.oauth_app is not None:
+            circuit.close(connection.oauth_app, origin=origin)
     return True
 
 
 def _settle_status(connection: Connection, *, granted: list[str], origin: Origin) -> None:
     """Green, unless the service took away a permission that was granted before."""
-    lost = sorted(set(connection.scopes_granted) - set(granted))
-    if lost:
+    before, provider = connection.scopes_granted, provider_of(connection)
+    if scopes.missing(wanted=before, granted=granted, provider=provider):
         mark_needs_attention(connection, reason="missing_scopes", origin=origin)
     elif connection.status_reason != "missing_scopes":
         mark_recovered(connection, origin=origin)
@@ -84,6 +89,7 @@ def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig,
         written = TokenSet.objects.filter(pk=row.pk, version=row.version, lease_token=lease.token).update(
             lease_token=None,
             lease_until=None,
+            given_out_until=None,
             failure_count=F("failure_count") + 1,
             last_failure=outcome.value,
             last_failure_at=Now(),
@@ -92,6 +98,7 @@ def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig,
         )
         if written:
             _apply(plan, row.connection, code=code, outcome=outcome, origin=origin)
+            _tell_circuit(lease, outcome, origin=origin)
     logger.warning(
         "refresh failed connection=%s integration=%s outcome=%s code=%s",
         row.connection_id,
@@ -99,6 +106,19 @@ def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig,
         outcome.value,
         code,
     )
+
+
+def _tell_circuit(lease: Lease, outcome: Outcome, *, origin: Origin) -> None:
+    """A refused grant is an answer to an accepted client; silence counts once per connection, until it recovers."""
+    oauth_app = lease.row.connection.oauth_app
+    if oauth_app is None or outcome in (Outcome.CLIENT_REFUSED, Outcome.REQUEST_REFUSED):
+        return
+    if outcome is Outcome.GRANT_REFUSED:
+        circuit.close(oauth_app, origin=origin)
+    elif lease.admission is Admission.PROBE:
+        circuit.note_failed_probe(oauth_app)
+    elif lease.row.failure_count == 0:
+        circuit.note_silence(oauth_app)
 
 
 def _apply(plan: Plan, connection: Connection, *, code: str, outcome: Outcome, origin: Origin) -> None:
