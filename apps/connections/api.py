@@ -1,5 +1,6 @@
 """The REST API of connections: thin doors to the services."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -126,7 +127,8 @@ def _visible(actor: Actor, pk: UUID) -> Connection:
 
 def _validated(serializer: Serializer[Any]) -> dict[str, Any]:
     """The validated input. Fields that are none of ours are errors, never ignored."""
-    unknown = set(getattr(serializer, "initial_data", {})) - set(serializer.fields)
+    given = getattr(serializer, "initial_data", {})
+    unknown = set(given) - set(serializer.fields) if isinstance(given, Mapping) else set()
     if unknown:
         raise ValidationError({name: ["There is no such field."] for name in sorted(unknown)})
     serializer.is_valid(raise_exception=True)

@@ -36,6 +36,8 @@ GIVEN_OUT_FOR = timedelta(seconds=60)
 PARALLEL_CALLS = 64
 UNKNOWN_EXPIRY_INTERVAL = timedelta(hours=24)
 LONGEST_BACKOFF = timedelta(hours=1)
+# A token that lives shorter than this, or is born expired, is not refreshed ahead of time again and again.
+SHORTEST_INTERVAL = timedelta(seconds=10)
 assert CLAIM_TO_SEND + CALL_DEADLINE + COMMIT_RETRIES < LEASE  # noqa: S101 - a commit must end within the lease
 
 
@@ -86,6 +88,7 @@ def next_refresh_at(
     spreads tokens that were obtained together over up to a further 5 % of their life. Without an expiry once a day,
     where there is a refresh token. One that dies unused is used after half of `unused_lifetime` at the latest.
     A token that cannot be refreshed is due at its end, to be told.
+    Never sooner than SHORTEST_INTERVAL after the last one.
     """
     if not refreshable:
         return expires_at
@@ -95,7 +98,9 @@ def next_refresh_at(
         lifetime = max(expires_at - obtained_at, timedelta(0))
         ahead = min(lifetime / 5, timedelta(minutes=10)) if margin is None else min(margin, lifetime / 2)
         planned = expires_at - ahead - min(lifetime / 20, timedelta(minutes=10)) * jitter
-    return planned if unused_lifetime is None else min(planned, obtained_at + unused_lifetime / 2)
+    if unused_lifetime is not None:
+        planned = min(planned, obtained_at + unused_lifetime / 2)
+    return max(planned, obtained_at + SHORTEST_INTERVAL)
 
 
 def fair_share(candidates: Iterable[tuple[Key, Group]], *, room: Callable[[Group], int], most: int) -> list[Key]:

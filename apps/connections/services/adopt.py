@@ -54,7 +54,7 @@ def adopt(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> Aut
         if attempt.connection_id is None:
             existing = _same_account(attempt, grant)
         else:
-            existing = _locked(attempt.connection_id)
+            existing = locked(attempt.connection_id)
             if existing.account_subject and grant.subject and existing.account_subject != grant.subject:
                 return _ask(attempt, grant)
         return store(attempt, grant, existing=existing, origin=origin)
@@ -75,7 +75,8 @@ def store(
     return attempt
 
 
-def _locked(connection_id: UUID) -> Connection:
+def locked(connection_id: UUID) -> Connection:
+    """The connection to repair, held to the end of the transaction. Raises AttemptSettled if it was disconnected."""
     connection = (
         Connection.objects.select_for_update(of=("self",))
         .select_related("integration")
@@ -141,11 +142,11 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
 
 def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> Connection:
     row = TokenSet.objects.select_for_update().get(connection=connection)
+    continues = _continues(connection, attempt, grant)
     connection.oauth_app = attempt.oauth_app
     connection.params = connection.params | attempt.params | grant.params
     values = accepted(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))
-    if not grant.response.refresh_token and connection.status == Status.NEEDS_ATTENTION:
-        # The old refresh token belongs to the grant that ended.
+    if not grant.response.refresh_token and not continues:
         values |= {"refresh_token": None, "next_refresh_at": values["expires_at"]}
     # The version moves, so a refresh that is under way is fenced off.
     TokenSet.objects.filter(pk=row.pk).update(version=F("version") + 1, **values)
@@ -169,6 +170,14 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
     _record("connection.reconnected", connection, attempt, values["access_token_fp"], origin=origin)
     mark_recovered(connection, origin=origin)
     return connection
+
+
+def _continues(connection: Connection, attempt: AuthorizationAttempt, grant: Grant) -> bool:
+    """Whether the refresh token that is stored goes on to serve: not if its grant ended, or was another account's or
+    another OAuth app's."""
+    same_account = not grant.subject or grant.subject == connection.account_subject
+    same_app = attempt.oauth_app_id == connection.oauth_app_id
+    return connection.status != Status.NEEDS_ATTENTION and same_account and same_app
 
 
 def _sent_at(attempt: AuthorizationAttempt) -> datetime:

@@ -124,7 +124,11 @@ def try_refresh(row: TokenSet, *, origin: Origin) -> TokenSet | None:
     lease = claim(token_set_id=row.pk, version=row.version, admission=admission)
     if lease is None:
         return None
-    if lease.interrupted and provider.rotation == "strict" and is_valid(lease.row):
+    if lease.row.failure_count != row.failure_count:
+        # Somebody tried since `row` was read, and failed: that is the answer for everybody who asked at that time.
+        release(lease)
+        raise why_not(lease.row)
+    if lease.interrupted and provider.rotation == "strict" and lease.row.expires_at and is_valid(lease.row):
         # The refresh token may be used up already: first use up the access token that still lives (one try follows).
         _postpone(lease)
         raise why_not(load(row.connection_id))
@@ -151,7 +155,10 @@ def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) 
         )
     except OAuthError as error:
         record_failure(lease, error, provider=provider, now=_now(lease), origin=origin)
-        raise why_not(load(row.connection_id)) from None
+        current = load(row.connection_id)
+        if current.version == row.version:
+            raise why_not(current) from None
+        return  # a newer version is there, so this failure is nobody's concern
     _commit(lease, provider, response, sent_at=sent_at, origin=origin)
 
 
@@ -159,11 +166,14 @@ def _commit(
     lease: Lease, provider: ProviderConfig, response: TokenResponse, *, sent_at: datetime, origin: Origin
 ) -> None:
     row = lease.row
+    before = row.connection.scopes_granted
+    granted = scopes.granted(answered=response.scopes, requested=before)
     arrival = spool.Arrival(
         token_set_id=row.pk,
         version=row.version,
         values=accepted(row, response, provider=provider, sent_at=sent_at),
-        granted=scopes.granted(answered=response.scopes, requested=row.connection.scopes_granted),
+        granted=granted,
+        lost=scopes.missing(wanted=before, granted=granted, provider=provider),
     )
     written = spool.store(arrival, origin=origin)
     if written is None:

@@ -12,13 +12,15 @@ from django.db.models import Count
 from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
+from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Status, TokenSet
-from apps.connections.refresh_policy import GIVEN_OUT_FOR, PARALLEL_CALLS, fair_share
+from apps.connections.refresh_policy import GIVEN_OUT_FOR, MISCONFIGURED_RECHECK, PARALLEL_CALLS, fair_share
 from apps.connections.services import spool
-from apps.connections.services.refresh import PERSON_MUST_ACT, is_valid, load, try_refresh
+from apps.connections.services.refresh import PERSON_MUST_ACT, is_valid, try_refresh
 from apps.connections.services.status import mark_needs_attention
 from apps.errors import SpecwayError
 from apps.integrations.catalogue import catalogue
+from apps.integrations.errors import IntegrationMisconfigured
 
 logger = logging.getLogger(__name__)
 
@@ -86,20 +88,25 @@ def refresh_due_one(*, token_set_id: UUID, version: int) -> None:
         try_refresh(row, origin=SYSTEM)
     except SpecwayError as error:
         logger.info("not refreshed connection=%s code=%s", row.connection_id, error.code)
-        _follow_up(row)
+        _follow_up(row, misconfigured=isinstance(error, IntegrationMisconfigured | IntegrationNotSetUp))
 
 
-def _follow_up(row: TokenSet) -> None:
+def _follow_up(row: TokenSet, *, misconfigured: bool) -> None:
     """Where no token call was made, nothing was recorded: set the next look, and red once the token has ended."""
-    current = load(row.connection_id)
-    same = TokenSet.objects.filter(pk=current.pk, version=row.version, lease_until=None)
-    next_at, reason = _next_look(current)
+    current = TokenSet.objects.with_everything().filter(pk=row.pk).first()
+    if current is None:  # disconnected meanwhile
+        return
+    # One more failure than before: a token call was made, and its plan stands already.
+    same = TokenSet.objects.filter(
+        pk=current.pk, version=row.version, failure_count=row.failure_count, lease_until=None
+    )
+    next_at, reason = _next_look(current, misconfigured=misconfigured)
     with transaction.atomic():
         if same.update(next_refresh_at=next_at, given_out_until=None) and reason:
             mark_needs_attention(current.connection, reason=reason, origin=SYSTEM)
 
 
-def _next_look(row: TokenSet) -> tuple[datetime | None, str]:
+def _next_look(row: TokenSet, *, misconfigured: bool) -> tuple[datetime | None, str]:
     """When to look again, and the reason to turn red for, if there is one."""
     now: datetime = row.db_now  # type: ignore[attr-defined]  # annotated
     alive, oauth_app = is_valid(row), row.connection.oauth_app
@@ -112,6 +119,8 @@ def _next_look(row: TokenSet) -> tuple[datetime | None, str]:
         reason = "integration_misconfigured" if oauth_app.broken_since else "service_unavailable"
         again = max(oauth_app.circuit_open_until, now) + spread
         return (min(again, row.expires_at) if alive and row.expires_at else again), "" if alive else reason
+    if misconfigured:
+        return now + MISCONFIGURED_RECHECK, "" if alive else "integration_misconfigured"
     if row.next_refresh_at is not None and row.next_refresh_at > now:
         return row.next_refresh_at, ""
     return now + RECHECK, ""
