@@ -58,13 +58,11 @@ class Queue:
 
 
 def queue() -> Queue:
-    live = TokenSet.objects.due_for_refresh(Now() + SOON).exclude(connection__status=Status.DISCONNECTING)
-    is_due = Q(next_refresh_at__lte=Now())
-    found = live.order_by().aggregate(
-        soon=Count("pk"), due=Count("pk", filter=is_due), oldest=Min("next_refresh_at", filter=is_due), now=Min(Now())
-    )
-    overdue = (found["now"] - found["oldest"]).total_seconds() if found["oldest"] else 0.0
-    return Queue(due=found["due"], soon=found["soon"] - found["due"], oldest_overdue=max(overdue, 0.0))
+    live = TokenSet.objects.exclude(connection__status=Status.DISCONNECTING)
+    due = live.due_for_refresh(Now()).order_by().aggregate(n=Count("pk"), oldest=Min("next_refresh_at"), now=Min(Now()))
+    soon = live.filter(next_refresh_at__gt=Now(), next_refresh_at__lte=Now() + SOON).count()
+    overdue = (due["now"] - due["oldest"]).total_seconds() if due["n"] else 0.0
+    return Queue(due=due["n"], soon=soon, oldest_overdue=max(overdue, 0.0))
 
 
 def interrupted() -> int:
