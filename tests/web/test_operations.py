@@ -121,7 +121,7 @@ def test_refreshes_of_a_day_are_counted_by_integration_and_outcome(operator: Cli
     assert (second.name, second.succeeded, second.failures) == ("carrier-hub", 1, 0)
     page = words(operator)
     assert "3 failed" in page
-    assert "5 brought a new token; failed: 2 told to wait, 1 grant refused" in page
+    assert "Of 8: 2 told to wait, 1 grant refused." in page
 
 
 def test_every_outcome_and_reason_has_words() -> None:
