@@ -7,7 +7,6 @@ A message that was claimed by a process that then died is lost: the database is 
 """
 
 import logging
-import os
 from pathlib import Path
 from queue import Empty
 from time import time_ns
@@ -25,7 +24,9 @@ class Channel(filesystem.Channel):
     """Messages as files `<time>_<uuid>.<queue>.msg` in one folder that the operator alone can read."""
 
     supports_fanout = False
-    get_table = virtual.Channel.get_table
+
+    def get_table(self, exchange: str) -> list[Any]:
+        return list(virtual.Channel.get_table(self, exchange))
 
     @property
     def folder(self) -> Path:
@@ -33,11 +34,13 @@ class Channel(filesystem.Channel):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
-    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+    def _put(  # type: ignore[override]  # kombu's two base classes name the argument differently
+        self, queue: str, payload: dict[str, Any], **kwargs: Any
+    ) -> None:
         name = f"{time_ns()}_{uuid4().hex}.{queue}.msg"
         unfinished = self.folder / f"{name}.part"
         with unfinished.open("wb") as file:
-            file.write(str_to_bytes(dumps(message)))
+            file.write(str_to_bytes(dumps(payload)))
         unfinished.rename(self.folder / name)
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
@@ -55,7 +58,7 @@ class Channel(filesystem.Channel):
                 logger.warning("dropped a damaged message: %s", waiting.name)
         raise Empty
 
-    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+    def _queue_bind(self, exchange: str, routing_key: str | None, pattern: str | None, queue: str | None) -> None:
         """Nothing to keep on disk."""
 
     def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:
@@ -71,8 +74,7 @@ class Channel(filesystem.Channel):
         return len(self._waiting(queue))
 
     def _waiting(self, queue: str) -> list[Path]:
-        names = sorted(name for name in os.listdir(self.folder) if name.partition(".")[2] == f"{queue}.msg")
-        return [self.folder / name for name in names]
+        return sorted(path for path in self.folder.iterdir() if path.name.partition(".")[2] == f"{queue}.msg")
 
 
 class Transport(filesystem.Transport):

@@ -1,4 +1,4 @@
-"""The product's real processes for end-to-end tests: the lines of the Procfile, with a folder and database of their own."""
+"""The product's real processes for end-to-end tests: the Procfile's lines, with a folder and database of their own."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -113,13 +113,14 @@ def running_product(
     access_token_seconds: int = 60,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[Product]:
-    """The prepared product (demo team, catalogue, the sandbox as a client), up and answering; all of it ends with the block.
+    """The prepared product (demo team, catalogue, the sandbox as a client), answering; all of it ends with the block.
 
     `web` counts web processes, each with a port of its own. With `sandbox`, `product.sandbox` is the service.
     """
     with ExitStack() as stack:
         urls = [f"http://127.0.0.1:{free_port()}" for _ in range(web or 1)]
-        product = Product(urls=urls, var=tmp_path / "var", env=_environment(tmp_path, urls[0]), log_dir=tmp_path / "logs")
+        env_of_its_own = _environment(tmp_path, urls[0])
+        product = Product(urls=urls, var=tmp_path / "var", env=env_of_its_own, log_dir=tmp_path / "logs")
         product.log_dir.mkdir()
         if database == "postgresql":
             product.env["DATABASE_URL"] = stack.enter_context(own_postgresql_database())
@@ -165,9 +166,7 @@ def _environment(tmp_path: Path, url: str) -> dict[str, str]:
 @contextmanager
 def _sandbox(tmp_path: Path, product: Product, access_token_seconds: int) -> Iterator[Sandbox]:
     redirect_uri = f"{product.url}/oauth/callback"
-    with running_sandbox(
-        tmp_path, redirect_uris=[redirect_uri], access_token_seconds=access_token_seconds
-    ) as service:
+    with running_sandbox(tmp_path, redirect_uris=[redirect_uri], access_token_seconds=access_token_seconds) as service:
         product.env["EGRESS_ALLOWED_HOSTS"] = service.url.removeprefix("http://")
         yield service
 
@@ -209,10 +208,8 @@ def _stop(product: Product) -> None:
         _signal_group(process, signal.SIGTERM)
         _signal_group(process, signal.SIGCONT)
     for process in product.processes.values():
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=8)
-        except subprocess.TimeoutExpired:
-            pass
         _signal_group(process, signal.SIGKILL)
         process.wait()
 

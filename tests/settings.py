@@ -21,7 +21,12 @@ os.environ.pop("REDIS_URL", None)
 
 from config.settings import *  # noqa: E402, F403 - the environment above must be set before
 
-if DATABASES["default"]["ENGINE"] != "django.db.backends.sqlite3":  # noqa: F405
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
+    # A file rather than memory: threads that share a database in memory get "locked" at once instead of waiting.
+    DATABASES["default"]["TEST"] = {"NAME": os.environ["VAR_DIR"] + "/test.sqlite3"}  # noqa: F405
+    # Nothing here has to survive a power cut, and each migration would wait for the disk.
+    DATABASES["default"]["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"  # noqa: F405
+else:
     DATABASES["default"]["TEST"] = {"NAME": f"specway_{RUN_DIR.name.replace('-', '_').lower()}"}  # noqa: F405
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 CELERY_BROKER_URL = "memory://"

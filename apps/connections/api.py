@@ -1,5 +1,6 @@
 """The REST API of connections: thin doors to the services."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -50,7 +51,8 @@ class ConnectionsView(APIView):
         usable = Connection.objects.usable_by(actor).with_details().prefetch_related("shares")
         pages = self.pagination_class()
         page = pages.paginate_queryset(_filtered(usable, request), request, view=self)
-        return pages.get_paginated_response(ConnectionSerializer(page or [], many=True, context={"actor": actor}).data)
+        shown: Any = ConnectionSerializer(page or [], many=True, context={"actor": actor})  # type: ignore[arg-type] # the stubs do not know many=True
+        return pages.get_paginated_response(shown.data)
 
 
 class ConnectionView(APIView):
@@ -125,7 +127,8 @@ def _visible(actor: Actor, pk: UUID) -> Connection:
 
 def _validated(serializer: Serializer[Any]) -> dict[str, Any]:
     """The validated input. Fields that are none of ours are errors, never ignored."""
-    unknown = set(getattr(serializer, "initial_data", {})) - set(serializer.fields)
+    given = getattr(serializer, "initial_data", {})
+    unknown = set(given) - set(serializer.fields) if isinstance(given, Mapping) else set()
     if unknown:
         raise ValidationError({name: ["There is no such field."] for name in sorted(unknown)})
     serializer.is_valid(raise_exception=True)

@@ -55,8 +55,7 @@ class IntegrationDetailView(APIView):
     @extend_schema(responses=IntegrationDetailSerializer, operation_id="integrations_retrieve")
     def get(self, request: Request, slug: str) -> Response:
         actor = actor_of(request)
-        rows = Integration.objects.visible_to(actor).with_standing(actor)
-        integration = rows.filter(slug=slug).order_by("team").first()
+        integration = Integration.objects.visible_to(actor).with_standing(actor).named(slug)
         if integration is None:
             raise NotFound("There is no such integration.")
         entry = entry_of(integration)

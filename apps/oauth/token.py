@@ -214,7 +214,8 @@ def _scopes(value: object, provider: ProviderConfig) -> frozenset[str] | None:
         value = value.split() if separator == " " else value.split(separator)
     if not isinstance(value, list) or not all(isinstance(scope, str) for scope in value):
         raise MalformedResponse("scope is neither a string nor a list of strings")
-    return frozenset(scope.strip() for scope in value if scope.strip())
+    # PostgreSQL stores no NUL and no half of a surrogate pair: a scope that is not text must not cost a rotated token.
+    return frozenset(scope.strip() for scope in value if scope.strip() and scope.isprintable())
 
 
 def _secondary(document: dict[str, Any], rule: SecondaryTokenRule, provider: ProviderConfig) -> SecondaryToken | None:

@@ -67,6 +67,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "refresh_count": sum(of.total for of in refreshes),
         "failure_count": sum(of.failures for of in refreshes),
         "apps_at_risk": operations.oauth_apps_at_risk(now.date()),
+        "silent_services": operations.silent_services(),
         "keys": (keys := operations.vault_keys()),
         "key_rows": max(sum(key.rows for key in keys), 1),
         "spool_size": operations.spool_size(),

@@ -65,12 +65,13 @@ class Gauges(Collector):
 
 
 def _of_the_database() -> Iterator[Metric]:
-    queue, beat = operations.queue(), operations.seconds_since(last_beat())
+    queue, beat, apps = operations.queue(), operations.seconds_since(last_beat()), operations.oauth_apps_in_trouble()
     yield _gauge("refreshes_due", "Refreshes that are due and that nobody is at.", queue.due)
     yield _gauge("refresh_oldest_due_seconds", "For how long the oldest of them has been due.", queue.oldest_overdue)
     interrupted = "Token sets whose last refresh was interrupted, its outcome open."
     yield _gauge("token_sets_interrupted", interrupted, operations.interrupted())
-    yield _gauge("oauth_apps_broken", "OAuth apps that their service refuses.", operations.oauth_apps_broken())
+    yield _gauge("oauth_apps_broken", "OAuth apps that their service refuses.", apps["broken"])
+    yield _gauge("circuits_open", "OAuth apps whose service does not answer.", apps["silent"])
     if beat is not None:
         yield _gauge("last_beat_seconds", "For how long the schedule has not looked for due refreshes.", beat)
     by_status = GaugeMetricFamily("specway_connections", "Connections.", labels=["status", "reason"])

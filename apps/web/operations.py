@@ -177,8 +177,18 @@ def oauth_apps_at_risk(today: date) -> list[AppAtRisk]:
     ]
 
 
-def oauth_apps_broken() -> int:
-    return OAuthApp.objects.filter(broken_since__isnull=False).count()
+def oauth_apps_in_trouble() -> dict[str, int]:
+    """How many are "broken" (their service refuses them), and "silent" (it does not answer: their circuit is open)."""
+    is_broken, is_open = Q(broken_since__isnull=False), Q(circuit_open_until__isnull=False)
+    return OAuthApp.objects.aggregate(
+        broken=Count("pk", filter=is_broken), silent=Count("pk", filter=is_open & ~is_broken)
+    )
+
+
+def silent_services() -> list[str]:
+    """The names of services that do not answer: calls leave for them one at a time, until one is answered."""
+    silent = OAuthApp.objects.filter(circuit_open_until__isnull=False, broken_since=None)
+    return sorted(set(silent.values_list("integration__name", flat=True)))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,5 @@ SECTIONS = (
     ("rate-limited", "Rate limited"),
     ("connection-refused", "Connection refused"),
     ("timeout", "Timeout"),
-    ("unreadable-secret", "A stored secret cannot be read"),
     ("sandbox", "Playing through failures"),
 )

@@ -81,7 +81,8 @@ def write(path: Path, addresses: Addresses) -> None:
     """
     fresh = {
         "SECRET_KEY": secrets.token_urlsafe(48),
-        "VAULT_KEYS": "k1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        # An ID of its own: a database sealed under a lost key shall be told apart from one sealed under this key.
+        "VAULT_KEYS": f"k{secrets.token_hex(3)}:" + base64.b64encode(secrets.token_bytes(32)).decode(),
         "FINGERPRINT_KEY": secrets.token_urlsafe(48),
     } | addresses.variables()
     lines = [f"{name}={value}\n" for name, value in fresh.items() if name not in os.environ]

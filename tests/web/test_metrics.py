@@ -81,11 +81,14 @@ def test_gauges_tell_how_it_stands(visitor: Client, settings: Any, tmp_path: Pat
     soon = Now() + timedelta(seconds=30)
     TokenSet.objects.filter(connection=at_it).update(unresolved_sends=1, lease_until=soon)
     OAuthApp.objects.update(broken_since=timezone.now(), broken_code="invalid_client")
+    silent = {"circuit_open_until": timezone.now(), "circuit_failures": 5}
+    OAuthApp.objects.filter(integration=make_integration(slug="silent")).update(**silent)
     note_beat()
     lines = read(visitor).splitlines()
     assert "specway_refreshes_due 1.0" in lines
     assert "specway_token_sets_interrupted 1.0" in lines
     assert "specway_oauth_apps_broken 1.0" in lines
+    assert "specway_circuits_open 1.0" in lines
     assert "specway_spool_files 1.0" in lines
     assert "specway_database_reachable 1.0" in lines
     assert 'specway_connections{reason="",status="active"} 2.0' in lines

@@ -177,12 +177,14 @@ def test_parts_that_fail_are_named(operator: Client, spool_folder: Path, monkeyp
 
     monkeypatch.setattr(health, "_broker", broken)
     (spool_folder / "a.1.json").touch()
+    OAuthApp.objects.filter(integration=make_integration()).update(circuit_open_until=timezone.now())
     note_beat()
     Beat.objects.update(at=timezone.now() - timedelta(minutes=5))
     page = words(operator)
     assert "Does not answer" in page
     assert "redis.internal" not in page
     assert "1 waiting" in page
+    assert "Do not answer</span> · Sandbox" in page
     assert "Does not run" in page
     note_beat()
     assert "Does not run" not in words(operator)

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -44,7 +45,7 @@ def consume(*, state: str, path: str, user: User | None, session_key: str, origi
     attempt = AuthorizationAttempt.objects.select_related("integration", "oauth_app", "team", "connection").get(
         pk=attempt.pk
     )
-    if not attempt.redirect_uri.endswith(path):
+    if urlsplit(attempt.redirect_uri).path != path:
         sentence = "The answer arrived at another address than the one this connection was started with."
         raise fail(attempt, "wrong_redirect_uri", CallbackRejected(sentence), origin=origin)
     return attempt

@@ -15,6 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections import metrics
+from apps.connections.access import may_manage
 from apps.connections.errors import (
     AccessDeclined,
     AttemptError,
@@ -26,8 +27,10 @@ from apps.connections.errors import (
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import attempts
 from apps.connections.services.adopt import Grant, adopt
+from apps.connections.services.fenced import revoke_unwanted
 from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations.catalogue import catalogue_entry, provider_config
+from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration
 from apps.integrations.services import client_credentials, mark_oauth_app_broken, oauth_app_for
 from apps.oauth import client, pkce
@@ -50,7 +53,7 @@ from apps.oauth.errors import (
     TransportFailure,
 )
 from apps.oauth.provider import ProviderConfig
-from apps.teams.actor import Actor
+from apps.teams.actor import Actor, member_actor
 from apps.teams.models import Membership, User
 
 _STATUS = AuthorizationAttempt.Status
@@ -87,7 +90,7 @@ def begin(
 ) -> Trip:
     """Start a trip for a signed-in member: to make a connection, or to repair `connection`, which keeps its ID.
 
-    Raises IntegrationNotSetUp without an OAuth app, and what `provider_config` raises for unfit params.
+    Raises IntegrationNotSetUp without an OAuth app, and IntegrationMisconfigured for unfit params or addresses.
     """
     if actor.team is None or actor.user is None or not session_key:
         raise NotAllowed("Only a signed-in member of a team can connect a service.")
@@ -114,6 +117,7 @@ def begin(
         created_at=Now(),
         expires_at=Now() + attempts.LIFETIME,
     )
+    url = _consent_page(provider, attempt, state=state, verifier=verifier)
     with transaction.atomic():
         attempt.save(force_insert=True)
         record(
@@ -124,15 +128,21 @@ def begin(
             scopes=list(scopes),
             reconnects=str(connection.pk) if connection else "",
         )
-    url = authorization_url(
-        provider,
-        client_credentials(oauth_app),
-        redirect_uri=attempt.redirect_uri,
-        state=state,
-        scopes=scopes,
-        code_challenge=pkce.challenge(verifier) if verifier else None,
-    )
     return Trip(attempt=attempt, url=url)
+
+
+def _consent_page(provider: ProviderConfig, attempt: AuthorizationAttempt, *, state: str, verifier: str | None) -> str:
+    try:
+        return authorization_url(
+            provider,
+            client_credentials(attempt.oauth_app),
+            redirect_uri=attempt.redirect_uri,
+            state=state,
+            scopes=attempt.scopes_requested,
+            code_challenge=pkce.challenge(verifier) if verifier else None,
+        )
+    except OAuthError as error:
+        raise IntegrationMisconfigured(f"{provider.name} cannot be reached: {error}") from None
 
 
 def own_path(path: str) -> str:
@@ -171,15 +181,24 @@ def complete(
 
 
 def _finish(attempt: AuthorizationAttempt, parameters: CallbackParameters, *, origin: Origin) -> AuthorizationAttempt:
-    if not Membership.objects.filter(team=attempt.team_id, user=attempt.user_id).exists():
+    membership = Membership.objects.select_related("team", "user").filter(team=attempt.team_id, user=attempt.user_id)
+    member = membership.first()
+    if member is None:
         left = CallbackRejected("You are no longer a member of the team that this connection was for.")
         raise attempts.fail(attempt, "not_a_member", left, origin=origin)
+    if attempt.connection is not None and not may_manage(member_actor(member), attempt.connection):
+        demoted = CallbackRejected(f"You do not manage the connection {attempt.connection.name} any more.")
+        raise attempts.fail(attempt, "not_a_manager", demoted, origin=origin)
     declared = {param.name for param in catalogue_entry(attempt.integration.slug).params_from("callback")}
     kept = {name: value for name, value in parameters.extra.items() if name in declared}
     provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
     code = _code(attempt, parameters, provider, origin=origin)
     grant = _exchange(attempt, provider, code=code, kept=kept, origin=origin)
-    return adopt(attempt, grant, origin=origin)
+    try:
+        return adopt(attempt, grant, origin=origin)
+    except AttemptSettled:
+        revoke_unwanted(attempt, grant)
+        raise
 
 
 def _code(

@@ -1,23 +1,19 @@
 """Deciding what becomes of the answer of another account than the one that a reconnect was for."""
 
-import logging
 from typing import Literal
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.audit.services import record
+from apps.connections.access import may_manage
 from apps.connections.errors import AttemptSettled
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import attempts
-from apps.connections.services.adopt import Grant, store
-from apps.integrations.catalogue import provider_config
-from apps.integrations.services import client_credentials
-from apps.oauth import client
-from apps.oauth.errors import OAuthError
+from apps.connections.services.adopt import Grant, locked, store
+from apps.connections.services.fenced import revoke_unwanted
+from apps.errors import NotAllowed
 from apps.teams.actor import Actor
-
-logger = logging.getLogger(__name__)
 
 Decision = Literal["replace", "new", "discard"]
 _STATUS = AuthorizationAttempt.Status
@@ -30,7 +26,7 @@ def decide(*, actor: Actor, attempt: AuthorizationAttempt, decision: Decision) -
     """
     with transaction.atomic(durable=True):
         taken = AuthorizationAttempt.objects.filter(
-            pk=attempt.pk, user=actor.user, status=_STATUS.UNDECIDED, expires_at__gt=Now()
+            pk=attempt.pk, user=actor.user, team=actor.team, status=_STATUS.UNDECIDED, expires_at__gt=Now()
         ).update(status=_STATUS.EXCHANGING)
         if not taken:
             raise AttemptSettled("This was decided before, or took longer than ten minutes. Reconnect to try again.")
@@ -41,7 +37,7 @@ def decide(*, actor: Actor, attempt: AuthorizationAttempt, decision: Decision) -
             raise AttemptSettled("The answer of the other account is gone. Reconnect to try again.")
         grant = Grant.from_json(attempt.pending_tokens.reveal())
         if decision != "discard":
-            existing = attempt.connection if decision == "replace" else None
+            existing = _connection(attempt, actor) if decision == "replace" else None
             return store(attempt, grant, existing=existing, origin=actor.origin)
         AuthorizationAttempt.objects.filter(pk=attempt.pk).update(status=_STATUS.CANCELLED, pending_tokens=None)
         record(
@@ -50,23 +46,16 @@ def decide(*, actor: Actor, attempt: AuthorizationAttempt, decision: Decision) -
             team_id=attempt.team_id,
             target=attempts.target_of(attempt),
         )
-    _revoke(attempt, grant)
+    revoke_unwanted(attempt, grant)
     attempt.status = _STATUS.CANCELLED
     return attempt
 
 
-def _revoke(attempt: AuthorizationAttempt, grant: Grant) -> None:
-    """End the grant that nobody wants, unless a connection lives on a grant of the same account."""
-    connected = Connection.objects.filter(integration=attempt.integration_id, account_subject=grant.subject)
-    if connected.exists():
-        return
-    provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | grant.params)
-    try:
-        client.revoke(
-            provider,
-            client_credentials(attempt.oauth_app),
-            access_token=grant.response.access_token,
-            refresh_token=grant.response.refresh_token,
-        )
-    except OAuthError as error:
-        logger.warning("discarded grant not revoked attempt=%s error=%s", attempt.pk, type(error).__name__)
+def _connection(attempt: AuthorizationAttempt, actor: Actor) -> Connection:
+    """The connection to give the new account, if the actor still may. Raises AttemptSettled or NotAllowed."""
+    if attempt.connection_id is None:
+        raise AttemptSettled("There is no connection to replace any more.")
+    connection = locked(attempt.connection_id)
+    if not may_manage(actor, connection):
+        raise NotAllowed(f"Only those who manage the connection {connection.name} can replace its account.")
+    return connection

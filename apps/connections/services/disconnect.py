@@ -15,7 +15,8 @@ from django.db.models.functions import Now
 from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections.models import Connection, Status, TokenSet
-from apps.connections.services.refresh import provider_of
+from apps.connections.services import spool
+from apps.connections.services.provider import provider_of
 from apps.connections.services.status import target_of
 from apps.errors import NotFound, SpecwayError
 from apps.integrations.catalogue import catalogue_entry, links
@@ -41,6 +42,7 @@ class Disconnected:
 
 def disconnect(*, actor: Actor, connection: Connection) -> Disconnected:
     """Revoke and erase. Raises NotFound if somebody else disconnected it first."""
+    spool.replay()  # what waits there may be the very token to revoke
     with transaction.atomic(durable=True):
         marked = (
             Connection.objects.filter(pk=connection.pk)

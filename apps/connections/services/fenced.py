@@ -1,4 +1,4 @@
-"""What becomes of tokens that came too late: dropped, and revoked where their connection was disconnected."""
+"""What becomes of tokens that came too late or that nobody wants: dropped, and revoked where nothing lives on them."""
 
 import logging
 
@@ -6,8 +6,12 @@ from django.db import transaction
 
 from apps.audit.origin import Origin
 from apps.audit.services import fingerprint, record
-from apps.connections.models import Connection, Status, TokenSet
+from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
+from apps.connections.services.adopt import Grant
 from apps.connections.services.status import target_of
+from apps.errors import SpecwayError
+from apps.integrations.catalogue import provider_config
+from apps.integrations.models import OAuthApp
 from apps.integrations.services import client_credentials
 from apps.oauth import client
 from apps.oauth.errors import OAuthError
@@ -33,14 +37,27 @@ def drop_fenced(row: TokenSet, provider: ProviderConfig, response: TokenResponse
             token_fp=fingerprint(response.access_token),
             disconnected=disconnected,
         )
-    if not disconnected or connection.oauth_app is None:
+    if disconnected:
+        _revoke(provider, connection.oauth_app, response)
+
+
+def revoke_unwanted(attempt: AuthorizationAttempt, grant: Grant) -> None:
+    """End the grant of a trip that nobody wants, unless a connection lives on a grant of the same account."""
+    connected = Connection.objects.filter(integration=attempt.integration_id, account_subject=grant.subject)
+    if connected.exclude(status=Status.DISCONNECTING).exists():
         return
+    params = attempt.params | grant.params
+    provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=params)
+    _revoke(provider, attempt.oauth_app, grant.response)
+
+
+def _revoke(provider: ProviderConfig, oauth_app: OAuthApp | None, response: TokenResponse) -> None:
     try:
         client.revoke(
             provider,
-            client_credentials(connection.oauth_app),
+            client_credentials(oauth_app),
             access_token=response.access_token,
             refresh_token=response.refresh_token,
         )
-    except OAuthError as error:
-        logger.warning("fenced token not revoked connection=%s error=%s", connection.pk, type(error).__name__)
+    except (OAuthError, SpecwayError) as error:
+        logger.warning("unwanted token not revoked integration=%s error=%s", provider.slug, type(error).__name__)

@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from apps.audit.origin import Origin
 from apps.connections import metrics
@@ -29,6 +29,8 @@ from apps.vault.envelope import Ciphertext
 logger = logging.getLogger(__name__)
 
 DATABASE_AWAY = (OperationalError, InterfaceError)
+# More than that keeps a commit from happening: a server that fell back to read-only raises InternalError.
+NOT_COMMITTED = (DatabaseError, InterfaceError)
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Arrival:
     version: int
     values: dict[str, Any]
     granted: list[str]
+    lost: list[str]
 
     def to_json(self) -> str:
         return json.dumps(
@@ -47,6 +50,7 @@ class Arrival:
                 "version": self.version,
                 "values": {name: _encoded(value) for name, value in self.values.items()},
                 "granted": self.granted,
+                "lost": self.lost,
             }
         )
 
@@ -54,7 +58,7 @@ class Arrival:
     def from_json(cls, text: str) -> "Arrival":
         data = json.loads(text)
         values = {name: _decoded(value) for name, value in data["values"].items()}
-        return cls(UUID(data["token_set_id"]), data["version"], values, data["granted"])
+        return cls(UUID(data["token_set_id"]), data["version"], values, data["granted"], data["lost"])
 
 
 def _encoded(value: Any) -> Any:
@@ -88,7 +92,7 @@ def store(arrival: Arrival, *, origin: Origin) -> bool | None:
     while True:
         try:
             return _commit(arrival, origin=origin)
-        except DATABASE_AWAY:
+        except NOT_COMMITTED:
             with contextlib.suppress(Exception):
                 connection.close()
             if time.monotonic() + pause > until:
@@ -103,7 +107,9 @@ def store(arrival: Arrival, *, origin: Origin) -> bool | None:
 
 def _commit(arrival: Arrival, *, origin: Origin) -> bool:
     row = TokenSet.objects.with_everything().filter(pk=arrival.token_set_id, version=arrival.version).first()
-    return row is not None and commit_tokens(row, arrival.values, granted=arrival.granted, origin=origin)
+    return row is not None and commit_tokens(
+        row, arrival.values, granted=arrival.granted, lost=arrival.lost, origin=origin
+    )
 
 
 def _write(arrival: Arrival) -> None:
@@ -134,6 +140,10 @@ def replay() -> int:
             continue
         except DATABASE_AWAY:
             break
+        except (DatabaseError, ValueError, KeyError) as error:
+            # It stays for whoever can read it, and must not keep the others waiting.
+            logger.error("spool file not replayed name=%s error=%s", path.name, type(error).__name__)
+            continue
         path.unlink(missing_ok=True)
         settled += 1
         metrics.arrival_replayed(written=written)

@@ -1,10 +1,21 @@
 """Turning a connection red and green again, with its audit event, inside the caller's transaction."""
 
+from uuid import UUID
+
 from django.db.models.functions import Now
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.connections.models import Connection, Status
+
+
+def lock(connection_id: UUID) -> None:
+    """Hold the connection's row to the end of the transaction.
+
+    What writes to both does so before it writes to the token set, as disconnecting and reconnecting do: two that went
+    the two ways round would each wait for the other.
+    """
+    Connection.objects.select_for_update().filter(pk=connection_id).values_list("pk").first()
 
 
 def target_of(connection: Connection) -> Target:

@@ -10,14 +10,15 @@ from django.db.models.functions import Now
 from apps.audit.services import record
 from apps.connections import metrics
 from apps.connections import scopes as scope_sets
-from apps.connections.errors import MissingScopes, ReauthorizationRequired, WrongKind
+from apps.connections.errors import MissingScopes, ServiceUnavailable, WrongKind
 from apps.connections.models import Connection, DailyUse, TokenSet, WorkflowUse
-from apps.connections.services.refresh import ensure_fresh, is_valid, load, provider_of
+from apps.connections.services.provider import provider_of
+from apps.connections.services.refresh import ensure_fresh, is_valid, load
 from apps.connections.services.status import target_of
 from apps.errors import NotFound
 from apps.integrations.models import Integration
 from apps.teams.actor import Actor
-from apps.teams.models import ApiKey
+from apps.teams.models import ApiKey, Membership
 
 _LAST_USED_EVERY = timedelta(seconds=30)
 
@@ -62,7 +63,8 @@ def _hand_out(row: TokenSet, *, actor: Actor, missing: list[str]) -> FreshToken:
         _still_allowed(row.connection, actor)
         current = load(row.connection_id)
         if not is_valid(current) or current.access_token is None:
-            raise ReauthorizationRequired("The access token ended in this moment. Ask again.")
+            name = current.connection.integration.name
+            raise ServiceUnavailable(f"The token that {name} gave has ended already. Try again.", retry_after=1)
         token = current.access_token.reveal()
         record(
             action="token.handed_out",
@@ -85,14 +87,15 @@ def _hand_out(row: TokenSet, *, actor: Actor, missing: list[str]) -> FreshToken:
 
 
 def _still_allowed(connection: Connection, actor: Actor) -> None:
-    """A key revoked or a share withdrawn while the token was being refreshed ends the request without a token."""
+    """A key revoked, a member removed or a share withdrawn during the refresh ends the request without a token."""
     revoked = (
         actor.api_key is not None
         and not ApiKey.objects.filter(
             Q(expires_at=None) | Q(expires_at__gt=Now()), pk=actor.api_key.pk, revoked_at=None
         ).exists()
     )
-    if revoked or not Connection.objects.usable_by(actor).filter(pk=connection.pk).exists():
+    left = actor.user is not None and not Membership.objects.filter(team=connection.team_id, user=actor.user).exists()
+    if revoked or left or not Connection.objects.usable_by(actor).filter(pk=connection.pk).exists():
         raise NotFound("There is no such connection.")
 
 

@@ -28,8 +28,7 @@ def managed_connection(actor: Actor, connection_id: UUID) -> Connection:
 
 def integration_of(actor: Actor, slug: str) -> Integration:
     """The service that the team can connect to by this slug. Raises NotFound."""
-    reachable = Integration.objects.visible_to(actor).filter(slug=slug, is_enabled=True)
-    integration = reachable.order_by("team").first()
+    integration = Integration.objects.visible_to(actor).filter(is_enabled=True).named(slug)
     if integration is None:
         raise NotFound("There is no such service, or it cannot be connected any more.")
     return integration

@@ -1,0 +1,183 @@
+"""The server itself: sockets, routes, the script and the switches that a test turns."""
+
+import base64
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
+
+from tests.authserver.faults import Answer, Behaviour, wire
+from tests.authserver.grants import Family, Grants, Refused, Rotation
+from tests.authserver.journal import Call, Journal
+
+
+class Gate:
+    """Holds a call: `arrived` is set once it is there, and it goes on after `open()`."""
+
+    def __init__(self) -> None:
+        self.arrived, self._opened = threading.Event(), threading.Event()
+
+    def open(self) -> None:
+        self._opened.set()
+
+    def pass_through(self) -> None:
+        self.arrived.set()
+        self._opened.wait(60)
+
+
+class AuthServer:
+    """Codes are handed out by `code_for`; the endpoints are those of the sandbox's catalogue entry."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.client_id, self.client_secret = "client-" + secrets.token_hex(4), secrets.token_urlsafe(24)
+        self.rotation: Rotation = "strict"
+        self.expires_in: int | None = 3600
+        self.account_down = False
+        self.revocation_status = 200
+        self.gate: Gate | None = None  # before the next token call is processed
+        self.answer_gate: Gate | None = None  # after it was processed, before the answer
+        self.grants, self.journal = Grants(), Journal()
+        self.arrivals: list[str] = []  # the grant type of each token call, also of those that a fault swallowed
+        self._script: list[Behaviour] = []
+        self._lock = threading.RLock()
+
+    def script(self, *behaviours: Behaviour) -> None:
+        """What the next token calls meet, one after the other; after that the server behaves."""
+        with self._lock:
+            self._script.extend(behaviours)
+
+    def code_for(self, *, challenge: str = "", scopes: list[str], redirect_uri: str = "", subject: str = "ada") -> str:
+        """An authorization code, as if the person `subject` had just consented to `scopes`."""
+        code = "code-" + secrets.token_urlsafe(16)
+        with self._lock:
+            self.grants.codes[code] = Family(subject, scopes, challenge=challenge, redirect_uri=redirect_uri)
+        return code
+
+    def knows(self, access_token: str) -> bool:
+        """Whether the API would let this token in now."""
+        with self._lock:
+            return self.grants.owner_of(access_token) is not None
+
+    # --- the endpoints
+
+    def next_behaviour(self) -> Behaviour:
+        with self._lock:
+            return self._script.pop(0) if self._script else Behaviour()
+
+    def token(self, form: dict[str, str], authorization: str) -> Answer:
+        grant, shown = form.get("grant_type", ""), form.get("refresh_token", "")
+        with self._lock:
+            try:
+                if authorization != self._basic():
+                    raise Refused("invalid_client")
+                is_code = grant == "authorization_code"
+                family = self.grants.redeem(form) if is_code else self.grants.refresh(shown, self.rotation)
+            except Refused as refused:
+                self.journal.write(Call("/o/token/", grant, shown, family_revoked=refused.family_revoked, form=form))
+                return Answer.json(401 if refused.code == "invalid_client" else 400, {"error": refused.code})
+            self.journal.write(Call("/o/token/", grant, shown, accepted=True, form=form))
+            document = {"access_token": family.access_tokens[-1], "token_type": "Bearer"}
+            if self.expires_in is not None:
+                document |= {"expires_in": self.expires_in}
+            if is_code or self.rotation != "none":
+                document |= {"refresh_token": family.refresh_token}
+            return Answer.json(200, document | {"scope": " ".join(family.scopes)})
+
+    def revoke(self, form: dict[str, str]) -> Answer:
+        with self._lock:
+            known = self.revocation_status == 200 and self.grants.revoke(form.get("token", ""))
+            self.journal.write(Call("/o/revoke_token/", token=form.get("token", ""), accepted=known))
+            return Answer.json(self.revocation_status, {})
+
+    def account(self, authorization: str) -> Answer:
+        with self._lock:
+            family = self.grants.owner_of(authorization.removeprefix("Bearer "))
+            self.journal.write(Call("/api/me", accepted=family is not None))
+            if self.account_down:
+                return Answer.json(503, {})
+            if family is None:
+                return Answer.json(401, {"error": "invalid_token"})
+            return Answer.json(200, {"id": family.subject, "name": f"{family.subject}@sandbox.example"})
+
+    def _basic(self) -> str:
+        pair = f"{unquote_plus(self.client_id)}:{unquote_plus(self.client_secret)}"
+        return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: "_Server"
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        if path == "/api/me":
+            self._send(self.server.auth.account(self.headers.get("Authorization", "")))
+        else:
+            self._send(Answer.json(404, {}))
+
+    def do_POST(self) -> None:
+        auth, path = self.server.auth, urlsplit(self.path).path
+        if path == "/o/revoke_token/":
+            self._send(auth.revoke(self._form()))
+        elif path == "/o/token/":
+            self._token(auth.next_behaviour())
+        else:
+            self._send(Answer.json(404, {}))
+
+    def _token(self, behaviour: Behaviour) -> None:
+        auth, form = self.server.auth, {} if behaviour.before_reading else self._form()
+        before, after = auth.gate, auth.answer_gate
+        if before:
+            before.pass_through()
+        auth.arrivals.append(form.get("grant_type", ""))
+        answer = behaviour.decide(lambda: auth.token(form, self.headers.get("Authorization", "")))
+        if after:
+            after.pass_through()
+        if behaviour.send:
+            behaviour.send(self.connection, answer)
+        else:
+            self._send(answer)
+
+    def _form(self) -> dict[str, str]:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        return dict(parse_qsl(body.decode(), keep_blank_values=True))
+
+    def _send(self, answer: Answer) -> None:
+        with suppress(OSError):
+            self.connection.sendall(wire(answer))
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    auth: AuthServer
+
+    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+        request.close()  # without the orderly shutdown, so that a lingering reset stays one
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass  # a client that hangs up is what some tests are about
+
+
+@contextmanager
+def auth_server() -> Iterator[AuthServer]:
+    """A server on a free port of 127.0.0.1, until the block ends."""
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.auth = AuthServer(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server.auth
+    finally:
+        for gate in (server.auth.gate, server.auth.answer_gate):
+            if gate:
+                gate.open()
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,386 @@
+"""The authorization trip: what is accepted, what is not, and that nothing is redeemed where it is not."""
+
+import base64
+import hashlib
+from datetime import timedelta
+from urllib.parse import urlencode
+
+import pytest
+from django.db.models.functions import Now
+
+from apps.audit.models import AuditEvent
+from apps.connections.errors import AccessDeclined, AttemptError, AttemptExpired, CallbackRejected, ExchangeFailed
+from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
+from apps.connections.services import attempts, authorize
+from apps.errors import NotAllowed, SpecwayError
+from apps.integrations.errors import IntegrationMisconfigured
+from tests.authserver import AuthServer, altered, answers, refuses
+from tests.connections.conftest import (
+    ORIGIN,
+    SCOPES,
+    SESSION,
+    Cast,
+    Traveller,
+    access_token,
+    actions,
+    asked_of,
+    oauth_app,
+    refresh_token,
+    side_by_side,
+)
+
+Status = AuthorizationAttempt.Status
+
+
+@pytest.mark.django_db
+def test_the_state_is_stored_as_a_hash_only(traveller: Traveller, cast: Cast) -> None:
+    trip = traveller.begin(cast.actor("member"))
+    state = asked_of(trip)["state"]
+    row = AuthorizationAttempt.objects.values().get()
+    assert row["state_hash"] == hashlib.sha256(state.encode()).hexdigest()
+    assert state not in repr(row)
+    assert SESSION not in repr(row)
+    assert len(base64.urlsafe_b64decode(state + "=")) == 32
+
+
+@pytest.mark.django_db
+def test_pkce_is_sent_and_the_verifier_fits_it(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
+    trip = traveller.begin(cast.actor("member"))
+    asked = asked_of(trip)
+    assert asked["code_challenge_method"] == "S256"
+    traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    [call] = server.journal.token_calls
+    digest = hashlib.sha256(call.form["code_verifier"].encode()).digest()
+    assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == asked["code_challenge"]
+    assert call.form["redirect_uri"] == asked["redirect_uri"] == "http://127.0.0.1:8000/oauth/callback"
+    assert AuthorizationAttempt.objects.get().code_verifier is None
+
+
+@pytest.mark.django_db
+def test_each_trip_has_a_state_and_a_verifier_of_its_own(traveller: Traveller, cast: Cast) -> None:
+    first, second = (asked_of(traveller.begin(cast.actor("member"))) for _ in range(2))
+    assert first["state"] != second["state"]
+    assert first["code_challenge"] != second["code_challenge"]
+
+
+@pytest.mark.django_db
+def test_a_completed_trip_is_a_connection_of_the_person_with_account_and_scopes(
+    traveller: Traveller, cast: Cast
+) -> None:
+    connection = traveller.connect(cast.actor("member"))
+    assert connection.owner == cast.member.user
+    assert (connection.account_subject, connection.account_label) == ("ada", "ada@sandbox.example")
+    assert connection.scopes_granted == sorted(SCOPES)
+    assert traveller.server.knows(access_token(connection))
+    assert actions() == ["oauth_app.created", "authorization.started", "connection.created"]
+
+
+@pytest.mark.django_db
+def test_an_answer_is_accepted_once(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
+    trip = traveller.begin(cast.actor("member"))
+    answer = traveller.answer(trip)
+    traveller.complete(trip, answer, actor=cast.actor("member"))
+    with pytest.raises(CallbackRejected, match="used before"):
+        traveller.complete(trip, answer, actor=cast.actor("member"))
+    assert len(server.arrivals) == 1
+    assert AuditEvent.objects.get(action="authorization.rejected").detail["code"] == "replayed_state"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_that_bring_the_same_answer_at_once_one_wins(
+    traveller: Traveller, cast: Cast, server: AuthServer
+) -> None:
+    trip, member = traveller.begin(cast.actor("member")), cast.actor("member")
+    answer = traveller.answer(trip)
+    results = side_by_side(*[lambda: traveller.complete(trip, answer, actor=member)] * 4)
+    assert sorted(type(result.error).__name__ for result in results) == ["CallbackRejected"] * 3 + ["NoneType"]
+    assert len(server.arrivals) == 1
+    assert Connection.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_an_answer_counts_only_in_the_login_that_left(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
+    trip = traveller.begin(cast.actor("member"))
+    answer = traveller.answer(trip)
+    for who, session in (("admin", SESSION), ("stranger", SESSION), ("member", "another-session")):
+        with pytest.raises(CallbackRejected, match="another login") as rejected:
+            traveller.complete(trip, answer, actor=cast.actor(who), session_key=session)
+        assert rejected.value.attempt is None, "nothing of the trip is told to somebody else"
+    with pytest.raises(CallbackRejected):
+        authorize.complete(
+            path="/oauth/callback", query_string=urlencode(answer), user=None, session_key=SESSION, origin=ORIGIN
+        )
+    assert server.arrivals == []
+    assert actions("authorization.rejected") == ["authorization.rejected"] * 4
+    traveller.complete(trip, answer, actor=cast.actor("member"))
+
+
+@pytest.mark.django_db
+def test_an_answer_after_ten_minutes_is_not_accepted(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
+    trip = traveller.begin(cast.actor("member"))
+    AuthorizationAttempt.objects.update(expires_at=Now() - timedelta(seconds=1))
+    with pytest.raises(AttemptExpired):
+        traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    assert server.arrivals == []
+    attempt = AuthorizationAttempt.objects.get()
+    assert (attempt.status, attempt.code_verifier) == (Status.FAILED, None)
+    assert actions("authorization.failed") == ["authorization.failed"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "query",
+    [
+        "code=c&iss={iss}",
+        "state=&code=c&iss={iss}",
+        "state=unknown&code=c&iss={iss}",
+        "state={state}&code=c&code=d&iss={iss}",
+        "state={state}&state={state}&code=c&iss={iss}",
+        "state={state}&code=c&iss={iss}&iss={iss}",
+        "state={state}&error=access_denied&error=access_denied&iss={iss}",
+        "state={state}&iss={iss}",
+        "state={state}&code=%00&iss={iss}",
+        "state={state}&code=%ff&iss={iss}",
+    ],
+)
+def test_an_unfit_answer_is_rejected_audited_and_redeems_nothing(
+    traveller: Traveller, cast: Cast, server: AuthServer, query: str
+) -> None:
+    trip = traveller.begin(cast.actor("member"))
+    filled = query.format(state=asked_of(trip)["state"], iss=server.url)
+    with pytest.raises(CallbackRejected):
+        traveller.complete(trip, filled, actor=cast.actor("member"))
+    assert server.arrivals == []
+    assert actions("authorization.rejected") == ["authorization.rejected"]
+    assert not Connection.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path", ["", "/", "/callback", "/oauth/callback/", "/oauth/callback/5f8b9a53-6a2b-4a9e-8a6a-3a3d3a1b2c4d"]
+)
+def test_an_answer_on_another_path_is_rejected(traveller: Traveller, cast: Cast, server: AuthServer, path: str) -> None:
+    trip = traveller.begin(cast.actor("member"))
+    with pytest.raises(CallbackRejected, match="another address"):
+        traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"), path=path)
+    assert server.arrivals == []
+    assert actions("authorization.failed") == ["authorization.failed"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("issuer", [None, "", "https://evil.example", "{url}/"])
+def test_an_answer_of_another_issuer_or_of_none_is_rejected(
+    traveller: Traveller, cast: Cast, server: AuthServer, issuer: str | None
+) -> None:
+    trip = traveller.begin(cast.actor("member"))
+    answer = traveller.answer(trip)
+    del answer["iss"]
+    if issuer is not None:
+        answer["iss"] = issuer.format(url=server.url)
+    with pytest.raises(CallbackRejected, match="does not come from"):
+        traveller.complete(trip, answer, actor=cast.actor("member"))
+    assert server.arrivals == []
+    assert AuditEvent.objects.get(action="authorization.failed").detail["code"] == "issuer_mismatch"
+
+
+@pytest.mark.django_db
+def test_an_error_wins_over_a_code(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
+    trip = traveller.begin(cast.actor("member"))
+    answer = {**traveller.answer(trip), "error": "access_denied", "error_description": "<b>no</b>"}
+    with pytest.raises(AccessDeclined) as declined:
+        traveller.complete(trip, answer, actor=cast.actor("member"))
+    assert server.arrivals == []
+    assert "<b>" not in declined.value.sentence
+    assert AuthorizationAttempt.objects.get().status == Status.FAILED
+
+
+@pytest.mark.django_db
+def test_who_left_the_team_meanwhile_connects_nothing(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
+    member = cast.actor("member")
+    trip = traveller.begin(member)
+    cast.member.delete()
+    with pytest.raises(CallbackRejected, match="no longer a member"):
+        traveller.complete(trip, traveller.answer(trip), actor=member)
+    assert server.arrivals == []
+
+
+@pytest.mark.django_db
+def test_a_trip_cannot_be_completed_after_it_was_cancelled(
+    traveller: Traveller, cast: Cast, server: AuthServer
+) -> None:
+    trip = traveller.begin(cast.actor("member"))
+    authorize.cancel(actor=cast.actor("admin"), attempt=trip.attempt)
+    assert AuthorizationAttempt.objects.get().status == Status.PENDING, "only one's own trip"
+    authorize.cancel(actor=cast.actor("member"), attempt=trip.attempt)
+    with pytest.raises(CallbackRejected, match="cancelled"):
+        traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    assert server.arrivals == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        (refuses("invalid_grant"), "invalid_grant"),
+        (answers(500), "HTTP status 500"),
+        (answers(200, b"<html>", Content_Type="text/html"), "not a token"),
+        (altered(token_type="mac"), "not a token"),
+        (altered(access_token=""), "not a token"),
+    ],
+)
+def test_a_failed_exchange_is_told_and_stores_nothing(
+    traveller: Traveller, cast: Cast, server: AuthServer, behaviour: object, words: str
+) -> None:
+    server.script(behaviour)  # type: ignore[arg-type]
+    trip = traveller.begin(cast.actor("member"))
+    with pytest.raises(ExchangeFailed, match=words):
+        traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    assert not Connection.objects.exists()
+    assert actions("authorization.failed") == ["authorization.failed"]
+    attempt = AuthorizationAttempt.objects.get()
+    assert (attempt.status, attempt.code_verifier) == (Status.FAILED, None)
+
+
+@pytest.mark.django_db
+def test_a_refused_client_at_the_exchange_breaks_the_oauth_app_once(
+    traveller: Traveller, cast: Cast, server: AuthServer
+) -> None:
+    server.client_secret = "changed-there"
+    for _ in range(2):
+        trip = traveller.begin(cast.actor("member"))
+        with pytest.raises(ExchangeFailed, match="OAuth app"):
+            traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    assert oauth_app().broken_code == "invalid_client"
+    assert actions("oauth_app.broken") == ["oauth_app.broken"]
+
+
+@pytest.mark.django_db
+def test_a_connection_is_made_although_the_account_endpoint_is_down(
+    traveller: Traveller, cast: Cast, server: AuthServer
+) -> None:
+    server.account_down = True
+    connection = traveller.connect(cast.actor("member"))
+    assert (connection.account_subject, connection.account_label) == ("", "")
+    assert connection.name == "Sandbox account"
+
+
+@pytest.mark.django_db
+def test_a_partial_consent_is_stored_as_it_was_given(traveller: Traveller, cast: Cast) -> None:
+    trip = traveller.begin(cast.actor("member"))
+    answer = traveller.answer(trip, scopes=["profile"])
+    connection = traveller.complete(trip, answer, actor=cast.actor("member")).connection
+    assert connection is not None
+    assert connection.scopes_requested == SCOPES
+    assert connection.scopes_granted == ["profile"]
+
+
+@pytest.mark.django_db
+def test_a_service_that_names_no_scopes_granted_what_was_asked(
+    traveller: Traveller, cast: Cast, server: AuthServer
+) -> None:
+    server.script(altered(scope=None))
+    assert traveller.connect(cast.actor("member")).scopes_granted == sorted(SCOPES)
+
+
+@pytest.mark.django_db
+def test_connecting_the_same_account_again_renews_the_connection(traveller: Traveller, cast: Cast) -> None:
+    first = traveller.connect(cast.actor("member"))
+    before = access_token(first)
+    again = traveller.connect(cast.actor("member"), scopes=[*SCOPES, "messages:write"])
+    assert again.pk == first.pk
+    assert access_token(again) != before
+    assert "messages:write" in again.scopes_granted
+    assert actions("connection.created", "connection.reconnected") == ["connection.created", "connection.reconnected"]
+
+
+@pytest.mark.django_db
+def test_connecting_the_same_account_with_less_takes_nothing_from_the_first(traveller: Traveller, cast: Cast) -> None:
+    first = traveller.connect(cast.actor("member"))
+    before = access_token(first)
+    second = traveller.connect(cast.actor("member"), scopes=["profile"])
+    assert second.pk != first.pk
+    assert access_token(first) == before
+
+
+@pytest.mark.django_db
+def test_another_account_or_another_person_is_another_connection(traveller: Traveller, cast: Cast) -> None:
+    made = {
+        traveller.connect(cast.actor("member")).pk,
+        traveller.connect(cast.actor("member"), subject="grace").pk,
+        traveller.connect(cast.actor("admin")).pk,
+        traveller.connect(cast.actor("stranger")).pk,
+    }
+    assert len(made) == 4
+
+
+@pytest.mark.django_db
+def test_a_destination_that_egress_forbids_is_refused_before_the_trip_begins(
+    traveller: Traveller, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from apps.egress import destination
+
+    monkeypatch.setattr(destination, "_allowed", frozenset())
+    with pytest.raises(IntegrationMisconfigured):
+        traveller.begin(cast.actor("member"))
+    assert not AuthorizationAttempt.objects.exists()
+
+
+@pytest.mark.django_db
+def test_only_a_signed_in_member_begins_a_trip(traveller: Traveller, cast: Cast) -> None:
+    with pytest.raises(NotAllowed):
+        traveller.begin(cast.actor("member"), session_key="")
+
+
+@pytest.mark.django_db
+def test_what_breaks_on_our_side_is_told_to_the_page_that_waits(
+    traveller: Traveller, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(authorize, "adopt", break_down)
+    trip = traveller.begin(cast.actor("member"))
+    with pytest.raises(RuntimeError):
+        traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    attempt = AuthorizationAttempt.objects.get()
+    assert (attempt.status, attempt.error_code) == (Status.FAILED, "exchange_failed")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path",
+    ["//evil.example", "/\\evil.example", "javascript:alert(1)", "https://evil.example/", "evil", "/" + "x" * 500],
+)
+def test_foreign_return_paths_lead_nowhere(path: str) -> None:
+    assert authorize.own_path(path) == ""
+    assert authorize.own_path("/settings/integrations/") == "/settings/integrations/"
+
+
+@pytest.mark.django_db
+def test_trips_from_which_nobody_came_back_are_settled_and_old_ones_deleted(traveller: Traveller, cast: Cast) -> None:
+    old, expired, waiting = (traveller.begin(cast.actor("member")).attempt for _ in range(3))
+    past = Now() - timedelta(seconds=1)
+    AuthorizationAttempt.objects.filter(pk=expired.pk).update(expires_at=past)
+    AuthorizationAttempt.objects.filter(pk=old.pk).update(expires_at=past, created_at=Now() - timedelta(days=2))
+    assert attempts.expire_attempts() == 2
+    left = {attempt.pk: attempt for attempt in AuthorizationAttempt.objects.all()}
+    assert set(left) == {expired.pk, waiting.pk}
+    assert (left[expired.pk].status, left[expired.pk].code_verifier) == (Status.FAILED, None)
+    assert left[waiting.pk].status == Status.PENDING
+
+
+@pytest.mark.django_db
+def test_no_code_or_token_is_in_an_error_or_a_log(
+    traveller: Traveller, cast: Cast, server: AuthServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    trip = traveller.begin(cast.actor("member"))
+    answer = traveller.answer(trip)
+    server.script(altered(token_type="mac"))
+    with pytest.raises(AttemptError) as failed:
+        traveller.complete(trip, answer, actor=cast.actor("member"))
+    connection = traveller.connect(cast.actor("member"))
+    secrets = [answer["code"], answer["state"], access_token(connection), refresh_token(connection)]
+    seen = caplog.text + str(failed.value) + repr(TokenSet.objects.values()) + repr(list(AuditEvent.objects.values()))
+    assert isinstance(failed.value, SpecwayError)
+    assert not [secret for secret in secrets if secret in seen]
