@@ -4,8 +4,9 @@
 import os
 import sys
 
-if sys.version_info < (3, 11):
-    sys.exit("Specway Connections needs Python 3.11 or newer; this is %d.%d." % sys.version_info[:2])
+# In words that an old Python understands as well.
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.exit("Specway Connections needs Python 3.11 or newer; this is %d.%d." % sys.version_info[:2])  # noqa: UP031
 
 NOT_INSTALLED = "The packages are not installed in this Python. README.md, heading 'Run it', has the line for that."
 

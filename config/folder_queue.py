@@ -6,7 +6,7 @@ rename, and the routing table lives in memory (each publisher declares its queue
 A message that was claimed by a process that then died is lost: the database is the truth, the queue carries hints.
 """
 
-import os
+import logging
 from pathlib import Path
 from queue import Empty
 from time import time_ns
@@ -17,12 +17,16 @@ from kombu.transport import filesystem, virtual
 from kombu.utils.encoding import bytes_to_str, str_to_bytes
 from kombu.utils.json import dumps, loads
 
+logger = logging.getLogger(__name__)
+
 
 class Channel(filesystem.Channel):
     """Messages as files `<time>_<uuid>.<queue>.msg` in one folder that the operator alone can read."""
 
     supports_fanout = False
-    get_table = virtual.Channel.get_table
+
+    def get_table(self, exchange: str) -> list[Any]:
+        return list(virtual.Channel.get_table(self, exchange))
 
     @property
     def folder(self) -> Path:
@@ -30,11 +34,13 @@ class Channel(filesystem.Channel):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
-    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+    def _put(  # type: ignore[override]  # kombu's two base classes name the argument differently
+        self, queue: str, payload: dict[str, Any], **kwargs: Any
+    ) -> None:
         name = f"{time_ns()}_{uuid4().hex}.{queue}.msg"
         unfinished = self.folder / f"{name}.part"
         with unfinished.open("wb") as file:
-            file.write(str_to_bytes(dumps(message)))
+            file.write(str_to_bytes(dumps(payload)))
         unfinished.rename(self.folder / name)
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
@@ -46,10 +52,13 @@ class Channel(filesystem.Channel):
                 continue  # another worker was faster
             payload = claimed.read_bytes()
             claimed.unlink()
-            return loads(bytes_to_str(payload))
+            try:
+                return loads(bytes_to_str(payload))
+            except ValueError:
+                logger.warning("dropped a damaged message: %s", waiting.name)
         raise Empty
 
-    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+    def _queue_bind(self, exchange: str, routing_key: str | None, pattern: str | None, queue: str | None) -> None:
         """Nothing to keep on disk."""
 
     def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:
@@ -65,8 +74,7 @@ class Channel(filesystem.Channel):
         return len(self._waiting(queue))
 
     def _waiting(self, queue: str) -> list[Path]:
-        names = sorted(name for name in os.listdir(self.folder) if name.partition(".")[2] == f"{queue}.msg")
-        return [self.folder / name for name in names]
+        return sorted(path for path in self.folder.iterdir() if path.name.partition(".")[2] == f"{queue}.msg")
 
 
 class Transport(filesystem.Transport):

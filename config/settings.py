@@ -166,17 +166,18 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+# The database is the truth and the queue only carries hints: `delay()` gives up at once when Redis is down.
+REDIS_TRANSPORT_OPTIONS = {
+    "global_keyprefix": "specway:",
+    "max_retries": 0,
+    "connect_retries_timeout": 1,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 1.8,  # longer than the second for which a worker waits in one read
+    "visibility_timeout": 300,
+}
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
-    # The database is the truth and the queue only carries hints: `delay()` gives up at once when Redis is down.
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "global_keyprefix": "specway:",
-        "max_retries": 0,
-        "connect_retries_timeout": 1,
-        "socket_connect_timeout": 1,
-        "socket_timeout": 1.8,  # longer than the second for which a worker waits in one read
-        "visibility_timeout": 300,
-    }
+    CELERY_BROKER_TRANSPORT_OPTIONS = REDIS_TRANSPORT_OPTIONS
 else:
     CELERY_BROKER_URL = "filesystem://localhost//"
     CELERY_BROKER_TRANSPORT = "config.folder_queue:Transport"
@@ -317,6 +318,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "AuthTypeEnum": "apps.integrations.models.Integration.Kind",
+        "ApiKeyKindEnum": "apps.teams.models.ApiKey.Kind",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -1,5 +1,6 @@
 """The audit log's page: newest events first, filtered by integration, paged by the number of the event."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -64,7 +65,7 @@ def visible_to(viewer: Viewer) -> QuerySet[AuditEvent]:
 def events(request: HttpRequest) -> HttpResponse:
     """GET parameters: `integration`, `before` (the event after which the page starts), `open` (the one unfolded)."""
     visible = visible_to(cast(Any, request).actor)
-    integration = request.GET.get("integration", "")[:100]
+    integration = request.GET.get("integration", "").replace("\0", "")[:100]  # PostgreSQL refuses NUL in text
     before = _number(request.GET.get("before"))
     chosen = visible.filter(integration=integration) if integration else visible
     found = list((chosen.filter(pk__lt=before) if before else chosen)[: PAGE + 1])
@@ -84,12 +85,12 @@ def _integrations(visible: QuerySet[AuditEvent]) -> list[str]:
     return list(names.distinct())
 
 
-def _row(event: AuditEvent, kept: dict[str, object], *, opened: int | None) -> Row:
+def _row(event: AuditEvent, kept: Mapping[str, int | str | None], *, opened: int | None) -> Row:
     is_open = event.pk == opened
     return Row(event=event, is_open=is_open, toggle=_address(**kept, open=None if is_open else event.pk))
 
 
-def _address(**parameters: object) -> str:
+def _address(**parameters: int | str | None) -> str:
     return "?" + urlencode({name: value for name, value in parameters.items() if value})
 
 

@@ -54,6 +54,7 @@ class Connection(models.Model):
         indexes = [
             models.Index(fields=["team", "status"], name="connection_team_status"),
             models.Index(fields=["team", "integration"], name="connection_team_integration"),
+            models.Index(fields=["status_reason"], condition=~Q(status_reason=""), name="connection_red"),
         ]
 
     def __str__(self) -> str:
@@ -86,6 +87,8 @@ class TokenSet(SealedRow):
     # How often the present refresh token was sent without an answer that settles what became of it.
     unresolved_sends = models.PositiveSmallIntegerField(default=0)
     next_refresh_at = models.DateTimeField(null=True)
+    # While a due refresh is in a worker's hands: until then nobody else is given it.
+    given_out_until = models.DateTimeField(null=True)
     failure_count = models.PositiveIntegerField(default=0)
     last_failure = models.CharField(max_length=60, blank=True)
     last_failure_at = models.DateTimeField(null=True)
@@ -95,6 +98,9 @@ class TokenSet(SealedRow):
     class Meta:
         indexes = [
             models.Index(fields=["next_refresh_at"], condition=Q(next_refresh_at__isnull=False), name="token_set_due"),
+            models.Index(
+                fields=["given_out_until"], condition=Q(given_out_until__isnull=False), name="token_set_given_out"
+            ),
         ]
 
     def __str__(self) -> str:

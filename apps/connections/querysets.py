@@ -67,6 +67,7 @@ class TokenSetQuerySet(models.QuerySet[Row]):
         )
 
     def due_for_refresh(self, now: datetime | Any) -> Self:
-        """Those whose next refresh is due and that nobody is refreshing."""
+        """Those whose next refresh is due and that nobody refreshes or has been given to refresh; longest due first."""
         free = Q(lease_until=None) | Q(lease_until__lt=now)
-        return self.filter(free, next_refresh_at__lte=now).order_by("next_refresh_at")
+        in_nobodys_hands = Q(given_out_until=None) | Q(given_out_until__lt=now)
+        return self.filter(free, in_nobodys_hands, next_refresh_at__lte=now).order_by("next_refresh_at")

@@ -1,8 +1,11 @@
 """When to refresh, what a failure means and what to do next. Pure: nothing here reads a clock, a row or a setting."""
 
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from itertools import zip_longest
+from typing import TypeVar
 
 from apps.oauth.errors import (
     InvalidClient,
@@ -14,6 +17,9 @@ from apps.oauth.errors import (
     TransportFailure,
 )
 
+Key = TypeVar("Key")
+Group = TypeVar("Group", bound=Hashable)
+
 LEASE = timedelta(seconds=45)
 # The total deadline of the token call, and how old a claim may be when the call leaves.
 CALL_DEADLINE = timedelta(seconds=20)
@@ -23,7 +29,11 @@ COMMIT_RETRIES = timedelta(seconds=15)
 # How long a reader who lost the claim waits for the winner.
 READER_WAIT = timedelta(seconds=25)
 INVALID_GRANT_SECOND_TRY = timedelta(seconds=60)
-MISCONFIGURED_RECHECK = timedelta(seconds=60)
+MISCONFIGURED_RECHECK = timedelta(minutes=5)
+# A due row that was given to a worker is given out anew after this long, if nothing came of it.
+GIVEN_OUT_FOR = timedelta(seconds=60)
+# How many refreshes of one integration may be with the workers at once, unless the catalogue says otherwise.
+PARALLEL_CALLS = 64
 UNKNOWN_EXPIRY_INTERVAL = timedelta(hours=24)
 LONGEST_BACKOFF = timedelta(hours=1)
 # A token that lives shorter than this, or is born expired, is not refreshed ahead of time again and again.
@@ -64,21 +74,45 @@ def skew(lifetime: timedelta) -> timedelta:
 
 
 def next_refresh_at(
-    *, obtained_at: datetime, expires_at: datetime | None, refreshable: bool, jitter: float
+    *,
+    obtained_at: datetime,
+    expires_at: datetime | None,
+    refreshable: bool,
+    jitter: float,
+    margin: timedelta | None = None,
+    unused_lifetime: timedelta | None = None,
 ) -> datetime | None:
     """When to refresh ahead of time: at 80 % of the token's life, at most ten minutes before its end.
 
-    `jitter` in [0, 1) spreads tokens that were obtained together over up to a further 5 % of their life. Without an
-    expiry once a day, where there is a refresh token. A token that cannot be refreshed is due at its end, to be told.
-    Never sooner than SHORTEST_INTERVAL after the last one.
+    `margin` before the end replaces that where the provider's data says so, up to half of the life. `jitter` in [0, 1)
+    spreads tokens that were obtained together over up to a further 5 % of their life. Without an expiry once a day,
+    where there is a refresh token. One that dies unused is used after half of `unused_lifetime` at the latest.
+    A token that cannot be refreshed is due at its end, to be told. Never sooner than SHORTEST_INTERVAL after the last.
     """
-    if expires_at is None:
-        return obtained_at + UNKNOWN_EXPIRY_INTERVAL * (1 - 0.1 * jitter) if refreshable else None
     if not refreshable:
         return expires_at
-    lifetime = max(expires_at - obtained_at, timedelta(0))
-    ahead = min(lifetime / 5, timedelta(minutes=10)) + min(lifetime / 20, timedelta(minutes=10)) * jitter
-    return max(expires_at - ahead, obtained_at + SHORTEST_INTERVAL)
+    if expires_at is None:
+        planned = obtained_at + UNKNOWN_EXPIRY_INTERVAL * (1 - 0.1 * jitter)
+    else:
+        lifetime = max(expires_at - obtained_at, timedelta(0))
+        ahead = min(lifetime / 5, timedelta(minutes=10)) if margin is None else min(margin, lifetime / 2)
+        planned = expires_at - ahead - min(lifetime / 20, timedelta(minutes=10)) * jitter
+        planned = max(planned, obtained_at + SHORTEST_INTERVAL)
+    return planned if unused_lifetime is None else min(planned, obtained_at + unused_lifetime / 2)
+
+
+def fair_share(candidates: Iterable[tuple[Key, Group]], *, room: Callable[[Group], int], most: int) -> list[Key]:
+    """At most `most` of the candidates (key and group, longest due first), taking turns between the groups.
+
+    `room` says how many of a group may be taken.
+    """
+    queues: dict[Group, list[Key]] = {}
+    for key, group in candidates:
+        queue = queues.setdefault(group, [])
+        if len(queue) < room(group):
+            queue.append(key)
+    turns = zip_longest(*queues.values(), fillvalue=None)
+    return [key for turn in turns for key in turn if key is not None][:most]
 
 
 def backoff(*, failures: int, retry_after: float | None, jitter: float) -> timedelta:
@@ -131,7 +165,7 @@ def after_failure(
             return Plan(None, "outcome_unknown")
         if earlier_grant_refusal:
             return Plan(None, "reauthorization_required")
-        return Plan(now + INVALID_GRANT_SECOND_TRY)
+        return Plan(now + INVALID_GRANT_SECOND_TRY, down)
     if outcome is Outcome.UNKNOWN and rotation == "strict":
         if unresolved_sends > 1:
             return Plan(None, "outcome_unknown")

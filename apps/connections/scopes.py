@@ -16,5 +16,7 @@ def granted(*, answered: frozenset[str] | None, requested: Iterable[str]) -> lis
 
 
 def missing(*, wanted: Iterable[str], granted: Iterable[str], provider: ProviderConfig) -> list[str]:
-    """Which of the wanted scopes were not granted. Sorted."""
-    return sorted(comparable(wanted, provider) - comparable(granted, provider))
+    """Which of the wanted scopes were not granted, neither by name nor within a larger one. Sorted."""
+    have = comparable(granted, provider)
+    lacking = comparable(wanted, provider) - have
+    return sorted(scope for scope in lacking if have.isdisjoint(provider.scope_included_in.get(scope, frozenset())))

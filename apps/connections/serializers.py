@@ -7,7 +7,7 @@ from rest_framework import serializers
 from apps.connections import scopes
 from apps.connections.access import level_of
 from apps.connections.models import Connection, Level, Status
-from apps.connections.services.refresh import provider_of
+from apps.connections.services.provider import provider_of
 from apps.connections.words import reason_sentence
 from apps.errors import SpecwayError
 from apps.integrations.models import Integration

@@ -33,7 +33,6 @@ _REFUSED_NETWORKS = {
         "fec0::/10": "a private address",
     }.items()
 }
-_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # all that IANA has given out for public IPv6 hosts
 
 _allowed: frozenset[tuple[str, int | None]] = frozenset()
 
@@ -117,6 +116,4 @@ def _refusal(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
         return "a link-local address"
     if address.is_multicast:
         return "a multicast address"
-    if address.version == 6 and address not in _GLOBAL_UNICAST:
-        return "an address that is not public"
     return "" if address.is_global and not address.is_reserved else "an address that is not public"

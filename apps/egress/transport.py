@@ -6,6 +6,7 @@ from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
+import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
@@ -43,7 +44,7 @@ class Adapter(HTTPAdapter):
         deadline = Deadline(self._seconds)
         destination = check_url(request.url or "")
         addresses = checked_addresses(destination, self._resolve, deadline.left())
-        ca_file = verify if isinstance(verify, str) else requests.certs.where()
+        ca_file = verify if isinstance(verify, str) else certifi.where()
         try:
             connection = open_connection(destination, addresses, ca_file, deadline)
             try:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.forms import Script
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -26,13 +26,30 @@ from apps.integrations.services import (
 from apps.teams.origin import origin_of
 from apps.vault.forms import SecretFormField
 
+_PARAMS_HELP = 'What a few services need besides, such as {"origin": "https://example.com"}; {} for all others.'
+
+
+class HasOAuthApp(admin.SimpleListFilter):
+    """Services that are set up, and those that wait for an OAuth app."""
+
+    title = "OAuth app"
+    parameter_name = "oauth_app"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Registered"), ("no", "Missing")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Integration]) -> QuerySet[Integration]:
+        registered = Exists(OAuthApp.objects.filter(integration=OuterRef("pk")))
+        wanted = {"yes": Q(registered), "no": ~Q(registered)}.get(self.value() or "")
+        return queryset.filter(wanted) if wanted else queryset
+
 
 @admin.register(Integration)
 class IntegrationAdmin(admin.ModelAdmin[Integration]):
     """Services come from the catalogue or from teams; an operator switches them on and off."""
 
     list_display = ["name", "slug", "kind", "category", "team", "is_enabled", "has_oauth_app"]
-    list_filter = ["is_enabled", "kind", "category", ("oauth_apps", admin.EmptyFieldListFilter)]
+    list_filter = ["is_enabled", HasOAuthApp, "kind", "category"]
     search_fields = ["name", "slug", "description"]
     readonly_fields = ["name", "slug", "team", "kind", "category", "description", "icon", "created_at"]
     fields = ["is_enabled", *readonly_fields]
@@ -68,22 +85,25 @@ class IntegrationAdmin(admin.ModelAdmin[Integration]):
 class OAuthAppForm(forms.ModelForm[OAuthApp]):
     """An OAuth app. Its secret is only ever taken, never shown."""
 
-    client_secret = SecretFormField(label="Client secret", required=False, max_length=4000)
+    # Not by the name of the model's field, which no form may edit.
+    secret = SecretFormField(label="Client secret", required=False, max_length=4000)
 
     class Meta:
         model = OAuthApp
         fields = ["integration", "team", "client_id", "params", "secret_expires_on"]
+        labels = {"params": "Parameters"}
+        widgets = {"params": forms.Textarea(attrs={"rows": 3})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         is_stored = self.instance.client_secret is not None
-        self.fields["client_secret"].help_text = "Stored. Leave empty to keep it." if is_stored else "Not stored yet."
+        self.fields["secret"].help_text = "Stored. Leave empty to keep it." if is_stored else "Not stored yet."
 
     def clean_client_id(self) -> str:
         return str(self.cleaned_data["client_id"]).strip()
 
-    def clean_client_secret(self) -> str:
-        return str(self.cleaned_data["client_secret"]).strip()
+    def clean_secret(self) -> str:
+        return str(self.cleaned_data["secret"]).strip()
 
     def clean(self) -> None:
         super().clean()
@@ -96,8 +116,8 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
         else:
             for name, sentence in client_param_problems(integration, params):
                 self.add_error("params", f"{name}: {sentence}")
-        if not self.cleaned_data.get("client_secret") and self._needs_secret(integration):
-            self.add_error("client_secret", f"{integration.name} gives out a client secret: enter it.")
+        if not self.cleaned_data.get("secret") and self._needs_secret(integration):
+            self.add_error("secret", f"{integration.name} gives out a client secret: enter it.")
 
     def _needs_secret(self, integration: Integration) -> bool:
         entry = entry_of(integration)
@@ -118,7 +138,7 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
     readonly_fields = ["redirect_uri", "state", "created_at", "updated_at"]
     fieldsets = [
         (None, {"fields": ["integration", "team", "redirect_uri"]}),
-        ("As registered at the service", {"fields": ["client_id", "client_secret", "secret_expires_on", "params"]}),
+        ("As registered at the service", {"fields": ["client_id", "secret", "secret_expires_on", "params"]}),
         ("How it stands", {"fields": ["state", "created_at", "updated_at"]}),
     ]
 
@@ -130,12 +150,16 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
         integration = obj.integration if obj else _preselected(request)
         if integration:
             form.base_fields["client_id"].help_text = _where_to_register(integration, obj)
-        form.base_fields["params"].help_text = "Values that some services need with the app, by name. Others: {}."
+        form.base_fields["params"].help_text = _PARAMS_HELP
         return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: OAuthApp | None = None) -> list[str]:
         # Moving an app would leave connections behind that it was not made for.
         return [*self.readonly_fields, "integration", "team"] if obj else [*self.readonly_fields]
+
+    def get_fieldsets(self, request: HttpRequest, obj: OAuthApp | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        return fieldsets if obj else fieldsets[:-1]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
@@ -149,8 +173,8 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
     @admin.display(description="Redirect URI")
     def redirect_uri(self, oauth_app: OAuthApp) -> SafeString:
         return format_html(
-            '<code id="redirect-uri">{}</code> <button type="button" data-copy="#redirect-uri">Copy</button>'
-            '<div class="help">Register exactly this at the service.</div>',
+            '<code id="redirect-uri">{}</code> <button type="button" data-copy="#redirect-uri">Copy</button> '
+            "Register exactly this at the service.",
             redirect_uri(),
         )
 
@@ -167,7 +191,7 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
             integration=obj.integration,
             team=obj.team,
             client_id=obj.client_id,
-            client_secret=form.cleaned_data["client_secret"] or None,
+            client_secret=form.cleaned_data["secret"] or None,
             params=obj.params,
             secret_expires_on=obj.secret_expires_on,
         )

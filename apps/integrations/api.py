@@ -1,7 +1,7 @@
 """The REST API's doors to integrations: what this team can connect to."""
 
 from django.db.models import Q
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +21,7 @@ class BySlug(CursorPages):
     ordering = ("slug", "id")
 
 
-@extend_schema(parameters=[IntegrationFilter], operation_id="integrations_list")
+@extend_schema_view(get=extend_schema(parameters=[IntegrationFilter], operation_id="integrations_list"))
 class IntegrationListView(ListAPIView[Integration]):
     """What this team can connect to."""
 
@@ -55,8 +55,7 @@ class IntegrationDetailView(APIView):
     @extend_schema(responses=IntegrationDetailSerializer, operation_id="integrations_retrieve")
     def get(self, request: Request, slug: str) -> Response:
         actor = actor_of(request)
-        rows = Integration.objects.visible_to(actor).with_standing(actor)
-        integration = rows.filter(slug=slug).order_by("team").first()
+        integration = Integration.objects.visible_to(actor).with_standing(actor).named(slug)
         if integration is None:
             raise NotFound("There is no such integration.")
         entry = entry_of(integration)

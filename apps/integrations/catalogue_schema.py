@@ -66,7 +66,7 @@ class Links:
     """`[links]`: the service's own pages. `console_url` is where one registers an OAuth app, `manage_url` where a
     person takes a grant back."""
 
-    docs_url: str
+    docs_url: str = ""
     console_url: str = ""
     manage_url: str = ""
 
@@ -91,6 +91,9 @@ class Refresh:
     url: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     default_expires_in: int | None = None
+    margin: int | None = None
+    unused_lifetime: int | None = None
+    parallel_calls: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ _PARAM = "param."
 
 def parse_connect_request(entry: CatalogueEntry, data: QueryDict) -> tuple[list[str], dict[str, str]]:
     """`(scopes, params)` of a sent connect form: fields `scopes` and `param.<name>`. Raises InvalidInput."""
-    params = {name.removeprefix(_PARAM): value for name, value in data.items() if name.startswith(_PARAM)}
+    params = {name.removeprefix(_PARAM): data.get(name, "") for name in data if name.startswith(_PARAM)}
     return check_connect_request(entry, scopes=data.getlist("scopes"), params=params)
 
 

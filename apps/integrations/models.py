@@ -68,6 +68,9 @@ class OAuthApp(SealedRow):
     # Set when the service refused the client itself (invalid_client); cleared when the app is changed.
     broken_since = models.DateTimeField(null=True, editable=False)
     broken_code = models.CharField(max_length=60, blank=True, editable=False)
+    # The circuit breaker: how many connections in a row got no answer, and until when nobody asks (see circuit.py).
+    circuit_failures = models.PositiveIntegerField(default=0, editable=False)
+    circuit_open_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Count, Exists, IntegerField, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 if TYPE_CHECKING:
-    from apps.integrations.models import Integration  # noqa: F401 - named in the queryset's type
+    from apps.integrations.models import Integration
     from apps.teams.actor import Actor
 
 
@@ -18,6 +18,10 @@ class IntegrationQuerySet(models.QuerySet["Integration", "Integration"]):
     def visible_to(self, actor: Actor) -> IntegrationQuerySet:
         """The built-in ones and those of the actor's own team."""
         return self.filter(Q(team=None) | Q(team=actor.team)) if actor.team else self.none()
+
+    def named(self, slug: str) -> Integration | None:
+        """The one with that slug; a built-in one, should a team's own bear the same. After `visible_to`."""
+        return self.filter(slug=slug).order_by(F("team_id").asc(nulls_first=True)).first()
 
     def with_standing(self, actor: Actor) -> IntegrationQuerySet:
         """Each with `connected` and `attention` (how many connections the actor may see, and how many of them need

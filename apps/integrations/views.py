@@ -44,7 +44,7 @@ def plugins(request: TeamRequest) -> HttpResponse:
         "total": len(every),
     }
     partial = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined] # django-htmx
-    response = render(request, "integrations/_results.html" if partial else "integrations/plugins.html", context)
+    response = render(request, "integrations/_update.html" if partial else "integrations/plugins.html", context)
     # Without it the browser's Back button may show the list alone, kept for the same address.
     patch_vary_headers(response, ["HX-Request"])
     return response
@@ -71,7 +71,7 @@ def service(request: TeamRequest, slug: str) -> HttpResponse:
 
 
 def _visible_or_404(actor: Actor, slug: str) -> Integration:
-    found = Integration.objects.visible_to(actor).filter(slug=slug).order_by("team").first()
+    found = Integration.objects.visible_to(actor).named(slug)
     if found is None:
         raise NotFound("There is no such service.")
     return found

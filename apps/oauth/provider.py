@@ -122,8 +122,12 @@ class ProviderConfig:
     # Refresh and scopes
     refresh_supported: bool = True
     rotation: Literal["none", "grace", "strict"] = "strict"  # what does harm least where it is not known
+    refresh_margin: int | None = None  # seconds before its end at which a token is refreshed
+    unused_lifetime: int | None = None  # seconds after which an unused refresh token dies
     ignored_scopes: frozenset[str] = frozenset()
     scope_aliases: Mapping[str, str] = field(default_factory=dict)
+    # A scope -> the larger ones in whose favour the provider leaves it out of its answer.
+    scope_included_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
     # The API behind it
     api_base_url: str | None = None
     api_headers: Mapping[str, str] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from apps.teams.services.api_keys import revoke_api_key
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(DjangoUserAdmin[User]):
     """People are switched off, not deleted: their connections and the log refer to them."""
 
     list_display = ["email", "name", "is_active", "is_staff", "last_login"]
@@ -90,19 +90,23 @@ class TeamAdmin(admin.ModelAdmin[Team]):
 
     def save_model(self, request: HttpRequest, obj: Team, form: ModelForm[Team], change: bool) -> None:
         super().save_model(request, obj, form, change)
-        action = "team.renamed" if change else "team.created"
         if form.has_changed():
-            record(action=action, origin=origin_of(request), team_id=obj.pk, target=teams.target_of(obj))
+            record(
+                action="team.renamed" if change else "team.created",
+                origin=origin_of(request),
+                team_id=obj.pk,
+                target=teams.target_of(obj),
+            )
 
     def save_formset(self, request: HttpRequest, form: Any, formset: BaseModelFormSet[Any, Any], change: bool) -> None:
         """Members by the same services, with the same refusals, as on the team's own page."""
         actor = operator_actor(form.instance, origin=origin_of(request))
-        changed = formset.save(commit=False)
-        new = [membership for membership in changed if membership.pk is None]
-        for membership in new:
+        formset.save(commit=False)
+        for membership in formset.new_objects:
             members.add_member(actor=actor, user=membership.user, role=Role(membership.role))
         # New owners come before the old ones go, so that a team can be handed over in one form.
-        for membership in sorted(set(changed) - set(new), key=lambda member: member.role != Role.OWNER):
+        changed = [membership for membership, _ in formset.changed_objects]
+        for membership in sorted(changed, key=lambda member: member.role != Role.OWNER):
             members.change_role(actor=actor, membership_id=membership.pk, role=Role(membership.role))
         for membership in formset.deleted_objects:
             members.remove_member(actor=actor, membership_id=membership.pk)

@@ -116,11 +116,8 @@ def _actor(api_key: ApiKey, request: HttpRequest) -> Actor:
     origin = with_usage(origin_of(request), request)
     if api_key.kind == ApiKey.Kind.SERVICE:
         return service_actor(api_key, origin=origin)
-    membership = (
-        Membership.objects.select_related("team", "user")
-        .filter(team_id=api_key.team_id, user_id=api_key.user_id, user__is_active=True)
-        .first()
-    )
+    memberships = Membership.objects.select_related("team", "user")
+    membership = memberships.filter(team=api_key.team, user=api_key.user, user__is_active=True).first()
     if membership is None:
         raise AuthenticationFailed(_REFUSED)
     return key_holder_actor(api_key, membership, origin=origin)

@@ -20,7 +20,7 @@ def team_required(view: View[P]) -> AnyView[P]:
     """Signed in (else to the login page) and within a team (else to the page that creates one)."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         if cast(Any, request).actor is None:
@@ -34,7 +34,7 @@ def admin_required(view: View[P]) -> AnyView[P]:
     """As `team_required`, for owners and admins. Raises NotAllowed (403) for members, who do see their team."""
 
     @wraps(view)
-    def guarded(request: TeamRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: TeamRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.actor.is_admin:
             raise NotAllowed("Only owners and admins of the team can do this.")
         return view(request, *args, **kwargs)

@@ -4,6 +4,7 @@ import contextlib
 import ipaddress
 import re
 from dataclasses import replace
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -32,8 +33,8 @@ def _address(text: str) -> str | None:
 
 def origin_of(request: HttpRequest) -> Origin:
     """The origin of a browser's request: an operator's in the administration, else a person's, maybe unknown yet."""
-    user = getattr(request, "user", None)
-    known = user is not None and user.is_authenticated
+    user: Any = getattr(request, "user", None)
+    known = bool(user is not None and user.is_authenticated)
     return Origin(
         kind="operator" if request.path.startswith(reverse("admin:index")) else "user",
         id=str(user.pk) if known else "",
@@ -48,26 +49,34 @@ def with_usage(origin: Origin, request: HttpRequest) -> Origin:
 
     Raises InvalidHeader (400) for one that is too long, malformed or holds control characters.
     """
-    workflow = _checked(request, "Specway-Workflow")
-    found = _WORKFLOW.fullmatch(workflow)
-    if workflow and not found:
+    workflow_id, workflow_name = _workflow(_text(request, "Specway-Workflow"))
+    run_id = _fitting(_text(request, "Specway-Run"), "Specway-Run")
+    return replace(origin, workflow_id=workflow_id, workflow_name=workflow_name, run_id=run_id)
+
+
+def _workflow(value: str) -> tuple[str, str]:
+    """ID and name, with the backslashes of the quoted string taken out."""
+    if not value:
+        return "", ""
+    # Escaped names are twice as long at most; the bound also keeps the pattern's time small.
+    found = _WORKFLOW.fullmatch(value) if len(value) < 4 * _LONGEST else None
+    if not found:
         raise InvalidHeader('Specway-Workflow must look like this: <id>; name="...".', header="Specway-Workflow")
-    return replace(
-        origin,
-        workflow_id=found["id"] if found else "",
-        workflow_name=re.sub(r"\\(.)", r"\1", found["name"] or "") if found else "",
-        run_id=_checked(request, "Specway-Run"),
-    )
+    name = re.sub(r"\\(.)", r"\1", found["name"] or "")
+    return _fitting(found["id"], "Specway-Workflow"), _fitting(name, "Specway-Workflow")
 
 
-def _checked(request: HttpRequest, header: str) -> str:
+def _text(request: HttpRequest, header: str) -> str:
+    value = request.headers.get(header, "").strip(" ")
     # WSGI hands headers over as latin-1; names of workflows are UTF-8 in practice.
-    value = request.headers.get(header, "")
-    with contextlib.suppress(UnicodeError):  # already text, or really latin-1
+    with contextlib.suppress(UnicodeError):
         value = value.encode("latin-1").decode()
-    value = value.strip(" ")
     if _CONTROL.search(value):
         raise InvalidHeader(f"{header} must not contain control characters.", header=header)
-    if len(value) > 2 * _LONGEST if header == "Specway-Workflow" else len(value) > _LONGEST:
-        raise InvalidHeader(f"{header} is too long; IDs and names have at most {_LONGEST} characters.", header=header)
     return value
+
+
+def _fitting(text: str, header: str) -> str:
+    if len(text) > _LONGEST:
+        raise InvalidHeader(f"{header} is too long: IDs and names have at most {_LONGEST} characters.", header=header)
+    return text

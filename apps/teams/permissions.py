@@ -48,10 +48,10 @@ def require(actor: Actor, action: Action) -> None:
 
 
 def roles_to_give(actor: Actor) -> list[Role]:
-    """The roles that the actor may give: only owners make owners."""
+    """The roles that the actor may give, the least first: only owners make owners."""
     if not may(actor, Action.CHANGE_ROLES):
         return []
-    return list(Role) if actor.is_owner else [Role.ADMIN, Role.MEMBER]
+    return [Role.MEMBER, Role.ADMIN, Role.OWNER] if actor.is_owner else [Role.MEMBER, Role.ADMIN]
 
 
 def may_decide_about(actor: Actor, role: Role | str) -> bool:

@@ -7,7 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # its registration is untyped
     target_class = "apps.teams.authentication.ApiKeyAuthentication"
     name = "apiKey"
 
@@ -20,7 +20,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
         }
 
 
-class MemberSessionScheme(OpenApiAuthenticationExtension):
+class MemberSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # as above
     target_class = "apps.teams.authentication.MemberSessionAuthentication"
     name = "session"
 

@@ -60,6 +60,9 @@ class EncryptedField(SecretField):
         return "BinaryField"
 
     def pre_save(self, row: models.Model, add: bool) -> Any:
+        if self.attname not in row.__dict__:
+            # Deferred: it stays what it is in the database.
+            return models.F(self.attname)
         value = row.__dict__[self.attname]
         if value is not None and not isinstance(value, Untouched):
             value = row.__dict__[self.attname] = self._for_insert(row, value) if add else self._for_update(row, value)
@@ -141,11 +144,11 @@ class DataKeyField(KeyField):
     def get_internal_type(self) -> str:
         return "TextField"
 
-    def pre_save(self, row: models.Model, add: bool) -> Any:
+    def pre_save(self, row: Any, add: bool) -> Any:
         if add:
             # This column is written before those of the secrets, which are still to be encrypted.
             holds_secrets = any(row.__dict__.get(field.attname) is not None for field in encrypted_fields(type(row)))
-            return datakeys.for_insert(row) if holds_secrets else row.__dict__[self.attname]
+            return datakeys.for_insert(row) if holds_secrets else row.data_key
         datakeys.refuse_another_team(row)
         # A row loaded before a rotation must not write the old wrapping back: an UPDATE leaves the column alone.
         return models.F(self.attname)

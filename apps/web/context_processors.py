@@ -6,21 +6,14 @@ from typing import Any
 from django.http import HttpRequest
 
 from apps.connections.models import Connection, Status
-from apps.teams.models import Membership
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """`teams` (the signed-in person's memberships) and `attention_count`, as callables that a template calls."""
+    """`teams` (the signed-in person's memberships) and `attention_count`, which asks when a template calls it."""
     return {
-        "teams": cache(partial(_memberships, request)),
+        "teams": getattr(request, "memberships", []),
         "attention_count": cache(partial(_needing_attention, request)),
     }
-
-
-def _memberships(request: HttpRequest) -> list[Membership]:
-    if not request.user.is_authenticated:
-        return []
-    return list(request.user.memberships.select_related("team").order_by("team__name", "pk"))
 
 
 def _needing_attention(request: HttpRequest) -> int:

@@ -1,5 +1,6 @@
 """Whether this process is alive, and whether it can serve: what load balancers and operators ask."""
 
+import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -10,6 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from apps.vault.services import missing_key_ids, vault_ready
+
+logger = logging.getLogger(__name__)
 
 OK = "ok"
 
@@ -41,9 +44,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def _outcome(check: Callable[[], str]) -> str:
     try:
         return check()
-    except Exception:
-        # Without the exception's text: this answer is public, and driver messages hold addresses and user names.
-        return "unreachable"
+    except Exception as problem:  # whatever is wrong with the part, it is not ready
+        # Only to the log: the answer is public, and drivers put addresses and user names into their messages.
+        logger.warning("Not ready: %s (%s)", check.__name__.strip("_"), type(problem).__name__)
+        return "failed"
 
 
 def _database() -> str:

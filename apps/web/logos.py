@@ -5,7 +5,7 @@ import hashlib
 import re
 from functools import lru_cache
 
-from simplepycons import all_icons
+from simplepycons.registry import ICONS
 
 WHITE, INK = "#ffffff", "#1b1b19"
 _SVG_PATH = "{http://www.w3.org/2000/svg}path"
@@ -53,10 +53,10 @@ def monogram(name: str) -> str:
 @lru_cache(maxsize=1024)
 def logo(slug: str) -> tuple[str, str] | None:
     """`(colour, path data on a grid of 24)` of the logo with that simple-icons slug, or None if there is none."""
-    try:
-        icon = all_icons[slug]
-    except KeyError:
+    factory = getattr(ICONS, f"get_{slug}_icon", None)
+    if factory is None:
         return None
+    icon = factory()
     path = " ".join(" ".join(element.get("d", "").split()) for element in icon.svg_tree().iter(_SVG_PATH))
     if not path or not _HEX_COLOUR.match(icon.primary_color):
         return None

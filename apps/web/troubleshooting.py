@@ -11,6 +11,7 @@ SECTIONS = (
     ("redirect-uri-mismatch", "Redirect URI mismatch"),
     ("not-set-up", "Not set up yet"),
     ("oauth-app-refused", "OAuth app refused"),
+    ("unreadable-secret", "Secret cannot be read"),
     ("invalid-api-key", "Invalid API key"),
     ("unauthorized", "Unauthorized"),
     ("rate-limited", "Rate limited"),

@@ -1,5 +1,7 @@
 """Pages that belong to no room of the house: the way in, the account, help."""
 
+from typing import cast
+
 from allauth.account.models import EmailAddress
 from allauth.mfa.utils import is_mfa_enabled
 from allauth.usersessions.models import UserSession
@@ -20,14 +22,14 @@ def home(request: HttpRequest) -> HttpResponse:
     """Leads everybody to where their work starts."""
     if not request.user.is_authenticated:
         return redirect("account_login")
-    return redirect("integrations:plugins" if request.actor else "teams:create")
+    return redirect("integrations:plugins" if getattr(request, "actor", None) else "teams:create")
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
     """Everything about the signed-in person: name here, the rest one click away."""
-    user = User.objects.get(pk=request.user.pk)
+    user = cast(User, request.user)
     form = ProfileForm(request.POST or None, initial={"name": user.name})
     if request.method == "POST" and form.is_valid():
         user.name = form.cleaned_data["name"]

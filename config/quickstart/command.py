@@ -104,9 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="manage.py quickstart", description="Prepare everything and start the product on this machine."
     )
-    parser.add_argument(
-        "--port", type=_port, help=f"of the web pages ({DEFAULT_PORT}, or what .env says); the sandbox listens 100 above"
-    )
+    parser.add_argument("--port", type=_port, help=f"of the web pages: {DEFAULT_PORT}, or what .env says")
     doing = parser.add_mutually_exclusive_group()
     doing.add_argument("--prepare-only", action="store_true", help="do everything but start")
     doing.add_argument("--accounts", action="store_true", help="set new passwords of the demo team and print them")

@@ -15,7 +15,7 @@ from config.quickstart.refusal import Refusal
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 DEFAULT_PORT = 8000
-REQUIRED = ("SECRET_KEY", "VAULT_KEYS", "FINGERPRINT_KEY")
+REQUIRED = {"SECRET_KEY", "VAULT_KEYS", "FINGERPRINT_KEY"}
 
 HEADING = """\
 # Written by "manage.py quickstart", which never changes it again. .env.example explains each variable.
@@ -81,7 +81,8 @@ def write(path: Path, addresses: Addresses) -> None:
     """
     fresh = {
         "SECRET_KEY": secrets.token_urlsafe(48),
-        "VAULT_KEYS": "k1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        # An ID of its own: a database sealed under a lost key shall be told apart from one sealed under this key.
+        "VAULT_KEYS": f"k{secrets.token_hex(3)}:" + base64.b64encode(secrets.token_bytes(32)).decode(),
         "FINGERPRINT_KEY": secrets.token_urlsafe(48),
     } | addresses.variables()
     lines = [f"{name}={value}\n" for name, value in fresh.items() if name not in os.environ]
@@ -104,7 +105,8 @@ def _write_once(path: Path, text: str) -> None:
 
 
 def require_keys(path: Path, variables: dict[str, str]) -> None:
-    missing = [name for name in REQUIRED if not variables.get(name)]
+    needed = REQUIRED if variables.get("VAULT_BACKEND", "local") == "local" else REQUIRED - {"VAULT_KEYS"}
+    missing = sorted(name for name in needed if not variables.get(name))
     if missing:
         raise Refusal(
             f"{path} does not set {', '.join(missing)}, and quickstart never changes an existing file: "

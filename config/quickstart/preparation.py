@@ -95,16 +95,20 @@ def _connect_sandbox(addresses: Addresses, say: Say) -> None:
 
     from apps.integrations.models import OAuthApp
 
+    params = {"origin": addresses.sandbox_url}
     redirect_uri = f"{settings.PUBLIC_URL}/oauth/callback"
     registered = Path(settings.VAR_DIR) / "sandbox" / "registered-client"
     app = OAuthApp.objects.filter(integration__slug="sandbox", integration__team=None, team=None).first()
-    if app and registered.exists() and app.params.get("origin") == addresses.sandbox_url:
-        if registered.read_text() == f"{app.client_id} {redirect_uri}":
-            return
+    if app and _is_registered(registered, f"{app.client_id} {redirect_uri}") and app.params == params:
+        return
     say("Registering with the sandbox service …")
     client = _register_client(redirect_uri)
-    _store_oauth_app(client, addresses)
+    _store_oauth_app(client, params)
     registered.write_text(f"{client['client_id']} {redirect_uri}")
+
+
+def _is_registered(registered: Path, client: str) -> bool:
+    return registered.exists() and registered.read_text() == client
 
 
 def _register_client(redirect_uri: str) -> dict[str, str]:
@@ -122,7 +126,7 @@ def _register_client(redirect_uri: str) -> dict[str, str]:
     return client
 
 
-def _store_oauth_app(client: dict[str, str], addresses: Addresses) -> None:
+def _store_oauth_app(client: dict[str, str], params: dict[str, str]) -> None:
     from apps.integrations.services import ensure_oauth_app
     from config.quickstart.people import QUICKSTART
 
@@ -130,6 +134,6 @@ def _store_oauth_app(client: dict[str, str], addresses: Addresses) -> None:
         integration_slug="sandbox",
         client_id=client["client_id"],
         client_secret=client["client_secret"],
-        params={"origin": addresses.sandbox_url},
+        params=params,
         origin=QUICKSTART,
     )

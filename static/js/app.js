@@ -130,9 +130,17 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post" || event.defaultPrevented) return;
-  if (form.dataset.sent) event.preventDefault();
-  form.dataset.sent = "yes";
+  if (form.method !== "post" || event.defaultPrevented || (form.target && form.target !== "_self")) return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  // After the other listeners: one of them may send the form in its own way. And not for ever: loading may be stopped.
+  setTimeout(() => {
+    if (event.defaultPrevented) return;
+    form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, 5000);
+  });
 });
 
 addEventListener("pageshow", () => {

@@ -59,6 +59,8 @@ async function start(form, submitter) {
   const popup = openWindow();
   trip = { form, submitter, popup, place: placeFor(form, before), starting: true, delay: FIRST_DELAY };
   const mine = trip;
+  // What the last action had to say is overtaken by what happens now.
+  document.getElementById("flash")?.replaceChildren();
   const data = new FormData(form, ownButton(form, submitter));
   if (before?.attempt) data.set("instead_of", before.attempt);
   const answer = await ask(submitter?.getAttribute("formaction") ?? form.getAttribute("action"), data);

@@ -370,3 +370,8 @@ def test_errors_hold_nothing_of_the_answer(shape: str) -> None:
     assert secret not in f"{error!s} {error!r}"
     assert error.__cause__ is None
     assert error.__suppress_context__ or error.__context__ is None
+
+
+def test_a_redirect_is_malformed_whatever_its_body_says() -> None:
+    with pytest.raises(MalformedResponse, match="redirects are not followed"):
+        parse({"error": "invalid_grant"}, status=302)

@@ -72,7 +72,7 @@ def serving(
 
 def run(*arguments: str, var: Path) -> subprocess.CompletedProcess[str]:
     """`python -m apps.sandbox ...` to its end. Raises with its own words if it fails."""
-    done = subprocess.run(  # noqa: S603 - our own command line
+    done = subprocess.run(
         [sys.executable, "-m", "apps.sandbox", *arguments],
         cwd=REPOSITORY,
         env=environment_for(var),

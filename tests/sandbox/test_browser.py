@@ -1,6 +1,5 @@
 """The trip in a real browser: what only a browser enforces (CSP on the redirect, Origin and cookies of the forms)."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.services import chromium
+
 from .cast import Client
 from .server import running_sandbox
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(chromium is None, reason="there is no Chromium")
+pytestmark = pytest.mark.needs_browser
 
 
 class Landing(BaseHTTPRequestHandler):
@@ -41,7 +41,7 @@ def callback() -> Iterator[str]:
 def test_a_person_signs_in_consents_and_comes_back(tmp_path: Path, callback: str) -> None:
     with running_sandbox(tmp_path, redirect_uris=[callback]) as sandbox, playwright.sync_playwright() as driver:
         client = Client(sandbox, redirect_uri=callback)
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 390, "height": 700})
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text))

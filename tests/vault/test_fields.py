@@ -99,6 +99,13 @@ def test_a_deferred_secret_is_read_and_written():
     assert Account.objects.only("recovery").get().recovery.reveal() == other
 
 
+def test_saving_a_deferred_secret_by_name_leaves_it_alone():
+    plain = secret()
+    Account.objects.create(password=plain)
+    Account.objects.only("name").get().save(update_fields=["name", "password", "data_key"])
+    assert Account.objects.get().password.reveal() == plain
+
+
 def test_refreshing_one_field_reads_what_another_process_sealed():
     row, plain = Account.objects.create(), secret()
     other = Account.objects.get()

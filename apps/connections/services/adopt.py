@@ -15,6 +15,7 @@ from apps.connections import scopes
 from apps.connections.errors import AttemptSettled
 from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
 from apps.connections.services import attempts
+from apps.connections.services.provider import provider_of
 from apps.connections.services.status import mark_recovered, target_of
 from apps.connections.services.tokens import accepted, from_json, to_json
 from apps.oauth.token import TokenResponse
@@ -119,7 +120,7 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
     connection = Connection.objects.create(
         team_id=attempt.team_id,
         integration=attempt.integration,
-        oauth_app_id=attempt.oauth_app_id,
+        oauth_app=attempt.oauth_app,
         owner_id=attempt.user_id,
         name=grant.label or f"{attempt.integration.name} account",
         account_subject=grant.subject,
@@ -131,7 +132,8 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
         created_at=Now(),
     )
     row = TokenSet(connection=connection, team_id=attempt.team_id)
-    for name, value in accepted(row, grant.response, sent_at=_sent_at(attempt)).items():
+    values = accepted(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))
+    for name, value in values.items():
         setattr(row, name, value)
     row.save(force_insert=True)
     _record("connection.created", connection, attempt, row.access_token_fp, origin=origin)
@@ -140,8 +142,11 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
 
 def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> Connection:
     row = TokenSet.objects.select_for_update().get(connection=connection)
-    values = accepted(row, grant.response, sent_at=_sent_at(attempt))
-    if not grant.response.refresh_token and not _continues(connection, attempt, grant):
+    continues = _continues(connection, attempt, grant)
+    connection.oauth_app = attempt.oauth_app
+    connection.params = connection.params | attempt.params | grant.params
+    values = accepted(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))
+    if not grant.response.refresh_token and not continues:
         values |= {"refresh_token": None, "next_refresh_at": values["expires_at"]}
     # The version moves, so a refresh that is under way is fenced off.
     TokenSet.objects.filter(pk=row.pk).update(version=F("version") + 1, **values)
@@ -149,10 +154,8 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
         connection.name = grant.label
     connection.account_subject = grant.subject or connection.account_subject
     connection.account_label = grant.label or connection.account_label
-    connection.oauth_app_id = attempt.oauth_app_id
     connection.scopes_requested = attempt.scopes_requested
     connection.scopes_granted = _granted(attempt, grant)
-    connection.params = connection.params | attempt.params | grant.params
     connection.save(
         update_fields=[
             "name",

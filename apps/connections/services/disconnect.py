@@ -16,7 +16,7 @@ from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.services import spool
-from apps.connections.services.refresh import provider_of
+from apps.connections.services.provider import provider_of
 from apps.connections.services.status import target_of
 from apps.errors import NotFound, SpecwayError
 from apps.integrations.catalogue import catalogue_entry, links

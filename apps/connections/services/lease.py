@@ -15,18 +15,21 @@ from django.db.models.functions import Now
 from apps.audit.services import fingerprint
 from apps.connections.models import TokenSet
 from apps.connections.refresh_policy import CLAIM_TO_SEND, LEASE
+from apps.integrations.services.circuit import Admission
 
 
 @dataclass(frozen=True)
 class Lease:
     """A claim that was won: the token set as it stands, and when (monotonic clock, seconds) it was claimed.
 
-    `interrupted` tells that somebody sent this refresh token before and never settled what became of it.
+    `interrupted` tells that somebody sent this refresh token before and never settled what became of it; `admission`
+    what the circuit breaker of the OAuth app said.
     """
 
     row: TokenSet
     token: uuid.UUID
     claimed_at: float
+    admission: Admission
 
     @property
     def interrupted(self) -> bool:
@@ -37,7 +40,7 @@ class Lease:
         return time.monotonic() - self.claimed_at > CLAIM_TO_SEND.total_seconds()
 
 
-def claim(*, token_set_id: uuid.UUID, version: int) -> Lease | None:
+def claim(*, token_set_id: uuid.UUID, version: int, admission: Admission = Admission.CLOSED) -> Lease | None:
     """Claim the token set at `version`; None if somebody holds it or it has moved on."""
     token = uuid.uuid4()
     claimed_at = time.monotonic()
@@ -49,7 +52,7 @@ def claim(*, token_set_id: uuid.UUID, version: int) -> Lease | None:
     if not won:
         return None
     row = TokenSet.objects.with_everything().get(pk=token_set_id)
-    return Lease(row=row, token=token, claimed_at=claimed_at)
+    return Lease(row=row, token=token, claimed_at=claimed_at, admission=admission)
 
 
 def mark_sent(lease: Lease, *, refresh_token: str) -> datetime | None:

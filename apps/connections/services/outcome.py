@@ -11,11 +11,14 @@ from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
+from apps.connections import scopes
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.refresh_policy import Outcome, Plan, after_failure, classify
 from apps.connections.services.lease import Lease
+from apps.connections.services.provider import provider_of
 from apps.connections.services.status import lock, mark_needs_attention, mark_recovered, target_of
-from apps.integrations.services import mark_oauth_app_broken
+from apps.integrations.services import circuit, mark_oauth_app_broken
+from apps.integrations.services.circuit import Admission
 from apps.oauth.errors import OAuthError, ProviderFault, TokenError
 from apps.oauth.provider import ProviderConfig
 
@@ -25,12 +28,8 @@ logger = logging.getLogger(__name__)
 UNSETTLED = (Outcome.UNKNOWN, Outcome.MALFORMED)
 
 
-def commit_tokens(
-    row: TokenSet, values: dict[str, Any], *, granted: list[str], lost: list[str], origin: Origin
-) -> bool:
+def commit_tokens(row: TokenSet, values: dict[str, Any], *, granted: list[str], origin: Origin) -> bool:
     """Write new tokens if the version still is what it was at the claim. False: somebody else moved it; ours is void.
-
-    `granted` are the scopes as they now stand, `lost` those of before that the service took away.
 
     The lease plays no part here: if it ran out but the version stands, ours is the only valid refresh token.
     """
@@ -53,13 +52,16 @@ def commit_tokens(
             token_fp=values["access_token_fp"],
             version=row.version + 1,
         )
-        _settle_status(connection, lost=lost, origin=origin)
+        _settle_status(connection, granted=granted, origin=origin)
+        if connection.oauth_app is not None:
+            circuit.close(connection.oauth_app, origin=origin)
     return True
 
 
-def _settle_status(connection: Connection, *, lost: list[str], origin: Origin) -> None:
+def _settle_status(connection: Connection, *, granted: list[str], origin: Origin) -> None:
     """Green, unless the service took away a permission that was granted before."""
-    if lost:
+    before, provider = connection.scopes_granted, provider_of(connection)
+    if scopes.missing(wanted=before, granted=granted, provider=provider):
         mark_needs_attention(connection, reason="missing_scopes", origin=origin)
     elif connection.status_reason != "missing_scopes":
         mark_recovered(connection, origin=origin)
@@ -89,6 +91,7 @@ def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig,
         written = TokenSet.objects.filter(pk=row.pk, version=row.version, lease_token=lease.token).update(
             lease_token=None,
             lease_until=None,
+            given_out_until=None,
             failure_count=F("failure_count") + 1,
             last_failure=outcome.value,
             last_failure_at=Now(),
@@ -97,6 +100,7 @@ def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig,
         )
         if written:
             _apply(plan, row.connection, code=code, outcome=outcome, origin=origin)
+            _tell_circuit(lease, outcome, origin=origin)
     logger.warning(
         "refresh failed connection=%s integration=%s outcome=%s code=%s",
         row.connection_id,
@@ -104,6 +108,19 @@ def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig,
         outcome.value,
         code,
     )
+
+
+def _tell_circuit(lease: Lease, outcome: Outcome, *, origin: Origin) -> None:
+    """A refused grant is an answer to an accepted client; silence counts once per connection, until it recovers."""
+    oauth_app = lease.row.connection.oauth_app
+    if oauth_app is None or outcome in (Outcome.CLIENT_REFUSED, Outcome.REQUEST_REFUSED):
+        return
+    if outcome is Outcome.GRANT_REFUSED:
+        circuit.close(oauth_app, origin=origin)
+    elif lease.admission is Admission.PROBE:
+        circuit.note_failed_probe(oauth_app)
+    elif lease.row.failure_count == 0:
+        circuit.note_silence(oauth_app)
 
 
 def _apply(plan: Plan, connection: Connection, *, code: str, outcome: Outcome, origin: Origin) -> None:

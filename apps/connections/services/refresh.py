@@ -5,6 +5,7 @@ counts (`outcome.py`), and a reader needs neither Redis nor a worker.
 """
 
 import contextlib
+import math
 import time
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,7 +15,6 @@ from django.db import DatabaseError
 from apps.audit.origin import Origin
 from apps.connections import scopes
 from apps.connections.errors import (
-    IntegrationNotSetUp,
     ReauthorizationRequired,
     ServiceUnavailable,
 )
@@ -24,12 +24,13 @@ from apps.connections.services import spool
 from apps.connections.services.fenced import drop_fenced
 from apps.connections.services.lease import Lease, claim, mark_sent, release
 from apps.connections.services.outcome import record_failure
+from apps.connections.services.provider import provider_of
 from apps.connections.services.tokens import accepted
 from apps.connections.words import reason_sentence
 from apps.errors import SpecwayError
-from apps.integrations.catalogue import provider_config
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.services import client_credentials
+from apps.integrations.services import circuit, client_credentials
+from apps.integrations.services.circuit import Admission
 from apps.oauth import client
 from apps.oauth.errors import OAuthError
 from apps.oauth.provider import ProviderConfig
@@ -111,11 +112,16 @@ def refresh(row: TokenSet, *, origin: Origin) -> TokenSet:
 
 def try_refresh(row: TokenSet, *, origin: Origin) -> TokenSet | None:
     """Refresh if the claim can be won; None if somebody else holds it. Raises what `why_not` says."""
-    _refuse_hopeless(row)
+    if row.refresh_token is None or row.connection.status_reason in PERSON_MUST_ACT:
+        raise why_not(row)
     provider = provider_of(row.connection)
     if row.unresolved_sends:
         spool.replay()
-    lease = claim(token_set_id=row.pk, version=row.version)
+    oauth_app = row.connection.oauth_app
+    admission = circuit.admit(oauth_app) if oauth_app else Admission.CLOSED
+    if admission is Admission.REFUSED:
+        raise why_not(row)
+    lease = claim(token_set_id=row.pk, version=row.version, admission=admission)
     if lease is None:
         return None
     if lease.row.failure_count != row.failure_count:
@@ -160,14 +166,11 @@ def _commit(
     lease: Lease, provider: ProviderConfig, response: TokenResponse, *, sent_at: datetime, origin: Origin
 ) -> None:
     row = lease.row
-    before = row.connection.scopes_granted
-    granted = scopes.granted(answered=response.scopes, requested=before)
     arrival = spool.Arrival(
         token_set_id=row.pk,
         version=row.version,
-        values=accepted(row, response, sent_at=sent_at),
-        granted=granted,
-        lost=scopes.missing(wanted=before, granted=granted, provider=provider),
+        values=accepted(row, response, provider=provider, sent_at=sent_at),
+        granted=scopes.granted(answered=response.scopes, requested=row.connection.scopes_granted),
     )
     written = spool.store(arrival, origin=origin)
     if written is None:
@@ -203,36 +206,20 @@ def _now(lease: Lease) -> datetime:
     return claimed + timedelta(seconds=time.monotonic() - lease.claimed_at)
 
 
-def provider_of(connection: Connection) -> ProviderConfig:
-    """The provider's facts with this connection's and its OAuth app's placeholders filled in."""
-    if connection.oauth_app is None:
-        raise IntegrationNotSetUp(f"The OAuth app for {connection.integration.name} is gone. An operator can add it.")
-    return provider_config(connection.integration, oauth_app=connection.oauth_app, params=connection.params)
-
-
-def _refuse_hopeless(row: TokenSet) -> None:
-    """Raise where no token call can help: the grant is dead, there is no refresh token, or the OAuth app is refused."""
-    connection = row.connection
-    broken = connection.oauth_app is not None and connection.oauth_app.broken_since is not None
-    if broken or row.refresh_token is None or connection.status_reason in PERSON_MUST_ACT:
-        raise why_not(row)
-
-
 def why_not(row: TokenSet) -> SpecwayError:
     """Why there is no fresh token, and whose fault that is: the grant's, the OAuth app's, or the service's."""
-    connection = row.connection
+    connection, oauth_app = row.connection, row.connection.oauth_app
     name = connection.integration.name
     if connection.status_reason in PERSON_MUST_ACT:
         return ReauthorizationRequired(reason_sentence(connection.status_reason, name))
-    if connection.oauth_app is not None and connection.oauth_app.broken_since is not None:
+    if oauth_app is not None and oauth_app.broken_since is not None:
         return IntegrationMisconfigured(reason_sentence("integration_misconfigured", name))
     if row.refresh_token is None:
         return ReauthorizationRequired(reason_sentence("token_expired", name))
-    wait = 1
-    if row.next_refresh_at is not None:
-        now: datetime = row.db_now  # type: ignore[attr-defined]  # annotated
-        wait = max(1, round((row.next_refresh_at - now).total_seconds()))
-    return ServiceUnavailable(reason_sentence("service_unavailable", name), retry_after=min(wait, 3600))
+    now: datetime = row.db_now  # type: ignore[attr-defined]  # annotated
+    waits = [at for at in (row.next_refresh_at, oauth_app and oauth_app.circuit_open_until) if at and at > now]
+    wait = min(math.ceil((max(waits, default=now) - now).total_seconds()), 3600)
+    return ServiceUnavailable(reason_sentence("service_unavailable", name), retry_after=max(wait, 1))
 
 
 def refresh_now(*, connection: Connection, actor: Actor) -> Connection:

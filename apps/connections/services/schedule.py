@@ -1,45 +1,82 @@
-"""What is due: claimed in batches, refreshed one by one, told where a refresh cannot help."""
+"""What is due: given out in batches, fairly between integrations, and told where a refresh cannot help."""
 
 import logging
-from datetime import timedelta
+import random
+from collections import Counter
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count
 from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
 from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Status, TokenSet
-from apps.connections.refresh_policy import MISCONFIGURED_RECHECK
+from apps.connections.refresh_policy import GIVEN_OUT_FOR, PARALLEL_CALLS, fair_share
 from apps.connections.services import spool
 from apps.connections.services.refresh import PERSON_MUST_ACT, is_valid, try_refresh
 from apps.connections.services.status import mark_needs_attention
 from apps.errors import SpecwayError
+from apps.integrations.catalogue import catalogue
 from apps.integrations.errors import IntegrationMisconfigured
 
 logger = logging.getLogger(__name__)
 
-BATCH = 100
-# A row that was given to a worker is due again after this long, if nothing came of it.
-GIVEN_OUT_FOR = timedelta(seconds=60)
+BATCH = 200
+# How far down the due ones a batch looks for integrations that still have room.
+LOOKAHEAD = 1000
+RECHECK = timedelta(seconds=60)
 SYSTEM = Origin(kind="system", id="", label="Specway")
 
 
 def claim_due() -> list[tuple[UUID, int]]:
-    """IDs and versions of the token sets whose refresh is due, at most a batch of them, each given out to one caller.
+    """IDs and versions of token sets whose refresh is due, at most a batch, each given to one caller only.
 
     What waits in the spool goes first: it may be the very token that a refresh would look for in vain.
     """
     spool.replay()
+    _wake_repaired()
+    busy = _with_workers()
+    full = [slug for slug, count in busy.items() if count >= _parallel_calls(slug)]
+    due = TokenSet.objects.due_for_refresh(Now()).exclude(connection__status=Status.DISCONNECTING)
+    candidates = due.exclude(connection__integration__slug__in=full).values_list("pk", "connection__integration__slug")[
+        :LOOKAHEAD
+    ]
+    chosen = fair_share(candidates, room=lambda slug: _parallel_calls(slug) - busy[slug], most=BATCH)
+    return _give_out(chosen) if chosen else []
+
+
+def _give_out(chosen: list[UUID]) -> list[tuple[UUID, int]]:
     with transaction.atomic():
-        due = TokenSet.objects.due_for_refresh(Now()).exclude(connection__status=Status.DISCONNECTING)
+        rows = TokenSet.objects.due_for_refresh(Now()).filter(pk__in=chosen)
         if database.features.has_select_for_update_skip_locked:
-            due = due.select_for_update(skip_locked=True, of=("self",))
-        rows = list(due.values_list("pk", "version")[:BATCH])
-        TokenSet.objects.filter(pk__in=[pk for pk, _ in rows]).update(next_refresh_at=Now() + GIVEN_OUT_FOR)
-    return rows
+            rows = rows.select_for_update(skip_locked=True, of=("self",))
+        taken = list(rows.values_list("pk", "version"))
+        TokenSet.objects.filter(pk__in=[pk for pk, _ in taken]).update(given_out_until=Now() + GIVEN_OUT_FOR)
+    return taken
+
+
+def _with_workers() -> Counter[str]:
+    """How many token sets of each integration are with the workers."""
+    slug = "connection__integration__slug"
+    counts = TokenSet.objects.filter(given_out_until__gt=Now()).values_list(slug).annotate(Count("pk")).order_by()
+    return Counter(dict(counts))
+
+
+def _parallel_calls(slug: str) -> int:
+    entry = catalogue().get(slug)
+    return (entry.oauth2.refresh.parallel_calls if entry else None) or PARALLEL_CALLS
+
+
+def _wake_repaired() -> None:
+    """An OAuth app that was put right heals its connections now, not when they would have been looked at again."""
+    TokenSet.objects.filter(
+        connection__status_reason="integration_misconfigured",
+        connection__oauth_app__broken_since=None,
+        next_refresh_at__gt=Now(),
+    ).update(next_refresh_at=Now(), failure_count=0)
 
 
 def refresh_due_one(*, token_set_id: UUID, version: int) -> None:
@@ -59,15 +96,28 @@ def _follow_up(row: TokenSet, *, misconfigured: bool) -> None:
     current = TokenSet.objects.with_everything().filter(pk=row.pk).first()
     if current is None:  # disconnected meanwhile
         return
-    connection = current.connection
-    same = TokenSet.objects.filter(Q(lease_until=None), pk=current.pk, version=row.version)
+    same = TokenSet.objects.filter(pk=current.pk, version=row.version, lease_until=None)
+    next_at, reason = _next_look(current, misconfigured=misconfigured)
     with transaction.atomic():
-        if connection.status_reason in PERSON_MUST_ACT:
-            same.update(next_refresh_at=None)
-        elif misconfigured:
-            same.update(next_refresh_at=Now() + MISCONFIGURED_RECHECK)
-            if not is_valid(current):
-                mark_needs_attention(connection, reason="integration_misconfigured", origin=SYSTEM)
-        elif current.refresh_token is None and not is_valid(current):
-            same.update(next_refresh_at=None)
-            mark_needs_attention(connection, reason="token_expired", origin=SYSTEM)
+        if same.update(next_refresh_at=next_at, given_out_until=None) and reason:
+            mark_needs_attention(current.connection, reason=reason, origin=SYSTEM)
+
+
+def _next_look(row: TokenSet, *, misconfigured: bool) -> tuple[datetime | None, str]:
+    """When to look again, and the reason to turn red for, if there is one."""
+    now: datetime = row.db_now  # type: ignore[attr-defined]  # annotated
+    alive, oauth_app = is_valid(row), row.connection.oauth_app
+    if row.connection.status_reason in PERSON_MUST_ACT:
+        return None, ""
+    if row.refresh_token is None:
+        return (row.expires_at, "") if alive else (None, "token_expired")
+    if oauth_app is not None and oauth_app.circuit_open_until is not None:
+        spread = timedelta(seconds=10 * random.random())  # noqa: S311 - spreads load, guards nothing
+        reason = "integration_misconfigured" if oauth_app.broken_since else "service_unavailable"
+        again = max(oauth_app.circuit_open_until, now) + spread
+        return (min(again, row.expires_at) if alive and row.expires_at else again), "" if alive else reason
+    if misconfigured:
+        return now + RECHECK, "" if alive else "integration_misconfigured"
+    if row.next_refresh_at is not None and row.next_refresh_at > now:
+        return row.next_refresh_at, ""
+    return now + RECHECK, ""

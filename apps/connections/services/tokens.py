@@ -9,6 +9,7 @@ from typing import Any
 from apps.audit.services import fingerprint
 from apps.connections.models import TokenSet
 from apps.connections.refresh_policy import next_refresh_at
+from apps.oauth.provider import ProviderConfig
 from apps.oauth.token import SecondaryToken, TokenResponse
 from apps.vault.services import seal
 
@@ -16,6 +17,7 @@ from apps.vault.services import seal
 SETTLED: dict[str, Any] = {
     "lease_token": None,
     "lease_until": None,
+    "given_out_until": None,
     "sent_at": None,
     "sent_token_fp": "",
     "unresolved_sends": 0,
@@ -42,7 +44,11 @@ def _with_scope_set(token: dict[str, Any]) -> dict[str, Any]:
     return token | {"scopes": None if token["scopes"] is None else frozenset(token["scopes"])}
 
 
-def accepted(row: TokenSet, response: TokenResponse, *, sent_at: datetime) -> dict[str, Any]:
+def _seconds(count: int | None) -> timedelta | None:
+    return None if count is None else timedelta(seconds=count)
+
+
+def accepted(row: TokenSet, response: TokenResponse, *, provider: ProviderConfig, sent_at: datetime) -> dict[str, Any]:
     """The column values that store a token answer in `row`, for `QuerySet.update()`.
 
     `sent_at` is when the request left, by the database's clock: expiry counts from there. A refresh token or kept
@@ -66,6 +72,8 @@ def accepted(row: TokenSet, response: TokenResponse, *, sent_at: datetime) -> di
             obtained_at=sent_at,
             expires_at=expires_at,
             refreshable=bool(response.refresh_token or row.refresh_token),
+            margin=_seconds(provider.refresh_margin),
+            unused_lifetime=_seconds(provider.unused_lifetime),
             jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
         ),
     }

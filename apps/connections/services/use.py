@@ -11,7 +11,8 @@ from apps.audit.services import record
 from apps.connections import scopes as scope_sets
 from apps.connections.errors import MissingScopes, ServiceUnavailable, WrongKind
 from apps.connections.models import Connection, DailyUse, TokenSet, WorkflowUse
-from apps.connections.services.refresh import ensure_fresh, is_valid, load, provider_of
+from apps.connections.services.provider import provider_of
+from apps.connections.services.refresh import ensure_fresh, is_valid, load
 from apps.connections.services.status import target_of
 from apps.errors import NotFound
 from apps.integrations.models import Integration

@@ -35,9 +35,9 @@ def refresh(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     problem = _try_refresh(request.actor, connection)
     if getattr(request, "htmx", False):
         row = row_of(request.actor, visible_connection(request.actor, connection_id))
-        return render(request, "connections/_row_update.html", {"row": row, "problem": problem, "answered": True})
+        return render(request, "connections/_row_update.html", {"row": row, "problem": problem})
     if problem:
-        messages.error(request, problem)
+        messages.error(request, f"{connection.name}: {problem.sentence}")
     else:
         messages.success(request, f"{connection.name} has a new token.")
     return redirect("connections:list")
@@ -51,7 +51,7 @@ def refresh_selected(request: TeamRequest) -> HttpResponse:
     manageable = [one for one in visible(request.actor) if may_manage(request.actor, one)]
     form = SelectionForm(request.POST, connections=manageable)
     if not form.is_valid():
-        messages.error(request, form.errors["id"][0])
+        messages.error(request, str(form.errors["id"][0]))
         return redirect("connections:list")
     chosen = [connection for connection in manageable if str(connection.pk) in form.cleaned_data["id"]]
     _refresh_all(request, chosen)
@@ -66,7 +66,7 @@ def _refresh_all(request: TeamRequest, connections: list[Connection]) -> None:
         if time.monotonic() > until:
             left.append(connection.name)
         elif problem := _try_refresh(request.actor, connection):
-            messages.error(request, f"{connection.name}: {problem}")
+            messages.error(request, f"{connection.name}: {problem.sentence}")
         else:
             done.append(connection.name)
     if done:
@@ -75,13 +75,13 @@ def _refresh_all(request: TeamRequest, connections: list[Connection]) -> None:
         messages.warning(request, f"Not tried for lack of time: {', '.join(left)}. Select them again.")
 
 
-def _try_refresh(actor: Actor, connection: Connection) -> str:
-    """The sentence of what went wrong; empty if nothing did."""
+def _try_refresh(actor: Actor, connection: Connection) -> SpecwayError | None:
+    """What went wrong, to be told beside the row; None if nothing did."""
     try:
         refresh_now(connection=connection, actor=actor)
     except SpecwayError as error:
-        return error.sentence
-    return ""
+        return error
+    return None
 
 
 @require_http_methods(["GET", "POST"])
@@ -90,8 +90,12 @@ def _try_refresh(actor: Actor, connection: Connection) -> str:
 def disconnect(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     """Ask (a page, or for htmx a dialog), then do it and say what was and was not revoked."""
     connection = managed_connection(request.actor, connection_id)
-    context = {"connection": connection, "integration": connection.integration}
-    context |= {"workflows": list(connection.workflows.all()), "shares": len(connection.shares.all())}
+    context: dict[str, object] = {
+        "connection": connection,
+        "integration": connection.integration,
+        # Before the rows go, to be told afterwards.
+        "workflows": list(connection.workflows.all()),
+    }
     if request.method == "POST":
         context["outcome"] = disconnect_connection(actor=request.actor, connection=connection)
         return render(request, "connections/disconnected.html", context)

@@ -35,7 +35,6 @@ def callback(request: HttpRequest, integration_id: UUID | None = None) -> HttpRe
     response = _answer(request)
     # Code and state stand in this address.
     response["Referrer-Policy"] = "no-referrer"
-    response["Cache-Control"] = "no-store"
     # The service's page was cross-origin: any stricter policy would cut this window off from the one that opened it,
     # and a window that nobody opened may not close itself.
     response["Cross-Origin-Opener-Policy"] = "unsafe-none"

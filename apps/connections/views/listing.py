@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from apps.connections.forms import FilterForm
 from apps.connections.models import Connection, Status
 from apps.connections.views.rows import grouped
+from apps.integrations import plugins
 from apps.integrations.models import Integration
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
@@ -34,7 +35,7 @@ def listing(request: TeamRequest) -> HttpResponse:
         "shown": len(chosen),
         "new": request.GET.get("new", ""),
         "list_url": f"{reverse('connections:list')}?{urlencode(filters.wanted)}",
-        **({} if connections else _starters()),
+        **({} if connections else _starters(request.actor)),
     }
     return render(request, f"connections/{_template(request)}", context)
 
@@ -49,9 +50,9 @@ def visible(actor: Actor) -> list[Connection]:
     return list(found)
 
 
-def _starters() -> dict[str, Any]:
-    """What an empty list offers: built-in services that are ready to be connected, those without a set-up last."""
-    built_in = Integration.objects.filter(team=None, is_enabled=True)
-    ready = list(built_in.filter(oauth_apps__team=None).distinct()[:3])
-    rest = built_in.exclude(pk__in=[one.pk for one in ready])[: 3 - len(ready)]
-    return {"starters": [*ready, *rest], "services": built_in.count()}
+def _starters(actor: Actor) -> dict[str, Any]:
+    """What an empty list offers: the service that shows how all of it works, and three that are ready if possible."""
+    cards = plugins.cards(Integration.objects.visible_to(actor).with_standing(actor).listed().broken_first())
+    hero = next((card for card in cards if card.hero and card.is_set_up), None)
+    others = sorted((card for card in cards if card is not hero), key=lambda card: not card.is_set_up)
+    return {"hero": hero, "starters": others[:3], "services": len(cards)}

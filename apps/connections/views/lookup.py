@@ -2,8 +2,6 @@
 
 from uuid import UUID
 
-from django.db.models import Q
-
 from apps.connections.access import may_manage
 from apps.connections.models import Connection
 from apps.errors import NotAllowed, NotFound
@@ -29,9 +27,8 @@ def managed_connection(actor: Actor, connection_id: UUID) -> Connection:
 
 
 def integration_of(actor: Actor, slug: str) -> Integration:
-    """The service that the team can connect to by this slug; its own wins over a built-in one. Raises NotFound."""
-    reachable = Integration.objects.filter(Q(team=None) | Q(team=actor.team), slug=slug, is_enabled=True)
-    integration = reachable.order_by("team_id").last()
+    """The service that the team can connect to by this slug. Raises NotFound."""
+    integration = Integration.objects.visible_to(actor).filter(is_enabled=True).named(slug)
     if integration is None:
         raise NotFound("There is no such service, or it cannot be connected any more.")
     return integration

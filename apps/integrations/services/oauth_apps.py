@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -15,6 +16,7 @@ from apps.integrations.catalogue import entry_of
 from apps.integrations.errors import IntegrationMisconfigured, InvalidInput, OAuthAppInUse
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.placeholders import problems
+from apps.integrations.services.circuit import CLIENT_REFUSED_PAUSE
 from apps.oauth.provider import ClientCredentials
 from apps.teams.actor import system_actor
 from apps.teams.models import Team
@@ -70,6 +72,7 @@ def save_oauth_app(
         return oauth_app
     if {"client_id", "client_secret"} & set(changed):
         oauth_app.broken_since, oauth_app.broken_code = None, ""
+        oauth_app.circuit_failures, oauth_app.circuit_open_until = 0, None
     oauth_app.save()
     _record("changed" if found else "created", oauth_app, origin, fields=changed)
     return oauth_app
@@ -107,7 +110,7 @@ def mark_oauth_app_broken(*, oauth_app: OAuthApp, code: str, origin: Origin | No
     """
     now = timezone.now()
     unchanged = OAuthApp.objects.filter(pk=oauth_app.pk, broken_since=None, updated_at=oauth_app.updated_at)
-    if not unchanged.update(broken_since=now, broken_code=code[:60]):
+    if not unchanged.update(broken_since=now, broken_code=code[:60], circuit_open_until=Now() + CLIENT_REFUSED_PAUSE):
         return False
     oauth_app.broken_since, oauth_app.broken_code = now, code[:60]
     _record("broken", oauth_app, origin or system_actor().origin, code=code[:60])

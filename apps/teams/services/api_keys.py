@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -63,7 +64,7 @@ def create_api_key(
 
 
 @transaction.atomic
-def revoke_api_key(*, actor: Actor, api_key_id: object) -> ApiKey:
+def revoke_api_key(*, actor: Actor, api_key_id: UUID) -> ApiKey:
     """End a key at once: one's own, or for owners and admins any of the team. Raises NotFound."""
     found = keys_visible_to(actor).select_for_update(of=("self",)).filter(pk=api_key_id).first()
     if found is None:

@@ -4,12 +4,13 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
+from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
-from django.core.validators import validate_email
+from django.core.validators import MaxLengthValidator, validate_email
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -52,7 +53,7 @@ def invite(*, actor: Actor, emails: list[str], role: Role) -> list[Issued]:
 
 
 @transaction.atomic
-def revoke_invitation(*, actor: Actor, invitation_id: object) -> Invitation:
+def revoke_invitation(*, actor: Actor, invitation_id: UUID) -> Invitation:
     """Withdraw an invitation: its link stops working. Raises NotAllowed, NotFound."""
     permissions.require(actor, Action.INVITE)
     team = locked_team(actor)
@@ -98,7 +99,8 @@ def accept_invitation(*, user: User, token: str, origin: Origin) -> Membership:
 
 def is_for(invitation: Invitation, user: User) -> bool:
     """Whether the invited address is one that the person has verified."""
-    return EmailAddress.objects.filter(user=user, verified=True, email__iexact=invitation.email).exists()
+    verified = EmailAddress.objects.filter(user=user, verified=True, email__iexact=invitation.email)
+    return bool(verified.exists())
 
 
 def _invite_one(actor: Actor, team: Team, address: str, role: Role) -> Issued:
@@ -119,7 +121,8 @@ def _invite_one(actor: Actor, team: Team, address: str, role: Role) -> Issued:
     issued = Issued(invitation=invitation, link=settings.PUBLIC_URL + reverse("teams:accept_invitation", args=[token]))
     # The link may not travel through the task queue, which would keep it; a mail server that is down costs no
     # invitation, since the inviter sees the link too.
-    transaction.on_commit(partial(_send, issued, str(actor.user)), robust=True)
+    # A lambda, since Django cannot name a partial in the log of a robust hook that failed.
+    transaction.on_commit(lambda: _send(issued, actor.label), robust=True)
     return issued
 
 
@@ -152,7 +155,8 @@ def _clean_address(email: str) -> str:
     address = email.strip().lower()
     try:
         validate_email(address)
-    except ValueError:
+        MaxLengthValidator(254)(address)
+    except ValidationError:
         raise InvalidRequest(f"“{address[:80]}” is not an e-mail address.", field="emails") from None
     return address
 

@@ -1,0 +1,16 @@
+"""The provider's facts as a connection needs them."""
+
+from apps.connections.errors import IntegrationNotSetUp
+from apps.connections.models import Connection
+from apps.integrations.catalogue import provider_config
+from apps.oauth.provider import ProviderConfig
+
+
+def provider_of(connection: Connection) -> ProviderConfig:
+    """The provider's facts with this connection's and its OAuth app's placeholders filled in.
+
+    Raises IntegrationNotSetUp without an OAuth app, IntegrationMisconfigured where a value is missing or unfit.
+    """
+    if connection.oauth_app is None:
+        raise IntegrationNotSetUp(f"The OAuth app for {connection.integration.name} is gone. An operator can add it.")
+    return provider_config(connection.integration, oauth_app=connection.oauth_app, params=connection.params)

@@ -1,0 +1,71 @@
+"""The database refuses to change or remove audit events; runs on SQLite and on PostgreSQL alike."""
+
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError, connection, transaction
+
+from apps.audit import append_only
+from apps.audit.models import AuditEvent
+from apps.audit.origin import Origin
+from apps.audit.services import record
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def event() -> AuditEvent:
+    return record(action="login.succeeded", origin=Origin(kind="user", id="1", label="Mara"), team_id=None)
+
+
+def _refused(statement: str) -> None:
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_an_event_cannot_be_changed(event: AuditEvent) -> None:
+    _refused("UPDATE audit_auditevent SET outcome = 'failure'")
+    event.refresh_from_db()
+    assert event.outcome == "success"
+
+
+def test_an_event_cannot_be_removed(event: AuditEvent) -> None:
+    _refused("DELETE FROM audit_auditevent")
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        event.delete()
+    assert AuditEvent.objects.count() == 1
+
+
+def test_an_event_cannot_be_replaced_or_the_table_emptied_at_once(event: AuditEvent) -> None:
+    if connection.vendor == "postgresql":
+        _refused("TRUNCATE audit_auditevent")
+    else:
+        columns = "id, occurred_at, actor_kind, actor_id, actor_label, action, outcome, target_type, target_id,"
+        columns += " target_label, integration, workflow_id, workflow_name, run_id, user_agent, token_fp, detail"
+        _refused(f"INSERT OR REPLACE INTO audit_auditevent ({columns}) SELECT {columns} FROM audit_auditevent")  # noqa: S608 - constants
+    assert AuditEvent.objects.filter(pk=event.pk).exists()
+
+
+def test_the_guard_can_be_lifted_and_put_back_which_is_how_tests_empty_the_table(event: AuditEvent) -> None:
+    append_only.lift(connection)
+    AuditEvent.objects.all().delete()
+    append_only.guard(connection)
+    assert not AuditEvent.objects.exists()
+    record(action="logout", origin=Origin(kind="user", id="1", label="Mara"), team_id=None)
+    _refused("DELETE FROM audit_auditevent")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_flush_empties_the_log_in_tests_and_leaves_the_guard_in_place() -> None:
+    with transaction.atomic():
+        record(action="logout", origin=Origin(kind="user", id="1", label="Mara"), team_id=None)
+    call_command("flush", interactive=False, verbosity=0)
+    assert not AuditEvent.objects.exists()
+    with transaction.atomic():
+        record(action="logout", origin=Origin(kind="user", id="1", label="Mara"), team_id=None)
+    _refused("DELETE FROM audit_auditevent")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_outside_a_transaction_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="transaction"):
+        record(action="logout", origin=Origin(kind="user", id="1", label="Mara"), team_id=None)

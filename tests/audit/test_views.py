@@ -1,0 +1,115 @@
+"""The audit log's page."""
+
+import re
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from apps.audit.models import AuditEvent
+from apps.audit.origin import Target
+from apps.audit.services import record
+from apps.audit.views import PAGE
+from apps.teams.models import Membership, Role
+from tests.factories import actor_for, client_for, make_member, make_team, make_user
+
+pytestmark = pytest.mark.django_db
+URL = "/settings/audit-log/"
+
+
+@pytest.fixture
+def owner() -> Membership:
+    return make_member(role=Role.OWNER)
+
+
+def _event(membership: Membership, label: str, integration: str = "") -> AuditEvent:
+    with transaction.atomic():
+        return record(
+            action="team.renamed",
+            origin=actor_for(membership).origin,
+            team_id=membership.team_id,
+            target=Target(type="team", id="1", label=label, integration=integration),
+            before="Older name",
+        )
+
+
+def test_an_owner_sees_what_everybody_did(owner: Membership) -> None:
+    member = make_member(owner.team, user=make_user("Kwame Boateng"))
+    _event(member, "Of Kwame")
+    page = client_for(owner).get(URL).content.decode()
+    assert "Of Kwame" in page
+    assert "Team renamed" in page
+
+
+def test_a_member_sees_only_what_the_member_did(owner: Membership) -> None:
+    member = make_member(owner.team, user=make_user("Kwame Boateng"))
+    _event(owner, "Of the owner")
+    _event(member, "Of Kwame")
+    page = client_for(member).get(URL).content.decode()
+    assert "Of Kwame" in page
+    assert "Of the owner" not in page
+
+
+def test_nobody_sees_another_teams_events(owner: Membership) -> None:
+    stranger = make_member(make_team("Kestrel Films"), Role.OWNER, user=make_user("Stranger"))
+    event = _event(owner, "Of Fernhill", integration="slack")
+    for query in ("", f"?open={event.pk}", f"?before={event.pk + 1}", "?integration=slack"):
+        assert "Of Fernhill" not in client_for(stranger).get(URL + query).content.decode()
+
+
+def test_the_filter_by_integration_offers_what_the_team_used(owner: Membership) -> None:
+    _event(owner, "At Slack", integration="slack")
+    _event(owner, "At GitHub", integration="github")
+    page = client_for(owner).get(URL, {"integration": "slack"}).content.decode()
+    assert "At Slack" in page
+    assert "At GitHub" not in page
+    assert re.findall(r"<option[^>]*>\s*(\w+)\s*</option>", page) == ["github", "slack"]
+
+
+def test_older_events_are_reached_by_the_link_and_none_is_shown_twice(owner: Membership) -> None:
+    made = {_event(owner, f"Number {number}").pk for number in range(PAGE + 3)}
+    client = client_for(owner)
+    first = client.get(URL)
+    second = client.get(URL + first.context["older"])
+    seen = [row.event.pk for row in [*first.context["rows"], *second.context["rows"]]]
+    assert seen == sorted(made, reverse=True)
+    assert second.context["older"] == ""
+
+
+def test_details_unfold_in_place(owner: Membership) -> None:
+    event = _event(owner, "Fernhill")
+    client = client_for(owner)
+    assert "Older name" not in client.get(URL).content.decode()
+    assert "Older name" in client.get(URL, {"open": event.pk}).content.decode()
+
+
+@pytest.mark.parametrize("query", ["before=x", "before=-1", "before=99999999999999999999", "open=²", "integration=%00"])
+def test_nonsense_in_the_address_does_no_harm(owner: Membership, query: str) -> None:
+    assert client_for(owner).get(f"{URL}?{query}").status_code == 200
+
+
+def test_labels_are_escaped(owner: Membership) -> None:
+    _event(owner, "<script>alert(1)</script>")
+    assert "<script>alert(1)" not in client_for(owner).get(URL).content.decode()
+
+
+def test_the_log_is_for_people_who_are_signed_in_and_within_a_team() -> None:
+    assert Client().get(URL).headers["Location"].startswith(reverse("account_login"))
+    client = Client()
+    client.force_login(make_user())
+    assert client.get(URL).headers["Location"] == reverse("teams:create")
+
+
+def test_the_administration_shows_events_and_changes_none(owner: Membership) -> None:
+    event = _event(owner, "Fernhill")
+    operator = make_user("Operator")
+    operator.is_staff = operator.is_superuser = True
+    operator.save()
+    client = Client()
+    client.force_login(operator)
+    change = reverse("admin:audit_auditevent_change", args=[event.pk])
+    assert client.get(change).status_code == 200
+    assert client.post(change, {"action": "x"}).status_code == 403
+    assert client.post(reverse("admin:audit_auditevent_delete", args=[event.pk])).status_code == 403
+    assert client.get(reverse("admin:audit_auditevent_add")).status_code == 403

@@ -1,0 +1,117 @@
+"""Connecting in a real browser, with the real service in a real popup: the happy end and each unhappy one."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.cast import Visitor
+from tests.processes import Product
+from tests.services import chromium
+
+pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
+
+
+def test_a_service_is_connected_in_a_popup_and_stands_green_in_the_list(visitor: Visitor) -> None:
+    visitor.open_sandbox()
+    popup = visitor.popup_of(visitor.connect_button)
+    waiting = visitor.page.get_by_role("status").filter(has_text="Waiting for Sandbox")
+    expect(waiting).to_be_visible()
+    visitor.sign_in_there(popup, "Ada Example")
+    with popup.expect_event("close"):
+        popup.get_by_role("button", name="Approve").click()
+    card = visitor.page.locator("[data-connecting]")
+    expect(card.get_by_role("heading", name="Ada Example")).to_be_visible()
+    expect(card).to_contain_text("2 permissions granted")
+    card.get_by_role("link", name="Open Integrations").click()
+    expect(visitor.row("Ada Example")).to_contain_text("Active")
+    expect(visitor.row("Ada Example")).to_contain_text("Refreshes in")
+
+
+def test_a_denial_is_told_and_leaves_nothing(visitor: Visitor) -> None:
+    visitor.open_sandbox()
+    popup = visitor.popup_of(visitor.connect_button)
+    visitor.sign_in_there(popup, "Ada Example", "I deny")
+    with popup.expect_event("close"):
+        popup.get_by_role("button", name="Deny").click()
+    expect(visitor.page.get_by_role("alert")).to_contain_text("access was denied at Sandbox")
+    visitor.open_list()
+    expect(visitor.page.locator(".conn")).to_have_count(0)
+
+
+def test_a_popup_closed_by_hand_is_noticed_and_can_be_opened_again(visitor: Visitor) -> None:
+    visitor.open_sandbox()
+    visitor.popup_of(visitor.connect_button).close()
+    notice = visitor.page.get_by_role("alert")
+    expect(notice).to_contain_text("The window was closed before Sandbox answered")
+    popup = visitor.popup_of(notice.get_by_role("button", name="Try again"))
+    visitor.sign_in_there(popup, "Ada Example")
+    popup.get_by_role("button", name="Approve").click()
+    expect(visitor.page.locator("[data-connecting]")).to_contain_text("Connected")
+
+
+def test_cancelling_closes_the_popup_and_gives_the_focus_back(visitor: Visitor) -> None:
+    visitor.open_sandbox()
+    popup = visitor.popup_of(visitor.connect_button)
+    with popup.expect_event("close"):
+        visitor.page.get_by_role("button", name="Cancel").click()
+    expect(visitor.page.get_by_role("status").filter(has_text="Cancelled")).to_be_visible()
+    visitor.page.get_by_role("button", name="Close", exact=True).click()
+    expect(visitor.connect_button).to_be_focused()
+
+
+def test_a_blocked_popup_is_noticed_at_once_and_this_tab_goes_on(
+    visitor: Visitor, product: Product, browser: object
+) -> None:
+    from playwright.sync_api import Browser
+
+    assert isinstance(browser, Browser)
+    # This switch makes the browser itself refuse every window.
+    strict = browser.browser_type.launch(executable_path=chromium(), args=["--no-sandbox", "--block-new-web-contents"])
+    context = strict.new_context(base_url=product.url, storage_state=visitor.page.context.storage_state())
+    blocked = Visitor(context.new_page())
+    blocked.open_sandbox()
+    blocked.connect_button.click()
+    notice = blocked.page.get_by_role("alert")
+    expect(notice).to_contain_text("Your browser blocked the window")
+    notice.get_by_role("button", name="Continue in this tab").click()
+    blocked.sign_in_there(blocked.page, "Ada Example")
+    blocked.page.get_by_role("button", name="Approve").click()
+    blocked.page.wait_for_url("**/settings/integrations/?new=*")
+    expect(blocked.row("Ada Example")).to_contain_text("Active")
+    strict.close()
+
+
+def test_without_javascript_the_same_tab_goes_there_and_back(visitor: Visitor, product: Product) -> None:
+    browser = visitor.page.context.browser
+    assert browser is not None
+    context = browser.new_context(
+        base_url=product.url, storage_state=visitor.page.context.storage_state(), java_script_enabled=False
+    )
+    plain = Visitor(context.new_page())
+    plain.open_sandbox()
+    plain.connect_button.click()
+    plain.sign_in_there(plain.page, "Ada Example")
+    plain.page.get_by_role("button", name="Approve").click()
+    expect(plain.row("Ada Example")).to_contain_text("Active")
+    plain.row("Ada Example").get_by_role("button", name="Refresh").click()
+    expect(plain.page.locator("#flash")).to_contain_text("Ada Example has a new token.")
+    context.close()
+
+
+def test_two_accounts_of_one_service_stand_side_by_side(visitor: Visitor) -> None:
+    visitor.connect("Ada Example")
+    visitor.connect("Grace Example")
+    visitor.open_list()
+    expect(visitor.page.locator(".conn")).to_have_count(2)
+    expect(visitor.row("Ada Example")).to_contain_text("Active")
+    expect(visitor.row("Grace Example")).to_contain_text("Active")
+
+
+def test_the_list_shows_by_itself_what_another_window_connected(visitor: Visitor) -> None:
+    visitor.connect("Ada Example")
+    watching = Visitor(visitor.page.context.new_page())
+    watching.open_list()
+    expect(watching.page.locator(".conn")).to_have_count(1)
+    visitor.connect("Grace Example")
+    # Never reloaded: it asks every five seconds while it can be seen.
+    watching.page.bring_to_front()
+    expect(watching.row("Grace Example")).to_contain_text("Active", timeout=15_000)

@@ -1,0 +1,210 @@
+"""`manage.py quickstart`, run as people run it, with a folder and a `.env` of its own."""
+
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from config.quickstart.processes import die_with_parent
+from tests.processes import REPOSITORY, free_port
+from tests.services import own_postgresql_database
+
+PASSWORD_LINE = re.compile(r"^Log in as (\S+) with password (\S+)$", re.MULTILINE)
+
+
+@dataclass
+class Quickstart:
+    folder: Path
+    port: int
+
+    @property
+    def env_file(self) -> Path:
+        return self.folder / ".env"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        own = {"ENV_FILE": str(self.env_file), "VAR_DIR": str(self.folder / "var"), "HOME": str(self.folder)}
+        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | own | more
+
+    def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(REPOSITORY / "manage.py"), "quickstart", *arguments],
+            cwd=self.folder,
+            env=self.environment(**more),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, str(REPOSITORY / "manage.py"), "quickstart", "--port", str(self.port)],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=die_with_parent,
+        )
+
+
+@pytest.fixture
+def quickstart(tmp_path: Path) -> Quickstart:
+    return Quickstart(folder=tmp_path, port=free_port())
+
+
+@pytest.fixture
+def running(quickstart: Quickstart) -> Iterator[tuple[Quickstart, subprocess.Popen[str], str]]:
+    process = quickstart.start()
+    output = read_until(process, "Log in as member@")
+    children = psutil.Process(process.pid).children(recursive=True)
+    yield quickstart, process, output
+    for each in [process, *children]:
+        if isinstance(each, subprocess.Popen) or each.is_running():
+            each.kill()
+    process.wait()
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    assert process.stdout is not None
+    output = ""
+    for line in process.stdout:
+        output += line
+        if text in line:
+            return output
+    raise AssertionError(f"quickstart ended without {text!r}:\n{output}")
+
+
+def assert_one_sentence(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    for word in words:
+        assert word in done.stderr
+
+
+def test_it_prepares_everything_once_and_keeps_what_is_there(quickstart: Quickstart) -> None:
+    first = quickstart.run("--prepare-only", "--port", str(quickstart.port))
+    assert first.returncode == 0, first.stderr
+    assert [email for email, _ in PASSWORD_LINE.findall(first.stdout)] == [
+        "owner@specway.example",
+        "member@specway.example",
+    ]
+    assert stat.S_IMODE(quickstart.env_file.stat().st_mode) == 0o600
+    written = quickstart.env_file.read_bytes()
+    for key in re.findall(r"^\w*KEYS?=(.*)$", written.decode(), re.MULTILINE):
+        assert key not in first.stdout + first.stderr
+
+    again = quickstart.run("--prepare-only", "--port", str(free_port()))
+    assert again.returncode == 0, again.stderr
+    assert quickstart.env_file.read_bytes() == written
+    assert not PASSWORD_LINE.search(again.stdout)
+
+    anew = quickstart.run("--accounts")
+    assert set(PASSWORD_LINE.findall(anew.stdout)).isdisjoint(PASSWORD_LINE.findall(first.stdout))
+    assert len(PASSWORD_LINE.findall(anew.stdout)) == 2
+
+
+def test_a_key_that_rows_still_need_is_missed_in_a_sentence(quickstart: Quickstart) -> None:
+    assert quickstart.run("--prepare-only", "--port", str(quickstart.port)).returncode == 0
+    quickstart.env_file.unlink()
+    done = quickstart.run("--prepare-only", "--port", str(quickstart.port))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "VAULT_KEYS" in done.stderr
+
+
+def test_a_taken_port_is_one_sentence_and_nothing_is_written(quickstart: Quickstart) -> None:
+    with socket.create_server(("127.0.0.1", quickstart.port)):
+        done = quickstart.run("--port", str(quickstart.port))
+    assert_one_sentence(done, f"Port {quickstart.port} is taken", "--port")
+    assert not quickstart.env_file.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(quickstart: Quickstart) -> None:
+    (quickstart.folder / "var").write_text("a file where the folder should be")
+    assert_one_sentence(quickstart.run("--prepare-only"), str(quickstart.folder / "var"))
+    assert not quickstart.env_file.exists()
+
+
+def test_an_env_file_without_keys_is_left_alone_and_named(quickstart: Quickstart) -> None:
+    quickstart.env_file.write_text("DEBUG=false\n")
+    assert_one_sentence(quickstart.run("--prepare-only"), "VAULT_KEYS", str(quickstart.env_file))
+    assert quickstart.env_file.read_text() == "DEBUG=false\n"
+
+
+def test_a_redis_that_is_down_is_one_sentence(quickstart: Quickstart) -> None:
+    done = quickstart.run("--prepare-only", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    assert_one_sentence(done, "Redis does not answer")
+
+
+def test_a_database_that_is_down_is_told_without_a_traceback(quickstart: Quickstart) -> None:
+    done = quickstart.run("--prepare-only", DATABASE_URL=f"postgres://who:hidden@127.0.0.1:{free_port()}/specway")
+    assert done.returncode == 1
+    assert "cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hidden" not in done.stderr
+
+
+def test_a_port_that_is_none_is_refused(quickstart: Quickstart) -> None:
+    assert "is not a port" in quickstart.run("--port", "99999").stderr
+
+
+@pytest.mark.needs_postgresql
+def test_it_prepares_postgresql(quickstart: Quickstart) -> None:
+    with own_postgresql_database() as url:
+        done = quickstart.run("--prepare-only", DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    assert len(PASSWORD_LINE.findall(done.stdout)) == 2
+
+
+def test_it_starts_everything_and_ctrl_c_stops_everything(
+    running: tuple[Quickstart, subprocess.Popen[str], str],
+) -> None:
+    quickstart, process, output = running
+    assert f"\nOpen http://127.0.0.1:{quickstart.port}/\n" in output
+    assert requests.get(f"http://127.0.0.1:{quickstart.port}/accounts/login/", timeout=30).status_code == 200
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 8  # four programs, each with honcho's process beside it
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert_all_end(children)
+
+
+def test_everything_ends_when_quickstart_is_killed(running: tuple[Quickstart, subprocess.Popen[str], str]) -> None:
+    _, process, _ = running
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    assert_all_end(children)
+
+
+def test_one_process_that_dies_is_named_and_ends_the_others(
+    running: tuple[Quickstart, subprocess.Popen[str], str],
+) -> None:
+    _, process, _ = running
+    children = psutil.Process(process.pid).children(recursive=True)
+    next(child for child in children if "beat" in child.cmdline()).kill()
+    output, _ = process.communicate(timeout=60)
+    assert "because beat ended" in output
+    assert process.returncode == 1
+    assert_all_end(children)
+
+
+def assert_all_end(children: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(children, timeout=30)
+    deadline = time.monotonic() + 5
+    while alive and time.monotonic() < deadline:  # a zombie that nobody reaps is dead too
+        alive = [child for child in alive if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert not alive

@@ -1,0 +1,82 @@
+"""What the tests of pages begin with: a service that is set up, connections, and trips under way."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.connections.models import AuthorizationAttempt, Connection, ConnectionShare, Status, TokenSet
+from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.services import ensure_oauth_app, load_catalogue
+from apps.teams.models import Membership
+
+JSON = {"accept": "application/json"}
+
+
+def set_up_service(slug: str = "sandbox") -> Integration:
+    """A built-in service with an operator's OAuth app. Nothing listens at its address."""
+    load_catalogue()
+    ensure_oauth_app(
+        integration_slug=slug,
+        client_id="client-of-tests",
+        client_secret=secrets.token_urlsafe(24),
+        params={"origin": "https://sandbox.example"},
+    )
+    return Integration.objects.get(slug=slug, team=None)
+
+
+def make_connection(membership: Membership, integration: Integration, name: str = "Ada", **fields: Any) -> Connection:
+    """A connection with a token that lives, and one to refresh it."""
+    now = timezone.now()
+    connection = Connection.objects.create(
+        team=membership.team,
+        integration=integration,
+        oauth_app=OAuthApp.objects.get(integration=integration),
+        owner=membership.user,
+        name=name,
+        **{
+            "account_subject": secrets.token_hex(8),
+            "account_label": name,
+            "scopes_requested": ["profile"],
+            "scopes_granted": ["profile"],
+            "status_changed_at": now,
+            "created_at": now,
+            **fields,
+        },
+    )
+    TokenSet.objects.create(
+        connection=connection,
+        team=membership.team,
+        access_token=secrets.token_urlsafe(24),
+        refresh_token=secrets.token_urlsafe(24),
+        obtained_at=now,
+        expires_at=now + timedelta(hours=1),
+        next_refresh_at=now + timedelta(minutes=50),
+    )
+    return connection
+
+
+def make_red(connection: Connection, reason: str = "reauthorization_required") -> None:
+    Connection.objects.filter(pk=connection.pk).update(status=Status.NEEDS_ATTENTION, status_reason=reason)
+    TokenSet.objects.filter(connection=connection).update(next_refresh_at=None)
+
+
+def share(connection: Connection, level: str = "use") -> None:
+    Connection.objects.filter(pk=connection.pk).update(is_shared=True)
+    ConnectionShare.objects.create(connection=connection, level=level)
+
+
+def set_out(browser: Client, *, slug: str = "sandbox", **fields: Any) -> tuple[AuthorizationAttempt, str]:
+    """A trip begun by the page's script: the attempt, and the state that went to the service."""
+    url = reverse("connections:connect", args=[slug])
+    answer = browser.post(url, {"scopes": ["profile"], **fields}, headers=JSON).json()
+    state = parse_qs(urlsplit(answer["authorization_url"]).query)["state"][0]
+    return AuthorizationAttempt.objects.get(pk=answer["attempt"]), state
+
+
+def come_back(browser: Client, **query: str) -> Any:
+    return browser.get(reverse("connections:callback"), query)

@@ -1,0 +1,193 @@
+"""The operators' place: secrets go in and never come out, and everything is audited."""
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+
+from apps.audit.models import AuditEvent
+from apps.connections.models import Connection
+from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.services import client_credentials, mark_oauth_app_broken
+from apps.teams.models import Membership, User
+from tests.factories import client_for, make_user
+
+ADD = reverse("admin:integrations_oauthapp_add")
+
+
+@pytest.fixture
+def operator(db: Any) -> Client:
+    user = make_user("Olu Operator")
+    User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
+    client = Client()
+    client.force_login(User.objects.get(pk=user.pk))
+    return client
+
+
+def change_url(app: OAuthApp) -> str:
+    return reverse("admin:integrations_oauthapp_change", args=[app.pk])
+
+
+def sent(slug: str = "github", **values: str) -> dict[str, str]:
+    integration = Integration.objects.get(slug=slug)
+    return {"integration": str(integration.pk), "team": "", "client_id": "id", "params": "{}", **values}
+
+
+def test_an_oauth_app_is_added_with_a_sealed_secret_and_an_audit_event(loaded: None, operator: Client) -> None:
+    secret = secrets.token_urlsafe(24)
+    response = operator.post(ADD, sent(secret=secret))
+    assert response.status_code == 302
+    app = OAuthApp.objects.get()
+    assert client_credentials(app).client_secret == secret
+    event = AuditEvent.objects.get(action="oauth_app.created")
+    assert (event.actor_kind, event.actor_label, event.target_id) == ("operator", "Olu Operator", str(app.pk))
+
+
+def test_the_page_of_an_oauth_app_never_holds_its_secret(set_up: Callable[..., OAuthApp], operator: Client) -> None:
+    app = set_up("github")
+    secret = client_credentials(app).client_secret or ""
+    for url in (change_url(app), reverse("admin:integrations_oauthapp_changelist")):
+        html = operator.get(url).content.decode()
+        assert secret not in html
+        assert secret[-4:] not in html.partition("id_secret")[2].partition("</div>")[0]
+    assert "Stored. Leave empty to keep it." in operator.get(change_url(app)).content.decode()
+
+
+def test_a_refused_form_does_not_give_the_typed_secret_back(loaded: None, operator: Client) -> None:
+    secret = secrets.token_urlsafe(24)
+    response = operator.post(ADD, sent(client_id="", secret=secret))
+    assert response.status_code == 200
+    assert secret not in response.content.decode()
+
+
+def test_the_history_names_fields_and_holds_no_secret(set_up: Callable[..., OAuthApp], operator: Client) -> None:
+    app = set_up("github")
+    before, after = client_credentials(app).client_secret or "", secrets.token_urlsafe(24)
+    operator.post(change_url(app), sent(secret=after))
+    entry = LogEntry.objects.get()
+    assert "client secret" in entry.change_message.lower()
+    for secret in (before, after):
+        assert secret not in f"{entry.change_message} {entry.object_repr}"
+        assert secret not in str(list(AuditEvent.objects.values_list("detail", "target_label")))
+    history = reverse("admin:integrations_oauthapp_history", args=[app.pk])
+    assert after not in operator.get(history).content.decode()
+
+
+def test_an_empty_secret_keeps_the_stored_one(set_up: Callable[..., OAuthApp], operator: Client) -> None:
+    app = set_up("github")
+    before = client_credentials(app).client_secret
+    operator.post(change_url(app), sent(client_id="new-id", secret=""))
+    app = OAuthApp.objects.get()
+    assert (app.client_id, client_credentials(app).client_secret) == ("new-id", before)
+
+
+def test_a_service_that_gives_out_a_secret_wants_one(loaded: None, operator: Client) -> None:
+    html = operator.post(ADD, sent()).content.decode()
+    assert "GitHub gives out a client secret: enter it." in html
+    assert not OAuthApp.objects.exists()
+
+
+def test_a_second_oauth_app_of_a_service_is_refused_with_a_sentence(
+    set_up: Callable[..., OAuthApp], operator: Client
+) -> None:
+    set_up("github")
+    html = operator.post(ADD, sent(secret="s")).content.decode()
+    assert "This integration has an OAuth app for every team already" in html
+    assert OAuthApp.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ("{}", "Enter Origin, such as"),
+        ('{"origin": "http://evil.example/x"}', "Origin must look like"),
+        ('{"origin": "http://127.0.0.1:8100", "x": "y"}', "Sandbox has no such parameter"),
+        ("[]", "Enter Origin, such as"),
+        ("[1]", "Enter an object"),
+        ('{"origin": 7}', "Origin must look like"),
+    ],
+)
+def test_unfit_parameters_are_refused_beside_the_field(
+    loaded: None, operator: Client, params: str, sentence: str
+) -> None:
+    html = operator.post(ADD, sent("sandbox", secret="s", params=params)).content.decode()
+    assert sentence in html
+    assert not OAuthApp.objects.exists()
+
+
+def test_the_form_shows_the_redirect_uri_and_where_to_register(loaded: None, operator: Client) -> None:
+    github = Integration.objects.get(slug="github")
+    html = operator.get(ADD, {"integration": str(github.pk)}).content.decode()
+    assert '<code id="redirect-uri">http://127.0.0.1:8000/oauth/callback</code>' in html
+    assert "https://github.com/settings/developers" in html
+    assert f'<option value="{github.pk}" selected>' in html
+    assert operator.get(ADD, {"integration": "nonsense"}).status_code == 200
+
+
+def test_a_broken_app_says_so(set_up: Callable[..., OAuthApp], operator: Client) -> None:
+    app = set_up("github")
+    mark_oauth_app_broken(oauth_app=app, code="invalid_client")
+    assert "Refused by the service since" in operator.get(change_url(app)).content.decode()
+
+
+def test_an_oauth_app_with_connections_cannot_be_deleted_and_one_without_can(
+    set_up: Callable[..., OAuthApp], connect: Callable[..., Connection], owner: Membership, operator: Client
+) -> None:
+    app = set_up("github")
+    connection = connect(owner, "github")
+    url = reverse("admin:integrations_oauthapp_delete", args=[app.pk])
+    for response in (operator.get(url, follow=True), operator.post(url, {"post": "yes"}, follow=True)):
+        assert "serves 1 connection, which could be neither refreshed nor revoked" in response.content.decode()
+    assert OAuthApp.objects.exists()
+    connection.delete()
+    operator.post(url, {"post": "yes"})
+    assert not OAuthApp.objects.exists()
+    assert AuditEvent.objects.filter(action="oauth_app.deleted", actor_kind="operator").exists()
+
+
+def test_many_cannot_be_deleted_at_once(set_up: Callable[..., OAuthApp], operator: Client) -> None:
+    app = set_up("github")
+    operator.post(
+        reverse("admin:integrations_oauthapp_changelist"),
+        {"action": "delete_selected", "_selected_action": str(app.pk), "post": "yes"},
+    )
+    assert OAuthApp.objects.exists()
+
+
+def test_an_operator_switches_a_service_off_and_on(loaded: None, operator: Client) -> None:
+    slack = Integration.objects.get(slug="slack")
+    operator.post(reverse("admin:integrations_integration_change", args=[slack.pk]), {})
+    slack.refresh_from_db()
+    assert not slack.is_enabled
+    operator.post(
+        reverse("admin:integrations_integration_changelist"), {"action": "switch_on", "_selected_action": str(slack.pk)}
+    )
+    slack.refresh_from_db()
+    assert slack.is_enabled
+    actions = AuditEvent.objects.filter(target_id=str(slack.pk)).order_by("pk").values_list("action", "actor_kind")
+    assert list(actions) == [("integration.disabled", "operator"), ("integration.enabled", "operator")]
+
+
+@pytest.mark.parametrize(("choice", "listed"), [("yes", ["GitHub"]), ("no", ["Slack"]), ("", ["GitHub", "Slack"])])
+def test_services_are_filtered_by_whether_they_are_set_up(
+    set_up: Callable[..., OAuthApp], operator: Client, choice: str, listed: list[str]
+) -> None:
+    set_up("github")
+    html = operator.get(reverse("admin:integrations_integration_changelist"), {"oauth_app": choice}).content.decode()
+    assert [name for name in ("GitHub", "Slack") if f">{name}</a>" in html] == listed
+
+
+def test_services_are_neither_added_nor_deleted_by_hand(loaded: None, operator: Client) -> None:
+    slack = Integration.objects.get(slug="slack")
+    assert operator.get(reverse("admin:integrations_integration_add")).status_code == 403
+    assert operator.post(reverse("admin:integrations_integration_delete", args=[slack.pk])).status_code == 403
+
+
+def test_members_and_owners_of_teams_are_not_let_in(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+    app = set_up("github")
+    for url in (ADD, change_url(app), reverse("admin:integrations_integration_changelist")):
+        assert client_for(owner).get(url).status_code in (302, 403, 404)

@@ -1,0 +1,142 @@
+"""The REST API's list of integrations and one of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.connections.models import Connection
+from apps.integrations.models import Integration, OAuthApp
+from apps.teams.models import ApiKey, Membership
+from tests.factories import make_key
+
+URL = "/api/v1/integrations/"
+
+
+def get(who: Membership, path: str = "", *, scopes: list[str] | None = None, **query: Any) -> Any:
+    _, text = make_key(who, scopes=scopes)
+    return Client().get(f"{URL}{path}", query, headers={"Authorization": f"Bearer {text}"})
+
+
+def slugs(who: Membership, **query: Any) -> list[str]:
+    response = get(who, **query)
+    assert response.status_code == 200, response.content
+    return [row["slug"] for row in response.json()["results"]]
+
+
+def test_the_list_says_what_the_team_can_connect_to(
+    set_up: Callable[..., OAuthApp], connect: Callable[..., Connection], owner: Membership, stranger: Membership
+) -> None:
+    set_up("github")
+    connect(owner, "github")
+    rows = {row["slug"]: row for row in get(owner).json()["results"]}
+    assert rows["github"] == {
+        "id": str(Integration.objects.get(slug="github").pk),
+        "slug": "github",
+        "name": "GitHub",
+        "description": "Issues, pull requests, releases",
+        "category": "developer-tools",
+        "auth_type": "oauth2",
+        "is_custom": False,
+        "is_set_up": True,
+        "is_enabled": True,
+        "connections": 1,
+    }
+    assert not rows["slack"]["is_set_up"]
+    assert get(stranger, "github/").json()["connections"] == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"search": "GIT"}, ["github"]),
+        ({"search": "files drive"}, ["google-drive"]),
+        ({"category": "communication"}, ["slack"]),
+        ({"auth_type": "basic"}, []),
+        ({"connected": "true"}, ["github"]),
+        ({"connected": "false", "search": "git"}, []),
+    ],
+)
+def test_the_list_is_filtered(
+    loaded: None, connect: Callable[..., Connection], owner: Membership, query: dict[str, str], expected: list[str]
+) -> None:
+    connect(owner, "github")
+    assert slugs(owner, **query) == expected
+
+
+@pytest.mark.parametrize("query", [{"category": "fun"}, {"auth_type": "magic"}, {"connected": "perhaps"}])
+def test_a_filter_that_does_not_exist_is_refused_by_name(
+    loaded: None, owner: Membership, query: dict[str, str]
+) -> None:
+    response = get(owner, **query)
+    assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
+    assert [error["field"] for error in response.json()["errors"]] == list(query)
+
+
+def test_pages_follow_each_other_by_cursor_and_miss_nothing(loaded: None, owner: Membership) -> None:
+    _, text = make_key(owner)
+    url, seen = f"{URL}?page_size=4", []
+    while url:
+        page = Client().get(url, headers={"Authorization": f"Bearer {text}"}).json()
+        assert len(page["results"]) <= 4
+        seen += [row["slug"] for row in page["results"]]
+        url = page["next"]
+    assert seen == sorted(Integration.objects.values_list("slug", flat=True))
+
+
+def test_no_page_is_larger_than_two_hundred(owner: Membership) -> None:
+    Integration.objects.bulk_create(
+        Integration(slug=f"s{number}", name=f"S{number}", category="other") for number in range(205)
+    )
+    assert len(slugs(owner, page_size=1000)) == 200
+
+
+def test_one_service_comes_with_its_scopes_parameters_and_redirect_uri(loaded: None, owner: Membership) -> None:
+    found = get(owner, "microsoft-graph/").json()
+    assert found["redirect_uri"] == "http://127.0.0.1:8000/oauth/callback"
+    assert {"name": "User.Read", "description": "See one’s own profile", "access": "read", "default": True} in found[
+        "scopes"
+    ]
+    assert [(param["name"], param["default"]) for param in found["params"]] == [("tenant", "common")]
+    assert found["links"]["manage_url"] == "https://myapps.microsoft.com/"
+
+
+def test_parameters_of_the_oauth_app_are_not_shown(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+    set_up("sandbox", origin="http://127.0.0.1:8100")
+    found = get(owner, "sandbox/").json()
+    assert found["params"] == []
+    assert found["links"]["manage_url"] == "http://127.0.0.1:8100/"
+
+
+def test_another_teams_own_integration_does_not_exist(owner: Membership, stranger: Membership) -> None:
+    Integration.objects.create(slug="carrier-hub", name="Carrier Hub", team=owner.team, category="custom")
+    assert get(owner, "carrier-hub/").json()["is_custom"]
+    assert get(stranger, "carrier-hub/").status_code == 404
+    assert slugs(stranger) == []
+
+
+def test_a_key_without_the_scope_and_nobody_are_refused(loaded: None, owner: Membership) -> None:
+    for path in ("", "github/"):
+        assert get(owner, path, scopes=["connections:use"]).status_code == 403
+        nobody = Client().get(f"{URL}{path}")
+        assert nobody.status_code == 401
+        assert nobody["WWW-Authenticate"]
+
+
+def test_a_service_key_counts_shared_connections_only(
+    loaded: None, connect: Callable[..., Connection], owner: Membership
+) -> None:
+    connect(owner, "github")
+    connect(owner, "github", shared=True)
+    _, text = make_key(owner, ApiKey.Kind.SERVICE)
+    found = Client().get(f"{URL}github/", headers={"Authorization": f"Bearer {text}"}).json()
+    assert found["connections"] == 1
+
+
+def test_nothing_can_be_written(loaded: None, owner: Membership) -> None:
+    _, text = make_key(owner)
+    for path in ("", "github/"):
+        for method in ("post", "put", "patch", "delete"):
+            send = getattr(Client(), method)
+            assert send(f"{URL}{path}", headers={"Authorization": f"Bearer {text}"}).status_code in (403, 405)

@@ -1,0 +1,87 @@
+"""Which of PostgreSQL, Redis and Chromium this machine has, and pieces of them that belong to one test alone."""
+
+import functools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from secrets import token_hex
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import redis
+
+POSTGRESQL = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
+OURS = "specway-tests-run"
+
+
+@functools.cache
+def postgresql_is_missing() -> str:
+    """Why PostgreSQL cannot be used, or an empty string. The account must be allowed to create databases."""
+    try:
+        with psycopg.connect(POSTGRESQL, connect_timeout=2) as connection:
+            row = connection.execute("SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user").fetchone()
+    except psycopg.Error:
+        return f"no PostgreSQL answers at {_place(POSTGRESQL)} (TEST_DATABASE_URL)"
+    return "" if row and row[0] else f"the account at {_place(POSTGRESQL)} may not create databases"
+
+
+@functools.cache
+def redis_is_missing() -> str:
+    try:
+        redis.Redis.from_url(REDIS, socket_connect_timeout=2, socket_timeout=2).ping()
+    except redis.RedisError:
+        return f"no Redis answers at {_place(REDIS)} (TEST_REDIS_URL)"
+    return ""
+
+
+@functools.cache
+def chromium() -> str | None:
+    """The path of the browser."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((path for path in map(shutil.which, names) if path), None)
+
+
+def browser_is_missing() -> str:
+    return "" if chromium() else "there is no Chromium on the PATH"
+
+
+MISSING: dict[str, tuple[str, Callable[[], str]]] = {
+    "needs_postgresql": ("PostgreSQL", postgresql_is_missing),
+    "needs_redis": ("Redis", redis_is_missing),
+    "needs_browser": ("Chromium", browser_is_missing),
+}
+
+
+@contextmanager
+def own_postgresql_database() -> Iterator[str]:
+    """The URL of a new, empty database, which is dropped afterwards even if something is still connected."""
+    name = f"specway_test_{token_hex(6)}"
+    with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    try:
+        yield urlunsplit(urlsplit(POSTGRESQL)._replace(path=f"/{name}"))
+    finally:
+        with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def own_redis_database() -> Iterator[str]:
+    """The URL of a Redis database (1 to 15) that was empty and is ours until it is flushed afterwards."""
+    for number in range(15, 0, -1):
+        client = redis.Redis.from_url(REDIS, db=number)
+        if client.dbsize() or not client.set(OURS, token_hex(6), nx=True, ex=3600):
+            continue
+        try:
+            yield urlunsplit(urlsplit(REDIS)._replace(path=f"/{number}"))
+        finally:
+            client.flushdb()
+        return
+    raise RuntimeError("None of the databases 1 to 15 in Redis is empty; flush one that nobody needs.")
+
+
+def _place(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}"

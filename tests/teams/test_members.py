@@ -1,0 +1,203 @@
+"""Who may do what with members, by role; the rules about owners; what ends with a membership."""
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.audit.models import AuditEvent
+from apps.connections.models import Connection
+from apps.errors import NotAllowed, NotFound, SpecwayError
+from apps.integrations.models import Integration
+from apps.teams.errors import LastOwner, OwnsConnections
+from apps.teams.models import ApiKey, Membership, Role
+from apps.teams.services import members
+from apps.teams.services.teams import create_team, rename_team
+from tests.factories import actor_for, client_for, make_key, make_member, make_team, make_user
+
+pytestmark = pytest.mark.django_db
+
+ROLES = list(Role)
+
+
+@pytest.fixture
+def cast() -> dict[Role, Membership]:
+    """One member of each role in one team, with a second owner, so that nobody is the last."""
+    team = make_team()
+    make_member(team, Role.OWNER, user=make_user("Second Owner"))
+    return {role: make_member(team, role, user=make_user(f"{role.label} Person")) for role in Role}
+
+
+def _outcome(action) -> str:
+    try:
+        action()
+    except SpecwayError as error:
+        return error.code
+    return "done"
+
+
+@pytest.mark.parametrize(
+    ("actor", "target", "wanted", "expected"),
+    [
+        (Role.OWNER, Role.OWNER, Role.MEMBER, "done"),
+        (Role.OWNER, Role.ADMIN, Role.OWNER, "done"),
+        (Role.OWNER, Role.MEMBER, Role.OWNER, "done"),
+        (Role.ADMIN, Role.MEMBER, Role.ADMIN, "done"),
+        (Role.ADMIN, Role.ADMIN, Role.MEMBER, "done"),
+        (Role.ADMIN, Role.MEMBER, Role.OWNER, "permission_denied"),
+        (Role.ADMIN, Role.ADMIN, Role.OWNER, "permission_denied"),
+        (Role.ADMIN, Role.OWNER, Role.MEMBER, "permission_denied"),
+        (Role.MEMBER, Role.MEMBER, Role.ADMIN, "permission_denied"),
+        (Role.MEMBER, Role.ADMIN, Role.MEMBER, "permission_denied"),
+        (Role.MEMBER, Role.OWNER, Role.MEMBER, "permission_denied"),
+    ],
+)
+def test_who_may_change_whose_role(cast, actor: Role, target: Role, wanted: Role, expected: str) -> None:
+    member = cast[target]
+    outcome = _outcome(lambda: members.change_role(actor=actor_for(cast[actor]), membership_id=member.pk, role=wanted))
+    member.refresh_from_db()
+    assert outcome == expected
+    assert member.role == (wanted if expected == "done" else target)
+
+
+@pytest.mark.parametrize("actor", ROLES)
+@pytest.mark.parametrize("target", ROLES)
+def test_who_may_remove_whom(cast, actor: Role, target: Role) -> None:
+    may = actor == Role.OWNER or (actor == Role.ADMIN and target != Role.OWNER)
+    outcome = _outcome(lambda: members.remove_member(actor=actor_for(cast[actor]), membership_id=cast[target].pk))
+    assert outcome == ("done" if may else "permission_denied")
+    assert Membership.objects.filter(pk=cast[target].pk).exists() is not may
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_who_may_rename_the_team(cast, role: Role) -> None:
+    outcome = _outcome(lambda: rename_team(actor=actor_for(cast[role]), name="New name"))
+    assert outcome == ("permission_denied" if role == Role.MEMBER else "done")
+
+
+def test_a_role_that_an_actor_had_no_longer_counts(cast) -> None:
+    """The page was opened by an admin who has been made a member since: the middleware makes the actor anew."""
+    client = client_for(cast[Role.ADMIN])
+    Membership.objects.filter(pk=cast[Role.ADMIN].pk).update(role=Role.MEMBER)
+    url = reverse("teams:remove_member", args=[cast[Role.MEMBER].pk])
+    assert client.post(url).status_code == 403
+
+
+def test_the_last_owner_can_neither_leave_nor_be_demoted_nor_removed() -> None:
+    owner = make_member(role=Role.OWNER)
+    make_member(owner.team, Role.ADMIN, user=make_user("Admin"))
+    actor = actor_for(owner)
+    with pytest.raises(LastOwner):
+        members.leave(actor=actor)
+    with pytest.raises(LastOwner):
+        members.change_role(actor=actor, membership_id=owner.pk, role=Role.MEMBER)
+    with pytest.raises(LastOwner):
+        members.remove_member(actor=actor, membership_id=owner.pk)
+    owner.refresh_from_db()
+    assert owner.role == Role.OWNER
+
+
+def test_the_page_tells_the_last_owner_why_with_409() -> None:
+    owner = make_member(role=Role.OWNER)
+    answer = client_for(owner).post(reverse("teams:leave"))
+    assert answer.status_code == 409
+    assert "Make somebody else an owner first" in answer.content.decode()
+
+
+def test_another_teams_member_is_not_found_for_any_action() -> None:
+    owner = make_member(role=Role.OWNER)
+    foreign = make_member(make_team("Kestrel Films"), user=make_user("Foreign"))
+    with pytest.raises(NotFound):
+        members.change_role(actor=actor_for(owner), membership_id=foreign.pk, role=Role.ADMIN)
+    with pytest.raises(NotFound):
+        members.remove_member(actor=actor_for(owner), membership_id=foreign.pk)
+    client = client_for(owner)
+    for name in ("teams:change_role", "teams:remove_member"):
+        url = reverse(name, args=[foreign.pk])
+        assert client.get(url).status_code == 404
+        assert client.post(url, {"role": "admin"}).status_code == 404
+    assert Membership.objects.filter(pk=foreign.pk, role=Role.MEMBER).exists()
+
+
+def _connection(member: Membership) -> Connection:
+    integration = Integration.objects.create(slug=f"s{member.pk}", name="Slack", category="chat")
+    return Connection.objects.create(
+        team=member.team,
+        integration=integration,
+        owner=member.user,
+        name="Fernhill workspace",
+        status_changed_at=timezone.now(),
+        created_at=timezone.now(),
+    )
+
+
+def test_somebody_who_owns_connections_cannot_go_before_these_are_disconnected(cast) -> None:
+    member = cast[Role.MEMBER]
+    connection = _connection(member)
+    with pytest.raises(OwnsConnections, match="owns 1 connection"):
+        members.remove_member(actor=actor_for(cast[Role.OWNER]), membership_id=member.pk)
+    with pytest.raises(OwnsConnections, match="You still own"):
+        members.leave(actor=actor_for(member))
+    connection.delete()
+    members.leave(actor=actor_for(member))
+    assert not Membership.objects.filter(pk=member.pk).exists()
+
+
+def test_connections_in_another_team_keep_nobody_here(cast) -> None:
+    member = cast[Role.MEMBER]
+    _connection(make_member(make_team("Kestrel Films"), user=member.user))
+    members.leave(actor=actor_for(member))
+    assert not Membership.objects.filter(pk=member.pk).exists()
+
+
+def test_the_personal_keys_of_a_removed_member_end_and_no_others(cast) -> None:
+    member = cast[Role.ADMIN]
+    elsewhere = make_member(make_team("Kestrel Films"), user=member.user)
+    personal, _ = make_key(member)
+    service, _ = make_key(member, ApiKey.Kind.SERVICE)
+    of_other_team, _ = make_key(elsewhere)
+    members.remove_member(actor=actor_for(cast[Role.OWNER]), membership_id=member.pk)
+    revoked = set(ApiKey.objects.exclude(revoked_at=None))
+    assert revoked == {personal}
+    assert {service, of_other_team}.isdisjoint(revoked)
+
+
+def test_each_change_is_audited_with_who_did_it(cast) -> None:
+    actor, member = actor_for(cast[Role.OWNER]), cast[Role.MEMBER]
+    members.change_role(actor=actor, membership_id=member.pk, role=Role.ADMIN)
+    members.remove_member(actor=actor, membership_id=member.pk)
+    removed, changed = AuditEvent.objects.filter(team_id=member.team_id)
+    assert (changed.action, changed.detail) == ("member.role_changed", {"before": "member", "after": "admin"})
+    assert (removed.action, removed.detail["how"]) == ("member.removed", "removed")
+    assert {changed.actor_id, removed.actor_id} == {str(actor.user.pk)}
+    assert {changed.target_id, removed.target_id} == {str(member.user_id)}
+
+
+def test_a_refused_change_leaves_no_event_and_no_change() -> None:
+    owner = make_member(role=Role.OWNER)
+    with pytest.raises(LastOwner):
+        members.leave(actor=actor_for(owner))
+    assert not AuditEvent.objects.exists()
+
+
+def test_a_new_team_belongs_to_its_maker() -> None:
+    user = make_user()
+    made = create_team(user=user, name="  Fernhill \n Logistics ", origin=actor_for(make_member()).origin)
+    assert (made.role, made.team.name) == (Role.OWNER, "Fernhill Logistics")
+    assert AuditEvent.objects.get(action="team.created").team_id == made.team_id
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 101])
+def test_a_team_needs_a_sensible_name(name: str) -> None:
+    owner = make_member(role=Role.OWNER)
+    with pytest.raises(SpecwayError, match="1 to 100 characters"):
+        rename_team(actor=actor_for(owner), name=name)
+
+
+def test_operators_add_members_but_nobody_twice() -> None:
+    owner = make_member(role=Role.OWNER)
+    with pytest.raises(SpecwayError, match="already"):
+        members.add_member(actor=actor_for(owner), user=owner.user, role=Role.MEMBER)
+    with pytest.raises(NotAllowed):
+        members.add_member(
+            actor=actor_for(make_member(owner.team, user=make_user("M"))), user=make_user(), role=Role.MEMBER
+        )

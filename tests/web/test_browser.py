@@ -1,0 +1,129 @@
+"""The frame in a real browser: menus by keyboard, copying, one submission, and nothing that the policy refuses."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pytest_django.live_server_helper import LiveServer
+
+from tests import factories
+from tests.services import chromium
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+pytestmark = [pytest.mark.needs_browser, pytest.mark.django_db(transaction=True)]
+
+
+@dataclass
+class Visit:
+    """A signed-in operator's tab, and what the browser complained of meanwhile."""
+
+    page: Any
+    url: str
+    complaints: list[str]
+
+
+@pytest.fixture
+def visit(live_server: LiveServer) -> Iterator[Visit]:
+    membership = factories.make_member()
+    membership.user.is_staff = membership.user.is_superuser = True
+    membership.user.save()
+    factories.make_member(factories.make_team("Kestrel Films"), user=membership.user)
+    cookies = factories.client_for(membership).cookies
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        context.add_cookies([{"name": c.key, "value": c.value, "url": live_server.url} for c in cookies.values()])
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        yield Visit(page, live_server.url, complaints)
+        browser.close()
+
+
+def focused(page: Any) -> str:
+    return str(page.evaluate("document.activeElement.textContent.trim()"))
+
+
+def test_a_menu_is_used_with_the_keyboard_alone(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.url}/account/")
+    page.locator("summary.account").focus()
+    page.keyboard.press("ArrowDown")
+    assert focused(page) == "Account"
+    page.keyboard.press("End")
+    assert focused(page) == "Sign out"
+    page.keyboard.press("ArrowDown")
+    assert focused(page) == "Account"
+    page.keyboard.press("Escape")
+    assert page.locator("details.menu[open]").count() == 0
+    assert page.evaluate("document.activeElement.className") == "account"
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Account", exact=True).click()
+    assert page.locator("details.menu[open]").count() == 0
+    assert visit.complaints == []
+
+
+def test_escape_closes_the_menu_before_the_sidebar_on_a_phone(visit: Visit) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(f"{visit.url}/account/")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.get_by_role("button", name="Menu", exact=True).click()
+    page.locator("summary.switcher").click()
+    page.keyboard.press("Escape")
+    assert page.locator("details.menu[open]").count() == 0
+    assert page.evaluate("document.getElementById('sidebar').matches(':popover-open')")
+    page.keyboard.press("Escape")
+    assert not page.evaluate("document.getElementById('sidebar').matches(':popover-open')")
+
+
+def test_the_team_is_switched_from_the_frame(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.url}/account/")
+    page.locator("summary.switcher").click()
+    page.get_by_role("button", name="Kestrel Films").click()
+    page.wait_for_url(lambda url: not url.endswith("/account/"))
+    assert "Kestrel Films" in page.locator(".switcher__text").text_content()
+
+
+def test_copying_answers_in_words_and_returns_to_them(visit: Visit) -> None:
+    page = visit.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{visit.url}/help/troubleshooting/")
+    button = page.locator(".copybox button")
+    button.click()
+    page.locator("#live", has_text="Copied").wait_for(state="attached")
+    assert "Copied" in button.text_content()
+    assert page.evaluate("navigator.clipboard.readText()").endswith("/oauth/callback")
+    page.locator(".copybox button", has_text="Copy callback URL").wait_for()
+    assert visit.complaints == []
+
+
+def test_a_form_that_is_on_its_way_is_not_sent_again(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.url}/account/")
+    name = secrets.token_hex(4)
+    page.get_by_label("Name").fill(name)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.evaluate(
+        "async () => { const f = document.querySelector('main form'); f.requestSubmit();"
+        " await new Promise((done) => setTimeout(done)); f.requestSubmit(); }"
+    )
+    page.get_by_text("Profile saved.").wait_for()
+    assert sent == [f"{visit.url}/account/"]
+
+
+def test_the_administration_and_the_api_documentation_obey_the_policy(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.url}/api/docs/")
+    page.locator(".opblock").first.wait_for()
+    page.goto(f"{visit.url}/admin/teams/user/add/")
+    page.get_by_label("Name").wait_for()
+    page.get_by_role("link", name="Leave administration").click()
+    page.get_by_role("heading", name="Plugins").wait_for()
+    assert visit.complaints == []

@@ -1,0 +1,69 @@
+"""Health checks: alive without anything, ready only with what requests cannot do without."""
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from apps.web import health
+
+pytestmark = pytest.mark.urls("tests.web.urls")
+
+
+def broken(*_: object, **__: object) -> str:
+    raise OperationalError('connection to "db.internal" as "specway" failed')
+
+
+def test_alive_needs_no_database(visitor: Client) -> None:
+    # Without the django_db mark any query raises.
+    response = visitor.get("/healthz")
+    assert response.status_code == 200
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_ready_names_each_part(visitor: Client) -> None:
+    response = visitor.get("/readyz")
+    assert response.status_code == 200
+    assert response.json()["checks"].keys() == {"database", "keys", "broker"}
+    assert response.json()["checks"]["database"] == "ok"
+    assert response.json()["checks"]["keys"] == "ok"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("check", "part"), [("_database", "database"), ("_keys", "keys")])
+def test_not_ready_without_database_or_keys(
+    check: str, part: str, visitor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, check, broken)
+    response = visitor.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["status"] == "unavailable"
+    assert response.json()["checks"][part] == "failed"
+    assert b"db.internal" not in response.content
+
+
+@pytest.mark.django_db
+def test_a_key_that_rows_need_and_that_is_not_there_is_named(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "missing_key_ids", lambda: {"k2", "k1"})
+    response = visitor.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["keys"] == "missing: k1, k2"
+
+
+@pytest.mark.django_db
+def test_without_the_broker_readers_are_still_served(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_broker", broken)
+    response = visitor.get("/readyz")
+    assert response.status_code == 200
+    assert response.json()["status"] == "degraded"
+    assert response.json()["checks"]["broker"] == "failed"
+
+
+@pytest.mark.django_db
+def test_a_broker_that_cannot_be_reached_is_noticed(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    from celery import Celery
+
+    dead = Celery(broker="redis://127.0.0.1:1/0")
+    dead.conf.broker_transport_options = {"socket_connect_timeout": 1}
+    monkeypatch.setattr(health, "current_app", dead)
+    assert visitor.get("/readyz").json()["checks"]["broker"] == "failed"

@@ -1,0 +1,175 @@
+"""The design's template tags: what they show, and that nothing given to them becomes markup."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django import forms
+from django.template import Context, Template
+from django.utils import timezone
+
+from apps.web import logos
+from apps.web.icons import ICONS
+from apps.web.templatetags import specway
+
+EVIL = '<script>alert("x")</script>'
+
+
+def rendered(source: str, **context: object) -> str:
+    return Template("{% load specway %}" + source).render(Context(context))
+
+
+def test_a_known_service_gets_its_own_logo_in_its_own_colour() -> None:
+    tile = specway.tile("GitHub", "github")
+    assert 'fill="#181717"' in tile
+    assert "<path" in tile
+    assert "<text" not in tile
+
+
+@pytest.mark.parametrize("slug", ["", None, "no-such-brand", "names", "__class__", "../etc"])
+def test_an_unknown_service_gets_a_monogram(slug: str | None) -> None:
+    tile = specway.tile("warehouse API", slug)
+    assert '<text x="16" y="22">W</text>' in tile
+
+
+def test_a_monogram_keeps_its_colour_and_differs_between_names() -> None:
+    assert specway.tile("Carrier Hub") == specway.tile("Carrier Hub")
+    assert logos.monogram_colour("Carrier Hub") == logos.monogram_colour("CARRIER HUB")
+    assert len({logos.monogram_colour(f"service {n}") for n in range(50)}) > 40
+
+
+def test_every_monogram_is_readable() -> None:
+    colours = {logos.monogram_colour(f"service {n}") for n in range(2000)}
+    assert min(logos.contrast("#ffffff", colour) for colour in colours) >= 4.5
+
+
+def test_a_logo_on_a_light_brand_colour_is_drawn_dark() -> None:
+    assert logos.readable_on("#ffe01b") == logos.INK
+    assert logos.readable_on("#181717") == logos.WHITE
+
+
+def test_a_name_without_letters_still_has_a_monogram() -> None:
+    assert ">?</text>" in specway.tile("---")
+    assert ">?</text>" in specway.tile("")
+
+
+def test_no_tag_needs_an_inline_style() -> None:
+    parts = [specway.tile("GitHub", "github"), specway.tile("X"), specway.mark(), *map(specway.icon, ICONS)]
+    assert "style=" not in "".join(parts)
+
+
+def test_what_is_given_to_a_tag_never_becomes_markup() -> None:
+    shown = rendered(
+        "{% tile evil evil %}{% status 'bad' evil evil %}{% avatar evil %}{% icon 'x' evil %}{% ago None evil %}",
+        evil=EVIL,
+    )
+    assert "<script" not in shown
+    assert "&lt;script&gt;" in shown
+
+
+def test_a_status_has_shape_word_and_reason() -> None:
+    shown = specway.status("bad", "Needs attention", "Slack no longer accepts this connection")
+    assert "<svg" in shown
+    assert "Needs attention</span> · Slack no longer accepts this connection" in shown
+    assert " · " not in specway.status("good", "Active")
+
+
+def test_a_status_or_access_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="one of good, bad, warn, idle"):
+        specway.status("green", "Active")
+    with pytest.raises(ValueError, match="one of read, write, admin"):
+        specway.access_badge("owner")
+
+
+@pytest.mark.parametrize(
+    ("name", "initials"),
+    [("Mara Lindqvist", "ML"), ("Mara von der Aue", "MA"), ("mara@fernhill.example", "MF"), ("Kwame", "K"), ("", "?")],
+)
+def test_an_avatar_shows_first_and_last_initial(name: str, initials: str) -> None:
+    assert f">{initials}</span>" in specway.avatar(name)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "just now"), (59, "59 s ago"), (60, "1 min ago"), (7200, "2 h ago"), (3 * 86400, "3 d ago"), (-5, "just now")],
+)
+def test_how_long_ago_is_said_in_the_largest_unit(seconds: int, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    assert f">{words}</time>" in specway.ago(now - timedelta(seconds=seconds))
+
+
+def test_a_time_carries_its_absolute_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = datetime(2026, 3, 4, 10, 5, 7, tzinfo=timezone.get_fixed_timezone(120))
+    shown = specway.ago(moment)
+    assert 'datetime="2026-03-04T08:05:07Z"' in shown
+    assert 'title="4 Mar 2026, 08:05:07 UTC"' in shown
+
+
+def test_a_time_long_ago_is_a_date() -> None:
+    assert ">4 Mar 2020</time>" in specway.ago(datetime(2020, 3, 4, tzinfo=UTC))
+
+
+def test_what_is_to_come_is_said_and_what_has_come_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    assert ">in 42 s</time>" in specway.until(now + timedelta(seconds=42))
+    assert ">now</time>" in specway.until(now - timedelta(hours=1))
+    assert specway.until(None, "not scheduled") == "not scheduled"
+    assert specway.ago(None) == "never"
+
+
+class Door(forms.Form):
+    code = forms.CharField(help_text="From the app.")
+    note = forms.CharField(widget=forms.Textarea, required=False)
+    kind = forms.ChoiceField(choices=[("a", "A")], required=False)
+    keep = forms.BooleanField(required=False)
+
+
+def test_a_field_names_its_hint_and_its_error() -> None:
+    shown = rendered('{% field form.code label="Code" %}', form=Door({"code": ""}))
+    described = re.search(r'<input[^>]*aria-describedby="([^"]+)"', shown)
+    assert described
+    for part in described.group(1).split():
+        assert f'id="{part}"' in shown
+    assert len(described.group(1).split()) == 2
+    assert 'aria-invalid="true"' in shown
+    assert '<label for="id_code">Code</label>' in shown
+
+
+def test_a_field_looks_like_its_kind_and_takes_attributes() -> None:
+    shown = rendered(
+        '{% field form.code class="input--mono" inputmode="numeric" data_x="1" autofocus=no %}{% field form.note %}'
+        "{% field form.kind %}{% field form.keep %}",
+        form=Door(),
+        no=False,
+    )
+    assert 'class="input--mono input"' in shown
+    assert 'inputmode="numeric"' in shown
+    assert 'data-x="1"' in shown
+    assert "autofocus" not in shown
+    assert 'class="textarea"' in shown
+    assert 'class="select"' in shown
+    assert '<div class="check">' in shown
+
+
+def test_a_value_that_was_refused_is_shown_again_escaped() -> None:
+    shown = rendered("{% field form.kind %}{% field form.note %}", form=Door({"kind": EVIL, "note": EVIL}))
+    assert "<script" not in shown
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:130.0) Gecko/20100101 Firefox/130.0", "Firefox on macOS"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1",
+            "Safari on iPhone",
+        ),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/130.0 Safari/537.36 Edg/130.0", "Edge on Windows"),
+        ("curl/8.5.0", "curl"),
+        ("", "Unknown program"),
+    ],
+)
+def test_a_browser_is_named_in_words(agent: str, words: str) -> None:
+    assert specway.browser(agent) == words
