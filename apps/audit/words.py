@@ -30,6 +30,7 @@ WORDS = {
     "oauth_app.changed": "OAuth app changed",
     "oauth_app.created": "OAuth app added",
     "oauth_app.deleted": "OAuth app removed",
+    "oauth_app.recovered": "OAuth app accepted again",
     "password.changed": "Password changed",
     "password.reset": "Password reset",
     "second_factor.off": "Second factor switched off",

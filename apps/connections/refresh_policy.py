@@ -87,7 +87,8 @@ def next_refresh_at(
     `margin` before the end replaces that where the provider's data says so, up to half of the life. `jitter` in [0, 1)
     spreads tokens that were obtained together over up to a further 5 % of their life. Without an expiry once a day,
     where there is a refresh token. One that dies unused is used after half of `unused_lifetime` at the latest.
-    A token that cannot be refreshed is due at its end, to be told. Never sooner than SHORTEST_INTERVAL after the last.
+    A token that cannot be refreshed is due at its end, to be told.
+    Never sooner than SHORTEST_INTERVAL after the last one.
     """
     if not refreshable:
         return expires_at
@@ -97,8 +98,9 @@ def next_refresh_at(
         lifetime = max(expires_at - obtained_at, timedelta(0))
         ahead = min(lifetime / 5, timedelta(minutes=10)) if margin is None else min(margin, lifetime / 2)
         planned = expires_at - ahead - min(lifetime / 20, timedelta(minutes=10)) * jitter
-        planned = max(planned, obtained_at + SHORTEST_INTERVAL)
-    return planned if unused_lifetime is None else min(planned, obtained_at + unused_lifetime / 2)
+    if unused_lifetime is not None:
+        planned = min(planned, obtained_at + unused_lifetime / 2)
+    return max(planned, obtained_at + SHORTEST_INTERVAL)
 
 
 def fair_share(candidates: Iterable[tuple[Key, Group]], *, room: Callable[[Group], int], most: int) -> list[Key]:

@@ -13,8 +13,8 @@ from apps.connections import refresh_policy
 from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import lease as leases
+from apps.connections.services import provider, use
 from apps.connections.services import refresh as refreshing
-from apps.connections.services import use
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import ensure_fresh, load, refresh_now, try_refresh
 from apps.connections.services.use import fresh_token
@@ -452,8 +452,8 @@ def rotate(monkeypatch: pytest.MonkeyPatch, server: AuthServer, rotation: Any) -
     from dataclasses import replace
 
     server.rotation = rotation
-    original = refreshing.provider_config
-    monkeypatch.setattr(refreshing, "provider_config", lambda *a, **k: replace(original(*a, **k), rotation=rotation))
+    original = provider.provider_config
+    monkeypatch.setattr(provider, "provider_config", lambda *a, **k: replace(original(*a, **k), rotation=rotation))
 
 
 @pytest.mark.django_db

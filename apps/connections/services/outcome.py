@@ -11,11 +11,9 @@ from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
-from apps.connections import scopes
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.refresh_policy import Outcome, Plan, after_failure, classify
 from apps.connections.services.lease import Lease
-from apps.connections.services.provider import provider_of
 from apps.connections.services.status import lock, mark_needs_attention, mark_recovered, target_of
 from apps.integrations.services import circuit, mark_oauth_app_broken
 from apps.integrations.services.circuit import Admission
@@ -28,8 +26,12 @@ logger = logging.getLogger(__name__)
 UNSETTLED = (Outcome.UNKNOWN, Outcome.MALFORMED)
 
 
-def commit_tokens(row: TokenSet, values: dict[str, Any], *, granted: list[str], origin: Origin) -> bool:
+def commit_tokens(
+    row: TokenSet, values: dict[str, Any], *, granted: list[str], lost: list[str], origin: Origin
+) -> bool:
     """Write new tokens if the version still is what it was at the claim. False: somebody else moved it; ours is void.
+
+    `granted` are the scopes as they now stand, `lost` those of before that the service took away.
 
     The lease plays no part here: if it ran out but the version stands, ours is the only valid refresh token.
     """
@@ -52,16 +54,15 @@ def commit_tokens(row: TokenSet, values: dict[str, Any], *, granted: list[str], 
             token_fp=values["access_token_fp"],
             version=row.version + 1,
         )
-        _settle_status(connection, granted=granted, origin=origin)
+        _settle_status(connection, lost=lost, origin=origin)
         if connection.oauth_app is not None:
             circuit.close(connection.oauth_app, origin=origin)
     return True
 
 
-def _settle_status(connection: Connection, *, granted: list[str], origin: Origin) -> None:
+def _settle_status(connection: Connection, *, lost: list[str], origin: Origin) -> None:
     """Green, unless the service took away a permission that was granted before."""
-    before, provider = connection.scopes_granted, provider_of(connection)
-    if scopes.missing(wanted=before, granted=granted, provider=provider):
+    if lost:
         mark_needs_attention(connection, reason="missing_scopes", origin=origin)
     elif connection.status_reason != "missing_scopes":
         mark_recovered(connection, origin=origin)

@@ -166,11 +166,14 @@ def _commit(
     lease: Lease, provider: ProviderConfig, response: TokenResponse, *, sent_at: datetime, origin: Origin
 ) -> None:
     row = lease.row
+    before = row.connection.scopes_granted
+    granted = scopes.granted(answered=response.scopes, requested=before)
     arrival = spool.Arrival(
         token_set_id=row.pk,
         version=row.version,
         values=accepted(row, response, provider=provider, sent_at=sent_at),
-        granted=scopes.granted(answered=response.scopes, requested=row.connection.scopes_granted),
+        granted=granted,
+        lost=scopes.missing(wanted=before, granted=granted, provider=provider),
     )
     written = spool.store(arrival, origin=origin)
     if written is None:

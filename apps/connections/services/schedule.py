@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from apps.audit.origin import Origin
 from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Status, TokenSet
-from apps.connections.refresh_policy import GIVEN_OUT_FOR, PARALLEL_CALLS, fair_share
+from apps.connections.refresh_policy import GIVEN_OUT_FOR, MISCONFIGURED_RECHECK, PARALLEL_CALLS, fair_share
 from apps.connections.services import spool
 from apps.connections.services.refresh import PERSON_MUST_ACT, is_valid, try_refresh
 from apps.connections.services.status import mark_needs_attention
@@ -117,7 +117,7 @@ def _next_look(row: TokenSet, *, misconfigured: bool) -> tuple[datetime | None, 
         again = max(oauth_app.circuit_open_until, now) + spread
         return (min(again, row.expires_at) if alive and row.expires_at else again), "" if alive else reason
     if misconfigured:
-        return now + RECHECK, "" if alive else "integration_misconfigured"
+        return now + MISCONFIGURED_RECHECK, "" if alive else "integration_misconfigured"
     if row.next_refresh_at is not None and row.next_refresh_at > now:
         return row.next_refresh_at, ""
     return now + RECHECK, ""

@@ -40,6 +40,7 @@ class Arrival:
     version: int
     values: dict[str, Any]
     granted: list[str]
+    lost: list[str]
 
     def to_json(self) -> str:
         return json.dumps(
@@ -48,6 +49,7 @@ class Arrival:
                 "version": self.version,
                 "values": {name: _encoded(value) for name, value in self.values.items()},
                 "granted": self.granted,
+                "lost": self.lost,
             }
         )
 
@@ -55,7 +57,7 @@ class Arrival:
     def from_json(cls, text: str) -> "Arrival":
         data = json.loads(text)
         values = {name: _decoded(value) for name, value in data["values"].items()}
-        return cls(UUID(data["token_set_id"]), data["version"], values, data["granted"])
+        return cls(UUID(data["token_set_id"]), data["version"], values, data["granted"], data["lost"])
 
 
 def _encoded(value: Any) -> Any:
@@ -102,7 +104,9 @@ def store(arrival: Arrival, *, origin: Origin) -> bool | None:
 
 def _commit(arrival: Arrival, *, origin: Origin) -> bool:
     row = TokenSet.objects.with_everything().filter(pk=arrival.token_set_id, version=arrival.version).first()
-    return row is not None and commit_tokens(row, arrival.values, granted=arrival.granted, origin=origin)
+    return row is not None and commit_tokens(
+        row, arrival.values, granted=arrival.granted, lost=arrival.lost, origin=origin
+    )
 
 
 def _write(arrival: Arrival) -> None:
