@@ -53,7 +53,7 @@ def adopt(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> Aut
     """
     with transaction.atomic(durable=True):
         if attempt.connection_id is None:
-            existing = _same_account(attempt, grant)
+            existing = same_account(attempt, grant)
         else:
             existing = locked(attempt.connection_id)
             if existing.account_subject and grant.subject and existing.account_subject != grant.subject:
@@ -90,7 +90,7 @@ def locked(connection_id: UUID) -> Connection:
     return connection
 
 
-def _same_account(attempt: AuthorizationAttempt, grant: Grant) -> Connection | None:
+def same_account(attempt: AuthorizationAttempt, grant: Grant) -> Connection | None:
     """The person's own connection to the same account, if the grant covers all that it may do: connecting renews it.
 
     A narrower grant becomes a connection of its own, so that no workflow loses a permission unasked.
