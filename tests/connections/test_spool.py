@@ -19,7 +19,6 @@ from apps.connections.services.refresh import refresh_now
 from apps.connections.services.use import fresh_token
 from tests.authserver import AuthServer
 from tests.connections.conftest import (
-    SYSTEM,
     Cast,
     Traveller,
     access_token,
@@ -227,5 +226,3 @@ def test_no_record_no_new_token_in_the_database(
         refresh_now(connection=connection, actor=cast.actor("member"))
     assert TokenSet.objects.get().version == 1
     assert len(files()) == 1
-    monkeypatch.undo()
-    assert SYSTEM.kind == "system"

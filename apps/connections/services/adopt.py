@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
@@ -129,7 +130,8 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
         scopes_granted=_granted(attempt, grant),
         params=attempt.params | grant.params,
         status_changed_at=Now(),
-        created_at=Now(),
+        # Pages are cut by comparing this with Python's microseconds, where SQLite's clock has milliseconds only.
+        created_at=timezone.now(),
     )
     row = TokenSet(connection=connection, team_id=attempt.team_id)
     values = accepted(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))
