@@ -134,9 +134,8 @@ def _filled(entry: CatalogueEntry, template: str | None, values: Mapping[str, st
 def _required(entry: CatalogueEntry, what: str, template: str, values: Mapping[str, str]) -> str:
     """The address; empty while it waits for a value of the redirect."""
     url = _filled(entry, template, values)
-    if url is None and not names_in(template) - values.keys() <= {
-        param.name for param in entry.params_from("callback")
-    }:
+    awaited = {param.name for param in entry.params_from("callback")}
+    if url is None and names_in(template) - values.keys() - awaited:
         raise IntegrationMisconfigured(f"{entry.name} cannot be reached: a value of its {what} is not known yet.")
     return url or ""
 

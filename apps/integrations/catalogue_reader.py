@@ -73,7 +73,7 @@ def _shape(shape: Any) -> tuple[dict[str, Any], Mapping[str, Parameter]]:
 
 
 def _table(shape: type[Table], raw: Any, key: str) -> Table:
-    hints, parameters = _shape(shape)
+    hints, parameters = _shape(shape)  # type: ignore[arg-type] # a class is hashable
     for name in _table_of(raw, key):
         if name not in hints:
             raise _Wrong(_join(key, name), f"unknown key; known are {', '.join(sorted(hints))}")

@@ -1,4 +1,4 @@
-"""Values of a connection's placeholders that the service itself says: in the redirect, the token answer, or afterwards."""
+"""Values of a connection's placeholders that the service says: in its redirect, its token answer, or afterwards."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -264,9 +264,8 @@ def _located(
             provider = _config(attempt, params)
     except (OAuthError, IntegrationMisconfigured) as error:
         revoke_unwanted(attempt, Grant(response=response, subject="", label="", params=params))
-        why = (
-            error.sentence if isinstance(error, IntegrationMisconfigured) else f"no site of yours ({_in_words(error)})."
-        )
+        unfit = isinstance(error, IntegrationMisconfigured)
+        why = error.sentence if unfit else f"it does not say for which site ({_in_words(error)})."
         sentence = f"{name} gave access, but it cannot be used: {why} Nothing was stored."
         raise attempts.fail(attempt, "no_placement", ExchangeFailed(sentence), origin=origin) from None
     subject, label = response.subject, response.label
