@@ -26,8 +26,8 @@ _HOSTILE = (
     "a\n",
     "é.com",
 )
-# Hosts that a value which a service sends must never lead to, however it is wrapped.
-_ELSEWHERE = ("evil.example", "https://evil.example", "http://evil.example", "https://evil.example:8443")
+# Hosts (and the end of one) that a value must never lead to unless an operator chose it.
+_ELSEWHERE = ("evil.example", "https://evil.example", "http://evil.example", "https://evil.example:8443", "zip")
 _WORDS = {str: "text", int: "a whole number", bool: "true or false"}
 
 
@@ -207,9 +207,17 @@ def _check_texts(entry: CatalogueEntry) -> None:
             _check_placeholders(entry, f"{key}.{name}", text, built_in)
 
 
-def _stands_in_a_host(entry: CatalogueEntry, param: Param) -> bool:
+def _check_host(entry: CatalogueEntry, param: Param, key: str) -> None:
+    """A host that ends in a value: only an operator may choose it freely, for the OAuth app that is registered there.
+
+    The client secret and the tokens go there, so neither the person who connects nor an answer may name any host.
+    """
     hosts = (url.partition("://")[2].partition("/")[0] or url.partition("/")[0] for _, url in _urls(entry))
-    return any(f"{{{param.name}}}" in host for host in hosts)
+    if param.source == "client" or not any(host.endswith(f"{{{param.name}}}") for host in hosts):
+        return
+    for elsewhere in _ELSEWHERE:
+        if matches(param, elsewhere):
+            raise _Wrong(key, f"accepts {elsewhere!r}: name the domains it may lead to, or let the OAuth app say it")
 
 
 def _check_param(entry: CatalogueEntry, param: Param, key: str) -> None:
@@ -220,10 +228,7 @@ def _check_param(entry: CatalogueEntry, param: Param, key: str) -> None:
             raise _Wrong(f"{key}.{name}", f"not a regular expression ({error})") from error
         if name == "extract" and expression and groups != 1:
             raise _Wrong(f"{key}.extract", "must have exactly one group")
-    if (param.source not in ("user", "client") or param.callback_field) and _stands_in_a_host(entry, param):
-        for host in _ELSEWHERE:
-            if matches(param, host):
-                raise _Wrong(f"{key}.pattern", f"accepts {host!r} from the service: name the domains it may lead to")
+    _check_host(entry, param, f"{key}.pattern")
     for name, value in (("example", param.example), ("default", param.default)):
         if value and not matches(param, value):
             raise _Wrong(f"{key}.{name}", "does not match the pattern")

@@ -225,7 +225,7 @@ class CatalogueEntry:
     category: Category
     description: str
     kind: Literal["oauth2"]
-    links: Links
+    links: Links = field(default_factory=Links)
     facts: Facts
     icon: str = ""
     hero: Hero | None = None

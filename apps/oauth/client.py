@@ -28,6 +28,7 @@ from apps.oauth.errors import (
     token_error,
 )
 from apps.oauth.provider import (
+    AccountEndpoint,
     Check,
     ClientCredentials,
     LongLivedExchange,
@@ -329,7 +330,12 @@ def fetch_account(
         )
     document = _document(answer, account.success_check)
     label = text_at(document, account.label_path)
-    return Account(subject=text_at(document, account.subject_path) or label, label=label)
+    return Account(subject=text_at(document, account.subject_path) or _subject_by_label(account, label), label=label)
+
+
+def _subject_by_label(account: AccountEndpoint, label: str) -> str:
+    """An e-mail address tells accounts apart, a mere name does not: then the subject's path is empty, not absent."""
+    return label if account.subject_path is None else ""
 
 
 def fetch_placement(

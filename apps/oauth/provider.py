@@ -40,6 +40,7 @@ class Check(NamedTuple):
 class AccountEndpoint:
     """The call that says whose account a token opens.
 
+    Without `subject_path` the label stands in for a stable subject; an empty one says that it cannot.
     `headers` and the values of `form` (sent instead of `body`) may hold {access_token}, {client_id}, {client_secret}.
     """
 

@@ -264,15 +264,14 @@ def _located(
             provider = _config(attempt, params)
     except (OAuthError, IntegrationMisconfigured) as error:
         revoke_unwanted(attempt, Grant(response=response, subject="", label="", params=params))
-        unfit = isinstance(error, IntegrationMisconfigured)
-        why = error.sentence if unfit else f"it does not say for which site ({_in_words(error)})."
+        why = f"it names no site ({_in_words(error)})." if isinstance(error, OAuthError) else error.sentence
         sentence = f"{name} gave access, but it cannot be used: {why} Nothing was stored."
         raise attempts.fail(attempt, "no_placement", ExchangeFailed(sentence), origin=origin) from None
     subject, label = response.subject, response.label
     try:
         if provider.account:
             account = client.fetch_account(provider, access_token=token, credentials=credentials)
-            subject, label = account.subject or subject, account.label or label
+            subject, label = subject or account.subject, account.label or label
     except OAuthError:
         pass  # The grant is good; a name for it is worth less than losing it.
     return Grant(response=response, subject=subject[:255], label=label[:255], params=params)
