@@ -637,3 +637,14 @@ def wait_until_somebody_is_blocked() -> None:
                 return
         time.sleep(0.05)
     raise AssertionError("nobody waits for anybody")
+
+
+@pytest.mark.django_db
+def test_the_version_is_compared_in_the_write_itself(connection: Connection, server: AuthServer) -> None:
+    row = TokenSet.objects.with_everything().get()
+    values = accepted(row, TokenResponse("a" * 20), provider=provider_of(connection), sent_at=row.obtained_at)
+    TokenSet.objects.update(version=2)
+    before = access_token(connection)
+    assert outcome.commit_tokens(row, values, granted=[], lost=[], origin=SYSTEM) is False
+    assert access_token(connection) == before
+    assert "connection.refreshed" not in actions()
