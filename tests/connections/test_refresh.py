@@ -15,8 +15,7 @@ from apps.connections import refresh_policy
 from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import lease as leases
-from apps.connections.services import outcome
-from apps.connections.services import provider, use
+from apps.connections.services import outcome, provider, use
 from apps.connections.services import refresh as refreshing
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.provider import provider_of
