@@ -20,6 +20,7 @@ from apps.connections.services import refresh as refreshing
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.provider import provider_of
 from apps.connections.services.refresh import ensure_fresh, load, refresh_now, try_refresh
+from apps.connections.services.tokens import accepted
 from apps.connections.services.use import fresh_token
 from apps.errors import NotFound
 from apps.oauth import client
