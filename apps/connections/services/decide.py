@@ -10,7 +10,7 @@ from apps.connections.access import may_manage
 from apps.connections.errors import AttemptSettled
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import attempts
-from apps.connections.services.adopt import Grant, locked, store
+from apps.connections.services.adopt import Grant, locked, same_account, store
 from apps.connections.services.fenced import revoke_unwanted
 from apps.errors import NotAllowed
 from apps.teams.actor import Actor
