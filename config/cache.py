@@ -1,11 +1,14 @@
 """The cache in Redis, which no request may depend on."""
 
+from time import monotonic
 from typing import Any
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
+
+AWAY_SECONDS = 5.0
 
 
 class RedisOrLocalCache(BaseCache):
@@ -14,16 +17,21 @@ class RedisOrLocalCache(BaseCache):
     Takes RedisCache's arguments. What was written to one is not copied to the other: a cache may forget.
     """
 
+    # For all threads of the process: one of them waits for a Redis that hangs, not every call of every request.
+    away_until = 0.0
+
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(params)
         self._redis = RedisCache(server, params)
         self._local = LocMemCache("without-redis", params)
 
     def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return getattr(self._redis, method)(*args, **kwargs)
-        except RedisError:
-            return getattr(self._local, method)(*args, **kwargs)
+        if monotonic() >= RedisOrLocalCache.away_until:
+            try:
+                return getattr(self._redis, method)(*args, **kwargs)
+            except RedisError:
+                RedisOrLocalCache.away_until = monotonic() + AWAY_SECONDS
+        return getattr(self._local, method)(*args, **kwargs)
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         return bool(self._call("add", key, value, timeout, version))

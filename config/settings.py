@@ -4,6 +4,7 @@ There are no default keys: without SECRET_KEY, VAULT_KEYS and FINGERPRINT_KEY th
 `manage.py quickstart` writes a `.env` with fresh ones. `.env.example` explains each variable.
 """
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -172,7 +173,7 @@ REDIS_TRANSPORT_OPTIONS = {
     "max_retries": 0,
     "connect_retries_timeout": 1,
     "socket_connect_timeout": 1,
-    "socket_timeout": 1.8,  # longer than the second for which a worker waits in one read
+    "socket_timeout": 1.5,  # longer than the second for which a worker waits in one read
     "visibility_timeout": 300,
 }
 if REDIS_URL:
@@ -200,6 +201,16 @@ if VAULT_KEYS:
 FINGERPRINT_KEY = required("FINGERPRINT_KEY")
 # Where new tokens wait, as ciphertext, while the database is away. It must outlive the process.
 SPOOL_DIR = env.str("SPOOL_DIR", default=str(VAR_DIR / "spool"))
+
+# --- Watching ----------------------------------------------------------------------------------------------------
+
+# Who may read /metrics; without it there is no such page, and nothing is counted on disk.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Each process counts in files of its own here, and /metrics adds them up. The library decides so when it is imported.
+METRICS_DIR = VAR_DIR / "metrics"
+if METRICS_TOKEN:
+    METRICS_DIR.mkdir(mode=0o700, exist_ok=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)
 
 # --- People ------------------------------------------------------------------------------------------------------
 
@@ -233,6 +244,7 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Specway"
+MFA_ADAPTER = "apps.teams.adapter.SecondFactorAdapter"
 # Who has a second factor may change the address too: the old one counts until the new one is confirmed.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 USERSESSIONS_TRACK_ACTIVITY = True
@@ -269,7 +281,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = SECURE
 CSRF_COOKIE_NAME = "__Host-specway-csrf" if SECURE else "specway-csrf"
 SECURE_SSL_REDIRECT = SECURE
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_HSTS_PRELOAD = SECURE

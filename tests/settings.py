@@ -13,7 +13,7 @@ from pathlib import Path
 RUN_DIR = Path(os.environ.setdefault("SPECWAY_TESTS_DIR", tempfile.mkdtemp(prefix="specway-tests-")))
 os.environ["VAR_DIR"] = str(RUN_DIR / os.environ.get("PYTEST_XDIST_WORKER", "main"))
 os.environ["ENV_FILE"] = str(RUN_DIR / "no.env")
-for _name in ("SECRET_KEY", "FINGERPRINT_KEY"):
+for _name in ("SECRET_KEY", "FINGERPRINT_KEY", "METRICS_TOKEN"):
     os.environ.setdefault(_name, secrets.token_urlsafe(48))
 os.environ.setdefault("VAULT_KEYS", "test:" + base64.b64encode(secrets.token_bytes(32)).decode())
 os.environ["PUBLIC_URL"] = "http://127.0.0.1:8000"

@@ -98,6 +98,10 @@ class TokenSet(SealedRow):
     class Meta:
         indexes = [
             models.Index(fields=["next_refresh_at"], condition=Q(next_refresh_at__isnull=False), name="token_set_due"),
+            # Few are; operators ask how many every few seconds.
+            models.Index(
+                fields=["unresolved_sends"], condition=Q(unresolved_sends__gt=0), name="token_set_interrupted"
+            ),
             models.Index(
                 fields=["given_out_until"], condition=Q(given_out_until__isnull=False), name="token_set_given_out"
             ),
@@ -201,3 +205,13 @@ class DailyUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day}: {self.calls} calls"
+
+
+class Beat(models.Model):
+    """When each round of the schedule last began, wherever that was: one row for each name."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at:%Y-%m-%d %H:%M:%S}"

@@ -9,7 +9,7 @@ from uuid import UUID
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from apps.connections.services import attempts, disconnect, schedule
+from apps.connections.services import attempts, beats, disconnect, schedule
 
 logger = logging.getLogger(__name__)
 
@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 @shared_task(name="connections.refresh_due")
 def refresh_due() -> None:
     """Give out what is due, a task each."""
+    beats.note_beat()
     for token_set_id, version in schedule.claim_due():
         try:
             refresh_one.delay(str(token_set_id), version)

@@ -5,16 +5,24 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from celery import current_app
+from django.contrib import admin
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from apps.connections.models import Status
+from apps.connections.services.beats import last_beat
 from apps.vault.services import missing_key_ids, vault_ready
+from apps.web import operations
 
 logger = logging.getLogger(__name__)
 
 OK = "ok"
+# Behind by this much (seconds), the schedule is late: it looks for what is due every five.
+LATE, VERY_LATE = 30, 300
 
 
 @never_cache
@@ -39,6 +47,37 @@ def readyz(request: HttpRequest) -> JsonResponse:
     else:
         status, code = (OK if all(outcome == OK for outcome in helpful.values()) else "degraded"), HTTPStatus.OK
     return JsonResponse({"status": status, "checks": needed | helpful}, status=code)
+
+
+@never_cache
+@require_safe
+@admin.site.admin_view
+def page(request: HttpRequest) -> HttpResponse:
+    """The same in words, for operators: what is late, what fails and why, and what will."""
+    by_status, refreshes, beat = operations.connections_by_status(), operations.refreshes_of_a_day(), last_beat()
+    now = timezone.now()
+    context = {
+        "now": now,
+        "queue": operations.queue(),
+        "interrupted": operations.interrupted(),
+        "connection_count": sum(n for (status, _), n in by_status.items() if status != Status.DISCONNECTING),
+        "attention_count": sum(n for (status, _), n in by_status.items() if status == Status.NEEDS_ATTENTION),
+        "attention": operations.needing_attention(),
+        "refreshes": refreshes,
+        "refresh_count": sum(of.total for of in refreshes),
+        "failure_count": sum(of.failures for of in refreshes),
+        "apps_at_risk": operations.oauth_apps_at_risk(now.date()),
+        "silent_services": operations.silent_services(),
+        "keys": (keys := operations.vault_keys()),
+        "key_rows": max(sum(key.rows for key in keys), 1),
+        "spool_size": operations.spool_size(),
+        "broker_answers": _outcome(_broker) == OK,
+        "beat": beat,
+        "beat_is_late": (operations.seconds_since(beat) or 0) > LATE,
+        "late": LATE,
+        "very_late": VERY_LATE,
+    }
+    return render(request, "web/health.html", context)
 
 
 def _outcome(check: Callable[[], str]) -> str:

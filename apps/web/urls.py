@@ -1,8 +1,9 @@
-"""Pages that belong to no room of the house, and the health checks."""
+"""Pages that belong to no room of the house, health checks, and what operators watch."""
 
 from django.urls import path
 
 from apps.web import health, views
+from apps.web.metrics import metrics
 
 app_name = "web"
 urlpatterns = [
@@ -11,4 +12,6 @@ urlpatterns = [
     path("help/troubleshooting/", views.troubleshooting, name="troubleshooting"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
+    path("admin/health/", health.page, name="health"),
 ]

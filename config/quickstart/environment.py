@@ -120,7 +120,10 @@ def with_addresses(variables: dict[str, str], addresses: Addresses, *, chosen: b
     `.env` keeps its PUBLIC_URL unless a port was `chosen` on the command line: it may be an operator's own address.
     """
     result = dict(variables)
-    for name, value in addresses.variables().items():
+    allowed = [host for host in variables.get("EGRESS_ALLOWED_HOSTS", "").split(",") if host]
+    own = addresses.variables()
+    own["EGRESS_ALLOWED_HOSTS"] = ",".join(dict.fromkeys([*allowed, own["EGRESS_ALLOWED_HOSTS"]]))
+    for name, value in own.items():
         if name in os.environ and name != "PORT":
             continue
         if name == "PUBLIC_URL" and variables.get(name) and not chosen:

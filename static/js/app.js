@@ -162,7 +162,7 @@ document.addEventListener("htmx:responseError", (event) => {
   flash(`Specway could not do this (${event.detail.xhr.status}). Reload the page to see how things stand.`);
 });
 
-function flash(sentence) {
+export function flash(sentence) {
   const place = document.getElementById("flash");
   if (!place) return;
   const notice = document.createElement("div");

@@ -5,7 +5,7 @@
 // once when the callback page calls on the channel. Neither window.opener nor popup.closed decides anything, since many
 // services cut both (Cross-Origin-Opener-Policy). All words come from the server, as a card.
 
-import { announce } from "./app.js";
+import { announce, flash } from "./app.js";
 
 const FEATURES = "popup,width=520,height=720";
 const WINDOW_NAME = "specway-connect";
@@ -125,18 +125,17 @@ async function ask(url, body, { quiet = false } = {}) {
       body,
       headers: { Accept: "application/json" },
       credentials: "same-origin",
-      redirect: "error",
+      redirect: "manual",
     });
-    return await response.json();
+    // The session ended: only the login page is answered now, and this page leads there.
+    if (response.type === "opaqueredirect") location.reload();
+    else if (response.headers.get("Content-Type")?.includes("json")) return await response.json();
+    else if (!quiet) flash(`Specway could not do this (${response.status}). Reload the page, then try again.`);
   } catch {
     // A poll that failed is asked again; a click that failed must be told.
-    if (!quiet) unreachable();
-    return null;
+    if (!quiet) flash("Specway did not answer. Check your network, then try again.");
   }
-}
-
-function unreachable() {
-  document.dispatchEvent(new CustomEvent("htmx:sendError"));
+  return null;
 }
 
 // --- the card ---------------------------------------------------------------------------------------------------------

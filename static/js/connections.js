@@ -35,6 +35,15 @@ document.body.addEventListener("specway:connected", (event) => update(event.deta
 // A poll that finds no network says nothing: the next one may.
 list.addEventListener("htmx:sendError", (event) => event.detail.elt === list && event.stopPropagation());
 
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, pathInfo } = event.detail;
+  const asked = new URL(pathInfo?.requestPath ?? xhr.responseURL, location.href).pathname;
+  if (new URL(xhr.responseURL).pathname === asked) return;
+  // The session ended: what came is the login page, which belongs in the whole window.
+  event.detail.shouldSwap = false;
+  location.reload();
+});
+
 // --- ticks ------------------------------------------------------------------------------------------------------------
 
 const form = document.querySelector("[data-selection]");

@@ -4,32 +4,20 @@ from collections.abc import Iterator
 from secrets import token_hex
 
 import pytest
+from playwright.sync_api import Browser, StorageState
 
 from tests.browser.cast import Visitor
 from tests.processes import Product, running_product
-from tests.services import browser_is_missing, chromium
-
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    if browser_is_missing():
-        pytest.skip(browser_is_missing())
     with running_product(tmp_path_factory.mktemp("browser"), sandbox=True) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def browser(product: Product) -> Iterator[playwright.Browser]:
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="session")
-def signed_in(product: Product, browser: playwright.Browser) -> playwright.StorageState:
+def signed_in(product: Product, browser: Browser) -> StorageState:
     """The cookies of the demo team's owner, who signed in through the page."""
     context = browser.new_context(base_url=product.url)
     page = context.new_page()
@@ -44,7 +32,7 @@ def signed_in(product: Product, browser: playwright.Browser) -> playwright.Stora
 
 
 @pytest.fixture
-def visitor(product: Product, browser: playwright.Browser, signed_in: playwright.StorageState) -> Iterator[Visitor]:
+def visitor(product: Product, browser: Browser, signed_in: StorageState) -> Iterator[Visitor]:
     """Somebody at the Plugins page of a team that has no connection yet."""
     context = browser.new_context(base_url=product.url, storage_state=signed_in)
     complaints: list[str] = []

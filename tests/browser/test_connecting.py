@@ -58,18 +58,21 @@ def test_cancelling_closes_the_popup_and_gives_the_focus_back(visitor: Visitor) 
     expect(visitor.connect_button).to_be_focused()
 
 
-def test_a_blocked_popup_is_noticed_at_once_and_this_tab_goes_on(
-    visitor: Visitor, product: Product, browser: object
-) -> None:
-    from playwright.sync_api import Browser
+# What no person did is what a browser blocks, so the form is sent without a click.
+SENT_WITHOUT_A_CLICK = "addEventListener('load', () => document.querySelector('form[data-connect]')?.requestSubmit())"
 
-    assert isinstance(browser, Browser)
-    # This switch makes the browser itself refuse every window.
-    strict = browser.browser_type.launch(executable_path=chromium(), args=["--no-sandbox", "--block-new-web-contents"])
+
+def test_a_blocked_popup_is_noticed_at_once_and_this_tab_goes_on(visitor: Visitor, product: Product) -> None:
+    browser = visitor.page.context.browser
+    assert browser is not None
+    # Playwright switches the blocker off, unless told otherwise.
+    strict = browser.browser_type.launch(
+        executable_path=chromium(), args=["--no-sandbox"], ignore_default_args=["--disable-popup-blocking"]
+    )
     context = strict.new_context(base_url=product.url, storage_state=visitor.page.context.storage_state())
     blocked = Visitor(context.new_page())
-    blocked.open_sandbox()
-    blocked.connect_button.click()
+    blocked.page.add_init_script(SENT_WITHOUT_A_CLICK)
+    blocked.page.goto("/plugins/sandbox/")
     notice = blocked.page.get_by_role("alert")
     expect(notice).to_contain_text("Your browser blocked the window")
     notice.get_by_role("button", name="Continue in this tab").click()
@@ -115,3 +118,46 @@ def test_the_list_shows_by_itself_what_another_window_connected(visitor: Visitor
     # Never reloaded: it asks every five seconds while it can be seen.
     watching.page.bring_to_front()
     expect(watching.row("Grace Example")).to_contain_text("Active", timeout=15_000)
+
+
+def test_a_session_that_ended_meanwhile_leads_to_the_login_page(visitor: Visitor) -> None:
+    visitor.open_sandbox()
+    visitor.page.context.clear_cookies(name="specway")
+    visitor.connect_button.click()
+    visitor.page.wait_for_url("**/accounts/login/**")
+    # The window that the click opened has nothing to show any more.
+    assert visitor.page.context.pages == [visitor.page]
+
+
+def test_the_list_leads_to_the_login_page_when_the_session_ended(visitor: Visitor) -> None:
+    visitor.connect("Ada Example")
+    visitor.open_list()
+    visitor.page.context.clear_cookies(name="specway")
+    visitor.page.wait_for_url("**/accounts/login/**", timeout=15_000)
+    expect(visitor.page.get_by_role("heading", name="Integrations")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [("HTML instead of JSON", "its answer was not a token"), ("The service is down", "HTTP status 503")],
+)
+def test_a_service_that_hands_over_nothing_is_told_as_such(visitor: Visitor, scenario: str, words: str) -> None:
+    visitor.open_sandbox()
+    popup = visitor.popup_of(visitor.connect_button)
+    visitor.sign_in_there(popup, "Ada Example", scenario)
+    with popup.expect_event("close"):
+        popup.get_by_role("button", name="Approve").click()
+    expect(visitor.page.get_by_role("alert")).to_contain_text(words)
+    visitor.open_list()
+    expect(visitor.page.locator(".conn")).to_have_count(0)
+
+
+def test_what_the_service_did_not_grant_is_named(visitor: Visitor) -> None:
+    visitor.open_sandbox()
+    popup = visitor.popup_of(visitor.connect_button)
+    visitor.sign_in_there(popup, "Ada Example", "I grant only part")
+    with popup.expect_event("close"):
+        popup.get_by_role("button", name="Approve").click()
+    card = visitor.page.locator("[data-connecting]")
+    expect(card).to_contain_text("not everything was granted")
+    expect(card).to_contain_text("messages:read")

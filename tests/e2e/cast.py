@@ -76,9 +76,7 @@ class Visitor:
     browser: requests.Session = field(default_factory=requests.Session, repr=False)
     seen: list[Shown] = field(default_factory=list, repr=False)
 
-    def request(
-        self, method: str, path: str, *, shows: Iterable[str] = (), **more: Any
-    ) -> requests.Response:
+    def request(self, method: str, path: str, *, shows: Iterable[str] = (), **more: Any) -> requests.Response:
         """One request without following redirects. `shows` names secrets that the answer is there to show."""
         url = urljoin(self.product.url, path)
         answer = self.browser.request(method, url, allow_redirects=False, timeout=120, **more)

@@ -37,9 +37,7 @@ class Stage:
 def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("sqlite")
     with (
-        running_product(
-            folder, web=2, worker=False, beat=False, sandbox=True, access_token_seconds=LONG
-        ) as product,
+        running_product(folder, web=2, worker=False, beat=False, sandbox=True, access_token_seconds=LONG) as product,
         inside(product) as look,
     ):
         yield Stage(product, look)

@@ -95,9 +95,7 @@ def world() -> World:
     key, _ = factories.make_key(owner)
     # Made lately: nothing is noted about its use.
     ApiKey.objects.update(last_used_at=timezone.now())
-    (issued,) = invitations.invite(
-        actor=factories.actor_for(owner), emails=["new@fernhill.example"], role=Role.MEMBER
-    )
+    (issued,) = invitations.invite(actor=factories.actor_for(owner), emails=["new@fernhill.example"], role=Role.MEMBER)
     token = issued.link.rstrip("/").rpartition("/")[2]
     connection, trip, member = {"connection_id": personal.pk}, {"attempt_id": attempt.pk}, {"pk": colleague.pk}
     by_api = {"pk": shared.pk}

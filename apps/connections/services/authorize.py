@@ -14,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
+from apps.connections import metrics
 from apps.connections.access import may_manage
 from apps.connections.errors import (
     AccessDeclined,
@@ -166,10 +167,10 @@ def complete(
     attempt = attempts.consume(state=parameters.state, path=path, user=user, session_key=session_key, origin=origin)
     try:
         return _finish(attempt, parameters, origin=origin)
-    except AttemptSettled as error:
+    except AttemptError as error:
+        if error.attempt is not None:  # settled and audited where it happened
+            raise
         raise attempts.fail(attempt, error.code, error, origin=origin) from None
-    except AttemptError:
-        raise
     except SpecwayError as error:
         raise attempts.fail(attempt, error.code, ExchangeFailed(error.sentence), origin=origin) from None
     except Exception:
@@ -226,13 +227,14 @@ def _exchange(
     name = attempt.integration.name
     verifier = attempt.code_verifier.reveal() if attempt.code_verifier else None
     try:
-        response = client.exchange_code(
-            provider,
-            client_credentials(attempt.oauth_app),
-            code=code,
-            redirect_uri=attempt.redirect_uri,
-            code_verifier=verifier,
-        )
+        with metrics.token_call(attempt.integration, grant="authorization_code"):
+            response = client.exchange_code(
+                provider,
+                client_credentials(attempt.oauth_app),
+                code=code,
+                redirect_uri=attempt.redirect_uri,
+                code_verifier=verifier,
+            )
     except InvalidClient as error:
         with transaction.atomic():
             mark_oauth_app_broken(oauth_app=attempt.oauth_app, code=error.code, origin=origin)

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
+from apps.connections import metrics
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.refresh_policy import Outcome, Plan, after_failure, classify
 from apps.connections.services.lease import Lease
@@ -102,6 +103,7 @@ def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig,
         if written:
             _apply(plan, row.connection, code=code, outcome=outcome, origin=origin)
             _tell_circuit(lease, outcome, origin=origin)
+    metrics.refresh_failed(row.connection.integration, outcome=outcome.value)
     logger.warning(
         "refresh failed connection=%s integration=%s outcome=%s code=%s",
         row.connection_id,

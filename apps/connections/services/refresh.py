@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import DatabaseError
 
 from apps.audit.origin import Origin
-from apps.connections import scopes
+from apps.connections import metrics, scopes
 from apps.connections.errors import (
     ReauthorizationRequired,
     ServiceUnavailable,
@@ -103,7 +103,8 @@ def refresh(row: TokenSet, *, origin: Origin) -> TokenSet:
         newer = try_refresh(row, origin=origin)
         if newer is not None:
             return newer
-        seen = _wait_for_change(row, until=until)
+        with metrics.lease_wait(row.connection.integration):
+            seen = _wait_for_change(row, until=until)
         if seen.version > row.version:
             return seen
         if seen.lease_until is None or time.monotonic() >= until:
@@ -150,9 +151,10 @@ def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) 
         release(lease)
         raise why_not(row)
     try:
-        response = client.refresh(
-            provider, credentials, refresh_token=refresh_token, deadline=CALL_DEADLINE.total_seconds()
-        )
+        with metrics.token_call(row.connection.integration, grant="refresh_token"):
+            response = client.refresh(
+                provider, credentials, refresh_token=refresh_token, deadline=CALL_DEADLINE.total_seconds()
+            )
     except OAuthError as error:
         record_failure(lease, error, provider=provider, now=_now(lease), origin=origin)
         current = load(row.connection_id)
@@ -176,6 +178,7 @@ def _commit(
         lost=scopes.missing(wanted=before, granted=granted, provider=provider),
     )
     written = spool.store(arrival, origin=origin)
+    metrics.refreshed(row.connection.integration, written=written)
     if written is None:
         raise ServiceUnavailable(
             f"{row.connection.integration.name} gave a new token, and it is kept safe, but the database is away. "

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from apps.audit.origin import Origin
+from apps.connections import metrics
 from apps.connections.models import TokenSet
 from apps.connections.refresh_policy import COMMIT_RETRIES
 from apps.connections.services.outcome import commit_tokens
@@ -98,7 +99,9 @@ def store(arrival: Arrival, *, origin: Origin) -> bool | None:
                 break
             time.sleep(pause)
             pause = min(pause * 2, 2)
+            metrics.commit_retried()
     _write(arrival)
+    metrics.arrival_spooled()
     return None
 
 
@@ -137,11 +140,12 @@ def replay() -> int:
             continue
         except DATABASE_AWAY:
             break
-        except (DatabaseError, ValueError, KeyError) as error:
+        except (DatabaseError, ValueError, KeyError, TypeError) as error:
             # It stays for whoever can read it, and must not keep the others waiting.
             logger.error("spool file not replayed name=%s error=%s", path.name, type(error).__name__)
             continue
         path.unlink(missing_ok=True)
         settled += 1
+        metrics.arrival_replayed(written=written)
         logger.warning("spool replayed token_set=%s written=%s", arrival.token_set_id, written)
     return settled

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from apps.audit.services import record
+from apps.connections import metrics
 from apps.connections import scopes as scope_sets
 from apps.connections.errors import MissingScopes, ServiceUnavailable, WrongKind
 from apps.connections.models import Connection, DailyUse, TokenSet, WorkflowUse
@@ -74,6 +75,7 @@ def _hand_out(row: TokenSet, *, actor: Actor, missing: list[str]) -> FreshToken:
             version=current.version,
         )
         count_use(current.connection, actor=actor, now=current.db_now)  # type: ignore[attr-defined]  # annotated
+    metrics.token_handed_out(current.connection.integration)
     return FreshToken(
         access_token=token,
         token_type=current.token_type,

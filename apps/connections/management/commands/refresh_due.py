@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from apps.connections.services import attempts, disconnect, schedule
+from apps.connections.services import attempts, beats, disconnect, schedule
 
 
 class Command(BaseCommand):
@@ -29,6 +29,7 @@ class Command(BaseCommand):
             self.stdout.write("Stopped.")
 
     def _round(self) -> int:
+        beats.note_beat()
         disconnect.finish_disconnects()
         attempts.expire_attempts()
         rows = schedule.claim_due()

@@ -1,0 +1,186 @@
+"""What is due is given out once, in batches, and beats, queues and brokers change nothing but timing."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+from django.db.models.functions import Now
+from kombu.exceptions import OperationalError
+
+from apps.connections import tasks
+from apps.connections.models import Connection, TokenSet
+from apps.connections.services import schedule
+from apps.connections.services.disconnect import disconnect
+from apps.connections.services.refresh import load
+from tests.authserver import AuthServer
+from tests.connections.conftest import (
+    Cast,
+    Meanwhile,
+    Traveller,
+    access_token,
+    expire,
+    make_due,
+    side_by_side,
+    tokens_of,
+)
+
+
+@pytest.fixture
+def several(traveller: Traveller, cast: Cast) -> list[Connection]:
+    made = [traveller.connect(cast.actor("member"), subject=f"person-{number}") for number in range(6)]
+    TokenSet.objects.update(next_refresh_at=Now() - timedelta(seconds=1))
+    return made
+
+
+@pytest.mark.django_db
+def test_what_is_not_due_or_being_refreshed_or_disconnected_is_not_given_out(several: list[Connection]) -> None:
+    later, held, going, never, *due = several
+    TokenSet.objects.filter(connection=later).update(next_refresh_at=Now() + timedelta(minutes=1))
+    TokenSet.objects.filter(connection=held).update(lease_until=Now() + timedelta(minutes=1))
+    Connection.objects.filter(pk=going.pk).update(status="disconnecting")
+    TokenSet.objects.filter(connection=never).update(next_refresh_at=None)
+    given = schedule.claim_due()
+    assert {pk for pk, _ in given} == {tokens_of(connection).pk for connection in due}
+
+
+@pytest.mark.django_db
+def test_what_was_given_out_is_due_again_only_after_a_while(several: list[Connection]) -> None:
+    assert len(schedule.claim_due()) == 6
+    assert schedule.claim_due() == []
+    row = load(several[0].pk)
+    assert row.given_out_until is not None
+    assert row.given_out_until - row.db_now > timedelta(seconds=50)  # type: ignore[attr-defined]
+    TokenSet.objects.update(given_out_until=Now() - timedelta(seconds=1))
+    assert len(schedule.claim_due()) == 6
+
+
+@pytest.mark.django_db
+def test_a_batch_is_bounded_and_the_longest_due_go_first(
+    several: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "BATCH", 2)
+    first = several[3]
+    TokenSet.objects.filter(connection=first).update(next_refresh_at=Now() - timedelta(hours=1))
+    given = schedule.claim_due()
+    assert len(given) == 2
+    assert given[0] == (tokens_of(first).pk, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_beats_never_get_the_same_row(several: list[Connection]) -> None:
+    given = [result.value for result in side_by_side(schedule.claim_due, schedule.claim_due, schedule.claim_due)]
+    flat = [pk for rows in given for pk, _ in rows]
+    assert len(flat) == len(set(flat)) == 6
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite has one writer at a time")
+def test_a_beat_skips_what_another_is_just_claiming(several: list[Connection], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "BATCH", 4)
+    holding, go_on = threading.Event(), threading.Event()
+
+    def claim_slowly() -> Any:
+        with transaction.atomic():
+            rows = schedule.claim_due()
+            holding.set()
+            go_on.wait(20)
+        return rows
+
+    slow = Meanwhile(claim_slowly)
+    assert holding.wait(10)
+    second = schedule.claim_due()
+    go_on.set()
+    first = slow.result().value
+    assert len(first) == 4
+    assert not set(second) & set(first)
+    assert len(second) + len(schedule.claim_due()) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_delivered_many_times_refreshes_once(connection: Connection, server: AuthServer) -> None:
+    row = tokens_of(connection)
+    calls = [lambda: schedule.refresh_due_one(token_set_id=row.pk, version=row.version)] * 4
+    assert [result.error for result in side_by_side(*calls)] == [None] * 4
+    schedule.refresh_due_one(token_set_id=row.pk, version=row.version)
+    assert len(server.journal.refreshes) == 1
+    assert tokens_of(connection).version == 2
+    server.journal.check()
+
+
+@pytest.mark.django_db
+def test_a_task_for_a_connection_that_is_gone_does_nothing(
+    connection: Connection, cast: Cast, server: AuthServer
+) -> None:
+    row = tokens_of(connection)
+    disconnect(actor=cast.actor("member"), connection=connection)
+    schedule.refresh_due_one(token_set_id=row.pk, version=row.version)
+    assert server.journal.refreshes == []
+
+
+@pytest.mark.django_db
+def test_a_connection_that_goes_away_between_the_look_and_the_refresh_is_no_failure(
+    connection: Connection, server: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = tokens_of(connection)
+
+    def vanish(*_: object, **__: object) -> None:
+        Connection.objects.all().delete()
+        load(connection.pk)
+
+    monkeypatch.setattr(schedule, "try_refresh", vanish)
+    schedule.refresh_due_one(token_set_id=row.pk, version=row.version)
+
+
+@pytest.mark.django_db
+def test_the_queue_carries_ids_and_versions_only(several: list[Connection], monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[object, ...]] = []
+    monkeypatch.setattr(tasks.refresh_one, "delay", lambda *given: sent.append(given))
+    tasks.refresh_due()
+    assert sorted(sent) == sorted((str(tokens_of(connection).pk), 1) for connection in several)
+
+
+@pytest.mark.django_db
+def test_without_a_broker_the_beat_refreshes_by_itself(
+    several: list[Connection], server: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(tasks.refresh_one, "delay", away)
+    tasks.refresh_due()
+    assert len(server.journal.refreshes) == 6
+    assert set(TokenSet.objects.values_list("version", flat=True)) == {2}
+
+
+@pytest.mark.django_db
+def test_the_refresh_task_takes_what_json_carries(connection: Connection, server: AuthServer) -> None:
+    tasks.refresh_one(str(tokens_of(connection).pk), 1)
+    assert tokens_of(connection).version == 2
+
+
+@pytest.mark.django_db
+def test_the_next_refresh_moves_on_with_every_lifetime(connection: Connection, server: AuthServer) -> None:
+    server.expires_in = 60
+    seen = set()
+    for _ in range(3):
+        make_due(connection)
+        [(pk, version)] = schedule.claim_due()
+        schedule.refresh_due_one(token_set_id=pk, version=version)
+        row = tokens_of(connection)
+        assert row.expires_at is not None
+        assert row.next_refresh_at is not None
+        assert timedelta(seconds=12) <= row.expires_at - row.next_refresh_at <= timedelta(seconds=15)
+        seen.add(access_token(connection))
+    assert len(seen) == len(server.journal.refreshes) == 3
+
+
+@pytest.mark.django_db
+def test_a_reader_needs_neither_beat_nor_broker(connection: Connection, cast: Cast, server: AuthServer) -> None:
+    from apps.connections.services.use import fresh_token
+
+    expire(connection)
+    TokenSet.objects.update(next_refresh_at=None)
+    assert server.knows(fresh_token(connection=connection, actor=cast.actor("member")).access_token)

@@ -1,0 +1,167 @@
+"""/metrics: who may read it, and that it adds up what several processes counted, living or dead."""
+
+import base64
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as product
+from django.db import OperationalError
+from django.db.models.functions import Now
+from django.test import Client
+from django.utils import timezone
+
+from apps.connections.models import TokenSet
+from apps.connections.services.beats import note_beat
+from apps.integrations.models import OAuthApp
+from apps.web import operations
+from apps.web.metrics import counted
+from tests import factories
+from tests.connections.rows import make_connection, make_integration
+from tests.processes import REPOSITORY
+
+COUNTING = """
+import django
+django.setup()
+from apps.connections import metrics
+from apps.integrations.models import Integration
+for _ in range(int(input())):
+    metrics.refresh_failed(Integration(slug="sandbox"), outcome="busy")
+print("counted", flush=True)
+input()
+"""
+
+
+def read(client: Client, token: str = "") -> str:
+    response = client.get("/metrics", headers={"Authorization": f"Bearer {token or product.METRICS_TOKEN}"})
+    assert response.status_code == 200
+    assert response["Content-Type"].startswith("text/plain; version=0.0.4")
+    return response.content.decode()
+
+
+@pytest.mark.django_db
+def test_whoever_has_the_token_reads_it(visitor: Client) -> None:
+    assert "specway_refreshes_due 0.0" in read(visitor)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Bearer wrong", "Basic {token}", "{token}", "Bearer é"])
+def test_nobody_else_does_not_even_when_signed_in(header: str, visitor: Client) -> None:
+    visitor.force_login(factories.User.objects.create_superuser("operator@specway.example", secrets.token_urlsafe()))
+    given = {"Authorization": header.format(token=product.METRICS_TOKEN)} if header else {}
+    response = visitor.get("/metrics", headers=given)
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == "Bearer"
+    assert b"specway_" not in response.content
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("header", ["", "Bearer ", "Bearer None"])
+def test_without_the_setting_there_is_no_such_page(header: str, visitor: Client, settings: Any) -> None:
+    settings.METRICS_TOKEN = ""
+    assert visitor.get("/metrics", headers={"Authorization": header} if header else {}).status_code == 404
+
+
+@pytest.mark.django_db
+def test_gauges_tell_how_it_stands(visitor: Client, settings: Any, tmp_path: Path) -> None:
+    settings.SPOOL_DIR = str(tmp_path)
+    (tmp_path / "one.1.json").touch()
+    integration = make_integration()
+    make_connection(integration)
+    red = make_connection(integration, status="needs_attention", status_reason="outcome_unknown")
+    TokenSet.objects.filter(connection=red).update(unresolved_sends=1, next_refresh_at=None)
+    at_it = make_connection(integration)
+    soon = Now() + timedelta(seconds=30)
+    TokenSet.objects.filter(connection=at_it).update(unresolved_sends=1, lease_until=soon)
+    OAuthApp.objects.update(broken_since=timezone.now(), broken_code="invalid_client")
+    silent = {"circuit_open_until": timezone.now(), "circuit_failures": 5}
+    OAuthApp.objects.filter(integration=make_integration(slug="silent")).update(**silent)
+    note_beat()
+    lines = read(visitor).splitlines()
+    assert "specway_refreshes_due 1.0" in lines
+    assert "specway_token_sets_interrupted 1.0" in lines
+    assert "specway_oauth_apps_broken 1.0" in lines
+    assert "specway_circuits_open 1.0" in lines
+    assert "specway_spool_files 1.0" in lines
+    assert "specway_database_reachable 1.0" in lines
+    assert 'specway_connections{reason="",status="active"} 2.0' in lines
+    assert 'specway_connections{reason="outcome_unknown",status="needs_attention"} 1.0' in lines
+    values = dict(line.split() for line in lines if line.startswith(("specway_refresh_oldest", "specway_last_beat")))
+    assert 90 <= float(values["specway_refresh_oldest_due_seconds"]) < 3600
+    assert float(values["specway_last_beat_seconds"]) < 3600
+
+
+@pytest.mark.django_db
+def test_without_the_database_the_rest_is_still_told(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(operations, "queue", away)
+    text = read(visitor)
+    assert "specway_database_reachable 0.0" in text
+    assert "specway_spool_files" in text
+    assert "specway_refreshes_due" not in text
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "ENV_FILE": str(tmp_path / "no.env"),
+        "VAR_DIR": str(tmp_path),
+        "METRICS_TOKEN": secrets.token_urlsafe(),
+        "SECRET_KEY": secrets.token_urlsafe(),
+        "FINGERPRINT_KEY": secrets.token_urlsafe(),
+        "VAULT_KEYS": "test:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+    }
+
+
+@contextmanager
+def process_that_counted(times: int, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", COUNTING],
+        cwd=REPOSITORY,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"{times}\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "counted\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_what_processes_counted_adds_up_also_after_they_died(tmp_path: Path, environment: dict[str, str]) -> None:
+    folder = tmp_path / "metrics"
+    sample = 'specway_refreshes_total{{integration="sandbox",outcome="busy"}} {}'
+    with process_that_counted(3, environment) as one, process_that_counted(4, environment):
+        assert sample.format("7.0") in counted(folder).decode().splitlines()
+        one.kill()
+        one.wait()
+        assert sample.format("7.0") in counted(folder).decode().splitlines()
+        assert len(list(folder.glob("counter_*.db"))) == 2
+        assert not (folder / f"counter_{one.pid}.db").exists()
+    with process_that_counted(5, environment) as third:
+        assert sample.format("12.0") in counted(folder).decode().splitlines()
+        assert {path.name for path in folder.glob("*.db")} == {"counter_dead.db", f"counter_{third.pid}.db"}
+
+
+def test_commands_leave_nothing_behind(tmp_path: Path, environment: dict[str, str]) -> None:
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0", "audit", "zero"]
+    subprocess.run(command, cwd=REPOSITORY, env=environment, check=True)
+    assert list((tmp_path / "metrics").iterdir()) == []
