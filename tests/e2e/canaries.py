@@ -3,9 +3,10 @@
 import base64
 import html
 import json
-import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote
 
 from tests.e2e.cast import Shown
@@ -19,10 +20,10 @@ for row in TokenSet.objects.filter(connection__in=connections):
     for name in ("access_token", "refresh_token", "kept_secrets"):
         if getattr(row, name):
             answer[f"{name} {row.connection_id} version {row.version}"] = getattr(row, name).reveal()
-for row in AuthorizationAttempt.objects.exclude(code_verifier=None):
+for row in AuthorizationAttempt.objects.filter(code_verifier__isnull=False):
     answer[f"PKCE verifier {row.pk}"] = row.code_verifier.reveal()
-for row in AuthorizationAttempt.objects.exclude(pending_tokens=None):
-    tokens = json.loads(row.pending_tokens.reveal())
+for row in AuthorizationAttempt.objects.filter(pending_tokens__isnull=False):
+    tokens = json.loads(json.loads(row.pending_tokens.reveal())["response"])
     answer |= {f"pending {name} {row.pk}": tokens[name] for name in ("access_token", "refresh_token") if tokens[name]}
 """
 # What people and programs get by other ways than pages: dumpdata, the audit log, sessions as the server reads them,
@@ -96,19 +97,31 @@ def left_behind(stage: Stage) -> Iterator[Shown]:
     for path in sorted(product.var.rglob("*")):
         if path.is_file():
             name = str(path.relative_to(product.var))
-            yield Shown(f"file {name}", _bytes_of(path.read_bytes()), meant_in(name))
+            yield Shown(f"file {name}", _bytes_of(path), meant_in(name))
     for place, text in stage.inside.run(TELL).items():
-        yield Shown(place, text.encode(), frozenset())
+        yield Shown(place, text.encode(), meant_in(place))
     if stage.redis is not None:
         for key, content in stage.redis.contents():
             yield Shown(f"Redis {key}", content, frozenset())
 
 
-def meant_in(name: str) -> frozenset[str]:
-    """A mail carries the links that it was sent for."""
-    return frozenset({"reset key", "confirmation key", "invitation token"}) if name.startswith("mail/") else frozenset()
+def meant_in(place: str) -> frozenset[str]:
+    """What a place is there to hold.
+
+    A mail carries the links that it was sent for. A session keeps the key of a password reset while its form is open
+    (django-allauth, so that the key leaves the address); a key that was used opens nothing any more.
+    """
+    if place.startswith("mail/"):
+        return frozenset({"reset key", "confirmation key", "invitation token"})
+    is_session = place in ("sessions", "table django_session") or place.startswith("specway.sqlite3")
+    return frozenset({"reset key"} if is_session else ())
 
 
-def _bytes_of(content: bytes) -> bytes:
-    """Also as a mail's reader sees it, without the line breaks of quoted-printable."""
-    return content + b"\n" + re.sub(rb"=\n", b"", content)
+def _bytes_of(path: Path) -> bytes:
+    """A file's content, and what a reader makes of it: mails without the line breaks of their encoding, and entries of
+    Django's cache in folders without the compression."""
+    content = path.read_bytes()
+    if path.suffix == ".djcache":
+        start = content.find(b"x\x9c")
+        return content + zlib.decompress(content[start:])
+    return content + b"\n" + content.replace(b"=\n", b"")

@@ -129,6 +129,7 @@ class Story:
         somebody.post(page.headers["Location"], {"password1": "short", "password2": "short"})
         done = somebody.post(page.headers["Location"], {"password1": new, "password2": new})
         assert done.status_code == 302, done.text
+        assert "password1" not in Visitor(self.product).get(found[0]).text  # used up
         self.visitor.seen += somebody.seen
         self.visitor.password = new
         self.visitor.browser.cookies.clear()
@@ -143,7 +144,7 @@ class Story:
         found = re.search(r"/accounts/confirm-email/([-:\w]+)/", self.mail_to(somebody.email))
         assert found
         self.canaries.add("confirmation key", found[1])
-        somebody.get(found[0])
+        somebody.get(found[0], shows=["confirmation key"])  # the form's own address
         somebody.post(found[0])
         self.visitor.seen += somebody.seen
 
