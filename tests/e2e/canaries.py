@@ -5,6 +5,7 @@ import html
 import json
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -90,13 +91,13 @@ def disguises(value: str) -> set[bytes]:
 
 
 def left_behind(stage: Stage) -> Iterator[Shown]:
-    """Every log, every file of the product, Redis, and the database as rows and as a dump."""
+    """Every log, every file of the product and of its sandbox, Redis, and the database as rows and as a dump."""
     product = stage.product
-    for path in sorted(product.log_dir.iterdir()):
-        yield Shown(f"log {path.name}", path.read_bytes(), frozenset())
-    for path in sorted(product.var.rglob("*")):
-        if path.is_file():
-            name = str(path.relative_to(product.var))
+    folder = product.var.parent
+    for path in sorted([*folder.rglob("*.log"), *product.var.rglob("*"), *(folder / "sandbox").rglob("*")]):
+        name = str(path.relative_to(folder))
+        # What is taken from the queue or thrown out of the cache in this moment was looked at in its place.
+        with suppress(FileNotFoundError, IsADirectoryError):
             yield Shown(f"file {name}", _bytes_of(path), meant_in(name))
     for place, text in stage.inside.run(TELL).items():
         yield Shown(place, text.encode(), meant_in(place))
@@ -109,11 +110,14 @@ def meant_in(place: str) -> frozenset[str]:
     """What a place is there to hold.
 
     A mail carries the links that it was sent for. A session keeps the key of a password reset while its form is open
-    (django-allauth, so that the key leaves the address); a key that was used opens nothing any more.
+    (django-allauth, so that the key leaves the address); a key that was used opens nothing any more. The service that
+    gives out codes keeps them, for the minute that they are good for.
     """
-    if place.startswith("mail/"):
+    if place.startswith("var/mail/"):
         return frozenset({"reset key", "confirmation key", "invitation token"})
-    is_session = place in ("sessions", "table django_session") or place.startswith("specway.sqlite3")
+    if place.startswith("sandbox/sandbox.sqlite3"):
+        return frozenset({"code"})
+    is_session = place in ("sessions", "table django_session") or place.startswith("var/specway.sqlite3")
     return frozenset({"reset key"} if is_session else ())
 
 
