@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from apps.connections.errors import AttemptSettled, CallbackRejected
+from apps.connections.errors import AttemptSettled, CallbackRejected, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
-from apps.connections.services.attempts import expire_attempts
 from apps.connections.services.authorize import attempt_of, cancel
 from apps.connections.services.decide import decide
 from apps.connections.services.disconnect import disconnect
+from apps.connections.services.expiry import expire_attempts
 from apps.errors import NotAllowed, NotFound
 from apps.teams.models import Role
 from tests.authserver import AuthServer, altered
@@ -68,6 +68,20 @@ def test_who_lost_the_right_to_manage_meanwhile_reconnects_nothing(
         traveller.complete(trip, traveller.answer(trip), actor=admin)
     assert access_token(connection) == before
     assert server.arrivals == ["authorization_code"], "only that of the connection itself"
+
+
+@pytest.mark.django_db
+def test_an_account_that_cannot_be_told_changes_nothing(
+    connection: Connection, cast: Cast, traveller: Traveller, server: AuthServer
+) -> None:
+    before = access_token(connection)
+    trip = traveller.begin(cast.actor("member"), connection=connection)
+    server.account_down = True
+    with pytest.raises(ExchangeFailed, match="did not say whose account"):
+        traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    assert access_token(connection) == before
+    assert AuthorizationAttempt.objects.get(pk=trip.attempt.pk).status == Status.FAILED
+    assert actions("authorization.failed") == ["authorization.failed"]
 
 
 @pytest.mark.django_db
@@ -167,13 +181,14 @@ def test_a_decision_is_taken_once_and_only_by_who_asked_and_in_time(
 
 @pytest.mark.django_db
 def test_a_decision_after_ten_minutes_comes_too_late(
-    undecided: AuthorizationAttempt, cast: Cast, connection: Connection
+    undecided: AuthorizationAttempt, cast: Cast, connection: Connection, server: AuthServer
 ) -> None:
     AuthorizationAttempt.objects.filter(pk=undecided.pk).update(expires_at=Now() - timedelta(seconds=1))
     with pytest.raises(AttemptSettled):
         decide(actor=cast.actor("member"), attempt=undecided, decision="replace")
     assert expire_attempts() == 1
     assert AuthorizationAttempt.objects.get(pk=undecided.pk).pending_tokens is None
+    assert [family.revoked for family in server.grants.families] == [False, True], "nobody wants the other account's"
     assert Connection.objects.get().account_subject == "ada"
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections import scopes
-from apps.connections.errors import AttemptSettled
+from apps.connections.errors import AttemptSettled, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
 from apps.connections.services import attempts
 from apps.connections.services.provider import provider_of
@@ -49,14 +49,18 @@ class Grant:
 def adopt(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> AuthorizationAttempt:
     """Store the grant where it belongs. The attempt comes back succeeded, or undecided for another account.
 
-    Raises AttemptSettled if the connection to repair was disconnected meanwhile.
+    Raises AttemptSettled if the connection to repair was disconnected meanwhile, and ExchangeFailed if nobody can tell
+    whether the account is still the one that it was.
     """
     with transaction.atomic(durable=True):
         if attempt.connection_id is None:
             existing = same_account(attempt, grant)
         else:
             existing = locked(attempt.connection_id)
-            if existing.account_subject and grant.subject and existing.account_subject != grant.subject:
+            if existing.account_subject and not grant.subject:
+                name = attempt.integration.name
+                raise ExchangeFailed(f"{name} did not say whose account this is, so nothing was changed. Try again.")
+            if existing.account_subject and existing.account_subject != grant.subject:
                 return _ask(attempt, grant)
         return store(attempt, grant, existing=existing, origin=origin)
 

@@ -25,6 +25,7 @@ from apps.connections.errors import (
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import attempts
 from apps.connections.services.adopt import Grant, adopt
+from apps.connections.services.decide import decide
 from apps.connections.services.fenced import revoke_unwanted
 from apps.connections.services.provider import redirect_uri
 from apps.errors import NotAllowed, NotFound, SpecwayError
@@ -144,10 +145,17 @@ def own_path(path: str) -> str:
 
 
 def complete(
-    *, path: str, query_string: str, user: User | None, session_key: str, origin: Origin
+    *,
+    path: str,
+    query_string: str,
+    user: User | None,
+    session_key: str,
+    origin: Origin,
+    team_id: UUID | None = None,
 ) -> AuthorizationAttempt:
     """Take the service's answer: verify it, exchange the code, learn the account and store the grant.
 
+    `team_id` is the team that the person is in now: its audit log tells of an answer that belongs to no attempt.
     The attempt comes back succeeded, or undecided where a reconnect was answered by another account. Raises an
     AttemptError, committed and audited before: CallbackRejected, AttemptExpired, AccessDeclined or ExchangeFailed.
     """
@@ -155,14 +163,16 @@ def complete(
         parameters = parse_callback(query_string, code_parameters=code_parameters())
     except InvalidCallback as error:
         sentence = f"The answer of the service is not valid: {error.reason}. Nothing was connected; start again."
-        raise attempts.reject("invalid_callback", sentence, origin=origin) from None
-    attempt = attempts.consume(state=parameters.state, path=path, user=user, session_key=session_key, origin=origin)
+        raise attempts.reject("invalid_callback", sentence, origin=origin, team_id=team_id) from None
+    attempt = attempts.consume(
+        state=parameters.state, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
+    )
     try:
         return _finish(attempt, parameters, query_string, origin=origin)
-    except AttemptSettled as error:
+    except AttemptError as error:
+        if error.attempt is not None:  # settled and audited where it happened
+            raise
         raise attempts.fail(attempt, error.code, error, origin=origin) from None
-    except AttemptError:
-        raise
     except SpecwayError as error:
         raise attempts.fail(attempt, error.code, ExchangeFailed(error.sentence), origin=origin) from None
     except Exception:
@@ -292,11 +302,14 @@ def _in_words(error: OAuthError) -> str:
 
 
 def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:
-    """Stop waiting. An answer that still comes is not accepted, and what it brought is forgotten."""
+    """Stop waiting. An answer that still comes is not accepted; that of another account is given back."""
+    if attempt.status == _STATUS.UNDECIDED:
+        decide(actor=actor, attempt=attempt, decision="discard")
+        return
     with transaction.atomic():
-        AuthorizationAttempt.objects.filter(
-            pk=attempt.pk, user=actor.user, status__in=(_STATUS.PENDING, _STATUS.UNDECIDED)
-        ).update(status=_STATUS.CANCELLED, code_verifier=None, pending_tokens=None)
+        AuthorizationAttempt.objects.filter(pk=attempt.pk, user=actor.user, status=_STATUS.PENDING).update(
+            status=_STATUS.CANCELLED, code_verifier=None
+        )
 
 
 def attempt_of(actor: Actor, attempt_id: UUID) -> AuthorizationAttempt:
