@@ -69,3 +69,15 @@ def release(lease: Lease) -> None:
     """Give the claim back without having sent anything."""
     with transaction.atomic(durable=True):
         TokenSet.objects.filter(pk=lease.row.pk, lease_token=lease.token).update(lease_token=None, lease_until=None)
+
+
+def unmark(lease: Lease) -> None:
+    """Give the claim back after the mark, when nothing was sent after all: nothing is unresolved by this."""
+    with transaction.atomic(durable=True):
+        TokenSet.objects.filter(pk=lease.row.pk, lease_token=lease.token).update(
+            lease_token=None,
+            lease_until=None,
+            sent_at=lease.row.sent_at,
+            sent_token_fp=lease.row.sent_token_fp,
+            unresolved_sends=lease.row.unresolved_sends,
+        )

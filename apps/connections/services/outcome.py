@@ -14,6 +14,7 @@ from apps.audit.services import record
 from apps.connections import metrics
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.refresh_policy import Outcome, Plan, after_failure, classify
+from apps.connections.services import faultpoint
 from apps.connections.services.lease import Lease
 from apps.connections.services.status import lock, mark_needs_attention, mark_recovered, target_of
 from apps.integrations.services import circuit, mark_oauth_app_broken
@@ -58,6 +59,7 @@ def commit_tokens(
         _settle_status(connection, lost=lost, origin=origin)
         if connection.oauth_app is not None:
             circuit.close(connection.oauth_app, origin=origin)
+        faultpoint.reached(faultpoint.BEFORE_COMMIT)
     return True
 
 

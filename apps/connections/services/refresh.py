@@ -20,9 +20,9 @@ from apps.connections.errors import (
 )
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.refresh_policy import CALL_DEADLINE, READER_WAIT, Outcome, skew
-from apps.connections.services import spool
+from apps.connections.services import faultpoint, spool
 from apps.connections.services.fenced import drop_fenced
-from apps.connections.services.lease import Lease, claim, mark_sent, release
+from apps.connections.services.lease import Lease, claim, mark_sent, release, unmark
 from apps.connections.services.outcome import record_failure
 from apps.connections.services.provider import provider_of
 from apps.connections.services.tokens import accepted
@@ -150,6 +150,11 @@ def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) 
     if sent_at is None:
         release(lease)
         raise why_not(row)
+    faultpoint.reached(faultpoint.BEFORE_SEND)
+    if lease.too_old_to_send:
+        # Stopped since the mark, perhaps past the lease: by now the refresh token may be used up by the next owner.
+        unmark(lease)
+        raise why_not(load(row.connection_id))
     try:
         with metrics.token_call(row.connection.integration, grant="refresh_token"):
             response = client.refresh(
@@ -161,6 +166,7 @@ def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) 
         if current.version == row.version:
             raise why_not(current) from None
         return  # a newer version is there, so this failure is nobody's concern
+    faultpoint.reached(faultpoint.AFTER_ANSWER)
     _commit(lease, provider, response, sent_at=sent_at, origin=origin)
 
 

@@ -1,0 +1,47 @@
+"""Many connections at once, as rows."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from apps.connections.models import Connection, TokenSet
+from apps.connections.services.refresh import load
+from apps.teams.actor import Actor
+from apps.teams.models import Role
+from tests.connections.rows import make_connection, make_integration
+from tests.factories import actor_for, make_member
+
+
+def make_due_connections(origin: str, count: int) -> tuple[Connection, Actor]:
+    """`count` connections at `origin`, due now, and one that is not: it and the actor whose it is."""
+    owner, now = make_member(role=Role.OWNER), timezone.now()
+    integration = make_integration(origin)
+    calm = make_connection(integration, owner)
+    TokenSet.objects.update(obtained_at=now, expires_at=now + timedelta(hours=8), next_refresh_at=None)
+    rows = [
+        Connection(
+            team=owner.team,
+            integration=integration,
+            oauth_app=calm.oauth_app,
+            owner=owner.user,
+            name=f"Connection {number}",
+            status_changed_at=now,
+            created_at=now,
+        )
+        for number in range(count)
+    ]
+    Connection.objects.bulk_create(rows, batch_size=1000)
+    token_sets = [
+        TokenSet(
+            connection=row,
+            team=owner.team,
+            access_token=f"at-{number}-0",
+            refresh_token=f"rt-{number}-0",
+            obtained_at=now - timedelta(hours=1),
+            expires_at=now + timedelta(minutes=5),
+            next_refresh_at=now,
+        )
+        for number, row in enumerate(rows)
+    ]
+    TokenSet.objects.bulk_create(token_sets, batch_size=1000)
+    return load(calm.pk).connection, actor_for(owner)
