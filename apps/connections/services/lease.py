@@ -6,7 +6,7 @@ The lease keeps two from refreshing at once; what keeps a late one from writing 
 import time
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -20,7 +20,7 @@ from apps.integrations.services.circuit import Admission
 
 @dataclass(frozen=True)
 class Lease:
-    """A claim that was won: the token set as it stands, and when (monotonic clock, seconds) it was claimed.
+    """A claim that was won: the token set as it stands, and when (monotonic clock, seconds) it was claimed and read.
 
     `interrupted` tells that somebody sent this refresh token before and never settled what became of it; `admission`
     what the circuit breaker of the OAuth app said.
@@ -29,6 +29,7 @@ class Lease:
     row: TokenSet
     token: uuid.UUID
     claimed_at: float
+    read_at: float
     admission: Admission
 
     @property
@@ -36,33 +37,46 @@ class Lease:
         return self.row.unresolved_sends > 0
 
     @property
+    def now(self) -> datetime:
+        """The database's time, told from its time when the row was read."""
+        at_reading: datetime = self.row.db_now  # type: ignore[attr-defined]  # annotated
+        return at_reading + timedelta(seconds=time.monotonic() - self.read_at)
+
+    @property
     def too_old_to_send(self) -> bool:
         return time.monotonic() - self.claimed_at > CLAIM_TO_SEND.total_seconds()
 
 
-def claim(*, token_set_id: uuid.UUID, version: int, admission: Admission = Admission.CLOSED) -> Lease | None:
-    """Claim the token set at `version`; None if somebody holds it or it has moved on."""
+# What may have changed since a row was read, although its version, and with it its tokens, did not.
+_MOVING = ("failure_count", "last_failure", "sent_at", "sent_token_fp", "unresolved_sends", "expires_at", "db_now")
+
+
+def claim(*, row: TokenSet, admission: Admission = Admission.CLOSED) -> Lease | None:
+    """Claim the token set at the version of `row`, which is brought up to date; None if somebody holds it or it has
+    moved on."""
     token = uuid.uuid4()
     claimed_at = time.monotonic()
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     with transaction.atomic(durable=True):
-        won = TokenSet.objects.filter(free, pk=token_set_id, version=version).update(
+        won = TokenSet.objects.filter(free, pk=row.pk, version=row.version).update(
             lease_token=token, lease_until=Now() + LEASE
         )
     if not won:
         return None
-    row = TokenSet.objects.with_everything().get(pk=token_set_id)
-    return Lease(row=row, token=token, claimed_at=claimed_at, admission=admission)
+    for name, value in TokenSet.objects.with_clock().values(*_MOVING).get(pk=row.pk).items():
+        setattr(row, name, value)
+    return Lease(row=row, token=token, claimed_at=claimed_at, read_at=time.monotonic(), admission=admission)
 
 
 def mark_sent(lease: Lease, *, refresh_token: str) -> datetime | None:
     """Note, immediately before sending, that this refresh token is on its way. The time of sending; None: lost."""
     mine = TokenSet.objects.filter(pk=lease.row.pk, version=lease.row.version, lease_token=lease.token)
+    sent_at = lease.now
     with transaction.atomic(durable=True):
         marked = mine.update(
-            sent_at=Now(), sent_token_fp=fingerprint(refresh_token), unresolved_sends=F("unresolved_sends") + 1
+            sent_at=sent_at, sent_token_fp=fingerprint(refresh_token), unresolved_sends=F("unresolved_sends") + 1
         )
-        return mine.values_list("sent_at", flat=True).get() if marked else None
+    return sent_at if marked else None
 
 
 def release(lease: Lease) -> None:

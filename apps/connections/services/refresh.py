@@ -113,6 +113,11 @@ def refresh(row: TokenSet, *, origin: Origin) -> TokenSet:
 
 def try_refresh(row: TokenSet, *, origin: Origin) -> TokenSet | None:
     """Refresh if the claim can be won; None if somebody else holds it. Raises what `why_not` says."""
+    return load(row.connection_id) if attempt_refresh(row, origin=origin) else None
+
+
+def attempt_refresh(row: TokenSet, *, origin: Origin) -> bool:
+    """Refresh if the claim can be won; False if somebody else holds it. Raises what `why_not` says."""
     if row.refresh_token is None or row.connection.status_reason in PERSON_MUST_ACT:
         raise why_not(row)
     provider = provider_of(row.connection)
@@ -122,19 +127,20 @@ def try_refresh(row: TokenSet, *, origin: Origin) -> TokenSet | None:
     admission = circuit.admit(oauth_app) if oauth_app else Admission.CLOSED
     if admission is Admission.REFUSED:
         raise why_not(row)
-    lease = claim(token_set_id=row.pk, version=row.version, admission=admission)
+    failures_seen = row.failure_count
+    lease = claim(row=row, admission=admission)
     if lease is None:
-        return None
-    if lease.row.failure_count != row.failure_count:
+        return False
+    if lease.row.failure_count != failures_seen:
         # Somebody tried since `row` was read, and failed: that is the answer for everybody who asked at that time.
         release(lease)
-        raise why_not(lease.row)
+        raise why_not(load(row.connection_id))
     if lease.interrupted and provider.rotation == "strict" and lease.row.expires_at and is_valid(lease.row):
         # The refresh token may be used up already: first use up the access token that still lives (one try follows).
         _postpone(lease)
         raise why_not(load(row.connection_id))
     _send_and_commit(lease, provider, origin=origin)
-    return load(row.connection_id)
+    return True
 
 
 def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) -> None:
@@ -161,7 +167,7 @@ def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) 
                 provider, credentials, refresh_token=refresh_token, deadline=CALL_DEADLINE.total_seconds()
             )
     except OAuthError as error:
-        record_failure(lease, error, provider=provider, now=_now(lease), origin=origin)
+        record_failure(lease, error, provider=provider, now=lease.now, origin=origin)
         current = load(row.connection_id)
         if current.version == row.version:
             raise why_not(current) from None
@@ -182,6 +188,7 @@ def _commit(
         values=accepted(row, response, provider=provider, sent_at=sent_at),
         granted=granted,
         lost=scopes.missing(wanted=before, granted=granted, provider=provider),
+        row=row,
     )
     written = spool.store(arrival, origin=origin)
     metrics.refreshed(row.connection.integration, written=written)
@@ -210,12 +217,6 @@ def _wait_for_change(row: TokenSet, *, until: float) -> TokenSet:
 def _postpone(lease: Lease) -> None:
     TokenSet.objects.filter(pk=lease.row.pk, version=lease.row.version).update(next_refresh_at=lease.row.expires_at)
     release(lease)
-
-
-def _now(lease: Lease) -> datetime:
-    """The database's time, told from its time at the claim."""
-    claimed: datetime = lease.row.db_now  # type: ignore[attr-defined]  # annotated
-    return claimed + timedelta(seconds=time.monotonic() - lease.claimed_at)
 
 
 def why_not(row: TokenSet) -> SpecwayError:

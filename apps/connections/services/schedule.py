@@ -19,7 +19,7 @@ from apps.connections.models import Status, TokenSet
 from apps.connections.querysets import TokenSetQuerySet
 from apps.connections.refresh_policy import GIVEN_OUT_FOR, MISCONFIGURED_RECHECK, PARALLEL_CALLS, fair_share
 from apps.connections.services import beats, spool
-from apps.connections.services.refresh import PERSON_MUST_ACT, is_valid, try_refresh
+from apps.connections.services.refresh import PERSON_MUST_ACT, attempt_refresh, is_valid
 from apps.connections.services.status import mark_needs_attention
 from apps.errors import SpecwayError
 from apps.integrations.catalogue import catalogue
@@ -111,7 +111,7 @@ def refresh_due_one(*, token_set_id: UUID, version: int) -> None:
     if row is None or row.connection.status == Status.DISCONNECTING:
         return
     try:
-        try_refresh(row, origin=SYSTEM)
+        attempt_refresh(row, origin=SYSTEM)
     except SpecwayError as error:
         logger.info("not refreshed connection=%s code=%s", row.connection_id, error.code)
         _follow_up(row, misconfigured=isinstance(error, IntegrationMisconfigured | IntegrationNotSetUp))
