@@ -426,7 +426,7 @@ def use_up(connection: Connection, server: AuthServer) -> None:
 
 @pytest.mark.django_db
 def test_a_claim_is_refused_while_it_is_held_and_free_after_it_ran_out(connection: Connection) -> None:
-    row = tokens_of(connection)
+    row = load(connection.pk)
     first = leases.claim(row=row)
     assert first is not None
     assert leases.claim(row=row) is None

@@ -20,7 +20,7 @@ from apps.integrations.services.circuit import Admission
 
 @dataclass(frozen=True)
 class Lease:
-    """A claim that was won: the token set as it stands, and when (monotonic clock, seconds) it was claimed and read.
+    """A claim that was won: the token set as it stands, and when (monotonic clock, seconds) it was claimed.
 
     `interrupted` tells that somebody sent this refresh token before and never settled what became of it; `admission`
     what the circuit breaker of the OAuth app said.
@@ -29,7 +29,6 @@ class Lease:
     row: TokenSet
     token: uuid.UUID
     claimed_at: float
-    read_at: float
     admission: Admission
 
     @property
@@ -38,34 +37,24 @@ class Lease:
 
     @property
     def now(self) -> datetime:
-        """The database's time, told from its time when the row was read."""
+        """The database's time, told from its time when the row was read, immediately before the claim."""
         at_reading: datetime = self.row.db_now  # type: ignore[attr-defined]  # annotated
-        return at_reading + timedelta(seconds=time.monotonic() - self.read_at)
+        return at_reading + timedelta(seconds=time.monotonic() - self.claimed_at)
 
     @property
     def too_old_to_send(self) -> bool:
         return time.monotonic() - self.claimed_at > CLAIM_TO_SEND.total_seconds()
 
 
-# What may have changed since a row was read, although its version, and with it its tokens, did not.
-_MOVING = ("failure_count", "last_failure", "sent_at", "sent_token_fp", "unresolved_sends", "expires_at", "db_now")
-
-
 def claim(*, row: TokenSet, admission: Admission = Admission.CLOSED) -> Lease | None:
-    """Claim the token set at the version of `row`, which is brought up to date; None if somebody holds it or it has
-    moved on."""
+    """Claim the token set as `row` (just read) shows it; None if somebody holds it, or tried it since."""
     token = uuid.uuid4()
     claimed_at = time.monotonic()
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    as_read = {name: getattr(row, name) for name in ("pk", "version", "failure_count", "unresolved_sends")}
     with transaction.atomic(durable=True):
-        won = TokenSet.objects.filter(free, pk=row.pk, version=row.version).update(
-            lease_token=token, lease_until=Now() + LEASE
-        )
-    if not won:
-        return None
-    for name, value in TokenSet.objects.with_clock().values(*_MOVING).get(pk=row.pk).items():
-        setattr(row, name, value)
-    return Lease(row=row, token=token, claimed_at=claimed_at, read_at=time.monotonic(), admission=admission)
+        won = TokenSet.objects.filter(free, **as_read).update(lease_token=token, lease_until=Now() + LEASE)
+    return Lease(row=row, token=token, claimed_at=claimed_at, admission=admission) if won else None
 
 
 def mark_sent(lease: Lease, *, refresh_token: str) -> datetime | None:

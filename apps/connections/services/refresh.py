@@ -42,7 +42,7 @@ PERSON_MUST_ACT = ("reauthorization_required", "outcome_unknown", "token_expired
 
 def load(connection_id: UUID) -> TokenSet:
     """The token set with everything that a refresh needs, and `db_now`. Raises ReauthorizationRequired without one."""
-    row = TokenSet.objects.with_everything().filter(connection=connection_id).first()
+    row = TokenSet.objects.with_everything().filter(connection=connection_id).only_one()
     if row is None or row.connection.status == Status.DISCONNECTING:
         raise ReauthorizationRequired("This connection has no token any more. Connect the service again.")
     return row
@@ -107,17 +107,20 @@ def refresh(row: TokenSet, *, origin: Origin) -> TokenSet:
             seen = _wait_for_change(row, until=until)
         if seen.version > row.version:
             return seen
-        if seen.lease_until is None or time.monotonic() >= until:
+        # Somebody tried since `row` was read, and failed: that is the answer for everybody who asked at that time.
+        failed_meanwhile = seen.failure_count != row.failure_count
+        if failed_meanwhile or seen.lease_until is None or time.monotonic() >= until:
             raise why_not(seen)
+        row = seen
 
 
 def try_refresh(row: TokenSet, *, origin: Origin) -> TokenSet | None:
-    """Refresh if the claim can be won; None if somebody else holds it. Raises what `why_not` says."""
+    """Refresh if the claim can be won; None if somebody else holds it or tried since. Raises what `why_not` says."""
     return load(row.connection_id) if attempt_refresh(row, origin=origin) else None
 
 
 def attempt_refresh(row: TokenSet, *, origin: Origin) -> bool:
-    """Refresh if the claim can be won; False if somebody else holds it. Raises what `why_not` says."""
+    """Refresh if the claim can be won; False if somebody else holds it or tried since. Raises what `why_not` says."""
     if row.refresh_token is None or row.connection.status_reason in PERSON_MUST_ACT:
         raise why_not(row)
     provider = provider_of(row.connection)
@@ -127,14 +130,9 @@ def attempt_refresh(row: TokenSet, *, origin: Origin) -> bool:
     admission = circuit.admit(oauth_app) if oauth_app else Admission.CLOSED
     if admission is Admission.REFUSED:
         raise why_not(row)
-    failures_seen = row.failure_count
     lease = claim(row=row, admission=admission)
     if lease is None:
         return False
-    if lease.row.failure_count != failures_seen:
-        # Somebody tried since `row` was read, and failed: that is the answer for everybody who asked at that time.
-        release(lease)
-        raise why_not(load(row.connection_id))
     if lease.interrupted and provider.rotation == "strict" and lease.row.expires_at and is_valid(lease.row):
         # The refresh token may be used up already: first use up the access token that still lives (one try follows).
         _postpone(lease)

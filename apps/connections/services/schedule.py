@@ -107,7 +107,7 @@ def _wake_repaired() -> None:
 
 def refresh_due_one(*, token_set_id: UUID, version: int) -> None:
     """Refresh one that was given out, unless somebody else did it meanwhile; say so where it cannot be refreshed."""
-    row = TokenSet.objects.with_everything().filter(pk=token_set_id, version=version).first()
+    row = TokenSet.objects.with_everything().filter(pk=token_set_id, version=version).only_one()
     if row is None or row.connection.status == Status.DISCONNECTING:
         return
     try:

@@ -16,7 +16,7 @@ def lock(connection_id: UUID) -> Connection | None:
     the two ways round would each wait for the other.
     """
     moving = Connection.objects.only("status", "status_reason", "scopes_granted")
-    return moving.select_for_update().filter(pk=connection_id).first()
+    return next(iter(moving.select_for_update().filter(pk=connection_id)), None)
 
 
 def target_of(connection: Connection) -> Target:
