@@ -43,4 +43,4 @@ def bench_home(database: Database, *, allowed_host: str) -> Iterator[Path]:
 
 
 def say(sentence: str) -> None:
-    print(sentence, flush=True)
+    print(sentence, flush=True)  # noqa: T201 - the result of the command

@@ -29,11 +29,8 @@ class Endpoint:
         body = await reader.readexactly(int(length[1])) if length else b""
         status, answer = (200, self._counts) if head.startswith(b"GET") else await self._token(body.decode())
         text = json.dumps(answer).encode()
-        writer.write(
-            b"HTTP/1.1 %d Scripted\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-            % (status, len(text))
-        )
-        writer.write(text)
+        lines = f"HTTP/1.1 {status} Scripted", "Content-Type: application/json", f"Content-Length: {len(text)}", "", ""
+        writer.write("\r\n".join(lines).encode() + text)
         await writer.drain()
         writer.close()
 
@@ -55,7 +52,7 @@ class Endpoint:
 
 async def _main(latency: float) -> None:
     server = await asyncio.start_server(Endpoint(latency).serve, "127.0.0.1", 0, backlog=1024)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - its parent reads it
     async with server:
         await server.serve_forever()
 

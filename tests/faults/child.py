@@ -1,4 +1,4 @@
-"""One driven process: `python -m tests.faults.child refresh|read|read-rounds ID ...`. It prints JSON, a line a result."""
+"""One driven process: `python -m tests.faults.child refresh|read|read-rounds ID ...`. It prints results as JSON."""
 
 import json
 import sys
@@ -34,16 +34,20 @@ def read(connection_id: str, membership_id: str) -> dict[str, Any]:
     return {"token": token.access_token, "version": token.version}
 
 
+def say(result: dict[str, Any]) -> None:
+    print(json.dumps(result), flush=True)  # noqa: T201 - the test reads it
+
+
 def main(command: str, *arguments: str) -> None:
     django.setup()
     if command == "refresh":
-        print(json.dumps(refresh(*arguments)), flush=True)
+        say(refresh(*arguments))
     elif command == "read":
-        print(json.dumps(read(*arguments)), flush=True)
+        say(read(*arguments))
     elif command == "read-rounds":
-        print(json.dumps({"ready": True}), flush=True)
+        say({"ready": True})
         for _ in sys.stdin:
-            print(json.dumps(read(*arguments)), flush=True)
+            say(read(*arguments))
 
 
 if __name__ == "__main__":

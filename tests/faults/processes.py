@@ -131,6 +131,20 @@ class Crew:
         self.children.append(child)
         return child
 
+    def ask(self, *command: str, said: str) -> Any:
+        """What `python COMMAND` prints as JSON, given a line to read."""
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=REPOSITORY,
+            env=self.env,
+            input=said,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
     def end(self) -> None:
         for child in self.children:
             if child.process.poll() is None:
