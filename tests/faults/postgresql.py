@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +22,6 @@ class Cluster:
         assert bin_folder is not None
         self._bin, self._data, self._port = bin_folder, folder / "data", port
         self.url = f"postgres://postgres@127.0.0.1:{port}/postgres"
-        folder.mkdir(mode=0o755)
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             shutil.chown(folder, "postgres")
         self._run("initdb", "-U", "postgres", "-A", "trust", "--no-sync")
@@ -43,14 +43,16 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(folder: Path) -> Iterator[Cluster]:
-    cluster = Cluster(folder, free_port())
-    cluster.start()
-    try:
-        yield cluster
-    finally:
-        with suppress(AssertionError):  # stopped by the test already
-            cluster.stop()
+def running_cluster() -> Iterator[Cluster]:
+    # pytest's own folders are closed to other accounts, and PostgreSQL runs as one where the tests run as root.
+    with tempfile.TemporaryDirectory(prefix="specway-postgresql-") as folder:
+        cluster = Cluster(Path(folder), free_port())
+        cluster.start()
+        try:
+            yield cluster
+        finally:
+            with suppress(AssertionError):  # stopped by the test already
+                cluster.stop()
 
 
 class Relay:
@@ -72,6 +74,7 @@ class Relay:
         if self._listener:
             self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
+            self._listener = None
         for end in self._pairs:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

@@ -17,7 +17,7 @@ from tests.authserver import AuthServer
 from tests.connections.conftest import actions, make_due
 from tests.faults.conftest import Scene, database_url
 from tests.faults.postgresql import Relay, running_cluster
-from tests.faults.processes import Crew
+from tests.faults.processes import Crew, wait_until
 
 on_postgresql = pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite has no connection to cut")
 
@@ -87,6 +87,18 @@ def test_the_rounds_of_the_schedule_replay_what_waits(scene: Scene, relay: Relay
 
 
 @on_postgresql
+def test_the_loop_outlives_an_absence(scene: Scene, relay: Relay) -> None:
+    scene.rotate("strict")
+    relay.cut()
+    loop = scene.crew.start("manage.py", "refresh_due", "--loop", "--every", "0.2")
+    wait_until(lambda: "The database is away" in loop.log, what="a round without a database")
+    scene.expire()
+    relay.mend()
+    wait_until(lambda: scene.row.version == 2, what="a refresh after the absence")
+    scene.server.journal.check()
+
+
+@on_postgresql
 def test_a_disconnect_revokes_the_grant_whose_token_waits(scene: Scene, relay: Relay) -> None:
     lose_database(scene, relay)
     [family] = scene.server.grants.families
@@ -134,7 +146,7 @@ def test_postgresql_is_restarted_between_answer_and_commit(
     form = {"grant_type": "authorization_code", "code": server.code_for(scopes=["profile"])}
     given = json.loads(server.token(form, server._basic()).body)
     known = [server.url, server.client_id, server.client_secret, given["refresh_token"]]
-    with running_cluster(tmp_path / "cluster") as cluster:
+    with running_cluster() as cluster:
         crew = Crew.on(
             tmp_path / "crew",
             database_url=cluster.url,

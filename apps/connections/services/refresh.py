@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import DatabaseError
+from django.db import Error as DatabaseAway
 
 from apps.audit.origin import Origin
 from apps.connections import metrics, scopes
@@ -76,9 +77,10 @@ def ensure_fresh(row: TokenSet, *, min_ttl: timedelta, origin: Origin) -> TokenS
     try:
         return refresh_or_wait(row, origin=origin)
     except SpecwayError:
-        again = load(row.connection_id)
-        if is_valid(again):
-            return again
+        with contextlib.suppress(DatabaseAway):  # then what went wrong first is the answer
+            again = load(row.connection_id)
+            if is_valid(again):
+                return again
         raise
 
 
