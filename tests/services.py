@@ -60,10 +60,15 @@ def postgresql_programs_are_missing() -> str:
     return "" if postgresql_programs() else "initdb and pg_ctl are not there"
 
 
+def redis_server_is_missing() -> str:
+    return "" if shutil.which("redis-server") else "redis-server is not on the PATH"
+
+
 MISSING: dict[str, tuple[str, Callable[[], str]]] = {
     "needs_postgresql": ("PostgreSQL", postgresql_is_missing),
     "needs_postgresql_programs": ("PostgreSQL's server programs", postgresql_programs_are_missing),
     "needs_redis": ("Redis", redis_is_missing),
+    "needs_redis_server": ("A Redis of its own", redis_server_is_missing),
     "needs_browser": ("Chromium", browser_is_missing),
 }
 

@@ -103,14 +103,15 @@ class Scene:
 
     def look_for_secrets(self) -> None:
         """No token stands in clear in the database, the spool, or what the processes wrote, but answers to readers."""
-        seen = "".join(str(row) for table in database.introspection.table_names() for row in _rows(table))
+        seen = "".join(str(row) for table in database.introspection.table_names() for row in rows_of(table))
         files = [path for path in Path(self.crew.folder).rglob("*") if path.is_file() and path.name != "out"]
         files += Path(project.SPOOL_DIR).glob("*")
         seen += "".join(path.read_bytes().decode(errors="replace") for path in files)
         assert not [token for token in self.secrets() if token in seen], "a token stands in clear"
 
 
-def _rows(table: str) -> list[Any]:
+def rows_of(table: str) -> list[Any]:
+    """What stands in a table, as the database driver gives it."""
     with database.cursor() as cursor:
         cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - the name of a table
         return [[bytes(v) if isinstance(v, memoryview) else v for v in row] for row in cursor.fetchall()]

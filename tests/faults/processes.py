@@ -150,3 +150,8 @@ class Crew:
             if child.process.poll() is None:
                 os.killpg(child.process.pid, signal.SIGKILL)
             child.process.wait()
+
+
+def crew_of_this_process(folder: Path) -> Crew:
+    """Processes that work on what this one works on."""
+    return Crew(folder, dict(os.environ))
