@@ -17,20 +17,9 @@ from tests.faults.processes import Child, wait_until
 from tests.faults.redis import start_redis
 from tests.processes import free_port
 
-WORKER = [
-    "-m",
-    "celery",
-    "-q",
-    "-A",
-    "config",
-    "worker",
-    "--pool",
-    "threads",
-    "--concurrency",
-    "4",
-    "--without-gossip",
-    "--without-mingle",
-]
+LOUD = ["--loglevel", "INFO"]
+CELERY = ["-m", "celery", "-q", "-A", "config"]
+WORKER = [*CELERY, "worker", "--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", *LOUD]
 GIVE_OUT = "from apps.connections import tasks; tasks.refresh_due()"
 # What was given to a worker that is gone is given out again after two seconds, and its lease runs out.
 SHORT = {"GIVEN_OUT_FOR": 2, "LEASE": 2, "CLAIM_TO_SEND": 2}
@@ -73,7 +62,7 @@ def worker(scene: Scene, at: str = "") -> Child:
 
 def beat(scene: Scene) -> Child:
     schedule = str(scene.crew.folder / f"beat-{len(scene.crew.children)}")
-    return scene.crew.start("-m", "celery", "-q", "-A", "config", "beat", "--pidfile=", "-s", schedule)
+    return scene.crew.start(*CELERY, "beat", "--pidfile=", "-s", schedule, *LOUD)
 
 
 def give_out(scene: Scene) -> None:
