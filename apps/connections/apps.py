@@ -6,3 +6,9 @@ from django.apps import AppConfig
 class ConnectionsConfig(AppConfig):
     name = "apps.connections"
     verbose_name = "Connections"
+
+    def ready(self) -> None:
+        from apps.connections.services.client_change import mark_connections  # needs the models
+        from apps.integrations.services import client_change
+
+        client_change.follow(mark_connections)

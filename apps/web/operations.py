@@ -34,6 +34,7 @@ REASONS = {
     "reauthorization_required": "Grant ended or revoked",
     "outcome_unknown": "Outcome of a refresh unknown",
     "token_expired": "Access ended, cannot be renewed",
+    "oauth_app_changed": "Belongs to the earlier OAuth app",
     "missing_scopes": "Permission taken away",
     "integration_misconfigured": "OAuth app refused",
     "service_unavailable": "Service gives no token",

@@ -5,8 +5,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils import timezone
 
 from apps.connections.services import attempts, beats, disconnect, schedule
+from apps.integrations.services import keepers
 
 
 class Command(BaseCommand):
@@ -32,6 +34,7 @@ class Command(BaseCommand):
         beats.note_beat()
         disconnect.finish_disconnects()
         attempts.expire_attempts()
+        keepers.tell_keepers(today=timezone.now().date())
         rows = schedule.claim_due()
         for token_set_id, version in rows:
             schedule.refresh_due_one(token_set_id=token_set_id, version=version)
