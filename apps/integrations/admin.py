@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
@@ -15,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.integrations import secret_expiry
-from apps.integrations.app_forms import ADVANCED, PARAM, initial_of, setting_fields, setting_problems, settings_from
+from apps.integrations.app_forms import ADVANCED, PARAM, oauth_app_form, settings_from
 from apps.integrations.catalogue import entry_of, links
 from apps.integrations.errors import OAuthAppInUse
 from apps.integrations.models import Integration, OAuthApp
@@ -28,7 +27,6 @@ from apps.integrations.services import (
 )
 from apps.integrations.services.probe import probe_client
 from apps.teams.origin import origin_of
-from apps.vault.forms import SecretFormField
 
 
 class HasOAuthApp(admin.SimpleListFilter):
@@ -84,51 +82,10 @@ class IntegrationAdmin(admin.ModelAdmin[Integration]):
             set_enabled(origin=origin_of(request), integration=integration, is_enabled=False)
 
 
-class OAuthAppForm(forms.ModelForm[OAuthApp]):
-    """An OAuth app. Its secret is only ever taken, never shown. `oauth_app_form` adds the fields of its service."""
-
-    # Not by the name of the model's field, which no form may edit.
-    secret = SecretFormField(label="Client secret", required=False, max_length=4000)
-
-    class Meta:
-        model = OAuthApp
-        fields = ["integration", "team", "client_id", "secret_expires_on"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        stored: OAuthApp | None = kwargs.get("instance")
-        if stored is not None:
-            kwargs["initial"] = initial_of(stored) | (kwargs.get("initial") or {})
-        super().__init__(*args, **kwargs)
-        is_stored = self.instance.client_secret is not None
-        self.fields["secret"].help_text = "Stored. Leave empty to keep it." if is_stored else "Not stored yet."
-
-    def clean_client_id(self) -> str:
-        return str(self.cleaned_data["client_id"]).strip()
-
-    def clean_secret(self) -> str:
-        return str(self.cleaned_data["secret"]).strip()
-
-    def clean(self) -> None:
-        super().clean()
-        integration = self.cleaned_data.get("integration") or getattr(self.instance, "integration", None)
-        if integration is None or self.errors:
-            return
-        # As it is stored: the form's own code has put nothing into it yet.
-        stored = None if self.instance._state.adding else self.instance
-        for name, sentence in setting_problems(integration, stored, self.cleaned_data):
-            self.add_error(name if name in self.fields else None, sentence)
-
-
-def oauth_app_form(integration: Integration | None) -> type[OAuthAppForm]:
-    """The form with what an app of that service has besides ID and secret."""
-    return type("OAuthAppForm", (OAuthAppForm,), setting_fields(entry_of(integration) if integration else None))
-
-
 @admin.register(OAuthApp)
 class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
     """The client ID and client secret of a service, for every team or for one."""
 
-    form = OAuthAppForm
     list_display = ["integration", "for_whom", "client_id", "secret_ends", "at_stake", "state", "updated_at"]
     list_filter = [("broken_since", admin.EmptyFieldListFilter), "secret_expires_on", "integration"]
     list_select_related = ["integration", "team"]

@@ -177,3 +177,43 @@ class TeamAppForm(forms.Form):
     def is_advanced(self) -> bool:
         """Whether something stands, or is wrong, among the advanced fields, so that they open."""
         return any(field.errors or field.value() for field in self.advanced_fields())
+
+
+class OAuthAppForm(forms.ModelForm[OAuthApp]):
+    """An OAuth app. Its secret is only ever taken, never shown. `oauth_app_form` adds the fields of its service."""
+
+    # Not by the name of the model's field, which no form may edit.
+    secret = SecretFormField(label="Client secret", required=False, max_length=4000)
+
+    class Meta:
+        model = OAuthApp
+        fields = ["integration", "team", "client_id", "secret_expires_on"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        stored: OAuthApp | None = kwargs.get("instance")
+        if stored is not None:
+            kwargs["initial"] = initial_of(stored) | (kwargs.get("initial") or {})
+        super().__init__(*args, **kwargs)
+        is_stored = self.instance.client_secret is not None
+        self.fields["secret"].help_text = "Stored. Leave empty to keep it." if is_stored else "Not stored yet."
+
+    def clean_client_id(self) -> str:
+        return str(self.cleaned_data["client_id"]).strip()
+
+    def clean_secret(self) -> str:
+        return str(self.cleaned_data["secret"]).strip()
+
+    def clean(self) -> None:
+        super().clean()
+        integration = self.cleaned_data.get("integration") or getattr(self.instance, "integration", None)
+        if integration is None or self.errors:
+            return
+        # As it is stored: the form's own code has put nothing into it yet.
+        stored = None if self.instance._state.adding else self.instance
+        for name, sentence in setting_problems(integration, stored, self.cleaned_data):
+            self.add_error(name if name in self.fields else None, sentence)
+
+
+def oauth_app_form(integration: Integration | None) -> type[OAuthAppForm]:
+    """The form with what an app of that service has besides ID and secret."""
+    return type("OAuthAppForm", (OAuthAppForm,), setting_fields(entry_of(integration) if integration else None))

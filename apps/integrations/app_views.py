@@ -39,9 +39,7 @@ def app(request: TeamRequest, slug: str) -> HttpResponse:
         except InvalidInput as refusal:
             form.add_error(None, refusal.sentence)
         else:
-            messages.success(
-                request, f"Stored. {integration.name} is connected through your team’s OAuth app from now on."
-            )
+            messages.success(request, f"Stored. {integration.name} is connected through your team’s OAuth app now.")
             return redirect("integrations:app", slug)
     entry = entry_of(integration)
     context = {
