@@ -8,6 +8,7 @@ class ConnectionsConfig(AppConfig):
     verbose_name = "Connections"
 
     def ready(self) -> None:
+        from apps.connections import checks  # noqa: F401 - registers the system check
         from apps.connections.services.client_change import mark_connections  # needs the models
         from apps.integrations.services import client_change
 

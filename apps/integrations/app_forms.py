@@ -33,7 +33,7 @@ def setting_fields(entry: CatalogueEntry | None) -> dict[str, forms.Field]:
         fields[PARAM + param.name] = forms.CharField(
             label=param.label,
             initial=param.default,
-            required=not param.default,
+            required=not param.default and not param.optional,
             help_text=f"{param.hint} For example {param.example}.".strip(),
             max_length=300,
             error_messages={"required": f"Enter {param.label}, such as {param.example}."},

@@ -61,6 +61,6 @@ def _scope_errors(
         return [("scopes", refused if is_listed else f"{entry.name} has no permission called {unknown[0][:100]}.")]
     if sentence := offer.refusal(others):
         return [("other_scopes", sentence)]
-    if offer.names and not scopes and not others:
+    if entry.default_scopes and not scopes and not others:
         return [("scopes", f"Tick at least one permission: {entry.name} gives access only to what it is asked for.")]
     return []

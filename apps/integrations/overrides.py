@@ -83,6 +83,8 @@ def _params_problem(params: object, reserved: frozenset[str]) -> str:
 def applied(provider: ProviderConfig, overrides: Mapping[str, Any]) -> ProviderConfig:
     """The provider's facts with the overrides in their place."""
     changes = {key: overrides[key] for key in ("pkce", "token_endpoint_auth_method") if key in overrides}
+    if "token_endpoint_auth_method" in changes:
+        changes["refresh_auth_method"] = None
     if params := overrides.get("authorization_params"):
         changes["authorization_params"] = _merged(provider.authorization_params, params)
     if params := overrides.get("token_params"):

@@ -37,6 +37,7 @@ from tests.connections.conftest import (
     make_due,
     oauth_app,
     refresh_token,
+    rotate,
     tokens_of,
 )
 
@@ -325,8 +326,6 @@ def test_an_unknown_outcome_under_strict_rotation_waits_for_the_end_of_the_token
 def test_an_unknown_outcome_without_strict_rotation_is_tried_again_at_once(
     connection: Connection, server: AuthServer, monkeypatch: pytest.MonkeyPatch, rotation: str
 ) -> None:
-    from tests.connections.test_refresh import rotate
-
     rotate(monkeypatch, server, rotation)
     server.script(reset())
     attempt_refresh(connection)

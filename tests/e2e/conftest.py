@@ -17,6 +17,19 @@ from tests.services import postgresql_is_missing
 
 # Long enough that nothing expires by itself: tests set the clock of a row back instead of waiting.
 LONG = 900
+# For `stage`: each runs on both kinds of product, where the machine has what the second one needs.
+EVERYWHERE = [
+    pytest.param("on_sqlite", id="sqlite", marks=pytest.mark.xdist_group("e2e_sqlite")),
+    pytest.param(
+        "on_postgresql",
+        id="postgresql",
+        marks=[
+            pytest.mark.needs_postgresql,
+            pytest.mark.needs_redis,
+            pytest.mark.xdist_group("e2e_postgresql"),
+        ],
+    ),
+]
 
 
 @dataclass

@@ -32,7 +32,7 @@ class Inside:
     process: "subprocess.Popen[str]"
 
     def run(self, code: str, **names: Any) -> Any:
-        """Runs the code with the names; gives what it called `answer`, as JSON carries it. Raises with its traceback."""
+        """Runs the code with the names; gives its `answer` as JSON carries it. Raises with its traceback."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps([code, names]) + "\n")
@@ -67,8 +67,9 @@ EXPIRE = """
 from datetime import timedelta
 from django.db.models.functions import Now
 from apps.connections.models import TokenSet
-TokenSet.objects.filter(connection=connection).update(expires_at=Now(), given_out_until=None)
-TokenSet.objects.filter(connection=connection, lease_until__isnull=False).update(lease_until=Now() - timedelta(seconds=1))
+mine = TokenSet.objects.filter(connection=connection)
+mine.update(expires_at=Now(), given_out_until=None)
+mine.filter(lease_until__isnull=False).update(lease_until=Now() - timedelta(seconds=1))
 """
 AUDITED = """
 from apps.audit.models import AuditEvent

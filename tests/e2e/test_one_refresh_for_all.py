@@ -6,20 +6,7 @@ import pytest
 import requests
 
 from tests.e2e.cast import Program, is_accepted, newcomer, refreshes_of
-from tests.e2e.conftest import Stage
-
-EVERYWHERE = [
-    pytest.param("on_sqlite", id="sqlite", marks=pytest.mark.xdist_group("e2e_sqlite")),
-    pytest.param(
-        "on_postgresql",
-        id="postgresql",
-        marks=[
-            pytest.mark.needs_postgresql,
-            pytest.mark.needs_redis,
-            pytest.mark.xdist_group("e2e_postgresql"),
-        ],
-    ),
-]
+from tests.e2e.conftest import EVERYWHERE, Stage
 
 
 def ask_at_once(program: Program, connection: str, *, readers: int) -> list[requests.Response]:

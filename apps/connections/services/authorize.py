@@ -2,14 +2,12 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
-from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.audit.origin import Origin
@@ -27,9 +25,12 @@ from apps.connections.errors import (
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import attempts
 from apps.connections.services.adopt import Grant, adopt
+from apps.connections.services.decide import decide
 from apps.connections.services.fenced import revoke_unwanted
+from apps.connections.services.provider import redirect_uri
 from apps.errors import NotAllowed, NotFound, SpecwayError
-from apps.integrations.catalogue import catalogue_entry, provider_config
+from apps.integrations import found
+from apps.integrations.catalogue import catalogue_entry, code_parameters, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration
 from apps.integrations.services import client_credentials, mark_oauth_app_broken, oauth_app_for, require_offered
@@ -40,6 +41,7 @@ from apps.oauth.authorization import (
     code_of,
     parse_callback,
     verify_issuer,
+    verify_signature,
 )
 from apps.oauth.errors import (
     AuthorizationDenied,
@@ -53,6 +55,7 @@ from apps.oauth.errors import (
     TransportFailure,
 )
 from apps.oauth.provider import ProviderConfig
+from apps.oauth.token import TokenResponse, scopes_in
 from apps.teams.actor import Actor, member_actor
 from apps.teams.models import Membership, User
 
@@ -65,16 +68,6 @@ class Trip:
 
     attempt: AuthorizationAttempt
     url: str
-
-
-def redirect_uri(integration: Integration) -> str:
-    """Where the service sends the person back: the one callback, or a custom integration's own."""
-    path = reverse("connections:callback")
-    return (
-        f"{settings.PUBLIC_URL}{path}"
-        if integration.team_id is None
-        else f"{settings.PUBLIC_URL}{path}/{integration.pk}"
-    )
 
 
 def begin(
@@ -154,21 +147,30 @@ def own_path(path: str) -> str:
 
 
 def complete(
-    *, path: str, query_string: str, user: User | None, session_key: str, origin: Origin
+    *,
+    path: str,
+    query_string: str,
+    user: User | None,
+    session_key: str,
+    origin: Origin,
+    team_id: UUID | None = None,
 ) -> AuthorizationAttempt:
     """Take the service's answer: verify it, exchange the code, learn the account and store the grant.
 
+    `team_id` is the team that the person is in now: its audit log tells of an answer that belongs to no attempt.
     The attempt comes back succeeded, or undecided where a reconnect was answered by another account. Raises an
     AttemptError, committed and audited before: CallbackRejected, AttemptExpired, AccessDeclined or ExchangeFailed.
     """
     try:
-        parameters = parse_callback(query_string)
+        parameters = parse_callback(query_string, code_parameters=code_parameters())
     except InvalidCallback as error:
         sentence = f"The answer of the service is not valid: {error.reason}. Nothing was connected; start again."
-        raise attempts.reject("invalid_callback", sentence, origin=origin) from None
-    attempt = attempts.consume(state=parameters.state, path=path, user=user, session_key=session_key, origin=origin)
+        raise attempts.reject("invalid_callback", sentence, origin=origin, team_id=team_id) from None
+    attempt = attempts.consume(
+        state=parameters.state, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
+    )
     try:
-        return _finish(attempt, parameters, origin=origin)
+        return _finish(attempt, parameters, query_string, origin=origin)
     except AttemptError as error:
         if error.attempt is not None:  # settled and audited where it happened
             raise
@@ -182,7 +184,9 @@ def complete(
         raise
 
 
-def _finish(attempt: AuthorizationAttempt, parameters: CallbackParameters, *, origin: Origin) -> AuthorizationAttempt:
+def _finish(
+    attempt: AuthorizationAttempt, parameters: CallbackParameters, query_string: str, *, origin: Origin
+) -> AuthorizationAttempt:
     membership = Membership.objects.select_related("team", "user").filter(team=attempt.team_id, user=attempt.user_id)
     member = membership.first()
     if member is None:
@@ -191,11 +195,13 @@ def _finish(attempt: AuthorizationAttempt, parameters: CallbackParameters, *, or
     if attempt.connection is not None and not may_manage(member_actor(member), attempt.connection):
         demoted = CallbackRejected(f"You do not manage the connection {attempt.connection.name} any more.")
         raise attempts.fail(attempt, "not_a_manager", demoted, origin=origin)
-    declared = {param.name for param in catalogue_entry(attempt.integration.slug).params_from("callback")}
-    kept = {name: value for name, value in parameters.extra.items() if name in declared}
+    kept = found.in_callback(catalogue_entry(attempt.integration.slug), parameters.extra)
     provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
-    code = _code(attempt, parameters, provider, origin=origin)
-    grant = _exchange(attempt, provider, code=code, kept=kept, origin=origin)
+    code = _code(attempt, parameters, query_string, provider, origin=origin)
+    response = _exchange(attempt, provider, code=code, origin=origin)
+    if response.scopes is None and provider.callback_scope_parameter in parameters.extra:
+        response = replace(response, scopes=scopes_in(parameters.extra[provider.callback_scope_parameter], provider))
+    grant = _located(attempt, response, kept, origin=origin)
     try:
         return adopt(attempt, grant, origin=origin)
     except AttemptSettled:
@@ -204,15 +210,22 @@ def _finish(attempt: AuthorizationAttempt, parameters: CallbackParameters, *, or
 
 
 def _code(
-    attempt: AuthorizationAttempt, parameters: CallbackParameters, provider: ProviderConfig, *, origin: Origin
+    attempt: AuthorizationAttempt,
+    parameters: CallbackParameters,
+    query_string: str,
+    provider: ProviderConfig,
+    *,
+    origin: Origin,
 ) -> str:
     name = attempt.integration.name
     try:
         verify_issuer(parameters, provider)
-        return code_of(parameters)
-    except IssuerMismatch:
+        verify_signature(query_string, provider, client_credentials(attempt.oauth_app))
+        return code_of(parameters, provider)
+    except (IssuerMismatch, InvalidCallback) as error:
         sentence = f"The answer does not come from {name}, so it was not used. Nothing was connected."
-        raise attempts.fail(attempt, "issuer_mismatch", CallbackRejected(sentence), origin=origin) from None
+        why = "issuer_mismatch" if isinstance(error, IssuerMismatch) else "signature_mismatch"
+        raise attempts.fail(attempt, why, CallbackRejected(sentence), origin=origin) from None
     except AuthorizationDenied as denied:
         raise attempts.fail(attempt, denied.error[:60], _declined(name, denied.error), origin=origin) from None
 
@@ -223,14 +236,12 @@ def _declined(name: str, error: str) -> AccessDeclined:
     return AccessDeclined(f"{name} did not give access (it answered “{error[:60]}”). Nothing was stored.")
 
 
-def _exchange(
-    attempt: AuthorizationAttempt, provider: ProviderConfig, *, code: str, kept: dict[str, str], origin: Origin
-) -> Grant:
+def _exchange(attempt: AuthorizationAttempt, provider: ProviderConfig, *, code: str, origin: Origin) -> TokenResponse:
     name = attempt.integration.name
     verifier = attempt.code_verifier.reveal() if attempt.code_verifier else None
     try:
         with metrics.token_call(attempt.integration, grant="authorization_code"):
-            response = client.exchange_code(
+            return client.exchange_code(
                 provider,
                 client_credentials(attempt.oauth_app),
                 code=code,
@@ -245,13 +256,41 @@ def _exchange(
     except OAuthError as error:
         sentence = f"{name} sent you back but gave no access ({_in_words(error)}). Nothing was stored; try again."
         raise attempts.fail(attempt, type(error).__name__, ExchangeFailed(sentence), origin=origin) from None
+
+
+def _located(
+    attempt: AuthorizationAttempt, response: TokenResponse, params: dict[str, str], *, origin: Origin
+) -> Grant:
+    """The grant with where it is good for (from the token answer, or a call for it) and whose account it is.
+
+    Without the former nothing could be done with it, so that it is given back.
+    """
+    entry, name = catalogue_entry(attempt.integration.slug), attempt.integration.name
     try:
-        account = client.fetch_account(provider, access_token=response.access_token)
-        subject, label = account.subject, account.label
+        params = params | found.in_answer(entry, response.kept)
+        provider = _config(attempt, params)
+        token, credentials = response.access_token, client_credentials(attempt.oauth_app)
+        if provider.placement:
+            where = client.fetch_placement(provider, access_token=token, credentials=credentials)
+            params = params | found.in_placement(entry, where)
+            provider = _config(attempt, params)
+    except (OAuthError, IntegrationMisconfigured) as error:
+        revoke_unwanted(attempt, Grant(response=response, subject="", label="", params=params))
+        why = f"it names no site ({_in_words(error)})." if isinstance(error, OAuthError) else error.sentence
+        sentence = f"{name} gave access, but it cannot be used: {why} Nothing was stored."
+        raise attempts.fail(attempt, "no_placement", ExchangeFailed(sentence), origin=origin) from None
+    subject, label = response.subject, response.label
+    try:
+        if provider.account:
+            account = client.fetch_account(provider, access_token=token, credentials=credentials)
+            subject, label = subject or account.subject, account.label or label
     except OAuthError:
-        # The grant is good; a name for it is worth less than losing it.
-        subject, label = "", ""
-    return Grant(response=response, subject=subject[:255], label=label[:255], params=kept)
+        pass  # The grant is good; a name for it is worth less than losing it.
+    return Grant(response=response, subject=subject[:255], label=label[:255], params=params)
+
+
+def _config(attempt: AuthorizationAttempt, params: Mapping[str, str]) -> ProviderConfig:
+    return provider_config(attempt.integration, oauth_app=attempt.oauth_app, params={**attempt.params, **params})
 
 
 def _in_words(error: OAuthError) -> str:
@@ -265,11 +304,14 @@ def _in_words(error: OAuthError) -> str:
 
 
 def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:
-    """Stop waiting. An answer that still comes is not accepted, and what it brought is forgotten."""
+    """Stop waiting. An answer that still comes is not accepted; that of another account is given back."""
+    if attempt.status == _STATUS.UNDECIDED:
+        decide(actor=actor, attempt=attempt, decision="discard")
+        return
     with transaction.atomic():
-        AuthorizationAttempt.objects.filter(
-            pk=attempt.pk, user=actor.user, status__in=(_STATUS.PENDING, _STATUS.UNDECIDED)
-        ).update(status=_STATUS.CANCELLED, code_verifier=None, pending_tokens=None)
+        AuthorizationAttempt.objects.filter(pk=attempt.pk, user=actor.user, status=_STATUS.PENDING).update(
+            status=_STATUS.CANCELLED, code_verifier=None
+        )
 
 
 def attempt_of(actor: Actor, attempt_id: UUID) -> AuthorizationAttempt:

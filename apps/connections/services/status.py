@@ -9,14 +9,18 @@ from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.connections.models import Connection, Status
 
+# These heal by themselves, so they do not take the place of one that a person has to repair.
+PASSING = ("service_unavailable", "integration_misconfigured")
 
-def lock(connection_id: UUID) -> None:
-    """Hold the connection's row to the end of the transaction.
+
+def lock(connection_id: UUID) -> Connection | None:
+    """Hold the connection's row to the end of the transaction: what moves in it, as it stands now. None: it is gone.
 
     What writes to both does so before it writes to the token set, as disconnecting and reconnecting do: two that went
     the two ways round would each wait for the other.
     """
-    Connection.objects.select_for_update().filter(pk=connection_id).values_list("pk").first()
+    moving = Connection.objects.only("status", "status_reason", "scopes_granted")
+    return next(iter(moving.select_for_update().filter(pk=connection_id)), None)
 
 
 def target_of(connection: Connection) -> Target:
@@ -31,12 +35,11 @@ def target_of(connection: Connection) -> Target:
 
 def mark_needs_attention(connection: Connection, *, reason: str, origin: Origin) -> None:
     """Red, for `reason`; once: a connection that already says so is left alone. One being disconnected, too."""
-    changed = (
-        Connection.objects.filter(pk=connection.pk)
-        .exclude(status=Status.DISCONNECTING)
-        .exclude(status=Status.NEEDS_ATTENTION, status_reason=reason)
-        .update(status=Status.NEEDS_ATTENTION, status_reason=reason, status_changed_at=Now())
-    )
+    red = Connection.objects.filter(pk=connection.pk).exclude(status=Status.DISCONNECTING)
+    red = red.exclude(status=Status.NEEDS_ATTENTION, status_reason=reason)
+    if reason in PASSING:
+        red = red.exclude(status_reason="missing_scopes")
+    changed = red.update(status=Status.NEEDS_ATTENTION, status_reason=reason, status_changed_at=Now())
     if changed:
         record(
             action="connection.needs_attention",
