@@ -17,8 +17,14 @@ from apps.integrations.services import client_param_problems, override_problems,
 from apps.vault.forms import SecretFormField
 
 PARAM = "param_"
-OVERRIDES = ("pkce", "token_endpoint_auth_method", "extra_scopes", "authorization_params", "token_params")
-ADVANCED = ("scopes_allowed", *OVERRIDES)
+ADVANCED = (
+    "scopes_allowed",
+    "extra_scopes",
+    "pkce",
+    "token_endpoint_auth_method",
+    "authorization_params",
+    "token_params",
+)
 _AUTH_WORDS = {
     "client_secret_basic": "ID and secret in the Authorization header",
     "client_secret_post": "ID and secret in the request’s body",
