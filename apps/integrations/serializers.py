@@ -69,7 +69,7 @@ class LinksSerializer(serializers.Serializer[Any]):
 
 
 class IntegrationDetailSerializer(IntegrationSerializer):
-    """One service with what it takes to connect it. Context: the `entry` of the catalogue, its `links`, the `scopes` on offer."""
+    """One service with what it takes to connect it. Context: catalogue `entry`, its `links`, `scopes` on offer."""
 
     scopes = serializers.SerializerMethodField()
     params = serializers.SerializerMethodField()
