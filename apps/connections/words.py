@@ -6,9 +6,13 @@ _SENTENCES = {
         "A refresh at {name} was interrupted and its outcome is unknown. Reconnect to be sure that access works."
     ),
     "token_expired": "The access that {name} gave has ended and cannot be renewed by itself. Reconnect it.",
+    "oauth_app_changed": (
+        "This connection belongs to the earlier OAuth app of {name}, which was replaced. Reconnect it to give the new "
+        "one access."
+    ),
     "missing_scopes": "{name} took away a permission that was granted before. Reconnect to add it again.",
     "integration_misconfigured": (
-        "{name} refuses the OAuth app of this integration. Operators were told; there is no need to reconnect."
+        "{name} refuses the OAuth app of this integration. Whoever keeps it is told; there is no need to reconnect."
     ),
     "service_unavailable": "{name} does not give a new token right now. It is tried again by itself.",
 }
@@ -17,6 +21,7 @@ _HELP = {
     "reauthorization_required": "token-expired",
     "outcome_unknown": "token-expired",
     "token_expired": "token-expired",
+    "oauth_app_changed": "token-expired",
     "missing_scopes": "insufficient-permissions",
     "integration_misconfigured": "not-set-up",
     "service_unavailable": "connection-failed",
@@ -27,6 +32,7 @@ _REPAIR = {
     "reauthorization_required": "Reconnect",
     "outcome_unknown": "Reconnect",
     "token_expired": "Reconnect",
+    "oauth_app_changed": "Reconnect",
     "missing_scopes": "Add permission",
 }
 
