@@ -6,6 +6,7 @@ _SENTENCES = {
         "A refresh at {name} was interrupted and its outcome is unknown. Reconnect to be sure that access works."
     ),
     "token_expired": "The access that {name} gave has ended and cannot be renewed by itself. Reconnect it.",
+    "key_refused": "{name} refuses the key of this connection. Replace it to give access again.",
     "missing_scopes": "{name} took away a permission that was granted before. Reconnect to add it again.",
     "integration_misconfigured": (
         "{name} refuses the OAuth app of this integration. Operators were told; there is no need to reconnect."
@@ -17,6 +18,7 @@ _HELP = {
     "reauthorization_required": "token-expired",
     "outcome_unknown": "token-expired",
     "token_expired": "token-expired",
+    "key_refused": "invalid-api-key",
     "missing_scopes": "insufficient-permissions",
     "integration_misconfigured": "not-set-up",
     "service_unavailable": "connection-failed",
@@ -27,6 +29,7 @@ _REPAIR = {
     "reauthorization_required": "Reconnect",
     "outcome_unknown": "Reconnect",
     "token_expired": "Reconnect",
+    "key_refused": "Replace key",
     "missing_scopes": "Add permission",
 }
 

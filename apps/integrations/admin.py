@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from apps.integrations.catalogue import entry_of, links
 from apps.integrations.errors import OAuthAppInUse
-from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration, OAuthApp
 from apps.integrations.redirect import redirect_uri
 from apps.integrations.services import (
     client_param_problems,
@@ -111,7 +111,9 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
         params = self.cleaned_data.get("params") or {}
         if integration is None or self.errors:
             return
-        if not isinstance(params, dict):
+        if integration.kind not in KINDS_WITH_OAUTH_APP:
+            self.add_error(None, f"{integration.name} needs no OAuth app: people enter a key of their own.")
+        elif not isinstance(params, dict):
             self.add_error("params", 'Enter an object, such as {"origin": "https://example.com"}, or {}.')
         else:
             for name, sentence in client_param_problems(integration, params):
@@ -121,7 +123,8 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
 
     def _needs_secret(self, integration: Integration) -> bool:
         entry = entry_of(integration)
-        is_public = entry is not None and entry.oauth2.token_endpoint_auth_method == "none"
+        oauth2 = entry.oauth2 if entry else None
+        is_public = oauth2 is not None and oauth2.token_endpoint_auth_method == "none"
         return self.instance.client_secret is None and not is_public
 
 

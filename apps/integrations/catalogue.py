@@ -50,19 +50,21 @@ def provider_config(
     entry = entry_of(integration)
     if entry is None:
         raise IntegrationMisconfigured(f"The catalogue has no facts about {integration.name} any more.")
-    values = _values(entry, oauth_app, params or {})
+    values = placeholder_values(entry, oauth_app, params or {})
+    if entry.oauth2 is None:
+        return _without_consent(entry, values)
     refresh = entry.oauth2.refresh
     facts = {name: value for name, value in vars(entry.oauth2).items() if name != "refresh"}
     facts |= {
         "authorization_url": _required(entry, "authorization address", entry.oauth2.authorization_url, values),
         "token_url": _required(entry, "token address", entry.oauth2.token_url, values),
-        "issuer": _filled(entry, entry.oauth2.issuer, values),
+        "issuer": filled(entry, entry.oauth2.issuer, values),
     }
     return ProviderConfig(
         slug=entry.slug,
         name=entry.name,
         **facts,
-        refresh_url=_filled(entry, refresh.url, values),
+        refresh_url=filled(entry, refresh.url, values),
         refresh_supported=refresh.supported,
         rotation=refresh.rotation,
         refresh_margin=refresh.margin,
@@ -72,11 +74,43 @@ def provider_config(
         ignored_scopes=frozenset(scope.name for scope in entry.scopes if not scope.reported),
         scope_aliases={alias: scope.name for scope in entry.scopes for alias in scope.aliases},
         scope_included_in={scope.name: frozenset(scope.included_in) for scope in entry.scopes if scope.included_in},
-        api_base_url=_filled(entry, entry.api.base_url, values),
+        api_base_url=filled(entry, entry.api.base_url, values),
         api_headers=entry.api.headers,
         access_token_header=entry.api.access_token_header,
         account=_endpoint(entry, entry.account, values),
         revocation=_endpoint(entry, entry.revocation, values),
+    )
+
+
+def _without_consent(entry: CatalogueEntry, values: Mapping[str, str]) -> ProviderConfig:
+    """The same of a service of another kind, as far as it has any of it: no consent page, no refresh token."""
+    grant = entry.client_credentials
+    signed = entry.oauth1.access_token_url if entry.oauth1 else ""
+    facts: dict[str, Any] = {
+        "token_url": _required(entry, "token address", grant.token_url if grant else signed, values)
+    }
+    if grant:
+        facts |= {
+            "token_endpoint_auth_method": grant.token_endpoint_auth_method,
+            "token_request_encoding": grant.token_request_encoding,
+            "token_params": {name: filled(entry, value, values) or "" for name, value in grant.token_params.items()},
+            "client_grant_type": grant.grant_type,
+            "default_expires_in": grant.default_expires_in,
+            "scope_separator": grant.scope_separator,
+        }
+    return ProviderConfig(
+        slug=entry.slug,
+        name=entry.name,
+        authorization_url="",
+        refresh_supported=False,
+        # Asking for one token more does no harm to those before.
+        rotation="none",
+        ignored_scopes=frozenset(scope.name for scope in entry.scopes if not scope.reported),
+        api_base_url=filled(entry, entry.api.base_url, values),
+        api_headers=entry.api.headers,
+        access_token_header=entry.api.access_token_header,
+        revocation=_endpoint(entry, entry.revocation, values),
+        **facts,
     )
 
 
@@ -86,10 +120,11 @@ def links(entry: CatalogueEntry, oauth_app: OAuthApp | None) -> Links:
         values = checked_values(entry.params_from("client"), oauth_app.params if oauth_app else {})
     except UnsafeValue:
         values = {}
-    return Links(**{name: _filled(entry, url, values) or "" for name, url in vars(entry.links).items()})
+    return Links(**{name: filled(entry, url, values) or "" for name, url in vars(entry.links).items()})
 
 
-def _values(entry: CatalogueEntry, oauth_app: OAuthApp | None, params: Mapping[str, str]) -> dict[str, str]:
+def placeholder_values(entry: CatalogueEntry, oauth_app: OAuthApp | None, params: Mapping[str, str]) -> dict[str, str]:
+    """The values of the entry's placeholders, each matched against its pattern. Raises IntegrationMisconfigured."""
     own = entry.params_from("client")
     given = [param for param in entry.params if param.source != "client"]
     try:
@@ -103,7 +138,7 @@ def _values(entry: CatalogueEntry, oauth_app: OAuthApp | None, params: Mapping[s
     return values
 
 
-def _filled(entry: CatalogueEntry, template: str | None, values: Mapping[str, str]) -> str | None:
+def filled(entry: CatalogueEntry, template: str | None, values: Mapping[str, str]) -> str | None:
     """The address, or None while one of its values is not known."""
     if template is None or names_in(template) - values.keys():
         return None
@@ -114,7 +149,7 @@ def _filled(entry: CatalogueEntry, template: str | None, values: Mapping[str, st
 
 
 def _required(entry: CatalogueEntry, what: str, template: str, values: Mapping[str, str]) -> str:
-    url = _filled(entry, template, values)
+    url = filled(entry, template, values)
     if url is None:
         raise IntegrationMisconfigured(f"{entry.name} cannot be reached: a value of its {what} is not known yet.")
     return url
@@ -122,5 +157,5 @@ def _required(entry: CatalogueEntry, what: str, template: str, values: Mapping[s
 
 def _endpoint(entry: CatalogueEntry, endpoint: Any, values: Mapping[str, str]) -> Any:
     """The account or revocation endpoint with its address filled in; None where there is none (yet)."""
-    url = _filled(entry, endpoint.url, values) if endpoint else None
+    url = filled(entry, endpoint.url, values) if endpoint else None
     return replace(endpoint, url=url) if url else None

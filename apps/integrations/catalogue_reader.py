@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from urllib.parse import urlsplit
 
 from apps.integrations.catalogue_schema import CatalogueEntry, Param
-from apps.integrations.placeholders import matches, names_in
+from apps.integrations.key_schema import Field
+from apps.integrations.placeholders import PLACEHOLDER, matches, names_in
 
 Table = TypeVar("Table")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -113,25 +114,28 @@ def _join(key: str, name: str) -> str:
 
 def _check(entry: CatalogueEntry) -> None:
     """What types alone do not say: addresses, placeholders, names that refer to others."""
+    _check_kind(entry)
     for key, url in _urls(entry):
         _check_url(entry, key, url)
     for number, param in enumerate(entry.params):
         _check_param(param, f"params[{number}]")
+    _check_fields(entry)
     _check_scopes(entry)
     if len(entry.description) > 60:
         raise _Wrong("description", "must be one line of at most 60 characters")
-    if entry.oauth2.iss_required and not entry.oauth2.issuer:
+    if entry.oauth2 and entry.oauth2.iss_required and not entry.oauth2.issuer:
         raise _Wrong("oauth2.issuer", "is missing although iss_required is true")
 
 
 def _urls(entry: CatalogueEntry) -> Iterator[tuple[str, str]]:
     """Every address of the entry, with its key. Empty ones are left out."""
-    tables = {"oauth2": entry.oauth2, "account": entry.account, "revocation": entry.revocation, "links": entry.links}
+    names = ("oauth2", "account", "revocation", "links", "client_credentials", "oauth1", "verification")
+    tables = {name: getattr(entry, name) for name in names}
     for name, table in tables.items():
         for key, value in vars(table).items() if table else ():
             if (key == "url" or key.endswith("_url") or key == "issuer") and value:
                 yield f"{name}.{key}", value
-    if entry.oauth2.refresh.url:
+    if entry.oauth2 and entry.oauth2.refresh.url:
         yield "oauth2.refresh.url", entry.oauth2.refresh.url
     yield "api.base_url", entry.api.base_url
     for number, address in enumerate(entry.facts.evidence):
@@ -140,6 +144,8 @@ def _urls(entry: CatalogueEntry) -> Iterator[tuple[str, str]]:
 
 def _check_url(entry: CatalogueEntry, key: str, url: str) -> None:
     declared = {param.name for param in entry.params} | ({"client_id"} if key == "revocation.url" else set())
+    if key == "verification.url":  # an account's number may stand in an address, a secret may not
+        declared |= {field.name for field in entry.fields if field.pattern and not field.secret}
     for name in names_in(url):
         if name not in declared:
             raise _Wrong(key, f"the placeholder {{{name}}} is not declared in [[params]]")
@@ -155,17 +161,87 @@ def _check_url(entry: CatalogueEntry, key: str, url: str) -> None:
         raise _Wrong(key, "must be an address without fragment, blanks and backslashes")
 
 
-def _check_param(param: Param, key: str) -> None:
+_TABLES_OF_KIND = {
+    "oauth2": ("oauth2", "account"),
+    "oauth2_client_credentials": ("client_credentials", "fields"),
+    "oauth1": ("oauth1",),
+    "api_key": ("api_key", "fields"),
+    "basic": ("basic", "fields"),
+}
+
+
+def _check_kind(entry: CatalogueEntry) -> None:
+    needed = _TABLES_OF_KIND[entry.kind]
+    for name in needed:
+        if not getattr(entry, name):
+            raise _Wrong(name, f"is missing, though the kind is {entry.kind}")
+    for name in {name for names in _TABLES_OF_KIND.values() for name in names} - set(needed):
+        if getattr(entry, name):
+            raise _Wrong(name, f"does not belong to the kind {entry.kind}")
+    if entry.client_credentials and {"client_id", "client_secret"} != {field.name for field in entry.fields}:
+        raise _Wrong("fields", "must be client_id and client_secret")
+
+
+def _check_fields(entry: CatalogueEntry) -> None:
+    """Every field is used, everything that is used is declared, and what goes into a path cannot leave it."""
+    fields = {field.name: field for field in entry.fields}
+    if len(fields) != len(entry.fields) or fields.keys() & {param.name for param in entry.params}:
+        raise _Wrong("fields", "a name is declared twice")
+    for number, field in enumerate(entry.fields):
+        _check_field(field, f"fields[{number}]")
+    used = {"client_id", "client_secret"} if entry.client_credentials else set()
+    for key, template in _key_templates(entry):
+        names = set(PLACEHOLDER.findall(template))
+        for name in names - fields.keys() - {param.name for param in entry.params}:
+            raise _Wrong(key, f"the placeholder {{{name}}} is declared neither in [[fields]] nor in [[params]]")
+        used |= names
+        if key == "api_key.path":
+            for name in names & fields.keys():
+                _check_pattern(fields[name], f"fields.{name}")
+    for name in fields.keys() - used:
+        raise _Wrong("fields", f"{name} is not used anywhere")
+
+
+def _key_templates(entry: CatalogueEntry) -> Iterator[tuple[str, str]]:
+    if entry.api_key:
+        for name, value in (*entry.api_key.headers.items(), *entry.api_key.query.items()):
+            yield f"api_key.{name}", value
+        yield "api_key.path", entry.api_key.path
+    if entry.basic:
+        yield "basic.username", entry.basic.username
+        yield "basic.password", entry.basic.password
+
+
+def _check_field(field: Field, key: str) -> None:
+    if not re.fullmatch("[a-z][a-z0-9_]*", field.name) or not field.label:
+        raise _Wrong(key, "needs a name of small letters, digits and underscores, and a label")
+    if field.pattern:
+        _check_pattern(field, key)
+
+
+def _check_pattern(field: Field | Param, key: str) -> None:
+    """A regular expression that takes nothing which would lead an address elsewhere."""
+    if not field.pattern:
+        raise _Wrong(f"{key}.pattern", "is missing, though the value stands in an address")
     try:
-        re.compile(param.pattern)
+        re.compile(field.pattern)
     except re.error as error:
         raise _Wrong(f"{key}.pattern", f"not a regular expression ({error})") from error
+    for hostile in _HOSTILE:
+        if re.fullmatch(field.pattern, hostile, re.ASCII):
+            raise _Wrong(f"{key}.pattern", f"accepts {hostile!r}, which would lead to another host")
+
+
+def _check_param(param: Param, key: str) -> None:
+    _check_pattern(param, key)
     for name, value in (("example", param.example), ("default", param.default)):
         if value and not matches(param, value):
             raise _Wrong(f"{key}.{name}", "does not match the pattern")
-    for hostile in _HOSTILE:
-        if matches(param, hostile):
-            raise _Wrong(f"{key}.pattern", f"accepts {hostile!r}, which would lead to another host")
+
+
+def _scope_separator(entry: CatalogueEntry) -> str:
+    table = entry.oauth2 or entry.client_credentials or entry.oauth1
+    return table.scope_separator if table else " "
 
 
 def _check_scopes(entry: CatalogueEntry) -> None:
@@ -173,7 +249,7 @@ def _check_scopes(entry: CatalogueEntry) -> None:
     for number, scope in enumerate(entry.scopes):
         if names.index(scope.name) != number:
             raise _Wrong(f"scopes[{number}].name", f"{scope.name} is listed twice")
-        if not scope.name or entry.oauth2.scope_separator in scope.name:
+        if not scope.name or _scope_separator(entry) in scope.name:
             raise _Wrong(f"scopes[{number}].name", "must be text without the scope separator")
         for larger in scope.included_in:
             if larger not in names:

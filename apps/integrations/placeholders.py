@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from apps.integrations.catalogue_schema import Param
+from apps.integrations.key_schema import Field
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 # What may stand in a value at all: no @ ? # % \\, no blanks, no control characters, nothing beyond ASCII.
@@ -25,7 +26,7 @@ def names_in(template: str) -> set[str]:
     return set(PLACEHOLDER.findall(template)) - {"client_id"}
 
 
-def matches(param: Param, value: str) -> bool:
+def matches(param: Param | Field, value: str) -> bool:
     """Whether the whole of `value` is what the parameter's pattern describes."""
     return re.fullmatch(param.pattern, value, re.ASCII) is not None
 

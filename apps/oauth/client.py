@@ -61,6 +61,7 @@ def client_credentials(
 ) -> TokenResponse:
     """Obtains a token for the OAuth app itself (RFC 6749 4.4)."""
     client = BackendApplicationClient(credentials.client_id)
+    client.grant_type = provider.client_grant_type
     with _TokenSession(provider, credentials, client, provider.token_url, deadline) as session:
         return session.fetch({**provider.token_params, **_scope_parameter(provider, scopes)})
 
@@ -120,7 +121,7 @@ class _TokenSession(OAuth2Session, egress.Session):
         self, method: Any, url: Any, data: Any = None, **_: Any
     ) -> requests.Response:
         """Sends the library's parameters; all else that it chose (URL, headers, authentication) is replaced."""
-        with _transport_errors():
+        with transport_errors():
             return egress.Session.request(
                 self,
                 "POST",
@@ -159,7 +160,7 @@ class _TokenSession(OAuth2Session, egress.Session):
 
 
 @contextmanager
-def _transport_errors() -> Iterator[None]:
+def transport_errors() -> Iterator[None]:
     """Egress's errors in this package's words."""
     try:
         yield
@@ -197,7 +198,7 @@ def revoke(
 
 def _revoke_one(request: RevocationRequest, deadline: float) -> None:
     payload: dict[str, Any] = {request.encoding: request.fields} if request.fields else {}
-    with _transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
+    with transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
         answer = session.request(request.method, request.url, headers=request.headers, **payload)
     check_revocation(request.endpoint, status=answer.status_code, headers=answer.headers, body=answer.content)
 
@@ -224,11 +225,11 @@ def fetch_account(
     headers = {"Accept": "application/json", **access_headers(provider, access_token=access_token)}
     for name, value in account.headers.items():
         headers[name] = value.replace("{access_token}", access_token).replace("{client_id}", client_id)
-    with _transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
+    with transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
         answer = session.request(account.method, account.url, headers=headers, data=account.body)
     document = _account_document(account, answer)
-    label = _text_at(document, account.label_path)
-    return Account(subject=_text_at(document, account.subject_path) or label, label=label)
+    label = text_at(document, account.label_path)
+    return Account(subject=text_at(document, account.subject_path) or label, label=label)
 
 
 def _account_document(account: AccountEndpoint, answer: requests.Response) -> Any:
@@ -243,8 +244,8 @@ def _account_document(account: AccountEndpoint, answer: requests.Response) -> An
     return document
 
 
-def _text_at(document: Any, path: str | None) -> str:
-    """A label or subject is text or a number; anything else is as good as none."""
+def text_at(document: Any, path: str | None) -> str:
+    """A label or subject at a path of an answer: text or a number; anything else is as good as none."""
     value = pick(document, path) if path else None
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     return "".join(character for character in text if character.isprintable()).strip()[:200]
@@ -258,7 +259,7 @@ def discover(issuer: str, *, deadline: float = 10.0) -> ServerMetadata:
     check_issuer(issuer)
     end = time.monotonic() + deadline
     for url in metadata_urls(issuer):
-        with _transport_errors(), egress.session(deadline=end - time.monotonic()) as session:
+        with transport_errors(), egress.session(deadline=end - time.monotonic()) as session:
             answer = session.get(url, headers={"Accept": "application/json"})
         if answer.status_code != 200:
             continue

@@ -102,6 +102,7 @@ class ProviderConfig:
     pkce: bool = True
     # The token endpoint
     token_params: Mapping[str, str] = field(default_factory=dict)
+    client_grant_type: str = "client_credentials"  # what the service calls the grant of RFC 6749 4.4
     refresh_params: Mapping[str, str] = field(default_factory=dict)
     token_endpoint_auth_method: AuthMethod = "client_secret_basic"
     token_request_encoding: Literal["form", "json"] = "form"

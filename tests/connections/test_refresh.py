@@ -13,7 +13,7 @@ from apps.connections import refresh_policy
 from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import lease as leases
-from apps.connections.services import provider, use
+from apps.connections.services import provider, renewal, use
 from apps.connections.services import refresh as refreshing
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import ensure_fresh, load, refresh_now, try_refresh
@@ -558,7 +558,7 @@ def test_a_slow_service_is_cut_off_by_one_deadline(
     from tests.authserver import dripped
 
     over = threading.Event()
-    monkeypatch.setattr(refreshing, "CALL_DEADLINE", timedelta(seconds=0.4))
+    monkeypatch.setattr(renewal, "CALL_DEADLINE", timedelta(seconds=0.4))
     server.script(dripped(over))
     began = time.monotonic()
     with pytest.raises(ServiceUnavailable):

@@ -1,13 +1,16 @@
 """The cast of these tests: a loaded catalogue, a team's owner and member, a stranger, and connections they made."""
 
 import secrets
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from apps.connections.models import Connection, ConnectionShare
+from apps.integrations import catalogue
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.services import ensure_oauth_app, load_catalogue
 from apps.teams.models import Membership, Role
@@ -17,8 +20,15 @@ ORIGIN = "http://127.0.0.1:8100"
 
 
 @pytest.fixture
-def loaded(db: Any) -> None:
+def loaded(db: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A catalogue of six services that these tests name, whatever else is on offer."""
+    for slug in ("github", "google-drive", "microsoft-graph", "notion", "sandbox", "slack"):
+        shutil.copy(catalogue.CATALOGUE_DIR / f"{slug}.toml", tmp_path)
+    monkeypatch.setattr(catalogue, "CATALOGUE_DIR", tmp_path)
+    catalogue.catalogue.cache_clear()
     load_catalogue()
+    yield
+    catalogue.catalogue.cache_clear()
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """The authorization trip (oauth.md section 1): `begin()` sends the person off, `complete()` takes the answer."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -23,17 +24,19 @@ from apps.connections.errors import (
     CallbackRejected,
     ExchangeFailed,
     IntegrationNotSetUp,
+    WrongKind,
 )
 from apps.connections.models import AuthorizationAttempt, Connection
-from apps.connections.services import attempts
+from apps.connections.services import attempts, oauth1_trip
 from apps.connections.services.adopt import Grant, adopt
+from apps.connections.services.departure import Departure
 from apps.connections.services.fenced import revoke_unwanted
 from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations.catalogue import catalogue_entry, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.models import Integration
+from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.services import client_credentials, mark_oauth_app_broken, oauth_app_for
-from apps.oauth import client, pkce
+from apps.oauth import client, oauth1, pkce
 from apps.oauth.authorization import (
     CallbackParameters,
     authorization_url,
@@ -53,6 +56,7 @@ from apps.oauth.errors import (
     TransportFailure,
 )
 from apps.oauth.provider import ProviderConfig
+from apps.oauth.token import TokenResponse
 from apps.teams.actor import Actor, member_actor
 from apps.teams.models import Membership, User
 
@@ -94,22 +98,24 @@ def begin(
     """
     if actor.team is None or actor.user is None or not session_key:
         raise NotAllowed("Only a signed-in member of a team can connect a service.")
+    depart = _DEPARTURES.get(integration.kind)
+    if depart is None:
+        raise WrongKind(f"{integration.name} is connected by entering a key, not by a sign-in there.")
     oauth_app = oauth_app_for(actor.team, integration)
     if oauth_app is None:
         raise IntegrationNotSetUp(f"{integration.name} is not set up yet: an operator adds the OAuth app.")
-    provider = provider_config(integration, oauth_app=oauth_app, params=params)
-    state = secrets.token_urlsafe(32)
-    verifier = pkce.new_verifier() if provider.pkce else None
+    callback = redirect_uri(integration)
+    departure = depart(integration, oauth_app, params=params, scopes=scopes, callback=callback, origin=actor.origin)
     attempt = AuthorizationAttempt(
         team=actor.team,
         user=actor.user,
         integration=integration,
         oauth_app=oauth_app,
         connection=connection,
-        state_hash=attempts.hashed(state),
+        state_hash=attempts.hashed(departure.state),
         session_hash=attempts.hashed(session_key),
-        redirect_uri=redirect_uri(integration),
-        code_verifier=verifier,
+        redirect_uri=callback,
+        code_verifier=departure.secret,
         scopes_requested=list(scopes),
         params=dict(params),
         in_popup=in_popup,
@@ -117,7 +123,6 @@ def begin(
         created_at=Now(),
         expires_at=Now() + attempts.LIFETIME,
     )
-    url = _consent_page(provider, attempt, state=state, verifier=verifier)
     with transaction.atomic():
         attempt.save(force_insert=True)
         record(
@@ -128,21 +133,39 @@ def begin(
             scopes=list(scopes),
             reconnects=str(connection.pk) if connection else "",
         )
-    return Trip(attempt=attempt, url=url)
+    return Trip(attempt=attempt, url=departure.url)
 
 
-def _consent_page(provider: ProviderConfig, attempt: AuthorizationAttempt, *, state: str, verifier: str | None) -> str:
+def _depart(
+    integration: Integration,
+    oauth_app: OAuthApp,
+    *,
+    params: Mapping[str, str],
+    scopes: Sequence[str],
+    callback: str,
+    origin: Origin,
+) -> Departure:
+    provider = provider_config(integration, oauth_app=oauth_app, params=params)
+    state = secrets.token_urlsafe(32)
+    verifier = pkce.new_verifier() if provider.pkce else None
     try:
-        return authorization_url(
+        url = authorization_url(
             provider,
-            client_credentials(attempt.oauth_app),
-            redirect_uri=attempt.redirect_uri,
+            client_credentials(oauth_app),
+            redirect_uri=callback,
             state=state,
-            scopes=attempt.scopes_requested,
+            scopes=scopes,
             code_challenge=pkce.challenge(verifier) if verifier else None,
         )
     except OAuthError as error:
         raise IntegrationMisconfigured(f"{provider.name} cannot be reached: {error}") from None
+    return Departure(state=state, secret=verifier, url=url)
+
+
+_DEPARTURES: dict[str, Callable[..., Departure]] = {
+    Integration.Kind.OAUTH2: _depart,
+    Integration.Kind.OAUTH1: oauth1_trip.depart,
+}
 
 
 def own_path(path: str) -> str:
@@ -160,11 +183,12 @@ def complete(
     AttemptError, committed and audited before: CallbackRejected, AttemptExpired, AccessDeclined or ExchangeFailed.
     """
     try:
-        parameters = parse_callback(query_string)
+        parameters = _parsed(query_string)
     except InvalidCallback as error:
         sentence = f"The answer of the service is not valid: {error.reason}. Nothing was connected; start again."
         raise attempts.reject("invalid_callback", sentence, origin=origin) from None
-    attempt = attempts.consume(state=parameters.state, path=path, user=user, session_key=session_key, origin=origin)
+    state = oauth1_trip.state_of(parameters.token) if isinstance(parameters, oauth1.Answer) else parameters.state
+    attempt = attempts.consume(state=state, path=path, user=user, session_key=session_key, origin=origin)
     try:
         return _finish(attempt, parameters, origin=origin)
     except AttemptSettled as error:
@@ -180,7 +204,13 @@ def complete(
         raise
 
 
-def _finish(attempt: AuthorizationAttempt, parameters: CallbackParameters, *, origin: Origin) -> AuthorizationAttempt:
+def _parsed(query_string: str) -> CallbackParameters | oauth1.Answer:
+    return oauth1.parse_callback(query_string) if oauth1.is_answer(query_string) else parse_callback(query_string)
+
+
+def _finish(
+    attempt: AuthorizationAttempt, parameters: CallbackParameters | oauth1.Answer, *, origin: Origin
+) -> AuthorizationAttempt:
     membership = Membership.objects.select_related("team", "user").filter(team=attempt.team_id, user=attempt.user_id)
     member = membership.first()
     if member is None:
@@ -189,16 +219,38 @@ def _finish(attempt: AuthorizationAttempt, parameters: CallbackParameters, *, or
     if attempt.connection is not None and not may_manage(member_actor(member), attempt.connection):
         demoted = CallbackRejected(f"You do not manage the connection {attempt.connection.name} any more.")
         raise attempts.fail(attempt, "not_a_manager", demoted, origin=origin)
-    declared = {param.name for param in catalogue_entry(attempt.integration.slug).params_from("callback")}
-    kept = {name: value for name, value in parameters.extra.items() if name in declared}
-    provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
-    code = _code(attempt, parameters, provider, origin=origin)
-    grant = _exchange(attempt, provider, code=code, kept=kept, origin=origin)
+    grant = _grant(attempt, parameters, origin=origin)
     try:
         return adopt(attempt, grant, origin=origin)
     except AttemptSettled:
         revoke_unwanted(attempt, grant)
         raise
+
+
+def _grant(attempt: AuthorizationAttempt, parameters: CallbackParameters | oauth1.Answer, *, origin: Origin) -> Grant:
+    """What the answer brings, by the protocol that the trip set out with."""
+    if isinstance(parameters, oauth1.Answer) != (attempt.integration.kind == Integration.Kind.OAUTH1):
+        other = CallbackRejected("The answer does not fit the way in which this connection was started.")
+        raise attempts.fail(attempt, "other_protocol", other, origin=origin)
+    if isinstance(parameters, oauth1.Answer):
+        return _signed_grant(attempt, parameters, origin=origin)
+    declared = {param.name for param in catalogue_entry(attempt.integration.slug).params_from("callback")}
+    kept = {name: value for name, value in parameters.extra.items() if name in declared}
+    provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
+    code = _code(attempt, parameters, provider, origin=origin)
+    return _exchange(attempt, provider, code=code, kept=kept, origin=origin)
+
+
+def _signed_grant(attempt: AuthorizationAttempt, answer: oauth1.Answer, *, origin: Origin) -> Grant:
+    try:
+        verifier = oauth1.verifier_of(answer)
+    except AuthorizationDenied as denied:
+        declined = _declined(attempt.integration.name, denied.error)
+        raise attempts.fail(attempt, denied.error[:60], declined, origin=origin) from None
+    redeem = partial(oauth1_trip.redeem, attempt, answer, verifier=verifier)
+    response = _redeemed(attempt, redeem, grant="oauth1_verifier", origin=origin)
+    account = oauth1_trip.account_of(attempt, response)
+    return Grant(response=response, subject=account.subject[:255], label=account.label[:255])
 
 
 def _code(
@@ -224,17 +276,32 @@ def _declined(name: str, error: str) -> AccessDeclined:
 def _exchange(
     attempt: AuthorizationAttempt, provider: ProviderConfig, *, code: str, kept: dict[str, str], origin: Origin
 ) -> Grant:
-    name = attempt.integration.name
-    verifier = attempt.code_verifier.reveal() if attempt.code_verifier else None
+    redeem = partial(
+        client.exchange_code,
+        provider,
+        client_credentials(attempt.oauth_app),
+        code=code,
+        redirect_uri=attempt.redirect_uri,
+        code_verifier=attempt.code_verifier.reveal() if attempt.code_verifier else None,
+    )
+    response = _redeemed(attempt, redeem, grant="authorization_code", origin=origin)
     try:
-        with metrics.token_call(attempt.integration, grant="authorization_code"):
-            response = client.exchange_code(
-                provider,
-                client_credentials(attempt.oauth_app),
-                code=code,
-                redirect_uri=attempt.redirect_uri,
-                code_verifier=verifier,
-            )
+        account = client.fetch_account(provider, access_token=response.access_token)
+        subject, label = account.subject, account.label
+    except OAuthError:
+        # The grant is good; a name for it is worth less than losing it.
+        subject, label = "", ""
+    return Grant(response=response, subject=subject[:255], label=label[:255], params=kept)
+
+
+def _redeemed(
+    attempt: AuthorizationAttempt, redeem: Callable[[], TokenResponse], *, grant: str, origin: Origin
+) -> TokenResponse:
+    """The token answer; what goes wrong on the way settles the attempt and is put in words."""
+    name = attempt.integration.name
+    try:
+        with metrics.token_call(attempt.integration, grant=grant):
+            return redeem()
     except InvalidClient as error:
         with transaction.atomic():
             mark_oauth_app_broken(oauth_app=attempt.oauth_app, code=error.code, origin=origin)
@@ -243,13 +310,6 @@ def _exchange(
     except OAuthError as error:
         sentence = f"{name} sent you back but gave no access ({_in_words(error)}). Nothing was stored; try again."
         raise attempts.fail(attempt, type(error).__name__, ExchangeFailed(sentence), origin=origin) from None
-    try:
-        account = client.fetch_account(provider, access_token=response.access_token)
-        subject, label = account.subject, account.label
-    except OAuthError:
-        # The grant is good; a name for it is worth less than losing it.
-        subject, label = "", ""
-    return Grant(response=response, subject=subject[:255], label=label[:255], params=kept)
 
 
 def _in_words(error: OAuthError) -> str:
