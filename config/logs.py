@@ -10,7 +10,7 @@ import re
 _CUT = "[cut]"
 _QUERY = re.compile(r"(?<=[\w/])\?(?=[\w.~%-]+=)[^\s\"'<>]*")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
-_API_KEY = re.compile(r"\bspw_\w+")
+_API_KEY = re.compile(r"\bspw_[\w-]+")
 # One-time links carry their key as a path segment. UUIDs and digests of files in /static/ are no secrets.
 _LONG_SEGMENT = re.compile(r"(?<=/)(?![0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-)[A-Za-z0-9_:-]{24,}(?=[/\s\"']|$)")
 

@@ -10,7 +10,7 @@ from allauth.account import signals as account_signals
 from allauth.mfa import signals
 from django.http import HttpRequest
 
-from apps.teams.models import User
+from apps.teams.models import SecondFactorSecret, User
 from apps.teams.services.logins import record_email_change, record_factor, record_failed_login
 
 
@@ -28,6 +28,8 @@ def _added(request: HttpRequest, user: User, authenticator: Any, **_: Any) -> No
 
 
 def _removed(request: HttpRequest, user: User, authenticator: Any, **_: Any) -> None:
+    seeds = [value for name, value in authenticator.data.items() if name in ("secret", "seed")]
+    SecondFactorSecret.objects.filter(pk__in=seeds).delete()
     record_factor(request, user, action="second_factor.off", kind=str(authenticator.type))
 
 

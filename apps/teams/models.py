@@ -9,6 +9,9 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from apps.vault.fields import EncryptedField
+from apps.vault.models import SealedRow
+
 
 class Role(models.TextChoices):
     OWNER = "owner", "Owner"
@@ -144,3 +147,13 @@ class ApiKey(models.Model):
     def is_valid_at(self, now: datetime) -> bool:
         """Neither revoked nor ended at `now`."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class SecondFactorSecret(SealedRow):
+    """A seed of a second factor, in the vault. Where django-allauth would keep the seed, it keeps this row's ID."""
+
+    team_id = None  # it belongs to a person, not to a team
+    secret = EncryptedField()
+
+    def __str__(self) -> str:
+        return f"Second factor {self.pk}"

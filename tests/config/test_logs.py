@@ -14,6 +14,7 @@ from config.logs import redact
         "authorization: basic U0VDUkVUOlNFQ1JFVA==",
         "Not Found: /invitations/SECRETSECRETSECRETSECRETSECRET/",
         "made spw_abcd_SECRET",
+        "made spw_abcd_12-SECRET",
     ],
 )
 def test_what_looks_like_a_secret_is_cut(line: str) -> None:

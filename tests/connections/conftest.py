@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -15,8 +15,9 @@ from apps import egress
 from apps.audit.models import AuditEvent
 from apps.audit.origin import Origin
 from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
-from apps.connections.services import authorize
+from apps.connections.services import authorize, provider
 from apps.connections.services.authorize import Trip
+from apps.connections.services.use import fresh_token
 from apps.egress import destination
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.services import ensure_oauth_app
@@ -248,3 +249,14 @@ class Meanwhile:
         self._thread.join(60)
         assert not self._thread.is_alive(), "the call never came back"
         return self._result
+
+
+def token_for(connection: Connection, cast: Cast, **wanted: Any) -> str:
+    return fresh_token(connection=connection, actor=cast.actor("member"), **wanted).access_token
+
+
+def rotate(monkeypatch: pytest.MonkeyPatch, server: AuthServer, rotation: Any) -> None:
+    """The server's rotation, and the catalogue's word for it."""
+    server.rotation = rotation
+    original = provider.provider_config
+    monkeypatch.setattr(provider, "provider_config", lambda *a, **k: replace(original(*a, **k), rotation=rotation))

@@ -7,7 +7,7 @@ import pytest
 from django.db.models.functions import Now
 
 from apps.audit.models import AuditEvent
-from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
+from apps.connections.errors import ReauthorizationRequired
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import provider, schedule
 from apps.connections.services.refresh import load, refresh_now, try_refresh
@@ -37,6 +37,7 @@ from tests.connections.conftest import (
     make_due,
     oauth_app,
     refresh_token,
+    rotate,
     tokens_of,
 )
 
@@ -324,8 +325,6 @@ def test_an_unknown_outcome_under_strict_rotation_waits_for_the_end_of_the_token
 def test_an_unknown_outcome_without_strict_rotation_is_tried_again_at_once(
     connection: Connection, server: AuthServer, monkeypatch: pytest.MonkeyPatch, rotation: str
 ) -> None:
-    from tests.connections.test_refresh import rotate
-
     rotate(monkeypatch, server, rotation)
     server.script(reset())
     attempt_refresh(connection)
@@ -405,5 +404,3 @@ def test_a_lease_of_somebody_else_is_respected(connection: Connection, server: A
     attempt_refresh(connection)
     assert try_refresh(load(connection.pk), origin=SYSTEM) is None
     assert server.journal.refreshes == []
-    with pytest.raises(ServiceUnavailable):
-        raise ServiceUnavailable("x")

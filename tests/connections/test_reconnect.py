@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from apps.connections.errors import AttemptSettled, CallbackRejected
+from apps.connections.errors import AttemptSettled, CallbackRejected, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
 from apps.connections.services.attempts import expire_attempts
 from apps.connections.services.authorize import attempt_of, cancel
@@ -68,6 +68,20 @@ def test_who_lost_the_right_to_manage_meanwhile_reconnects_nothing(
         traveller.complete(trip, traveller.answer(trip), actor=admin)
     assert access_token(connection) == before
     assert server.arrivals == ["authorization_code"], "only that of the connection itself"
+
+
+@pytest.mark.django_db
+def test_an_account_that_cannot_be_told_changes_nothing(
+    connection: Connection, cast: Cast, traveller: Traveller, server: AuthServer
+) -> None:
+    before = access_token(connection)
+    trip = traveller.begin(cast.actor("member"), connection=connection)
+    server.account_down = True
+    with pytest.raises(ExchangeFailed, match="did not say whose account"):
+        traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    assert access_token(connection) == before
+    assert AuthorizationAttempt.objects.get(pk=trip.attempt.pk).status == Status.FAILED
+    assert actions("authorization.failed") == ["authorization.failed"]
 
 
 @pytest.mark.django_db

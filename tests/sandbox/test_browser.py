@@ -6,13 +6,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-
-from tests.services import chromium
+from playwright.sync_api import Browser
 
 from .cast import Client
 from .server import running_sandbox
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 pytestmark = pytest.mark.needs_browser
 
 
@@ -38,10 +36,9 @@ def callback() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_person_signs_in_consents_and_comes_back(tmp_path: Path, callback: str) -> None:
-    with running_sandbox(tmp_path, redirect_uris=[callback]) as sandbox, playwright.sync_playwright() as driver:
+def test_a_person_signs_in_consents_and_comes_back(tmp_path: Path, callback: str, browser: Browser) -> None:
+    with running_sandbox(tmp_path, redirect_uris=[callback]) as sandbox:
         client = Client(sandbox, redirect_uri=callback)
-        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 390, "height": 700})
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text))
@@ -57,5 +54,5 @@ def test_a_person_signs_in_consents_and_comes_back(tmp_path: Path, callback: str
         page.get_by_role("button", name="Change").click()
         assert page.get_by_label("Scenario of grant").input_value() == "refresh_refused"
         assert page.evaluate("document.documentElement.scrollWidth") == 390
-        browser.close()
+        page.close()
     assert [text for text in complaints if "favicon" not in text] == []

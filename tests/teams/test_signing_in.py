@@ -19,7 +19,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.audit.models import AuditEvent
-from apps.teams.models import Membership, Role, User
+from apps.teams.models import Membership, Role, SecondFactorSecret, User
 from apps.teams.services.people import create_person
 from tests.factories import client_for, make_key, make_member, make_team, make_user
 
@@ -166,8 +166,11 @@ def test_the_second_factor_on_its_codes_renewed_and_off_again_are_audited(member
     client.post(reverse("account_reauthenticate"), {"password": password})
     secret = client.get(reverse("mfa_activate_totp")).context["form"].secret
     client.post(reverse("mfa_activate_totp"), {"code": _code(secret)})
+    assert secret not in str(list(Authenticator.objects.values())), "the seed is kept in the vault"
+    assert secret in [row.secret.reveal() for row in SecondFactorSecret.objects.all() if row.secret]
     client.post(reverse("mfa_generate_recovery_codes"))
     client.post(reverse("mfa_deactivate_totp"))
+    assert secret not in [row.secret.reveal() for row in SecondFactorSecret.objects.all() if row.secret]
     told = [
         (event.action, event.detail.get("kind")) for event in AuditEvent.objects.filter(action__startswith="second")
     ]

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
 from tests import factories
-from tests.services import chromium
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 pytestmark = [pytest.mark.needs_browser, pytest.mark.django_db(transaction=True)]
 
 
@@ -25,23 +24,21 @@ class Visit:
 
 
 @pytest.fixture
-def visit(live_server: LiveServer) -> Iterator[Visit]:
+def visit(live_server: LiveServer, browser: Browser) -> Iterator[Visit]:
     membership = factories.make_member()
     membership.user.is_staff = membership.user.is_superuser = True
     membership.user.save()
     factories.make_member(factories.make_team("Kestrel Films"), user=membership.user)
     cookies = factories.client_for(membership).cookies
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
-        context.add_cookies([{"name": c.key, "value": c.value, "url": live_server.url} for c in cookies.values()])
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        yield Visit(page, live_server.url, complaints)
-        browser.close()
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.add_cookies([{"name": c.key, "value": c.value, "url": live_server.url} for c in cookies.values()])
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield Visit(page, live_server.url, complaints)
+    context.close()
 
 
 def focused(page: Any) -> str:

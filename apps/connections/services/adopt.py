@@ -8,11 +8,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections import scopes
-from apps.connections.errors import AttemptSettled
+from apps.connections.errors import AttemptSettled, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
 from apps.connections.services import attempts
 from apps.connections.services.provider import provider_of
@@ -48,14 +49,18 @@ class Grant:
 def adopt(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> AuthorizationAttempt:
     """Store the grant where it belongs. The attempt comes back succeeded, or undecided for another account.
 
-    Raises AttemptSettled if the connection to repair was disconnected meanwhile.
+    Raises AttemptSettled if the connection to repair was disconnected meanwhile, and ExchangeFailed if nobody can tell
+    whether the account is still the one that it was.
     """
     with transaction.atomic(durable=True):
         if attempt.connection_id is None:
-            existing = _same_account(attempt, grant)
+            existing = same_account(attempt, grant)
         else:
             existing = locked(attempt.connection_id)
-            if existing.account_subject and grant.subject and existing.account_subject != grant.subject:
+            if existing.account_subject and not grant.subject:
+                name = attempt.integration.name
+                raise ExchangeFailed(f"{name} did not say whose account this is, so nothing was changed. Try again.")
+            if existing.account_subject and existing.account_subject != grant.subject:
                 return _ask(attempt, grant)
         return store(attempt, grant, existing=existing, origin=origin)
 
@@ -89,7 +94,7 @@ def locked(connection_id: UUID) -> Connection:
     return connection
 
 
-def _same_account(attempt: AuthorizationAttempt, grant: Grant) -> Connection | None:
+def same_account(attempt: AuthorizationAttempt, grant: Grant) -> Connection | None:
     """The person's own connection to the same account, if the grant covers all that it may do: connecting renews it.
 
     A narrower grant becomes a connection of its own, so that no workflow loses a permission unasked.
@@ -129,7 +134,8 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
         scopes_granted=_granted(attempt, grant),
         params=attempt.params | grant.params,
         status_changed_at=Now(),
-        created_at=Now(),
+        # Pages are cut by comparing this with Python's microseconds, where SQLite's clock has milliseconds only.
+        created_at=timezone.now(),
     )
     row = TokenSet(connection=connection, team_id=attempt.team_id)
     values = accepted(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))

@@ -191,10 +191,10 @@ def complete(
     attempt = attempts.consume(state=state, path=path, user=user, session_key=session_key, origin=origin)
     try:
         return _finish(attempt, parameters, origin=origin)
-    except AttemptSettled as error:
+    except AttemptError as error:
+        if error.attempt is not None:  # settled and audited where it happened
+            raise
         raise attempts.fail(attempt, error.code, error, origin=origin) from None
-    except AttemptError:
-        raise
     except SpecwayError as error:
         raise attempts.fail(attempt, error.code, ExchangeFailed(error.sentence), origin=origin) from None
     except Exception:

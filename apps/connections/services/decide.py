@@ -10,7 +10,7 @@ from apps.connections.access import may_manage
 from apps.connections.errors import AttemptSettled
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import attempts
-from apps.connections.services.adopt import Grant, locked, store
+from apps.connections.services.adopt import Grant, locked, same_account, store
 from apps.connections.services.fenced import revoke_unwanted
 from apps.errors import NotAllowed
 from apps.teams.actor import Actor
@@ -37,7 +37,7 @@ def decide(*, actor: Actor, attempt: AuthorizationAttempt, decision: Decision) -
             raise AttemptSettled("The answer of the other account is gone. Reconnect to try again.")
         grant = Grant.from_json(attempt.pending_tokens.reveal())
         if decision != "discard":
-            existing = _connection(attempt, actor) if decision == "replace" else None
+            existing = _connection(attempt, actor) if decision == "replace" else same_account(attempt, grant)
             return store(attempt, grant, existing=existing, origin=actor.origin)
         AuthorizationAttempt.objects.filter(pk=attempt.pk).update(status=_STATUS.CANCELLED, pending_tokens=None)
         record(

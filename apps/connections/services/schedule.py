@@ -94,12 +94,9 @@ def refresh_due_one(*, token_set_id: UUID, version: int) -> None:
 def _follow_up(row: TokenSet, *, misconfigured: bool) -> None:
     """Where no token call was made, nothing was recorded: set the next look, and red once the token has ended."""
     current = TokenSet.objects.with_everything().filter(pk=row.pk).first()
-    if current is None:  # disconnected meanwhile
-        return
-    # One more failure than before: a token call was made, and its plan stands already.
-    same = TokenSet.objects.filter(
-        pk=current.pk, version=row.version, failure_count=row.failure_count, lease_until=None
-    )
+    if current is None or current.failure_count != row.failure_count:
+        return  # disconnected meanwhile, or a call was made and its failure says itself what follows
+    same = TokenSet.objects.filter(pk=current.pk, version=row.version, lease_until=None)
     next_at, reason = _next_look(current, misconfigured=misconfigured)
     with transaction.atomic():
         if same.update(next_refresh_at=next_at, given_out_until=None) and reason:

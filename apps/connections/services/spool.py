@@ -140,7 +140,7 @@ def replay() -> int:
             continue
         except DATABASE_AWAY:
             break
-        except (DatabaseError, ValueError, KeyError) as error:
+        except (DatabaseError, ValueError, KeyError, TypeError) as error:
             # It stays for whoever can read it, and must not keep the others waiting.
             logger.error("spool file not replayed name=%s error=%s", path.name, type(error).__name__)
             continue

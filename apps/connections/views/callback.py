@@ -73,8 +73,10 @@ def _onward(attempt: AuthorizationAttempt) -> str:
 
 def _failed(request: HttpRequest, error: SpecwayError) -> HttpResponse:
     attempt = error.attempt if isinstance(error, AttemptError) else None
+    # A replayed answer made nothing, though the trip that it is taken from did.
+    context = {**_context(attempt), "error": error, "connection": None}
     # What was the service's or our fault is still a bad answer to this address: one class of status for all of them.
-    return render(request, "connections/result.html", {"error": error, **_context(attempt)}, status=400)
+    return render(request, "connections/result.html", context, status=400)
 
 
 def _context(attempt: AuthorizationAttempt | None) -> dict[str, object]:

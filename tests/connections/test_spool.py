@@ -1,0 +1,228 @@
+"""The database goes away between the service's answer and the commit: no rotated token is lost, none is in clear."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import InternalError, OperationalError
+
+from apps.connections.errors import ServiceUnavailable
+from apps.connections.models import Connection, TokenSet
+from apps.connections.services import schedule, spool
+from apps.connections.services.disconnect import disconnect
+from apps.connections.services.refresh import refresh_now
+from apps.connections.services.use import fresh_token
+from tests.authserver import AuthServer
+from tests.connections.conftest import (
+    Cast,
+    Traveller,
+    access_token,
+    actions,
+    expire,
+    oauth_app,
+    refresh_token,
+    tokens_of,
+)
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """The database refuses to commit tokens until this is called."""
+    back = threading.Event()
+    commit = spool.commit_tokens
+
+    def refuse(*given: Any, **named: Any) -> bool:
+        if not back.is_set():
+            raise OperationalError("the connection is lost")
+        return commit(*given, **named)
+
+    monkeypatch.setattr(spool, "COMMIT_RETRIES", timedelta(seconds=0))
+    monkeypatch.setattr(spool, "commit_tokens", refuse)
+    # In a test's transaction, closing would be the end of the test.
+    monkeypatch.setattr(spool.connection, "close", lambda: None)
+    yield back.set
+    back.set()
+
+
+def files() -> list[Path]:
+    return sorted(Path(settings.SPOOL_DIR).glob("*"))
+
+
+@pytest.fixture
+def spooled(connection: Connection, cast: Cast, server: AuthServer, away: Callable[[], None]) -> Callable[[], None]:
+    """New tokens wait in the spool; calling it brings the database back."""
+    expire(connection)
+    with pytest.raises(ServiceUnavailable, match="kept safe"):
+        refresh_now(connection=connection, actor=cast.actor("member"))
+    assert len(server.journal.refreshes) == 1
+    return away
+
+
+@pytest.mark.django_db
+def test_the_spool_holds_ciphertext_only_and_only_for_its_owner(
+    connection: Connection, spooled: Callable[[], None], server: AuthServer
+) -> None:
+    family = server.grants.families[0]
+    [path] = files()
+    text = path.read_text()
+    assert not [token for token in (*family.access_tokens, *family.used, family.refresh_token) if token in text]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert os.listdir(path.parent) == [f"{tokens_of(connection).pk}.1.json"]  # noqa: PTH208 - hidden ones too
+
+
+@pytest.mark.django_db
+def test_the_spool_is_replayed_before_anything_else_is_refreshed(
+    connection: Connection, spooled: Callable[[], None], server: AuthServer
+) -> None:
+    assert schedule.claim_due() == [] or tokens_of(connection).version == 1
+    assert len(files()) == 1, "still away: still there"
+    spooled()
+    schedule.claim_due()
+    assert files() == []
+    assert tokens_of(connection).version == 2
+    assert server.knows(access_token(connection))
+    assert refresh_token(connection) == server.grants.families[0].refresh_token
+    assert actions("connection.refreshed") == ["connection.refreshed"]
+    server.journal.check()
+
+
+@pytest.mark.django_db
+def test_a_reader_finds_what_waits_in_the_spool(
+    connection: Connection, cast: Cast, spooled: Callable[[], None], server: AuthServer
+) -> None:
+    spooled()
+    token = fresh_token(connection=connection, actor=cast.actor("member")).access_token
+    assert server.knows(token)
+    assert len(server.journal.refreshes) == 1
+    assert tokens_of(connection).lease_token is None
+
+
+@pytest.mark.django_db
+def test_a_replay_after_the_version_moved_is_dropped(
+    connection: Connection, cast: Cast, traveller: Traveller, spooled: Callable[[], None]
+) -> None:
+    trip = traveller.begin(cast.actor("member"), connection=connection)
+    traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    newer = access_token(connection)
+    spooled()
+    assert spool.replay() == 1
+    assert access_token(connection) == newer
+    assert tokens_of(connection).version == 2
+    assert files() == []
+
+
+@pytest.mark.django_db
+def test_replaying_twice_changes_nothing(connection: Connection, spooled: Callable[[], None]) -> None:
+    [path] = files()
+    copy = path.read_text()
+    spooled()
+    assert spool.replay() == 1
+    path.write_text(copy)
+    assert spool.replay() == 1
+    assert tokens_of(connection).version == 2
+
+
+@pytest.mark.django_db
+def test_a_disconnect_revokes_the_token_that_waits_in_the_spool(
+    connection: Connection, cast: Cast, spooled: Callable[[], None], server: AuthServer
+) -> None:
+    spooled()
+    server.grants.families[0].used.clear()
+    disconnect(actor=cast.actor("member"), connection=connection)
+    assert server.grants.families[0].refresh_token in server.journal.revoked
+
+
+@pytest.mark.django_db
+def test_the_spool_of_a_connection_that_is_gone_is_cleared(connection: Connection, spooled: Callable[[], None]) -> None:
+    Connection.objects.all().delete()
+    spooled()
+    assert spool.replay() == 1
+    assert files() == []
+
+
+@pytest.mark.django_db
+def test_an_unreadable_file_stays_and_holds_up_no_other(connection: Connection, spooled: Callable[[], None]) -> None:
+    for name, text in (("0.json", "{"), ("1.json", "[]"), ("2.json", '{"token_set_id": "x"}')):
+        (Path(settings.SPOOL_DIR) / name).write_text(text)
+    spooled()
+    assert spool.replay() == 1
+    assert [path.name for path in files()] == ["0.json", "1.json", "2.json"]
+    assert tokens_of(connection).version == 2
+
+
+@pytest.mark.django_db
+def test_a_broken_oauth_app_does_not_keep_the_spool_from_being_replayed(
+    connection: Connection, spooled: Callable[[], None]
+) -> None:
+    app = oauth_app()
+    app.params = {}
+    app.save()
+    spooled()
+    assert spool.replay() == 1
+    assert tokens_of(connection).version == 2
+
+
+@pytest.mark.django_db
+def test_a_database_that_comes_back_in_time_needs_no_spool(
+    connection: Connection, cast: Cast, server: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, failures = spool.commit_tokens, [OperationalError("restarting"), InternalError("read-only after failover")]
+
+    def fail_twice(*given: Any, **named: Any) -> bool:
+        if failures:
+            raise failures.pop(0)
+        return commit(*given, **named)
+
+    monkeypatch.setattr(spool, "commit_tokens", fail_twice)
+    monkeypatch.setattr(spool.connection, "close", lambda: None)
+    expire(connection)
+    assert server.knows(fresh_token(connection=connection, actor=cast.actor("member")).access_token)
+    assert files() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_breaks_in_the_commit_is_opened_anew(
+    connection: Connection, cast: Cast, server: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import connection as database
+
+    from apps.connections.services import outcome
+
+    kept, broken = outcome.record, []
+
+    def break_once(**named: Any) -> Any:
+        if not broken:
+            broken.append(True)
+            database.connection.close()  # under Django's feet, in the middle of the transaction
+        return kept(**named)
+
+    monkeypatch.setattr(outcome, "record", break_once)
+    expire(connection)
+    assert server.knows(fresh_token(connection=connection, actor=cast.actor("member")).access_token)
+    assert tokens_of(connection).version == 2
+    assert len(server.journal.refreshes) == 1
+    assert files() == []
+
+
+@pytest.mark.django_db
+def test_no_record_no_new_token_in_the_database(
+    connection: Connection, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from apps.connections.services import outcome
+
+    def fail(**_: Any) -> None:
+        raise OperationalError("the audit log is away")
+
+    monkeypatch.setattr(spool, "COMMIT_RETRIES", timedelta(seconds=0))
+    monkeypatch.setattr(spool.connection, "close", lambda: None)
+    monkeypatch.setattr(outcome, "record", fail)
+    with pytest.raises(ServiceUnavailable):
+        refresh_now(connection=connection, actor=cast.actor("member"))
+    assert TokenSet.objects.get().version == 1
+    assert len(files()) == 1

@@ -1,0 +1,97 @@
+"""A look inside a running product: one more process with its environment, which runs a few lines of its own code."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.processes import REPOSITORY, Product
+
+SERVE = """
+import json, sys, traceback
+import django
+django.setup()
+for line in sys.stdin:
+    code, names = json.loads(line)
+    try:
+        exec(code, names)
+        told = {"answer": names.get("answer")}
+    except Exception:
+        told = {"failed": traceback.format_exc()}
+    print(json.dumps(told, default=str), flush=True)
+"""
+
+
+@dataclass
+class Inside:
+    """The product's own models and settings, for what no page tells: clocks that are set back, secrets in clear."""
+
+    process: "subprocess.Popen[str]"
+
+    def run(self, code: str, **names: Any) -> Any:
+        """Runs the code with the names; gives its `answer` as JSON carries it. Raises with its traceback."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps([code, names]) + "\n")
+        self.process.stdin.flush()
+        told = json.loads(self.process.stdout.readline())
+        if "failed" in told:
+            raise RuntimeError(told["failed"])
+        return told["answer"]
+
+    def token_set(self, connection: str) -> dict[str, Any]:
+        """The columns of a connection's token set that are no secrets, and the connection's status."""
+        return dict(self.run(TOKEN_SET, connection=connection))
+
+    def expire(self, connection: str) -> None:
+        """The access token ends now, and so does a lease that a dead process left behind."""
+        self.run(EXPIRE, connection=connection)
+
+    def audited(self, prefix: str) -> list[list[str]]:
+        """Action and code of the audit events whose action starts so, oldest first."""
+        return list(self.run(AUDITED, prefix=prefix))
+
+
+TOKEN_SET = """
+from apps.connections.models import TokenSet
+row = TokenSet.objects.select_related("connection").get(connection=connection)
+answer = {
+    name: getattr(row, name)
+    for name in ("version", "expires_at", "next_refresh_at", "sent_at", "lease_until", "failure_count", "last_failure")
+} | {"id": row.pk, "status": row.connection.status, "reason": row.connection.status_reason}
+"""
+EXPIRE = """
+from datetime import timedelta
+from django.db.models.functions import Now
+from apps.connections.models import TokenSet
+mine = TokenSet.objects.filter(connection=connection)
+mine.update(expires_at=Now(), given_out_until=None)
+mine.filter(lease_until__isnull=False).update(lease_until=Now() - timedelta(seconds=1))
+"""
+AUDITED = """
+from apps.audit.models import AuditEvent
+events = AuditEvent.objects.filter(action__startswith=prefix).order_by("id")
+answer = [[event.action, event.detail.get("code", "")] for event in events]
+"""
+
+
+@contextmanager
+def inside(product: Product) -> Iterator[Inside]:
+    """The process runs as long as the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE],
+        cwd=REPOSITORY,
+        env=product.env | {"DJANGO_SETTINGS_MODULE": "config.settings"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield Inside(process)
+    finally:
+        process.kill()
+        process.communicate()

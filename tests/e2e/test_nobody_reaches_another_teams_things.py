@@ -1,0 +1,257 @@
+"""Every route that takes an ID: a stranger gets the answer of what does not exist, and nothing changes.
+
+The routes are read from the URL configuration, so that a new one fails here until somebody says what it guards.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from apps.audit.models import AuditEvent
+from apps.connections.models import AuthorizationAttempt, Connection
+from apps.integrations.models import Integration
+from apps.teams.models import ApiKey, Membership, Role
+from apps.teams.services import invitations
+from tests import factories
+from tests.connections import pages
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("get", "post", "put", "patch", "delete")
+# One-time links to a mailbox: whoever holds one is the person whom it was sent to, in whatever team.
+LINKS_OF_MAILS = {"account_confirm_email", "account_reset_password_from_key"}
+ONLY_POST = {
+    "teams:switch",
+    "teams:revoke_invitation",
+    "connections:connect",
+    "connections:cancel",
+    "connections:continue",
+    "connections:decide",
+    "connections:refresh",
+    "connections:refresh_selected",
+    "connections:reconnect",
+    "api:connection_token",
+    "api:connection_refresh",
+    "api:api_key",
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    name: str
+    path: str
+    takes: tuple[str, ...]
+
+
+def routes(resolver: URLResolver | None = None, name: str = "", path: str = "/") -> Iterator[Route]:
+    """Every route of the product, by its full name, with the arguments that it takes."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        whole = path + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            space = f"{name}{pattern.namespace}:" if pattern.namespace else name
+            yield from routes(pattern, space, whole)
+        elif isinstance(pattern, URLPattern):
+            groups = getattr(pattern.pattern.regex, "groupindex", {})
+            yield Route(name + (pattern.name or ""), whole, tuple(groups))
+
+
+def of_the_product() -> list[Route]:
+    return [route for route in routes() if not route.path.startswith("/admin/")]
+
+
+@dataclass
+class World:
+    """A team with one of each thing, and a stranger who owns another team."""
+
+    owner: Membership
+    stranger: Membership
+    things: dict[str, dict[str, Any]]
+    connections: list[Connection]
+    attempt: AuthorizationAttempt
+    state: str
+
+    def addresses(self) -> dict[str, str]:
+        return {name: reverse(name, kwargs=arguments) for name, arguments in self.things.items()}
+
+
+@pytest.fixture
+def world() -> World:
+    owner = factories.make_member(role=Role.OWNER)
+    stranger = factories.make_member(factories.make_team("Elsewhere"), Role.OWNER)
+    colleague = factories.make_member(owner.team)
+    service = pages.set_up_service()
+    personal, shared = pages.make_connection(owner, service), pages.make_connection(owner, service, name="Grace")
+    pages.share(shared, level="manage")
+    attempt, state = pages.set_out(factories.client_for(owner))
+    own = Integration.objects.create(slug="fleet", name="Fleet", category="developer-tools", team=owner.team)
+    key, _ = factories.make_key(owner)
+    # Made lately: nothing is noted about its use.
+    ApiKey.objects.update(last_used_at=timezone.now())
+    (issued,) = invitations.invite(actor=factories.actor_for(owner), emails=["new@fernhill.example"], role=Role.MEMBER)
+    token = issued.link.rstrip("/").rpartition("/")[2]
+    connection, trip, member = {"connection_id": personal.pk}, {"attempt_id": attempt.pk}, {"pk": colleague.pk}
+    by_api = {"pk": shared.pk}
+    things = {
+        "connections:connect": {"slug": own.slug},
+        "connections:attempt": trip,
+        "connections:cancel": trip,
+        "connections:continue": trip,
+        "connections:decide": trip,
+        "connections:callback_of": {"integration_id": own.pk},
+        "connections:refresh": connection,
+        "connections:reconnect": connection,
+        "connections:disconnect": connection,
+        "integrations:service": {"slug": own.slug},
+        "teams:accept_invitation": {"token": token},
+        "teams:change_role": member,
+        "teams:remove_member": member,
+        "teams:revoke_invitation": {"pk": issued.invitation.pk},
+        "teams:revoke_api_key": {"pk": key.pk},
+        "api:api_key": {"pk": key.pk},
+        "api:integration": {"slug": own.slug},
+        "api:connection": by_api,
+        "api:connection_token": by_api,
+        "api:connection_refresh": by_api,
+    }
+    return World(owner, stranger, things, [personal, shared], attempt, state)
+
+
+def everything() -> dict[str, list[str]]:
+    """All rows of the product's own tables, but for the log."""
+    tables = [
+        name
+        for name in database.introspection.table_names()
+        if name.startswith(("connections_", "integrations_", "teams_"))
+    ]
+    with database.cursor() as cursor:
+        found = {}
+        for table in tables:
+            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - the names are the schema's own
+            found[table] = sorted(repr(_without_last_login(cursor, row)) for row in cursor.fetchall())
+    return found
+
+
+def _without_last_login(cursor: Any, row: tuple[Any, ...]) -> list[Any]:
+    values = zip((column[0] for column in cursor.description), row, strict=True)
+    return [bytes(value) if isinstance(value, memoryview) else value for name, value in values if name != "last_login"]
+
+
+def test_this_test_knows_every_route_that_takes_an_id(world: World) -> None:
+    taking = {route.name for route in of_the_product() if route.takes}
+    assert taking == set(world.things) | LINKS_OF_MAILS
+
+
+def answers(client: Client, url: str, *, headers: dict[str, str] | None = None) -> dict[str, int]:
+    """The status for each method. What is sent is of the type that the address takes: JSON for the API, else a form."""
+    return {method: send(client, method, url, headers=headers).status_code for method in METHODS}
+
+
+def send(client: Client, method: str, url: str, **more: Any) -> Any:
+    if method != "get" and url.startswith("/api/"):
+        more["content_type"] = "application/json"
+    return getattr(client, method)(url, **more)
+
+
+# Who holds an invitation's link may read it, and is told that it is for somebody else. A callback is bad input to all.
+TOLD = {"teams:accept_invitation": {200, 403, 405}, "connections:callback_of": {400, 405}}
+
+
+def test_a_signed_in_stranger_finds_nothing_and_changes_nothing(world: World) -> None:
+    client = factories.client_for(world.stranger)
+    before = everything()
+    for name, url in world.addresses().items():
+        given = answers(client, url)
+        assert set(given.values()) <= TOLD.get(name, {404, 405}), (name, given)
+        assert name in TOLD or 404 in given.values(), (name, given)
+        assert everything() == before, name
+    told_of_team = AuditEvent.objects.filter(team_id=world.owner.team_id, actor_id=str(world.stranger.user_id))
+    assert not told_of_team.exists()
+
+
+@pytest.mark.parametrize("kind", ApiKey.Kind.values)
+def test_a_strangers_api_key_finds_nothing_and_changes_nothing(world: World, kind: str) -> None:
+    _, text = factories.make_key(world.stranger, ApiKey.Kind(kind))
+    ApiKey.objects.update(last_used_at=timezone.now() + timedelta(minutes=5))
+    before = everything()
+    for name, url in world.addresses().items():
+        if not name.startswith("api:"):
+            continue
+        headers = {"Authorization": f"Bearer {text}"}
+        given = answers(Client(), url, headers=headers)
+        assert set(given.values()) == {404, 405}, (name, given)
+        assert everything() == before, name
+    assert Client().get(reverse("api:connections"), headers=headers).json()["results"] == []
+
+
+def test_ids_in_a_form_reach_no_further_than_those_in_an_address(world: World) -> None:
+    client = factories.client_for(world.stranger)
+    before = everything()
+    assert client.post(reverse("teams:switch"), {"team": world.owner.team_id}).status_code == 404
+    ticked = [str(connection.pk) for connection in world.connections]
+    client.post(reverse("connections:refresh_selected"), {"id": ticked})
+    foreign = {"state": world.state, "code": "C", "iss": "https://sandbox.example"}
+    assert client.get(reverse("connections:callback"), foreign).status_code == 400
+    assert everything() == before
+    # Connecting in the place of somebody else's trip leaves that trip alone.
+    pages.set_out(client, instead_of=str(world.attempt.pk))
+    world.attempt.refresh_from_db()
+    assert world.attempt.status == AuthorizationAttempt.Status.PENDING
+
+
+def test_a_filter_by_an_id_of_another_team_finds_nothing(world: World) -> None:
+    client = factories.client_for(world.stranger)
+    for name in ("connections:list", "audit:list", "integrations:plugins", "teams:members", "teams:api_keys"):
+        shown = client.get(reverse(name), {"owner": str(world.owner.user_id), "integration": "sandbox", "new": "x"})
+        assert shown.status_code == 200
+        for thing in (world.owner.user.email, *(str(connection.pk) for connection in world.connections)):
+            assert thing not in shown.content.decode(), name
+
+
+def test_reading_changes_nothing_and_what_changes_something_is_not_read(world: World) -> None:
+    client = factories.client_for(world.owner)
+    addresses = world.addresses() | {route.name: reverse(route.name) for route in of_the_product() if not route.takes}
+    before, events = everything(), AuditEvent.objects.count()
+    given = {name: client.get(url).status_code for name, url in addresses.items()}
+    assert {name for name, status in given.items() if status == 405} == ONLY_POST
+    assert {name: status for name, status in given.items() if status >= 500} == {}
+    assert everything() == before
+    assert client.get(reverse("web:account")).status_code in (200, 302)
+    assert client.session.get("_auth_user_id") == str(world.owner.user_id)
+    # The one answer that a callback without a state is worth.
+    assert AuditEvent.objects.count() - events == 2
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_without_a_csrf_token_nothing_is_taken(world: World, method: str) -> None:
+    client = factories.client_for(world.owner, enforce_csrf_checks=True)
+    addresses = world.addresses() | {route.name: reverse(route.name) for route in of_the_product() if not route.takes}
+    before, events = everything(), AuditEvent.objects.count()
+    for name, url in addresses.items():
+        assert send(client, method, url).status_code == 403, name
+    assert everything() == before
+    assert AuditEvent.objects.count() == events
+
+
+# Signing in and out and changing one's password are everybody's own.
+ALL_PEOPLE = ("/admin/login/", "/admin/logout/", "/admin/password_change/", "/admin/password_change/done/")
+
+
+def test_the_administration_asks_everybody_but_operators_to_sign_in(world: World) -> None:
+    client = factories.client_for(world.owner)
+    for route in routes():
+        if not route.path.startswith("/admin/"):
+            continue
+        url = re.sub(r"<[^>]+>", "1", route.path)
+        if "(?P" in url or route.path in ALL_PEOPLE:
+            continue
+        answer = client.get(url)
+        assert answer.status_code in (302, 403), (url, answer.status_code)
+        assert answer.status_code == 403 or "login" in answer["Location"], url
