@@ -132,3 +132,42 @@ def main_secret(entry: CatalogueEntry, fields: Mapping[str, str]) -> str:
 def ending(secret: str) -> str:
     """The last four characters of a long secret, so that people tell theirs apart; nothing of a short one."""
     return secret[-4:] if len(secret) >= 20 else ""
+
+
+def preview_of(entry: CatalogueEntry) -> str:
+    """The API's address with the placeholders of what the person types, for a live preview; "" without any."""
+    names = {param.name for param in entry.params_from("user")}
+    return entry.api.base_url if names & set(PLACEHOLDER.findall(entry.api.base_url)) else ""
+
+
+def consent_preview(entry: CatalogueEntry) -> str:
+    """The same for the consent page of OAuth 2.0, without what is the protocol's."""
+    names = {param.name for param in entry.params_from("user")}
+    address = entry.oauth2.authorization_url if entry.oauth2 else ""
+    others = set(PLACEHOLDER.findall(address)) - names
+    return address if names & set(PLACEHOLDER.findall(address)) and not others else ""
+
+
+def shown_host(entry: CatalogueEntry, params: Mapping[str, str] | None = None) -> str:
+    """The host that values are sent to, in words: with the examples where nobody has typed anything yet."""
+    examples = {param.name: param.default or param.example for param in entry.params}
+    values = {**examples, **(params or {})}
+    address = entry.client_credentials.token_url if entry.client_credentials else entry.api.base_url
+    return urlsplit(PLACEHOLDER.sub(lambda found: values.get(found[1], "…"), address)).netloc
+
+
+def sent_as(entry: CatalogueEntry) -> list[str]:
+    """How the values are sent, one line each, without any of them."""
+    if entry.client_credentials:
+        return ["client ID and secret, for an access token"]
+    if entry.basic:
+        return ["Authorization: Basic …"]
+    if entry.api_key is None:
+        return []
+    lines = [f"{name}: {_masked(value)}" for name, value in entry.api_key.headers.items()]
+    lines += [f"?{name}={_masked(value)}" for name, value in entry.api_key.query.items()]
+    return lines + ([_masked(entry.api_key.path)] if entry.api_key.path else [])
+
+
+def _masked(template: str) -> str:
+    return PLACEHOLDER.sub("…", template)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -68,7 +68,7 @@ class Trip:
     """A trip that is about to begin: the attempt, and the service's consent page with our state in it."""
 
     attempt: AuthorizationAttempt
-    url: str
+    url: str = field(repr=False)
 
 
 def redirect_uri(integration: Integration) -> str:
