@@ -45,7 +45,7 @@ PAGE_PARAMETERS = {"cursor", "page_size"}
 class ConnectionsView(APIView):
     """The connections that the caller may use."""
 
-    required_scope = "connections:read"
+    required_scopes = {"GET": "connections:read", "POST": "connections:write"}
     pagination_class = NewestFirst
 
     @extend_schema(

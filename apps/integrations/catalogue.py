@@ -12,7 +12,7 @@ from apps.integrations.catalogue_reader import read_provider
 from apps.integrations.catalogue_schema import CatalogueEntry, Links
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.placeholders import UnsafeValue, checked_values, fill, names_in
+from apps.integrations.placeholders import UnsafeValue, checked_values, fill, names_in, put
 from apps.oauth.provider import ProviderConfig
 
 CATALOGUE_DIR = Path(__file__).parent / "catalogue"  # data only; this module wins over the folder of its name
@@ -93,7 +93,7 @@ def _without_consent(entry: CatalogueEntry, values: Mapping[str, str]) -> Provid
         facts |= {
             "token_endpoint_auth_method": grant.token_endpoint_auth_method,
             "token_request_encoding": grant.token_request_encoding,
-            "token_params": {name: filled(entry, value, values) or "" for name, value in grant.token_params.items()},
+            "token_params": {name: put(value, values) for name, value in grant.token_params.items()},
             "client_grant_type": grant.grant_type,
             "default_expires_in": grant.default_expires_in,
             "scope_separator": grant.scope_separator,

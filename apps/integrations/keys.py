@@ -10,7 +10,7 @@ from apps.integrations.catalogue_schema import CatalogueEntry
 from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
 from apps.integrations.key_schema import Field, Verification
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.placeholders import PLACEHOLDER, matches, problems
+from apps.integrations.placeholders import PLACEHOLDER, matches, problems, put
 from apps.oauth.oauth1 import OAuth1Provider
 from apps.oauth.signing import PlainAccess
 
@@ -72,17 +72,13 @@ def key_access(entry: CatalogueEntry, *, fields: Mapping[str, str], params: Mapp
     """What opens the service's API: headers, query parameters or a path with the fields in their places."""
     values = {**placeholder_values(entry, None, params), **fields}
     if entry.basic:
-        pair = f"{_put(entry.basic.username, values)}:{_put(entry.basic.password, values)}"
+        pair = f"{put(entry.basic.username, values)}:{put(entry.basic.password, values)}"
         return PlainAccess({**entry.api.headers, "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"})
     if entry.api_key:
-        headers = {name: _put(value, values) for name, value in entry.api_key.headers.items()}
-        query = {name: _put(value, values) for name, value in entry.api_key.query.items()}
-        return PlainAccess({**entry.api.headers, **headers}, query, _put(entry.api_key.path, values))
+        headers = {name: put(value, values) for name, value in entry.api_key.headers.items()}
+        query = {name: put(value, values) for name, value in entry.api_key.query.items()}
+        return PlainAccess({**entry.api.headers, **headers}, query, put(entry.api_key.path, values))
     raise IntegrationMisconfigured(f"{entry.name} does not sign in with a key.")
-
-
-def _put(template: str, values: Mapping[str, str]) -> str:
-    return PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
 
 def oauth1_provider(integration: Integration, *, oauth_app: OAuthApp, params: Mapping[str, str]) -> OAuth1Provider:

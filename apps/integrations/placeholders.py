@@ -85,5 +85,10 @@ def _expected_netloc(template: str, values: Mapping[str, str]) -> str:
     return _replaced(netloc, values)
 
 
+def put(text: str, values: Mapping[str, str]) -> str:
+    """`text` that is no address (a header, a form field) with its placeholders replaced. Raises KeyError."""
+    return PLACEHOLDER.sub(lambda found: values[found[1]], text)
+
+
 def _replaced(template: str, values: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
