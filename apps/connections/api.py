@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from apps.connections.access import may_manage, may_take_token
+from apps.connections.access import may_manage, may_take_token, may_use
 from apps.connections.errors import ReauthorizationRequired
 from apps.connections.models import Connection
 from apps.connections.serializers import (
@@ -174,9 +174,9 @@ class RefreshView(APIView):
     @extend_schema(operation_id="connections_refresh", request=None, responses=ConnectionSerializer)
     def post(self, request: Request, pk: UUID) -> Response:
         actor = actor_of(request)
-        connection = Connection.objects.usable_by(actor).with_details().filter(pk=pk).first()
-        if connection is None:
-            raise NotFound("There is no such connection.")
+        connection = _visible(actor, pk)
+        if not (may_use(actor, connection) or may_manage(actor, connection)):
+            raise NotAllowed("Only who may use or manage this connection can refresh it.")
         try:
             refreshed = refresh_now(connection=connection, actor=actor)
         except ReauthorizationRequired as error:

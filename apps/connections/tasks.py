@@ -9,7 +9,7 @@ from uuid import UUID
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from apps.connections.services import attempts, beats, disconnect, schedule
+from apps.connections.services import beats, disconnect, expiry, schedule
 
 logger = logging.getLogger(__name__)
 
@@ -41,4 +41,4 @@ def finish_disconnects() -> None:
 @shared_task(name="connections.expire_attempts")
 def expire_attempts() -> None:
     """Settle trips from which nobody came back."""
-    attempts.expire_attempts()
+    expiry.expire_attempts()

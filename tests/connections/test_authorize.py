@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from apps.audit.models import AuditEvent
 from apps.connections.errors import AccessDeclined, AttemptError, AttemptExpired, CallbackRejected, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
-from apps.connections.services import attempts, authorize
+from apps.connections.services import authorize, expiry
 from apps.errors import NotAllowed, SpecwayError
 from apps.integrations.errors import IntegrationMisconfigured
 from tests.authserver import AuthServer, altered, answers, refuses
@@ -362,7 +362,7 @@ def test_trips_from_which_nobody_came_back_are_settled_and_old_ones_deleted(trav
     past = Now() - timedelta(seconds=1)
     AuthorizationAttempt.objects.filter(pk=expired.pk).update(expires_at=past)
     AuthorizationAttempt.objects.filter(pk=old.pk).update(expires_at=past, created_at=Now() - timedelta(days=2))
-    assert attempts.expire_attempts() == 2
+    assert expiry.expire_attempts() == 2
     left = {attempt.pk: attempt for attempt in AuthorizationAttempt.objects.all()}
     assert set(left) == {expired.pk, waiting.pk}
     assert (left[expired.pk].status, left[expired.pk].code_verifier) == (Status.FAILED, None)

@@ -7,10 +7,10 @@ from django.db.models.functions import Now
 
 from apps.connections.errors import AttemptSettled, CallbackRejected, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
-from apps.connections.services.attempts import expire_attempts
 from apps.connections.services.authorize import attempt_of, cancel
 from apps.connections.services.decide import decide
 from apps.connections.services.disconnect import disconnect
+from apps.connections.services.expiry import expire_attempts
 from apps.errors import NotAllowed, NotFound
 from apps.teams.models import Role
 from tests.authserver import AuthServer, altered
@@ -181,13 +181,14 @@ def test_a_decision_is_taken_once_and_only_by_who_asked_and_in_time(
 
 @pytest.mark.django_db
 def test_a_decision_after_ten_minutes_comes_too_late(
-    undecided: AuthorizationAttempt, cast: Cast, connection: Connection
+    undecided: AuthorizationAttempt, cast: Cast, connection: Connection, server: AuthServer
 ) -> None:
     AuthorizationAttempt.objects.filter(pk=undecided.pk).update(expires_at=Now() - timedelta(seconds=1))
     with pytest.raises(AttemptSettled):
         decide(actor=cast.actor("member"), attempt=undecided, decision="replace")
     assert expire_attempts() == 1
     assert AuthorizationAttempt.objects.get(pk=undecided.pk).pending_tokens is None
+    assert [family.revoked for family in server.grants.families] == [False, True], "nobody wants the other account's"
     assert Connection.objects.get().account_subject == "ada"
 
 

@@ -4,6 +4,7 @@ import hashlib
 import logging
 from datetime import timedelta
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -25,7 +26,9 @@ def hashed(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()
 
 
-def consume(*, state: str, path: str, user: User | None, session_key: str, origin: Origin) -> AuthorizationAttempt:
+def consume(
+    *, state: str, path: str, user: User | None, session_key: str, team_id: UUID | None, origin: Origin
+) -> AuthorizationAttempt:
     """The attempt that `state` belongs to, now used up by one atomic UPDATE. Its `consumed_at` is the present time.
 
     Raises CallbackRejected for a state that is unknown, used before, somebody else's, from another login session or
@@ -33,7 +36,8 @@ def consume(*, state: str, path: str, user: User | None, session_key: str, origi
     """
     attempt = AuthorizationAttempt.objects.filter(state_hash=hashed(state)).first()
     if attempt is None:
-        raise reject("unknown_state", "This answer belongs to no connection that was started here.", origin=origin)
+        sentence = "This answer belongs to no connection that was started here."
+        raise reject("unknown_state", sentence, origin=origin, team_id=team_id)
     if user is None or attempt.user_id != user.pk or attempt.session_hash != hashed(session_key):
         sentence = "This answer belongs to another login. Connect again from the browser in which you are signed in."
         raise reject("foreign_state", sentence, origin=origin, attempt=attempt, expose=False)
@@ -64,14 +68,23 @@ def _why_unusable(attempt: AuthorizationAttempt, *, origin: Origin) -> AttemptEr
 
 
 def reject(
-    code: str, sentence: str, *, origin: Origin, attempt: AuthorizationAttempt | None = None, expose: bool = True
+    code: str,
+    sentence: str,
+    *,
+    origin: Origin,
+    team_id: UUID | None = None,
+    attempt: AuthorizationAttempt | None = None,
+    expose: bool = True,
 ) -> CallbackRejected:
-    """Audit an answer that is not accepted, and give the error to raise. The attempt itself stays as it is."""
+    """Audit an answer that is not accepted, and give the error to raise. The attempt itself stays as it is.
+
+    `team_id` is the team that the person is in, whose log tells of it where no attempt does.
+    """
     with transaction.atomic():
         record(
             action="authorization.rejected",
             origin=origin,
-            team_id=attempt.team_id if attempt else None,
+            team_id=attempt.team_id if attempt else team_id,
             target=target_of(attempt) if attempt else None,
             outcome="failure",
             code=code,
@@ -109,19 +122,3 @@ def target_of(attempt: AuthorizationAttempt) -> Target:
         label=attempt.integration.name,
         integration=attempt.integration.slug,
     )
-
-
-def expire_attempts() -> int:
-    """Settle the trips from which nobody came back, and delete those a day old. The number settled."""
-    with transaction.atomic():
-        expired = AuthorizationAttempt.objects.filter(
-            status__in=(_STATUS.PENDING, _STATUS.EXCHANGING, _STATUS.UNDECIDED), expires_at__lt=Now()
-        ).update(
-            status=_STATUS.FAILED,
-            error_code=AttemptExpired.code,
-            error_sentence="Nobody came back within ten minutes, so nothing was connected.",
-            code_verifier=None,
-            pending_tokens=None,
-        )
-        AuthorizationAttempt.objects.filter(created_at__lt=Now() - timedelta(days=1)).delete()
-    return expired

@@ -29,6 +29,7 @@ from apps.connections.errors import (
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import attempts, oauth1_trip
 from apps.connections.services.adopt import Grant, adopt
+from apps.connections.services.decide import decide
 from apps.connections.services.departure import Departure
 from apps.connections.services.fenced import revoke_unwanted
 from apps.errors import NotAllowed, NotFound, SpecwayError
@@ -175,10 +176,17 @@ def own_path(path: str) -> str:
 
 
 def complete(
-    *, path: str, query_string: str, user: User | None, session_key: str, origin: Origin
+    *,
+    path: str,
+    query_string: str,
+    user: User | None,
+    session_key: str,
+    origin: Origin,
+    team_id: UUID | None = None,
 ) -> AuthorizationAttempt:
     """Take the service's answer: verify it, exchange the code, learn the account and store the grant.
 
+    `team_id` is the team that the person is in now: its audit log tells of an answer that belongs to no attempt.
     The attempt comes back succeeded, or undecided where a reconnect was answered by another account. Raises an
     AttemptError, committed and audited before: CallbackRejected, AttemptExpired, AccessDeclined or ExchangeFailed.
     """
@@ -186,9 +194,11 @@ def complete(
         parameters = _parsed(query_string)
     except InvalidCallback as error:
         sentence = f"The answer of the service is not valid: {error.reason}. Nothing was connected; start again."
-        raise attempts.reject("invalid_callback", sentence, origin=origin) from None
+        raise attempts.reject("invalid_callback", sentence, origin=origin, team_id=team_id) from None
     state = oauth1_trip.state_of(parameters.token) if isinstance(parameters, oauth1.Answer) else parameters.state
-    attempt = attempts.consume(state=state, path=path, user=user, session_key=session_key, origin=origin)
+    attempt = attempts.consume(
+        state=state, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
+    )
     try:
         return _finish(attempt, parameters, origin=origin)
     except AttemptError as error:
@@ -323,11 +333,14 @@ def _in_words(error: OAuthError) -> str:
 
 
 def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:
-    """Stop waiting. An answer that still comes is not accepted, and what it brought is forgotten."""
+    """Stop waiting. An answer that still comes is not accepted; that of another account is given back."""
+    if attempt.status == _STATUS.UNDECIDED:
+        decide(actor=actor, attempt=attempt, decision="discard")
+        return
     with transaction.atomic():
-        AuthorizationAttempt.objects.filter(
-            pk=attempt.pk, user=actor.user, status__in=(_STATUS.PENDING, _STATUS.UNDECIDED)
-        ).update(status=_STATUS.CANCELLED, code_verifier=None, pending_tokens=None)
+        AuthorizationAttempt.objects.filter(pk=attempt.pk, user=actor.user, status=_STATUS.PENDING).update(
+            status=_STATUS.CANCELLED, code_verifier=None
+        )
 
 
 def attempt_of(actor: Actor, attempt_id: UUID) -> AuthorizationAttempt:

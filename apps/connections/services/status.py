@@ -8,6 +8,9 @@ from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.connections.models import Connection, Status
 
+# These heal by themselves, so they do not take the place of one that a person has to repair.
+PASSING = ("service_unavailable", "integration_misconfigured")
+
 
 def lock(connection_id: UUID) -> None:
     """Hold the connection's row to the end of the transaction.
@@ -30,12 +33,11 @@ def target_of(connection: Connection) -> Target:
 
 def mark_needs_attention(connection: Connection, *, reason: str, origin: Origin) -> None:
     """Red, for `reason`; once: a connection that already says so is left alone. One being disconnected, too."""
-    changed = (
-        Connection.objects.filter(pk=connection.pk)
-        .exclude(status=Status.DISCONNECTING)
-        .exclude(status=Status.NEEDS_ATTENTION, status_reason=reason)
-        .update(status=Status.NEEDS_ATTENTION, status_reason=reason, status_changed_at=Now())
-    )
+    red = Connection.objects.filter(pk=connection.pk).exclude(status=Status.DISCONNECTING)
+    red = red.exclude(status=Status.NEEDS_ATTENTION, status_reason=reason)
+    if reason in PASSING:
+        red = red.exclude(status_reason="missing_scopes")
+    changed = red.update(status=Status.NEEDS_ATTENTION, status_reason=reason, status_changed_at=Now())
     if changed:
         record(
             action="connection.needs_attention",

@@ -14,6 +14,7 @@ from apps.connections.errors import AttemptError
 from apps.connections.models import AuthorizationAttempt
 from apps.connections.services import authorize
 from apps.errors import SpecwayError
+from apps.teams.actor import Actor
 from apps.teams.origin import origin_of
 
 Attempt = AuthorizationAttempt.Status
@@ -46,6 +47,7 @@ def _answer(request: HttpRequest) -> HttpResponseBase:
         # No login page here: it would carry the code along in its address.
         sentence = "Your session ended before the service answered. Nothing was stored. Sign in, then connect again."
         return _failed(request, SignedOut(sentence))
+    actor: Actor | None = request.actor  # type: ignore[attr-defined] # set by ActorMiddleware
     try:
         attempt = authorize.complete(
             path=request.path,
@@ -53,6 +55,7 @@ def _answer(request: HttpRequest) -> HttpResponseBase:
             user=request.user,
             session_key=request.session.session_key or "",
             origin=origin_of(request),
+            team_id=actor.team.pk if actor and actor.team else None,
         )
     except SpecwayError as error:
         return _failed(request, error)

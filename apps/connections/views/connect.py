@@ -8,9 +8,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from apps.connections.errors import AttemptSettled
-from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.models import Connection
 from apps.connections.services import authorize
-from apps.connections.services.decide import decide
 from apps.connections.views.cards import attempt_answer, refusal_answer
 from apps.connections.views.lookup import integration_of, managed_connection
 from apps.errors import NotFound, SpecwayError
@@ -85,11 +84,7 @@ def _set_out(
 def drop_earlier(actor: Actor, attempt_id: str) -> None:
     """Call off the trip that a new one takes the place of; nothing where there is none, or it is over."""
     try:
-        attempt = authorize.attempt_of(actor, UUID(attempt_id))
-        if attempt.status == AuthorizationAttempt.Status.UNDECIDED:
-            decide(actor=actor, attempt=attempt, decision="discard")
-        else:
-            authorize.cancel(actor=actor, attempt=attempt)
+        authorize.cancel(actor=actor, attempt=authorize.attempt_of(actor, UUID(attempt_id)))
     except (ValueError, NotFound, AttemptSettled):
         return
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from apps.connections.services import attempts, beats, disconnect, schedule
+from apps.connections.services import beats, disconnect, expiry, schedule
 
 
 class Command(BaseCommand):
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def _round(self) -> int:
         beats.note_beat()
         disconnect.finish_disconnects()
-        attempts.expire_attempts()
+        expiry.expire_attempts()
         rows = schedule.claim_due()
         for token_set_id, version in rows:
             schedule.refresh_due_one(token_set_id=token_set_id, version=version)
