@@ -22,6 +22,18 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one `xdist_group` share a process, also where pytest no longer reads what pytest-xdist writes.
+
+    https://github.com/pytest-dev/pytest-xdist/issues/1386: pytest 9.2 keeps an item's ID elsewhere.
+    """
+    for item in items:
+        grouped: str = getattr(item, "_nodeid", "")
+        if hasattr(item, "_id") and "@" in grouped:
+            item._id = type(item._id).parse(grouped)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leaves out what the machine has no service for; in CI (where CI is set) that is a failure."""
     for marker, (name, why_missing) in MISSING.items():

@@ -65,9 +65,14 @@ class Scene:
         return str(page.text)
 
 
+@pytest.fixture(scope="module")
+def visitor(on_sqlite: Stage) -> Visitor:
+    """The same for all tests: the product takes only so many logins a minute from one address."""
+    return newcomer(on_sqlite.product, on_sqlite.inside)
+
+
 @pytest.fixture
-def scene(on_sqlite: Stage) -> Scene:
-    visitor = newcomer(on_sqlite.product, on_sqlite.inside)
+def scene(on_sqlite: Stage, visitor: Visitor) -> Scene:
     trip = visitor.set_out()
     return Scene(on_sqlite, visitor, trip, trip.approve())
 

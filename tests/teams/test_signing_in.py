@@ -286,3 +286,13 @@ def test_an_operator_revokes_keys_and_sees_no_hash(operator: User, member: Membe
     key.refresh_from_db()
     assert key.revoked_at is not None
     assert AuditEvent.objects.get(action="api_key.revoked").actor_kind == "operator"
+
+
+def test_too_many_logins_from_one_address_are_told_on_a_page_of_ours(member: Membership) -> None:
+    form = {"login": "nobody@fernhill.example", "password": secrets.token_urlsafe(16)}
+    for _ in range(40):
+        answer = Client().post(reverse("account_login"), form)
+        if answer.status_code == 429:
+            break
+    assert answer.status_code == 429
+    assert "Wait a few minutes" in answer.content.decode()
