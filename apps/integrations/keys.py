@@ -145,11 +145,13 @@ def consent_preview(entry: CatalogueEntry) -> str:
 
 
 def shown_host(entry: CatalogueEntry, params: Mapping[str, str] | None = None) -> str:
-    """The host that values are sent to, in words: with the examples where nobody has typed anything yet."""
-    examples = {param.name: param.default or param.example for param in entry.params}
-    values = {**examples, **(params or {})}
+    """The host that values are sent to; "" while it depends on what nobody has typed yet."""
+    values = {**{param.name: param.default for param in entry.params}, **(params or {})}
     address = entry.client_credentials.token_url if entry.client_credentials else entry.api.base_url
-    return urlsplit(PLACEHOLDER.sub(lambda found: values.get(found[1], "…"), address)).netloc
+    host = urlsplit(address).netloc or address
+    if any(not values.get(name) for name in PLACEHOLDER.findall(host)):
+        return ""
+    return urlsplit(put(address, values)).netloc
 
 
 def sent_as(entry: CatalogueEntry) -> list[str]:
