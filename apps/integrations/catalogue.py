@@ -12,8 +12,8 @@ from apps.integrations.catalogue_reader import read_provider
 from apps.integrations.catalogue_schema import CatalogueEntry, Links
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.placeholders import UnsafeValue, checked_values, fill, names_in, put
-from apps.oauth.provider import ProviderConfig
+from apps.integrations.placeholders import UnsafeValue, checked_values, fill, fill_known, names_in, put
+from apps.oauth.provider import ProviderConfig, RevocationEndpoint
 
 CATALOGUE_DIR = Path(__file__).parent / "catalogue"  # data only; this module wins over the folder of its name
 
@@ -31,6 +31,12 @@ def catalogue_entry(slug: str) -> CatalogueEntry:
         return catalogue()[slug]
     except KeyError:
         raise NotFound(f"The catalogue has no service called {slug}.") from None
+
+
+@lru_cache(maxsize=1)
+def code_parameters() -> frozenset[str]:
+    """The names other than `code` under which some service's redirect carries its authorization code."""
+    return frozenset(entry.oauth2.callback_code_parameter for entry in catalogue().values() if entry.oauth2) - {"code"}
 
 
 def entry_of(integration: Integration) -> CatalogueEntry | None:
@@ -53,9 +59,12 @@ def provider_config(
     values = placeholder_values(entry, oauth_app, params or {})
     if entry.oauth2 is None:
         return _without_consent(entry, values)
-    refresh = entry.oauth2.refresh
+    refresh, scopes = entry.oauth2.refresh, entry.scopes
+    scope_values = _known(entry, {scope.name: scope.name for scope in scopes if names_in(scope.name)}, values)
     facts = {name: value for name, value in vars(entry.oauth2).items() if name != "refresh"}
     facts |= {
+        "authorization_params": _known(entry, entry.oauth2.authorization_params, values),
+        "keep": (*entry.oauth2.keep, *(param.field or param.name for param in entry.params_from("token_response"))),
         "authorization_url": _required(entry, "authorization address", entry.oauth2.authorization_url, values),
         "token_url": _required(entry, "token address", entry.oauth2.token_url, values),
         "issuer": filled(entry, entry.oauth2.issuer, values),
@@ -70,15 +79,24 @@ def provider_config(
         refresh_margin=refresh.margin,
         unused_lifetime=refresh.unused_lifetime,
         refresh_params=refresh.params,
+        refresh_auth_method=refresh.auth_method,
+        refresh_repeats_redirect_uri=refresh.repeats_redirect_uri,
         default_expires_in=refresh.default_expires_in,
-        ignored_scopes=frozenset(scope.name for scope in entry.scopes if not scope.reported),
-        scope_aliases={alias: scope.name for scope in entry.scopes for alias in scope.aliases},
-        scope_included_in={scope.name: frozenset(scope.included_in) for scope in entry.scopes if scope.included_in},
+        ignored_scopes=frozenset(scope.name for scope in scopes if not scope.reported),
+        scope_aliases={alias: scope.name for scope in scopes for alias in scope.aliases}
+        | {value: name for name, value in scope_values.items()},
+        scope_included_in={scope.name: frozenset(scope.included_in) for scope in scopes if scope.included_in},
+        scope_parameters={scope.name: scope.parameter for scope in scopes if scope.parameter},
+        scope_values=scope_values,
         api_base_url=filled(entry, entry.api.base_url, values),
-        api_headers=entry.api.headers,
+        api_headers=_known(entry, entry.api.headers, values),
+        api_query=_known(entry, entry.api.query, values),
         access_token_header=entry.api.access_token_header,
+        access_token_parameter=entry.api.access_token_parameter,
         account=_endpoint(entry, entry.account, values),
-        revocation=_endpoint(entry, entry.revocation, values),
+        answer_account=entry.answer_account,
+        placement=_endpoint(entry, entry.placement, values),
+        revocation=_revocation(entry, values),
     )
 
 
@@ -132,7 +150,7 @@ def placeholder_values(entry: CatalogueEntry, oauth_app: OAuthApp | None, params
     except UnsafeValue as unsafe:
         raise IntegrationMisconfigured(f"{entry.name} cannot be reached: {unsafe}") from None
     for param in entry.params:
-        if param.source in ("client", "user") and param.name not in values:
+        if param.source in ("client", "user") and not param.optional and param.name not in values:
             whose = "the OAuth app" if param.source == "client" else "the connection"
             raise IntegrationMisconfigured(f"{entry.name} cannot be reached: {whose} has no value for {param.label}.")
     return values
@@ -149,13 +167,31 @@ def filled(entry: CatalogueEntry, template: str | None, values: Mapping[str, str
 
 
 def _required(entry: CatalogueEntry, what: str, template: str, values: Mapping[str, str]) -> str:
+    """The address; empty while it waits for a value of the redirect."""
     url = filled(entry, template, values)
-    if url is None:
+    awaited = {param.name for param in entry.params_from("callback")}
+    if url is None and names_in(template) - values.keys() - awaited:
         raise IntegrationMisconfigured(f"{entry.name} cannot be reached: a value of its {what} is not known yet.")
-    return url
+    return url or ""
 
 
 def _endpoint(entry: CatalogueEntry, endpoint: Any, values: Mapping[str, str]) -> Any:
-    """The account or revocation endpoint with its address filled in; None where there is none (yet)."""
+    """An endpoint with its address filled in; None where there is none (yet)."""
     url = filled(entry, endpoint.url, values) if endpoint else None
     return replace(endpoint, url=url) if url else None
+
+
+def _revocation(entry: CatalogueEntry, values: Mapping[str, str]) -> RevocationEndpoint | None:
+    """None also while a parameter waits for its value: a call without it would be refused, or mean something else."""
+    endpoint: RevocationEndpoint | None = _endpoint(entry, entry.revocation, values)
+    if endpoint is None:
+        return None
+    params = _known(entry, endpoint.params, values)
+    return replace(endpoint, params=params) if len(params) == len(endpoint.params) else None
+
+
+def _known(entry: CatalogueEntry, templates: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    try:
+        return fill_known(templates, values)
+    except UnsafeValue as unsafe:
+        raise IntegrationMisconfigured(f"{entry.name} cannot be reached: {unsafe}") from None

@@ -3,7 +3,8 @@
 import re
 import tomllib
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 from apps.integrations.catalogue_schema import CatalogueEntry, Param
 from apps.integrations.key_schema import Field
-from apps.integrations.placeholders import PLACEHOLDER, matches, names_in
+from apps.integrations.placeholders import PLACEHOLDER, matches
 
 Table = TypeVar("Table")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -26,6 +27,8 @@ _HOSTILE = (
     "a\n",
     "é.com",
 )
+# Hosts (and the end of one) that a value must never lead to unless an operator chose it.
+_ELSEWHERE = ("evil.example", "https://evil.example", "http://evil.example", "https://evil.example:8443", "zip")
 _WORDS = {str: "text", int: "a whole number", bool: "true or false"}
 
 
@@ -65,13 +68,18 @@ def read_provider(path: Path) -> CatalogueEntry:
     return entry
 
 
+@cache
+def _shape(shape: Any) -> tuple[dict[str, Any], Mapping[str, Parameter]]:
+    return get_type_hints(shape), signature(shape).parameters
+
+
 def _table(shape: type[Table], raw: Any, key: str) -> Table:
-    hints = get_type_hints(shape)
+    hints, parameters = _shape(shape)  # type: ignore[arg-type] # a class is hashable
     for name in _table_of(raw, key):
         if name not in hints:
             raise _Wrong(_join(key, name), f"unknown key; known are {', '.join(sorted(hints))}")
     values = {}
-    for name, parameter in signature(shape).parameters.items():
+    for name, parameter in parameters.items():
         if name in raw:
             values[name] = _value(hints[name], raw[name], _join(key, name))
         elif parameter.default is Parameter.empty:
@@ -118,37 +126,49 @@ def _check(entry: CatalogueEntry) -> None:
     for key, url in _urls(entry):
         _check_url(entry, key, url)
     for number, param in enumerate(entry.params):
-        _check_param(param, f"params[{number}]")
+        _check_param(entry, param, f"params[{number}]")
+    _check_texts(entry)
     _check_fields(entry)
     _check_scopes(entry)
     if len(entry.description) > 60:
         raise _Wrong("description", "must be one line of at most 60 characters")
+    if entry.facts.checked == "vendor" and not entry.facts.evidence:
+        raise _Wrong("facts.evidence", "must name the vendor's pages that confirmed the essentials")
     if entry.oauth2 and entry.oauth2.iss_required and not entry.oauth2.issuer:
         raise _Wrong("oauth2.issuer", "is missing although iss_required is true")
 
 
+_TABLES_WITH_ADDRESSES = (
+    "oauth2",
+    "account",
+    "placement",
+    "revocation",
+    "links",
+    "client_credentials",
+    "oauth1",
+    "verification",
+)
+
+
 def _urls(entry: CatalogueEntry) -> Iterator[tuple[str, str]]:
     """Every address of the entry, with its key. Empty ones are left out."""
-    names = ("oauth2", "account", "revocation", "links", "client_credentials", "oauth1", "verification")
-    tables = {name: getattr(entry, name) for name in names}
+    tables: dict[str, Any] = {name: getattr(entry, name) for name in _TABLES_WITH_ADDRESSES}
+    if entry.oauth2:
+        tables |= {"oauth2.long_lived": entry.oauth2.long_lived, "oauth2.refresh": entry.oauth2.refresh}
     for name, table in tables.items():
         for key, value in vars(table).items() if table else ():
             if (key == "url" or key.endswith("_url") or key == "issuer") and value:
                 yield f"{name}.{key}", value
-    if entry.oauth2 and entry.oauth2.refresh.url:
-        yield "oauth2.refresh.url", entry.oauth2.refresh.url
     yield "api.base_url", entry.api.base_url
     for number, address in enumerate(entry.facts.evidence):
         yield f"facts.evidence[{number}]", address
 
 
 def _check_url(entry: CatalogueEntry, key: str, url: str) -> None:
-    declared = {param.name for param in entry.params} | ({"client_id"} if key == "revocation.url" else set())
+    allowed = {"client_id"} if key in ("revocation.url", "oauth2.authorization_url") else set()
     if key == "verification.url":  # an account's number may stand in an address, a secret may not
-        declared |= {field.name for field in entry.fields if field.pattern and not field.secret}
-    for name in names_in(url):
-        if name not in declared:
-            raise _Wrong(key, f"the placeholder {{{name}}} is not declared in [[params]]")
+        allowed = {field.name for field in entry.fields if field.pattern and not field.secret}
+    _check_placeholders(entry, key, url, allowed)
     if re.match(r"\{[a-z0-9_]+\}(/|$)", url):  # an origin that an operator enters; its pattern says which
         rest = url.partition("}")[2]
     else:
@@ -161,8 +181,9 @@ def _check_url(entry: CatalogueEntry, key: str, url: str) -> None:
         raise _Wrong(key, "must be an address without fragment, blanks and backslashes")
 
 
+_KINDS_WITH_KEY = ("api_key", "basic", "oauth2_client_credentials")
 _TABLES_OF_KIND = {
-    "oauth2": ("oauth2", "account"),
+    "oauth2": ("oauth2",),
     "oauth2_client_credentials": ("client_credentials", "fields"),
     "oauth1": ("oauth1",),
     "api_key": ("api_key", "fields"),
@@ -232,8 +253,73 @@ def _check_pattern(field: Field | Param, key: str) -> None:
             raise _Wrong(f"{key}.pattern", f"accepts {hostile!r}, which would lead to another host")
 
 
-def _check_param(param: Param, key: str) -> None:
+def _check_placeholders(entry: CatalogueEntry, key: str, text: str, built_in: Collection[str]) -> None:
+    declared = {param.name for param in entry.params}
+    for name in PLACEHOLDER.findall(text):
+        if name not in declared and name not in built_in:
+            raise _Wrong(key, f"the placeholder {{{name}}} is not declared in [[params]]")
+
+
+def _check_texts(entry: CatalogueEntry) -> None:
+    """Placeholders outside of addresses: in headers, parameters and scopes."""
+    app, token = ("client_id", "client_secret"), ("client_id", "client_secret", "access_token")
+    tables: list[tuple[str, Mapping[str, str], tuple[str, ...]]] = [
+        ("api.headers", entry.api.headers, app),
+        ("api.query", entry.api.query, app),
+        ("api", {"access_token_header": entry.api.access_token_header}, ("access_token",)),
+        ("scopes", {scope.name: scope.name for scope in entry.scopes}, ()),
+    ]
+    if entry.oauth2:
+        tables += [
+            ("oauth2.authorization_params", entry.oauth2.authorization_params, ("random",)),
+            ("oauth2.token_params", entry.oauth2.token_params, ()),
+            ("oauth2.refresh.params", entry.oauth2.refresh.params, ()),
+            ("oauth2.token_request_headers", entry.oauth2.token_request_headers, app),
+        ]
+    if entry.client_credentials:
+        tables += [("client_credentials.token_params", entry.client_credentials.token_params, ())]
+    if entry.account:
+        tables += [("account.headers", entry.account.headers, token), ("account.form", entry.account.form, token)]
+    if entry.placement:
+        tables += [("placement.headers", entry.placement.headers, token)]
+        for name in entry.placement.values:
+            if name not in {param.name for param in entry.params_from("post_connect")}:
+                raise _Wrong(f"placement.values.{name}", "is not declared in [[params]] with the source post_connect")
+    if entry.revocation:
+        tables += [
+            ("revocation.headers", entry.revocation.headers, app),
+            ("revocation.params", entry.revocation.params, ()),
+        ]
+    for key, table, built_in in tables:
+        for name, text in table.items():
+            _check_placeholders(entry, f"{key}.{name}", text, built_in)
+
+
+def _check_host(entry: CatalogueEntry, param: Param, key: str) -> None:
+    """A host that ends in a value: only an operator may choose it freely, for the OAuth app that is registered there.
+
+    The client secret and the tokens go there, so neither the person who connects nor an answer may name any host.
+    """
+    hosts = (url.partition("://")[2].partition("/")[0] or url.partition("/")[0] for _, url in _urls(entry))
+    if entry.kind in _KINDS_WITH_KEY:  # what somebody enters goes to the host that they enter with it
+        return
+    if param.source == "client" or not any(host.endswith(f"{{{param.name}}}") for host in hosts):
+        return
+    for elsewhere in _ELSEWHERE:
+        if matches(param, elsewhere):
+            raise _Wrong(key, f"accepts {elsewhere!r}: name the domains it may lead to, or let the OAuth app say it")
+
+
+def _check_param(entry: CatalogueEntry, param: Param, key: str) -> None:
+    for name, expression in (("pattern", param.pattern), ("extract", param.extract)):
+        try:
+            groups = re.compile(expression).groups
+        except re.error as error:
+            raise _Wrong(f"{key}.{name}", f"not a regular expression ({error})") from error
+        if name == "extract" and expression and groups != 1:
+            raise _Wrong(f"{key}.extract", "must have exactly one group")
     _check_pattern(param, key)
+    _check_host(entry, param, f"{key}.pattern")
     for name, value in (("example", param.example), ("default", param.default)):
         if value and not matches(param, value):
             raise _Wrong(f"{key}.{name}", "does not match the pattern")

@@ -1,8 +1,9 @@
 """The shape of a provider's TOML file: each dataclass is one table, each field one key, each default an omitted key.
 
-`[oauth2]`, `[account]` and `[revocation]` are facts about the protocol, with the keys of `apps.oauth.provider`;
-`[[scopes]]` and `[[params]]` are what a person sees. The tables of the other kinds stand in `key_schema.py`.
-Placeholders such as `{origin}` may stand in URLs; each is declared in `[[params]]`.
+`[oauth2]`, `[account]`, `[answer_account]`, `[placement]` and `[revocation]` are facts about the protocol, with the
+keys of `apps.oauth.provider`; `[[scopes]]` and `[[params]]` are what a person sees. The
+tables of the other kinds stand in `key_schema.py`.
+Placeholders such as `{origin}` may stand in URLs, headers, parameters and scopes; each is declared in `[[params]]`.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from apps.integrations.key_schema import ApiKey, Basic, ClientCredentialsGrant, Field, OAuth1, Verification
-from apps.oauth.provider import AccountEndpoint, AuthMethod, Check, RevocationEndpoint, SecondaryTokenRule
+from apps.oauth.provider import (
+    AccountEndpoint,
+    AnswerAccount,
+    AuthMethod,
+    Check,
+    LongLivedExchange,
+    Placement,
+    RevocationEndpoint,
+    SecondaryTokenRule,
+)
 
 Kind = Literal["oauth2", "oauth2_client_credentials", "oauth1", "api_key", "basic"]
 Access = Literal["read", "write", "admin"]
@@ -59,8 +69,8 @@ CATEGORY_WORDS: dict[str, str] = {
     "other": "Other",
 }
 # Where a value comes from: typed by the person who connects; set once with the OAuth app; found in the token answer;
-# or in the redirect that answers the authorization request.
-ParamSource = Literal["user", "client", "token_response", "callback"]
+# in the redirect that answers the authorization request; or by a call right after connecting (`[placement]`).
+ParamSource = Literal["user", "client", "token_response", "callback", "post_connect"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,23 +85,28 @@ class Links:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """`[facts]`: how far to trust the file. `checked` says by what its URLs were confirmed, `evidence` where;
-    `unverified` names the keys (dotted) that rest on general knowledge only."""
+    """`[facts]`: how far to trust the file. `checked` says by what its essentials were confirmed: the vendor's own
+    pages (`evidence`), or only public libraries that connect to the same service (`sources`). `unverified` names the
+    keys (dotted) that rest on general knowledge."""
 
     checked: Literal["vendor", "libraries"]
-    evidence: tuple[str, ...]
+    evidence: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refresh:
     """`[oauth2.refresh]`. `rotation`: none (the old token stays), grace (the old one works on for a while), strict
-    (it dies with its use). `default_expires_in`: seconds to assume where the token answer does not say."""
+    (it dies with its use). `default_expires_in`: seconds to assume where the token answer does not say.
+    `auth_method`: where it is another one than with a code."""
 
     supported: bool = True
     rotation: Literal["none", "grace", "strict"] = "none"
     url: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
+    auth_method: AuthMethod | None = None
+    repeats_redirect_uri: bool = False
     default_expires_in: int | None = None
     margin: int | None = None
     unused_lifetime: int | None = None
@@ -112,6 +127,16 @@ class OAuth2:
     scope_separator: str = " "
     scope_response_separator: str | None = None
     authorization_params: Mapping[str, str] = field(default_factory=dict)
+    authorization_fragment: str = ""
+    response_type: str = "code"
+    callback_code_parameter: str = "code"
+    callback_signature_parameter: str = ""
+    callback_scope_parameter: str = ""
+    parameter_names: Mapping[str, str] = field(default_factory=dict)
+    token_parameter_names: Mapping[str, str] = field(default_factory=dict)
+    grant_type: str = "authorization_code"
+    token_request_method: Literal["GET", "POST"] = "POST"
+    token_request_scope: bool = False
     token_params: Mapping[str, str] = field(default_factory=dict)
     token_request_encoding: Literal["form", "json"] = "form"
     token_request_headers: Mapping[str, str] = field(default_factory=dict)
@@ -120,21 +145,27 @@ class OAuth2:
     access_token_path: str = "access_token"
     refresh_token_path: str = "refresh_token"
     expires_in_path: str = "expires_in"
+    expires_at_path: str = ""
+    expiry_in_token: bool = False
     scope_path: str = "scope"
     keep: tuple[str, ...] = ()
     secondary_tokens: tuple[SecondaryTokenRule, ...] = ()
     success_check: Check | None = None
     error_aliases: Mapping[str, str] = field(default_factory=dict)
+    long_lived: LongLivedExchange | None = None
     refresh: Refresh = field(default_factory=Refresh)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """`[api]`: where and how the service's API is called with a connection's access."""
+    """`[api]`: where and how the service's API is called with a connection's access. `query` belongs to every call;
+    `access_token_parameter` names the one that carries the token where no header does."""
 
     base_url: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
     access_token_header: str = "Authorization: Bearer {access_token}"
+    access_token_parameter: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +174,8 @@ class Scope:
 
     `aliases`: other spellings in which the service reports it as granted. `included_in`: larger scopes in whose favour
     the service leaves it out of its answer. `reported = false`: never in its answer, so never held to be missing.
-    `caution`: one sentence for a person who is about to tick it.
+    `caution`: one sentence for a person who is about to tick it. `parameter`: the one that asks for it, where it is
+    not the usual one.
     """
 
     name: str
@@ -154,11 +186,17 @@ class Scope:
     aliases: tuple[str, ...] = ()
     included_in: tuple[str, ...] = ()
     caution: str = ""
+    parameter: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Param:
-    """`[[params]]`: one placeholder. The whole value must match `pattern` (a Python regular expression, ASCII)."""
+    """`[[params]]`: one placeholder. The whole value must match `pattern` (a Python regular expression, ASCII).
+
+    `field`: where the service says it (a redirect's parameter, a path in the token answer), if not under `name`.
+    `extract`: a regular expression for what is said there, whose one group is the value.
+    `callback_field`: a redirect's parameter whose value wins over what the person typed.
+    """
 
     name: str
     label: str
@@ -167,6 +205,10 @@ class Param:
     source: ParamSource
     default: str = ""
     hint: str = ""
+    optional: bool = False
+    field: str = ""
+    extract: str = ""
+    callback_field: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +236,8 @@ class CatalogueEntry:
     # The one of the kind, and with OAuth 2.0 the account; the reader sees to it.
     oauth2: OAuth2 | None = None
     account: AccountEndpoint | None = None
+    answer_account: AnswerAccount | None = None
+    placement: Placement | None = None
     client_credentials: ClientCredentialsGrant | None = None
     oauth1: OAuth1 | None = None
     api_key: ApiKey | None = None

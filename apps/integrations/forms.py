@@ -40,6 +40,6 @@ def _scope_errors(entry: CatalogueEntry, scopes: Sequence[str]) -> list[tuple[st
     unknown = [scope for scope in scopes if scope not in listed]
     if unknown:
         return [("scopes", f"{entry.name} has no permission called {unknown[0][:100]}.")]
-    if listed and not scopes:
+    if entry.default_scopes and not scopes:
         return [("scopes", f"Tick at least one permission: {entry.name} gives access only to what it is asked for.")]
     return []

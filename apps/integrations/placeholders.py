@@ -8,6 +8,7 @@ from apps.integrations.catalogue_schema import Param
 from apps.integrations.key_schema import Field
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+BUILT_IN = frozenset({"access_token", "client_id", "client_secret", "random"})
 # What may stand in a value at all: no @ ? # % \\, no blanks, no control characters, nothing beyond ASCII.
 _HARMLESS = re.compile(r"[A-Za-z0-9._~:/-]+", re.ASCII)
 _NETLOC = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
@@ -22,8 +23,8 @@ class UnsafeValue(ValueError):
 
 
 def names_in(template: str) -> set[str]:
-    """The placeholders that `template` holds, without `{client_id}`, which the protocol fills in itself."""
-    return set(PLACEHOLDER.findall(template)) - {"client_id"}
+    """The placeholders that `template` holds, without those that the protocol fills in itself."""
+    return set(PLACEHOLDER.findall(template)) - BUILT_IN
 
 
 def matches(param: Param | Field, value: str) -> bool:
@@ -50,11 +51,41 @@ def problems(service: str, params: Iterable[Param], values: Mapping[str, object]
     found = [(name[:60], f"{service} has no such parameter.") for name in values if name not in wanted]
     for param in wanted.values():
         value = values.get(param.name) or param.default
+        if not value and param.optional:
+            continue
         if not value:
             found.append((param.name, f"Enter {param.label}, such as {param.example}."))
         elif not isinstance(value, str) or not matches(param, value):
             found.append((param.name, f"{param.label} must look like {param.example}."))
     return found
+
+
+def found_values(service: str, params: Iterable[Param], said: Mapping[str, object]) -> dict[str, str]:
+    """The values of `params` in what the service said, by the parameter's `name`. Raises UnsafeValue.
+
+    Whatever does not match a pattern is refused: it may be another's address.
+    """
+    found = {}
+    for param in params:
+        raw = said.get(param.name)
+        if raw is None or raw == "":
+            continue
+        value = str(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else ""
+        if param.extract:
+            inner = re.fullmatch(param.extract, value, re.ASCII)
+            value = inner[1] if inner else ""
+        if not matches(param, value):
+            raise UnsafeValue(param.name, f"{service} gave a value for {param.label} that does not look like its own.")
+        found[param.name] = value
+    return found
+
+
+def fill_known(templates: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """Those of `templates` (headers, parameters) whose placeholders all have a value, filled in. Raises UnsafeValue."""
+    known = {name: text for name, text in templates.items() if names_in(text) <= values.keys()}
+    for text in known.values():
+        _refuse_harmful(text, values)
+    return {name: _replaced(text, values) for name, text in known.items()}
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
@@ -64,15 +95,19 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     slash or an @ would move it, and is refused (UnsafeValue) even where a pattern let it pass.
     Raises KeyError for a placeholder without a value.
     """
-    for name in sorted(names_in(template)):
-        if not _HARMLESS.fullmatch(values[name]):
-            raise UnsafeValue(name, "This value is not part of a web address.")
+    _refuse_harmful(template, values)
     url = _replaced(template, values)
     if url != template:
         netloc = urlsplit(url).netloc
         if netloc != _expected_netloc(template, values) or not _NETLOC.fullmatch(netloc):
             raise UnsafeValue(min(names_in(template)), "This value would lead to another address.")
     return url
+
+
+def _refuse_harmful(template: str, values: Mapping[str, str]) -> None:
+    for name in sorted(names_in(template)):
+        if not _HARMLESS.fullmatch(values[name]):
+            raise UnsafeValue(name, "This value is not part of a web address.")
 
 
 def _expected_netloc(template: str, values: Mapping[str, str]) -> str:

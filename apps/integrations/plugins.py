@@ -1,8 +1,12 @@
-"""The Plugins page as data: which cards it shows for a search and a category, and the chips above them. Pure."""
+"""The Plugins page as data: which cards it shows for a search and a category, and the chips above them."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
 from apps.integrations.catalogue import entry_of
 from apps.integrations.catalogue_schema import CATEGORY_WORDS, Hero
@@ -20,6 +24,7 @@ class Card:
     attention: int
     is_set_up: bool
     hero: Hero | None
+    is_checked: bool | None  # whether the vendor's own pages confirmed the facts; None: they are the team's own
 
     @property
     def status(self) -> str:
@@ -35,8 +40,29 @@ class Card:
         return f"{self.connected} connected, {self.attention} need{'s' if self.attention == 1 else ''} attention"
 
     @property
+    def html(self) -> SafeString:
+        """The card itself."""
+        row = self.integration
+        return _card_html(
+            slug=row.slug,
+            name=row.name,
+            icon=row.icon,
+            description=row.description,
+            status=self.status,
+            state=self.state,
+            is_set_up=self.is_set_up,
+            is_checked=self.is_checked,
+        )
+
+    @property
     def category(self) -> str:
         return OWN if self.integration.team_id else self.integration.category
+
+
+@lru_cache(maxsize=4096)
+def _card_html(**values: str | bool | None) -> SafeString:
+    # Hundreds of cards, each rendered anew, would make the page several times slower than all others.
+    return render_to_string("integrations/_card.html", values)
 
 
 @dataclass(frozen=True)
@@ -61,6 +87,7 @@ def cards(rows: Iterable[Integration]) -> list[Card]:
                 attention=row.attention,  # type: ignore[attr-defined]
                 is_set_up=row.is_set_up,  # type: ignore[attr-defined]
                 hero=entry.hero if entry else None,
+                is_checked=entry.facts.checked == "vendor" if entry else None,
             )
         )
     return made

@@ -44,10 +44,17 @@ class IntegrationQuerySet(models.QuerySet["Integration", "Integration"]):
         return self.filter(Q(is_enabled=True) | Q(connected__gt=0))
 
     def broken_first(self) -> IntegrationQuerySet:
-        """What needs attention, then what is connected, then the rest, each by name. After `with_standing`."""
-        is_zero = models.Case(models.When(connected=0, then=1), default=0)
-        is_fine = models.Case(models.When(attention=0, then=1), default=0)
-        return self.order_by(is_fine, is_zero, models.functions.Lower("name"), "pk")
+        """What needs attention, then what is connected, what can be, and the rest, each by name.
+
+        After `with_standing`.
+        """
+        tier = models.Case(
+            models.When(attention__gt=0, then=0),
+            models.When(connected__gt=0, then=1),
+            models.When(is_set_up=True, then=2),
+            default=3,
+        )
+        return self.order_by(tier, models.functions.Lower("name"), "pk")
 
     def _connections(self, actor: Actor) -> Any:
         # The room above knows what a connection is; this one meets it through the relation only.

@@ -1,9 +1,12 @@
 """The trip to the consent page and back (RFC 6749 4.1.1 and 4.1.2, RFC 7636 4.3, RFC 9207)."""
 
+import hashlib
+import hmac
+import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from apps import egress
 from apps.oauth.errors import (
@@ -53,22 +56,48 @@ def authorization_url(
     Raises ReservedParameter if `extra` or the provider's data carries what belongs to the protocol, and
     EndpointRefused if the authorization URL is not one to send a person to.
     """
-    check_endpoint(provider.authorization_url)
-    parts = urlsplit(provider.authorization_url)
+    url = provider.authorization_url.replace("{client_id}", quote(credentials.client_id, safe=""))
+    check_endpoint(url)
+    parts = urlsplit(url)
     parameters = dict(parse_qsl(parts.query, keep_blank_values=True)) | dict(provider.authorization_params)
     parameters |= dict(extra or {})
-    _refuse_reserved(parameters, RESERVED_PARAMETERS | {provider.scope_parameter})
-    parameters |= {
-        "response_type": "code",
+    own = _own_parameters(provider, credentials, redirect_uri, state, scopes, code_challenge)
+    _refuse_reserved(parameters, RESERVED_PARAMETERS | own.keys() | {provider.scope_parameter})
+    parameters = {name: value.replace("{random}", secrets.token_urlsafe(16)) for name, value in parameters.items()}
+    query, fragment = urlencode(parameters | own), provider.authorization_fragment
+    if fragment.startswith("/"):
+        return urlunsplit(parts._replace(query="", fragment=f"{fragment}?{query}"))
+    return urlunsplit(parts._replace(query=query, fragment=fragment))
+
+
+def _own_parameters(
+    provider: ProviderConfig,
+    credentials: ClientCredentials,
+    redirect_uri: str,
+    state: str,
+    scopes: Sequence[str],
+    code_challenge: str | None,
+) -> dict[str, str]:
+    """What the protocol itself sends, by the provider's names."""
+    own = {
+        "response_type": provider.response_type,
         "client_id": credentials.client_id,
         "redirect_uri": redirect_uri,
         "state": state,
+        **_scope_parameters(provider, scopes),
     }
-    if scopes:
-        parameters[provider.scope_parameter] = provider.scope_separator.join(scopes)
     if code_challenge is not None:
-        parameters |= {"code_challenge": code_challenge, "code_challenge_method": "S256"}
-    return urlunsplit(parts._replace(query=urlencode(parameters)))
+        own |= {"code_challenge": code_challenge, "code_challenge_method": "S256"}
+    return {provider.parameter_names.get(name, name): value for name, value in own.items()}
+
+
+def _scope_parameters(provider: ProviderConfig, scopes: Sequence[str]) -> dict[str, str]:
+    """The parameters that ask for `scopes`: nearly always one, in the order given."""
+    asked: dict[str, list[str]] = {}
+    for scope in scopes:
+        parameter = provider.scope_parameters.get(scope, provider.scope_parameter)
+        asked.setdefault(parameter, []).append(provider.scope_values.get(scope, scope))
+    return {parameter: provider.scope_separator.join(values) for parameter, values in asked.items()}
 
 
 def _refuse_reserved(names: Iterable[str], reserved: frozenset[str] = RESERVED_PARAMETERS) -> None:
@@ -90,8 +119,11 @@ class CallbackParameters:
     extra: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def parse_callback(query_string: str) -> CallbackParameters:
+def parse_callback(query_string: str, *, code_parameters: Iterable[str] = ()) -> CallbackParameters:
     """Reads the callback's query string (without "?").
+
+    `code_parameters` are further names that a code may come under, for `code_of` to take from `extra`: which provider
+    answers is not known before the state is.
 
     Raises InvalidCallback where it is too long, is not UTF-8, holds control characters, repeats a parameter of the
     protocol, lacks `state`, or has neither `code` nor `error`. An empty parameter counts as absent (RFC 6749 3.1).
@@ -103,17 +135,20 @@ def parse_callback(query_string: str) -> CallbackParameters:
     except ValueError:
         raise InvalidCallback("not a readable query string") from None
     counts = Counter(name for name, _ in pairs)
-    for name in _ONCE:
+    for name in (*_ONCE, *code_parameters):
         if counts[name] > 1:
             raise InvalidCallback(f"{name} is repeated")
     values = dict(pairs)
+    other_codes = {name: values.pop(name) for name in code_parameters if values.get(name)}
+    for name, code in other_codes.items():
+        _check_text(name, code, _MAX_LENGTH["code"])
     description = _readable(values.pop("error_description", ""))
     for name, limit in _MAX_LENGTH.items():
         _check_text(name, values.get(name, ""), limit)
     known = {name: values.pop(name, "") for name in _MAX_LENGTH}
     if not known["state"]:
         raise InvalidCallback("state is missing")
-    if not known["code"] and not known["error"]:
+    if not known["code"] and not known["error"] and not other_codes:
         raise InvalidCallback("neither code nor error")
     return CallbackParameters(
         state=known["state"],
@@ -122,7 +157,7 @@ def parse_callback(query_string: str) -> CallbackParameters:
         error_description=description,
         error_uri=known["error_uri"],
         iss=known["iss"] or None,
-        extra={name: _readable(value) for name, value in values.items()},
+        extra={name: _readable(value) for name, value in values.items()} | other_codes,
     )
 
 
@@ -151,8 +186,28 @@ def verify_issuer(parameters: CallbackParameters, provider: ProviderConfig) -> N
         raise IssuerMismatch("The answer comes from another issuer than the one that was asked.")
 
 
-def code_of(parameters: CallbackParameters) -> str:
+def verify_signature(query_string: str, provider: ProviderConfig, credentials: ClientCredentials) -> None:
+    """Raises InvalidCallback unless the redirect is signed, where the provider signs it.
+
+    The signature is the HMAC-SHA256 by the client secret, in hexadecimal digits, over all other parameters, sorted
+    and joined as `name=value&name=value`.
+    """
+    name = provider.callback_signature_parameter
+    if not name:
+        return
+    pairs = parse_qsl(query_string, keep_blank_values=True)
+    shown = [value for key, value in pairs if key == name]
+    message = "&".join(f"{key}={value}" for key, value in sorted(pairs) if key != name)
+    secret = credentials.client_secret or ""
+    wanted = hmac.new(secret.encode(), message.encode(), hashlib.sha256).hexdigest()
+    if not secret or len(shown) != 1 or not hmac.compare_digest(shown[0].encode(), wanted.encode()):
+        raise InvalidCallback("the signature is missing or wrong")
+
+
+def code_of(parameters: CallbackParameters, provider: ProviderConfig) -> str:
     """The authorization code. Raises AuthorizationDenied if there is an error, even where a code came too."""
-    if parameters.error is not None or parameters.code is None:
+    name = provider.callback_code_parameter
+    code = parameters.code if name == "code" else parameters.extra.get(name)
+    if parameters.error is not None or code is None:
         raise AuthorizationDenied(parameters.error or "unrecognised", parameters.error_description)
-    return parameters.code
+    return code

@@ -8,7 +8,8 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,10 +27,29 @@ from apps.oauth.errors import (
     TransportFailure,
     token_error,
 )
-from apps.oauth.provider import AccountEndpoint, ClientCredentials, ProviderConfig, access_headers, passes, pick
+from apps.oauth.provider import (
+    AccountEndpoint,
+    Check,
+    ClientCredentials,
+    LongLivedExchange,
+    ProviderConfig,
+    access_headers,
+    access_query,
+    all_filled_in,
+    passes,
+    pick,
+)
 from apps.oauth.revocation import RevocationRequest, check_revocation, revocation_requests
-from apps.oauth.token import TokenResponse, json_object, json_value, parse_token_response, raise_for_fault
+from apps.oauth.token import (
+    TokenResponse,
+    json_object,
+    json_value,
+    parse_token_response,
+    raise_for_fault,
+    text_at,
+)
 
+_BODY = {"form": "data", "json": "json"}
 _MAX_ANSWER = 256_000  # bytes; token answers have a few kilobytes
 
 # It writes codes, secrets and tokens at DEBUG, before any hook of ours runs and whatever the settings say.
@@ -47,13 +67,23 @@ def exchange_code(
     code: str,
     redirect_uri: str,
     code_verifier: str | None,
+    scopes: Sequence[str] | None = None,
     deadline: float = 20.0,
 ) -> TokenResponse:
-    """Redeems an authorization code (RFC 6749 4.1.3, RFC 7636 4.5)."""
+    """Redeems an authorization code (RFC 6749 4.1.3, RFC 7636 4.5), then a short-lived token for a long-lived one.
+
+    `scopes` are sent only where the provider wants them named again.
+    """
+    end = time.monotonic() + deadline
     client = WebApplicationClient(credentials.client_id)
+    client.grant_type = provider.grant_type
+    extra = {**provider.token_params, **_scope_parameter(provider, scopes if provider.token_request_scope else None)}
     with _TokenSession(provider, credentials, client, provider.token_url, deadline) as session:
         session.redirect_uri = redirect_uri
-        return session.fetch(provider.token_params, code=code, code_verifier=code_verifier)
+        response = session.fetch(extra, code=code, code_verifier=code_verifier)
+    if provider.long_lived is None:
+        return response
+    return _long_lived(provider, credentials, provider.long_lived, response, deadline=end - time.monotonic())
 
 
 def client_credentials(
@@ -72,13 +102,67 @@ def refresh(
     *,
     refresh_token: str,
     scopes: Sequence[str] | None = None,
+    redirect_uri: str = "",
     deadline: float = 20.0,
 ) -> TokenResponse:
-    """Uses a refresh token (RFC 6749 6). `scopes` only where the provider wants them named again."""
+    """Uses a refresh token (RFC 6749 6), or renews a long-lived token.
+
+    `scopes` only where the provider wants them named again; `redirect_uri` is sent only where it wants that.
+    """
+    if provider.long_lived:
+        return _renewed(provider, provider.long_lived, refresh_token, deadline=deadline)
     client = WebApplicationClient(credentials.client_id)
     endpoint = provider.refresh_url or provider.token_url
+    extra = {**provider.refresh_params, **_scope_parameter(provider, scopes)}
+    if provider.refresh_repeats_redirect_uri and redirect_uri:
+        extra["redirect_uri"] = redirect_uri
+    if provider.refresh_auth_method:
+        provider = replace(provider, token_endpoint_auth_method=provider.refresh_auth_method)
     with _TokenSession(provider, credentials, client, endpoint, deadline) as session:
-        return session.renew({**provider.refresh_params, **_scope_parameter(provider, scopes)}, refresh_token)
+        return session.renew(extra, refresh_token)
+
+
+def _long_lived(
+    provider: ProviderConfig,
+    credentials: ClientCredentials,
+    exchange: LongLivedExchange,
+    short: TokenResponse,
+    *,
+    deadline: float,
+) -> TokenResponse:
+    """The long-lived token for the short-lived one; what only the first answer said is kept."""
+    query = {
+        "grant_type": exchange.grant_type,
+        "client_id": credentials.client_id,
+        "client_secret": credentials.client_secret or "",
+        exchange.token_parameter: short.access_token,
+    }
+    long = _asked_by_get(provider, exchange.url, query, deadline=deadline)
+    return replace(
+        long,
+        refresh_token=long.access_token if exchange.renewal_grant_type else None,
+        scopes=short.scopes if long.scopes is None else long.scopes,
+        kept={**short.kept, **long.kept},
+        subject=long.subject or short.subject,
+        label=long.label or short.label,
+    )
+
+
+def _renewed(provider: ProviderConfig, exchange: LongLivedExchange, token: str, *, deadline: float) -> TokenResponse:
+    if exchange.renewal_grant_type is None:
+        raise token_error("invalid_grant")
+    query = {"grant_type": exchange.renewal_grant_type, exchange.token_parameter: token}
+    renewed = _asked_by_get(provider, provider.refresh_url or exchange.url, query, deadline=deadline)
+    return replace(renewed, refresh_token=renewed.access_token)
+
+
+def _asked_by_get(provider: ProviderConfig, url: str, query: Mapping[str, str], *, deadline: float) -> TokenResponse:
+    """A token answer to a GET: the only form that these providers document, secrets in the query included."""
+    with transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
+        answer = session.get(url, params=query, headers={"Accept": "application/json"})
+    return parse_token_response(
+        status=answer.status_code, headers=answer.headers, body=answer.content, provider=provider
+    )
 
 
 def _scope_parameter(provider: ProviderConfig, scopes: Sequence[str] | None) -> dict[str, str]:
@@ -120,16 +204,25 @@ class _TokenSession(OAuth2Session, egress.Session):
     def request(  # type: ignore[override]  # only the library calls it, with these
         self, method: Any, url: Any, data: Any = None, **_: Any
     ) -> requests.Response:
-        """Sends the library's parameters; all else that it chose (URL, headers, authentication) is replaced."""
+        """Sends the library's parameters, by the provider's names; all else that it chose (URL, headers,
+        authentication) is replaced."""
+        provider = self._provider
+        headers = {"Accept": "application/json", **all_filled_in(provider.token_request_headers, self._credentials)}
+        place = "params" if provider.token_request_method == "GET" else _BODY[provider.token_request_encoding]
+        payload: dict[str, Any] = {place: self._renamed(dict(data))}
         with transport_errors():
             return egress.Session.request(
                 self,
-                "POST",
+                provider.token_request_method,
                 self._endpoint,
-                headers={"Accept": "application/json", **self._provider.token_request_headers},
+                headers=headers,
                 auth=self._authenticate,
-                **{"json" if self._provider.token_request_encoding == "json" else "data": data},
+                **payload,
             )
+
+    def _renamed(self, fields: dict[str, str]) -> dict[str, str]:
+        names = {**self._provider.parameter_names, **self._provider.token_parameter_names}
+        return {names.get(name, name): value for name, value in fields.items()}
 
     def _body(self, extra: Mapping[str, str]) -> str:
         fields = dict(extra)
@@ -197,7 +290,7 @@ def revoke(
 
 
 def _revoke_one(request: RevocationRequest, deadline: float) -> None:
-    payload: dict[str, Any] = {request.encoding: request.fields} if request.fields else {}
+    payload: dict[str, Any] = {request.encoding: dict(request.fields)} if request.fields else {}
     with transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
         answer = session.request(request.method, request.url, headers=request.headers, **payload)
     check_revocation(request.endpoint, status=answer.status_code, headers=answer.headers, body=answer.content)
@@ -212,43 +305,80 @@ class Account:
 
 
 def fetch_account(
-    provider: ProviderConfig, *, access_token: str, client_id: str = "", deadline: float = 10.0
+    provider: ProviderConfig,
+    *,
+    access_token: str,
+    credentials: ClientCredentials | None = None,
+    deadline: float = 10.0,
 ) -> Account:
     """Asks the provider whose account the token opens; without a stable subject the label stands in for it.
 
-    `client_id` fills that placeholder of the account's headers. Raises TokenError "invalid_token" on 401 and
+    `credentials` fill the placeholders that name the OAuth app. Raises TokenError "invalid_token" on 401 and
     "insufficient_scope" on 403 (RFC 6750 3.1). A provider without an account endpoint gives an empty Account.
     """
     account = provider.account
     if account is None:
         return Account(subject="", label="")
-    headers = {"Accept": "application/json", **access_headers(provider, access_token=access_token)}
-    for name, value in account.headers.items():
-        headers[name] = value.replace("{access_token}", access_token).replace("{client_id}", client_id)
+    filled = partial(all_filled_in, credentials=credentials, access_token=access_token)
+    headers = access_headers(provider, access_token=access_token, credentials=credentials)
     with transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
-        answer = session.request(account.method, account.url, headers=headers, data=account.body)
-    document = _account_document(account, answer)
+        answer = session.request(
+            account.method,
+            account.url,
+            params=access_query(provider, access_token=access_token, credentials=credentials),
+            headers={"Accept": "application/json", **headers, **filled(account.headers)},
+            data=filled(account.form) or account.body,
+        )
+    document = _document(answer, account.success_check)
     label = text_at(document, account.label_path)
-    return Account(subject=text_at(document, account.subject_path) or label, label=label)
+    return Account(subject=text_at(document, account.subject_path) or _subject_by_label(account, label), label=label)
 
 
-def _account_document(account: AccountEndpoint, answer: requests.Response) -> Any:
+def _subject_by_label(account: AccountEndpoint, label: str) -> str:
+    """An e-mail address tells accounts apart, a mere name does not: then the subject's path is empty, not absent."""
+    return label if account.subject_path is None else ""
+
+
+def fetch_placement(
+    provider: ProviderConfig,
+    *,
+    access_token: str,
+    credentials: ClientCredentials | None = None,
+    deadline: float = 10.0,
+) -> dict[str, str]:
+    """Asks where the account lives (its site, tenant or data centre): the first of its choices, by placeholder name.
+
+    Empty for a provider without such a call. Raises MalformedResponse where there is no choice, else as
+    `fetch_account`.
+    """
+    placement = provider.placement
+    if placement is None:
+        return {}
+    headers = access_headers(provider, access_token=access_token, credentials=credentials)
+    own = all_filled_in(placement.headers, credentials, access_token=access_token)
+    with transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
+        answer = session.get(placement.url, headers={"Accept": "application/json", **headers, **own})
+    document = _document(answer, None)
+    if placement.list_path is not None:
+        choices = pick(document, placement.list_path) if placement.list_path else document
+        fitting = (item for item in choices if passes(placement.where, item)) if isinstance(choices, list) else ()
+        document = next(iter(fitting), None)
+    values = {name: text_at(document, path) for name, path in placement.values.items()}
+    if not all(values.values()):
+        raise MalformedResponse("no site, tenant or data centre in the answer")
+    return values
+
+
+def _document(answer: requests.Response, check: Check | None) -> Any:
     raise_for_fault(answer.status_code, answer.headers)
     if answer.status_code in (401, 403):
         raise token_error("invalid_token" if answer.status_code == 401 else "insufficient_scope")
     if answer.status_code != 200:
         raise MalformedResponse(f"status {answer.status_code} from the account endpoint")
     document = json_value(answer.content)
-    if not passes(account.success_check, document):
+    if not passes(check, document):
         raise token_error("invalid_token")
     return document
-
-
-def text_at(document: Any, path: str | None) -> str:
-    """A label or subject at a path of an answer: text or a number; anything else is as good as none."""
-    value = pick(document, path) if path else None
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return "".join(character for character in text if character.isprintable()).strip()[:200]
 
 
 def discover(issuer: str, *, deadline: float = 10.0) -> ServerMetadata:

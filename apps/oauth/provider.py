@@ -4,6 +4,7 @@ Paths are dotted with `[n]` for list items ("data.users[0].id"), on the JSON ans
 """
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -11,6 +12,8 @@ from urllib.parse import quote_plus
 
 TokenName = Literal["access_token", "refresh_token"]
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "none"]
+
+_BUILT_IN = re.compile(r"\{(access_token|client_id|client_secret)\}")
 
 
 @dataclass(frozen=True)
@@ -35,20 +38,67 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True)
 class AccountEndpoint:
-    """The call that says whose account a token opens. `headers` may hold {access_token} and {client_id}."""
+    """The call that says whose account a token opens.
+
+    Without `subject_path` the label stands in for a stable subject; an empty one says that it cannot.
+    `headers` and the values of `form` (sent instead of `body`) may hold {access_token}, {client_id}, {client_secret}.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str | None = None
+    form: Mapping[str, str] = field(default_factory=dict)
     subject_path: str | None = None
     label_path: str | None = None
     success_check: Check | None = None
 
 
 @dataclass(frozen=True)
+class AnswerAccount:
+    """Where the token answer itself says whose account it is: among its fields, or in the claims of its ID token.
+
+    That token comes straight from the token endpoint over TLS, so its signature need not be checked (OpenID Connect
+    Core 3.1.3.7, point 6).
+    """
+
+    source: Literal["token_answer", "id_token"] = "token_answer"
+    subject_path: str | None = None
+    label_path: str | None = None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A call right after connecting that says where the account lives: its site, tenant or data centre.
+
+    `list_path` leads to the choices ("" if the answer is the list, None if it is the one choice itself); of those
+    that pass `where`, the first counts. `values` are placeholder names with their paths within it.
+    """
+
+    url: str
+    values: Mapping[str, str]
+    list_path: str | None = None
+    where: Check | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LongLivedExchange:
+    """A second exchange, of a short-lived access token for a long-lived one (instead of a refresh token).
+
+    The token goes as `token_parameter`. With `renewal_grant_type` the long-lived token can renew itself, so that it
+    stands for a refresh token here.
+    """
+
+    url: str
+    grant_type: str
+    token_parameter: str = "access_token"
+    renewal_grant_type: str | None = None
+
+
+@dataclass(frozen=True)
 class RevocationEndpoint:
-    """The call that ends a grant; the defaults are RFC 7009. `url` may hold {client_id}.
+    """The call that ends a grant; the defaults are RFC 7009. `url` may hold {client_id}, a header {client_secret} too.
 
     `tokens` are sent one call each, in this order, as far as we hold them; the first must be accepted.
     `client_authentication`: "token_endpoint" does as there, "client_id" only names a public client in the body,
@@ -61,7 +111,7 @@ class RevocationEndpoint:
     client_authentication: Literal[
         "token_endpoint", "client_secret_basic", "client_secret_post", "client_id", "bearer", "none"
     ] = "token_endpoint"
-    body_encoding: Literal["form", "json", "none"] = "form"
+    body_encoding: Literal["form", "json", "query", "none"] = "form"
     token_parameter: str | None = "token"
     token_type_hint: bool = True
     tokens: tuple[TokenName, ...] = ("refresh_token", "access_token")
@@ -86,7 +136,12 @@ class SecondaryTokenRule:
 
 @dataclass(frozen=True)
 class ProviderConfig:
-    """One provider. What has a default has the RFC's; URLs have their placeholders filled in already."""
+    """One provider. What has a default has the RFC's; URLs have their placeholders filled in already.
+
+    `authorization_url` may hold {client_id}, values of `authorization_params` {random}, and values of
+    `token_request_headers`, `api_headers` and `api_query` {client_id} and {client_secret}.
+    A path may name alternatives, separated by " | ", of which the first that leads somewhere counts.
+    """
 
     slug: str
     name: str
@@ -98,12 +153,32 @@ class ProviderConfig:
     # The request for authorization
     scope_separator: str = " "
     scope_parameter: str = "scope"
+    # A scope -> the parameter that it is asked for with, where that is another one.
+    scope_parameters: Mapping[str, str] = field(default_factory=dict)
+    # A scope -> what is sent for it, where its name holds a value of the connection.
+    scope_values: Mapping[str, str] = field(default_factory=dict)
     authorization_params: Mapping[str, str] = field(default_factory=dict)
+    # Behind "#" at the end; one that begins with "/" is a page of its own and takes the parameters.
+    authorization_fragment: str = ""
+    response_type: str = "code"
     pkce: bool = True
+    # The redirect that answers it
+    callback_code_parameter: str = "code"
+    callback_signature_parameter: str = ""  # HMAC-SHA256 of all others, by the client secret
+    callback_scope_parameter: str = ""  # where the granted scopes stand, if the token answer has none
+    # The name that the RFC gives a parameter -> the provider's, everywhere and at the token endpoint only.
+    parameter_names: Mapping[str, str] = field(default_factory=dict)
+    token_parameter_names: Mapping[str, str] = field(default_factory=dict)
     # The token endpoint
+    grant_type: str = "authorization_code"
+    token_request_method: Literal["GET", "POST"] = "POST"
+    token_request_scope: bool = False  # the scopes are named again with the code
     token_params: Mapping[str, str] = field(default_factory=dict)
     client_grant_type: str = "client_credentials"  # what the service calls the grant of RFC 6749 4.4
     refresh_params: Mapping[str, str] = field(default_factory=dict)
+    refresh_auth_method: AuthMethod | None = None
+    refresh_repeats_redirect_uri: bool = False
+    long_lived: LongLivedExchange | None = None
     token_endpoint_auth_method: AuthMethod = "client_secret_basic"
     token_request_encoding: Literal["form", "json"] = "form"
     token_request_headers: Mapping[str, str] = field(default_factory=dict)
@@ -113,6 +188,8 @@ class ProviderConfig:
     access_token_path: str = "access_token"
     refresh_token_path: str = "refresh_token"
     expires_in_path: str = "expires_in"
+    expires_at_path: str = ""  # a moment (ISO 8601, or seconds since 1970) instead of a number of seconds
+    expiry_in_token: bool = False  # the access token is a JWT whose `exp` says it
     scope_path: str = "scope"
     scope_response_separator: str | None = None
     default_expires_in: int | None = None
@@ -133,19 +210,64 @@ class ProviderConfig:
     api_base_url: str | None = None
     api_headers: Mapping[str, str] = field(default_factory=dict)
     access_token_header: str = "Authorization: Bearer {access_token}"
+    api_query: Mapping[str, str] = field(default_factory=dict)
+    access_token_parameter: str = ""  # the token goes into the query, under this name, instead of a header
     account: AccountEndpoint | None = None
+    answer_account: AnswerAccount | None = None
+    placement: Placement | None = None
     revocation: RevocationEndpoint | None = None
 
 
-def access_headers(provider: ProviderConfig, *, access_token: str) -> dict[str, str]:
-    """The headers that open the provider's API: its own fixed ones and the one that carries the token."""
-    name, _, value = provider.access_token_header.partition(":")
-    headers = {**provider.api_headers, name.strip(): value.strip()}
-    return {key: value.replace("{access_token}", access_token) for key, value in headers.items()}
+def filled_in(template: str, credentials: ClientCredentials | None, *, access_token: str = "") -> str | None:
+    """`template` with {access_token}, {client_id} and {client_secret} in it replaced; None without what it needs."""
+    values: dict[str, str | None] = {"access_token": access_token or None}
+    if credentials:
+        values |= {"client_id": credentials.client_id, "client_secret": credentials.client_secret}
+    for name in _BUILT_IN.findall(template):
+        value = values.get(name)
+        if value is None:
+            return None
+        template = template.replace(f"{{{name}}}", value)
+    return template
+
+
+def all_filled_in(
+    templates: Mapping[str, str], credentials: ClientCredentials | None, *, access_token: str = ""
+) -> dict[str, str]:
+    """Those of `templates` that can be filled in."""
+    values = {name: filled_in(value, credentials, access_token=access_token) for name, value in templates.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def access_headers(
+    provider: ProviderConfig, *, access_token: str, credentials: ClientCredentials | None = None
+) -> dict[str, str]:
+    """The headers that open the provider's API: its own fixed ones and the one that carries the token.
+
+    Without `credentials`, those that name the OAuth app are left out.
+    """
+    headers = dict(provider.api_headers)
+    if not provider.access_token_parameter:
+        name, _, value = provider.access_token_header.partition(":")
+        headers[name.strip()] = value.strip()
+    return all_filled_in(headers, credentials, access_token=access_token)
+
+
+def access_query(
+    provider: ProviderConfig, *, access_token: str, credentials: ClientCredentials | None = None
+) -> dict[str, str]:
+    """What belongs into the query of every call to the API; empty for nearly all providers."""
+    query = dict(provider.api_query)
+    if provider.access_token_parameter:
+        query[provider.access_token_parameter] = "{access_token}"
+    return all_filled_in(query, credentials, access_token=access_token)
 
 
 def pick(document: Any, path: str) -> Any:
     """The value at a path of a JSON document; None where the path leads nowhere."""
+    if " | " in path:
+        found = (pick(document, alternative) for alternative in path.split(" | "))
+        return next((value for value in found if value is not None), None)
     for step in path.replace("[", ".[").split("."):
         if step.startswith("["):
             index = int(step[1:-1])

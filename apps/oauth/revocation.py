@@ -12,21 +12,29 @@ from apps.oauth.provider import (
     RevocationEndpoint,
     TokenName,
     access_headers,
+    all_filled_in,
     passes,
 )
 from apps.oauth.token import json_object, raise_for_fault
 
+_PLACES: dict[str, Literal["data", "json", "params"]] = {
+    "form": "data",
+    "json": "json",
+    "query": "params",
+    "none": "data",
+}
+
 
 @dataclass(frozen=True)
 class RevocationRequest:
-    """One call to make. `fields` go into the body, as "data" (a form) or "json"; without any there is no body."""
+    """One call to make. `fields` go into the body, as "data" (a form) or "json", or as "params" into the query."""
 
     endpoint: RevocationEndpoint
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
     fields: Mapping[str, str] = field(repr=False)
-    encoding: Literal["data", "json"]
+    encoding: Literal["data", "json", "params"]
 
 
 def revocation_requests(
@@ -47,7 +55,7 @@ def revocation_requests(
 def _request(
     provider: ProviderConfig, endpoint: RevocationEndpoint, credentials: ClientCredentials, name: TokenName, token: str
 ) -> RevocationRequest:
-    headers = {"Accept": "application/json", **endpoint.headers}
+    headers = {"Accept": "application/json", **all_filled_in(endpoint.headers, credentials)}
     fields = dict(endpoint.params)
     if endpoint.token_parameter:
         fields[endpoint.token_parameter] = token
@@ -60,7 +68,7 @@ def _request(
         url=endpoint.url.replace("{client_id}", quote(credentials.client_id, safe="")),
         headers=headers | more_headers,
         fields={} if endpoint.body_encoding == "none" else fields | more_fields,
-        encoding="json" if endpoint.body_encoding == "json" else "data",
+        encoding=_PLACES[endpoint.body_encoding],
     )
 
 
@@ -73,11 +81,14 @@ def _authentication(
         style = provider.token_endpoint_auth_method.replace("none", "client_id")
     if style == "client_secret_basic":
         return {"Authorization": credentials.basic()}, {}
+    if style == "bearer":
+        return access_headers(provider, access_token=token, credentials=credentials), {}
+    fields = {}
+    if style in ("client_secret_post", "client_id"):
+        fields["client_id"] = credentials.client_id
     if style == "client_secret_post":
-        return {}, {"client_id": credentials.client_id, "client_secret": credentials.client_secret or ""}
-    if style == "client_id":
-        return {}, {"client_id": credentials.client_id}
-    return (access_headers(provider, access_token=token) if style == "bearer" else {}), {}
+        fields["client_secret"] = credentials.client_secret or ""
+    return {}, {provider.parameter_names.get(name, name): value for name, value in fields.items()}
 
 
 def check_revocation(endpoint: RevocationEndpoint, *, status: int, headers: Mapping[str, str], body: bytes) -> None:

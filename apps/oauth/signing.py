@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from oauthlib.oauth1 import Client
 
-from apps.oauth.provider import ClientCredentials
+from apps.oauth.provider import ClientCredentials, ProviderConfig, access_headers, access_query
 
 
 @dataclass(frozen=True)
@@ -69,3 +69,11 @@ class SignedAccess:
 
 
 Access = PlainAccess | SignedAccess
+
+
+def token_access(provider: ProviderConfig, *, token: str, credentials: ClientCredentials) -> PlainAccess:
+    """What an OAuth 2.0 access token adds to every request, as the provider wants it sent."""
+    return PlainAccess(
+        access_headers(provider, access_token=token, credentials=credentials),
+        access_query(provider, access_token=token, credentials=credentials),
+    )

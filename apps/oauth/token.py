@@ -1,5 +1,6 @@
 """What a token endpoint says, read strictly (RFC 6749 4.1.4, 5.1, 5.2, 6)."""
 
+import base64
 import json
 import math
 import re
@@ -11,7 +12,7 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from apps.oauth.errors import MalformedResponse, OAuthError, ProviderFault, safe_code, token_error
-from apps.oauth.provider import ProviderConfig, SecondaryTokenRule, passes, pick
+from apps.oauth.provider import AnswerAccount, ProviderConfig, SecondaryTokenRule, passes, pick
 
 TEN_YEARS = 10 * 365 * 24 * 3600
 
@@ -45,6 +46,9 @@ class TokenResponse:
     scopes: frozenset[str] | None = None
     kept: Mapping[str, Any] = field(default_factory=dict, repr=False)
     secondary: Mapping[str, SecondaryToken] = field(default_factory=dict)
+    # Whose account it is, where the answer itself says so.
+    subject: str = ""
+    label: str = ""
 
 
 def parse_token_response(
@@ -61,16 +65,20 @@ def parse_token_response(
     access_token = _token(document, provider.access_token_path)
     if access_token is None:
         raise MalformedResponse("access_token is missing or empty")
+    secondary = {
+        rule.name: token for rule in provider.secondary_tokens if (token := _secondary(document, rule, provider))
+    }
+    subject, label = _account(document, provider.answer_account)
     return TokenResponse(
         access_token=access_token,
         refresh_token=_token(document, provider.refresh_token_path),
         token_type=token_type.lower() if token_type else "bearer",
-        expires_in=_expires_in(pick(document, provider.expires_in_path), provider.default_expires_in),
-        scopes=_scopes(pick(document, provider.scope_path), provider),
+        expires_in=_lifetime(document, access_token, headers, provider),
+        scopes=_all_scopes(_scopes(pick(document, provider.scope_path), provider), secondary),
         kept={path: value for path in provider.keep if (value := pick(document, path)) is not None},
-        secondary={
-            rule.name: token for rule in provider.secondary_tokens if (token := _secondary(document, rule, provider))
-        },
+        secondary=secondary,
+        subject=subject,
+        label=label,
     )
 
 
@@ -192,6 +200,68 @@ def _token(document: dict[str, Any], path: str) -> str | None:
     return value
 
 
+def _lifetime(
+    document: dict[str, Any], access_token: str, headers: Mapping[str, str], provider: ProviderConfig
+) -> int | None:
+    """Seconds that the access token lives, wherever the provider says so; None: unknown."""
+    moment: object = pick(document, provider.expires_at_path) if provider.expires_at_path else None
+    if provider.expiry_in_token:
+        moment = claims_of(access_token).get("exp")
+    end = _moment(moment)
+    if end is not None:
+        now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
+        return _expires_in((end - now).total_seconds(), None)
+    stated = pick(document, provider.expires_in_path) if provider.expires_in_path else None
+    return _expires_in(stated, provider.default_expires_in)
+
+
+def _moment(value: object) -> datetime | None:
+    """A moment as seconds since 1970 (or milliseconds, which no second of our age can be mistaken for) or ISO 8601."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{9,13}", value):
+        value = int(value)
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value / 1000 if value > 100_000_000_000 else value, UTC)
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None
+
+
+def claims_of(token: object) -> dict[str, Any]:
+    """The claims of a JWT (RFC 7519), unverified; empty if it is none. For what costs nothing if it is wrong, or
+    where the token came straight from its issuer."""
+    parts = token.split(".") if isinstance(token, str) else []
+    if len(parts) != 3:
+        return {}
+    try:
+        return json_object(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, MalformedResponse):
+        return {}
+
+
+def _account(document: dict[str, Any], account: AnswerAccount | None) -> tuple[str, str]:
+    if account is None:
+        return "", ""
+    source = claims_of(document.get("id_token")) if account.source == "id_token" else document
+    label = text_at(source, account.label_path)
+    return text_at(source, account.subject_path) or label, label
+
+
+def text_at(document: Any, path: str | None) -> str:
+    """A label or subject is text or a number; anything else is as good as none."""
+    value = pick(document, path) if path else None
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return "".join(character for character in text if character.isprintable()).strip()[:200]
+
+
+def _all_scopes(scopes: frozenset[str] | None, secondary: Mapping[str, SecondaryToken]) -> frozenset[str] | None:
+    """What all tokens of the answer may do together; None if one of them does not say, so that nothing seems lost."""
+    if scopes is None:
+        return None
+    return scopes.union(*(token.scopes or () for token in secondary.values()))
+
+
 def _expires_in(value: object, default: int | None) -> int | None:
     if value is None:
         return default
@@ -204,6 +274,11 @@ def _expires_in(value: object, default: int | None) -> int | None:
     ):
         return None
     return int(min(max(value, 0), TEN_YEARS))
+
+
+def scopes_in(value: str, provider: ProviderConfig) -> frozenset[str]:
+    """The scopes that a redirect names, by the provider's separator."""
+    return _scopes(value, provider) or frozenset()
 
 
 def _scopes(value: object, provider: ProviderConfig) -> frozenset[str] | None:

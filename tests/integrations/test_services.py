@@ -1,5 +1,6 @@
 """Loading the catalogue, and keeping OAuth apps with an audit event for each change."""
 
+import re
 import secrets
 from collections.abc import Callable
 from datetime import date
@@ -83,9 +84,7 @@ def test_a_teams_own_integration_is_not_touched(owner: Membership, loaded: None)
 @pytest.mark.django_db
 def test_the_command_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("load_catalogue")
-    created = capsys.readouterr().out.splitlines()[0]
-    assert created.startswith("created: ")
-    assert {"github,", "google-drive,"} <= set(created.split())
+    assert re.search(r"^created: .*github, gitlab, gmail,", capsys.readouterr().out)
     call_command("load_catalogue")
     assert capsys.readouterr().out == "The catalogue is loaded already.\n"
 

@@ -32,6 +32,10 @@ PROVIDER = ProviderConfig(
     token_url="https://service.test/token",
 )
 
+PLAIN = ProviderConfig(
+    slug="plain", name="Plain", authorization_url="https://plain.example/a", token_url="https://plain.example/t"
+)
+
 
 def url_for(provider: ProviderConfig = PROVIDER, extra: Mapping[str, str] | None = None) -> str:
     return authorization_url(
@@ -127,7 +131,7 @@ def test_http_is_accepted_on_an_allowed_host(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_callback_is_read() -> None:
     parameters = parse_callback("code=a%2Fb&state=s&iss=https%3A%2F%2Fservice.test&realmId=42")
     assert parameters == CallbackParameters(state="s", code="a/b", iss="https://service.test", extra={"realmId": "42"})
-    assert code_of(parameters) == "a/b"
+    assert code_of(parameters, PLAIN) == "a/b"
 
 
 @pytest.mark.parametrize(
@@ -165,7 +169,7 @@ def test_a_callback_that_the_rfc_does_not_know_is_refused(query: str) -> None:
 def test_an_error_wins_over_a_code() -> None:
     parameters = parse_callback("state=s&code=c&error=access_denied&error_description=The%20person%0D%0Asaid%20no")
     with pytest.raises(AuthorizationDenied) as caught:
-        code_of(parameters)
+        code_of(parameters, PLAIN)
     assert caught.value.error == "access_denied"
     assert caught.value.description == "The person said no"
     assert str(caught.value) == "access_denied"
@@ -173,7 +177,7 @@ def test_an_error_wins_over_a_code() -> None:
 
 def test_what_does_not_look_like_an_error_code_is_not_repeated() -> None:
     with pytest.raises(AuthorizationDenied) as caught:
-        code_of(parse_callback("state=s&error=<script>alert(1)</script>"))
+        code_of(parse_callback("state=s&error=<script>alert(1)</script>"), PLAIN)
     assert caught.value.error == "unrecognised"
 
 

@@ -258,7 +258,9 @@ def test_the_account_is_asked_with_all_headers(server: HttpServer, provider: Pro
         access_token_header="Authorization: OAuth {access_token}",
         api_headers={"X-Version": "2"},
     )
-    assert client.fetch_account(special, access_token="t", client_id="c") == Account("583231", "octocat")
+    assert client.fetch_account(special, access_token="t", credentials=ClientCredentials("c")) == Account(
+        "583231", "octocat"
+    )
     headers = server.received[0].headers
     assert headers["Authorization"] == "OAuth t"
     assert (headers["X-Version"], headers["X-Token"], headers["X-Client"]) == ("2", "t", "c")

@@ -2,15 +2,13 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
-from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.audit.origin import Origin
@@ -32,8 +30,10 @@ from apps.connections.services.adopt import Grant, adopt
 from apps.connections.services.decide import decide
 from apps.connections.services.departure import Departure
 from apps.connections.services.fenced import revoke_unwanted
+from apps.connections.services.provider import redirect_uri
 from apps.errors import NotAllowed, NotFound, SpecwayError
-from apps.integrations.catalogue import catalogue_entry, provider_config
+from apps.integrations import found
+from apps.integrations.catalogue import catalogue_entry, code_parameters, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.services import client_credentials, mark_oauth_app_broken, oauth_app_for
@@ -44,6 +44,7 @@ from apps.oauth.authorization import (
     code_of,
     parse_callback,
     verify_issuer,
+    verify_signature,
 )
 from apps.oauth.errors import (
     AuthorizationDenied,
@@ -57,7 +58,7 @@ from apps.oauth.errors import (
     TransportFailure,
 )
 from apps.oauth.provider import ProviderConfig
-from apps.oauth.token import TokenResponse
+from apps.oauth.token import TokenResponse, scopes_in
 from apps.teams.actor import Actor, member_actor
 from apps.teams.models import Membership, User
 
@@ -70,16 +71,6 @@ class Trip:
 
     attempt: AuthorizationAttempt
     url: str = field(repr=False)
-
-
-def redirect_uri(integration: Integration) -> str:
-    """Where the service sends the person back: the one callback, or a custom integration's own."""
-    path = reverse("connections:callback")
-    return (
-        f"{settings.PUBLIC_URL}{path}"
-        if integration.team_id is None
-        else f"{settings.PUBLIC_URL}{path}/{integration.pk}"
-    )
 
 
 def begin(
@@ -200,7 +191,7 @@ def complete(
         state=state, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
     )
     try:
-        return _finish(attempt, parameters, origin=origin)
+        return _finish(attempt, parameters, query_string, origin=origin)
     except AttemptError as error:
         if error.attempt is not None:  # settled and audited where it happened
             raise
@@ -215,11 +206,15 @@ def complete(
 
 
 def _parsed(query_string: str) -> CallbackParameters | oauth1.Answer:
-    return oauth1.parse_callback(query_string) if oauth1.is_answer(query_string) else parse_callback(query_string)
+    return (
+        oauth1.parse_callback(query_string)
+        if oauth1.is_answer(query_string)
+        else parse_callback(query_string, code_parameters=code_parameters())
+    )
 
 
 def _finish(
-    attempt: AuthorizationAttempt, parameters: CallbackParameters | oauth1.Answer, *, origin: Origin
+    attempt: AuthorizationAttempt, parameters: CallbackParameters | oauth1.Answer, query_string: str, *, origin: Origin
 ) -> AuthorizationAttempt:
     membership = Membership.objects.select_related("team", "user").filter(team=attempt.team_id, user=attempt.user_id)
     member = membership.first()
@@ -229,7 +224,7 @@ def _finish(
     if attempt.connection is not None and not may_manage(member_actor(member), attempt.connection):
         demoted = CallbackRejected(f"You do not manage the connection {attempt.connection.name} any more.")
         raise attempts.fail(attempt, "not_a_manager", demoted, origin=origin)
-    grant = _grant(attempt, parameters, origin=origin)
+    grant = _grant(attempt, parameters, query_string, origin=origin)
     try:
         return adopt(attempt, grant, origin=origin)
     except AttemptSettled:
@@ -237,18 +232,22 @@ def _finish(
         raise
 
 
-def _grant(attempt: AuthorizationAttempt, parameters: CallbackParameters | oauth1.Answer, *, origin: Origin) -> Grant:
+def _grant(
+    attempt: AuthorizationAttempt, parameters: CallbackParameters | oauth1.Answer, query_string: str, *, origin: Origin
+) -> Grant:
     """What the answer brings, by the protocol that the trip set out with."""
     if isinstance(parameters, oauth1.Answer) != (attempt.integration.kind == Integration.Kind.OAUTH1):
         other = CallbackRejected("The answer does not fit the way in which this connection was started.")
         raise attempts.fail(attempt, "other_protocol", other, origin=origin)
     if isinstance(parameters, oauth1.Answer):
         return _signed_grant(attempt, parameters, origin=origin)
-    declared = {param.name for param in catalogue_entry(attempt.integration.slug).params_from("callback")}
-    kept = {name: value for name, value in parameters.extra.items() if name in declared}
+    kept = found.in_callback(catalogue_entry(attempt.integration.slug), parameters.extra)
     provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
-    code = _code(attempt, parameters, provider, origin=origin)
-    return _exchange(attempt, provider, code=code, kept=kept, origin=origin)
+    code = _code(attempt, parameters, query_string, provider, origin=origin)
+    response = _exchange(attempt, provider, code=code, origin=origin)
+    if response.scopes is None and provider.callback_scope_parameter in parameters.extra:
+        response = replace(response, scopes=scopes_in(parameters.extra[provider.callback_scope_parameter], provider))
+    return _located(attempt, response, kept, origin=origin)
 
 
 def _signed_grant(attempt: AuthorizationAttempt, answer: oauth1.Answer, *, origin: Origin) -> Grant:
@@ -264,15 +263,22 @@ def _signed_grant(attempt: AuthorizationAttempt, answer: oauth1.Answer, *, origi
 
 
 def _code(
-    attempt: AuthorizationAttempt, parameters: CallbackParameters, provider: ProviderConfig, *, origin: Origin
+    attempt: AuthorizationAttempt,
+    parameters: CallbackParameters,
+    query_string: str,
+    provider: ProviderConfig,
+    *,
+    origin: Origin,
 ) -> str:
     name = attempt.integration.name
     try:
         verify_issuer(parameters, provider)
-        return code_of(parameters)
-    except IssuerMismatch:
+        verify_signature(query_string, provider, client_credentials(attempt.oauth_app))
+        return code_of(parameters, provider)
+    except (IssuerMismatch, InvalidCallback) as error:
         sentence = f"The answer does not come from {name}, so it was not used. Nothing was connected."
-        raise attempts.fail(attempt, "issuer_mismatch", CallbackRejected(sentence), origin=origin) from None
+        why = "issuer_mismatch" if isinstance(error, IssuerMismatch) else "signature_mismatch"
+        raise attempts.fail(attempt, why, CallbackRejected(sentence), origin=origin) from None
     except AuthorizationDenied as denied:
         raise attempts.fail(attempt, denied.error[:60], _declined(name, denied.error), origin=origin) from None
 
@@ -283,9 +289,7 @@ def _declined(name: str, error: str) -> AccessDeclined:
     return AccessDeclined(f"{name} did not give access (it answered “{error[:60]}”). Nothing was stored.")
 
 
-def _exchange(
-    attempt: AuthorizationAttempt, provider: ProviderConfig, *, code: str, kept: dict[str, str], origin: Origin
-) -> Grant:
+def _exchange(attempt: AuthorizationAttempt, provider: ProviderConfig, *, code: str, origin: Origin) -> TokenResponse:
     redeem = partial(
         client.exchange_code,
         provider,
@@ -294,14 +298,7 @@ def _exchange(
         redirect_uri=attempt.redirect_uri,
         code_verifier=attempt.code_verifier.reveal() if attempt.code_verifier else None,
     )
-    response = _redeemed(attempt, redeem, grant="authorization_code", origin=origin)
-    try:
-        account = client.fetch_account(provider, access_token=response.access_token)
-        subject, label = account.subject, account.label
-    except OAuthError:
-        # The grant is good; a name for it is worth less than losing it.
-        subject, label = "", ""
-    return Grant(response=response, subject=subject[:255], label=label[:255], params=kept)
+    return _redeemed(attempt, redeem, grant="authorization_code", origin=origin)
 
 
 def _redeemed(
@@ -320,6 +317,41 @@ def _redeemed(
     except OAuthError as error:
         sentence = f"{name} sent you back but gave no access ({_in_words(error)}). Nothing was stored; try again."
         raise attempts.fail(attempt, type(error).__name__, ExchangeFailed(sentence), origin=origin) from None
+
+
+def _located(
+    attempt: AuthorizationAttempt, response: TokenResponse, params: dict[str, str], *, origin: Origin
+) -> Grant:
+    """The grant with where it is good for (from the token answer, or a call for it) and whose account it is.
+
+    Without the former nothing could be done with it, so that it is given back.
+    """
+    entry, name = catalogue_entry(attempt.integration.slug), attempt.integration.name
+    try:
+        params = params | found.in_answer(entry, response.kept)
+        provider = _config(attempt, params)
+        token, credentials = response.access_token, client_credentials(attempt.oauth_app)
+        if provider.placement:
+            where = client.fetch_placement(provider, access_token=token, credentials=credentials)
+            params = params | found.in_placement(entry, where)
+            provider = _config(attempt, params)
+    except (OAuthError, IntegrationMisconfigured) as error:
+        revoke_unwanted(attempt, Grant(response=response, subject="", label="", params=params))
+        why = f"it names no site ({_in_words(error)})." if isinstance(error, OAuthError) else error.sentence
+        sentence = f"{name} gave access, but it cannot be used: {why} Nothing was stored."
+        raise attempts.fail(attempt, "no_placement", ExchangeFailed(sentence), origin=origin) from None
+    subject, label = response.subject, response.label
+    try:
+        if provider.account:
+            account = client.fetch_account(provider, access_token=token, credentials=credentials)
+            subject, label = subject or account.subject, account.label or label
+    except OAuthError:
+        pass  # The grant is good; a name for it is worth less than losing it.
+    return Grant(response=response, subject=subject[:255], label=label[:255], params=params)
+
+
+def _config(attempt: AuthorizationAttempt, params: Mapping[str, str]) -> ProviderConfig:
+    return provider_config(attempt.integration, oauth_app=attempt.oauth_app, params={**attempt.params, **params})
 
 
 def _in_words(error: OAuthError) -> str:

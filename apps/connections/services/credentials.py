@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from apps.audit.services import fingerprint, record
 from apps.connections.errors import AnotherAccount, KeyNotChecked, WrongKind
 from apps.connections.models import Connection, Credential, Status, TokenSet
-from apps.connections.services.own_client import obtain
+from apps.connections.services.own_client import obtain, own_client
 from apps.connections.services.provider import provider_of
 from apps.connections.services.status import mark_recovered, target_of
 from apps.connections.services.tokens import accepted
@@ -24,8 +24,7 @@ from apps.integrations.catalogue_schema import CatalogueEntry
 from apps.integrations.errors import InvalidInput
 from apps.integrations.keys import checked_input, ending, facts_about, key_access, main_secret, verification_of
 from apps.integrations.models import KINDS_WITH_KEY, Integration
-from apps.oauth.provider import access_headers
-from apps.oauth.signing import Access, PlainAccess
+from apps.oauth.signing import Access, token_access
 from apps.oauth.token import TokenResponse
 from apps.teams.actor import Actor
 from apps.vault.services import seal
@@ -177,7 +176,7 @@ def _try(
         # The token is the proof, so there is no storing without one; the account's name is only nice to have.
         token = obtain(integration=integration, fields=values, params=params, scopes=scopes)
         provider = provider_config(integration, params=params)
-        access: Access = PlainAccess(bearer_headers(access_headers(provider, access_token=token.access_token), values))
+        access: Access = token_access(provider, token=token.access_token, credentials=own_client(values))
         try:
             return Tried(verify(integration.name, call, access), token)
         except KeyNotChecked:
@@ -189,11 +188,6 @@ def _try(
         if if_unchecked == "refuse":
             raise
         return Tried(Checked())
-
-
-def bearer_headers(headers: Mapping[str, str], fields: Mapping[str, str]) -> dict[str, str]:
-    """Headers with the client's ID in its place, which some services want beside the token."""
-    return {name: value.replace("{client_id}", fields.get("client_id", "")) for name, value in headers.items()}
 
 
 def _granted(tried: Tried, asked: Sequence[str]) -> list[str]:

@@ -7,13 +7,13 @@ from django.views.decorators.debug import sensitive_variables
 
 from apps.connections.errors import ForeignHost, ReauthorizationRequired
 from apps.connections.models import Connection, TokenSet
-from apps.connections.services.credentials import bearer_headers, stored_fields
+from apps.connections.services.credentials import stored_fields
+from apps.connections.services.own_client import own_client
 from apps.connections.services.provider import provider_of
 from apps.integrations.keys import api_hosts, facts_about, key_access
 from apps.integrations.models import Integration
 from apps.integrations.services import client_credentials
-from apps.oauth.provider import access_headers
-from apps.oauth.signing import Access, PlainAccess, RequestParts, SignedAccess
+from apps.oauth.signing import Access, RequestParts, SignedAccess, token_access
 
 Kind = Integration.Kind
 
@@ -48,14 +48,13 @@ def _key(connection: Connection) -> Access:
 
 
 def _bearer(connection: Connection) -> Access:
-    headers = access_headers(provider_of(connection), access_token=_token(connection))
-    client_id = client_credentials(connection.oauth_app).client_id
-    return PlainAccess(bearer_headers(headers, {"client_id": client_id}))
+    credentials = client_credentials(connection.oauth_app)
+    return token_access(provider_of(connection), token=_token(connection), credentials=credentials)
 
 
 def _own_client(connection: Connection) -> Access:
-    headers = access_headers(provider_of(connection), access_token=_token(connection))
-    return PlainAccess(bearer_headers(headers, stored_fields(connection)))
+    credentials = own_client(stored_fields(connection))
+    return token_access(provider_of(connection), token=_token(connection), credentials=credentials)
 
 
 def _signed(connection: Connection) -> Access:

@@ -6,11 +6,10 @@ from typing import Any
 from apps import egress
 from apps.connections.errors import KeyNotChecked, KeyRefused
 from apps.integrations.key_schema import Verification
-from apps.oauth.client import text_at
 from apps.oauth.errors import MalformedResponse
 from apps.oauth.provider import passes
 from apps.oauth.signing import Access, RequestParts
-from apps.oauth.token import json_value
+from apps.oauth.token import json_value, text_at
 
 # Long enough for a slow service, short enough for somebody who waits at a form.
 DEADLINE = 10.0

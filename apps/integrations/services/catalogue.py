@@ -27,21 +27,22 @@ def load_catalogue() -> Loaded:
     A row whose file vanished is disabled and kept: connections may depend on it. Whether a service is enabled is the
     operator's to say, so a row that was switched off stays off. Raises CatalogueError.
     """
-    created, changed = [], []
+    new: list[Integration] = []
+    changed: list[str] = []
     rows = {row.slug: row for row in Integration.objects.filter(team=None).select_for_update()}
     for slug, entry in catalogue().items():
         wanted = {name: getattr(entry, name) for name in ("name", "kind", "category", "description", "icon")}
         row = rows.get(slug)
         if row is None:
-            Integration.objects.create(slug=slug, team=None, **wanted)
-            created.append(slug)
+            new.append(Integration(slug=slug, team=None, **wanted))
         elif any(getattr(row, name) != value for name, value in wanted.items()):
             Integration.objects.filter(pk=row.pk).update(**wanted)
             changed.append(slug)
+    Integration.objects.bulk_create(new)
     vanished = [row for slug, row in rows.items() if slug not in catalogue() and row.is_enabled]
     for row in vanished:
         set_enabled(origin=system_actor().origin, integration=row, is_enabled=False)
-    return Loaded(tuple(created), tuple(changed), tuple(row.slug for row in vanished))
+    return Loaded(tuple(row.slug for row in new), tuple(changed), tuple(row.slug for row in vanished))
 
 
 @transaction.atomic
