@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from secrets import token_hex
 from urllib.parse import urlsplit, urlunsplit
 
@@ -47,9 +48,27 @@ def browser_is_missing() -> str:
     return "" if chromium() else "there is no Chromium on the PATH"
 
 
+def postgresql_programs() -> Path | None:
+    """The folder of PostgreSQL's server programs (initdb, pg_ctl); the newest version's."""
+    on_path = shutil.which("pg_ctl")
+    folders = [Path(on_path).parent] if on_path else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "pg_ctl").exists()), None)
+
+
+def postgresql_programs_are_missing() -> str:
+    return "" if postgresql_programs() else "initdb and pg_ctl are not there"
+
+
+def redis_server_is_missing() -> str:
+    return "" if shutil.which("redis-server") else "redis-server is not on the PATH"
+
+
 MISSING: dict[str, tuple[str, Callable[[], str]]] = {
     "needs_postgresql": ("PostgreSQL", postgresql_is_missing),
+    "needs_postgresql_programs": ("PostgreSQL's server programs", postgresql_programs_are_missing),
     "needs_redis": ("Redis", redis_is_missing),
+    "needs_redis_server": ("A Redis of its own", redis_server_is_missing),
     "needs_browser": ("Chromium", browser_is_missing),
 }
 

@@ -16,14 +16,17 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name="connections.refresh_due")
 def refresh_due() -> None:
-    """Give out what is due, a task each."""
+    """Give out what is due, a task each, until shortly before the next beat."""
     beats.note_beat()
-    for token_set_id, version in schedule.claim_due():
-        try:
-            refresh_one.delay(str(token_set_id), version)
-        except OperationalError:
-            logger.warning("broker away: refresh here token_set=%s", token_set_id)
-            schedule.refresh_due_one(token_set_id=token_set_id, version=version)
+    schedule.give_out_due(_give, seconds=4.5)
+
+
+def _give(token_set_id: UUID, version: int) -> None:
+    try:
+        refresh_one.delay(str(token_set_id), version)
+    except OperationalError:
+        logger.warning("broker away: refresh here token_set=%s", token_set_id)
+        schedule.refresh_due_one(token_set_id=token_set_id, version=version)
 
 
 @shared_task(name="connections.refresh_one")

@@ -59,6 +59,7 @@ class ParamSerializer(serializers.Serializer[Any]):
     pattern = serializers.CharField(help_text="The whole value matches this regular expression.")
     example = serializers.CharField()
     default = serializers.CharField(allow_blank=True)
+    optional = serializers.BooleanField(help_text="May be left empty.")
 
 
 class CredentialFieldSerializer(serializers.Serializer[Any]):

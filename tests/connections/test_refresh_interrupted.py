@@ -29,7 +29,7 @@ from tests.connections.conftest import (
 def interrupt(connection: Connection) -> None:
     """As a process that dies between sending and commit leaves it, with the lease run out since."""
     row = load(connection.pk)
-    lease = leases.claim(token_set_id=row.pk, version=row.version)
+    lease = leases.claim(row=row)
     assert lease is not None
     assert leases.mark_sent(lease, refresh_token=refresh_token(connection)) is not None
     let_lease_run_out(connection)
@@ -42,13 +42,13 @@ def use_up(connection: Connection, server: AuthServer) -> None:
 
 @pytest.mark.django_db
 def test_a_claim_is_refused_while_it_is_held_and_free_after_it_ran_out(connection: Connection) -> None:
-    row = tokens_of(connection)
-    first = leases.claim(token_set_id=row.pk, version=1)
+    row = load(connection.pk)
+    first = leases.claim(row=row)
     assert first is not None
-    assert leases.claim(token_set_id=row.pk, version=1) is None
+    assert leases.claim(row=row) is None
     let_lease_run_out(connection)
-    assert leases.claim(token_set_id=row.pk, version=2) is None
-    second = leases.claim(token_set_id=row.pk, version=1)
+    assert leases.claim(row=TokenSet(pk=row.pk, version=2)) is None
+    second = leases.claim(row=row)
     assert second is not None
     assert leases.mark_sent(first, refresh_token="x") is None, "the first owner may not send any more"
     leases.release(first)

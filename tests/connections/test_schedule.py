@@ -130,7 +130,7 @@ def test_a_connection_that_goes_away_between_the_look_and_the_refresh_is_no_fail
         Connection.objects.all().delete()
         load(connection.pk)
 
-    monkeypatch.setattr(schedule, "try_refresh", vanish)
+    monkeypatch.setattr(schedule, "attempt_refresh", vanish)
     schedule.refresh_due_one(token_set_id=row.pk, version=row.version)
 
 

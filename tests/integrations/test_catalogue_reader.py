@@ -100,6 +100,20 @@ def test_a_valid_file_becomes_an_entry_named_after_the_file(tmp_path: Path) -> N
         ('name = "read"', 'name = "read,write"', "scopes[0].name", "separator"),
         ('access = "read"', 'access = "read"\nincluded_in = ["all"]', "scopes[0].included_in", "all is not listed"),
         ("[oauth2]\n", "[oauth2]\niss_required = true\n", "oauth2.issuer", "is missing"),
+        ("[api]\n", '[api]\nheaders = { X-Site = "{site}" }\n', "api.headers.X-Site", "{site} is not declared"),
+        ("[api]\n", '[api]\nquery = { t = "{access_token}" }\n', "api.query.t", "{access_token} is not declared"),
+        ("[oauth2]\n", '[oauth2]\nauthorization_params = { a = "{b}" }\n', "oauth2.authorization_params.a", "{b}"),
+        ("[oauth2]\n", '[oauth2]\ntoken_params = { a = "{random}" }\n', "oauth2.token_params.a", "{random}"),
+        ('name = "read"', 'name = "{site}/all"', "scopes.{site}/all", "{site} is not declared"),
+        (
+            "[api]\n",
+            '[placement]\nurl = "https://a.example"\nvalues = { site = "id" }\n[api]\n',
+            "placement.values.site",
+            "post_connect",
+        ),
+        ('source = "user"', 'source = "user"\nextract = "a"', "params[0].extract", "exactly one group"),
+        ('source = "user"', 'source = "user"\nextract = "("', "params[0].extract", "not a regular expression"),
+        ('evidence = ["https://docs.acme.example/oauth"]', "", "facts.evidence", "must name the vendor's pages"),
     ],
 )
 def test_a_file_that_does_not_fit_the_schema_is_refused_with_file_and_key(
@@ -110,6 +124,28 @@ def test_a_file_that_does_not_fit_the_schema_is_refused_with_file_and_key(
         read_provider(written(tmp_path, VALID.replace(before, after)))
     assert str(refused.value).startswith(f"acme.toml: {key}: ")
     assert problem in str(refused.value)
+
+
+FREE = VALID.replace("https://{sub}.acme.example", "https://{sub}").replace("[a-z0-9-]+", "[a-z0-9.-]+")
+
+
+@pytest.mark.parametrize("source", ["user", "token_response", "callback", "post_connect"])
+def test_neither_a_person_nor_an_answer_may_name_any_host(tmp_path: Path, source: str) -> None:
+    text = FREE.replace('source = "user"', f'source = "{source}"')
+    with pytest.raises(CatalogueError, match=r"params\[0\]\.pattern: accepts 'evil.example': name the domains"):
+        read_provider(written(tmp_path, text))
+    named = text.replace("[a-z0-9.-]+", r"([a-z]+\\.)+acme\\.example").replace("fernhill", "eu.acme.example")
+    assert read_provider(written(tmp_path, named)).params[0].source == source
+
+
+def test_the_end_of_a_host_is_a_list_of_domains_too(tmp_path: Path) -> None:
+    text = VALID.replace("{sub}.acme.example", "acme.{sub}")
+    with pytest.raises(CatalogueError, match="accepts 'zip'"):
+        read_provider(written(tmp_path, text))
+
+
+def test_an_operator_may_name_the_host_of_a_server_of_ones_own(tmp_path: Path) -> None:
+    assert read_provider(written(tmp_path, FREE.replace('source = "user"', 'source = "client"')))
 
 
 def test_a_scope_listed_twice_is_refused(tmp_path: Path) -> None:

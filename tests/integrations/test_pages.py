@@ -9,11 +9,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from apps.connections.models import Connection, Status
+from apps.integrations.catalogue import catalogue
+from apps.integrations.forms import check_connect_request
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.services import mark_oauth_app_broken, set_enabled
+from apps.integrations.services import load_catalogue, mark_oauth_app_broken, set_enabled
 from apps.teams.models import Membership
 from tests.factories import client_for
-from tests.integrations.conftest import ORIGIN
+from tests.integrations.conftest import FEW, ORIGIN
 from tests.integrations.test_services import OPERATOR
 
 PLUGINS = reverse("integrations:plugins")
@@ -99,6 +101,50 @@ def test_a_card_says_whether_the_service_can_be_connected(set_up: Callable[..., 
     html = html_of(owner)
     assert ">Connect<" in card(html, "GitHub")
     assert "Not set up yet" in card(html, "Slack")
+
+
+def test_a_card_and_its_page_say_whether_the_facts_were_checked(db: None, owner: Membership) -> None:
+    load_catalogue()
+    html = html_of(owner)
+    assert ">Checked<" in card(html, "GitHub")
+    assert ">Not yet tried<" in card(html, "Wrike")
+    assert "own pages confirm" in html_of(owner, service_url("github"))
+    assert "were not compared" in html_of(owner, service_url("wrike"))
+
+
+def test_what_can_be_connected_comes_before_what_is_not_set_up(
+    set_up: Callable[..., OAuthApp], connect: Callable[..., Connection], owner: Membership
+) -> None:
+    set_up("slack")
+    connect(owner, "notion")
+    assert names(html_of(owner)) == ["Notion", "Slack", "GitHub", "Google Drive", "Microsoft Graph", "Sandbox"]
+
+
+def test_a_cards_kept_html_never_shows_anothers_state(
+    set_up: Callable[..., OAuthApp], connect: Callable[..., Connection], owner: Membership, stranger: Membership
+) -> None:
+    set_up("slack")
+    connect(owner, "slack")
+    assert "1 connected" in card(html_of(owner), "Slack")
+    assert "connected" not in card(html_of(stranger), "Slack")
+
+
+def test_hundreds_of_cards_take_no_more_queries_than_a_few(loaded: None, owner: Membership) -> None:
+    client = client_for(owner)
+    client.get(PLUGINS)
+    counts = []
+    for shown in (len(FEW), len(catalogue())):
+        with CaptureQueriesContext(connection) as queries:
+            assert len(names(client.get(PLUGINS).content.decode())) == shown
+        counts.append(len(queries))
+        load_catalogue()
+    assert counts[0] == counts[1]
+
+
+def test_an_optional_parameter_may_be_left_empty(db: None, owner: Membership, set_up: Callable[..., OAuthApp]) -> None:
+    entry = catalogue()["google-ads"]
+    scopes = [scope.name for scope in entry.scopes if scope.default]
+    assert check_connect_request(entry, scopes=scopes, params={}) == (scopes, {"login_customer_id": ""})
 
 
 def test_another_teams_oauth_app_does_not_set_a_service_up(

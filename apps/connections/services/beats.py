@@ -1,12 +1,21 @@
-"""Noting that the schedule runs, so that operators see when it does not. In the database, which all machines share."""
+"""The rounds of the schedule: noting that they run, so that operators see when they do not, and taking turns.
 
-from datetime import datetime
+In the database, which all machines share.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 from django.db.models.functions import Now
 
 from apps.connections.models import Beat
 
 REFRESH_DUE = "refresh_due"
+# Until its time, one process alone gives out what is due.
+GIVING_OUT = "giving_out"
+# A process that dies or hangs in its turn keeps it no longer than this.
+LONGEST_TURN = timedelta(seconds=5)
 
 
 def note_beat() -> None:
@@ -18,3 +27,21 @@ def note_beat() -> None:
 def last_beat() -> datetime | None:
     """When a round last began; None if there never was one."""
     return Beat.objects.filter(name=REFRESH_DUE).values_list("at", flat=True).first()
+
+
+@contextmanager
+def giving_out() -> Iterator[bool]:
+    """Whether this process alone may give out what is due, to the end of the block.
+
+    Two at once would each count the same room with a service, and together give out more than fits.
+    """
+    turn = Beat.objects.filter(name=GIVING_OUT)
+    if not turn.filter(at__lt=Now()).update(at=Now() + LONGEST_TURN):
+        _, made = Beat.objects.get_or_create(name=GIVING_OUT, defaults={"at": Now() + LONGEST_TURN})
+        if not made:
+            yield False
+            return
+    try:
+        yield True
+    finally:
+        turn.update(at=Now() - timedelta(seconds=1))

@@ -6,7 +6,7 @@ The lease keeps two from refreshing at once; what keeps a late one from writing 
 import time
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -36,36 +36,51 @@ class Lease:
         return self.row.unresolved_sends > 0
 
     @property
+    def now(self) -> datetime:
+        """The database's time, told from its time when the row was read, immediately before the claim."""
+        at_reading: datetime = self.row.db_now  # type: ignore[attr-defined]  # annotated
+        return at_reading + timedelta(seconds=time.monotonic() - self.claimed_at)
+
+    @property
     def too_old_to_send(self) -> bool:
         return time.monotonic() - self.claimed_at > CLAIM_TO_SEND.total_seconds()
 
 
-def claim(*, token_set_id: uuid.UUID, version: int, admission: Admission = Admission.CLOSED) -> Lease | None:
-    """Claim the token set at `version`; None if somebody holds it or it has moved on."""
+def claim(*, row: TokenSet, admission: Admission = Admission.CLOSED) -> Lease | None:
+    """Claim the token set as `row` (just read) shows it; None if somebody holds it, or tried it since."""
     token = uuid.uuid4()
     claimed_at = time.monotonic()
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    as_read = {name: getattr(row, name) for name in ("pk", "version", "failure_count", "unresolved_sends")}
     with transaction.atomic(durable=True):
-        won = TokenSet.objects.filter(free, pk=token_set_id, version=version).update(
-            lease_token=token, lease_until=Now() + LEASE
-        )
-    if not won:
-        return None
-    row = TokenSet.objects.with_everything().get(pk=token_set_id)
-    return Lease(row=row, token=token, claimed_at=claimed_at, admission=admission)
+        won = TokenSet.objects.filter(free, **as_read).update(lease_token=token, lease_until=Now() + LEASE)
+    return Lease(row=row, token=token, claimed_at=claimed_at, admission=admission) if won else None
 
 
 def mark_sent(lease: Lease, *, refresh_token: str) -> datetime | None:
     """Note, immediately before sending, that this refresh token is on its way. The time of sending; None: lost."""
     mine = TokenSet.objects.filter(pk=lease.row.pk, version=lease.row.version, lease_token=lease.token)
+    sent_at = lease.now
     with transaction.atomic(durable=True):
         marked = mine.update(
-            sent_at=Now(), sent_token_fp=fingerprint(refresh_token), unresolved_sends=F("unresolved_sends") + 1
+            sent_at=sent_at, sent_token_fp=fingerprint(refresh_token), unresolved_sends=F("unresolved_sends") + 1
         )
-        return mine.values_list("sent_at", flat=True).get() if marked else None
+    return sent_at if marked else None
 
 
 def release(lease: Lease) -> None:
     """Give the claim back without having sent anything."""
     with transaction.atomic(durable=True):
         TokenSet.objects.filter(pk=lease.row.pk, lease_token=lease.token).update(lease_token=None, lease_until=None)
+
+
+def unmark(lease: Lease) -> None:
+    """Give the claim back after the mark, when nothing was sent after all: nothing is unresolved by this."""
+    with transaction.atomic(durable=True):
+        TokenSet.objects.filter(pk=lease.row.pk, lease_token=lease.token).update(
+            lease_token=None,
+            lease_until=None,
+            sent_at=lease.row.sent_at,
+            sent_token_fp=lease.row.sent_token_fp,
+            unresolved_sends=lease.row.unresolved_sends,
+        )

@@ -14,6 +14,7 @@ from apps.audit.services import record
 from apps.connections import metrics
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.refresh_policy import Outcome, Plan, after_failure, after_own_client_failed, classify
+from apps.connections.services import faultpoint
 from apps.connections.services.lease import Lease
 from apps.connections.services.status import lock, mark_needs_attention, mark_recovered, target_of
 from apps.integrations.services import circuit, mark_oauth_app_broken
@@ -34,19 +35,18 @@ def commit_tokens(
 
     `granted` are the scopes as they now stand, `lost` those of before that the service took away.
 
-    The lease plays no part here: if it ran out but the version stands, ours is the only valid refresh token.
+    The lease plays no part here: if it ran out but the version stands, ours is the only valid refresh token. The
+    connection turns green, unless the service took away a permission that was granted before.
     """
     connection = row.connection
     with transaction.atomic(durable=True):
-        lock(connection.pk)
-        written = (
-            TokenSet.objects.filter(pk=row.pk, version=row.version)
-            .exclude(connection__status=Status.DISCONNECTING)
-            .update(version=row.version + 1, **values)
-        )
-        if not written:
+        current = lock(connection.pk)
+        if current is None or current.status == Status.DISCONNECTING:
             return False
-        Connection.objects.filter(pk=connection.pk).update(scopes_granted=granted)
+        if not TokenSet.objects.filter(pk=row.pk, version=row.version).update(version=row.version + 1, **values):
+            return False
+        if granted != current.scopes_granted:
+            Connection.objects.filter(pk=connection.pk).update(scopes_granted=granted)
         record(
             action="connection.refreshed",
             origin=origin,
@@ -55,18 +55,14 @@ def commit_tokens(
             token_fp=values["access_token_fp"],
             version=row.version + 1,
         )
-        _settle_status(connection, lost=lost, origin=origin)
+        if lost:
+            mark_needs_attention(connection, reason="missing_scopes", origin=origin)
+        elif current.status == Status.NEEDS_ATTENTION and current.status_reason != "missing_scopes":
+            mark_recovered(connection, origin=origin)
         if connection.oauth_app is not None:
             circuit.close(connection.oauth_app, origin=origin)
+        faultpoint.reached(faultpoint.BEFORE_COMMIT)
     return True
-
-
-def _settle_status(connection: Connection, *, lost: list[str], origin: Origin) -> None:
-    """Green, unless the service took away a permission that was granted before."""
-    if lost:
-        mark_needs_attention(connection, reason="missing_scopes", origin=origin)
-    elif connection.status_reason != "missing_scopes":
-        mark_recovered(connection, origin=origin)
 
 
 def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig, now: datetime, origin: Origin) -> None:

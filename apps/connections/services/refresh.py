@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import DatabaseError
+from django.db import Error as DatabaseAway
 
 from apps.audit.origin import Origin
 from apps.connections import metrics, scopes
@@ -21,9 +22,9 @@ from apps.connections.errors import (
 )
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.refresh_policy import READER_WAIT, Outcome, skew
-from apps.connections.services import spool
+from apps.connections.services import faultpoint, spool
 from apps.connections.services.fenced import drop_fenced
-from apps.connections.services.lease import Lease, claim, mark_sent, release
+from apps.connections.services.lease import Lease, claim, mark_sent, release, unmark
 from apps.connections.services.outcome import record_failure
 from apps.connections.services.provider import provider_of
 from apps.connections.services.renewal import renewal_of
@@ -45,7 +46,7 @@ PERSON_MUST_ACT = ("reauthorization_required", "outcome_unknown", "token_expired
 
 def load(connection_id: UUID) -> TokenSet:
     """The token set with everything that a refresh needs, and `db_now`. Raises ReauthorizationRequired without one."""
-    row = TokenSet.objects.with_everything().filter(connection=connection_id).first()
+    row = TokenSet.objects.with_everything().filter(connection=connection_id).only_one()
     if row is None or row.connection.status == Status.DISCONNECTING:
         raise ReauthorizationRequired("This connection has no token any more. Connect the service again.")
     return row
@@ -79,9 +80,10 @@ def ensure_fresh(row: TokenSet, *, min_ttl: timedelta, origin: Origin) -> TokenS
     try:
         return refresh_or_wait(row, origin=origin)
     except SpecwayError:
-        again = load(row.connection_id)
-        if is_valid(again):
-            return again
+        with contextlib.suppress(DatabaseAway):  # then what went wrong first is the answer
+            again = load(row.connection_id)
+            if is_valid(again):
+                return again
         raise
 
 
@@ -110,12 +112,20 @@ def refresh(row: TokenSet, *, origin: Origin) -> TokenSet:
             seen = _wait_for_change(row, until=until)
         if seen.version > row.version:
             return seen
-        if seen.lease_until is None or time.monotonic() >= until:
+        # Somebody tried since `row` was read, and failed: that is the answer for everybody who asked at that time.
+        failed_meanwhile = seen.failure_count != row.failure_count
+        if failed_meanwhile or seen.lease_until is None or time.monotonic() >= until:
             raise why_not(seen)
+        row = seen
 
 
 def try_refresh(row: TokenSet, *, origin: Origin) -> TokenSet | None:
-    """Refresh if the claim can be won; None if somebody else holds it. Raises what `why_not` says."""
+    """Refresh if the claim can be won; None if somebody else holds it or tried since. Raises what `why_not` says."""
+    return load(row.connection_id) if attempt_refresh(row, origin=origin) else None
+
+
+def attempt_refresh(row: TokenSet, *, origin: Origin) -> bool:
+    """Refresh if the claim can be won; False if somebody else holds it or tried since. Raises what `why_not` says."""
     if not row.renewing_grant or row.connection.status_reason in PERSON_MUST_ACT:
         raise why_not(row)
     provider = provider_of(row.connection)
@@ -125,19 +135,15 @@ def try_refresh(row: TokenSet, *, origin: Origin) -> TokenSet | None:
     admission = circuit.admit(oauth_app) if oauth_app else Admission.CLOSED
     if admission is Admission.REFUSED:
         raise why_not(row)
-    lease = claim(token_set_id=row.pk, version=row.version, admission=admission)
+    lease = claim(row=row, admission=admission)
     if lease is None:
-        return None
-    if lease.row.failure_count != row.failure_count:
-        # Somebody tried since `row` was read, and failed: that is the answer for everybody who asked at that time.
-        release(lease)
-        raise why_not(lease.row)
+        return False
     if lease.interrupted and provider.rotation == "strict" and lease.row.expires_at and is_valid(lease.row):
         # The refresh token may be used up already: first use up the access token that still lives (one try follows).
         _postpone(lease)
         raise why_not(load(row.connection_id))
     _send_and_commit(lease, provider, origin=origin)
-    return load(row.connection_id)
+    return True
 
 
 def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) -> None:
@@ -152,15 +158,21 @@ def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) 
     if sent_at is None:
         release(lease)
         raise why_not(row)
+    faultpoint.reached(faultpoint.BEFORE_SEND)
+    if lease.too_old_to_send:
+        # Stopped since the mark, perhaps past the lease: by now the refresh token may be used up by the next owner.
+        unmark(lease)
+        raise why_not(load(row.connection_id))
     try:
         with metrics.token_call(row.connection.integration, grant=row.renewing_grant):
             response = renewal.send()
     except OAuthError as error:
-        record_failure(lease, error, provider=provider, now=_now(lease), origin=origin)
+        record_failure(lease, error, provider=provider, now=lease.now, origin=origin)
         current = load(row.connection_id)
         if current.version == row.version:
             raise why_not(current) from None
         return  # a newer version is there, so this failure is nobody's concern
+    faultpoint.reached(faultpoint.AFTER_ANSWER)
     _commit(lease, provider, response, sent_at=sent_at, origin=origin)
 
 
@@ -176,6 +188,7 @@ def _commit(
         values=accepted(row, response, provider=provider, sent_at=sent_at),
         granted=granted,
         lost=scopes.missing(wanted=before, granted=granted, provider=provider),
+        row=row,
     )
     written = spool.store(arrival, origin=origin)
     metrics.refreshed(row.connection.integration, written=written)
@@ -204,12 +217,6 @@ def _wait_for_change(row: TokenSet, *, until: float) -> TokenSet:
 def _postpone(lease: Lease) -> None:
     TokenSet.objects.filter(pk=lease.row.pk, version=lease.row.version).update(next_refresh_at=lease.row.expires_at)
     release(lease)
-
-
-def _now(lease: Lease) -> datetime:
-    """The database's time, told from its time at the claim."""
-    claimed: datetime = lease.row.db_now  # type: ignore[attr-defined]  # annotated
-    return claimed + timedelta(seconds=time.monotonic() - lease.claimed_at)
 
 
 def why_not(row: TokenSet) -> SpecwayError:

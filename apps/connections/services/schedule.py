@@ -2,7 +2,9 @@
 
 import logging
 import random
+import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,9 +16,10 @@ from django.db.models.functions import Now
 from apps.audit.origin import Origin
 from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Status, TokenSet
+from apps.connections.querysets import TokenSetQuerySet
 from apps.connections.refresh_policy import GIVEN_OUT_FOR, MISCONFIGURED_RECHECK, PARALLEL_CALLS, fair_share
-from apps.connections.services import spool
-from apps.connections.services.refresh import PERSON_MUST_ACT, is_valid, try_refresh
+from apps.connections.services import beats, spool
+from apps.connections.services.refresh import PERSON_MUST_ACT, attempt_refresh, is_valid
 from apps.connections.services.status import mark_needs_attention
 from apps.errors import SpecwayError
 from apps.integrations.catalogue import catalogue
@@ -27,8 +30,24 @@ logger = logging.getLogger(__name__)
 BATCH = 200
 # How far down the due ones a batch looks for integrations that still have room.
 LOOKAHEAD = 1000
+# Seconds until it is looked again whether room came free: shorter than most services take to answer.
+PAUSE = 0.15
 RECHECK = timedelta(seconds=60)
 SYSTEM = Origin(kind="system", id="", label="Specway")
+
+
+def give_out_due(give: Callable[[UUID, int], None], *, seconds: float) -> None:
+    """Give out what is due, each as ID and version, as room comes free: until nothing is left, or `seconds` are over.
+
+    Looked at only as often as the beat beats, a service that answers at once would be idle most of the time.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        for token_set_id, version in claim_due():
+            give(token_set_id, version)
+        if time.monotonic() + PAUSE > until or not _due().exists():
+            return
+        time.sleep(PAUSE)
 
 
 def claim_due() -> list[tuple[UUID, int]]:
@@ -37,14 +56,21 @@ def claim_due() -> list[tuple[UUID, int]]:
     What waits in the spool goes first: it may be the very token that a refresh would look for in vain.
     """
     spool.replay()
+    with beats.giving_out() as our_turn:
+        return _claim_batch() if our_turn else []
+
+
+def _due() -> TokenSetQuerySet[TokenSet]:
+    return TokenSet.objects.due_for_refresh(Now()).exclude(connection__status=Status.DISCONNECTING)
+
+
+def _claim_batch() -> list[tuple[UUID, int]]:
     _wake_repaired()
     busy = _with_workers()
     full = [slug for slug, count in busy.items() if count >= _parallel_calls(slug)]
-    due = TokenSet.objects.due_for_refresh(Now()).exclude(connection__status=Status.DISCONNECTING)
-    candidates = due.exclude(connection__integration__slug__in=full).values_list("pk", "connection__integration__slug")[
-        :LOOKAHEAD
-    ]
-    chosen = fair_share(candidates, room=lambda slug: _parallel_calls(slug) - busy[slug], most=BATCH)
+    slug = "connection__integration__slug"
+    candidates = _due().exclude(**{f"{slug}__in": full}).values_list("pk", slug)[:LOOKAHEAD]
+    chosen = fair_share(candidates, room=lambda name: _parallel_calls(name) - busy[name], most=BATCH)
     return _give_out(chosen) if chosen else []
 
 
@@ -81,11 +107,11 @@ def _wake_repaired() -> None:
 
 def refresh_due_one(*, token_set_id: UUID, version: int) -> None:
     """Refresh one that was given out, unless somebody else did it meanwhile; say so where it cannot be refreshed."""
-    row = TokenSet.objects.with_everything().filter(pk=token_set_id, version=version).first()
+    row = TokenSet.objects.with_everything().filter(pk=token_set_id, version=version).only_one()
     if row is None or row.connection.status == Status.DISCONNECTING:
         return
     try:
-        try_refresh(row, origin=SYSTEM)
+        attempt_refresh(row, origin=SYSTEM)
     except SpecwayError as error:
         logger.info("not refreshed connection=%s code=%s", row.connection_id, error.code)
         _follow_up(row, misconfigured=isinstance(error, IntegrationMisconfigured | IntegrationNotSetUp))

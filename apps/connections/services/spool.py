@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,13 +35,17 @@ NOT_COMMITTED = (DatabaseError, InterfaceError)
 
 @dataclass(frozen=True)
 class Arrival:
-    """New tokens on their way to the database: column values (ciphertext, times, numbers) for one token set version."""
+    """New tokens on their way to the database: column values (ciphertext, times, numbers) for one token set version.
+
+    `row` is that version as it was claimed; one that waited in the spool is looked up anew.
+    """
 
     token_set_id: UUID
     version: int
     values: dict[str, Any]
     granted: list[str]
     lost: list[str]
+    row: TokenSet | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> str:
         return json.dumps(
@@ -106,7 +110,10 @@ def store(arrival: Arrival, *, origin: Origin) -> bool | None:
 
 
 def _commit(arrival: Arrival, *, origin: Origin) -> bool:
-    row = TokenSet.objects.with_everything().filter(pk=arrival.token_set_id, version=arrival.version).first()
+    row = (
+        arrival.row
+        or TokenSet.objects.with_everything().filter(pk=arrival.token_set_id, version=arrival.version).first()
+    )
     return row is not None and commit_tokens(
         row, arrival.values, granted=arrival.granted, lost=arrival.lost, origin=origin
     )

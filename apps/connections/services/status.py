@@ -12,13 +12,14 @@ from apps.connections.models import Connection, Status
 PASSING = ("service_unavailable", "integration_misconfigured")
 
 
-def lock(connection_id: UUID) -> None:
-    """Hold the connection's row to the end of the transaction.
+def lock(connection_id: UUID) -> Connection | None:
+    """Hold the connection's row to the end of the transaction: what moves in it, as it stands now. None: it is gone.
 
     What writes to both does so before it writes to the token set, as disconnecting and reconnecting do: two that went
     the two ways round would each wait for the other.
     """
-    Connection.objects.select_for_update().filter(pk=connection_id).values_list("pk").first()
+    moving = Connection.objects.only("status", "status_reason", "scopes_granted")
+    return next(iter(moving.select_for_update().filter(pk=connection_id)), None)
 
 
 def target_of(connection: Connection) -> Target:

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import InterfaceError, OperationalError, connection
 
 from apps.connections.services import beats, disconnect, expiry, schedule
 
@@ -17,16 +18,27 @@ class Command(BaseCommand):
         parser.add_argument("--every", type=float, default=5.0, help="seconds between two rounds (default 5)")
 
     def handle(self, *args: Any, loop: bool, every: float, **options: Any) -> None:
+        if not loop:
+            self.stdout.write(f"{self._round()} due")
+            return
         try:
             while True:
-                count = self._round()
-                if count or not loop:
-                    self.stdout.write(f"{count} due")
-                if not loop:
-                    return
-                time.sleep(every)
+                if not self._round_of_many():
+                    time.sleep(every)
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
+
+    def _round_of_many(self) -> int:
+        """How many were due; none while the database is away, which ends a round and not the loop."""
+        try:
+            count = self._round()
+        except (OperationalError, InterfaceError) as error:
+            connection.close()
+            self.stderr.write(f"The database is away ({type(error).__name__}). The next round tries again.")
+            return 0
+        if count:
+            self.stdout.write(f"{count} due")
+        return count
 
     def _round(self) -> int:
         beats.note_beat()

@@ -1,0 +1,83 @@
+"""Giving out what is due goes on while there is room, in turns, and never beyond an integration's limit."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db.models.functions import Now
+
+from apps.connections.models import Beat, TokenSet
+from apps.connections.services import beats, schedule
+from tests.connections.conftest import side_by_side
+from tests.connections.rows import make_connection, make_integration
+from tests.factories import make_member
+
+ROOM = 3
+
+
+@pytest.fixture
+def due(db: None, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Seven are due at a service that bears three calls at once."""
+    monkeypatch.setattr(schedule, "PARALLEL_CALLS", ROOM)
+    monkeypatch.setattr(schedule, "PAUSE", 0.001)
+    integration, owner = make_integration(), make_member()
+    for _ in range(7):
+        make_connection(integration, owner)
+    return 7
+
+
+def in_hand() -> int:
+    return TokenSet.objects.filter(given_out_until__gt=Now()).count()
+
+
+def done(token_set_id: UUID) -> None:
+    TokenSet.objects.filter(pk=token_set_id).update(given_out_until=None, next_refresh_at=None)
+
+
+@pytest.mark.django_db
+def test_it_goes_on_while_room_comes_free_until_nothing_is_due(due: int) -> None:
+    given: list[UUID] = []
+
+    def give(token_set_id: UUID, version: int) -> None:
+        assert in_hand() <= ROOM
+        given.append(token_set_id)
+        done(token_set_id)
+
+    schedule.give_out_due(give, seconds=60)
+    assert len(given) == len(set(given)) == due
+
+
+@pytest.mark.django_db
+def test_it_stops_in_time_where_no_room_comes_free_and_never_gives_out_more_than_fits(due: int) -> None:
+    given: list[UUID] = []
+    schedule.give_out_due(lambda token_set_id, version: given.append(token_set_id), seconds=0.2)
+    assert len(given) == ROOM
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_beats_together_give_out_no_more_than_fits(due: int) -> None:
+    given: list[UUID] = []
+
+    def beat() -> Any:
+        schedule.give_out_due(lambda token_set_id, version: given.append(token_set_id), seconds=0.2)
+
+    assert [result.error for result in side_by_side(beat, beat, beat)] == [None] * 3
+    assert len(given) == len(set(given)) == ROOM
+
+
+@pytest.mark.django_db
+def test_what_a_lost_task_had_is_given_out_again_after_a_while(due: int) -> None:
+    first = schedule.claim_due()
+    assert schedule.claim_due() == []
+    TokenSet.objects.filter(given_out_until__isnull=False).update(given_out_until=Now() - timedelta(seconds=1))
+    assert sorted(schedule.claim_due()) == sorted(first)
+
+
+@pytest.mark.django_db
+def test_a_turn_belongs_to_one_and_is_lost_by_who_does_not_end_it(due: int) -> None:
+    with beats.giving_out() as ours:
+        assert ours
+        assert schedule.claim_due() == []
+        Beat.objects.filter(name=beats.GIVING_OUT).update(at=Now() - timedelta(seconds=1))
+        assert len(schedule.claim_due()) == ROOM

@@ -1,0 +1,54 @@
+"""One driven process: `python -m tests.faults.child refresh|read|read-rounds ID ...`. It prints results as JSON."""
+
+import json
+import sys
+from typing import Any
+from uuid import UUID
+
+import django
+
+
+def refresh(token_set_id: str, version: str) -> dict[str, Any]:
+    """What the worker's task does."""
+    from apps.connections.services import schedule
+
+    schedule.refresh_due_one(token_set_id=UUID(token_set_id), version=int(version))
+    return {}
+
+
+def read(connection_id: str, membership_id: str) -> dict[str, Any]:
+    """What a program gets that asks for a token: it and its version, or the code of the error."""
+    from apps.connections.models import Connection
+    from apps.connections.services.use import fresh_token
+    from apps.errors import SpecwayError
+    from apps.teams.models import Membership
+    from tests.factories import actor_for
+
+    try:
+        connection = Connection.objects.with_details().get(pk=connection_id)
+        token = fresh_token(connection=connection, actor=actor_for(Membership.objects.get(pk=membership_id)))
+    except SpecwayError as error:
+        return {"error": error.code, "retry_after": getattr(error, "retry_after", None)}
+    except Connection.DoesNotExist:
+        return {"error": "not_found"}
+    return {"token": token.access_token, "version": token.version}
+
+
+def say(result: dict[str, Any]) -> None:
+    print(json.dumps(result), flush=True)  # noqa: T201 - the test reads it
+
+
+def main(command: str, *arguments: str) -> None:
+    django.setup()
+    if command == "refresh":
+        say(refresh(*arguments))
+    elif command == "read":
+        say(read(*arguments))
+    elif command == "read-rounds":
+        say({"ready": True})
+        for _ in sys.stdin:
+            say(read(*arguments))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,134 @@
+"""A connection in the test's own database, and processes that work on it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from django.conf import settings as project
+from django.db import connection as database
+
+from apps.connections.models import Connection, TokenSet
+from apps.connections.services import schedule
+from tests.authserver import AuthServer
+from tests.connections.conftest import (
+    Cast,
+    cast,
+    connection,
+    expire,
+    integration,
+    let_lease_run_out,
+    make_due,
+    server,
+    tokens_of,
+    traveller,
+)
+from tests.connections.test_refresh import rotate
+from tests.faults.child import read
+from tests.faults.processes import Child, Crew
+
+__all__ = ["cast", "connection", "integration", "server", "traveller"]
+
+
+def database_url() -> str:
+    """The database of this test, as another process reaches it."""
+    own = database.settings_dict
+    if database.vendor == "sqlite":
+        return f"sqlite:///{own['NAME']}"
+    user, password = quote(own["USER"] or ""), quote(own["PASSWORD"] or "")
+    return f"postgres://{user}:{password}@{own['HOST']}:{own['PORT']}/{own['NAME']}"
+
+
+@dataclass
+class Scene:
+    """One connection, its service, and the processes around it."""
+
+    crew: Crew
+    server: AuthServer
+    connection: Connection
+    cast: Cast
+    patch: pytest.MonkeyPatch
+
+    def rotate(self, rotation: Any) -> None:
+        """The service's rotation, and what the catalogue says about it, in this process and the others."""
+        rotate(self.patch, self.server, rotation)
+        self.crew.use_rotation(rotation)
+
+    @property
+    def row(self) -> TokenSet:
+        return tokens_of(self.connection)
+
+    def expire(self) -> None:
+        expire(self.connection)
+        make_due(self.connection)
+
+    def refresher(self, **how: Any) -> Child:
+        """A process that does what the worker's task does."""
+        row = self.row
+        return self.crew.start("-m", "tests.faults.child", "refresh", str(row.pk), str(row.version), **how)
+
+    def reader(self, **how: Any) -> Child:
+        """A process that asks for a token, as the connection's owner."""
+        owner = str(self.cast.member.pk)
+        return self.crew.start("-m", "tests.faults.child", "read", str(self.connection.pk), owner, **how)
+
+    def refresh(self) -> None:
+        """The next one who tries, when nobody holds the lease any more: this process."""
+        let_lease_run_out(self.connection)
+        make_due(self.connection)
+        row = self.row
+        schedule.refresh_due_one(token_set_id=row.pk, version=row.version)
+
+    def read(self) -> dict[str, Any]:
+        """What a program gets from this process: never a token that is expired or unknown to the service."""
+        given = read(str(self.connection.pk), str(self.cast.member.pk))
+        if "token" in given:
+            assert self.server.knows(given["token"]), "a token was handed out that the service does not take"
+        return given
+
+    def status(self) -> tuple[str, str]:
+        self.connection.refresh_from_db()
+        return self.connection.status, self.connection.status_reason
+
+    def uses_accepted(self) -> int:
+        """How often the service accepted a refresh token."""
+        return sum(call.accepted for call in self.server.journal.refreshes)
+
+    def secrets(self) -> list[str]:
+        """Every token that the service ever gave."""
+        families = self.server.grants.families
+        return [token for f in families for token in (f.refresh_token, *f.used, *f.access_tokens)]
+
+    def look_for_secrets(self) -> None:
+        """No token stands in clear in the database, the spool, or what the processes wrote, but answers to readers."""
+        seen = "".join(str(row) for table in database.introspection.table_names() for row in rows_of(table))
+        files = [path for path in Path(self.crew.folder).rglob("*") if path.is_file() and path.name != "out"]
+        files += Path(project.SPOOL_DIR).glob("*")
+        seen += "".join(path.read_bytes().decode(errors="replace") for path in files)
+        assert not [token for token in self.secrets() if token in seen], "a token stands in clear"
+
+
+def rows_of(table: str) -> list[Any]:
+    """What stands in a table, as the database driver gives it."""
+    with database.cursor() as cursor:
+        cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - the name of a table
+        return [[bytes(v) if isinstance(v, memoryview) else v for v in row] for row in cursor.fetchall()]
+
+
+@pytest.fixture
+def crew(server: AuthServer, tmp_path: Path, transactional_db: None) -> Iterator[Crew]:
+    made = Crew.on(
+        tmp_path / "crew",
+        database_url=database_url(),
+        spool=project.SPOOL_DIR,
+        allowed_host=urlsplit(server.url).netloc,
+    )
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def scene(crew: Crew, server: AuthServer, connection: Connection, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    return Scene(crew, server, connection, cast, monkeypatch)

@@ -1,0 +1,49 @@
+"""A disconnect or a reconnect while another process is in the middle of a refresh."""
+
+from apps.audit.models import AuditEvent
+from apps.connections.models import Connection, TokenSet
+from apps.connections.services.disconnect import disconnect
+from tests.connections.conftest import Traveller, access_token, actions
+from tests.faults.conftest import Scene
+from tests.faults.processes import Child
+
+
+def in_the_middle(scene: Scene) -> Child:
+    scene.rotate("strict")
+    scene.expire()
+    child = scene.reader(at="after_answer=wait")
+    child.reached("after_answer")
+    return child
+
+
+def test_a_disconnect_during_a_refresh_leaves_no_grant_behind(scene: Scene) -> None:
+    late = in_the_middle(scene)
+    [family] = scene.server.grants.families
+    # As at services that forget a token that was rotated away: its revocation does not end the grant.
+    family.used.clear()
+    disconnect(actor=scene.cast.actor("member"), connection=scene.connection)
+    assert not family.revoked
+    late.go_on("after_answer")
+    assert late.result()["error"] in ("reauthorization_required", "not_found")
+    assert family.revoked, "the token that came too late was the only copy of a living grant"
+    assert not Connection.objects.exists()
+    assert not TokenSet.objects.exists()
+    [fenced] = AuditEvent.objects.filter(action="connection.refresh_fenced")
+    assert fenced.detail["disconnected"] is True
+    scene.look_for_secrets()
+
+
+def test_a_reconnect_during_a_refresh_stays_and_the_late_token_is_dropped(scene: Scene, traveller: Traveller) -> None:
+    late = in_the_middle(scene)
+    member = scene.cast.actor("member")
+    trip = traveller.begin(member, connection=scene.connection)
+    traveller.complete(trip, traveller.answer(trip), actor=member)
+    stands, version = access_token(scene.connection), scene.row.version
+    assert version == 2
+    late.go_on("after_answer")
+    assert late.result()["token"] == stands, "who waited gets the token of the reconnect"
+    assert (access_token(scene.connection), scene.row.version) == (stands, version)
+    assert scene.server.journal.revoked == [], "revoking the old grant may end the new one at many services"
+    assert "connection.refresh_fenced" in actions()
+    scene.server.journal.check()
+    scene.look_for_secrets()

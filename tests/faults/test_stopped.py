@@ -1,0 +1,84 @@
+"""Processes that stand still past their lease and then go on: too late to send, or fenced off by the version."""
+
+import signal
+import time
+
+import pytest
+from django.db import connection as database
+
+from tests.connections.conftest import actions, let_lease_run_out, make_due
+from tests.faults.conftest import Scene
+from tests.faults.processes import Child
+
+
+def stop(scene: Scene, point: str, **times: float) -> Child:
+    child = scene.refresher(at=f"{point}=stop", times=times)
+    child.stopped()
+    assert scene.row.unresolved_sends == 1
+    return child
+
+
+def go_on(child: Child) -> None:
+    child.signal(signal.SIGCONT)
+    child.result()
+
+
+@pytest.mark.parametrize("point", ["after_answer", "before_commit"])
+def test_a_late_answer_is_stored_while_the_version_stands(scene: Scene, point: str) -> None:
+    if point == "before_commit" and database.vendor == "sqlite":
+        pytest.skip("on SQLite nobody else can write, and so no lease run out, while a transaction stands still")
+    scene.rotate("strict")
+    scene.expire()
+    late = stop(scene, point)
+    if point == "after_answer":
+        let_lease_run_out(scene.connection)
+    go_on(late)
+    assert (scene.row.version, scene.row.unresolved_sends, scene.status()) == (2, 0, ("active", ""))
+    assert "token" in scene.read()
+    scene.server.journal.check()
+    scene.look_for_secrets()
+
+
+def test_a_late_answer_is_fenced_off_after_somebody_else_refreshed(scene: Scene) -> None:
+    scene.rotate("grace")
+    scene.expire()
+    late = stop(scene, "after_answer")
+    scene.refresh()
+    assert scene.row.version == 2
+    stands = scene.read()
+    go_on(late)
+    assert scene.read() == stands, "the late one changed nothing"
+    assert scene.row.version == 2
+    assert actions("connection.refreshed", "connection.refresh_fenced") == [
+        "connection.refreshed",
+        "connection.refresh_fenced",
+    ]
+    assert scene.server.journal.revoked == []
+    assert not any(call.family_revoked for call in scene.server.journal.calls)
+
+
+def test_who_was_stopped_before_sending_does_not_send_any_more(scene: Scene) -> None:
+    scene.rotate("strict")
+    scene.expire()
+    late = stop(scene, "before_send", CLAIM_TO_SEND=2)
+    scene.refresh()
+    time.sleep(2)
+    assert scene.row.version == 2
+    go_on(late)
+    scene.server.journal.check()
+    assert len(scene.server.journal.refreshes) == 1, "it held a refresh token that was used up by then"
+    assert (scene.row.version, scene.row.unresolved_sends, scene.status()) == (2, 0, ("active", ""))
+    assert "token" in scene.read()
+
+
+def test_who_was_stopped_before_sending_and_is_alone_leaves_no_doubt_behind(scene: Scene) -> None:
+    scene.rotate("strict")
+    scene.expire()
+    late = stop(scene, "before_send", CLAIM_TO_SEND=2)
+    time.sleep(2)
+    go_on(late)
+    row = scene.row
+    assert (row.version, row.unresolved_sends, row.sent_at, row.lease_until) == (1, 0, None, None)
+    make_due(scene.connection)
+    assert "token" in scene.read()
+    scene.server.journal.check()
