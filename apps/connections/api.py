@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,16 +18,23 @@ from apps.connections.access import may_manage, may_take_token, may_use
 from apps.connections.errors import ReauthorizationRequired
 from apps.connections.models import Connection
 from apps.connections.serializers import (
+    ConnectionChangeSerializer,
     ConnectionFilterSerializer,
     ConnectionSerializer,
     DisconnectedSerializer,
+    KeyMaterialSerializer,
+    NewConnectionSerializer,
     TokenRequestSerializer,
     TokenSerializer,
 )
+from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
+from apps.connections.services.naming import rename
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.use import fresh_token
+from apps.connections.services.use import fresh_token, key_material
 from apps.errors import NotAllowed, NotFound
+from apps.integrations.errors import InvalidInput
+from apps.integrations.models import Integration
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
 from apps.teams.pagination import NewestFirst
@@ -38,7 +45,7 @@ PAGE_PARAMETERS = {"cursor", "page_size"}
 class ConnectionsView(APIView):
     """The connections that the caller may use."""
 
-    required_scope = "connections:read"
+    required_scopes = {"GET": "connections:read", "POST": "connections:write"}
     pagination_class = NewestFirst
 
     @extend_schema(
@@ -54,15 +61,58 @@ class ConnectionsView(APIView):
         shown: Any = ConnectionSerializer(page or [], many=True, context={"actor": actor})  # type: ignore[arg-type] # the stubs do not know many=True
         return pages.get_paginated_response(shown.data)
 
+    @extend_schema(
+        operation_id="connections_create",
+        request=NewConnectionSerializer,
+        responses={201: ConnectionSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Make a connection to a service that takes a key: it is tried by a real call where the service has one."""
+        actor = actor_of(request)
+        wanted = _validated(NewConnectionSerializer(data=request.data))
+        integration = Integration.objects.visible_to(actor).filter(is_enabled=True).named(wanted.pop("integration"))
+        if integration is None:
+            raise ValidationError({"integration": ["There is no such integration, or it cannot be connected."]})
+        try:
+            connection = connect_with_key(actor=actor, integration=integration, **wanted)
+        except InvalidInput as wrong:
+            raise _by_api_names(wrong) from None
+        made = Connection.objects.with_details().get(pk=connection.pk)
+        return Response(ConnectionSerializer(made, context={"actor": actor}).data, status=201)
+
 
 class ConnectionView(APIView):
     """One connection."""
 
-    required_scopes = {"GET": "connections:read", "DELETE": "connections:write"}
+    required_scopes = {
+        "GET": "connections:read",
+        "PATCH": "connections:write",
+        "DELETE": "connections:write",
+    }
 
     @extend_schema(operation_id="connections_retrieve", responses=ConnectionSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
         actor = actor_of(request)
+        return Response(ConnectionSerializer(_visible(actor, pk), context={"actor": actor}).data)
+
+    @extend_schema(
+        operation_id="connections_update", request=ConnectionChangeSerializer, responses=ConnectionSerializer
+    )
+    def patch(self, request: Request, pk: UUID) -> Response:
+        """Rename, or replace the key: the old values work until the service has accepted the new ones."""
+        actor = actor_of(request)
+        connection = _visible(actor, pk)
+        if not may_manage(actor, connection):
+            raise NotAllowed("Only who may manage this connection can change it.")
+        wanted = _validated(ConnectionChangeSerializer(data=request.data))
+        try:
+            if "fields" in wanted:
+                values, if_unchecked = wanted["fields"], wanted["if_unchecked"]
+                replace_key(actor=actor, connection=connection, fields=values, if_unchecked=if_unchecked)
+            if "name" in wanted:
+                rename(actor=actor, connection=_visible(actor, pk), name=wanted["name"])
+        except InvalidInput as wrong:
+            raise _by_api_names(wrong) from None
         return Response(ConnectionSerializer(_visible(actor, pk), context={"actor": actor}).data)
 
     @extend_schema(operation_id="connections_disconnect", responses=DisconnectedSerializer)
@@ -82,14 +132,30 @@ class TokenView(APIView):
 
     required_scope = "connections:token"
 
-    @extend_schema(operation_id="connections_token", request=TokenRequestSerializer, responses=TokenSerializer)
+    @extend_schema(
+        operation_id="connections_token",
+        request=TokenRequestSerializer,
+        responses=PolymorphicProxySerializer(
+            component_name="HandedOut",
+            serializers=[TokenSerializer, KeyMaterialSerializer],
+            resource_type_field_name=None,
+        ),
+    )
     def post(self, request: Request, pk: UUID) -> Response:
-        """Refreshes first if it must. The hand-out is in the audit log before the token is in the answer."""
+        """Refreshes first if it must. The hand-out is in the audit log before the token is in the answer.
+
+        A key has no token: what it adds to each request is answered instead.
+        """
         actor = actor_of(request)
         wanted = _validated(TokenRequestSerializer(data=request.data))
         connection = _visible(actor, pk)
         if not may_take_token(actor, connection):
             raise NotAllowed("The token itself goes to its owner and to service keys only.")
+        if connection.integration.kind in (Integration.Kind.API_KEY, Integration.Kind.BASIC):
+            material = KeyMaterialSerializer(
+                {**vars(key_material(connection=connection, actor=actor)), "connection": connection.pk}
+            )
+            return Response(material.data, headers={"Cache-Control": "no-store"})
         try:
             token = fresh_token(
                 connection=connection, actor=actor, min_ttl=wanted["min_ttl"], scopes=tuple(wanted["scopes"])
@@ -134,6 +200,13 @@ def _validated(serializer: Serializer[Any]) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
     values: dict[str, Any] = serializer.validated_data
     return values
+
+
+def _by_api_names(wrong: InvalidInput) -> InvalidInput:
+    """The same errors, each field under the name that it has in the document."""
+    places = {"field": "fields", "param": "params"}
+    names = [(name.partition("."), sentence) for name, sentence in wrong.errors]
+    return InvalidInput([(f"{places.get(first, first)}{dot}{rest}", s) for (first, dot, rest), s in names])
 
 
 def _filtered(connections: QuerySet[Connection], request: Request) -> QuerySet[Connection]:

@@ -79,3 +79,27 @@ class WrongKind(SpecwayError):
     """This kind of connection has nothing of what was asked for."""
 
     code, status, title = "wrong_kind", 409, "Not for this kind of connection"
+
+
+class KeyRefused(SpecwayError):
+    """The service does not accept what was entered. `answered` is its HTTP status, where it told by one."""
+
+    code, status, title, help = "key_refused", 400, "The service refuses this", "invalid-api-key"
+
+
+class KeyNotChecked(SpecwayError):
+    """Whether it works could not be found out: the person may decide to store it unchecked."""
+
+    code, status, title, help = "key_not_checked", 503, "It could not be checked", "connection-failed"
+
+
+class AnotherAccount(SpecwayError):
+    """The new value opens another account than the connection's."""
+
+    code, status, title, help = "another_account", 409, "Another account", "wrong-account"
+
+
+class ForeignHost(SpecwayError):
+    """An address that is none of the service's: the connection's access is not sent there."""
+
+    code, status, title = "foreign_host", 400, "Not this service's address"

@@ -112,6 +112,30 @@ class TokenSet(SealedRow):
     def __str__(self) -> str:
         return f"Token set of {self.connection_id}, version {self.version}"
 
+    @property
+    def renewing_grant(self) -> str:
+        """What gives a new access token without anybody's consent: refresh_token, client_credentials, or ""."""
+        if self.refresh_token is not None:
+            return "refresh_token"
+        has_own_client = self.connection.integration.kind == Integration.Kind.CLIENT_CREDENTIALS
+        return "client_credentials" if has_own_client else ""
+
+
+class Credential(SealedRow):
+    """What a person entered to sign in with: a key, a user name and password, a client ID and secret."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="credential")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    # The catalogue's [[fields]] by name, as JSON; those that are no secret too, since they belong together.
+    fields = EncryptedField()
+    created_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True)
+    # When the service last accepted it in a call made for that; empty: not known to work.
+    checked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Credential of {self.connection_id}"
+
 
 class AuthorizationAttempt(SealedRow):
     """One trip to the service's consent page and back. Its state is stored as a hash and consumed once."""

@@ -138,6 +138,12 @@ class Plan:
     client_broken: bool = False
 
 
+def after_own_client_failed(plan: Plan, outcome: Outcome) -> Plan:
+    """The plan where the client is the connection's own: refused, its person has to enter another one at once."""
+    refused = outcome in (Outcome.CLIENT_REFUSED, Outcome.GRANT_REFUSED)
+    return Plan(None, "key_refused") if refused else plan
+
+
 def after_failure(
     outcome: Outcome,
     *,

@@ -116,6 +116,45 @@ class TokenSerializer(serializers.Serializer[Any]):
     connection = serializers.UUIDField()
 
 
+class NewConnectionSerializer(serializers.Serializer[Any]):
+    """A connection to a service that takes a key. What each service wants is at `GET integrations/{slug}/`."""
+
+    integration = serializers.SlugField()
+    name = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
+    fields = serializers.DictField(  # type: ignore[assignment] # DRF's metaclass takes the declared field away
+        child=serializers.CharField(max_length=8000, trim_whitespace=False),
+        write_only=True,
+        help_text="The values of the integration's `credential_fields`, by name. Never returned.",
+    )
+    params = serializers.DictField(child=serializers.CharField(max_length=300), default=dict)
+    scopes = serializers.ListField(child=serializers.CharField(max_length=300), max_length=200, default=list)
+    if_unchecked = serializers.ChoiceField(
+        choices=["refuse", "store"],
+        default="refuse",
+        help_text="What to do where the service cannot be asked whether the values are right.",
+    )
+
+
+class ConnectionChangeSerializer(serializers.Serializer[Any]):
+    """What can be changed: the name, and for services that take a key its values (those that are not named stay)."""
+
+    name = serializers.CharField(required=False, max_length=200)
+    fields = serializers.DictField(  # type: ignore[assignment] # as above
+        child=serializers.CharField(max_length=8000, trim_whitespace=False), required=False, write_only=True
+    )
+    if_unchecked = serializers.ChoiceField(choices=["refuse", "store"], default="refuse")
+
+
+class KeyMaterialSerializer(serializers.Serializer[Any]):
+    """What a key connection adds to each request. Scopes are not checked: a key's rights are known to its service."""
+
+    kind = serializers.ChoiceField(choices=[Integration.Kind.API_KEY, Integration.Kind.BASIC])
+    headers = serializers.DictField(child=serializers.CharField())
+    query = serializers.DictField(child=serializers.CharField())
+    path_prefix = serializers.CharField(help_text="What the path of each address begins with; most often nothing.")
+    connection = serializers.UUIDField()
+
+
 class DisconnectedSerializer(serializers.Serializer[Any]):
     """What a disconnect did at the service."""
 

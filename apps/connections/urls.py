@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from apps.connections.views import actions, attempts, callback, connect, listing
+from apps.connections.views import actions, attempts, callback, connect, keys, listing
 
 app_name = "connections"
 urlpatterns = [
     path("connect/<slug:slug>/", connect.connect, name="connect"),
+    path("connect/<slug:slug>/key/", keys.connect, name="connect_key"),
     path("connect/attempts/<uuid:attempt_id>/", attempts.attempt, name="attempt"),
     path("connect/attempts/<uuid:attempt_id>/cancel/", attempts.cancel, name="cancel"),
     path("connect/attempts/<uuid:attempt_id>/continue/", attempts.continue_here, name="continue"),
@@ -17,5 +18,6 @@ urlpatterns = [
     path("settings/integrations/refresh/", actions.refresh_selected, name="refresh_selected"),
     path("connections/<uuid:connection_id>/refresh/", actions.refresh, name="refresh"),
     path("connections/<uuid:connection_id>/reconnect/", connect.reconnect, name="reconnect"),
+    path("connections/<uuid:connection_id>/key/", keys.replace, name="key"),
     path("connections/<uuid:connection_id>/disconnect/", actions.disconnect, name="disconnect"),
 ]

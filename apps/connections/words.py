@@ -10,6 +10,7 @@ _SENTENCES = {
         "This connection belongs to the earlier OAuth app of {name}, which was replaced. Reconnect it to give the new "
         "one access."
     ),
+    "key_refused": "{name} refuses the key of this connection. Replace it to give access again.",
     "missing_scopes": "{name} took away a permission that was granted before. Reconnect to add it again.",
     "integration_misconfigured": (
         "{name} refuses the OAuth app of this integration. Whoever keeps it is told; there is no need to reconnect."
@@ -22,6 +23,7 @@ _HELP = {
     "outcome_unknown": "token-expired",
     "token_expired": "token-expired",
     "oauth_app_changed": "token-expired",
+    "key_refused": "invalid-api-key",
     "missing_scopes": "insufficient-permissions",
     "integration_misconfigured": "not-set-up",
     "service_unavailable": "connection-failed",
@@ -33,6 +35,7 @@ _REPAIR = {
     "outcome_unknown": "Reconnect",
     "token_expired": "Reconnect",
     "oauth_app_changed": "Reconnect",
+    "key_refused": "Replace key",
     "missing_scopes": "Add permission",
 }
 

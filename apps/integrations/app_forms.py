@@ -11,7 +11,7 @@ from django import forms
 
 from apps.integrations.catalogue import entry_of
 from apps.integrations.catalogue_schema import CatalogueEntry
-from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration, OAuthApp
 from apps.integrations.overrides import scope_problem
 from apps.integrations.services import client_param_problems, override_problems, takes_secret
 from apps.vault.forms import SecretFormField
@@ -213,6 +213,9 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
         super().clean()
         integration = self.cleaned_data.get("integration") or getattr(self.instance, "integration", None)
         if integration is None or self.errors:
+            return
+        if integration.kind not in KINDS_WITH_OAUTH_APP:
+            self.add_error(None, f"{integration.name} needs no OAuth app: people enter a key of their own.")
             return
         # As it is stored: the form's own code has put nothing into it yet.
         stored = None if self.instance._state.adding else self.instance

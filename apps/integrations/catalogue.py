@@ -13,7 +13,7 @@ from apps.integrations.catalogue_reader import read_provider
 from apps.integrations.catalogue_schema import CatalogueEntry, Links
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.placeholders import UnsafeValue, checked_values, fill, fill_known, names_in
+from apps.integrations.placeholders import UnsafeValue, checked_values, fill, fill_known, names_in, put
 from apps.oauth.provider import ProviderConfig, RevocationEndpoint
 
 CATALOGUE_DIR = Path(__file__).parent / "catalogue"  # data only; this module wins over the folder of its name
@@ -37,7 +37,7 @@ def catalogue_entry(slug: str) -> CatalogueEntry:
 @lru_cache(maxsize=1)
 def code_parameters() -> frozenset[str]:
     """The names other than `code` under which some service's redirect carries its authorization code."""
-    return frozenset(entry.oauth2.callback_code_parameter for entry in catalogue().values()) - {"code"}
+    return frozenset(entry.oauth2.callback_code_parameter for entry in catalogue().values() if entry.oauth2) - {"code"}
 
 
 def entry_of(integration: Integration) -> CatalogueEntry | None:
@@ -58,7 +58,9 @@ def provider_config(
     entry = entry_of(integration)
     if entry is None:
         raise IntegrationMisconfigured(f"The catalogue has no facts about {integration.name} any more.")
-    values = _values(entry, oauth_app, params or {})
+    values = placeholder_values(entry, oauth_app, params or {})
+    if entry.oauth2 is None:
+        return _without_consent(entry, values)
     refresh, scopes = entry.oauth2.refresh, entry.scopes
     scope_values = _known(entry, {scope.name: scope.name for scope in scopes if names_in(scope.name)}, values)
     facts = {name: value for name, value in vars(entry.oauth2).items() if name != "refresh"}
@@ -67,13 +69,13 @@ def provider_config(
         "keep": (*entry.oauth2.keep, *(param.field or param.name for param in entry.params_from("token_response"))),
         "authorization_url": _required(entry, "authorization address", entry.oauth2.authorization_url, values),
         "token_url": _required(entry, "token address", entry.oauth2.token_url, values),
-        "issuer": _filled(entry, entry.oauth2.issuer, values),
+        "issuer": filled(entry, entry.oauth2.issuer, values),
     }
     provider = ProviderConfig(
         slug=entry.slug,
         name=entry.name,
         **facts,
-        refresh_url=_filled(entry, refresh.url, values),
+        refresh_url=filled(entry, refresh.url, values),
         refresh_supported=refresh.supported,
         rotation=refresh.rotation,
         refresh_margin=refresh.margin,
@@ -88,7 +90,7 @@ def provider_config(
         scope_included_in={scope.name: frozenset(scope.included_in) for scope in scopes if scope.included_in},
         scope_parameters={scope.name: scope.parameter for scope in scopes if scope.parameter},
         scope_values=scope_values,
-        api_base_url=_filled(entry, entry.api.base_url, values),
+        api_base_url=filled(entry, entry.api.base_url, values),
         api_headers=_known(entry, entry.api.headers, values),
         api_query=_known(entry, entry.api.query, values),
         access_token_header=entry.api.access_token_header,
@@ -101,16 +103,49 @@ def provider_config(
     return overrides.applied(provider, oauth_app.overrides) if oauth_app else provider
 
 
+def _without_consent(entry: CatalogueEntry, values: Mapping[str, str]) -> ProviderConfig:
+    """The same of a service of another kind, as far as it has any of it: no consent page, no refresh token."""
+    grant = entry.client_credentials
+    signed = entry.oauth1.access_token_url if entry.oauth1 else ""
+    facts: dict[str, Any] = {
+        "token_url": _required(entry, "token address", grant.token_url if grant else signed, values)
+    }
+    if grant:
+        facts |= {
+            "token_endpoint_auth_method": grant.token_endpoint_auth_method,
+            "token_request_encoding": grant.token_request_encoding,
+            "token_params": {name: put(value, values) for name, value in grant.token_params.items()},
+            "client_grant_type": grant.grant_type,
+            "default_expires_in": grant.default_expires_in,
+            "scope_separator": grant.scope_separator,
+        }
+    return ProviderConfig(
+        slug=entry.slug,
+        name=entry.name,
+        authorization_url="",
+        refresh_supported=False,
+        # Asking for one token more does no harm to those before.
+        rotation="none",
+        ignored_scopes=frozenset(scope.name for scope in entry.scopes if not scope.reported),
+        api_base_url=filled(entry, entry.api.base_url, values),
+        api_headers=entry.api.headers,
+        access_token_header=entry.api.access_token_header,
+        revocation=_endpoint(entry, entry.revocation, values),
+        **facts,
+    )
+
+
 def links(entry: CatalogueEntry, oauth_app: OAuthApp | None) -> Links:
     """The service's own pages. One that needs a value of the OAuth app is empty without it."""
     try:
         values = checked_values(entry.params_from("client"), oauth_app.params if oauth_app else {})
     except UnsafeValue:
         values = {}
-    return Links(**{name: _filled(entry, url, values) or "" for name, url in vars(entry.links).items()})
+    return Links(**{name: filled(entry, url, values) or "" for name, url in vars(entry.links).items()})
 
 
-def _values(entry: CatalogueEntry, oauth_app: OAuthApp | None, params: Mapping[str, str]) -> dict[str, str]:
+def placeholder_values(entry: CatalogueEntry, oauth_app: OAuthApp | None, params: Mapping[str, str]) -> dict[str, str]:
+    """The values of the entry's placeholders, each matched against its pattern. Raises IntegrationMisconfigured."""
     own = entry.params_from("client")
     given = [param for param in entry.params if param.source != "client"]
     try:
@@ -124,7 +159,7 @@ def _values(entry: CatalogueEntry, oauth_app: OAuthApp | None, params: Mapping[s
     return values
 
 
-def _filled(entry: CatalogueEntry, template: str | None, values: Mapping[str, str]) -> str | None:
+def filled(entry: CatalogueEntry, template: str | None, values: Mapping[str, str]) -> str | None:
     """The address, or None while one of its values is not known."""
     if template is None or names_in(template) - values.keys():
         return None
@@ -136,7 +171,7 @@ def _filled(entry: CatalogueEntry, template: str | None, values: Mapping[str, st
 
 def _required(entry: CatalogueEntry, what: str, template: str, values: Mapping[str, str]) -> str:
     """The address; empty while it waits for a value of the redirect."""
-    url = _filled(entry, template, values)
+    url = filled(entry, template, values)
     awaited = {param.name for param in entry.params_from("callback")}
     if url is None and names_in(template) - values.keys() - awaited:
         raise IntegrationMisconfigured(f"{entry.name} cannot be reached: a value of its {what} is not known yet.")
@@ -145,7 +180,7 @@ def _required(entry: CatalogueEntry, what: str, template: str, values: Mapping[s
 
 def _endpoint(entry: CatalogueEntry, endpoint: Any, values: Mapping[str, str]) -> Any:
     """An endpoint with its address filled in; None where there is none (yet)."""
-    url = _filled(entry, endpoint.url, values) if endpoint else None
+    url = filled(entry, endpoint.url, values) if endpoint else None
     return replace(endpoint, url=url) if url else None
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from urllib.parse import urlsplit
 
 from apps.integrations.catalogue_schema import CatalogueEntry, Param
+from apps.integrations.key_schema import Field
 from apps.integrations.placeholders import PLACEHOLDER, matches
 
 Table = TypeVar("Table")
@@ -121,31 +122,39 @@ def _join(key: str, name: str) -> str:
 
 def _check(entry: CatalogueEntry) -> None:
     """What types alone do not say: addresses, placeholders, names that refer to others."""
+    _check_kind(entry)
     for key, url in _urls(entry):
         _check_url(entry, key, url)
     for number, param in enumerate(entry.params):
         _check_param(entry, param, f"params[{number}]")
     _check_texts(entry)
+    _check_fields(entry)
     _check_scopes(entry)
     if len(entry.description) > 60:
         raise _Wrong("description", "must be one line of at most 60 characters")
     if entry.facts.checked == "vendor" and not entry.facts.evidence:
         raise _Wrong("facts.evidence", "must name the vendor's pages that confirmed the essentials")
-    if entry.oauth2.iss_required and not entry.oauth2.issuer:
+    if entry.oauth2 and entry.oauth2.iss_required and not entry.oauth2.issuer:
         raise _Wrong("oauth2.issuer", "is missing although iss_required is true")
+
+
+_TABLES_WITH_ADDRESSES = (
+    "oauth2",
+    "account",
+    "placement",
+    "revocation",
+    "links",
+    "client_credentials",
+    "oauth1",
+    "verification",
+)
 
 
 def _urls(entry: CatalogueEntry) -> Iterator[tuple[str, str]]:
     """Every address of the entry, with its key. Empty ones are left out."""
-    tables = {
-        "oauth2": entry.oauth2,
-        "oauth2.long_lived": entry.oauth2.long_lived,
-        "oauth2.refresh": entry.oauth2.refresh,
-        "account": entry.account,
-        "placement": entry.placement,
-        "revocation": entry.revocation,
-        "links": entry.links,
-    }
+    tables: dict[str, Any] = {name: getattr(entry, name) for name in _TABLES_WITH_ADDRESSES}
+    if entry.oauth2:
+        tables |= {"oauth2.long_lived": entry.oauth2.long_lived, "oauth2.refresh": entry.oauth2.refresh}
     for name, table in tables.items():
         for key, value in vars(table).items() if table else ():
             if (key == "url" or key.endswith("_url") or key == "issuer") and value:
@@ -157,6 +166,8 @@ def _urls(entry: CatalogueEntry) -> Iterator[tuple[str, str]]:
 
 def _check_url(entry: CatalogueEntry, key: str, url: str) -> None:
     allowed = {"client_id"} if key in ("revocation.url", "oauth2.authorization_url") else set()
+    if key == "verification.url":  # an account's number may stand in an address, a secret may not
+        allowed = {field.name for field in entry.fields if field.pattern and not field.secret}
     _check_placeholders(entry, key, url, allowed)
     if re.match(r"\{[a-z0-9_]+\}(/|$)", url):  # an origin that an operator enters; its pattern says which
         rest = url.partition("}")[2]
@@ -170,6 +181,78 @@ def _check_url(entry: CatalogueEntry, key: str, url: str) -> None:
         raise _Wrong(key, "must be an address without fragment, blanks and backslashes")
 
 
+_KINDS_WITH_KEY = ("api_key", "basic", "oauth2_client_credentials")
+_TABLES_OF_KIND = {
+    "oauth2": ("oauth2",),
+    "oauth2_client_credentials": ("client_credentials", "fields"),
+    "oauth1": ("oauth1",),
+    "api_key": ("api_key", "fields"),
+    "basic": ("basic", "fields"),
+}
+
+
+def _check_kind(entry: CatalogueEntry) -> None:
+    needed = _TABLES_OF_KIND[entry.kind]
+    for name in needed:
+        if not getattr(entry, name):
+            raise _Wrong(name, f"is missing, though the kind is {entry.kind}")
+    for name in {name for names in _TABLES_OF_KIND.values() for name in names} - set(needed):
+        if getattr(entry, name):
+            raise _Wrong(name, f"does not belong to the kind {entry.kind}")
+    if entry.client_credentials and {"client_id", "client_secret"} != {field.name for field in entry.fields}:
+        raise _Wrong("fields", "must be client_id and client_secret")
+
+
+def _check_fields(entry: CatalogueEntry) -> None:
+    """Every field is used, everything that is used is declared, and what goes into a path cannot leave it."""
+    fields = {field.name: field for field in entry.fields}
+    if len(fields) != len(entry.fields) or fields.keys() & {param.name for param in entry.params}:
+        raise _Wrong("fields", "a name is declared twice")
+    for number, field in enumerate(entry.fields):
+        _check_field(field, f"fields[{number}]")
+    used = {"client_id", "client_secret"} if entry.client_credentials else set()
+    for key, template in _key_templates(entry):
+        names = set(PLACEHOLDER.findall(template))
+        for name in names - fields.keys() - {param.name for param in entry.params}:
+            raise _Wrong(key, f"the placeholder {{{name}}} is declared neither in [[fields]] nor in [[params]]")
+        used |= names
+        if key == "api_key.path":
+            for name in names & fields.keys():
+                _check_pattern(fields[name], f"fields.{name}")
+    for name in fields.keys() - used:
+        raise _Wrong("fields", f"{name} is not used anywhere")
+
+
+def _key_templates(entry: CatalogueEntry) -> Iterator[tuple[str, str]]:
+    if entry.api_key:
+        for name, value in (*entry.api_key.headers.items(), *entry.api_key.query.items()):
+            yield f"api_key.{name}", value
+        yield "api_key.path", entry.api_key.path
+    if entry.basic:
+        yield "basic.username", entry.basic.username
+        yield "basic.password", entry.basic.password
+
+
+def _check_field(field: Field, key: str) -> None:
+    if not re.fullmatch("[a-z][a-z0-9_]*", field.name) or not field.label:
+        raise _Wrong(key, "needs a name of small letters, digits and underscores, and a label")
+    if field.pattern:
+        _check_pattern(field, key)
+
+
+def _check_pattern(field: Field | Param, key: str) -> None:
+    """A regular expression that takes nothing which would lead an address elsewhere."""
+    if not field.pattern:
+        raise _Wrong(f"{key}.pattern", "is missing, though the value stands in an address")
+    try:
+        re.compile(field.pattern)
+    except re.error as error:
+        raise _Wrong(f"{key}.pattern", f"not a regular expression ({error})") from error
+    for hostile in _HOSTILE:
+        if re.fullmatch(field.pattern, hostile, re.ASCII):
+            raise _Wrong(f"{key}.pattern", f"accepts {hostile!r}, which would lead to another host")
+
+
 def _check_placeholders(entry: CatalogueEntry, key: str, text: str, built_in: Collection[str]) -> None:
     declared = {param.name for param in entry.params}
     for name in PLACEHOLDER.findall(text):
@@ -181,15 +264,20 @@ def _check_texts(entry: CatalogueEntry) -> None:
     """Placeholders outside of addresses: in headers, parameters and scopes."""
     app, token = ("client_id", "client_secret"), ("client_id", "client_secret", "access_token")
     tables: list[tuple[str, Mapping[str, str], tuple[str, ...]]] = [
-        ("oauth2.authorization_params", entry.oauth2.authorization_params, ("random",)),
-        ("oauth2.token_params", entry.oauth2.token_params, ()),
-        ("oauth2.refresh.params", entry.oauth2.refresh.params, ()),
-        ("oauth2.token_request_headers", entry.oauth2.token_request_headers, app),
         ("api.headers", entry.api.headers, app),
         ("api.query", entry.api.query, app),
         ("api", {"access_token_header": entry.api.access_token_header}, ("access_token",)),
         ("scopes", {scope.name: scope.name for scope in entry.scopes}, ()),
     ]
+    if entry.oauth2:
+        tables += [
+            ("oauth2.authorization_params", entry.oauth2.authorization_params, ("random",)),
+            ("oauth2.token_params", entry.oauth2.token_params, ()),
+            ("oauth2.refresh.params", entry.oauth2.refresh.params, ()),
+            ("oauth2.token_request_headers", entry.oauth2.token_request_headers, app),
+        ]
+    if entry.client_credentials:
+        tables += [("client_credentials.token_params", entry.client_credentials.token_params, ())]
     if entry.account:
         tables += [("account.headers", entry.account.headers, token), ("account.form", entry.account.form, token)]
     if entry.placement:
@@ -213,6 +301,8 @@ def _check_host(entry: CatalogueEntry, param: Param, key: str) -> None:
     The client secret and the tokens go there, so neither the person who connects nor an answer may name any host.
     """
     hosts = (url.partition("://")[2].partition("/")[0] or url.partition("/")[0] for _, url in _urls(entry))
+    if entry.kind in _KINDS_WITH_KEY:  # what somebody enters goes to the host that they enter with it
+        return
     if param.source == "client" or not any(host.endswith(f"{{{param.name}}}") for host in hosts):
         return
     for elsewhere in _ELSEWHERE:
@@ -228,13 +318,16 @@ def _check_param(entry: CatalogueEntry, param: Param, key: str) -> None:
             raise _Wrong(f"{key}.{name}", f"not a regular expression ({error})") from error
         if name == "extract" and expression and groups != 1:
             raise _Wrong(f"{key}.extract", "must have exactly one group")
+    _check_pattern(param, key)
     _check_host(entry, param, f"{key}.pattern")
     for name, value in (("example", param.example), ("default", param.default)):
         if value and not matches(param, value):
             raise _Wrong(f"{key}.{name}", "does not match the pattern")
-    for hostile in _HOSTILE:
-        if matches(param, hostile):
-            raise _Wrong(f"{key}.pattern", f"accepts {hostile!r}, which would lead to another host")
+
+
+def _scope_separator(entry: CatalogueEntry) -> str:
+    table = entry.oauth2 or entry.client_credentials or entry.oauth1
+    return table.scope_separator if table else " "
 
 
 def _check_scopes(entry: CatalogueEntry) -> None:
@@ -242,7 +335,7 @@ def _check_scopes(entry: CatalogueEntry) -> None:
     for number, scope in enumerate(entry.scopes):
         if names.index(scope.name) != number:
             raise _Wrong(f"scopes[{number}].name", f"{scope.name} is listed twice")
-        if not scope.name or entry.oauth2.scope_separator in scope.name:
+        if not scope.name or _scope_separator(entry) in scope.name:
             raise _Wrong(f"scopes[{number}].name", "must be text without the scope separator")
         for larger in scope.included_in:
             if larger not in names:

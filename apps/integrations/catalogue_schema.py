@@ -1,7 +1,8 @@
 """The shape of a provider's TOML file: each dataclass is one table, each field one key, each default an omitted key.
 
 `[oauth2]`, `[account]`, `[answer_account]`, `[placement]` and `[revocation]` are facts about the protocol, with the
-keys of `apps.oauth.provider`; `[[scopes]]` and `[[params]]` are what a person sees.
+keys of `apps.oauth.provider`; `[[scopes]]` and `[[params]]` are what a person sees. The
+tables of the other kinds stand in `key_schema.py`.
 Placeholders such as `{origin}` may stand in URLs, headers, parameters and scopes; each is declared in `[[params]]`.
 """
 
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from apps.integrations.key_schema import ApiKey, Basic, ClientCredentialsGrant, Field, OAuth1, Verification
 from apps.oauth.provider import (
     AccountEndpoint,
     AnswerAccount,
@@ -20,6 +22,7 @@ from apps.oauth.provider import (
     SecondaryTokenRule,
 )
 
+Kind = Literal["oauth2", "oauth2_client_credentials", "oauth1", "api_key", "basic"]
 Access = Literal["read", "write", "admin"]
 Category = Literal[
     "crm",
@@ -224,16 +227,23 @@ class CatalogueEntry:
     name: str
     category: Category
     description: str
-    kind: Literal["oauth2"]
+    kind: Kind
     links: Links = field(default_factory=Links)
     facts: Facts
     icon: str = ""
     hero: Hero | None = None
-    oauth2: OAuth2
+    api: Api
+    # The one of the kind, and with OAuth 2.0 the account; the reader sees to it.
+    oauth2: OAuth2 | None = None
     account: AccountEndpoint | None = None
     answer_account: AnswerAccount | None = None
     placement: Placement | None = None
-    api: Api
+    client_credentials: ClientCredentialsGrant | None = None
+    oauth1: OAuth1 | None = None
+    api_key: ApiKey | None = None
+    basic: Basic | None = None
+    fields: tuple[Field, ...] = ()
+    verification: Verification | None = None
     revocation: RevocationEndpoint | None = None
     scopes: tuple[Scope, ...] = ()
     params: tuple[Param, ...] = ()

@@ -19,7 +19,8 @@ def parse_connect_request(
     """`(scopes, params)` of a sent connect form: fields `scopes`, `other_scopes` (names between blanks or the service's
     separator) and `param.<name>`. Raises InvalidInput."""
     params = {name.removeprefix(_PARAM): data.get(name, "") for name in data if name.startswith(_PARAM)}
-    others = data.get("other_scopes", "").replace(entry.oauth2.scope_separator, " ").split()
+    separator = entry.oauth2.scope_separator if entry.oauth2 else " "
+    others = data.get("other_scopes", "").replace(separator, " ").split()
     return check_connect_request(
         entry, scopes=data.getlist("scopes"), others=others, params=params, oauth_app=oauth_app
     )

@@ -55,6 +55,11 @@ class Integration(models.Model):
         return self.kind in (self.Kind.OAUTH2, self.Kind.OAUTH1)
 
 
+# Services that ask for the person's consent know us by an OAuth app; for the others, people enter keys of their own.
+KINDS_WITH_OAUTH_APP = (Integration.Kind.OAUTH2, Integration.Kind.OAUTH1)
+KINDS_WITH_KEY = (Integration.Kind.API_KEY, Integration.Kind.BASIC, Integration.Kind.CLIENT_CREDENTIALS)
+
+
 class OAuthApp(SealedRow):
     """The client ID and client secret registered at the service: the operator's for everybody, or a team's own."""
 

@@ -49,7 +49,7 @@ def offer_of(entry: CatalogueEntry, oauth_app: OAuthApp | None) -> Offer:
     scopes = [known.get(name) or _by_name(name) for name in dict.fromkeys([*names, *allowed, *extra])]
     return Offer(
         service=entry.name,
-        separator=entry.oauth2.scope_separator,
+        separator=entry.oauth2.scope_separator if entry.oauth2 else " ",
         scopes=tuple(scopes),
         open_ended=oauth_app is not None and not allowed,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from apps.integrations.catalogue_schema import Param
+from apps.integrations.key_schema import Field
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 BUILT_IN = frozenset({"access_token", "client_id", "client_secret", "random"})
@@ -26,7 +27,7 @@ def names_in(template: str) -> set[str]:
     return set(PLACEHOLDER.findall(template)) - BUILT_IN
 
 
-def matches(param: Param, value: str) -> bool:
+def matches(param: Param | Field, value: str) -> bool:
     """Whether the whole of `value` is what the parameter's pattern describes."""
     return re.fullmatch(param.pattern, value, re.ASCII) is not None
 
@@ -117,6 +118,11 @@ def _expected_netloc(template: str, values: Mapping[str, str]) -> str:
         return netloc if scheme in ("https", "http") else ""
     netloc = template.partition("://")[2].partition("/")[0]
     return _replaced(netloc, values)
+
+
+def put(text: str, values: Mapping[str, str]) -> str:
+    """`text` that is no address (a header, a form field) with its placeholders replaced. Raises KeyError."""
+    return PLACEHOLDER.sub(lambda found: values[found[1]], text)
 
 
 def _replaced(template: str, values: Mapping[str, str]) -> str:

@@ -25,13 +25,14 @@ class IntegrationQuerySet(models.QuerySet["Integration", "Integration"]):
 
     def with_standing(self, actor: Actor) -> IntegrationQuerySet:
         """Each with `connected` and `attention` (how many connections the actor may see, and how many of them need
-        attention) and `is_set_up` (whether an OAuth app serves the actor's team)."""
+        attention) and `is_set_up` (whether an OAuth app serves the actor's team, or none is needed)."""
         oauth_apps = apps.get_model("integrations", "OAuthApp")._default_manager
+        with_key = Q(kind__in=("api_key", "basic", "oauth2_client_credentials"))
         serving = oauth_apps.filter(Q(team=None) | Q(team=actor.team), integration=OuterRef("pk"))
         return self.annotate(
             connected=_count(self._connections(actor)),
             attention=_count(self._connections(actor).filter(status="needs_attention")),
-            is_set_up=Exists(serving),
+            is_set_up=models.Case(models.When(with_key, then=True), default=Exists(serving)),
         )
 
     def with_connections(self, wanted: bool) -> IntegrationQuerySet:

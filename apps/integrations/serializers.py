@@ -62,6 +62,17 @@ class ParamSerializer(serializers.Serializer[Any]):
     optional = serializers.BooleanField(help_text="May be left empty.")
 
 
+class CredentialFieldSerializer(serializers.Serializer[Any]):
+    """A value that the person enters to sign in with; none for services that ask for consent themselves."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # as above
+    secret = serializers.BooleanField()
+    pattern = serializers.CharField(allow_blank=True, help_text="Where it is certain: the whole value matches it.")
+    example = serializers.CharField(allow_blank=True)
+    hint = serializers.CharField(allow_blank=True)
+
+
 class LinksSerializer(serializers.Serializer[Any]):
     """The service's own pages; empty where it has none."""
 
@@ -74,6 +85,9 @@ class IntegrationDetailSerializer(IntegrationSerializer):
 
     scopes = serializers.SerializerMethodField()
     params = serializers.SerializerMethodField()
+    credential_fields = serializers.SerializerMethodField(
+        help_text="For services that take a key: `fields` of `POST connections/`."
+    )
     redirect_uri = serializers.SerializerMethodField(help_text="The address that is registered at the service.")
     links = serializers.SerializerMethodField()
 
@@ -84,6 +98,10 @@ class IntegrationDetailSerializer(IntegrationSerializer):
     @extend_schema_field(ParamSerializer(many=True))
     def get_params(self, integration: Integration) -> Any:
         return ParamSerializer(self._entry.params_from("user") if self._entry else [], many=True).data
+
+    @extend_schema_field(CredentialFieldSerializer(many=True))
+    def get_credential_fields(self, integration: Integration) -> Any:
+        return CredentialFieldSerializer(self._entry.fields if self._entry else [], many=True).data
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_redirect_uri(self, integration: Integration) -> str:

@@ -13,7 +13,9 @@ from apps.integrations import plugins as shown
 from apps.integrations.catalogue import entry_of, links, provider_config
 from apps.integrations.catalogue_schema import CatalogueEntry, Scope
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.key_forms import ConnectKeyForm
+from apps.integrations.keys import consent_preview, preview_of, shown_host
+from apps.integrations.models import KINDS_WITH_KEY, Integration, OAuthApp
 from apps.integrations.offer import Offer, offer_of
 from apps.integrations.services import oauth_app_for
 from apps.teams import permissions
@@ -92,13 +94,19 @@ def _further(offer: Offer) -> list[Scope]:
     return sorted((scope for scope in offer.scopes if not scope.default), key=lambda scope: _ORDER[scope.access])
 
 
-def _where(integration: Integration, entry: CatalogueEntry | None, oauth_app: OAuthApp | None) -> dict[str, str]:
-    """`host`, where signing in will happen, or `problem`, why it cannot."""
-    if entry is None or oauth_app is None:
+def _where(integration: Integration, entry: CatalogueEntry | None, oauth_app: OAuthApp | None) -> dict[str, Any]:
+    """`host`, where signing in will happen, or `problem`, why it cannot; for a key, the form that takes it."""
+    if entry is None:
+        return {}
+    if integration.kind in KINDS_WITH_KEY:
+        return {"host": shown_host(entry), "preview": preview_of(entry), "key_form": ConnectKeyForm(entry)}
+    if oauth_app is None:
         return {}
     examples = {param.name: param.default or param.example for param in entry.params if param.source != "client"}
     try:
         provider = provider_config(integration, oauth_app=oauth_app, params=examples)
     except IntegrationMisconfigured as problem:
         return {"problem": problem.sentence}
-    return {"host": urlsplit(provider.authorization_url).netloc}
+    address = entry.oauth1.authorization_url if entry.oauth1 else provider.authorization_url
+    preview = consent_preview(entry)
+    return {"host": urlsplit(address).netloc, "preview": preview}

@@ -91,6 +91,7 @@ def client_credentials(
 ) -> TokenResponse:
     """Obtains a token for the OAuth app itself (RFC 6749 4.4)."""
     client = BackendApplicationClient(credentials.client_id)
+    client.grant_type = provider.client_grant_type
     with _TokenSession(provider, credentials, client, provider.token_url, deadline) as session:
         return session.fetch({**provider.token_params, **_scope_parameter(provider, scopes)})
 
@@ -157,7 +158,7 @@ def _renewed(provider: ProviderConfig, exchange: LongLivedExchange, token: str, 
 
 def _asked_by_get(provider: ProviderConfig, url: str, query: Mapping[str, str], *, deadline: float) -> TokenResponse:
     """A token answer to a GET: the only form that these providers document, secrets in the query included."""
-    with _transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
+    with transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
         answer = session.get(url, params=query, headers={"Accept": "application/json"})
     return parse_token_response(
         status=answer.status_code, headers=answer.headers, body=answer.content, provider=provider
@@ -209,7 +210,7 @@ class _TokenSession(OAuth2Session, egress.Session):
         headers = {"Accept": "application/json", **all_filled_in(provider.token_request_headers, self._credentials)}
         place = "params" if provider.token_request_method == "GET" else _BODY[provider.token_request_encoding]
         payload: dict[str, Any] = {place: self._renamed(dict(data))}
-        with _transport_errors():
+        with transport_errors():
             return egress.Session.request(
                 self,
                 provider.token_request_method,
@@ -252,7 +253,7 @@ class _TokenSession(OAuth2Session, egress.Session):
 
 
 @contextmanager
-def _transport_errors() -> Iterator[None]:
+def transport_errors() -> Iterator[None]:
     """Egress's errors in this package's words."""
     try:
         yield
@@ -290,7 +291,7 @@ def revoke(
 
 def _revoke_one(request: RevocationRequest, deadline: float) -> None:
     payload: dict[str, Any] = {request.encoding: dict(request.fields)} if request.fields else {}
-    with _transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
+    with transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
         answer = session.request(request.method, request.url, headers=request.headers, **payload)
     check_revocation(request.endpoint, status=answer.status_code, headers=answer.headers, body=answer.content)
 
@@ -320,7 +321,7 @@ def fetch_account(
         return Account(subject="", label="")
     filled = partial(all_filled_in, credentials=credentials, access_token=access_token)
     headers = access_headers(provider, access_token=access_token, credentials=credentials)
-    with _transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
+    with transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
         answer = session.request(
             account.method,
             account.url,
@@ -355,7 +356,7 @@ def fetch_placement(
         return {}
     headers = access_headers(provider, access_token=access_token, credentials=credentials)
     own = all_filled_in(placement.headers, credentials, access_token=access_token)
-    with _transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
+    with transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
         answer = session.get(placement.url, headers={"Accept": "application/json", **headers, **own})
     document = _document(answer, None)
     if placement.list_path is not None:
@@ -388,7 +389,7 @@ def discover(issuer: str, *, deadline: float = 10.0) -> ServerMetadata:
     check_issuer(issuer)
     end = time.monotonic() + deadline
     for url in metadata_urls(issuer):
-        with _transport_errors(), egress.session(deadline=end - time.monotonic()) as session:
+        with transport_errors(), egress.session(deadline=end - time.monotonic()) as session:
             answer = session.get(url, headers={"Accept": "application/json"})
         if answer.status_code != 200:
             continue

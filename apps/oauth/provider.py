@@ -174,6 +174,7 @@ class ProviderConfig:
     token_request_method: Literal["GET", "POST"] = "POST"
     token_request_scope: bool = False  # the scopes are named again with the code
     token_params: Mapping[str, str] = field(default_factory=dict)
+    client_grant_type: str = "client_credentials"  # what the service calls the grant of RFC 6749 4.4
     refresh_params: Mapping[str, str] = field(default_factory=dict)
     refresh_auth_method: AuthMethod | None = None
     refresh_repeats_redirect_uri: bool = False

@@ -58,6 +58,13 @@ class Grants:
         family.issue(rotate=True)
         return family
 
+    def for_client(self, scopes: list[str]) -> Family:
+        """RFC 6749 4.4: a token of the client itself, without a refresh token."""
+        family = Family("the-client", scopes)
+        family.access_tokens.append("at-" + secrets.token_urlsafe(24))
+        self.families.append(family)
+        return family
+
     def refresh(self, token: str, rotation: Rotation) -> Family:
         for family in self.families:
             if token == family.refresh_token and not family.revoked:

@@ -76,7 +76,11 @@ class AuthServer:
                 if not self._is_client(form, authorization):
                     raise Refused("invalid_client")
                 is_code = grant == "authorization_code"
-                family = self.grants.redeem(form) if is_code else self.grants.refresh(shown, self.rotation)
+                is_client = grant == "client_credentials"
+                if is_client:
+                    family = self.grants.for_client(form.get("scope", "").split())
+                else:
+                    family = self.grants.redeem(form) if is_code else self.grants.refresh(shown, self.rotation)
             except Refused as refused:
                 self.journal.write(Call("/o/token/", grant, shown, family_revoked=refused.family_revoked, form=form))
                 return Answer.json(401 if refused.code == "invalid_client" else 400, {"error": refused.code})
@@ -84,7 +88,7 @@ class AuthServer:
             document = {"access_token": family.access_tokens[-1], "token_type": "Bearer"}
             if self.expires_in is not None:
                 document |= {"expires_in": self.expires_in}
-            if is_code or self.rotation != "none":
+            if is_code or (self.rotation != "none" and not is_client):
                 document |= {"refresh_token": family.refresh_token}
             return Answer.json(200, document | {"scope": " ".join(family.scopes)})
 

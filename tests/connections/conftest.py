@@ -19,12 +19,14 @@ from apps.connections.services import authorize, provider
 from apps.connections.services.authorize import Trip
 from apps.connections.services.use import fresh_token
 from apps.egress import destination
+from apps.integrations import catalogue
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.services import ensure_oauth_app
+from apps.integrations.services import ensure_oauth_app, load_catalogue
 from apps.teams.actor import Actor
 from apps.teams.models import Membership, Role, Team
 from tests import factories
 from tests.authserver import AuthServer, auth_server
+from tests.connections.kinds import write_catalogue
 
 ORIGIN = Origin(kind="user", id="", label="Somebody")
 SYSTEM = Origin(kind="system", id="", label="Specway")
@@ -40,6 +42,19 @@ def server(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) -> Ite
         monkeypatch.setattr(destination, "_allowed", frozenset())
         egress.configure(allowed_hosts=[urlsplit(running.url).netloc])
         yield running
+
+
+@pytest.fixture
+def kinds(db: None, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A catalogue of made-up services, one of each kind beside OAuth 2.0 with consent."""
+    folder = tmp_path / "catalogue"
+    folder.mkdir()
+    write_catalogue(folder)
+    monkeypatch.setattr(catalogue, "CATALOGUE_DIR", folder)
+    catalogue.catalogue.cache_clear()
+    load_catalogue()
+    yield
+    catalogue.catalogue.cache_clear()
 
 
 @dataclass

@@ -11,7 +11,7 @@ from apps.connections import refresh_policy
 from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import lease as leases
-from apps.connections.services import refresh as refreshing
+from apps.connections.services import renewal
 from apps.connections.services.refresh import load, refresh_now
 from apps.oauth import client
 from tests.authserver import AuthServer
@@ -170,7 +170,7 @@ def test_a_slow_service_is_cut_off_by_one_deadline(
     from tests.authserver import dripped
 
     over = threading.Event()
-    monkeypatch.setattr(refreshing, "CALL_DEADLINE", timedelta(seconds=0.4))
+    monkeypatch.setattr(renewal, "CALL_DEADLINE", timedelta(seconds=0.4))
     server.script(dripped(over))
     began = time.monotonic()
     with pytest.raises(ServiceUnavailable):

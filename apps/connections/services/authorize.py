@@ -1,8 +1,9 @@
 """The authorization trip (oauth.md section 1): `begin()` sends the person off, `complete()` takes the answer."""
 
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -21,20 +22,22 @@ from apps.connections.errors import (
     CallbackRejected,
     ExchangeFailed,
     IntegrationNotSetUp,
+    WrongKind,
 )
 from apps.connections.models import AuthorizationAttempt, Connection
-from apps.connections.services import attempts
+from apps.connections.services import attempts, oauth1_trip
 from apps.connections.services.adopt import Grant, adopt
 from apps.connections.services.decide import decide
+from apps.connections.services.departure import Departure
 from apps.connections.services.fenced import revoke_unwanted
 from apps.connections.services.provider import redirect_uri
 from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations import found
 from apps.integrations.catalogue import catalogue_entry, code_parameters, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.models import Integration
+from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.services import client_credentials, mark_oauth_app_broken, oauth_app_for, require_offered
-from apps.oauth import client, pkce
+from apps.oauth import client, oauth1, pkce
 from apps.oauth.authorization import (
     CallbackParameters,
     authorization_url,
@@ -67,7 +70,7 @@ class Trip:
     """A trip that is about to begin: the attempt, and the service's consent page with our state in it."""
 
     attempt: AuthorizationAttempt
-    url: str
+    url: str = field(repr=False)
 
 
 def begin(
@@ -88,23 +91,25 @@ def begin(
     """
     if actor.team is None or actor.user is None or not session_key:
         raise NotAllowed("Only a signed-in member of a team can connect a service.")
+    depart = _DEPARTURES.get(integration.kind)
+    if depart is None:
+        raise WrongKind(f"{integration.name} is connected by entering a key, not by a sign-in there.")
     oauth_app = oauth_app_for(actor.team, integration)
     if oauth_app is None:
         raise IntegrationNotSetUp(f"{integration.name} is not set up yet: an operator adds the OAuth app.")
     require_offered(oauth_app, scopes)
-    provider = provider_config(integration, oauth_app=oauth_app, params=params)
-    state = secrets.token_urlsafe(32)
-    verifier = pkce.new_verifier() if provider.pkce else None
+    callback = redirect_uri(integration)
+    departure = depart(integration, oauth_app, params=params, scopes=scopes, callback=callback, origin=actor.origin)
     attempt = AuthorizationAttempt(
         team=actor.team,
         user=actor.user,
         integration=integration,
         oauth_app=oauth_app,
         connection=connection,
-        state_hash=attempts.hashed(state),
+        state_hash=attempts.hashed(departure.state),
         session_hash=attempts.hashed(session_key),
-        redirect_uri=redirect_uri(integration),
-        code_verifier=verifier,
+        redirect_uri=callback,
+        code_verifier=departure.secret,
         scopes_requested=list(scopes),
         params=dict(params),
         in_popup=in_popup,
@@ -112,7 +117,6 @@ def begin(
         created_at=Now(),
         expires_at=Now() + attempts.LIFETIME,
     )
-    url = _consent_page(provider, attempt, state=state, verifier=verifier)
     with transaction.atomic():
         attempt.save(force_insert=True)
         record(
@@ -123,21 +127,39 @@ def begin(
             scopes=list(scopes),
             reconnects=str(connection.pk) if connection else "",
         )
-    return Trip(attempt=attempt, url=url)
+    return Trip(attempt=attempt, url=departure.url)
 
 
-def _consent_page(provider: ProviderConfig, attempt: AuthorizationAttempt, *, state: str, verifier: str | None) -> str:
+def _depart(
+    integration: Integration,
+    oauth_app: OAuthApp,
+    *,
+    params: Mapping[str, str],
+    scopes: Sequence[str],
+    callback: str,
+    origin: Origin,
+) -> Departure:
+    provider = provider_config(integration, oauth_app=oauth_app, params=params)
+    state = secrets.token_urlsafe(32)
+    verifier = pkce.new_verifier() if provider.pkce else None
     try:
-        return authorization_url(
+        url = authorization_url(
             provider,
-            client_credentials(attempt.oauth_app),
-            redirect_uri=attempt.redirect_uri,
+            client_credentials(oauth_app),
+            redirect_uri=callback,
             state=state,
-            scopes=attempt.scopes_requested,
+            scopes=scopes,
             code_challenge=pkce.challenge(verifier) if verifier else None,
         )
     except OAuthError as error:
         raise IntegrationMisconfigured(f"{provider.name} cannot be reached: {error}") from None
+    return Departure(state=state, secret=verifier, url=url)
+
+
+_DEPARTURES: dict[str, Callable[..., Departure]] = {
+    Integration.Kind.OAUTH2: _depart,
+    Integration.Kind.OAUTH1: oauth1_trip.depart,
+}
 
 
 def own_path(path: str) -> str:
@@ -162,12 +184,13 @@ def complete(
     AttemptError, committed and audited before: CallbackRejected, AttemptExpired, AccessDeclined or ExchangeFailed.
     """
     try:
-        parameters = parse_callback(query_string, code_parameters=code_parameters())
+        parameters = _parsed(query_string)
     except InvalidCallback as error:
         sentence = f"The answer of the service is not valid: {error.reason}. Nothing was connected; start again."
         raise attempts.reject("invalid_callback", sentence, origin=origin, team_id=team_id) from None
+    state = oauth1_trip.state_of(parameters.token) if isinstance(parameters, oauth1.Answer) else parameters.state
     attempt = attempts.consume(
-        state=parameters.state, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
+        state=state, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
     )
     try:
         return _finish(attempt, parameters, query_string, origin=origin)
@@ -184,8 +207,16 @@ def complete(
         raise
 
 
+def _parsed(query_string: str) -> CallbackParameters | oauth1.Answer:
+    return (
+        oauth1.parse_callback(query_string)
+        if oauth1.is_answer(query_string)
+        else parse_callback(query_string, code_parameters=code_parameters())
+    )
+
+
 def _finish(
-    attempt: AuthorizationAttempt, parameters: CallbackParameters, query_string: str, *, origin: Origin
+    attempt: AuthorizationAttempt, parameters: CallbackParameters | oauth1.Answer, query_string: str, *, origin: Origin
 ) -> AuthorizationAttempt:
     membership = Membership.objects.select_related("team", "user").filter(team=attempt.team_id, user=attempt.user_id)
     member = membership.first()
@@ -195,18 +226,42 @@ def _finish(
     if attempt.connection is not None and not may_manage(member_actor(member), attempt.connection):
         demoted = CallbackRejected(f"You do not manage the connection {attempt.connection.name} any more.")
         raise attempts.fail(attempt, "not_a_manager", demoted, origin=origin)
+    grant = _grant(attempt, parameters, query_string, origin=origin)
+    try:
+        return adopt(attempt, grant, origin=origin)
+    except AttemptSettled:
+        revoke_unwanted(attempt, grant)
+        raise
+
+
+def _grant(
+    attempt: AuthorizationAttempt, parameters: CallbackParameters | oauth1.Answer, query_string: str, *, origin: Origin
+) -> Grant:
+    """What the answer brings, by the protocol that the trip set out with."""
+    if isinstance(parameters, oauth1.Answer) != (attempt.integration.kind == Integration.Kind.OAUTH1):
+        other = CallbackRejected("The answer does not fit the way in which this connection was started.")
+        raise attempts.fail(attempt, "other_protocol", other, origin=origin)
+    if isinstance(parameters, oauth1.Answer):
+        return _signed_grant(attempt, parameters, origin=origin)
     kept = found.in_callback(catalogue_entry(attempt.integration.slug), parameters.extra)
     provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
     code = _code(attempt, parameters, query_string, provider, origin=origin)
     response = _exchange(attempt, provider, code=code, origin=origin)
     if response.scopes is None and provider.callback_scope_parameter in parameters.extra:
         response = replace(response, scopes=scopes_in(parameters.extra[provider.callback_scope_parameter], provider))
-    grant = _located(attempt, response, kept, origin=origin)
+    return _located(attempt, response, kept, origin=origin)
+
+
+def _signed_grant(attempt: AuthorizationAttempt, answer: oauth1.Answer, *, origin: Origin) -> Grant:
     try:
-        return adopt(attempt, grant, origin=origin)
-    except AttemptSettled:
-        revoke_unwanted(attempt, grant)
-        raise
+        verifier = oauth1.verifier_of(answer)
+    except AuthorizationDenied as denied:
+        declined = _declined(attempt.integration.name, denied.error)
+        raise attempts.fail(attempt, denied.error[:60], declined, origin=origin) from None
+    redeem = partial(oauth1_trip.redeem, attempt, answer, verifier=verifier)
+    response = _redeemed(attempt, redeem, grant="oauth1_verifier", origin=origin)
+    account = oauth1_trip.account_of(attempt, response)
+    return Grant(response=response, subject=account.subject[:255], label=account.label[:255])
 
 
 def _code(
@@ -237,17 +292,25 @@ def _declined(name: str, error: str) -> AccessDeclined:
 
 
 def _exchange(attempt: AuthorizationAttempt, provider: ProviderConfig, *, code: str, origin: Origin) -> TokenResponse:
+    redeem = partial(
+        client.exchange_code,
+        provider,
+        client_credentials(attempt.oauth_app),
+        code=code,
+        redirect_uri=attempt.redirect_uri,
+        code_verifier=attempt.code_verifier.reveal() if attempt.code_verifier else None,
+    )
+    return _redeemed(attempt, redeem, grant="authorization_code", origin=origin)
+
+
+def _redeemed(
+    attempt: AuthorizationAttempt, redeem: Callable[[], TokenResponse], *, grant: str, origin: Origin
+) -> TokenResponse:
+    """The token answer; what goes wrong on the way settles the attempt and is put in words."""
     name = attempt.integration.name
-    verifier = attempt.code_verifier.reveal() if attempt.code_verifier else None
     try:
-        with metrics.token_call(attempt.integration, grant="authorization_code"):
-            return client.exchange_code(
-                provider,
-                client_credentials(attempt.oauth_app),
-                code=code,
-                redirect_uri=attempt.redirect_uri,
-                code_verifier=verifier,
-            )
+        with metrics.token_call(attempt.integration, grant=grant):
+            return redeem()
     except InvalidClient as error:
         with transaction.atomic():
             mark_oauth_app_broken(oauth_app=attempt.oauth_app, code=error.code, origin=origin)

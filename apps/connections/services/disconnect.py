@@ -17,16 +17,30 @@ from apps.audit.services import record
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.services import spool
 from apps.connections.services.client_change import belongs_to_earlier_client
+from apps.connections.services.credentials import stored_fields
+from apps.connections.services.own_client import own_client
 from apps.connections.services.provider import provider_of
 from apps.connections.services.status import target_of
 from apps.errors import NotFound, SpecwayError
 from apps.integrations.catalogue import catalogue_entry, links
+from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration
 from apps.integrations.services import client_credentials
 from apps.oauth import client
 from apps.oauth.errors import OAuthError, RevocationUnsupported
+from apps.oauth.provider import ClientCredentials
 from apps.teams.actor import Actor
 
 logger = logging.getLogger(__name__)
+
+_NO_WAY = "{name} offers no way to revoke access from here: the grant still stands there."
+_STILL_THERE: dict[str, str] = {
+    Integration.Kind.OAUTH2: _NO_WAY,
+    Integration.Kind.OAUTH1: _NO_WAY,
+    Integration.Kind.CLIENT_CREDENTIALS: (
+        "The last token ends by itself. The client ID and secret go on working at {name}: delete them there if nobody "
+        "needs them."
+    ),
+}
 
 INTERRUPTED_AFTER = timedelta(minutes=2)
 
@@ -89,7 +103,11 @@ def _revoke(connection: Connection) -> Disconnected:
     name = connection.integration.name
     row = TokenSet.objects.select_related("connection__oauth_app").filter(connection=connection.pk).first()
     url = manage_url(connection)
-    if row is None or row.access_token is None or connection.oauth_app is None:
+    if connection.integration.kind in (Integration.Kind.API_KEY, Integration.Kind.BASIC):
+        sentence = f"{name} was not told: what you entered goes on working there. Delete it there if nobody needs it."
+        return Disconnected(connection.name, "none", sentence, url)
+    app_is_gone = connection.oauth_app is None and connection.integration.kind in KINDS_WITH_OAUTH_APP
+    if row is None or row.access_token is None or app_is_gone:
         return Disconnected(connection.name, "none", "There was no grant left to revoke.", url)
     if belongs_to_earlier_client(row):
         sentence = f"The grant belongs to an earlier OAuth app and still stands there: end it at {name}."
@@ -97,18 +115,25 @@ def _revoke(connection: Connection) -> Disconnected:
     try:
         client.revoke(
             provider_of(connection),
-            client_credentials(connection.oauth_app),
+            _client_of(connection),
             access_token=row.access_token.reveal(),
             refresh_token=row.refresh_token.reveal() if row.refresh_token else None,
         )
     except RevocationUnsupported:
-        sentence = f"{name} offers no way to revoke access from here: the grant still stands there."
+        sentence = _STILL_THERE[connection.integration.kind].format(name=name)
         return Disconnected(connection.name, "unsupported", sentence, url)
     except (OAuthError, SpecwayError) as error:
         logger.warning("not revoked connection=%s error=%s", connection.pk, type(error).__name__)
         sentence = f"{name} did not confirm the revocation, so the grant may still stand there."
         return Disconnected(connection.name, "failed", sentence, url)
     return Disconnected(connection.name, "revoked", f"{name} confirmed that the grant is revoked.", url)
+
+
+def _client_of(connection: Connection) -> ClientCredentials:
+    """What signs in at the token endpoint: the OAuth app, or a client of the connection's own."""
+    if connection.integration.kind == Integration.Kind.CLIENT_CREDENTIALS:
+        return own_client(stored_fields(connection))
+    return client_credentials(connection.oauth_app)
 
 
 def manage_url(connection: Connection) -> str:

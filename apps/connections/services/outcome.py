@@ -13,7 +13,7 @@ from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections import metrics
 from apps.connections.models import Connection, Status, TokenSet
-from apps.connections.refresh_policy import Outcome, Plan, after_failure, classify
+from apps.connections.refresh_policy import Outcome, Plan, after_failure, after_own_client_failed, classify
 from apps.connections.services import faultpoint
 from apps.connections.services.lease import Lease
 from apps.connections.services.status import lock, mark_needs_attention, mark_recovered, target_of
@@ -80,6 +80,8 @@ def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig,
         retry_after=error.retry_after if isinstance(error, ProviderFault) else None,
         jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
     )
+    if row.renewing_grant == "client_credentials":
+        plan = after_own_client_failed(plan, outcome)
     values: dict[str, Any] = {"unresolved_sends": unresolved}
     if outcome not in UNSETTLED:
         values = {"unresolved_sends": row.unresolved_sends, "sent_at": None, "sent_token_fp": ""}

@@ -6,7 +6,7 @@ from django.urls import reverse
 from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Connection
 from apps.integrations.catalogue import provider_config
-from apps.integrations.models import Integration
+from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration
 from apps.oauth.provider import ProviderConfig
 
 
@@ -15,7 +15,7 @@ def provider_of(connection: Connection) -> ProviderConfig:
 
     Raises IntegrationNotSetUp without an OAuth app, IntegrationMisconfigured where a value is missing or unfit.
     """
-    if connection.oauth_app is None:
+    if connection.oauth_app is None and connection.integration.kind in KINDS_WITH_OAUTH_APP:
         raise IntegrationNotSetUp(f"The OAuth app for {connection.integration.name} is gone. An operator can add it.")
     return provider_config(connection.integration, oauth_app=connection.oauth_app, params=connection.params)
 

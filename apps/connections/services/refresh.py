@@ -18,28 +18,37 @@ from apps.connections import metrics, scopes
 from apps.connections.errors import (
     ReauthorizationRequired,
     ServiceUnavailable,
+    WrongKind,
 )
 from apps.connections.models import Connection, Status, TokenSet
-from apps.connections.refresh_policy import CALL_DEADLINE, READER_WAIT, Outcome, skew
+from apps.connections.refresh_policy import READER_WAIT, Outcome, skew
 from apps.connections.services import client_change, faultpoint, spool
 from apps.connections.services.fenced import drop_fenced
 from apps.connections.services.lease import Lease, claim, mark_sent, release, unmark
 from apps.connections.services.outcome import record_failure
 from apps.connections.services.provider import provider_of
+from apps.connections.services.renewal import renewal_of
 from apps.connections.services.status import mark_needs_attention
 from apps.connections.services.tokens import accepted
 from apps.connections.words import reason_sentence
 from apps.errors import SpecwayError
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.services import circuit, client_credentials
+from apps.integrations.models import Integration
+from apps.integrations.services import circuit
 from apps.integrations.services.circuit import Admission
-from apps.oauth import client
 from apps.oauth.errors import OAuthError
 from apps.oauth.provider import ProviderConfig
 from apps.oauth.token import TokenResponse
 from apps.teams.actor import Actor
 
-PERSON_MUST_ACT = ("reauthorization_required", "outcome_unknown", "token_expired", client_change.REASON)
+NEVER_ENDING = (Integration.Kind.API_KEY, Integration.Kind.BASIC, Integration.Kind.OAUTH1)
+PERSON_MUST_ACT = (
+    "reauthorization_required",
+    "outcome_unknown",
+    "token_expired",
+    "key_refused",
+    client_change.REASON,
+)
 
 
 def load(connection_id: UUID) -> TokenSet:
@@ -72,7 +81,7 @@ def ensure_fresh(row: TokenSet, *, min_ttl: timedelta, origin: Origin) -> TokenS
     wanted = min(min_ttl, lifetime - skew(lifetime))
     if left > max(skew(lifetime), wanted):
         return row
-    if left > timedelta(0) and (left >= wanted or row.refresh_token is None):
+    if left > timedelta(0) and (left >= wanted or not row.renewing_grant):
         hasten(row)
         return row
     try:
@@ -88,7 +97,7 @@ def ensure_fresh(row: TokenSet, *, min_ttl: timedelta, origin: Origin) -> TokenS
 def hasten(row: TokenSet) -> None:
     """Make a refresh due now, for the next beat to find. Nothing waits for it."""
     now: datetime = row.db_now  # type: ignore[attr-defined]  # annotated
-    if row.refresh_token is not None and not row.failure_count and row.next_refresh_at and row.next_refresh_at > now:
+    if row.renewing_grant and not row.failure_count and row.next_refresh_at and row.next_refresh_at > now:
         TokenSet.objects.filter(pk=row.pk, version=row.version).update(next_refresh_at=now)
 
 
@@ -124,7 +133,7 @@ def try_refresh(row: TokenSet, *, origin: Origin) -> TokenSet | None:
 
 def attempt_refresh(row: TokenSet, *, origin: Origin) -> bool:
     """Refresh if the claim can be won; False if somebody else holds it or tried since. Raises what `why_not` says."""
-    if row.refresh_token is None or row.connection.status_reason in PERSON_MUST_ACT:
+    if not row.renewing_grant or row.connection.status_reason in PERSON_MUST_ACT:
         raise why_not(row)
     provider = provider_of(row.connection)
     if row.unresolved_sends:
@@ -150,9 +159,8 @@ def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) 
         release(lease)
         raise _of_earlier_client(row, origin=origin)
     try:
-        refresh_token = row.refresh_token.reveal() if row.refresh_token else ""
-        credentials = client_credentials(row.connection.oauth_app)
-        sent_at = None if lease.too_old_to_send else mark_sent(lease, refresh_token=refresh_token)
+        renewal = renewal_of(row, provider)
+        sent_at = None if lease.too_old_to_send else mark_sent(lease, refresh_token=renewal.secret)
     except (SpecwayError, DatabaseError):
         with contextlib.suppress(DatabaseError):
             release(lease)
@@ -166,10 +174,8 @@ def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) 
         unmark(lease)
         raise why_not(load(row.connection_id))
     try:
-        with metrics.token_call(row.connection.integration, grant="refresh_token"):
-            response = client.refresh(
-                provider, credentials, refresh_token=refresh_token, deadline=CALL_DEADLINE.total_seconds()
-            )
+        with metrics.token_call(row.connection.integration, grant=row.renewing_grant):
+            response = renewal.send()
     except OAuthError as error:
         record_failure(lease, error, provider=provider, now=lease.now, origin=origin)
         current = load(row.connection_id)
@@ -239,7 +245,7 @@ def why_not(row: TokenSet) -> SpecwayError:
         return ReauthorizationRequired(reason_sentence(connection.status_reason, name))
     if oauth_app is not None and oauth_app.broken_since is not None:
         return IntegrationMisconfigured(reason_sentence("integration_misconfigured", name))
-    if row.refresh_token is None:
+    if not row.renewing_grant:
         return ReauthorizationRequired(reason_sentence("token_expired", name))
     now: datetime = row.db_now  # type: ignore[attr-defined]  # annotated
     waits = [at for at in (row.next_refresh_at, oauth_app and oauth_app.circuit_open_until) if at and at > now]
@@ -250,8 +256,11 @@ def why_not(row: TokenSet) -> SpecwayError:
 def refresh_now(*, connection: Connection, actor: Actor) -> Connection:
     """Refresh because a person or a program asked to, whatever the schedule says. The connection as it then stands.
 
-    Raises ReauthorizationRequired as soon as the service refuses the grant, though it is tried once more by itself.
+    Raises ReauthorizationRequired as soon as the service refuses the grant, though it is tried once more by itself,
+    and WrongKind for what has no token that ends.
     """
+    if connection.integration.kind in NEVER_ENDING:
+        raise WrongKind(f"{connection.name} has no token that ends, so there is nothing to refresh.")
     row = load(connection.pk)
     try:
         refresh(row, origin=actor.origin)

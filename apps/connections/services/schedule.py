@@ -93,7 +93,7 @@ def _with_workers() -> Counter[str]:
 
 def _parallel_calls(slug: str) -> int:
     entry = catalogue().get(slug)
-    return (entry.oauth2.refresh.parallel_calls if entry else None) or PARALLEL_CALLS
+    return (entry.oauth2.refresh.parallel_calls if entry and entry.oauth2 else None) or PARALLEL_CALLS
 
 
 def _wake_repaired() -> None:
@@ -135,7 +135,7 @@ def _next_look(row: TokenSet, *, misconfigured: bool) -> tuple[datetime | None, 
     alive, oauth_app = is_valid(row), row.connection.oauth_app
     if row.connection.status_reason in PERSON_MUST_ACT:
         return None, ""
-    if row.refresh_token is None:
+    if not row.renewing_grant:
         return (row.expires_at, "") if alive else (None, "token_expired")
     if oauth_app is not None and oauth_app.circuit_open_until is not None:
         spread = timedelta(seconds=10 * random.random())  # noqa: S311 - spreads load, guards nothing

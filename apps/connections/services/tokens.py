@@ -71,7 +71,7 @@ def accepted(row: TokenSet, response: TokenResponse, *, provider: ProviderConfig
         "next_refresh_at": next_refresh_at(
             obtained_at=sent_at,
             expires_at=expires_at,
-            refreshable=bool(response.refresh_token or row.refresh_token),
+            refreshable=bool(response.refresh_token or row.renewing_grant),
             margin=_seconds(provider.refresh_margin),
             unused_lifetime=_seconds(provider.unused_lifetime),
             jitter=random.random(),  # noqa: S311 - spreads load, guards nothing

@@ -1,21 +1,26 @@
 """Using a connection: handing out a fresh access token, with the audit event and the count that belong to it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
-from apps.audit.services import record
+from apps.audit.services import fingerprint, record
 from apps.connections import metrics
 from apps.connections import scopes as scope_sets
 from apps.connections.errors import MissingScopes, ServiceUnavailable, WrongKind
 from apps.connections.models import Connection, DailyUse, TokenSet, WorkflowUse
+from apps.connections.services.credentials import stored_fields
 from apps.connections.services.provider import provider_of
 from apps.connections.services.refresh import ensure_fresh, is_valid, load
 from apps.connections.services.status import target_of
 from apps.errors import NotFound
+from apps.integrations.keys import facts_about, key_access, main_secret
 from apps.integrations.models import Integration
 from apps.teams.actor import Actor
 from apps.teams.models import ApiKey, Membership
@@ -42,6 +47,9 @@ def fresh_token(*, connection: Connection, actor: Actor, min_ttl: int = 0, scope
     are those that the caller needs. Raises MissingScopes, ReauthorizationRequired, IntegrationMisconfigured,
     ServiceUnavailable, WrongKind.
     """
+    if connection.integration.kind == Integration.Kind.OAUTH1:
+        name = connection.integration.name
+        raise WrongKind(f"{name} wants each request signed, so its token is of no use by itself and is not handed out.")
     if connection.integration.kind not in (Integration.Kind.OAUTH2, Integration.Kind.CLIENT_CREDENTIALS):
         raise WrongKind(f"{connection.name} signs in with a key, so it has no access token to hand out.")
     provider = provider_of(connection)
@@ -55,6 +63,39 @@ def fresh_token(*, connection: Connection, actor: Actor, min_ttl: int = 0, scope
         wanted=row.connection.scopes_requested, granted=row.connection.scopes_granted, provider=provider
     )
     return _hand_out(row, actor=actor, missing=missing)
+
+
+@dataclass(frozen=True)
+class KeyMaterial:
+    """What a key connection adds to each request, for the caller alone. `path_prefix` begins the path, if not empty."""
+
+    kind: str
+    headers: Mapping[str, str] = field(repr=False)
+    query: Mapping[str, str] = field(repr=False)
+    path_prefix: str = field(repr=False)
+
+
+@sensitive_variables()
+def key_material(*, connection: Connection, actor: Actor) -> KeyMaterial:
+    """What opens the service's API, recorded in the audit log before it is handed out.
+
+    Raises WrongKind for connections that have a token instead.
+    """
+    if connection.integration.kind not in (Integration.Kind.API_KEY, Integration.Kind.BASIC):
+        raise WrongKind(f"{connection.name} does not sign in with a key.")
+    with transaction.atomic():
+        _still_allowed(connection, actor)
+        fields, entry = stored_fields(connection), facts_about(connection.integration)
+        access = key_access(entry, fields=fields, params=connection.params)
+        record(
+            action="token.handed_out",
+            origin=actor.origin,
+            team_id=connection.team_id,
+            target=target_of(connection),
+            token_fp=fingerprint(main_secret(entry, fields)),
+        )
+        count_use(connection, actor=actor, now=timezone.now())
+    return KeyMaterial(connection.integration.kind, access.headers, access.query, access.path_prefix)
 
 
 def _hand_out(row: TokenSet, *, actor: Actor, missing: list[str]) -> FreshToken:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.connections.access import level_of, may_manage
 from apps.connections.models import Connection, Level, Status, TokenSet
 from apps.connections.words import help_anchor, reason_sentence, repair_label
-from apps.integrations.models import Integration
+from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.teams.actor import Actor
 
 
@@ -28,6 +28,8 @@ class Row:
     why: str
     help_anchor: str
     repair: str
+    # What the person entered can be replaced in place; there is no consent to give again.
+    has_key: bool
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,11 @@ def row_of(actor: Actor, connection: Connection) -> Row:
         schedule=schedule,
         schedule_at=schedule_at,
         can_manage=can_manage,
-        can_refresh=can_manage and not repair and token_set is not None and token_set.refresh_token is not None,
+        can_refresh=can_manage and not repair and token_set is not None and token_set.renewing_grant != "",
         why=reason_sentence(connection.status_reason, connection.integration.name) if is_red else "",
         help_anchor=help_anchor(connection.status_reason) if is_red else "",
         repair=repair,
+        has_key=connection.integration.kind in KINDS_WITH_KEY,
     )
 
 
@@ -93,7 +96,7 @@ def _schedule(connection: Connection, token_set: TokenSet | None, now: datetime)
         return "Refresh waits for the app", None
     if token_set.next_refresh_at is not None:
         return ("Refreshes", token_set.next_refresh_at) if token_set.next_refresh_at > now else ("Refresh is due", None)
-    if token_set.refresh_token is not None and connection.status == Status.NEEDS_ATTENTION:
+    if token_set.renewing_grant and connection.status == Status.NEEDS_ATTENTION:
         return "Refresh stopped", None
     if token_set.expires_at is None:
         return "Never expires", None

@@ -121,13 +121,14 @@ def _require_fit(
 def override_problems(integration: Integration, overrides: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is wrong with the overrides of an OAuth app, as (name, sentence)."""
     entry = entry_of(integration)
-    return overriding.problems(overrides, scope_parameter=entry.oauth2.scope_parameter if entry else "scope")
+    parameter = entry.oauth2.scope_parameter if entry and entry.oauth2 else "scope"
+    return overriding.problems(overrides, scope_parameter=parameter)
 
 
 def takes_secret(integration: Integration, overrides: Mapping[str, Any]) -> bool:
     """Whether the service wants a client secret of the OAuth app."""
     entry = entry_of(integration)
-    facts = entry.oauth2.token_endpoint_auth_method if entry else "client_secret_basic"
+    facts = entry.oauth2.token_endpoint_auth_method if entry and entry.oauth2 else "client_secret_basic"
     return bool(overrides.get("token_endpoint_auth_method", facts) != "none")
 
 

@@ -1,0 +1,242 @@
+"""Connections that a person makes by entering a key: checked by a real call, stored sealed, replaced in place."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.views.decorators.debug import sensitive_variables
+
+from apps.audit.services import fingerprint, record
+from apps.connections.errors import AnotherAccount, KeyNotChecked, WrongKind
+from apps.connections.models import Connection, Credential, Status, TokenSet
+from apps.connections.services.own_client import obtain, own_client
+from apps.connections.services.provider import provider_of
+from apps.connections.services.status import mark_recovered, target_of
+from apps.connections.services.tokens import accepted
+from apps.connections.services.verification import Checked, verify
+from apps.errors import NotAllowed, NotFound
+from apps.integrations.catalogue import provider_config
+from apps.integrations.catalogue_schema import CatalogueEntry
+from apps.integrations.errors import InvalidInput
+from apps.integrations.keys import checked_input, ending, facts_about, key_access, main_secret, verification_of
+from apps.integrations.models import KINDS_WITH_KEY, Integration
+from apps.oauth.signing import Access, token_access
+from apps.oauth.token import TokenResponse
+from apps.teams.actor import Actor
+from apps.vault.services import seal
+
+# What to do where the service could not be asked: nothing, or, as a person's second choice, store it all the same.
+IfUnchecked = Literal["refuse", "store"]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Values that were tried: what the check came to, and the token that a client of one's own obtained."""
+
+    checked: Checked
+    token: TokenResponse | None = None
+
+
+@sensitive_variables()
+def connect_with_key(
+    *,
+    actor: Actor,
+    integration: Integration,
+    fields: Mapping[str, object],
+    params: Mapping[str, object],
+    name: str = "",
+    scopes: Sequence[str] = (),
+    if_unchecked: IfUnchecked = "refuse",
+) -> Connection:
+    """Check the values by a real call where the service has one, and store them as a new connection of the actor.
+
+    Without a `name` it takes the account's. Raises InvalidInput (by field), KeyRefused, KeyNotChecked, WrongKind.
+    """
+    entry = keyed(integration)
+    if actor.team is None or actor.user is None:
+        raise NotAllowed("A connection belongs to a person. Use a personal API key, or sign in.")
+    values, places = checked_input(entry, fields=fields, params=params)
+    asked = _scopes(entry, scopes)
+    tried = _try(integration, values, places, asked, if_unchecked=if_unchecked)
+    checked = tried.checked
+    with transaction.atomic(durable=True):
+        connection = Connection.objects.create(
+            team=actor.team,
+            integration=integration,
+            owner=actor.user,
+            name=name.strip()[:200] or checked.label or f"{integration.name} key",
+            account_subject=checked.subject,
+            account_label=checked.label,
+            scopes_requested=asked,
+            scopes_granted=_granted(tried, asked),
+            params=places,
+            status_changed_at=Now(),
+            created_at=Now(),
+        )
+        Credential.objects.create(
+            connection=connection,
+            team=actor.team,
+            fields=json.dumps(values),
+            created_at=Now(),
+            checked_at=Now() if checked.was_made else None,
+        )
+        if tried.token:
+            _store_token(connection, tried.token)
+        _record("connection.created", connection, entry, values, tried, actor=actor)
+    return connection
+
+
+@sensitive_variables()
+def replace_key(
+    *, actor: Actor, connection: Connection, fields: Mapping[str, object], if_unchecked: IfUnchecked = "refuse"
+) -> Connection:
+    """Check new values and put them in the place of the old, which stay until then. What is left empty stays.
+
+    Raises what `connect_with_key` raises, AnotherAccount where they open another one, and NotFound if the connection
+    was disconnected meanwhile.
+    """
+    entry = keyed(connection.integration)
+    given = {name: value for name, value in fields.items() if not isinstance(value, str) or value.strip()}
+    if not given:
+        raise InvalidInput([(f"field.{entry.fields[-1].name}", "Enter the new value.")])
+    values, _ = checked_input(entry, fields=stored_fields(connection) | given, params=_user_params(entry, connection))
+    tried = _try(
+        connection.integration, values, connection.params, connection.scopes_requested, if_unchecked=if_unchecked
+    )
+    checked = tried.checked
+    if connection.account_subject and checked.subject and checked.subject != connection.account_subject:
+        sentence = f"This opens another account, {checked.label or checked.subject}. Connect it as a new one."
+        raise AnotherAccount(sentence)
+    with transaction.atomic(durable=True):
+        _lock(connection)
+        row = Credential.objects.select_for_update().get(connection=connection)
+        Credential.objects.filter(pk=row.pk).update(
+            **seal(row, fields=json.dumps(values)), replaced_at=Now(), checked_at=Now() if checked.was_made else None
+        )
+        if tried.token:
+            _store_token(connection, tried.token)
+        _adopt_account(connection, tried)
+        _record("connection.key_replaced", connection, entry, values, tried, actor=actor)
+        mark_recovered(connection, origin=actor.origin)
+    return Connection.objects.with_details().get(pk=connection.pk)
+
+
+def keyed(integration: Integration) -> CatalogueEntry:
+    """The facts about a service that takes keys. Raises WrongKind for any other."""
+    if integration.kind not in KINDS_WITH_KEY:
+        raise WrongKind(f"{integration.name} asks you itself for access: connect it in the browser, without a key.")
+    return facts_about(integration)
+
+
+@sensitive_variables()
+def stored_fields(connection: Connection) -> dict[str, str]:
+    """The stored values by name. Raises UnreadableSecret, and NotFound where there are none."""
+    row = Credential.objects.filter(connection=connection).select_related("team").first()
+    if row is None or row.fields is None:
+        raise NotFound("Nothing is stored for this connection any more.")
+    values: dict[str, str] = row.fields.reveal_json()
+    return values
+
+
+@sensitive_variables()
+def stored_ending(connection: Connection) -> str:
+    """The last four characters of a long secret, so that its owner can tell which one it is; else nothing."""
+    return ending(main_secret(keyed(connection.integration), stored_fields(connection)))
+
+
+def _scopes(entry: CatalogueEntry, scopes: Sequence[str]) -> list[str]:
+    listed = [scope.name for scope in entry.scopes]
+    for scope in scopes:
+        if scope not in listed:
+            raise InvalidInput([("scopes", f"{entry.name} has no permission called {scope[:100]}.")])
+    return [name for name in listed if name in scopes] or list(entry.default_scopes)
+
+
+def _user_params(entry: CatalogueEntry, connection: Connection) -> dict[str, Any]:
+    asked = {param.name for param in entry.params_from("user")}
+    return {name: value for name, value in connection.params.items() if name in asked}
+
+
+@sensitive_variables()
+def _try(
+    integration: Integration,
+    values: dict[str, str],
+    params: dict[str, str],
+    scopes: Sequence[str],
+    *,
+    if_unchecked: IfUnchecked,
+) -> Tried:
+    entry = keyed(integration)
+    call = verification_of(entry, fields=values, params=params)
+    if entry.client_credentials:
+        # The token is the proof, so there is no storing without one; the account's name is only nice to have.
+        token = obtain(integration=integration, fields=values, params=params, scopes=scopes)
+        provider = provider_config(integration, params=params)
+        access: Access = token_access(provider, token=token.access_token, credentials=own_client(values))
+        try:
+            return Tried(verify(integration.name, call, access), token)
+        except KeyNotChecked:
+            return Tried(Checked(), token)
+    access = key_access(entry, fields=values, params=params)
+    try:
+        return Tried(verify(integration.name, call, access))
+    except KeyNotChecked:
+        if if_unchecked == "refuse":
+            raise
+        return Tried(Checked())
+
+
+def _granted(tried: Tried, asked: Sequence[str]) -> list[str]:
+    answered = tried.token.scopes if tried.token else None
+    return sorted(asked if answered is None else answered)
+
+
+def _store_token(connection: Connection, token: TokenResponse) -> None:
+    """The first token of a client of one's own, or a later one, which fences off a refresh that is under way."""
+    row = TokenSet.objects.select_for_update().filter(connection=connection).first()
+    is_new = row is None
+    row = row or TokenSet(connection=connection, team_id=connection.team_id)
+    row.connection = connection
+    now = Connection.objects.filter(pk=connection.pk).values_list(Now(), flat=True).get()
+    values = accepted(row, token, provider=provider_of(connection), sent_at=now)
+    if not is_new:
+        TokenSet.objects.filter(pk=row.pk).update(version=F("version") + 1, **values)
+        return
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.save(force_insert=True)
+
+
+def _lock(connection: Connection) -> None:
+    standing = Connection.objects.select_for_update().filter(pk=connection.pk).exclude(status=Status.DISCONNECTING)
+    if not standing.exists():
+        raise NotFound("There is no such connection.")
+
+
+def _adopt_account(connection: Connection, tried: Tried) -> None:
+    checked = tried.checked
+    if checked.label and connection.name == connection.account_label:
+        connection.name = checked.label
+    connection.account_subject = checked.subject or connection.account_subject
+    connection.account_label = checked.label or connection.account_label
+    if tried.token:
+        connection.scopes_granted = _granted(tried, connection.scopes_requested)
+    connection.save(update_fields=["name", "account_subject", "account_label", "scopes_granted"])
+
+
+def _record(
+    action: str, connection: Connection, entry: CatalogueEntry, values: dict[str, str], tried: Tried, *, actor: Actor
+) -> None:
+    record(
+        action=action,
+        origin=actor.origin,
+        team_id=connection.team_id,
+        target=target_of(connection),
+        token_fp=fingerprint(main_secret(entry, values)),
+        account=connection.account_label,
+        checked=tried.checked.was_made or tried.token is not None,
+    )

@@ -1,0 +1,86 @@
+"""Forms for services that people sign in to with values of their own. A typed secret is never shown again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from apps.integrations.catalogue_schema import CatalogueEntry, Param
+from apps.integrations.errors import InvalidInput
+from apps.integrations.key_schema import Field
+from apps.vault.forms import SecretFormField, WriteOnlySecretWidget
+
+_FIELD, _PARAM = "field.", "param."
+_PLAIN = {"autocomplete": "off", "spellcheck": "false"}
+
+
+class _KeyForm(forms.Form):
+    def values(self, beginning: str) -> dict[str, str]:
+        """What was entered in the fields whose names begin so, by the rest of the name."""
+        given: Mapping[str, Any] = self.cleaned_data
+        return {name.removeprefix(beginning): given[name] for name in given if name.startswith(beginning)}
+
+    @property
+    def key_fields(self) -> dict[str, str]:
+        return self.values(_FIELD)
+
+    def show(self, wrong: InvalidInput) -> None:
+        """Put each sentence beside its field."""
+        for name, sentence in wrong.errors:
+            self.add_error(name if name in self.fields else None, sentence)
+
+
+class ConnectKeyForm(_KeyForm):
+    """The parameters of the service, its fields, and a name for the connection."""
+
+    def __init__(self, entry: CatalogueEntry, data: Any = None) -> None:
+        super().__init__(data)
+        for param in entry.params_from("user"):
+            self.fields[_PARAM + param.name] = _param_field(param)
+        for field in entry.fields:
+            self.fields[_FIELD + field.name] = _key_field(field, is_new=True)
+        self.fields["name"] = forms.CharField(
+            label="Name (optional)",
+            required=False,
+            max_length=200,
+            help_text="Left empty, it takes the account’s name.",
+            widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        )
+
+    @property
+    def params(self) -> dict[str, str]:
+        return self.values(_PARAM)
+
+
+class ReplaceKeyForm(_KeyForm):
+    """New values for the fields. What is left empty stays as it is stored."""
+
+    def __init__(self, entry: CatalogueEntry, data: Any = None) -> None:
+        super().__init__(data)
+        for field in entry.fields:
+            # With several, one may be all that changed.
+            self.fields[_FIELD + field.name] = _key_field(field, is_new=len(entry.fields) == 1)
+
+
+def _key_field(field: Field, *, is_new: bool) -> forms.Field:
+    example = "" if not field.example or field.secret else f"For example {field.example}."
+    options: dict[str, Any] = {
+        "label": field.label,
+        "required": is_new,
+        "help_text": " ".join(filter(None, [field.hint, example])),
+        "error_messages": {"required": f"Enter {field.label}."},
+    }
+    if not field.secret:
+        return forms.CharField(**options, widget=forms.TextInput(attrs={**_PLAIN, "class": "input--mono"}))
+    return SecretFormField(**options, widget=WriteOnlySecretWidget(attrs={"class": "input--mono"}))
+
+
+def _param_field(param: Param) -> forms.Field:
+    return forms.CharField(
+        label=param.label,
+        initial=param.default,
+        max_length=300,
+        help_text=f"{param.hint} For example {param.example}.".strip(),
+        error_messages={"required": f"Enter {param.label}, such as {param.example}."},
+        widget=forms.TextInput(attrs={**_PLAIN, "data-param": param.name, "data-pattern": param.pattern}),
+    )

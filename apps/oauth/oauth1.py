@@ -1,0 +1,178 @@
+"""OAuth 1.0a, three-legged (RFC 5849 section 2): request token, consent, access token; on requests-oauthlib.
+
+Signatures are HMAC-SHA1 in the Authorization header. The callback is always named with the request for the request
+token and has to be confirmed: without that (OAuth 1.0) a stranger's consent could be slipped under a person's session.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import requests
+from requests_oauthlib import OAuth1
+
+from apps import egress
+from apps.oauth.authorization import check_endpoint
+from apps.oauth.client import transport_errors
+from apps.oauth.errors import AuthorizationDenied, InvalidCallback, MalformedResponse, token_error
+from apps.oauth.provider import ClientCredentials
+from apps.oauth.token import TokenResponse, raise_for_fault
+
+_MAX_ANSWER = 64_000
+_MAX_QUERY = 16_384
+
+# They write keys, tokens and signature base strings at DEBUG.
+for _name in ("requests_oauthlib.oauth1_auth", "oauthlib.oauth1.rfc5849", "oauthlib.oauth1.rfc5849.signature"):
+    logging.getLogger(_name).addFilter(lambda record: False)
+
+
+@dataclass(frozen=True)
+class OAuth1Provider:
+    """One service that speaks OAuth 1.0a; addresses have their placeholders filled in.
+
+    `scope_parameter` (of the consent page's address) takes the scopes joined by `scope_separator`; where
+    `scope_is_one` a larger one holds the smaller, and only the last of them is sent.
+    """
+
+    slug: str
+    name: str
+    request_token_url: str
+    authorization_url: str
+    access_token_url: str
+    authorization_params: Mapping[str, str] = field(default_factory=dict)
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    scope_parameter: str | None = None
+    scope_separator: str = " "
+    scope_is_one: bool = False
+    kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RequestToken:
+    """A temporary credential: `token` goes along in the browser, `secret` stays here."""
+
+    token: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the browser brought back. To be believed only after `token` was recognised as one of ours."""
+
+    token: str = field(repr=False)
+    verifier: str | None = field(default=None, repr=False)
+
+
+def request_token(
+    provider: OAuth1Provider, credentials: ClientCredentials, *, callback: str, deadline: float = 20.0
+) -> RequestToken:
+    """Obtains a request token for `callback` (RFC 5849 2.1).
+
+    Raises MalformedResponse unless the service confirms the callback, InvalidClient where it refuses the consumer key.
+    """
+    auth = OAuth1(credentials.client_id, client_secret=credentials.client_secret or "", callback_uri=callback)
+    values = _call(provider, provider.request_token_url, auth, deadline, refusal="invalid_client")
+    if values.get("oauth_callback_confirmed") != "true":
+        raise MalformedResponse("the callback was not confirmed")
+    return RequestToken(token=values["oauth_token"], secret=values["oauth_token_secret"])
+
+
+def authorization_url(provider: OAuth1Provider, *, token: str, scopes: Sequence[str]) -> str:
+    """The consent page for a request token (RFC 5849 2.2). Raises EndpointRefused."""
+    check_endpoint(provider.authorization_url)
+    parts = urlsplit(provider.authorization_url)
+    parameters = dict(parse_qsl(parts.query, keep_blank_values=True)) | dict(provider.authorization_params)
+    if provider.scope_parameter and scopes:
+        asked = scopes[-1:] if provider.scope_is_one else scopes
+        parameters[provider.scope_parameter] = provider.scope_separator.join(asked)
+    parameters["oauth_token"] = token
+    return urlunsplit(parts._replace(query=urlencode(parameters)))
+
+
+def is_answer(query_string: str) -> bool:
+    """Whether a callback speaks OAuth 1.0a: it names a request token, or one that was denied, and no `state`."""
+    names = {name for name, _ in parse_qsl(query_string[:_MAX_QUERY], keep_blank_values=True)}
+    return bool(names & {"oauth_token", "denied"}) and "state" not in names
+
+
+def parse_callback(query_string: str) -> Answer:
+    """Reads the callback's query string (without "?"). Raises InvalidCallback.
+
+    A person who says no comes back with `denied=<token>`, or with the token and no verifier: services differ.
+    """
+    if len(query_string) > _MAX_QUERY:
+        raise InvalidCallback("too long")
+    try:
+        pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=100)
+    except ValueError:
+        raise InvalidCallback("not a readable query string") from None
+    counts, values = Counter(name for name, _ in pairs), dict(pairs)
+    for name in ("oauth_token", "oauth_verifier", "denied"):
+        if counts[name] > 1:
+            raise InvalidCallback(f"{name} is repeated")
+        if len(values.get(name, "")) > 2_048 or not values.get(name, "").isprintable():
+            raise InvalidCallback(f"{name} is not one that can be")
+    denied = values.get("denied") or ""
+    token = values.get("oauth_token") or denied
+    if not token:
+        raise InvalidCallback("oauth_token is missing")
+    return Answer(token=token, verifier=None if denied else values.get("oauth_verifier") or None)
+
+
+def verifier_of(answer: Answer) -> str:
+    """The verifier that proves the consent. Raises AuthorizationDenied where there is none."""
+    if answer.verifier is None:
+        raise AuthorizationDenied("access_denied")
+    return answer.verifier
+
+
+def access_token(
+    provider: OAuth1Provider,
+    credentials: ClientCredentials,
+    *,
+    request: RequestToken,
+    verifier: str,
+    deadline: float = 20.0,
+) -> TokenResponse:
+    """Redeems a request token (RFC 5849 2.3). The token's secret is in `kept["oauth_token_secret"]`."""
+    auth = OAuth1(
+        credentials.client_id,
+        client_secret=credentials.client_secret or "",
+        resource_owner_key=request.token,
+        resource_owner_secret=request.secret,
+        verifier=verifier,
+    )
+    values = _call(provider, provider.access_token_url, auth, deadline, refusal="invalid_grant")
+    kept = {name: values[name] for name in provider.kept if name in values}
+    return TokenResponse(
+        access_token=values["oauth_token"],
+        token_type="oauth1",
+        kept=kept | {"oauth_token_secret": values["oauth_token_secret"]},
+    )
+
+
+def _call(provider: OAuth1Provider, url: str, auth: OAuth1, deadline: float, *, refusal: str) -> dict[str, str]:
+    headers = {"Accept": "*/*", **provider.request_headers}
+    with transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
+        answer = session.post(url, auth=auth, headers=headers)
+    return _read(answer, refusal=refusal)
+
+
+def _read(answer: requests.Response, *, refusal: str) -> dict[str, str]:
+    """The form-encoded pairs of an answer with a token and its secret."""
+    raise_for_fault(answer.status_code, answer.headers)
+    if answer.status_code in (400, 401, 403):
+        # No codes in RFC 5849: what a refusal means follows from what was asked for.
+        raise token_error(refusal)
+    if answer.status_code != 200:
+        raise MalformedResponse(f"status {answer.status_code} from a token endpoint")
+    try:
+        values = dict(parse_qsl(answer.content.decode().strip(), strict_parsing=True, max_num_fields=100))
+    except ValueError:
+        raise MalformedResponse("the answer is not form-encoded") from None
+    for name in ("oauth_token", "oauth_token_secret"):
+        if not values.get(name) or not values[name].isprintable():
+            raise MalformedResponse(f"{name} is missing or empty")
+    return values

@@ -1,0 +1,79 @@
+"""How a request to a service's API shows whose it is: headers, query and path for most kinds, a signature for one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from oauthlib.oauth1 import Client
+
+from apps.oauth.provider import ClientCredentials, ProviderConfig, access_headers, access_query
+
+
+@dataclass(frozen=True)
+class RequestParts:
+    """A request that is still to be sent. `url` is whole, its query included; a key may stand in it."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class PlainAccess:
+    """What is added to every request: fixed headers, query parameters, and a beginning of the path."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    path_prefix: str = field(default="", repr=False)
+
+    def sign(self, parts: RequestParts) -> RequestParts:
+        """`parts` with all of it. What the caller gave under the same name gives way: it could not be the secret."""
+        taken = {name.lower() for name in self.headers}
+        headers = {name: value for name, value in parts.headers.items() if name.lower() not in taken}
+        address = urlsplit(parts.url)
+        query = address.query
+        if self.query:
+            given = parse_qsl(address.query, keep_blank_values=True)
+            query = urlencode([(n, v) for n, v in given if n not in self.query] + list(self.query.items()))
+        url = urlunsplit(address._replace(path=self.path_prefix + address.path, query=query))
+        return replace(parts, url=url, headers=headers | dict(self.headers))
+
+
+@dataclass(frozen=True)
+class SignedAccess:
+    """An OAuth 1.0a token with its secret: each request gets a signature of its own (RFC 5849 3)."""
+
+    consumer: ClientCredentials
+    token: str = field(repr=False)
+    token_secret: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def sign(self, parts: RequestParts) -> RequestParts:
+        """`parts` with an Authorization header. The body is part of the signature only where it is a form."""
+        taken = {"authorization"} | {name.lower() for name in self.headers}
+        headers = {name: value for name, value in parts.headers.items() if name.lower() not in taken}
+        headers |= self.headers
+        client = Client(
+            self.consumer.client_id,
+            client_secret=self.consumer.client_secret or "",
+            resource_owner_key=self.token,
+            resource_owner_secret=self.token_secret,
+        )
+        content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+        is_form = content_type.startswith("application/x-www-form-urlencoded")
+        sent = {"Content-Type": content_type} if is_form else {}
+        form = (parts.body or b"").decode() if is_form else None
+        url, signed, _ = client.sign(parts.url, parts.method, form, sent)  # type: ignore[arg-type] # any method is signed
+        return replace(parts, url=url, headers=headers | {"Authorization": signed["Authorization"]})
+
+
+Access = PlainAccess | SignedAccess
+
+
+def token_access(provider: ProviderConfig, *, token: str, credentials: ClientCredentials) -> PlainAccess:
+    """What an OAuth 2.0 access token adds to every request, as the provider wants it sent."""
+    return PlainAccess(
+        access_headers(provider, access_token=token, credentials=credentials),
+        access_query(provider, access_token=token, credentials=credentials),
+    )
