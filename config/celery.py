@@ -18,5 +18,7 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "refresh tokens that are due": every(5.0, "connections.refresh_due"),
     "finish interrupted disconnects": every(60.0, "connections.finish_disconnects"),
+    # Sends each warning once, so it may look often: a refusal is told within a minute, a failed mail sent again.
+    "tell who keeps OAuth apps": every(60.0, "integrations.tell_keepers"),
     "clear expired authorization attempts": every(60.0, "connections.expire_attempts"),
 }

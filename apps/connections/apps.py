@@ -9,3 +9,7 @@ class ConnectionsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.connections import checks  # noqa: F401 - registers the system check
+        from apps.connections.services.client_change import mark_connections  # needs the models
+        from apps.integrations.services import client_change
+
+        client_change.follow(mark_connections)

@@ -75,6 +75,8 @@ class TokenSet(SealedRow):
     kept_secrets = EncryptedField()
     token_type = models.CharField(max_length=40, default="bearer")
     access_token_fp = models.CharField(max_length=64, blank=True)
+    # `OAuthApp.client_key` of the client that the tokens were given to.
+    client_key = models.CharField(max_length=64, blank=True)
     obtained_at = models.DateTimeField()
     # Empty: the service did not say, or the token does not end.
     expires_at = models.DateTimeField(null=True)

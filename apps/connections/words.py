@@ -7,9 +7,13 @@ _SENTENCES = {
     ),
     "token_expired": "The access that {name} gave has ended and cannot be renewed by itself. Reconnect it.",
     "key_refused": "{name} refuses the key of this connection. Replace it to give access again.",
+    "oauth_app_changed": (
+        "This connection belongs to the earlier OAuth app of {name}, which was replaced. Reconnect it to give the new "
+        "one access."
+    ),
     "missing_scopes": "{name} took away a permission that was granted before. Reconnect to add it again.",
     "integration_misconfigured": (
-        "{name} refuses the OAuth app of this integration. Operators were told; there is no need to reconnect."
+        "{name} refuses the OAuth app of this integration. Whoever keeps it is told; there is no need to reconnect."
     ),
     "service_unavailable": "{name} does not give a new token right now. It is tried again by itself.",
 }
@@ -19,6 +23,7 @@ _HELP = {
     "outcome_unknown": "token-expired",
     "token_expired": "token-expired",
     "key_refused": "invalid-api-key",
+    "oauth_app_changed": "token-expired",
     "missing_scopes": "insufficient-permissions",
     "integration_misconfigured": "not-set-up",
     "service_unavailable": "connection-failed",
@@ -30,6 +35,7 @@ _REPAIR = {
     "outcome_unknown": "Reconnect",
     "token_expired": "Reconnect",
     "key_refused": "Replace key",
+    "oauth_app_changed": "Reconnect",
     "missing_scopes": "Add permission",
 }
 

@@ -2,31 +2,31 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.forms import Script
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.integrations import secret_expiry
+from apps.integrations.app_forms import ADVANCED, PARAM, oauth_app_form, settings_from
 from apps.integrations.catalogue import entry_of, links
 from apps.integrations.errors import OAuthAppInUse
-from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration, OAuthApp
+from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.redirect import redirect_uri
 from apps.integrations.services import (
-    client_param_problems,
     delete_oauth_app,
     require_unused,
     save_oauth_app,
     set_enabled,
 )
+from apps.integrations.services.probe import probe_client
 from apps.teams.origin import origin_of
-from apps.vault.forms import SecretFormField
-
-_PARAMS_HELP = 'What a few services need besides, such as {"origin": "https://example.com"}; {} for all others.'
 
 
 class HasOAuthApp(admin.SimpleListFilter):
@@ -82,78 +82,33 @@ class IntegrationAdmin(admin.ModelAdmin[Integration]):
             set_enabled(origin=origin_of(request), integration=integration, is_enabled=False)
 
 
-class OAuthAppForm(forms.ModelForm[OAuthApp]):
-    """An OAuth app. Its secret is only ever taken, never shown."""
-
-    # Not by the name of the model's field, which no form may edit.
-    secret = SecretFormField(label="Client secret", required=False, max_length=4000)
-
-    class Meta:
-        model = OAuthApp
-        fields = ["integration", "team", "client_id", "params", "secret_expires_on"]
-        labels = {"params": "Parameters"}
-        widgets = {"params": forms.Textarea(attrs={"rows": 3})}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        is_stored = self.instance.client_secret is not None
-        self.fields["secret"].help_text = "Stored. Leave empty to keep it." if is_stored else "Not stored yet."
-
-    def clean_client_id(self) -> str:
-        return str(self.cleaned_data["client_id"]).strip()
-
-    def clean_secret(self) -> str:
-        return str(self.cleaned_data["secret"]).strip()
-
-    def clean(self) -> None:
-        super().clean()
-        integration = self.cleaned_data.get("integration") or getattr(self.instance, "integration", None)
-        params = self.cleaned_data.get("params") or {}
-        if integration is None or self.errors:
-            return
-        if integration.kind not in KINDS_WITH_OAUTH_APP:
-            self.add_error(None, f"{integration.name} needs no OAuth app: people enter a key of their own.")
-        elif not isinstance(params, dict):
-            self.add_error("params", 'Enter an object, such as {"origin": "https://example.com"}, or {}.')
-        else:
-            for name, sentence in client_param_problems(integration, params):
-                self.add_error("params", f"{name}: {sentence}")
-        if not self.cleaned_data.get("secret") and self._needs_secret(integration):
-            self.add_error("secret", f"{integration.name} gives out a client secret: enter it.")
-
-    def _needs_secret(self, integration: Integration) -> bool:
-        entry = entry_of(integration)
-        oauth2 = entry.oauth2 if entry else None
-        is_public = oauth2 is not None and oauth2.token_endpoint_auth_method == "none"
-        return self.instance.client_secret is None and not is_public
-
-
 @admin.register(OAuthApp)
 class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
     """The client ID and client secret of a service, for every team or for one."""
 
-    form = OAuthAppForm
-    list_display = ["integration", "for_whom", "client_id", "secret_expires_on", "state", "updated_at"]
+    list_display = ["integration", "for_whom", "client_id", "secret_ends", "at_stake", "state", "updated_at"]
     list_filter = [("broken_since", admin.EmptyFieldListFilter), "secret_expires_on", "integration"]
     list_select_related = ["integration", "team"]
     search_fields = ["integration__name", "integration__slug", "client_id", "team__name"]
     autocomplete_fields = ["team"]
-    readonly_fields = ["redirect_uri", "state", "created_at", "updated_at"]
-    fieldsets = [
-        (None, {"fields": ["integration", "team", "redirect_uri"]}),
-        ("As registered at the service", {"fields": ["client_id", "secret", "secret_expires_on", "params"]}),
-        ("How it stands", {"fields": ["state", "created_at", "updated_at"]}),
-    ]
+    readonly_fields = ["redirect_uri", "state", "secret_ends", "at_stake", "created_at", "updated_at"]
 
     class Media:
         js = [Script("js/app.js", type="module")]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OAuthApp]:
+        live = Count("connections", filter=~Q(connections__status="disconnecting"))
+        return super().get_queryset(request).annotate(at_stake=live)
+
+    def get_urls(self) -> list[Any]:
+        test = path("<path:object_id>/test/", self.admin_site.admin_view(self.test_view), name="oauth_app_test")
+        return [test, *super().get_urls()]
+
     def get_form(self, request: HttpRequest, obj: OAuthApp | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)
-        integration = obj.integration if obj else _preselected(request)
+        integration = obj.integration if obj else _chosen(request)
+        form = super().get_form(request, obj, change=change, form=oauth_app_form(integration), **kwargs)
         if integration:
             form.base_fields["client_id"].help_text = _where_to_register(integration, obj)
-        form.base_fields["params"].help_text = _PARAMS_HELP
         return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: OAuthApp | None = None) -> list[str]:
@@ -161,8 +116,15 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
         return [*self.readonly_fields, "integration", "team"] if obj else [*self.readonly_fields]
 
     def get_fieldsets(self, request: HttpRequest, obj: OAuthApp | None = None) -> Any:
-        fieldsets = super().get_fieldsets(request, obj)
-        return fieldsets if obj else fieldsets[:-1]
+        integration = obj.integration if obj else _chosen(request)
+        params = [name for name in oauth_app_form(integration).base_fields if name.startswith(PARAM)]
+        fieldsets: list[Any] = [
+            (None, {"fields": ["integration", "team", "redirect_uri"]}),
+            ("As registered at the service", {"fields": ["client_id", "secret", "secret_expires_on", *params]}),
+            ("Where the catalogue does not fit", {"classes": ["collapse"], "fields": [*ADVANCED]}),
+        ]
+        standing = ["state", "secret_ends", "at_stake", "created_at", "updated_at"]
+        return [*fieldsets, ("How it stands", {"fields": standing})] if obj else fieldsets
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
@@ -181,6 +143,19 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
             redirect_uri(),
         )
 
+    @admin.display(description="Secret ends", ordering="secret_expires_on", empty_value="Not known")
+    def secret_ends(self, oauth_app: OAuthApp) -> str | None:
+        ends, today = oauth_app.secret_expires_on, timezone.now().date()
+        if ends is None:
+            return None
+        words = secret_expiry.in_words(ends, today=today)
+        return words if secret_expiry.threshold(ends, today=today) is None else f"⚠ {words}"
+
+    @admin.display(description="Connections", ordering="at_stake")
+    def at_stake(self, oauth_app: OAuthApp) -> int:
+        count: int = oauth_app.at_stake  # type: ignore[attr-defined] # annotated by get_queryset
+        return count
+
     @admin.display(description="State", ordering="broken_since")
     def state(self, oauth_app: OAuthApp) -> str:
         if oauth_app.broken_since is None:
@@ -195,10 +170,22 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
             team=obj.team,
             client_id=obj.client_id,
             client_secret=form.cleaned_data["secret"] or None,
-            params=obj.params,
             secret_expires_on=obj.secret_expires_on,
+            **settings_from(form.cleaned_data),
         )
         obj.pk = saved.pk
+
+    def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask the service whether it accepts the app (POST)."""
+        oauth_app = self.get_object(request, object_id)
+        if oauth_app is None or not self.has_change_permission(request, oauth_app):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        verdict = probe_client(origin=origin_of(request), oauth_app=oauth_app)
+        level = {"accepted": messages.SUCCESS, "refused": messages.ERROR}.get(verdict.result, messages.WARNING)
+        self.message_user(request, str(verdict), level)
+        return redirect("admin:integrations_oauthapp_change", object_id)
 
     def delete_model(self, request: HttpRequest, obj: OAuthApp) -> None:
         delete_oauth_app(origin=origin_of(request), oauth_app=obj)
@@ -214,10 +201,10 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
         return super().delete_view(request, object_id, extra_context)
 
 
-def _preselected(request: HttpRequest) -> Integration | None:
-    """The integration that the link to the add form named."""
-    wanted = request.GET.get("integration", "")
-    return next((found for found in Integration.objects.filter(team=None) if str(found.pk) == wanted), None)
+def _chosen(request: HttpRequest) -> Integration | None:
+    """The integration that the sent form names, or the link to the form."""
+    wanted = request.POST.get("integration", "") or request.GET.get("integration", "")
+    return next((found for found in Integration.objects.all() if str(found.pk) == wanted), None)
 
 
 def _where_to_register(integration: Integration, oauth_app: OAuthApp | None) -> SafeString | str:

@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 from apps.errors import NotFound
 from apps.integrations.catalogue import entry_of, links
 from apps.integrations.models import Integration
+from apps.integrations.offer import offer_of
 from apps.integrations.pagination import CursorPages
 from apps.integrations.querysets import IntegrationQuerySet
 from apps.integrations.serializers import IntegrationDetailSerializer, IntegrationFilter, IntegrationSerializer
@@ -60,5 +61,9 @@ class IntegrationDetailView(APIView):
             raise NotFound("There is no such integration.")
         entry = entry_of(integration)
         app = oauth_app_for(actor.team, integration)
-        context = {"entry": entry, "links": links(entry, app) if entry else None}
+        context = {
+            "entry": entry,
+            "links": links(entry, app) if entry else None,
+            "scopes": offer_of(entry, app).scopes if entry else (),
+        }
         return Response(IntegrationDetailSerializer(integration, context=context).data)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from apps.errors import NotFound
+from apps.integrations import overrides
 from apps.integrations.catalogue_reader import read_provider
 from apps.integrations.catalogue_schema import CatalogueEntry, Links
 from apps.integrations.errors import IntegrationMisconfigured
@@ -47,7 +48,8 @@ def entry_of(integration: Integration) -> CatalogueEntry | None:
 def provider_config(
     integration: Integration, *, oauth_app: OAuthApp | None = None, params: Mapping[str, str] | None = None
 ) -> ProviderConfig:
-    """What the protocol needs to know about the integration, its placeholders filled in.
+    """What the protocol needs to know about the integration, its placeholders filled in, the OAuth app's overrides
+    in force.
 
     Values of source `client` come from `oauth_app.params`, all others from `params` (a connection's). An address
     that waits for a value of the token answer or the callback is left out until it is there.
@@ -69,7 +71,7 @@ def provider_config(
         "token_url": _required(entry, "token address", entry.oauth2.token_url, values),
         "issuer": filled(entry, entry.oauth2.issuer, values),
     }
-    return ProviderConfig(
+    provider = ProviderConfig(
         slug=entry.slug,
         name=entry.name,
         **facts,
@@ -98,6 +100,7 @@ def provider_config(
         placement=_endpoint(entry, entry.placement, values),
         revocation=_revocation(entry, values),
     )
+    return overrides.applied(provider, oauth_app.overrides) if oauth_app else provider
 
 
 def _without_consent(entry: CatalogueEntry, values: Mapping[str, str]) -> ProviderConfig:

@@ -6,40 +6,61 @@ from django.http import QueryDict
 
 from apps.integrations.catalogue_schema import CatalogueEntry
 from apps.integrations.errors import InvalidInput
+from apps.integrations.models import OAuthApp
+from apps.integrations.offer import Offer, offer_of
 from apps.integrations.placeholders import problems
 
 _PARAM = "param."
 
 
-def parse_connect_request(entry: CatalogueEntry, data: QueryDict) -> tuple[list[str], dict[str, str]]:
-    """`(scopes, params)` of a sent connect form: fields `scopes` and `param.<name>`. Raises InvalidInput."""
+def parse_connect_request(
+    entry: CatalogueEntry, data: QueryDict, *, oauth_app: OAuthApp | None = None
+) -> tuple[list[str], dict[str, str]]:
+    """`(scopes, params)` of a sent connect form: fields `scopes`, `other_scopes` (names between blanks or the service's
+    separator) and `param.<name>`. Raises InvalidInput."""
     params = {name.removeprefix(_PARAM): data.get(name, "") for name in data if name.startswith(_PARAM)}
-    return check_connect_request(entry, scopes=data.getlist("scopes"), params=params)
+    others = data.get("other_scopes", "").replace(entry.scope_separator, " ").split()
+    return check_connect_request(
+        entry, scopes=data.getlist("scopes"), others=others, params=params, oauth_app=oauth_app
+    )
 
 
 def check_connect_request(
-    entry: CatalogueEntry, *, scopes: Sequence[str], params: Mapping[str, str]
+    entry: CatalogueEntry,
+    *,
+    scopes: Sequence[str],
+    params: Mapping[str, str],
+    others: Sequence[str] = (),
+    oauth_app: OAuthApp | None = None,
 ) -> tuple[list[str], dict[str, str]]:
     """`(scopes, params)` as the service takes them: scopes in the catalogue's order and once, defaults filled in.
 
+    `scopes` are on offer through the OAuth app; `others` were named by somebody who knows the service, and follow.
     Raises InvalidInput for a permission or parameter that the service does not have, for no permission at all where
     there are some to choose from, and for values that do not fit their pattern; it names every one.
     """
-    wanted = entry.params_from("user")
+    offer, wanted = offer_of(entry, oauth_app), entry.params_from("user")
     given = {name: value.strip() for name, value in params.items()}
     wrong = [(_PARAM + name, sentence) for name, sentence in problems(entry.name, wanted, given)]
-    errors = _scope_errors(entry, scopes) + wrong
+    errors = _scope_errors(entry, offer, scopes, others) + wrong
     if errors:
         raise InvalidInput(errors)
     values = {param.name: given.get(param.name) or param.default for param in wanted}
-    return [scope.name for scope in entry.scopes if scope.name in scopes], values
+    chosen = {*scopes, *others}
+    ordered = [scope.name for scope in offer.scopes if scope.name in chosen]
+    return list(dict.fromkeys([*ordered, *others])), values
 
 
-def _scope_errors(entry: CatalogueEntry, scopes: Sequence[str]) -> list[tuple[str, str]]:
-    listed = {scope.name for scope in entry.scopes}
-    unknown = [scope for scope in scopes if scope not in listed]
+def _scope_errors(
+    entry: CatalogueEntry, offer: Offer, scopes: Sequence[str], others: Sequence[str]
+) -> list[tuple[str, str]]:
+    unknown = [scope for scope in scopes if scope not in offer.names]
     if unknown:
-        return [("scopes", f"{entry.name} has no permission called {unknown[0][:100]}.")]
-    if entry.default_scopes and not scopes:
+        is_listed = any(scope.name == unknown[0] for scope in entry.scopes)
+        refused = f"The OAuth app of {entry.name} may not ask for {unknown[0][:100]}."
+        return [("scopes", refused if is_listed else f"{entry.name} has no permission called {unknown[0][:100]}.")]
+    if sentence := offer.refusal(others):
+        return [("other_scopes", sentence)]
+    if entry.default_scopes and not scopes and not others:
         return [("scopes", f"Tick at least one permission: {entry.name} gives access only to what it is asked for.")]
     return []

@@ -1,5 +1,7 @@
 """Integrations (what a team can connect to) and OAuth apps (the client registered at the service)."""
 
+import hashlib
+import json
 import uuid
 
 from django.db import models
@@ -47,6 +49,11 @@ class Integration(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def signs_in_through_app(self) -> bool:
+        """Whether people are sent there, as an OAuth app that is registered there."""
+        return self.kind in (self.Kind.OAUTH2, self.Kind.OAUTH1)
+
 
 # Services that ask for the person's consent know us by an OAuth app; for the others, people enter keys of their own.
 KINDS_WITH_OAUTH_APP = (Integration.Kind.OAUTH2, Integration.Kind.OAUTH1)
@@ -70,6 +77,14 @@ class OAuthApp(SealedRow):
     # Values of the provider's placeholders that belong to the app, not to a connection (an origin, a tenant).
     params = models.JSONField(default=dict, blank=True)
     secret_expires_on = models.DateField(null=True, blank=True)
+    # Names of the scopes that may be asked for, where fewer are registered than there are; empty: all.
+    scopes_allowed = models.JSONField(default=list, blank=True)
+    # What this app does otherwise than its provider's facts say; see overrides.py.
+    overrides = models.JSONField(default=dict, blank=True)
+    # What its keepers were told by mail: of which end of the secret, at which threshold (days), and of which refusal.
+    told_expiry_on = models.DateField(null=True, editable=False)
+    told_expiry_days = models.SmallIntegerField(null=True, editable=False)
+    told_broken_since = models.DateTimeField(null=True, editable=False)
     # Set when the service refused the client itself (invalid_client); cleared when the app is changed.
     broken_since = models.DateTimeField(null=True, editable=False)
     broken_code = models.CharField(max_length=60, blank=True, editable=False)
@@ -97,3 +112,12 @@ class OAuthApp(SealedRow):
 
     def __str__(self) -> str:
         return f"{self.integration} ({self.team or 'every team'})"
+
+    @property
+    def client_key(self) -> str:
+        """Which client this is, as a hash of its ID and parameters: tokens of one are of no use to another.
+
+        The parameters count because they may say where the client is registered.
+        """
+        parts = json.dumps([self.client_id, self.params], sort_keys=True)
+        return hashlib.sha256(parts.encode()).hexdigest()

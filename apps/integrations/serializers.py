@@ -81,7 +81,7 @@ class LinksSerializer(serializers.Serializer[Any]):
 
 
 class IntegrationDetailSerializer(IntegrationSerializer):
-    """One service with what it takes to connect it. Give the entry and links of the catalogue as context."""
+    """One service with what it takes to connect it. Context: catalogue `entry`, its `links`, `scopes` on offer."""
 
     scopes = serializers.SerializerMethodField()
     params = serializers.SerializerMethodField()
@@ -93,7 +93,7 @@ class IntegrationDetailSerializer(IntegrationSerializer):
 
     @extend_schema_field(ScopeSerializer(many=True))
     def get_scopes(self, integration: Integration) -> Any:
-        return ScopeSerializer(self._entry.scopes if self._entry else [], many=True).data
+        return ScopeSerializer(self.context["scopes"], many=True).data
 
     @extend_schema_field(ParamSerializer(many=True))
     def get_params(self, integration: Integration) -> Any:

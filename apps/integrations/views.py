@@ -16,9 +16,12 @@ from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.key_forms import ConnectKeyForm
 from apps.integrations.keys import consent_preview, preview_of, shown_host
 from apps.integrations.models import KINDS_WITH_KEY, Integration, OAuthApp
+from apps.integrations.offer import Offer, offer_of
 from apps.integrations.services import oauth_app_for
+from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
+from apps.teams.permissions import Action
 from apps.teams.requests import TeamRequest
 
 _ORDER = {"read": 0, "write": 1, "admin": 2}
@@ -59,6 +62,7 @@ def service(request: TeamRequest, slug: str) -> HttpResponse:
     integration = _visible_or_404(request.actor, slug)
     entry = entry_of(integration)
     oauth_app = oauth_app_for(request.actor.team, integration)
+    offer = offer_of(entry, oauth_app) if entry else None
     context = {
         "integration": integration,
         "entry": entry,
@@ -66,8 +70,9 @@ def service(request: TeamRequest, slug: str) -> HttpResponse:
         "connections": _connections(request.actor, integration),
         "links": links(entry, oauth_app) if entry else None,
         "params": entry.params_from("user") if entry else (),
-        "suggested": [scope for scope in entry.scopes if scope.default] if entry else [],
-        "further": _further(entry) if entry else [],
+        "offer": offer,
+        "further": _further(offer) if offer else [],
+        "keeps_apps": permissions.may(request.actor, Action.KEEP_OAUTH_APPS),
     }
     return render(request, "integrations/service.html", context | _where(integration, entry, oauth_app))
 
@@ -84,9 +89,9 @@ def _connections(actor: Actor, integration: Integration) -> list[Any]:
     return list(visible.order_by("-status", "name", "created_at"))
 
 
-def _further(entry: CatalogueEntry) -> list[Scope]:
+def _further(offer: Offer) -> list[Scope]:
     """The permissions beyond the suggested ones, the most harmless first."""
-    return sorted((scope for scope in entry.scopes if not scope.default), key=lambda scope: _ORDER[scope.access])
+    return sorted((scope for scope in offer.scopes if not scope.default), key=lambda scope: _ORDER[scope.access])
 
 
 def _where(integration: Integration, entry: CatalogueEntry | None, oauth_app: OAuthApp | None) -> dict[str, Any]:

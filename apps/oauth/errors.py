@@ -94,10 +94,14 @@ class DiscoveryFailed(OAuthError):
 
 
 class TokenError(OAuthError):
-    """The server refused, with an OAuth error `code`. Make it with `token_error(code)`."""
+    """The server refused, with an OAuth error `code`. Make it with `token_error(code)`.
 
-    def __init__(self, code: str) -> None:
+    `about_redirect_uri`: its description speaks of the redirect URI, for which RFC 6749 5.2 has no code of its own.
+    """
+
+    def __init__(self, code: str, *, about_redirect_uri: bool = False) -> None:
         self.code = safe_code(code)
+        self.about_redirect_uri = about_redirect_uri
         super().__init__(self.code)
 
 
@@ -125,9 +129,10 @@ _BY_CODE: dict[str, type[TokenError]] = {
 }
 
 
-def token_error(code: str) -> TokenError:
-    """The exception for an error code of RFC 6749 5.2, or of the provider's own."""
-    return _BY_CODE.get(code, TokenError)(code)
+def token_error(code: str, *, description: object = None) -> TokenError:
+    """The exception for an error code of RFC 6749 5.2, or of the provider's own. `description` is looked at only."""
+    about_redirect_uri = re.search(r"redirect[_ -]?ur[il]", str(description), re.IGNORECASE) is not None
+    return _BY_CODE.get(code, TokenError)(code, about_redirect_uri=about_redirect_uri)
 
 
 def safe_code(code: object) -> str:

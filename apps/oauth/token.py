@@ -93,13 +93,13 @@ def read_answer(*, status: int, headers: Mapping[str, str], body: bytes, provide
         raise MalformedResponse(f"status {status}, {malformed.reason}") from None
     error = document.get("error")
     if error or not passes(provider.success_check, document):
-        raise _refusal(error, headers, provider)
+        raise _refusal(error, document.get("error_description"), headers, provider)
     if status not in (200, 201):
         raise MalformedResponse(f"status {status} without an OAuth error")
     return document
 
 
-def _refusal(error: object, headers: Mapping[str, str], provider: ProviderConfig) -> OAuthError:
+def _refusal(error: object, description: object, headers: Mapping[str, str], provider: ProviderConfig) -> OAuthError:
     """The exception for an OAuth error.
 
     RFC 6749 4.1.2.1 defines two codes that stand for HTTP 503 and 500; some servers use them here as well.
@@ -107,7 +107,7 @@ def _refusal(error: object, headers: Mapping[str, str], provider: ProviderConfig
     code = safe_code(provider.error_aliases.get(str(error), error))
     if code in _FAULTS:
         return ProviderFault(_FAULTS[code], retry_after(headers))
-    return token_error(code)
+    return token_error(code, description=description)
 
 
 def raise_for_fault(status: int, headers: Mapping[str, str]) -> None:

@@ -20,6 +20,7 @@ class Action(StrEnum):
     CHANGE_ROLES = "change roles"
     REMOVE_MEMBERS = "remove members"
     RENAME_TEAM = "rename the team"
+    KEEP_OAUTH_APPS = "add, change, test and remove the team's own OAuth apps"
     SEE_WHOLE_LOG = "see the team's whole audit log"
 
 
@@ -31,6 +32,7 @@ ALLOWED = {
     Action.CHANGE_ROLES: ADMINS,
     Action.REMOVE_MEMBERS: ADMINS,
     Action.RENAME_TEAM: ADMINS,
+    Action.KEEP_OAUTH_APPS: ADMINS,
     Action.SEE_WHOLE_LOG: ADMINS,
 }
 

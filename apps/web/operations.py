@@ -1,11 +1,12 @@
 """How the product is doing, asked of the database and the disk: for the operators' page and the gauges of /metrics."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
-from django.db.models import Count, F, Min, Q
-from django.db.models.functions import Now
+from django.db.models import Count, F, Min, Q, QuerySet, Window
+from django.db.models.functions import Now, RowNumber
 from django.utils import timezone
 
 from apps.audit.models import REFRESHES, AuditEvent
@@ -18,6 +19,8 @@ from apps.vault.services import rows_per_key
 SOON = timedelta(minutes=5)
 DAY = timedelta(hours=24)
 SECRET_EXPIRES_SOON = timedelta(days=60)
+# How many connections at stake are named; the rest are counted.
+NAMED = 5
 
 # The outcomes of `refresh_policy.Outcome`, and a refresh that was overtaken, as operators read them.
 OUTCOMES = {
@@ -34,6 +37,7 @@ REASONS = {
     "reauthorization_required": "Grant ended or revoked",
     "outcome_unknown": "Outcome of a refresh unknown",
     "token_expired": "Access ended, cannot be renewed",
+    "oauth_app_changed": "Belongs to the earlier OAuth app",
     "missing_scopes": "Permission taken away",
     "integration_misconfigured": "OAuth app refused",
     "service_unavailable": "Service gives no token",
@@ -149,12 +153,14 @@ def needing_attention() -> list[Attention]:
 class AppAtRisk:
     """An OAuth app that its service refuses, or whose secret ends soon or has ended, and how many connections need it.
 
-    `days_left` is negative once the secret has ended, None where nobody said when it does.
+    `days_left` is negative once the secret has ended, None where nobody said when it does. `names` are the first few
+    of those connections.
     """
 
     app: OAuthApp
     at_stake: int
     days_left: int | None
+    names: list[str]
 
     @property
     def in_days(self) -> str:
@@ -165,16 +171,29 @@ def oauth_apps_at_risk(today: date) -> list[AppAtRisk]:
     """The refused ones first, then by the end of their secret."""
     soon = Q(secret_expires_on__lte=today + SECRET_EXPIRES_SOON)
     live = ~Q(connections__status=Status.DISCONNECTING)
+    at_risk = OAuthApp.objects.filter(Q(broken_since__isnull=False) | soon)
     rows = (
-        OAuthApp.objects.filter(Q(broken_since__isnull=False) | soon)
-        .select_related("integration", "team")
+        at_risk.select_related("integration", "team")
         .annotate(at_stake=Count("connections", filter=live))
         .order_by(F("broken_since").asc(nulls_last=True), "secret_expires_on", "pk")
     )
-    return [
-        AppAtRisk(app, app.at_stake, (app.secret_expires_on - today).days if app.secret_expires_on else None)
-        for app in rows
-    ]
+    names = _names_at_stake(at_risk)
+    return [AppAtRisk(app, app.at_stake, _days(app.secret_expires_on, today), names[app.pk]) for app in rows]
+
+
+def _days(ends: date | None, today: date) -> int | None:
+    return (ends - today).days if ends else None
+
+
+def _names_at_stake(apps: QuerySet[OAuthApp]) -> dict[UUID, list[str]]:
+    """The first few connections of each app, by the app's ID."""
+    live = Connection.objects.filter(oauth_app__in=apps).exclude(status=Status.DISCONNECTING)
+    place = Window(RowNumber(), partition_by="oauth_app", order_by=["name", "pk"])
+    few = live.annotate(place=place).filter(place__lte=NAMED).order_by("place")
+    found: dict[UUID, list[str]] = defaultdict(list)
+    for app, name in few.values_list("oauth_app", "name"):
+        found[app].append(name)
+    return found
 
 
 def oauth_apps_in_trouble() -> dict[str, int]:

@@ -34,6 +34,7 @@ class AuthServer:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.client_id, self.client_secret = "client-" + secrets.token_hex(4), secrets.token_urlsafe(24)
+        self.client_authentication = "client_secret_basic"
         self.rotation: Rotation = "strict"
         self.expires_in: int | None = 3600
         self.account_down = False
@@ -72,7 +73,7 @@ class AuthServer:
         grant, shown = form.get("grant_type", ""), form.get("refresh_token", "")
         with self._lock:
             try:
-                if authorization != self._basic():
+                if not self._is_client(form, authorization):
                     raise Refused("invalid_client")
                 is_code = grant == "authorization_code"
                 is_client = grant == "client_credentials"
@@ -106,6 +107,12 @@ class AuthServer:
             if family is None:
                 return Answer.json(401, {"error": "invalid_token"})
             return Answer.json(200, {"id": family.subject, "name": f"{family.subject}@sandbox.example"})
+
+    def _is_client(self, form: dict[str, str], authorization: str) -> bool:
+        if self.client_authentication == "client_secret_basic":
+            return authorization == self._basic()
+        named = form.get("client_id") == self.client_id and not authorization
+        return named and (self.client_authentication == "none" or form.get("client_secret") == self.client_secret)
 
     def _basic(self) -> str:
         pair = f"{unquote_plus(self.client_id)}:{unquote_plus(self.client_secret)}"

@@ -115,6 +115,7 @@ def test_a_service_that_does_not_listen_is_tried_again_without_harm(connection: 
     app = oauth_app()
     app.params = {"origin": "http://127.0.0.1:9"}
     app.save()
+    TokenSet.objects.update(client_key=app.client_key)
     egress.configure(allowed_hosts=["127.0.0.1:9"])
     attempt_refresh(connection)
     row = tokens_of(connection)

@@ -30,6 +30,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 LINKS_OF_MAILS = {"account_confirm_email", "account_reset_password_from_key"}
 ONLY_POST = {
     "teams:switch",
+    "integrations:test_app",
     "teams:revoke_invitation",
     "connections:connect",
     "connections:cancel",
@@ -110,6 +111,9 @@ def world() -> World:
         "connections:reconnect": connection,
         "connections:disconnect": connection,
         "integrations:service": {"slug": own.slug},
+        "integrations:app": {"slug": own.slug},
+        "integrations:test_app": {"slug": own.slug},
+        "integrations:remove_app": {"slug": own.slug},
         "teams:accept_invitation": {"token": token},
         "teams:change_role": member,
         "teams:remove_member": member,

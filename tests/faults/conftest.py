@@ -21,11 +21,11 @@ from tests.connections.conftest import (
     integration,
     let_lease_run_out,
     make_due,
+    rotate,
     server,
     tokens_of,
     traveller,
 )
-from tests.connections.test_refresh import rotate
 from tests.faults.child import read
 from tests.faults.processes import Child, Crew
 

@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import Connection
@@ -34,7 +36,7 @@ def change_url(app: OAuthApp) -> str:
 
 def sent(slug: str = "github", **values: str) -> dict[str, str]:
     integration = Integration.objects.get(slug=slug)
-    return {"integration": str(integration.pk), "team": "", "client_id": "id", "params": "{}", **values}
+    return {"integration": str(integration.pk), "team": "", "client_id": "id", **values}
 
 
 def test_an_oauth_app_is_added_with_a_sealed_secret_and_an_audit_event(loaded: None, operator: Client) -> None:
@@ -101,22 +103,75 @@ def test_a_second_oauth_app_of_a_service_is_refused_with_a_sentence(
 
 
 @pytest.mark.parametrize(
-    ("params", "sentence"),
-    [
-        ("{}", "Enter Origin, such as"),
-        ('{"origin": "http://evil.example/x"}', "Origin must look like"),
-        ('{"origin": "http://127.0.0.1:8100", "x": "y"}', "Sandbox has no such parameter"),
-        ("[]", "Enter Origin, such as"),
-        ("[1]", "Enter an object"),
-        ('{"origin": 7}', "Origin must look like"),
-    ],
+    ("origin", "sentence"),
+    [("", "Enter Origin, such as"), ("http://evil.example/x", "Origin must look like"), ("7", "Origin must look like")],
 )
 def test_unfit_parameters_are_refused_beside_the_field(
-    loaded: None, operator: Client, params: str, sentence: str
+    loaded: None, operator: Client, origin: str, sentence: str
 ) -> None:
-    html = operator.post(ADD, sent("sandbox", secret="s", params=params)).content.decode()
-    assert sentence in html
+    html = operator.post(ADD, sent("sandbox", secret="s", param_origin=origin)).content.decode()
+    assert sentence in html.partition('id="id_param_origin"')[0].rpartition("field-param_origin")[2]
     assert not OAuthApp.objects.exists()
+
+
+def test_parameters_are_fields_with_label_and_example(loaded: None, operator: Client) -> None:
+    sandbox = Integration.objects.get(slug="sandbox")
+    html = operator.get(ADD, {"integration": str(sandbox.pk)}).content.decode()
+    assert "Where the sandbox runs: scheme, host and port. For example http://127.0.0.1:8100." in html
+    operator.post(ADD, sent("sandbox", secret="s", param_origin="http://127.0.0.1:8100"))
+    assert OAuthApp.objects.get().params == {"origin": "http://127.0.0.1:8100"}
+
+
+def test_limits_and_overrides_are_stored_shown_again_and_kept_by_other_changes(loaded: None, operator: Client) -> None:
+    advanced = {
+        "scopes_allowed": "repo\r\nread:user",
+        "extra_scopes": "copilot",
+        "pkce": "off",
+        "token_endpoint_auth_method": "client_secret_basic",
+        "authorization_params": "prompt=select_account\r\nlogin=",
+        "token_params": "audience = x=y",
+    }
+    operator.post(ADD, sent(secret="s", **advanced))
+    app = OAuthApp.objects.get()
+    assert app.scopes_allowed == ["repo", "read:user"]
+    assert app.overrides == {
+        "pkce": False,
+        "token_endpoint_auth_method": "client_secret_basic",
+        "extra_scopes": ["copilot"],
+        "authorization_params": {"prompt": "select_account", "login": ""},
+        "token_params": {"audience": "x=y"},
+    }
+    html = operator.get(change_url(app)).content.decode()
+    assert "prompt=select_account" in html
+    assert '<option value="off" selected>' in html
+    assert AuditEvent.objects.get(action="oauth_app.created").detail["fields"] == [
+        "client_id", "scopes_allowed", "overrides", "client_secret",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("authorization_params", "state=x"), ("token_params", "client_secret=x"), ("extra_scopes", 'a"b')],
+)
+def test_overrides_that_must_not_be_are_refused(loaded: None, operator: Client, field: str, value: str) -> None:
+    response = operator.post(ADD, sent(secret="s", **{field: value}))
+    assert "errorlist" in response.content.decode()
+    assert not OAuthApp.objects.exists()
+
+
+def test_a_public_client_needs_no_secret(loaded: None, operator: Client) -> None:
+    assert operator.post(ADD, sent(token_endpoint_auth_method="none")).status_code == 302
+
+
+def test_the_list_warns_of_secrets_that_end_and_counts_what_is_at_stake(
+    set_up: Callable[..., OAuthApp], connect: Callable[..., Connection], owner: Membership, operator: Client
+) -> None:
+    set_up("github")
+    connect(owner, "github")
+    OAuthApp.objects.update(secret_expires_on=timezone.now().date() + timedelta(days=12))
+    html = operator.get(reverse("admin:integrations_oauthapp_changelist")).content.decode()
+    assert "⚠ in 12 days" in html
+    assert '<td class="field-at_stake">1</td>' in html
 
 
 def test_the_form_shows_the_redirect_uri_and_where_to_register(loaded: None, operator: Client) -> None:

@@ -92,6 +92,14 @@ def test_no_page_is_larger_than_two_hundred(owner: Membership) -> None:
     assert len(slugs(owner, page_size=1000)) == 200
 
 
+def test_one_service_comes_with_the_scopes_that_its_oauth_app_may_ask_for(
+    set_up: Callable[..., OAuthApp], owner: Membership
+) -> None:
+    set_up("github")
+    OAuthApp.objects.update(scopes_allowed=["read:user", "copilot"])
+    assert [scope["name"] for scope in get(owner, "github/").json()["scopes"]] == ["read:user", "copilot"]
+
+
 def test_one_service_comes_with_its_scopes_parameters_and_redirect_uri(loaded: None, owner: Membership) -> None:
     found = get(owner, "microsoft-graph/").json()
     assert found["redirect_uri"] == "http://127.0.0.1:8000/oauth/callback"

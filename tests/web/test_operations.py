@@ -153,6 +153,7 @@ def test_oauth_apps_at_risk_name_the_connections_at_stake(operator: Client) -> N
     refused.update(broken_since=timezone.now(), broken_code="invalid_client")
     found = [(row.app.integration.slug, row.at_stake, row.days_left) for row in operations.oauth_apps_at_risk(today)]
     assert found == [("refused", 2, None), ("ended", 2, -1), ("soon", 2, 60)]
+    assert operations.oauth_apps_at_risk(today)[0].names == ["Refused", "Refused"]
     page = words(operator)
     assert "Refused refuses its OAuth app since" in page
     assert "2 connections depend on it; nobody was asked to reconnect." in page

@@ -17,7 +17,7 @@ from apps.connections.errors import AttemptSettled, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
 from apps.connections.services import attempts
 from apps.connections.services.provider import provider_of
-from apps.connections.services.status import mark_recovered, target_of
+from apps.connections.services.status import mark_reconnected, target_of
 from apps.connections.services.tokens import accepted, from_json, to_json
 from apps.oauth.token import TokenResponse
 from apps.vault.services import seal
@@ -137,7 +137,7 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
         # Pages are cut by comparing this with Python's microseconds, where SQLite's clock has milliseconds only.
         created_at=timezone.now(),
     )
-    row = TokenSet(connection=connection, team_id=attempt.team_id)
+    row = TokenSet(connection=connection, team_id=attempt.team_id, client_key=attempt.oauth_app.client_key)
     values = accepted(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))
     for name, value in values.items():
         setattr(row, name, value)
@@ -152,6 +152,7 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
     connection.oauth_app = attempt.oauth_app
     connection.params = connection.params | attempt.params | grant.params
     values = accepted(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))
+    values["client_key"] = attempt.oauth_app.client_key
     if not grant.response.refresh_token and not continues:
         values |= {"refresh_token": None, "next_refresh_at": values["expires_at"]}
     # The version moves, so a refresh that is under way is fenced off.
@@ -174,7 +175,7 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
         ]
     )
     _record("connection.reconnected", connection, attempt, values["access_token_fp"], origin=origin)
-    mark_recovered(connection, origin=origin)
+    mark_reconnected(connection, origin=origin)
     return connection
 
 

@@ -36,7 +36,7 @@ from apps.integrations import found
 from apps.integrations.catalogue import catalogue_entry, code_parameters, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.services import client_credentials, mark_oauth_app_broken, oauth_app_for
+from apps.integrations.services import client_credentials, mark_oauth_app_broken, oauth_app_for, require_offered
 from apps.oauth import client, oauth1, pkce
 from apps.oauth.authorization import (
     CallbackParameters,
@@ -86,7 +86,8 @@ def begin(
 ) -> Trip:
     """Start a trip for a signed-in member: to make a connection, or to repair `connection`, which keeps its ID.
 
-    Raises IntegrationNotSetUp without an OAuth app, and IntegrationMisconfigured for unfit params or addresses.
+    Raises IntegrationNotSetUp without an OAuth app, InvalidInput for scopes that it may not ask for, and
+    IntegrationMisconfigured for unfit params or addresses.
     """
     if actor.team is None or actor.user is None or not session_key:
         raise NotAllowed("Only a signed-in member of a team can connect a service.")
@@ -96,6 +97,7 @@ def begin(
     oauth_app = oauth_app_for(actor.team, integration)
     if oauth_app is None:
         raise IntegrationNotSetUp(f"{integration.name} is not set up yet: an operator adds the OAuth app.")
+    require_offered(oauth_app, scopes)
     callback = redirect_uri(integration)
     departure = depart(integration, oauth_app, params=params, scopes=scopes, callback=callback, origin=actor.origin)
     attempt = AuthorizationAttempt(
@@ -312,7 +314,7 @@ def _redeemed(
     except InvalidClient as error:
         with transaction.atomic():
             mark_oauth_app_broken(oauth_app=attempt.oauth_app, code=error.code, origin=origin)
-        sentence = f"{name} refuses the OAuth app of this integration. Operators were told; trying again will not help."
+        sentence = f"{name} refuses the OAuth app of this integration. Whoever keeps it is told; do not try again yet."
         raise attempts.fail(attempt, error.code, ExchangeFailed(sentence), origin=origin) from None
     except OAuthError as error:
         sentence = f"{name} sent you back but gave no access ({_in_words(error)}). Nothing was stored; try again."

@@ -16,6 +16,7 @@ from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.services import spool
+from apps.connections.services.client_change import belongs_to_earlier_client
 from apps.connections.services.credentials import stored_fields
 from apps.connections.services.own_client import own_client
 from apps.connections.services.provider import provider_of
@@ -100,7 +101,7 @@ def _revoke_and_erase(connection: Connection, *, origin: Origin) -> Disconnected
 
 def _revoke(connection: Connection) -> Disconnected:
     name = connection.integration.name
-    row = TokenSet.objects.filter(connection=connection.pk).first()
+    row = TokenSet.objects.select_related("connection__oauth_app").filter(connection=connection.pk).first()
     url = manage_url(connection)
     if connection.integration.kind in (Integration.Kind.API_KEY, Integration.Kind.BASIC):
         sentence = f"{name} was not told: what you entered goes on working there. Delete it there if nobody needs it."
@@ -108,6 +109,9 @@ def _revoke(connection: Connection) -> Disconnected:
     app_is_gone = connection.oauth_app is None and connection.integration.kind in KINDS_WITH_OAUTH_APP
     if row is None or row.access_token is None or app_is_gone:
         return Disconnected(connection.name, "none", "There was no grant left to revoke.", url)
+    if belongs_to_earlier_client(row):
+        sentence = f"The grant belongs to an earlier OAuth app and still stands there: end it at {name}."
+        return Disconnected(connection.name, "unsupported", sentence, url)
     try:
         client.revoke(
             provider_of(connection),

@@ -10,7 +10,7 @@ import time
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db import Error as DatabaseAway
 
 from apps.audit.origin import Origin
@@ -22,12 +22,13 @@ from apps.connections.errors import (
 )
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.refresh_policy import READER_WAIT, Outcome, skew
-from apps.connections.services import faultpoint, spool
+from apps.connections.services import client_change, faultpoint, spool
 from apps.connections.services.fenced import drop_fenced
 from apps.connections.services.lease import Lease, claim, mark_sent, release, unmark
 from apps.connections.services.outcome import record_failure
 from apps.connections.services.provider import provider_of
 from apps.connections.services.renewal import renewal_of
+from apps.connections.services.status import mark_needs_attention
 from apps.connections.services.tokens import accepted
 from apps.connections.words import reason_sentence
 from apps.errors import SpecwayError
@@ -41,7 +42,13 @@ from apps.oauth.token import TokenResponse
 from apps.teams.actor import Actor
 
 NEVER_ENDING = (Integration.Kind.API_KEY, Integration.Kind.BASIC, Integration.Kind.OAUTH1)
-PERSON_MUST_ACT = ("reauthorization_required", "outcome_unknown", "token_expired", "key_refused")
+PERSON_MUST_ACT = (
+    "reauthorization_required",
+    "outcome_unknown",
+    "token_expired",
+    "key_refused",
+    client_change.REASON,
+)
 
 
 def load(connection_id: UUID) -> TokenSet:
@@ -148,6 +155,9 @@ def attempt_refresh(row: TokenSet, *, origin: Origin) -> bool:
 
 def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) -> None:
     row = lease.row
+    if client_change.belongs_to_earlier_client(row):
+        release(lease)
+        raise _of_earlier_client(row, origin=origin)
     try:
         renewal = renewal_of(row, provider)
         sent_at = None if lease.too_old_to_send else mark_sent(lease, refresh_token=renewal.secret)
@@ -174,6 +184,14 @@ def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) 
         return  # a newer version is there, so this failure is nobody's concern
     faultpoint.reached(faultpoint.AFTER_ANSWER)
     _commit(lease, provider, response, sent_at=sent_at, origin=origin)
+
+
+def _of_earlier_client(row: TokenSet, *, origin: Origin) -> SpecwayError:
+    """The refresh token stays here: the OAuth app is another client now, and would show it the wrong credentials."""
+    with transaction.atomic(durable=True):
+        mark_needs_attention(row.connection, reason=client_change.REASON, origin=origin)
+        TokenSet.objects.filter(pk=row.pk, version=row.version).update(next_refresh_at=None)
+    return ReauthorizationRequired(reason_sentence(client_change.REASON, row.connection.integration.name))
 
 
 def _commit(

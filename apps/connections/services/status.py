@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from apps.audit.origin import Origin, Target
@@ -51,8 +52,17 @@ def mark_needs_attention(connection: Connection, *, reason: str, origin: Origin)
 
 
 def mark_recovered(connection: Connection, *, origin: Origin) -> None:
-    """Green again, where it was red."""
-    changed = Connection.objects.filter(pk=connection.pk, status=Status.NEEDS_ATTENTION).update(
+    """Green again, where it was red and a new token heals it: not where the OAuth app is another client now."""
+    _turn_green(Connection.objects.exclude(status_reason="oauth_app_changed"), connection, origin=origin)
+
+
+def mark_reconnected(connection: Connection, *, origin: Origin) -> None:
+    """Green again, whatever was the matter: its tokens are new, or those that count again."""
+    _turn_green(Connection.objects.all(), connection, origin=origin)
+
+
+def _turn_green(rows: QuerySet[Connection], connection: Connection, *, origin: Origin) -> None:
+    changed = rows.filter(pk=connection.pk, status=Status.NEEDS_ATTENTION).update(
         status=Status.ACTIVE, status_reason="", status_changed_at=Now()
     )
     if changed:

@@ -15,7 +15,9 @@ from apps.connections.views.lookup import integration_of, managed_connection
 from apps.errors import NotFound, SpecwayError
 from apps.integrations.catalogue import catalogue_entry
 from apps.integrations.forms import check_connect_request, parse_connect_request
-from apps.integrations.models import Integration
+from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.offer import offer_of
+from apps.integrations.services import oauth_app_for
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
@@ -31,7 +33,8 @@ def connect(request: TeamRequest, slug: str) -> HttpResponse:
     """Begin a trip that makes a new connection."""
     integration = integration_of(request.actor, slug)
     try:
-        wish = parse_connect_request(catalogue_entry(integration.slug), request.POST)
+        oauth_app = oauth_app_for(request.actor.team, integration)
+        wish = parse_connect_request(catalogue_entry(integration.slug), request.POST, oauth_app=oauth_app)
         return _set_out(request, integration, wish)
     except SpecwayError as error:
         return _refuse(request, integration, error)
@@ -45,19 +48,25 @@ def reconnect(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     connection = managed_connection(request.actor, connection_id)
     integration = connection.integration
     try:
-        wish = _wish_again(connection, request.POST)
+        wish = _wish_again(connection, request.POST, oauth_app_for(request.actor.team, integration))
         return _set_out(request, integration, wish, connection)
     except SpecwayError as error:
         return _refuse(request, integration, error)
 
 
-def _wish_again(connection: Connection, data: QueryDict) -> Wish:
+def _wish_again(connection: Connection, data: QueryDict, oauth_app: OAuthApp | None) -> Wish:
     entry = catalogue_entry(connection.integration.slug)
-    # What the catalogue does not know any more cannot be asked for again; what the form adds is checked in full.
-    before = {scope.name for scope in entry.scopes} & set(connection.scopes_requested)
+    offer = offer_of(entry, oauth_app)
+    # What is not on offer any more cannot be asked for again (what somebody named was granted, or it is forgotten);
+    # what the form adds is checked in full.
+    before = [scope for scope in connection.scopes_requested if scope in offer.names]
+    others = [scope for scope in connection.scopes_granted if scope in connection.scopes_requested]
+    others = [scope for scope in others if scope not in before and not offer.refusal([scope])]
     asked_of_person = {param.name for param in entry.params_from("user")}
     params = {name: value for name, value in connection.params.items() if name in asked_of_person}
-    return check_connect_request(entry, scopes=[*before, *data.getlist("scopes")], params=params)
+    return check_connect_request(
+        entry, scopes=[*before, *data.getlist("scopes")], others=others, params=params, oauth_app=oauth_app
+    )
 
 
 def _set_out(

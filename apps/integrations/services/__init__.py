@@ -8,8 +8,11 @@ from apps.integrations.services.oauth_apps import (
     ensure_oauth_app,
     mark_oauth_app_broken,
     oauth_app_for,
+    override_problems,
+    require_offered,
     require_unused,
     save_oauth_app,
+    takes_secret,
 )
 
 __all__ = [
@@ -21,7 +24,10 @@ __all__ = [
     "load_catalogue",
     "mark_oauth_app_broken",
     "oauth_app_for",
+    "override_problems",
+    "require_offered",
     "require_unused",
     "save_oauth_app",
     "set_enabled",
+    "takes_secret",
 ]

@@ -1,6 +1,6 @@
 """OAuth apps: which one serves a team, and how one is stored, found broken and removed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,10 +12,13 @@ from django.views.decorators.debug import sensitive_variables
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.errors import NotFound
+from apps.integrations import overrides as overriding
 from apps.integrations.catalogue import entry_of
 from apps.integrations.errors import IntegrationMisconfigured, InvalidInput, OAuthAppInUse
 from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.offer import offer_of
 from apps.integrations.placeholders import problems
+from apps.integrations.services import client_change
 from apps.integrations.services.circuit import CLIENT_REFUSED_PAUSE
 from apps.oauth.provider import ClientCredentials
 from apps.teams.actor import system_actor
@@ -39,6 +42,14 @@ def client_credentials(oauth_app: OAuthApp | None) -> ClientCredentials:
     return ClientCredentials(client_id=oauth_app.client_id, client_secret=secret.reveal() if secret else None)
 
 
+def require_offered(oauth_app: OAuthApp, scopes: Sequence[str]) -> None:
+    """Raises InvalidInput for scopes that the OAuth app may not ask for."""
+    entry = entry_of(oauth_app.integration)
+    sentence = offer_of(entry, oauth_app).refusal(scopes) if entry else ""
+    if sentence:
+        raise InvalidInput([("scopes", sentence)])
+
+
 @sensitive_variables()
 @transaction.atomic
 def save_oauth_app(
@@ -50,19 +61,28 @@ def save_oauth_app(
     client_secret: str | None = None,
     params: Mapping[str, str] | None = None,
     secret_expires_on: date | None = None,
+    scopes_allowed: Sequence[str] = (),
+    overrides: Mapping[str, Any] | None = None,
 ) -> OAuthApp:
     """Store the one OAuth app of the integration (the team's own, or the operator's); it need not exist yet.
 
     `client_secret` None keeps the one that is stored. What made the service refuse the app is forgotten when its ID
-    or secret changes. Raises InvalidInput for params that the provider does not know or that do not fit it.
+    or secret changes. Connections of the client that it was are marked for reconnecting (see client_change.py).
+    Raises InvalidInput for params that the provider does not know or that do not fit it, for overrides that must not
+    be, and where the address changes that a stored secret would be sent to.
     """
-    wrong = client_param_problems(integration, params or {})
-    if wrong:
-        raise InvalidInput([(f"params.{name}", sentence) for name, sentence in wrong])
     found = OAuthApp.objects.select_for_update().filter(integration=integration, team=team).first()
     oauth_app = found or OAuthApp(integration=integration, team=team)
-    values = {"client_id": client_id, "params": dict(params or {}), "secret_expires_on": secret_expires_on}
+    values: dict[str, Any] = {
+        "client_id": client_id,
+        "params": dict(params or {}),
+        "secret_expires_on": secret_expires_on,
+        "scopes_allowed": list(scopes_allowed),
+        "overrides": dict(overrides or {}),
+    }
     changed = [name for name, value in values.items() if getattr(oauth_app, name) != value]
+    _require_fit(oauth_app, values, changed, has_new_secret=client_secret is not None)
+    before = oauth_app.client_key if found else ""
     for name in changed:
         setattr(oauth_app, name, values[name])
     if client_secret is not None and not _holds(oauth_app, client_secret):
@@ -70,12 +90,47 @@ def save_oauth_app(
         changed.append("client_secret")
     if found and not changed:
         return oauth_app
-    if {"client_id", "client_secret"} & set(changed):
-        oauth_app.broken_since, oauth_app.broken_code = None, ""
+    if {"client_id", "client_secret", "overrides"} & set(changed):
+        oauth_app.broken_since, oauth_app.broken_code, oauth_app.told_broken_since = None, "", None
         oauth_app.circuit_failures, oauth_app.circuit_open_until = 0, None
     oauth_app.save()
     _record("changed" if found else "created", oauth_app, origin, fields=changed)
+    if found and oauth_app.client_key != before:
+        client_change.tell(oauth_app, origin=origin)
     return oauth_app
+
+
+def _require_fit(
+    oauth_app: OAuthApp, values: Mapping[str, Any], changed: Sequence[str], *, has_new_secret: bool
+) -> None:
+    integration = oauth_app.integration
+    unfit = {
+        "params": client_param_problems(integration, values["params"]),
+        "overrides": override_problems(integration, values["overrides"]),
+    }
+    wrong = [(f"{what}.{name}", sentence) for what, found in unfit.items() for name, sentence in found]
+    if sentence := overriding.scope_problem(values["scopes_allowed"]):
+        wrong.append(("scopes_allowed", sentence))
+    if not oauth_app._state.adding and "params" in changed and oauth_app.client_secret and not has_new_secret:
+        # The parameters say where the secret is sent.
+        wrong.append(("client_secret", "Enter the client secret again: the stored one does not follow changed values."))
+    if wrong:
+        raise InvalidInput(wrong)
+
+
+def override_problems(integration: Integration, overrides: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is wrong with the overrides of an OAuth app, as (name, sentence)."""
+    entry = entry_of(integration)
+    return overriding.problems(
+        overrides, scope_parameter=entry.oauth2.scope_parameter if entry and entry.oauth2 else "scope"
+    )
+
+
+def takes_secret(integration: Integration, overrides: Mapping[str, Any]) -> bool:
+    """Whether the service wants a client secret of the OAuth app."""
+    entry = entry_of(integration)
+    facts = entry.oauth2.token_endpoint_auth_method if entry and entry.oauth2 else "client_secret_basic"
+    return bool(overrides.get("token_endpoint_auth_method", facts) != "none")
 
 
 def client_param_problems(integration: Integration, params: Mapping[str, object]) -> list[tuple[str, str]]:
@@ -126,19 +181,24 @@ def ensure_oauth_app(
     params: Mapping[str, str] | None = None,
     origin: Origin | None = None,
 ) -> OAuthApp:
-    """The operator's OAuth app of a built-in service with exactly these values. Changes nothing where they stand.
+    """The operator's OAuth app of a built-in service with exactly these values. Changes nothing where they stand, nor
+    what else is set.
 
     Raises NotFound for a service that the catalogue was not loaded with, InvalidInput for unfit params.
     """
     integration = Integration.objects.filter(slug=integration_slug, team=None).first()
     if integration is None:
         raise NotFound(f"There is no service called {integration_slug}. Run 'manage.py load_catalogue' first.")
+    found = OAuthApp.objects.filter(integration=integration, team=None).first() or OAuthApp()
     return save_oauth_app(
         origin=origin or system_actor().origin,
         integration=integration,
         client_id=client_id,
         client_secret=client_secret,
         params=params,
+        secret_expires_on=found.secret_expires_on,
+        scopes_allowed=found.scopes_allowed,
+        overrides=found.overrides,
     )
 
 

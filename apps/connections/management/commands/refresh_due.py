@@ -6,8 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
 
 from apps.connections.services import beats, disconnect, expiry, schedule
+from apps.integrations.services import keepers
 
 
 class Command(BaseCommand):
@@ -44,6 +46,7 @@ class Command(BaseCommand):
         beats.note_beat()
         disconnect.finish_disconnects()
         expiry.expire_attempts()
+        keepers.tell_keepers(today=timezone.now().date())
         rows = schedule.claim_due()
         for token_set_id, version in rows:
             schedule.refresh_due_one(token_set_id=token_set_id, version=version)

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', '0002_beats_and_interrupted'),
+        ('connections', '0004_token_set_client'),
         ('teams', '0001_initial'),
     ]
 

@@ -1,0 +1,114 @@
+"""*Test*: whether a service accepts an OAuth app's ID and secret, told from its answer to a made-up code."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from django.db import transaction
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from apps.audit.origin import Origin, Target
+from apps.audit.services import record
+from apps.integrations.catalogue import entry_of, provider_config
+from apps.integrations.errors import IntegrationMisconfigured
+from apps.integrations.models import OAuthApp
+from apps.integrations.redirect import redirect_uri
+from apps.integrations.services.oauth_apps import client_credentials
+from apps.oauth import client, pkce
+from apps.oauth.errors import (
+    InvalidClient,
+    InvalidGrant,
+    MalformedResponse,
+    OAuthError,
+    ProviderFault,
+    TokenError,
+    TransportFailure,
+    UnauthorizedClient,
+)
+
+Result = Literal["accepted", "refused", "unknown"]
+DEADLINE = 10.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a test told. `code` is the service's error, or what stood in the way; `at` is when."""
+
+    result: Result
+    code: str
+    sentence: str
+    at: datetime
+
+    def __str__(self) -> str:
+        return f"{self.sentence} Tested {self.at:%-d %b %Y, %H:%M:%S} UTC."
+
+
+def probe_client(*, origin: Origin, oauth_app: OAuthApp) -> Verdict:
+    """Ask the service, and audit what it said. Changes nothing about the app, whatever the answer is.
+
+    Raises UnreadableSecret where the stored secret cannot be read.
+    """
+    result, code, sentence = _verdict(oauth_app)
+    verdict = Verdict(result, code, sentence, timezone.now())
+    target = Target("oauth_app", str(oauth_app.pk), str(oauth_app), oauth_app.integration.slug)
+    with transaction.atomic():
+        record(
+            action="oauth_app.tested",
+            origin=origin,
+            team_id=oauth_app.team_id,
+            target=target,
+            result=result,
+            code=code,
+        )
+    return verdict
+
+
+@sensitive_variables()
+def _verdict(oauth_app: OAuthApp) -> tuple[Result, str, str]:
+    name = oauth_app.integration.name
+    try:
+        _exchange_nonsense(oauth_app)
+    except IntegrationMisconfigured as error:
+        # Its sentence says which value is missing: of the app, or of each connection.
+        return "unknown", error.code, f"It could not be told: {error.sentence}"
+    except OAuthError as error:
+        return _read(error, name)
+    return "unknown", "accepted_nonsense", f"It could not be told, because {name} accepted a code that nobody gave out."
+
+
+def _exchange_nonsense(oauth_app: OAuthApp) -> None:
+    entry = entry_of(oauth_app.integration)
+    defaults = {param.name: param.default for param in entry.params_from("user")} if entry else {}
+    provider = provider_config(oauth_app.integration, oauth_app=oauth_app, params=defaults)
+    client.exchange_code(
+        provider,
+        client_credentials(oauth_app),
+        code=f"specway-test-{secrets.token_urlsafe(16)}",
+        redirect_uri=redirect_uri(),
+        code_verifier=pkce.new_verifier() if provider.pkce else None,
+        deadline=DEADLINE,
+    )
+
+
+def _read(error: OAuthError, name: str) -> tuple[Result, str, str]:
+    code = error.code if isinstance(error, TokenError) else type(error).__name__
+    if isinstance(error, TokenError) and (error.about_redirect_uri or "redirect_uri" in code):
+        hint = f"Register exactly {redirect_uri()} there, then test again."
+        return "unknown", code, f"It could not be told, because {name} complains about the redirect URI. {hint}"
+    if isinstance(error, InvalidGrant):
+        return "accepted", code, f"{name} accepts the client ID and secret."
+    if isinstance(error, InvalidClient | UnauthorizedClient):
+        return "refused", code, f"{name} refuses the client ID or secret (it answered “{code}”)."
+    return "unknown", code, f"It could not be told, because {_why(error)}."
+
+
+def _why(error: OAuthError) -> str:
+    if isinstance(error, TransportFailure):
+        return "the service did not answer" if error.sent else "the service could not be reached"
+    if isinstance(error, ProviderFault):
+        return f"the service answered with HTTP status {error.status}"
+    if isinstance(error, MalformedResponse):
+        return f"the answer was none that OAuth knows ({error.reason})"
+    return f"the service answered “{error.code}”" if isinstance(error, TokenError) else "the answer says neither"

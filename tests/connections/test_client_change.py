@@ -1,0 +1,172 @@
+"""An OAuth app that becomes another client: its connections say so, and no token is shown to the new one."""
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from apps.audit.models import AuditEvent
+from apps.connections.errors import ReauthorizationRequired
+from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
+from apps.connections.services import schedule
+from apps.connections.services.disconnect import disconnect
+from apps.connections.services.refresh import refresh_now
+from apps.connections.services.use import fresh_token
+from apps.integrations.models import OAuthApp
+from apps.integrations.services import save_oauth_app
+from tests.authserver import AuthServer, Gate
+from tests.connections.conftest import (
+    SYSTEM,
+    Cast,
+    Meanwhile,
+    Traveller,
+    access_token,
+    actions,
+    expire,
+    make_due,
+    oauth_app,
+    tokens_of,
+)
+from tests.factories import client_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def change(**values: Any) -> OAuthApp:
+    app = oauth_app()
+    kept = {"client_id": app.client_id, "params": app.params}
+    return save_oauth_app(origin=SYSTEM, integration=app.integration, **kept | values)
+
+
+def standing(connection: Connection) -> tuple[str, str]:
+    connection.refresh_from_db()
+    return connection.status, connection.status_reason
+
+
+def test_another_client_id_turns_its_connections_red_at_once(connection: Connection, cast: Cast) -> None:
+    change(client_id="another", client_secret="s")
+    assert standing(connection) == ("needs_attention", "oauth_app_changed")
+    assert AuditEvent.objects.get(action="connection.needs_attention").detail == {"reason": "oauth_app_changed"}
+    html = client_for(cast.member).get(reverse("connections:list")).content.decode()
+    assert "belongs to the earlier OAuth app of Sandbox" in html
+    assert "Reconnect" in html
+
+
+def test_access_that_still_lives_is_used_up(connection: Connection, cast: Cast) -> None:
+    change(client_id="another", client_secret="s")
+    assert fresh_token(connection=connection, actor=cast.actor("member")).access_token == access_token(connection)
+
+
+def test_another_secret_changes_nothing_for_connections(connection: Connection, server: AuthServer) -> None:
+    change(client_secret="another")
+    assert standing(connection) == ("active", "")
+    change(client_secret=server.client_secret, scopes_allowed=["profile"], overrides={"pkce": True})
+    assert standing(connection) == ("active", "")
+
+
+def test_the_same_id_at_another_address_is_another_client(connection: Connection) -> None:
+    change(params={"origin": "https://elsewhere.example"}, client_secret="s")
+    assert standing(connection) == ("needs_attention", "oauth_app_changed")
+
+
+def test_no_token_is_sent_with_another_clients_credentials(
+    connection: Connection, server: AuthServer, cast: Cast
+) -> None:
+    """Even where nobody marked the connection: the process that changed the app may have died right after."""
+    OAuthApp.objects.update(client_id="another")
+    expire(connection)
+    before = len(server.journal.calls)
+    with pytest.raises(ReauthorizationRequired, match="belongs to the earlier OAuth app"):
+        refresh_now(connection=connection, actor=cast.actor("member"))
+    assert len(server.journal.calls) == before
+    assert server.arrivals == ["authorization_code"]
+    assert standing(connection) == ("needs_attention", "oauth_app_changed")
+    row = tokens_of(connection)
+    assert (row.lease_token, row.next_refresh_at) == (None, None)
+    make_due(connection)
+    for token_set_id, version in schedule.claim_due():
+        schedule.refresh_due_one(token_set_id=token_set_id, version=version)
+    assert server.arrivals == ["authorization_code"]
+
+
+def test_a_refresh_under_way_keeps_its_tokens_and_the_connection_stays_red(
+    connection: Connection, server: AuthServer, cast: Cast
+) -> None:
+    expire(connection)
+    server.answer_gate = Gate()
+    going = Meanwhile(lambda: refresh_now(connection=connection, actor=cast.actor("member")))
+    assert server.answer_gate.arrived.wait(20)
+    change(client_id="another", client_secret="s")
+    server.answer_gate.open()
+    going.result()
+    assert tokens_of(connection).version == 2
+    assert standing(connection) == ("needs_attention", "oauth_app_changed")
+    assert tokens_of(connection).client_key != oauth_app().client_key
+
+
+def test_the_earlier_id_entered_again_heals_what_belongs_to_it(
+    connection: Connection, server: AuthServer, cast: Cast
+) -> None:
+    change(client_id="typo", client_secret="s")
+    change(client_id=server.client_id, client_secret=server.client_secret)
+    assert standing(connection) == ("active", "")
+    assert actions("connection.recovered") == ["connection.recovered"]
+    assert len(schedule.claim_due()) == 1
+    assert refresh_now(connection=connection, actor=cast.actor("member")).status == "active"
+
+
+def test_reconnecting_gives_the_new_client_access(
+    connection: Connection, traveller: Traveller, server: AuthServer, cast: Cast
+) -> None:
+    server.client_id = "another"
+    change(client_id="another", client_secret=server.client_secret)
+    actor = cast.actor("member")
+    trip = traveller.begin(actor, connection=connection)
+    traveller.complete(trip, traveller.answer(trip), actor=actor)
+    assert standing(connection) == ("active", "")
+    assert tokens_of(connection).client_key == oauth_app().client_key
+    expire(connection)
+    assert refresh_now(connection=connection, actor=actor).status == "active"
+
+
+def test_a_trip_begun_for_the_client_before_brings_nothing(
+    traveller: Traveller, server: AuthServer, cast: Cast
+) -> None:
+    trip = traveller.begin(cast.actor("member"))
+    change(client_id="another", client_secret="s")
+    assert AuthorizationAttempt.objects.get(pk=trip.attempt.pk).status == "cancelled"
+    assert server.arrivals == []
+
+
+def test_disconnecting_says_that_the_earlier_apps_grant_still_stands(
+    connection: Connection, server: AuthServer, cast: Cast
+) -> None:
+    change(client_id="another", client_secret="s")
+    done = disconnect(actor=cast.actor("member"), connection=Connection.objects.with_details().get(pk=connection.pk))
+    assert (done.revocation, "earlier OAuth app" in done.sentence) == ("unsupported", True)
+    assert server.journal.revoked == []
+    assert not TokenSet.objects.exists()
+
+
+def test_only_the_connections_of_that_app_are_marked(
+    connection: Connection, traveller: Traveller, server: AuthServer, cast: Cast
+) -> None:
+    app = oauth_app()
+    save_oauth_app(
+        origin=SYSTEM,
+        integration=app.integration,
+        team=cast.stranger.team,
+        client_id=server.client_id,
+        client_secret=server.client_secret,
+        params=app.params,
+    )
+    theirs = traveller.connect(cast.actor("stranger"), subject="bob")
+    save_oauth_app(
+        origin=SYSTEM,
+        integration=app.integration,
+        client_id="another",
+        client_secret="s",
+        params=app.params,
+    )
+    assert standing(theirs) == ("active", "")
+    assert standing(connection) == ("needs_attention", "oauth_app_changed")

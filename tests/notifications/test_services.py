@@ -1,0 +1,37 @@
+"""A mail is sent to each recipient alone, as text and as HTML that escapes what it is given."""
+
+from django.core import mail
+
+from apps.notifications.services import Mail, send
+
+NEWS = Mail(
+    subject="Slack: one\r\nline",
+    title="Slack <b>says</b> no",
+    paragraphs=("First & second.",),
+    action="Open it",
+    url="https://specway.example/plugins/slack/app/",
+    why="You get this as an operator.",
+    items_title="At stake",
+    items=("<i>Fernhill</i>",),
+)
+
+
+def test_each_recipient_gets_one_that_names_nobody_else() -> None:
+    assert send(NEWS, to=["a@fernhill.example", "b@fernhill.example"]) == 2
+    assert [message.to for message in mail.outbox] == [["a@fernhill.example"], ["b@fernhill.example"]]
+    assert not any(message.cc or message.bcc for message in mail.outbox)
+
+
+def test_the_text_is_plain_and_the_html_escaped() -> None:
+    send(NEWS, to=["a@fernhill.example"])
+    (message,) = mail.outbox
+    assert message.subject == "Slack: one line"
+    assert "Slack <b>says</b> no\n\nFirst & second.\n" in message.body
+    assert "Open it:\nhttps://specway.example/plugins/slack/app/\n" in message.body
+    html = str(message.alternatives[0][0])  # type: ignore[attr-defined] # mails of ours have one
+    assert "Slack &lt;b&gt;says&lt;/b&gt; no" in html
+    assert "<i>" not in html
+
+
+def test_without_recipients_nothing_is_sent() -> None:
+    assert send(NEWS, to=[]) == 0
