@@ -325,17 +325,12 @@ def _check_param(entry: CatalogueEntry, param: Param, key: str) -> None:
             raise _Wrong(f"{key}.{name}", "does not match the pattern")
 
 
-def _scope_separator(entry: CatalogueEntry) -> str:
-    table = entry.oauth2 or entry.client_credentials or entry.oauth1
-    return table.scope_separator if table else " "
-
-
 def _check_scopes(entry: CatalogueEntry) -> None:
     names = [scope.name for scope in entry.scopes]
     for number, scope in enumerate(entry.scopes):
         if names.index(scope.name) != number:
             raise _Wrong(f"scopes[{number}].name", f"{scope.name} is listed twice")
-        if not scope.name or _scope_separator(entry) in scope.name:
+        if not scope.name or entry.scope_separator in scope.name:
             raise _Wrong(f"scopes[{number}].name", "must be text without the scope separator")
         for larger in scope.included_in:
             if larger not in names:

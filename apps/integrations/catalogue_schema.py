@@ -249,6 +249,12 @@ class CatalogueEntry:
     params: tuple[Param, ...] = ()
 
     @property
+    def scope_separator(self) -> str:
+        """What stands between scopes, by the protocol of the kind."""
+        table = self.oauth2 or self.client_credentials or self.oauth1
+        return table.scope_separator if table else " "
+
+    @property
     def default_scopes(self) -> tuple[str, ...]:
         """Names of the smallest useful set."""
         return tuple(scope.name for scope in self.scopes if scope.default)
