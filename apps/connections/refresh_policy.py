@@ -33,7 +33,9 @@ MISCONFIGURED_RECHECK = timedelta(minutes=5)
 # A due row that was given to a worker is given out anew after this long, if nothing came of it.
 GIVEN_OUT_FOR = timedelta(seconds=60)
 # How many refreshes of one integration may be with the workers at once, unless the catalogue says otherwise.
-PARALLEL_CALLS = 64
+PARALLEL_CALLS = 128
+# A backlog goes to the workers in portions: carrying a task to a worker costs them nearly as much as a refresh does.
+PORTION = 4
 UNKNOWN_EXPIRY_INTERVAL = timedelta(hours=24)
 LONGEST_BACKOFF = timedelta(hours=1)
 # A token that lives shorter than this, or is born expired, is not refreshed ahead of time again and again.
@@ -115,6 +117,12 @@ def fair_share(candidates: Iterable[tuple[Key, Group]], *, room: Callable[[Group
             queue.append(key)
     turns = zip_longest(*queues.values(), fillvalue=None)
     return [key for turn in turns for key in turn if key is not None][:most]
+
+
+def portions(rows: list[Key]) -> list[list[Key]]:
+    """The rows as they go to the workers: one by one, or, where many are due, in portions of PORTION."""
+    size = PORTION if len(rows) >= 2 * PORTION else 1
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def backoff(*, failures: int, retry_after: float | None, jitter: float) -> timedelta:

@@ -16,23 +16,23 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name="connections.refresh_due")
 def refresh_due() -> None:
-    """Give out what is due, a task each, until shortly before the next beat."""
+    """Give out what is due, until shortly before the next beat."""
     beats.note_beat()
     schedule.give_out_due(_give, seconds=4.5)
 
 
-def _give(token_set_id: UUID, version: int) -> None:
+def _give(rows: list[tuple[UUID, int]]) -> None:
     try:
-        refresh_one.delay(str(token_set_id), version)
+        refresh_some.delay([(str(token_set_id), version) for token_set_id, version in rows])
     except OperationalError:
-        logger.warning("broker away: refresh here token_set=%s", token_set_id)
-        schedule.refresh_due_one(token_set_id=token_set_id, version=version)
+        logger.warning("broker away: refresh here token_sets=%s", len(rows))
+        schedule.refresh_portion(rows)
 
 
-@shared_task(name="connections.refresh_one")
-def refresh_one(token_set_id: str, version: int) -> None:
-    """Refresh one token set, if it still is at `version`."""
-    schedule.refresh_due_one(token_set_id=UUID(token_set_id), version=version)
+@shared_task(name="connections.refresh_some")
+def refresh_some(rows: list[tuple[str, int]]) -> None:
+    """Refresh token sets, by ID, those that still are at their version."""
+    schedule.refresh_portion([(UUID(token_set_id), version) for token_set_id, version in rows])
 
 
 @shared_task(name="connections.finish_disconnects")

@@ -39,10 +39,11 @@ def done(token_set_id: UUID) -> None:
 def test_it_goes_on_while_room_comes_free_until_nothing_is_due(due: int) -> None:
     given: list[UUID] = []
 
-    def give(token_set_id: UUID, version: int) -> None:
+    def give(portion: list[tuple[UUID, int]]) -> None:
         assert in_hand() <= ROOM
-        given.append(token_set_id)
-        done(token_set_id)
+        for token_set_id, _ in portion:
+            given.append(token_set_id)
+            done(token_set_id)
 
     schedule.give_out_due(give, seconds=60)
     assert len(given) == len(set(given)) == due
@@ -51,7 +52,7 @@ def test_it_goes_on_while_room_comes_free_until_nothing_is_due(due: int) -> None
 @pytest.mark.django_db
 def test_it_stops_in_time_where_no_room_comes_free_and_never_gives_out_more_than_fits(due: int) -> None:
     given: list[UUID] = []
-    schedule.give_out_due(lambda token_set_id, version: given.append(token_set_id), seconds=0.2)
+    schedule.give_out_due(lambda portion: given.extend(pk for pk, _ in portion), seconds=0.2)
     assert len(given) == ROOM
 
 
@@ -60,7 +61,7 @@ def test_two_beats_together_give_out_no_more_than_fits(due: int) -> None:
     given: list[UUID] = []
 
     def beat() -> Any:
-        schedule.give_out_due(lambda token_set_id, version: given.append(token_set_id), seconds=0.2)
+        schedule.give_out_due(lambda portion: given.extend(pk for pk, _ in portion), seconds=0.2)
 
     assert [result.error for result in side_by_side(beat, beat, beat)] == [None] * 3
     assert len(given) == len(set(given)) == ROOM

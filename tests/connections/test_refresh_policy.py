@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from apps.connections import refresh_policy
 from apps.connections.refresh_policy import Outcome, Plan, after_failure, backoff, classify, next_refresh_at, skew
 from apps.oauth.errors import (
     EndpointRefused,
@@ -147,3 +148,9 @@ def test_a_refused_client_is_looked_at_again_and_red_only_once_the_token_has_end
     assert (ended.client_broken, ended.reason) == (True, "integration_misconfigured")
     assert alive.next_at is not None
     assert alive.next_at <= NOW + seconds(600)
+
+
+def test_a_backlog_goes_out_in_portions_and_a_few_one_by_one() -> None:
+    assert refresh_policy.portions([]) == []
+    assert refresh_policy.portions([1, 2, 3]) == [[1], [2], [3]]
+    assert refresh_policy.portions([*range(10)]) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]

@@ -1,5 +1,6 @@
 """What is due is given out once, in batches, and beats, queues and brokers change nothing but timing."""
 
+import json
 import threading
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
+from apps.audit.origin import Origin
 from apps.connections import tasks
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import schedule
@@ -136,8 +138,8 @@ def test_a_connection_that_goes_away_between_the_look_and_the_refresh_is_no_fail
 
 @pytest.mark.django_db
 def test_the_queue_carries_ids_and_versions_only(several: list[Connection], monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[tuple[object, ...]] = []
-    monkeypatch.setattr(tasks.refresh_one, "delay", lambda *given: sent.append(given))
+    sent: list[tuple[str, int]] = []
+    monkeypatch.setattr(tasks.refresh_some, "delay", sent.extend)
     tasks.refresh_due()
     assert sorted(sent) == sorted((str(tokens_of(connection).pk), 1) for connection in several)
 
@@ -149,7 +151,7 @@ def test_without_a_broker_the_beat_refreshes_by_itself(
     def away(*_: object) -> None:
         raise OperationalError
 
-    monkeypatch.setattr(tasks.refresh_one, "delay", away)
+    monkeypatch.setattr(tasks.refresh_some, "delay", away)
     tasks.refresh_due()
     assert len(server.journal.refreshes) == 6
     assert set(TokenSet.objects.values_list("version", flat=True)) == {2}
@@ -157,8 +159,25 @@ def test_without_a_broker_the_beat_refreshes_by_itself(
 
 @pytest.mark.django_db
 def test_the_refresh_task_takes_what_json_carries(connection: Connection, server: AuthServer) -> None:
-    tasks.refresh_one(str(tokens_of(connection).pk), 1)
+    tasks.refresh_some(json.loads(json.dumps([(str(tokens_of(connection).pk), 1)])))
     assert tokens_of(connection).version == 2
+
+
+@pytest.mark.django_db
+def test_one_that_breaks_leaves_the_rest_of_its_portion_alone(
+    several: list[Connection], server: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [(tokens_of(connection).pk, 1) for connection in several]
+    attempt = schedule.attempt_refresh
+
+    def breaks_once(row: TokenSet, *, origin: Origin) -> bool:
+        if row.pk == rows[0][0]:
+            raise RuntimeError
+        return attempt(row, origin=origin)
+
+    monkeypatch.setattr(schedule, "attempt_refresh", breaks_once)
+    schedule.refresh_portion(rows)
+    assert len(server.journal.refreshes) == len(rows) - 1
 
 
 @pytest.mark.django_db

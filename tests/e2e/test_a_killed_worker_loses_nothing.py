@@ -10,7 +10,7 @@ QUEUE = """
 from apps.connections import tasks
 from apps.connections.models import TokenSet
 for pk, version in TokenSet.objects.filter(connection__in=connections).values_list("pk", "version"):
-    tasks.refresh_one.delay(str(pk), version)
+    tasks.refresh_some.delay([(str(pk), version)])
 """
 
 

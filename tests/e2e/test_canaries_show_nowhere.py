@@ -15,7 +15,7 @@ QUEUE = """
 from apps.connections import tasks
 from apps.connections.models import TokenSet
 for pk, version in TokenSet.objects.filter(connection__in=connections).values_list("pk", "version"):
-    tasks.refresh_one.delay(str(pk), version)
+    tasks.refresh_some.delay([(str(pk), version)])
 """
 PLANT = """
 from django.core.cache import cache
@@ -257,7 +257,7 @@ def plant(stage: Stage) -> None:
     value = token_urlsafe(32)
     planted.add("planted", value)
     stage.inside.run(PLANT, value=value)
-    stage.inside.run("from apps.connections import tasks\ntasks.refresh_one.delay(value, 1)", value=value)
+    stage.inside.run("from apps.connections import tasks\ntasks.refresh_some.delay([(value, 1)])", value=value)
     log = stage.product.log_dir / "planted.log"
     log.write_text(f"GET /x?token={value}")
     try:

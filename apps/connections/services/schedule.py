@@ -17,7 +17,7 @@ from apps.audit.origin import Origin
 from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Status, TokenSet
 from apps.connections.querysets import TokenSetQuerySet
-from apps.connections.refresh_policy import GIVEN_OUT_FOR, MISCONFIGURED_RECHECK, PARALLEL_CALLS, fair_share
+from apps.connections.refresh_policy import GIVEN_OUT_FOR, MISCONFIGURED_RECHECK, PARALLEL_CALLS, fair_share, portions
 from apps.connections.services import beats, spool
 from apps.connections.services.refresh import PERSON_MUST_ACT, attempt_refresh, is_valid
 from apps.connections.services.status import mark_needs_attention
@@ -36,15 +36,15 @@ RECHECK = timedelta(seconds=60)
 SYSTEM = Origin(kind="system", id="", label="Specway")
 
 
-def give_out_due(give: Callable[[UUID, int], None], *, seconds: float) -> None:
-    """Give out what is due, each as ID and version, as room comes free: until nothing is left, or `seconds` are over.
+def give_out_due(give: Callable[[list[tuple[UUID, int]]], None], *, seconds: float) -> None:
+    """Give out what is due, in portions, as room comes free: until nothing is left, or `seconds` are over.
 
     Looked at only as often as the beat beats, a service that answers at once would be idle most of the time.
     """
     until = time.monotonic() + seconds
     while True:
-        for token_set_id, version in claim_due():
-            give(token_set_id, version)
+        for portion in portions(claim_due()):
+            give(portion)
         if time.monotonic() + PAUSE > until or not _due().exists():
             return
         time.sleep(PAUSE)
@@ -79,7 +79,8 @@ def _give_out(chosen: list[UUID]) -> list[tuple[UUID, int]]:
         rows = TokenSet.objects.due_for_refresh(Now()).filter(pk__in=chosen)
         if database.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True, of=("self",))
-        taken = list(rows.values_list("pk", "version"))
+        # Those of one integration side by side: what shares a portion waits for the same service.
+        taken = list(rows.order_by("connection__integration", "next_refresh_at").values_list("pk", "version"))
         TokenSet.objects.filter(pk__in=[pk for pk, _ in taken]).update(given_out_until=Now() + GIVEN_OUT_FOR)
     return taken
 
@@ -103,6 +104,15 @@ def _wake_repaired() -> None:
         connection__oauth_app__broken_since=None,
         next_refresh_at__gt=Now(),
     ).update(next_refresh_at=Now(), failure_count=0)
+
+
+def refresh_portion(rows: list[tuple[UUID, int]]) -> None:
+    """Refresh a portion, one after the other. One that breaks is logged and leaves the rest alone."""
+    for token_set_id, version in rows:
+        try:
+            refresh_due_one(token_set_id=token_set_id, version=version)
+        except Exception:
+            logger.exception("refresh broke token_set=%s", token_set_id)
 
 
 def refresh_due_one(*, token_set_id: UUID, version: int) -> None:
