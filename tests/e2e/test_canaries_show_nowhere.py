@@ -165,9 +165,9 @@ class Story:
         path = re.findall(r"/admin/integrations/oauthapp/[0-9a-f-]{36}/change/", listed)[0]
         sandbox = self.stage.sandbox
         fields = {"client_id": sandbox.client_id, "secret": sandbox.client_secret, "secret_expires_on": ""}
-        wrong = self.operator.post(path, fields | {"params": "[]"})
+        wrong = self.operator.post(path, fields | {"param_origin": "nowhere"})
         assert wrong.status_code == 200
-        right = self.operator.post(path, fields | {"params": f'{{"origin": "{sandbox.url}"}}'})
+        right = self.operator.post(path, fields | {"param_origin": sandbox.url})
         assert right.status_code == 302, right.text
         self.operator.get(path)
         self.operator.get(path.replace("/change/", "/history/"))

@@ -102,6 +102,7 @@ def world() -> World:
     by_api = {"pk": shared.pk}
     things = {
         "connections:connect": {"slug": own.slug},
+        "connections:connect_key": {"slug": own.slug},
         "connections:attempt": trip,
         "connections:cancel": trip,
         "connections:continue": trip,
@@ -110,6 +111,7 @@ def world() -> World:
         "connections:refresh": connection,
         "connections:reconnect": connection,
         "connections:disconnect": connection,
+        "connections:key": connection,
         "integrations:service": {"slug": own.slug},
         "integrations:app": {"slug": own.slug},
         "integrations:test_app": {"slug": own.slug},
