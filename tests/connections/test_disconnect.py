@@ -147,18 +147,18 @@ def test_a_reconnect_of_a_connection_that_was_disconnected_meanwhile_leaves_no_g
     traveller: Traveller, cast: Cast, server: AuthServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from apps.connections.errors import AttemptSettled
-    from apps.connections.services import authorize
+    from apps.connections.services import exchange
 
     member = cast.actor("member")
     trip = traveller.begin(member, connection=connection)
-    answer, kept = traveller.answer(trip), authorize._exchange
+    answer, kept = traveller.answer(trip), exchange._exchange
 
     def disconnect_during_the_exchange(*given: object, **named: object) -> object:
         grant = kept(*given, **named)  # type: ignore[arg-type]
         disconnect(actor=member, connection=connection)
         return grant
 
-    monkeypatch.setattr(authorize, "_exchange", disconnect_during_the_exchange)
+    monkeypatch.setattr(exchange, "_exchange", disconnect_during_the_exchange)
     with pytest.raises(AttemptSettled):
         traveller.complete(trip, answer, actor=member)
     assert not Connection.objects.exists()

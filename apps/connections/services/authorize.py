@@ -2,8 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -13,10 +12,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
-from apps.connections import metrics
 from apps.connections.access import may_manage
 from apps.connections.errors import (
-    AccessDeclined,
     AttemptError,
     AttemptSettled,
     CallbackRejected,
@@ -26,39 +23,27 @@ from apps.connections.errors import (
 )
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import attempts, oauth1_trip
-from apps.connections.services.adopt import Grant, adopt
+from apps.connections.services.adopt import adopt
 from apps.connections.services.decide import decide
 from apps.connections.services.departure import Departure
+from apps.connections.services.exchange import grant_of
 from apps.connections.services.fenced import revoke_unwanted
 from apps.connections.services.provider import redirect_uri
 from apps.errors import NotAllowed, NotFound, SpecwayError
-from apps.integrations import found
-from apps.integrations.catalogue import catalogue_entry, code_parameters, provider_config
+from apps.integrations.catalogue import code_parameters, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.services import client_credentials, mark_oauth_app_broken, oauth_app_for, require_offered
-from apps.oauth import client, oauth1, pkce
+from apps.integrations.services import client_credentials, oauth_app_for, require_offered
+from apps.oauth import oauth1, pkce
 from apps.oauth.authorization import (
     CallbackParameters,
     authorization_url,
-    code_of,
     parse_callback,
-    verify_issuer,
-    verify_signature,
 )
 from apps.oauth.errors import (
-    AuthorizationDenied,
     InvalidCallback,
-    InvalidClient,
-    IssuerMismatch,
-    MalformedResponse,
     OAuthError,
-    ProviderFault,
-    TokenError,
-    TransportFailure,
 )
-from apps.oauth.provider import ProviderConfig
-from apps.oauth.token import TokenResponse, scopes_in
 from apps.teams.actor import Actor, member_actor
 from apps.teams.models import Membership, User
 
@@ -226,144 +211,12 @@ def _finish(
     if attempt.connection is not None and not may_manage(member_actor(member), attempt.connection):
         demoted = CallbackRejected(f"You do not manage the connection {attempt.connection.name} any more.")
         raise attempts.fail(attempt, "not_a_manager", demoted, origin=origin)
-    grant = _grant(attempt, parameters, query_string, origin=origin)
+    grant = grant_of(attempt, parameters, query_string, origin=origin)
     try:
         return adopt(attempt, grant, origin=origin)
     except AttemptSettled:
         revoke_unwanted(attempt, grant)
         raise
-
-
-def _grant(
-    attempt: AuthorizationAttempt, parameters: CallbackParameters | oauth1.Answer, query_string: str, *, origin: Origin
-) -> Grant:
-    """What the answer brings, by the protocol that the trip set out with."""
-    if isinstance(parameters, oauth1.Answer) != (attempt.integration.kind == Integration.Kind.OAUTH1):
-        other = CallbackRejected("The answer does not fit the way in which this connection was started.")
-        raise attempts.fail(attempt, "other_protocol", other, origin=origin)
-    if isinstance(parameters, oauth1.Answer):
-        return _signed_grant(attempt, parameters, origin=origin)
-    kept = found.in_callback(catalogue_entry(attempt.integration.slug), parameters.extra)
-    provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
-    code = _code(attempt, parameters, query_string, provider, origin=origin)
-    response = _exchange(attempt, provider, code=code, origin=origin)
-    if response.scopes is None and provider.callback_scope_parameter in parameters.extra:
-        response = replace(response, scopes=scopes_in(parameters.extra[provider.callback_scope_parameter], provider))
-    return _located(attempt, response, kept, origin=origin)
-
-
-def _signed_grant(attempt: AuthorizationAttempt, answer: oauth1.Answer, *, origin: Origin) -> Grant:
-    try:
-        verifier = oauth1.verifier_of(answer)
-    except AuthorizationDenied as denied:
-        declined = _declined(attempt.integration.name, denied.error)
-        raise attempts.fail(attempt, denied.error[:60], declined, origin=origin) from None
-    redeem = partial(oauth1_trip.redeem, attempt, answer, verifier=verifier)
-    response = _redeemed(attempt, redeem, grant="oauth1_verifier", origin=origin)
-    account = oauth1_trip.account_of(attempt, response)
-    return Grant(response=response, subject=account.subject[:255], label=account.label[:255])
-
-
-def _code(
-    attempt: AuthorizationAttempt,
-    parameters: CallbackParameters,
-    query_string: str,
-    provider: ProviderConfig,
-    *,
-    origin: Origin,
-) -> str:
-    name = attempt.integration.name
-    try:
-        verify_issuer(parameters, provider)
-        verify_signature(query_string, provider, client_credentials(attempt.oauth_app))
-        return code_of(parameters, provider)
-    except (IssuerMismatch, InvalidCallback) as error:
-        sentence = f"The answer does not come from {name}, so it was not used. Nothing was connected."
-        why = "issuer_mismatch" if isinstance(error, IssuerMismatch) else "signature_mismatch"
-        raise attempts.fail(attempt, why, CallbackRejected(sentence), origin=origin) from None
-    except AuthorizationDenied as denied:
-        raise attempts.fail(attempt, denied.error[:60], _declined(name, denied.error), origin=origin) from None
-
-
-def _declined(name: str, error: str) -> AccessDeclined:
-    if error == "access_denied":
-        return AccessDeclined(f"Access was declined at {name}. Nothing was stored.")
-    return AccessDeclined(f"{name} did not give access (it answered “{error[:60]}”). Nothing was stored.")
-
-
-def _exchange(attempt: AuthorizationAttempt, provider: ProviderConfig, *, code: str, origin: Origin) -> TokenResponse:
-    redeem = partial(
-        client.exchange_code,
-        provider,
-        client_credentials(attempt.oauth_app),
-        code=code,
-        redirect_uri=attempt.redirect_uri,
-        code_verifier=attempt.code_verifier.reveal() if attempt.code_verifier else None,
-    )
-    return _redeemed(attempt, redeem, grant="authorization_code", origin=origin)
-
-
-def _redeemed(
-    attempt: AuthorizationAttempt, redeem: Callable[[], TokenResponse], *, grant: str, origin: Origin
-) -> TokenResponse:
-    """The token answer; what goes wrong on the way settles the attempt and is put in words."""
-    name = attempt.integration.name
-    try:
-        with metrics.token_call(attempt.integration, grant=grant):
-            return redeem()
-    except InvalidClient as error:
-        with transaction.atomic():
-            mark_oauth_app_broken(oauth_app=attempt.oauth_app, code=error.code, origin=origin)
-        sentence = f"{name} refuses the OAuth app of this integration. Whoever keeps it is told; do not try again yet."
-        raise attempts.fail(attempt, error.code, ExchangeFailed(sentence), origin=origin) from None
-    except OAuthError as error:
-        sentence = f"{name} sent you back but gave no access ({_in_words(error)}). Nothing was stored; try again."
-        raise attempts.fail(attempt, type(error).__name__, ExchangeFailed(sentence), origin=origin) from None
-
-
-def _located(
-    attempt: AuthorizationAttempt, response: TokenResponse, params: dict[str, str], *, origin: Origin
-) -> Grant:
-    """The grant with where it is good for (from the token answer, or a call for it) and whose account it is.
-
-    Without the former nothing could be done with it, so that it is given back.
-    """
-    entry, name = catalogue_entry(attempt.integration.slug), attempt.integration.name
-    try:
-        params = params | found.in_answer(entry, response.kept)
-        provider = _config(attempt, params)
-        token, credentials = response.access_token, client_credentials(attempt.oauth_app)
-        if provider.placement:
-            where = client.fetch_placement(provider, access_token=token, credentials=credentials)
-            params = params | found.in_placement(entry, where)
-            provider = _config(attempt, params)
-    except (OAuthError, IntegrationMisconfigured) as error:
-        revoke_unwanted(attempt, Grant(response=response, subject="", label="", params=params))
-        why = f"it names no site ({_in_words(error)})." if isinstance(error, OAuthError) else error.sentence
-        sentence = f"{name} gave access, but it cannot be used: {why} Nothing was stored."
-        raise attempts.fail(attempt, "no_placement", ExchangeFailed(sentence), origin=origin) from None
-    subject, label = response.subject, response.label
-    try:
-        if provider.account:
-            account = client.fetch_account(provider, access_token=token, credentials=credentials)
-            subject, label = subject or account.subject, account.label or label
-    except OAuthError:
-        pass  # The grant is good; a name for it is worth less than losing it.
-    return Grant(response=response, subject=subject[:255], label=label[:255], params=params)
-
-
-def _config(attempt: AuthorizationAttempt, params: Mapping[str, str]) -> ProviderConfig:
-    return provider_config(attempt.integration, oauth_app=attempt.oauth_app, params={**attempt.params, **params})
-
-
-def _in_words(error: OAuthError) -> str:
-    if isinstance(error, TransportFailure):
-        return "it did not answer"
-    if isinstance(error, ProviderFault):
-        return f"it answered with HTTP status {error.status}"
-    if isinstance(error, MalformedResponse):
-        return "its answer was not a token"
-    return f"error code {error.code}" if isinstance(error, TokenError) else "its answer was not accepted"
 
 
 def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:
