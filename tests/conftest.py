@@ -58,8 +58,3 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     # The folder of this run, which all its processes share, goes with the process that started them.
     if not hasattr(config, "workerinput") and (folder := os.environ.get("SPECWAY_TESTS_DIR")):
         shutil.rmtree(Path(folder), ignore_errors=True)
-
-
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores: many tests wait for processes, and leave their core to others meanwhile."""
-    return (os.cpu_count() or 1) + 1

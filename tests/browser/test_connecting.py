@@ -114,6 +114,7 @@ def test_the_list_shows_by_itself_what_another_window_connected(visitor: Visitor
     watching = Visitor(visitor.page.context.new_page())
     watching.open_list()
     expect(watching.page.locator(".conn")).to_have_count(1)
+    visitor.page.bring_to_front()
     visitor.connect("Grace Example")
     # Never reloaded: it asks every five seconds while it can be seen.
     watching.page.bring_to_front()
