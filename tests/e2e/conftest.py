@@ -3,6 +3,7 @@
 What shares a product shares an xdist group, so that each product is started once.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,10 +60,11 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture(scope="session")
 def on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """PostgreSQL, and a Redis of its own, which may be stopped."""
+    leave_out = pytest.fail if os.environ.get("CI") else pytest.skip
     if reason := postgresql_is_missing():
-        pytest.skip(f"PostgreSQL is left out: {reason}")
+        leave_out(f"PostgreSQL is left out: {reason}")
     if shutil.which("redis-server") is None:
-        pytest.skip("Redis is left out: there is no redis-server on the PATH to start and stop")
+        leave_out("Redis is left out: there is no redis-server on the PATH to start and stop")
     folder = tmp_path_factory.mktemp("postgresql")
     with (
         redis_server() as redis,
