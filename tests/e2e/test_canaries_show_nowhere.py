@@ -100,7 +100,7 @@ class Story:
     def makes_a_key(self) -> Program:
         program = self.visitor.make_key()
         self.canaries.add("API key", program.key)
-        self.canaries.add("API key", program.key.rpartition("_")[2])
+        self.canaries.add("API key", program.key.split("_", 2)[2])
         page = self.visitor.get("/settings/api-keys/").text
         self.visitor.get(re.findall(r"/settings/api-keys/[0-9a-f-]+/revoke/", page)[0])
         return program
