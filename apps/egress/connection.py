@@ -1,16 +1,16 @@
 """From a host's name to a connection that ends when the time is up."""
 
+import ipaddress
 import queue
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from apps.egress.deadline import Deadline
 from apps.egress.destination import Destination, check_address, is_allowed
 from apps.egress.errors import NotSent
 
@@ -24,7 +24,26 @@ def system_resolver(host: str, port: int) -> list[str]:
 
 
 def checked_addresses(destination: Destination, resolve: Resolver, seconds: float) -> list[str]:
-    """Resolves once; a resolver cannot be interrupted, so it gets a thread that is left behind when time is up."""
+    """Resolves once, and refuses the host if any of its addresses is not allowed."""
+    addresses = [destination.host] if _is_address(destination.host) else _resolved(destination, resolve, seconds)
+    if not addresses:
+        raise NotSent("The host's name cannot be resolved.")
+    if not is_allowed(destination):
+        for address in addresses:
+            check_address(address)
+    return addresses
+
+
+def _is_address(host: str) -> bool:
+    """An address as it is written in full: other spellings of one (decimal, octal) are the resolver's matter."""
+    try:
+        return str(ipaddress.ip_address(host)) == host
+    except ValueError:
+        return False
+
+
+def _resolved(destination: Destination, resolve: Resolver, seconds: float) -> list[str]:
+    """A resolver cannot be interrupted, so it gets a thread that is left behind when time is up."""
     answers: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
 
     def look_up() -> None:
@@ -35,55 +54,9 @@ def checked_addresses(destination: Destination, resolve: Resolver, seconds: floa
 
     threading.Thread(target=look_up, daemon=True).start()
     try:
-        addresses = answers.get(timeout=seconds)
+        return answers.get(timeout=seconds)
     except queue.Empty:
         raise NotSent("The host's name was not resolved in time.") from None
-    if not addresses:
-        raise NotSent("The host's name cannot be resolved.")
-    if not is_allowed(destination):
-        for address in addresses:
-            check_address(address)
-    return addresses
-
-
-class Deadline:
-    """Ends whatever a socket is doing when the time is up.
-
-    A socket's timeout starts anew with every byte, so a timer shuts the socket down: a duplicate of it, which stays
-    valid when TLS takes the original over.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-        self._lock = threading.Lock()
-        self._twin: socket.socket | None = None
-        self._timer: threading.Timer | None = None
-        self.passed = False
-
-    def left(self) -> float:
-        seconds = self._end - time.monotonic()
-        if seconds <= 0:
-            raise NotSent("The host could not be reached in time.")
-        return seconds
-
-    def watch(self, sock: socket.socket) -> None:
-        self._twin = sock.dup()
-        self._timer = threading.Timer(self.left(), self._cut)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _cut(self) -> None:
-        with self._lock, suppress(OSError):
-            self.passed = True
-            if self._twin:
-                self._twin.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-        with self._lock:
-            if self._twin:
-                self._twin.close()
 
 
 def _connect(addresses: list[str], port: int, deadline: Deadline) -> socket.socket:

@@ -13,7 +13,8 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
-from apps.egress.connection import Deadline, Resolver, checked_addresses, open_connection, system_resolver
+from apps.egress.connection import Resolver, checked_addresses, open_connection, system_resolver
+from apps.egress.deadline import Deadline
 from apps.egress.destination import check_url
 from apps.egress.errors import AnswerTooLarge, DestinationBlocked, NoAnswer, NotSent
 

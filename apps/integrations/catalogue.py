@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,8 +22,14 @@ CATALOGUE_DIR = Path(__file__).parent / "catalogue"  # data only; this module wi
 @lru_cache(maxsize=1)
 def catalogue() -> Mapping[str, CatalogueEntry]:
     """Every built-in service by slug. Raises CatalogueError, which the system check reports at start-up."""
-    entries = [read_provider(path) for path in sorted(CATALOGUE_DIR.glob("*.toml"))]
+    entries = [entry_in(path) for path in sorted(CATALOGUE_DIR.glob("*.toml"))]
     return MappingProxyType({entry.slug: entry for entry in entries})
+
+
+@cache
+def entry_in(path: Path) -> CatalogueEntry:
+    """The entry in a file of the catalogue. Raises CatalogueError. Read once: the check at start-up reads for all."""
+    return read_provider(path)
 
 
 def catalogue_entry(slug: str) -> CatalogueEntry:

@@ -6,8 +6,8 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, register
 
-from apps.integrations.catalogue import CATALOGUE_DIR
-from apps.integrations.catalogue_reader import CatalogueError, read_provider
+from apps.integrations.catalogue import CATALOGUE_DIR, entry_in
+from apps.integrations.catalogue_reader import CatalogueError
 
 
 @register()
@@ -16,7 +16,7 @@ def catalogue_is_valid(app_configs: Sequence[AppConfig] | None, **options: Any) 
     errors: list[CheckMessage] = []
     for path in sorted(CATALOGUE_DIR.glob("*.toml")):
         try:
-            read_provider(path)
+            entry_in(path)
         except CatalogueError as error:
             errors.append(Error(str(error), hint=f"Correct {path}.", id="integrations.E001"))
     return errors

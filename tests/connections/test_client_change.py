@@ -84,8 +84,7 @@ def test_no_token_is_sent_with_another_clients_credentials(
     row = tokens_of(connection)
     assert (row.lease_token, row.next_refresh_at) == (None, None)
     make_due(connection)
-    for token_set_id, version in schedule.claim_due():
-        schedule.refresh_due_one(token_set_id=token_set_id, version=version)
+    schedule.refresh_portion(schedule.claim_due())
     assert server.arrivals == ["authorization_code"]
 
 

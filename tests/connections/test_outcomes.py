@@ -45,7 +45,7 @@ HTTP_DATE = {"Date": "Tue, 24 Nov 2026 12:00:00 GMT", "Retry_After": "Tue, 24 No
 
 
 def attempt_refresh(connection: Connection) -> None:
-    schedule.refresh_due_one(token_set_id=load(connection.pk).pk, version=load(connection.pk).version)
+    schedule.refresh_portion([(load(connection.pk).pk, load(connection.pk).version)])
 
 
 def waiting(connection: Connection) -> float:
@@ -262,8 +262,7 @@ def test_a_refused_client_is_the_oauth_apps_fault_and_heals_with_its_secret(
     assert right != "rotated-there"
     due = schedule.claim_due()
     assert len(due) == 2, "both are due at once, not when they would have been looked at again"
-    for token_set_id, version in due:
-        schedule.refresh_due_one(token_set_id=token_set_id, version=version)
+    schedule.refresh_portion(due)
     assert set(Connection.objects.values_list("status", "status_reason")) == {("active", "")}
     assert actions("connection.recovered") == ["connection.recovered"] * 2
     server.journal.check()

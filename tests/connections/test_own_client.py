@@ -82,8 +82,8 @@ def test_many_readers_at_expiry_make_one_token_call(made: Connection, server: Au
 
 def test_the_schedule_renews_it_ahead_of_time(made: Connection, server: AuthServer) -> None:
     TokenSet.objects.update(next_refresh_at=Now() - timedelta(seconds=1))
-    ((row, version),) = schedule.claim_due()
-    schedule.refresh_due_one(token_set_id=row, version=version)
+    (due,) = schedule.claim_due()
+    schedule.refresh_portion([due])
     assert tokens_of(made).version == 2
     assert actions("connection.refreshed") == ["connection.refreshed"]
 

@@ -12,7 +12,8 @@ from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import lease as leases
 from apps.connections.services import renewal
-from apps.connections.services.refresh import load, refresh_now
+from apps.connections.services.refresh import attempt_refresh, load, refresh_now
+from apps.connections.services.schedule import SYSTEM
 from apps.oauth import client
 from tests.authserver import AuthServer
 from tests.connections.conftest import (
@@ -29,9 +30,7 @@ from tests.connections.conftest import (
 def interrupt(connection: Connection) -> None:
     """As a process that dies between sending and commit leaves it, with the lease run out since."""
     row = load(connection.pk)
-    lease = leases.claim(row=row)
-    assert lease is not None
-    assert leases.mark_sent(lease, refresh_token=refresh_token(connection)) is not None
+    assert leases.claim(row=row, refresh_token=refresh_token(connection)) is not None
     let_lease_run_out(connection)
 
 
@@ -43,16 +42,17 @@ def use_up(connection: Connection, server: AuthServer) -> None:
 @pytest.mark.django_db
 def test_a_claim_is_refused_while_it_is_held_and_free_after_it_ran_out(connection: Connection) -> None:
     row = load(connection.pk)
-    first = leases.claim(row=row)
+    first = leases.claim(row=row, refresh_token="x")
     assert first is not None
-    assert leases.claim(row=row) is None
+    assert leases.claim(row=load(connection.pk), refresh_token="x") is None
     let_lease_run_out(connection)
-    assert leases.claim(row=TokenSet(pk=row.pk, version=2)) is None
-    second = leases.claim(row=row)
+    assert leases.claim(row=row, refresh_token="x") is None, "the token was sent since the row was read"
+    second = leases.claim(row=load(connection.pk), refresh_token="x")
     assert second is not None
-    assert leases.mark_sent(first, refresh_token="x") is None, "the first owner may not send any more"
     leases.release(first)
     assert tokens_of(connection).lease_token == second.token
+    leases.release(second)
+    assert (tokens_of(connection).lease_token, tokens_of(connection).unresolved_sends) == (None, 1)
 
 
 @pytest.mark.django_db
@@ -79,7 +79,14 @@ def test_an_interrupted_refresh_under_strict_rotation_first_uses_up_the_token_th
     assert server.knows(token_for(connection, cast))
     row = tokens_of(connection)
     assert row.next_refresh_at == row.expires_at
-    assert row.lease_token is None
+
+
+@pytest.mark.django_db
+def test_a_refresh_under_way_is_waited_for_and_not_taken_for_an_interrupted_one(connection: Connection) -> None:
+    assert leases.claim(row=load(connection.pk), refresh_token=refresh_token(connection)) is not None
+    due = tokens_of(connection).next_refresh_at
+    assert attempt_refresh(load(connection.pk), origin=SYSTEM) is False
+    assert tokens_of(connection).next_refresh_at == due
 
 
 @pytest.mark.django_db

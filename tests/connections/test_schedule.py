@@ -104,9 +104,9 @@ def test_a_beat_skips_what_another_is_just_claiming(several: list[Connection], m
 @pytest.mark.django_db(transaction=True)
 def test_a_task_delivered_many_times_refreshes_once(connection: Connection, server: AuthServer) -> None:
     row = tokens_of(connection)
-    calls = [lambda: schedule.refresh_due_one(token_set_id=row.pk, version=row.version)] * 4
+    calls = [lambda: schedule.refresh_portion([(row.pk, row.version)])] * 4
     assert [result.error for result in side_by_side(*calls)] == [None] * 4
-    schedule.refresh_due_one(token_set_id=row.pk, version=row.version)
+    schedule.refresh_portion([(row.pk, row.version)])
     assert len(server.journal.refreshes) == 1
     assert tokens_of(connection).version == 2
     server.journal.check()
@@ -118,7 +118,7 @@ def test_a_task_for_a_connection_that_is_gone_does_nothing(
 ) -> None:
     row = tokens_of(connection)
     disconnect(actor=cast.actor("member"), connection=connection)
-    schedule.refresh_due_one(token_set_id=row.pk, version=row.version)
+    schedule.refresh_portion([(row.pk, row.version)])
     assert server.journal.refreshes == []
 
 
@@ -133,7 +133,7 @@ def test_a_connection_that_goes_away_between_the_look_and_the_refresh_is_no_fail
         load(connection.pk)
 
     monkeypatch.setattr(schedule, "attempt_refresh", vanish)
-    schedule.refresh_due_one(token_set_id=row.pk, version=row.version)
+    schedule.refresh_portion([(row.pk, row.version)])
 
 
 @pytest.mark.django_db
@@ -186,8 +186,8 @@ def test_the_next_refresh_moves_on_with_every_lifetime(connection: Connection, s
     seen = set()
     for _ in range(3):
         make_due(connection)
-        [(pk, version)] = schedule.claim_due()
-        schedule.refresh_due_one(token_set_id=pk, version=version)
+        (due,) = schedule.claim_due()
+        schedule.refresh_portion([due])
         row = tokens_of(connection)
         assert row.expires_at is not None
         assert row.next_refresh_at is not None

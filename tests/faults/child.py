@@ -12,7 +12,7 @@ def refresh(token_set_id: str, version: str) -> dict[str, Any]:
     """What the worker's task does."""
     from apps.connections.services import schedule
 
-    schedule.refresh_due_one(token_set_id=UUID(token_set_id), version=int(version))
+    schedule.refresh_portion([(UUID(token_set_id), int(version))])
     return {}
 
 

@@ -79,7 +79,7 @@ class Scene:
         let_lease_run_out(self.connection)
         make_due(self.connection)
         row = self.row
-        schedule.refresh_due_one(token_set_id=row.pk, version=row.version)
+        schedule.refresh_portion([(row.pk, row.version)])
 
     def read(self) -> dict[str, Any]:
         """What a program gets from this process: never a token that is expired or unknown to the service."""

@@ -133,8 +133,7 @@ class Refreshing(RuleBasedStateMachine):
     @rule()
     def refresh_what_is_due(self) -> None:
         expects = self.doubts_before()
-        for token_set_id, version in schedule.claim_due():
-            schedule.refresh_due_one(token_set_id=token_set_id, version=version)
+        schedule.refresh_portion(schedule.claim_due())
         self.note_doubts(expects)
 
     @precondition(lambda self: self.connection)
@@ -151,7 +150,7 @@ class Refreshing(RuleBasedStateMachine):
         row, expects = tokens_of(self.connected), self.doubts_before()
         world.crash_at = point
         try:
-            schedule.refresh_due_one(token_set_id=row.pk, version=row.version)
+            schedule.refresh_portion([(row.pk, row.version)])
         except Died:
             if point != "before_send":
                 world.doubts[expects[0]] += 1

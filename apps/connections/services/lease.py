@@ -1,6 +1,7 @@
-"""The lease on a token set: claim, mark, release. Each is one committed compare-and-swap by the database's clock.
+"""The lease on a token set: claimed and marked as sent in one committed compare-and-swap by the database's clock.
 
 The lease keeps two from refreshing at once; what keeps a late one from writing is the version (see `refresh.py`).
+Whoever dies after the claim has perhaps sent the refresh token, so there is nothing between claiming and marking.
 """
 
 import time
@@ -20,10 +21,10 @@ from apps.integrations.services.circuit import Admission
 
 @dataclass(frozen=True)
 class Lease:
-    """A claim that was won: the token set as it stands, and when (monotonic clock, seconds) it was claimed.
+    """A claim that was won: the token set as it stood before, and when (monotonic clock, seconds) it was claimed.
 
-    `interrupted` tells that somebody sent this refresh token before and never settled what became of it; `admission`
-    what the circuit breaker of the OAuth app said.
+    `row.unresolved_sends` tells how often somebody sent this refresh token before and never settled what became of
+    it; `admission` what the circuit breaker of the OAuth app said.
     """
 
     row: TokenSet
@@ -32,50 +33,42 @@ class Lease:
     admission: Admission
 
     @property
-    def interrupted(self) -> bool:
-        return self.row.unresolved_sends > 0
+    def sent_at(self) -> datetime:
+        """From when the answer's expiry counts: the database's time when the row was read, immediately before."""
+        at_reading: datetime = self.row.db_now  # type: ignore[attr-defined]  # annotated
+        return at_reading
 
     @property
     def now(self) -> datetime:
-        """The database's time, told from its time when the row was read, immediately before the claim."""
-        at_reading: datetime = self.row.db_now  # type: ignore[attr-defined]  # annotated
-        return at_reading + timedelta(seconds=time.monotonic() - self.claimed_at)
+        """The database's time, told from its time when the row was read."""
+        return self.sent_at + timedelta(seconds=time.monotonic() - self.claimed_at)
 
     @property
     def too_old_to_send(self) -> bool:
         return time.monotonic() - self.claimed_at > CLAIM_TO_SEND.total_seconds()
 
 
-def claim(*, row: TokenSet, admission: Admission = Admission.CLOSED) -> Lease | None:
-    """Claim the token set as `row` (just read) shows it; None if somebody holds it, or tried it since."""
-    token = uuid.uuid4()
-    claimed_at = time.monotonic()
+def claim(*, row: TokenSet, refresh_token: str, admission: Admission = Admission.CLOSED) -> Lease | None:
+    """Claim the token set as `row` (just read) shows it, and note that `refresh_token` is on its way.
+
+    To be called immediately before sending. None if somebody holds it, or tried it since.
+    """
+    lease = Lease(row=row, token=uuid.uuid4(), claimed_at=time.monotonic(), admission=admission)
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     as_read = {name: getattr(row, name) for name in ("pk", "version", "failure_count", "unresolved_sends")}
     with transaction.atomic(durable=True):
-        won = TokenSet.objects.filter(free, **as_read).update(lease_token=token, lease_until=Now() + LEASE)
-    return Lease(row=row, token=token, claimed_at=claimed_at, admission=admission) if won else None
-
-
-def mark_sent(lease: Lease, *, refresh_token: str) -> datetime | None:
-    """Note, immediately before sending, that this refresh token is on its way. The time of sending; None: lost."""
-    mine = TokenSet.objects.filter(pk=lease.row.pk, version=lease.row.version, lease_token=lease.token)
-    sent_at = lease.now
-    with transaction.atomic(durable=True):
-        marked = mine.update(
-            sent_at=sent_at, sent_token_fp=fingerprint(refresh_token), unresolved_sends=F("unresolved_sends") + 1
+        won = TokenSet.objects.filter(free, **as_read).update(
+            lease_token=lease.token,
+            lease_until=Now() + LEASE,
+            sent_at=lease.sent_at,
+            sent_token_fp=fingerprint(refresh_token),
+            unresolved_sends=F("unresolved_sends") + 1,
         )
-    return sent_at if marked else None
+    return lease if won else None
 
 
 def release(lease: Lease) -> None:
-    """Give the claim back without having sent anything."""
-    with transaction.atomic(durable=True):
-        TokenSet.objects.filter(pk=lease.row.pk, lease_token=lease.token).update(lease_token=None, lease_until=None)
-
-
-def unmark(lease: Lease) -> None:
-    """Give the claim back after the mark, when nothing was sent after all: nothing is unresolved by this."""
+    """Give the claim back when nothing was sent after all: nothing is unresolved by it."""
     with transaction.atomic(durable=True):
         TokenSet.objects.filter(pk=lease.row.pk, lease_token=lease.token).update(
             lease_token=None,

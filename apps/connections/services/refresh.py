@@ -10,8 +10,8 @@ import time
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
 from django.db import Error as DatabaseAway
+from django.db import transaction
 
 from apps.audit.origin import Origin
 from apps.connections import metrics, scopes
@@ -24,10 +24,10 @@ from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.refresh_policy import READER_WAIT, Outcome, skew
 from apps.connections.services import client_change, faultpoint, spool
 from apps.connections.services.fenced import drop_fenced
-from apps.connections.services.lease import Lease, claim, mark_sent, release, unmark
+from apps.connections.services.lease import Lease, claim, release
 from apps.connections.services.outcome import record_failure
 from apps.connections.services.provider import provider_of
-from apps.connections.services.renewal import renewal_of
+from apps.connections.services.renewal import Renewal, renewal_of
 from apps.connections.services.status import mark_needs_attention
 from apps.connections.services.tokens import accepted
 from apps.connections.words import reason_sentence
@@ -136,42 +136,39 @@ def attempt_refresh(row: TokenSet, *, origin: Origin) -> bool:
     if not row.renewing_grant or row.connection.status_reason in PERSON_MUST_ACT:
         raise why_not(row)
     provider = provider_of(row.connection)
-    if row.unresolved_sends:
-        spool.replay()
+    if row.unresolved_sends and spool.replay() and load(row.connection_id).version != row.version:
+        return False
+    if _is_held(row):
+        return False
+    if client_change.belongs_to_earlier_client(row):
+        raise _of_earlier_client(row, origin=origin)
+    if row.unresolved_sends and provider.rotation == "strict" and row.expires_at and is_valid(row):
+        # The refresh token may be used up already: first use up the access token that still lives (one try follows).
+        TokenSet.objects.filter(pk=row.pk, version=row.version).update(next_refresh_at=row.expires_at)
+        raise why_not(load(row.connection_id))
+    renewal = renewal_of(row, provider)
     oauth_app = row.connection.oauth_app
     admission = circuit.admit(oauth_app) if oauth_app else Admission.CLOSED
     if admission is Admission.REFUSED:
         raise why_not(row)
-    lease = claim(row=row, admission=admission)
+    lease = claim(row=row, refresh_token=renewal.secret, admission=admission)
     if lease is None:
         return False
-    if lease.interrupted and provider.rotation == "strict" and lease.row.expires_at and is_valid(lease.row):
-        # The refresh token may be used up already: first use up the access token that still lives (one try follows).
-        _postpone(lease)
-        raise why_not(load(row.connection_id))
-    _send_and_commit(lease, provider, origin=origin)
+    _send_and_commit(lease, provider, renewal, origin=origin)
     return True
 
 
-def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) -> None:
+def _is_held(row: TokenSet) -> bool:
+    """Somebody was refreshing it when the row was read, so nothing is to be concluded from what stands there."""
+    return row.lease_until is not None and row.lease_until >= row.db_now  # type: ignore[attr-defined]  # annotated
+
+
+def _send_and_commit(lease: Lease, provider: ProviderConfig, renewal: Renewal, *, origin: Origin) -> None:
     row = lease.row
-    if client_change.belongs_to_earlier_client(row):
-        release(lease)
-        raise _of_earlier_client(row, origin=origin)
-    try:
-        renewal = renewal_of(row, provider)
-        sent_at = None if lease.too_old_to_send else mark_sent(lease, refresh_token=renewal.secret)
-    except (SpecwayError, DatabaseError):
-        with contextlib.suppress(DatabaseError):
-            release(lease)
-        raise
-    if sent_at is None:
-        release(lease)
-        raise why_not(row)
     faultpoint.reached(faultpoint.BEFORE_SEND)
     if lease.too_old_to_send:
-        # Stopped since the mark, perhaps past the lease: by now the refresh token may be used up by the next owner.
-        unmark(lease)
+        # Stopped since the claim, perhaps past the lease: by now the refresh token may be used up by the next owner.
+        release(lease)
         raise why_not(load(row.connection_id))
     try:
         with metrics.token_call(row.connection.integration, grant=row.renewing_grant):
@@ -183,7 +180,7 @@ def _send_and_commit(lease: Lease, provider: ProviderConfig, *, origin: Origin) 
             raise why_not(current) from None
         return  # a newer version is there, so this failure is nobody's concern
     faultpoint.reached(faultpoint.AFTER_ANSWER)
-    _commit(lease, provider, response, sent_at=sent_at, origin=origin)
+    _commit(lease, provider, response, origin=origin)
 
 
 def _of_earlier_client(row: TokenSet, *, origin: Origin) -> SpecwayError:
@@ -194,16 +191,14 @@ def _of_earlier_client(row: TokenSet, *, origin: Origin) -> SpecwayError:
     return ReauthorizationRequired(reason_sentence(client_change.REASON, row.connection.integration.name))
 
 
-def _commit(
-    lease: Lease, provider: ProviderConfig, response: TokenResponse, *, sent_at: datetime, origin: Origin
-) -> None:
+def _commit(lease: Lease, provider: ProviderConfig, response: TokenResponse, *, origin: Origin) -> None:
     row = lease.row
     before = row.connection.scopes_granted
     granted = scopes.granted(answered=response.scopes, requested=before)
     arrival = spool.Arrival(
         token_set_id=row.pk,
         version=row.version,
-        values=accepted(row, response, provider=provider, sent_at=sent_at),
+        values=accepted(row, response, provider=provider, sent_at=lease.sent_at),
         granted=granted,
         lost=scopes.missing(wanted=before, granted=granted, provider=provider),
         row=row,
@@ -230,11 +225,6 @@ def _wait_for_change(row: TokenSet, *, until: float) -> TokenSet:
             return seen
         time.sleep(pause)
         pause = min(pause * 1.5, 0.5)
-
-
-def _postpone(lease: Lease) -> None:
-    TokenSet.objects.filter(pk=lease.row.pk, version=lease.row.version).update(next_refresh_at=lease.row.expires_at)
-    release(lease)
 
 
 def why_not(row: TokenSet) -> SpecwayError:

@@ -1,5 +1,6 @@
 """Turning a connection red and green again, with its audit event, inside the caller's transaction."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -13,14 +14,22 @@ from apps.connections.models import Connection, Status
 PASSING = ("service_unavailable", "integration_misconfigured")
 
 
-def lock(connection_id: UUID) -> Connection | None:
-    """Hold the connection's row to the end of the transaction: what moves in it, as it stands now. None: it is gone.
+class Standing(NamedTuple):
+    """What moves in a connection: its names are the columns'."""
+
+    status: str
+    status_reason: str
+    scopes_granted: list[str]
+
+
+def lock(connection_id: UUID) -> Standing | None:
+    """Hold the connection's row to the end of the transaction: how it stands now. None: it is gone.
 
     What writes to both does so before it writes to the token set, as disconnecting and reconnecting do: two that went
     the two ways round would each wait for the other.
     """
-    moving = Connection.objects.only("status", "status_reason", "scopes_granted")
-    return next(iter(moving.select_for_update().filter(pk=connection_id)), None)
+    held = Connection.objects.select_for_update().filter(pk=connection_id).values_list(*Standing._fields)
+    return next((Standing(*values) for values in held), None)
 
 
 def target_of(connection: Connection) -> Target:

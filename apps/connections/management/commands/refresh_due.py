@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
+from apps.connections.refresh_policy import portions
 from apps.connections.services import beats, disconnect, expiry, schedule
 from apps.integrations.services import keepers
 
@@ -48,6 +49,6 @@ class Command(BaseCommand):
         expiry.expire_attempts()
         keepers.tell_keepers(today=timezone.now().date())
         rows = schedule.claim_due()
-        for token_set_id, version in rows:
-            schedule.refresh_due_one(token_set_id=token_set_id, version=version)
+        for portion in portions(rows):
+            schedule.refresh_portion(portion)
         return len(rows)
