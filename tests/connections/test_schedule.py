@@ -203,3 +203,49 @@ def test_a_reader_needs_neither_beat_nor_broker(connection: Connection, cast: Ca
     expire(connection)
     TokenSet.objects.update(next_refresh_at=None)
     assert server.knows(fresh_token(connection=connection, actor=cast.actor("member")).access_token)
+
+
+@pytest.mark.django_db
+def test_a_portion_leaves_alone_what_moved_on_since_it_was_given_out(
+    several: list[Connection], server: AuthServer
+) -> None:
+    rows = [(tokens_of(connection).pk, 1) for connection in several]
+    TokenSet.objects.filter(pk=rows[2][0]).update(version=2)
+    schedule.refresh_portion(rows)
+    assert len(server.journal.refreshes) == len(rows) - 1
+
+
+@pytest.mark.django_db
+def test_a_portion_is_read_together_and_anew_after_each_failure(
+    several: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, seen = [(tokens_of(connection).pk, 1) for connection in several], []
+
+    def fails_second(row: TokenSet, *, origin: Origin) -> bool:
+        seen.append(row.connection.name)
+        Connection.objects.update(name=f"after {len(seen)}")
+        if len(seen) == 2:
+            raise RuntimeError
+        return True
+
+    Connection.objects.update(name="before")
+    monkeypatch.setattr(schedule, "attempt_refresh", fails_second)
+    schedule.refresh_portion(rows)
+    assert seen == ["before", "before", "after 2", "after 2", "after 2", "after 2"]
+
+
+@pytest.mark.django_db
+def test_each_of_a_portion_is_told_the_time_of_its_turn(
+    several: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, told, clock = [(tokens_of(connection).pk, 1) for connection in several], [], [100.0]
+
+    def takes_half_a_second(row: TokenSet, *, origin: Origin) -> bool:
+        told.append(row.db_now)  # type: ignore[attr-defined]
+        clock[0] += 0.5
+        return True
+
+    monkeypatch.setattr(schedule, "attempt_refresh", takes_half_a_second)
+    monkeypatch.setattr(schedule.time, "monotonic", lambda: clock[0])
+    schedule.refresh_portion(rows[:3])
+    assert [later - told[0] for later in told] == [timedelta(seconds=seconds) for seconds in (0, 0.5, 1)]
