@@ -2,6 +2,7 @@
 
 WORDS = {
     "account.changed": "Account changed",
+    "account.deleted": "Account deleted",
     "api_key.created": "API key made",
     "api_key.revoked": "API key revoked",
     "authorization.discarded": "Other account discarded",
@@ -10,6 +11,7 @@ WORDS = {
     "authorization.started": "Authorization started",
     "connection.created": "Connected",
     "connection.disconnected": "Disconnected",
+    "connection.handed_over": "Handed over",
     "connection.key_replaced": "Key replaced",
     "connection.needs_attention": "Needs attention",
     "connection.reconnected": "Reconnected",
@@ -18,6 +20,9 @@ WORDS = {
     "connection.refresh_fenced": "Late refresh discarded",
     "connection.refreshed": "Refreshed",
     "connection.renamed": "Renamed",
+    "connection.shared": "Shared",
+    "connection.sharing_changed": "Sharing changed",
+    "connection.unshared": "Made personal",
     "email.changed": "E-mail address changed",
     "integration.disabled": "Integration switched off",
     "integration.enabled": "Integration switched on",
@@ -40,6 +45,7 @@ WORDS = {
     "second_factor.off": "Second factor switched off",
     "second_factor.on": "Second factor switched on",
     "second_factor.renewed": "Recovery codes renewed",
+    "team.closed": "Team closed",
     "team.created": "Team created",
     "team.renamed": "Team renamed",
     "token.handed_out": "Token handed out",

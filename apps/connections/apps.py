@@ -10,6 +10,9 @@ class ConnectionsConfig(AppConfig):
     def ready(self) -> None:
         from apps.connections import checks  # noqa: F401 - registers the system check
         from apps.connections.services.client_change import mark_connections  # needs the models
+        from apps.connections.services.share import forget_member
         from apps.integrations.services import client_change
+        from apps.teams.services import departures
 
         client_change.follow(mark_connections)
+        departures.follow(forget_member)

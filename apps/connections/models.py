@@ -45,6 +45,9 @@ class Connection(models.Model):
     # Values of the provider's placeholders (a subdomain, an instance URL): from the person, the callback or the answer.
     params = models.JSONField(default=dict)
     is_shared = models.BooleanField(default=False)
+    # After a hand-over, until somebody reconnects it: whose grant or key it still is. The name outlives the person.
+    handed_over_from = models.CharField(max_length=250, blank=True)
+    handed_over_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True)
 
@@ -214,6 +217,26 @@ class WorkflowUse(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.workflow_id
+
+
+class WorkflowCaller(models.Model):
+    """On whose behalf a workflow uses a connection: who stops it by losing access, and which key by being revoked."""
+
+    use = models.ForeignKey(WorkflowUse, on_delete=models.CASCADE, related_name="callers")
+    # The API key's ID; the member's for a browser session.
+    caller_id = models.UUIDField()
+    # Empty for a service key, which acts for nobody.
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    last_used_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["use", "caller_id"], name="one_row_per_workflow_and_caller"),
+        ]
+        indexes = [models.Index(fields=["caller_id"], name="workflow_caller")]
+
+    def __str__(self) -> str:
+        return f"{self.use_id} by {self.caller_id}"
 
 
 class DailyUse(models.Model):

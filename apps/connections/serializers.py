@@ -8,7 +8,7 @@ from apps.connections import scopes
 from apps.connections.access import level_of
 from apps.connections.models import Connection, Level, Status
 from apps.connections.services.provider import provider_of
-from apps.connections.words import reason_sentence
+from apps.connections.words import status_sentence
 from apps.errors import SpecwayError
 from apps.integrations.models import Integration
 from apps.teams.actor import Actor
@@ -70,8 +70,7 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
         return level_of(actor, connection) or Level.USE
 
     def get_status_detail(self, connection: Connection) -> str:
-        reason = connection.status_reason
-        return reason_sentence(reason, connection.integration.name) if reason else ""
+        return status_sentence(connection)
 
     def get_scopes(self, connection: Connection) -> ScopesSerializer:
         return ScopesSerializer(scope_sets_of(connection)).data  # type: ignore[return-value] # as above

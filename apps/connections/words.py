@@ -1,5 +1,8 @@
 """The reasons of a red connection in words: one sentence each, the same wherever it is shown."""
 
+from apps.connections.models import Connection
+from apps.integrations.models import KINDS_WITH_KEY
+
 _SENTENCES = {
     "reauthorization_required": "{name} no longer accepts this connection. Reconnect it to give access again.",
     "outcome_unknown": (
@@ -53,3 +56,20 @@ def help_anchor(reason: str) -> str:
 def repair_label(reason: str) -> str:
     """The words on the button that repairs it; empty where the person cannot."""
     return _REPAIR.get(reason, "")
+
+
+def status_sentence(connection: Connection) -> str:
+    """What is to be said of the connection: why it is red, and whose grant it still is. Empty: nothing."""
+    reason, name = connection.status_reason, connection.integration.name
+    sentences = [reason_sentence(reason, name)] if reason else []
+    if connection.handed_over_from:
+        sentences.append(hand_over_sentence(connection))
+    return " ".join(sentences)
+
+
+def hand_over_sentence(connection: Connection) -> str:
+    """Whose access a handed-over connection still is, and how that ends."""
+    who, name = connection.handed_over_from, connection.integration.name
+    if connection.integration.kind in KINDS_WITH_KEY:
+        return f"It still signs in at {name} with what {who} entered, until somebody replaces it."
+    return f"It still signs in at {name} with the account and consent of {who}, until its new owner reconnects it."

@@ -163,8 +163,12 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
     connection.account_label = grant.label or connection.account_label
     connection.scopes_requested = attempt.scopes_requested
     connection.scopes_granted = _granted(attempt, grant)
+    # Whoever reconnects brings a grant of their own: nobody who handed it over signs in any more.
+    connection.handed_over_from, connection.handed_over_by = "", None
     connection.save(
         update_fields=[
+            "handed_over_from",
+            "handed_over_by",
             "name",
             "account_subject",
             "account_label",

@@ -120,6 +120,8 @@ def replace_key(
         if tried.token:
             _store_token(connection, tried.token)
         _adopt_account(connection, tried)
+        # The former owner's key is gone with this.
+        Connection.objects.filter(pk=connection.pk).update(handed_over_from="", handed_over_by=None)
         _record("connection.key_replaced", connection, entry, values, tried, actor=actor)
         mark_recovered(connection, origin=actor.origin)
     return Connection.objects.with_details().get(pk=connection.pk)

@@ -14,7 +14,7 @@ from apps.audit.services import fingerprint, record
 from apps.connections import metrics
 from apps.connections import scopes as scope_sets
 from apps.connections.errors import MissingScopes, ServiceUnavailable, WrongKind
-from apps.connections.models import Connection, DailyUse, TokenSet, WorkflowUse
+from apps.connections.models import Connection, DailyUse, TokenSet, WorkflowCaller, WorkflowUse
 from apps.connections.services.credentials import stored_fields
 from apps.connections.services.provider import provider_of
 from apps.connections.services.refresh import ensure_fresh, is_valid, load
@@ -151,8 +151,19 @@ def count_use(connection: Connection, *, actor: Actor, now: datetime, failed: in
     Connection.objects.filter(stale, pk=connection.pk).update(last_used_at=now)
     if actor.origin.workflow_id:
         named = {"name": actor.origin.workflow_name} if actor.origin.workflow_name else {}
-        WorkflowUse.objects.update_or_create(
+        use, _ = WorkflowUse.objects.update_or_create(
             connection=connection,
             workflow_id=actor.origin.workflow_id,
             defaults={"last_used_at": now, **named},
         )
+        _note_caller(use, actor=actor, now=now)
+
+
+def _note_caller(use: WorkflowUse, *, actor: Actor, now: datetime) -> None:
+    caller = actor.api_key or actor.user
+    if caller is None:
+        return
+    user = None if actor.is_service else actor.user
+    known = WorkflowCaller.objects.filter(use=use, caller_id=caller.pk)
+    if not known.update(last_used_at=now):
+        WorkflowCaller.objects.get_or_create(use=use, caller_id=caller.pk, defaults={"user": user, "last_used_at": now})

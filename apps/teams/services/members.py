@@ -11,6 +11,7 @@ from apps.teams.actor import Actor
 from apps.teams.errors import AlreadyMember, LastOwner, OwnsConnections
 from apps.teams.models import ApiKey, Membership, Role, User
 from apps.teams.permissions import Action
+from apps.teams.services import departures
 from apps.teams.services.teams import locked_team
 
 
@@ -115,6 +116,7 @@ def _end(actor: Actor, membership: Membership, *, verb: str) -> None:
         team=membership.team_id, user=membership.user_id, kind=ApiKey.Kind.PERSONAL, revoked_at=None
     ).update(revoked_at=timezone.now())
     target, team_id = target_of(membership), membership.team_id
+    departures.tell(membership, origin=actor.origin)
     membership.delete()
     record(
         action="member.removed", origin=actor.origin, team_id=team_id, target=target, how=verb, api_keys_revoked=ended
