@@ -239,6 +239,22 @@ class WorkflowCaller(models.Model):
         return f"{self.use_id} by {self.caller_id}"
 
 
+class ScopeUse(models.Model):
+    """When a call last said that it needs a scope of the connection: what nobody needs can be given up."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="scope_use")
+    scope = models.CharField(max_length=300)
+    last_used_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "scope"], name="one_row_per_connection_and_scope"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} of {self.connection_id}"
+
+
 class DailyUse(models.Model):
     """How often a connection was used on a day (UTC), and how often that failed."""
 

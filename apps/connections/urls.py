@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from apps.connections.views import actions, attempts, callback, connect, keys, listing
+from apps.connections.views import (
+    actions,
+    attempts,
+    callback,
+    connect,
+    credentials,
+    keys,
+    listing,
+    page,
+    sharing,
+)
 
 app_name = "connections"
 urlpatterns = [
@@ -16,6 +26,13 @@ urlpatterns = [
     path("oauth/callback/<uuid:integration_id>", callback.callback, name="callback_of"),
     path("settings/integrations/", listing.listing, name="list"),
     path("settings/integrations/refresh/", actions.refresh_selected, name="refresh_selected"),
+    path("settings/credentials/", credentials.credentials, name="credentials"),
+    path("connections/<uuid:connection_id>/", page.overview, name="connection"),
+    path("connections/<uuid:connection_id>/permissions/", page.permissions, name="permissions"),
+    path("connections/<uuid:connection_id>/activity/", page.activity, name="activity"),
+    path("connections/<uuid:connection_id>/rename/", page.rename, name="rename"),
+    path("connections/<uuid:connection_id>/sharing/", sharing.sharing, name="sharing"),
+    path("connections/<uuid:connection_id>/hand-over/", sharing.hand_over, name="hand_over"),
     path("connections/<uuid:connection_id>/refresh/", actions.refresh, name="refresh"),
     path("connections/<uuid:connection_id>/reconnect/", connect.reconnect, name="reconnect"),
     path("connections/<uuid:connection_id>/key/", keys.replace, name="key"),

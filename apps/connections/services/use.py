@@ -18,6 +18,7 @@ from apps.connections.models import Connection, DailyUse, TokenSet, WorkflowCall
 from apps.connections.services.credentials import stored_fields
 from apps.connections.services.provider import provider_of
 from apps.connections.services.refresh import ensure_fresh, is_valid, load
+from apps.connections.services.scope_use import note_scopes
 from apps.connections.services.status import target_of
 from apps.errors import NotFound
 from apps.integrations.keys import facts_about, key_access, main_secret
@@ -62,7 +63,7 @@ def fresh_token(*, connection: Connection, actor: Actor, min_ttl: int = 0, scope
     missing = scope_sets.missing(
         wanted=row.connection.scopes_requested, granted=row.connection.scopes_granted, provider=provider
     )
-    return _hand_out(row, actor=actor, missing=missing)
+    return _hand_out(row, actor=actor, missing=missing, needed=scopes)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def key_material(*, connection: Connection, actor: Actor) -> KeyMaterial:
     return KeyMaterial(connection.integration.kind, access.headers, access.query, access.path_prefix)
 
 
-def _hand_out(row: TokenSet, *, actor: Actor, missing: list[str]) -> FreshToken:
+def _hand_out(row: TokenSet, *, actor: Actor, missing: list[str], needed: tuple[str, ...]) -> FreshToken:
     """Read once more in the transaction of the record: what changed while we waited counts."""
     with transaction.atomic():
         _still_allowed(row.connection, actor)
@@ -115,7 +116,9 @@ def _hand_out(row: TokenSet, *, actor: Actor, missing: list[str]) -> FreshToken:
             token_fp=current.access_token_fp,
             version=current.version,
         )
-        count_use(current.connection, actor=actor, now=current.db_now)  # type: ignore[attr-defined]  # annotated
+        now: datetime = current.db_now  # type: ignore[attr-defined]  # annotated
+        count_use(current.connection, actor=actor, now=now)
+        note_scopes(current.connection, needed, now=now)
     metrics.token_handed_out(current.connection.integration)
     return FreshToken(
         access_token=token,

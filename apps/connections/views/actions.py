@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from apps.connections.access import may_manage
 from apps.connections.forms import SelectionForm
 from apps.connections.models import Connection
+from apps.connections.services.authorize import own_path
 from apps.connections.services.disconnect import disconnect as disconnect_connection
 from apps.connections.services.refresh import refresh_now
 from apps.connections.views.listing import visible
@@ -40,7 +41,7 @@ def refresh(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         messages.error(request, f"{connection.name}: {problem.sentence}")
     else:
         messages.success(request, f"{connection.name} has a new token.")
-    return redirect("connections:list")
+    return redirect(own_path(request.POST.get("return_path", "")) or "connections:list")
 
 
 @require_POST

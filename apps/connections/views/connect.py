@@ -44,7 +44,10 @@ def connect(request: TeamRequest, slug: str) -> HttpResponse:
 @never_cache
 @team_required
 def reconnect(request: TeamRequest, connection_id: UUID) -> HttpResponse:
-    """Begin a trip that repairs a connection: what it asked for before, and what is added in the form."""
+    """Begin a trip that repairs a connection: what it asked for before, and what is added in the form.
+
+    With `exactly` in the form, what is ticked there and nothing else: so a connection gets narrower.
+    """
     connection = managed_connection(request.actor, connection_id)
     integration = connection.integration
     try:
@@ -64,6 +67,11 @@ def _wish_again(connection: Connection, data: QueryDict, oauth_app: OAuthApp | N
     others = [scope for scope in others if scope not in before and not offer.refusal([scope])]
     asked_of_person = {param.name for param in entry.params_from("user")}
     params = {name: value for name, value in connection.params.items() if name in asked_of_person}
+    if "exactly" in data:
+        chosen = data.getlist("scopes")
+        others = [scope for scope in chosen if scope not in offer.names and scope in connection.scopes_granted]
+        chosen = [scope for scope in chosen if scope not in others]
+        return check_connect_request(entry, scopes=chosen, others=others, params=params, oauth_app=oauth_app)
     return check_connect_request(
         entry, scopes=[*before, *data.getlist("scopes")], others=others, params=params, oauth_app=oauth_app
     )

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from apps.connections.access import may_manage
+from apps.connections.access import may_manage, may_view
 from apps.connections.models import Connection
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.models import Integration
@@ -15,6 +15,14 @@ def visible_connection(actor: Actor, connection_id: UUID) -> Connection:
     connection = found.filter(pk=connection_id).first()
     if connection is None:
         raise NotFound("There is no such connection, or it is not shared with you.")
+    return connection
+
+
+def viewed_connection(actor: Actor, connection_id: UUID) -> Connection:
+    """The same, for one whose configuration the actor may see. Raises NotFound: what one may not see is not there."""
+    connection = visible_connection(actor, connection_id)
+    if not may_view(actor, connection):
+        raise NotFound(f"You may use {connection.name} in workflows; what is here is shown from the level View on.")
     return connection
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from apps.connections.access import level_of, may_manage
+from apps.connections.access import level_of, may_manage, may_view
 from apps.connections.models import Connection, Level, Status, TokenSet
 from apps.connections.words import help_anchor, reason_sentence, repair_label
 from apps.integrations.models import KINDS_WITH_KEY, Integration
@@ -23,6 +23,7 @@ class Row:
     sharing: str
     schedule: str
     schedule_at: datetime | None
+    can_view: bool
     can_manage: bool
     can_refresh: bool
     why: str
@@ -70,6 +71,7 @@ def row_of(actor: Actor, connection: Connection) -> Row:
         sharing=_sharing(actor, connection),
         schedule=schedule,
         schedule_at=schedule_at,
+        can_view=may_view(actor, connection),
         can_manage=can_manage,
         can_refresh=can_manage and not repair and token_set is not None and token_set.renewing_grant != "",
         why=reason_sentence(connection.status_reason, connection.integration.name) if is_red else "",

@@ -1,0 +1,147 @@
+"""A connection's page: overview, permissions and activity, each as far as one's level shows it; and its name."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from apps.audit.models import AuditEvent
+from apps.audit.views import Row as EventRow
+from apps.connections.access import level_of, may_hand_over, may_share, may_view
+from apps.connections.chart import chart_of
+from apps.connections.models import Connection
+from apps.connections.permission_words import Permissions, permissions_of
+from apps.connections.services.naming import rename as rename_connection
+from apps.connections.services.provider import provider_of
+from apps.connections.views.lookup import managed_connection, viewed_connection, visible_connection
+from apps.connections.views.rows import row_of
+from apps.connections.whereabouts import usage_of, workflows_of
+from apps.connections.words import hand_over_sentence
+from apps.errors import NotFound, SpecwayError
+from apps.integrations.catalogue import catalogue_entry
+from apps.integrations.errors import InvalidInput
+from apps.integrations.models import KINDS_WITH_OAUTH_APP
+from apps.integrations.offer import Offer, offer_of
+from apps.integrations.services import oauth_app_for
+from apps.teams.decorators import team_required
+from apps.teams.requests import TeamRequest
+
+DAYS = 30
+EVENTS = 30
+
+
+def frame(request: TeamRequest, connection: Connection, tab: str) -> dict[str, Any]:
+    """What the head of each tab shows."""
+    return {
+        "connection": connection,
+        "integration": connection.integration,
+        "row": row_of(request.actor, connection),
+        "tab": tab,
+        "level": level_of(request.actor, connection),
+        "can_view": may_view(request.actor, connection),
+        "can_share": may_share(request.actor, connection),
+        "can_hand_over": may_hand_over(request.actor, connection),
+        "has_permissions": connection.integration.kind in KINDS_WITH_OAUTH_APP,
+        "handed_over": hand_over_sentence(connection) if connection.handed_over_from else "",
+        "here": request.path,
+    }
+
+
+@require_safe
+@never_cache
+@team_required
+def overview(request: TeamRequest, connection_id: UUID) -> HttpResponse:
+    """Name, account and status for everybody who sees it; facts, calls and workflows from the level View on."""
+    connection = visible_connection(request.actor, connection_id)
+    context = frame(request, connection, "overview")
+    if context["can_view"]:
+        usage = usage_of(connection, days=DAYS, today=timezone.now().date())
+        context |= {
+            "usage": usage,
+            "chart": chart_of(usage),
+            "workflows": workflows_of([connection]),
+            "unneeded": len(_permissions(connection).unneeded) if context["has_permissions"] else 0,
+        }
+    return render(request, "connections/page/overview.html", context)
+
+
+@require_safe
+@never_cache
+@team_required
+def permissions(request: TeamRequest, connection_id: UUID) -> HttpResponse:
+    """What was granted, what is missing and what nothing needs; and reconnecting with what is ticked."""
+    connection = viewed_connection(request.actor, connection_id)
+    context = frame(request, connection, "permissions")
+    if not context["has_permissions"]:
+        raise NotFound(f"{connection.name} signs in with a key, whose permissions are set at its service.")
+    shown = _permissions(connection)
+    offer = _offer(request, connection)
+    context |= {"permissions": shown, "further": _further(offer, shown), "offer": offer}
+    return render(request, "connections/page/permissions.html", context)
+
+
+def _permissions(connection: Connection) -> Permissions:
+    entry = catalogue_entry(connection.integration.slug)
+    return permissions_of(
+        granted=connection.scopes_granted,
+        requested=connection.scopes_requested,
+        used=dict(connection.scope_use.values_list("scope", "last_used_at")),
+        known={scope.name: scope for scope in entry.scopes},
+        provider=provider_of(connection),
+        since=connection.created_at,
+        now=timezone.now(),
+    )
+
+
+def _offer(request: TeamRequest, connection: Connection) -> Offer:
+    oauth_app = oauth_app_for(request.actor.team, connection.integration)
+    return offer_of(catalogue_entry(connection.integration.slug), oauth_app)
+
+
+def _further(offer: Offer, shown: Permissions) -> list[Any]:
+    """What could be asked for besides."""
+    listed = set(shown.wider)
+    return [scope for scope in offer.scopes if scope.name not in listed]
+
+
+@require_safe
+@never_cache
+@team_required
+def activity(request: TeamRequest, connection_id: UUID) -> HttpResponse:
+    """The connection's events, newest first. GET parameter: `before`, the event after which the page starts."""
+    connection = viewed_connection(request.actor, connection_id)
+    events = AuditEvent.objects.filter(team_id=connection.team_id, target_type="connection", target_id=connection.pk)
+    before = request.GET.get("before", "")
+    is_number = before.isascii() and before.isdecimal() and len(before) < 19
+    found = list((events.filter(pk__lt=int(before)) if is_number else events)[: EVENTS + 1])
+    context = frame(request, connection, "activity") | {
+        "events": [EventRow(event=event, is_open=False, toggle="") for event in found[:EVENTS]],
+        "older": found[EVENTS - 1].pk if len(found) > EVENTS else None,
+        "is_first": not is_number,
+    }
+    return render(request, "connections/page/activity.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@never_cache
+@team_required
+def rename(request: TeamRequest, connection_id: UUID) -> HttpResponse:
+    """Another name, in place on the page; without a script, here."""
+    connection = managed_connection(request.actor, connection_id)
+    problem: SpecwayError | None = None
+    name = request.POST.get("name", connection.name)
+    if request.method == "POST":
+        try:
+            rename_connection(actor=request.actor, connection=connection, name=name)
+        except InvalidInput as wrong:
+            problem = wrong
+        else:
+            messages.success(request, f"It is called {connection.name} now.")
+            return redirect("connections:connection", connection.pk)
+    context = {"connection": connection, "integration": connection.integration, "problem": problem, "name": name}
+    return render(request, "connections/page/rename.html", context, status=problem.status if problem else 200)

@@ -1,0 +1,3 @@
+// Filters apply as one goes; without a script there is a button.
+
+document.querySelector("[data-filters]")?.addEventListener("change", (event) => event.currentTarget.requestSubmit());
