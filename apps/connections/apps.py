@@ -11,8 +11,11 @@ class ConnectionsConfig(AppConfig):
         from apps.connections import checks  # noqa: F401 - registers the system check
         from apps.connections.services.client_change import mark_connections  # needs the models
         from apps.connections.services.share import forget_member
+        from apps.connections.whereabouts import workflows_through_key
         from apps.integrations.services import client_change
+        from apps.teams import stakes
         from apps.teams.services import departures
 
         client_change.follow(mark_connections)
         departures.follow(forget_member)
+        stakes.tell_by(workflows_through_key)

@@ -103,3 +103,9 @@ class ForeignHost(SpecwayError):
     """An address that is none of the service's: the connection's access is not sent there."""
 
     code, status, title = "foreign_host", 400, "Not this service's address"
+
+
+class Undecided(SpecwayError):
+    """Somebody is to go, and it was not said what becomes of one of their connections."""
+
+    code, status, title = "undecided", 409, "Connections first"

@@ -8,7 +8,8 @@ from uuid import UUID
 from django.db.models import Q
 
 from apps.connections.models import Connection, DailyUse, WorkflowUse
-from apps.teams.models import ApiKey
+from apps.connections.sharing import sharing_of
+from apps.teams.models import ApiKey, Membership
 
 MOST = 200
 
@@ -79,6 +80,16 @@ def workflows_of_people(connection: Connection, user_ids: Iterable[UUID], *, wit
 def workflows_of_member(team_id: UUID, user_id: UUID) -> list[Workflow]:
     """Those that run on behalf of a member, through whichever connection of the team."""
     return _listed(Q(callers__user=user_id, connection__team=team_id))
+
+
+def others_with_access(connection: Connection) -> list[str]:
+    """Names of the members beside its owner with whom it is shared. Its shares must be loaded, or are asked for."""
+    sharing = sharing_of(connection)
+    if not sharing.is_shared:
+        return []
+    others = Membership.objects.filter(team=connection.team_id).exclude(user=connection.owner_id)
+    found = others.select_related("user").order_by("user__name", "user__email")
+    return [str(one.user) for one in found if sharing.level_for(one.user_id)]
 
 
 def usage_of(connection: Connection, *, days: int, today: date) -> Usage:

@@ -55,6 +55,12 @@ class OwnsConnections(SpecwayError):
     code, status, title = "owns_connections", 409, "Connections first"
 
 
+class StillMember(SpecwayError):
+    """Somebody who is to be forgotten still belongs to a team."""
+
+    code, status, title = "still_member", 409, "Teams first"
+
+
 class AlreadyMember(SpecwayError):
     """The invited person belongs to the team."""
 

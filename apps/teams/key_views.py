@@ -17,6 +17,7 @@ from apps.teams.permissions import Action
 from apps.teams.querysets import keys_visible_to
 from apps.teams.requests import TeamRequest
 from apps.teams.services.api_keys import Made, create_api_key, revoke_api_key
+from apps.teams.stakes import stakes_of
 from apps.teams.views import get_or_post
 
 
@@ -69,4 +70,4 @@ def revoke_api_key_page(request: TeamRequest, pk: UUID) -> HttpResponse:
         revoke_api_key(actor=request.actor, api_key_id=pk)
         messages.success(request, f"The key {api_key.name} is revoked. Nothing accepts it any more.")
         return redirect("teams:api_keys")
-    return render(request, "teams/revoke_api_key.html", {"api_key": api_key})
+    return render(request, "teams/revoke_api_key.html", {"api_key": api_key, "stakes": stakes_of(api_key)})

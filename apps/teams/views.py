@@ -1,4 +1,4 @@
-"""Pages of teams: making and choosing one, its name, roles, removal and leaving.
+"""Pages of teams: making and choosing one, its name and roles. Leaving is a matter of connections: see there.
 
 Questions are pages of their own, so that all of them work without JavaScript.
 """
@@ -77,41 +77,6 @@ def change_role(request: TeamRequest, pk: int) -> HttpResponse:
             return redirect("teams:members")
     context = {"membership": membership, "form": form, "refusal": refusal, "roles": roles}
     return render(request, "teams/change_role.html", context, status=refusal.status if refusal else 200)
-
-
-@admin_required
-@get_or_post
-def remove_member(request: TeamRequest, pk: int) -> HttpResponse:
-    membership = _membership(request, pk)
-    if not permissions.may_decide_about(request.actor, membership.role):
-        raise NotAllowed("Only owners decide about owners.")
-    refusal = None
-    if request.method == "POST":
-        try:
-            members.remove_member(actor=request.actor, membership_id=pk)
-        except SpecwayError as error:
-            refusal = error
-        else:
-            messages.success(request, f"{membership.user} is no longer a member. Their API keys of this team ended.")
-            return redirect("teams:members")
-    context = {"membership": membership, "refusal": refusal}
-    return render(request, "teams/remove_member.html", context, status=refusal.status if refusal else 200)
-
-
-@team_required
-@get_or_post
-def leave(request: TeamRequest) -> HttpResponse:
-    refusal = None
-    if request.method == "POST":
-        try:
-            left = members.leave(actor=request.actor)
-        except SpecwayError as error:
-            refusal = error
-        else:
-            request.session.pop(SESSION_TEAM, None)
-            messages.success(request, f"You left {left.team}.")
-            return redirect("web:home")
-    return render(request, "teams/leave.html", {"refusal": refusal}, status=refusal.status if refusal else 200)
 
 
 def _membership(request: TeamRequest, pk: int) -> Membership:

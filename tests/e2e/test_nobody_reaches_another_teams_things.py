@@ -118,7 +118,7 @@ def world() -> World:
         "integrations:remove_app": {"slug": own.slug},
         "teams:accept_invitation": {"token": token},
         "teams:change_role": member,
-        "teams:remove_member": member,
+        "connections:remove_member": member,
         "teams:revoke_invitation": {"pk": issued.invitation.pk},
         "teams:revoke_api_key": {"pk": key.pk},
         "api:api_key": {"pk": key.pk},

@@ -78,7 +78,7 @@ def test_a_role_that_an_actor_had_no_longer_counts(cast) -> None:
     """The page was opened by an admin who has been made a member since: the middleware makes the actor anew."""
     client = client_for(cast[Role.ADMIN])
     Membership.objects.filter(pk=cast[Role.ADMIN].pk).update(role=Role.MEMBER)
-    url = reverse("teams:remove_member", args=[cast[Role.MEMBER].pk])
+    url = reverse("connections:remove_member", args=[cast[Role.MEMBER].pk])
     assert client.post(url).status_code == 403
 
 
@@ -98,7 +98,7 @@ def test_the_last_owner_can_neither_leave_nor_be_demoted_nor_removed() -> None:
 
 def test_the_page_tells_the_last_owner_why_with_409() -> None:
     owner = make_member(role=Role.OWNER)
-    answer = client_for(owner).post(reverse("teams:leave"))
+    answer = client_for(owner).post(reverse("connections:leave_team"))
     assert answer.status_code == 409
     assert "Make somebody else an owner first" in answer.content.decode()
 
@@ -111,7 +111,7 @@ def test_another_teams_member_is_not_found_for_any_action() -> None:
     with pytest.raises(NotFound):
         members.remove_member(actor=actor_for(owner), membership_id=foreign.pk)
     client = client_for(owner)
-    for name in ("teams:change_role", "teams:remove_member"):
+    for name in ("teams:change_role", "connections:remove_member"):
         url = reverse(name, args=[foreign.pk])
         assert client.get(url).status_code == 404
         assert client.post(url, {"role": "admin"}).status_code == 404

@@ -18,6 +18,7 @@ from apps.connections.services.refresh import refresh_now
 from apps.connections.views.listing import visible
 from apps.connections.views.lookup import managed_connection, visible_connection
 from apps.connections.views.rows import row_of
+from apps.connections.whereabouts import others_with_access, workflows_of
 from apps.errors import SpecwayError
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
@@ -95,7 +96,8 @@ def disconnect(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         "connection": connection,
         "integration": connection.integration,
         # Before the rows go, to be told afterwards.
-        "workflows": list(connection.workflows.all()),
+        "workflows": workflows_of([connection]),
+        "people": others_with_access(connection),
     }
     if request.method == "POST":
         context["outcome"] = disconnect_connection(actor=request.actor, connection=connection)

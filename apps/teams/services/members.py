@@ -63,21 +63,37 @@ def remove_member(*, actor: Actor, membership_id: int) -> Membership:
 
     Raises NotAllowed (members; admins about owners), NotFound, LastOwner, OwnsConnections.
     """
-    permissions.require(actor, Action.REMOVE_MEMBERS)
-    membership = _member_of_own_team(actor, membership_id)
-    _require_decision_about(actor, membership)
+    membership = removable(actor=actor, membership_id=membership_id)
     _end(actor, membership, verb="removed")
     return membership
 
 
 @transaction.atomic
+def removable(*, actor: Actor, membership_id: int) -> Membership:
+    """The membership that the actor may end, but for the connections. Raises NotAllowed, NotFound, LastOwner."""
+    permissions.require(actor, Action.REMOVE_MEMBERS)
+    membership = _member_of_own_team(actor, membership_id)
+    _require_decision_about(actor, membership)
+    _keep_an_owner(membership)
+    return membership
+
+
+@transaction.atomic
 def leave(*, actor: Actor) -> Membership:
-    """Everybody may leave on their own. Raises LastOwner, OwnsConnections."""
+    """Everybody may leave on their own. Raises NotFound, LastOwner, OwnsConnections."""
+    membership = leavable(actor=actor)
+    _end(actor, membership, verb="left")
+    return membership
+
+
+@transaction.atomic
+def leavable(*, actor: Actor) -> Membership:
+    """The actor's own membership, which may end but for the connections. Raises NotFound, LastOwner."""
     locked_team(actor)
     membership = Membership.objects.select_related("user", "team").filter(team=actor.team, user=actor.user).first()
     if membership is None:
         raise NotFound("You are not a member of this team any more.")
-    _end(actor, membership, verb="left")
+    _keep_an_owner(membership)
     return membership
 
 
@@ -105,13 +121,12 @@ def _keep_an_owner(membership: Membership) -> None:
 
 
 def _end(actor: Actor, membership: Membership, *, verb: str) -> None:
-    _keep_an_owner(membership)
     # The connections' room stands above this one; the reverse relation is all that is known of it here.
     owned = membership.user.connections.filter(team=membership.team_id).count()
     if owned:
         who = "You still own" if verb == "left" else f"{membership.user} still owns"
         what = "1 connection" if owned == 1 else f"{owned} connections"
-        raise OwnsConnections(f"{who} {what} in this team. Disconnect them first.", connections=owned)
+        raise OwnsConnections(f"{who} {what} in this team. Hand them over or disconnect them first.", connections=owned)
     ended = ApiKey.objects.filter(
         team=membership.team_id, user=membership.user_id, kind=ApiKey.Kind.PERSONAL, revoked_at=None
     ).update(revoked_at=timezone.now())

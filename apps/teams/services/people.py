@@ -1,9 +1,13 @@
-"""Making accounts for people other than by the sign-up page: the quick start and operators' commands."""
+"""Accounts of people: making them other than by the sign-up page, and deleting them."""
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.db import transaction
 
-from apps.teams.models import User
+from apps.audit.origin import Origin, Target
+from apps.audit.services import record
+from apps.teams.errors import OwnsConnections, StillMember
+from apps.teams.models import SecondFactorSecret, User
 
 
 @transaction.atomic
@@ -15,3 +19,23 @@ def create_person(*, email: str, name: str, password: str) -> User:
     user = User.objects.create_user(email, password, name=name)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     return user
+
+
+@transaction.atomic
+def delete_person(*, user: User, origin: Origin) -> None:
+    """Delete an account that no team and no connection depends on any more. The log keeps the name.
+
+    Raises StillMember, OwnsConnections.
+    """
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    if locked.memberships.exists():
+        raise StillMember("Leave your teams first.")
+    if locked.connections.exists():
+        raise OwnsConnections("You still own a connection. Hand it over or disconnect it first.")
+    # Nothing of django-allauth's tells when its rows go with their person.
+    factors = Authenticator.objects.filter(user=locked).values_list("data", flat=True)
+    seeds = [value for data in factors for name, value in data.items() if name in ("secret", "seed")]
+    SecondFactorSecret.objects.filter(pk__in=seeds).delete()
+    target = Target(type="user", id=str(locked.pk), label=str(locked))
+    record(action="account.deleted", origin=origin, team_id=None, target=target)
+    locked.delete()

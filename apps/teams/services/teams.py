@@ -4,9 +4,10 @@ from django.db import transaction
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
+from apps.errors import NotAllowed
 from apps.teams import permissions
 from apps.teams.actor import Actor
-from apps.teams.errors import InvalidRequest
+from apps.teams.errors import InvalidRequest, LastOwner, OwnsConnections
 from apps.teams.models import Membership, Role, Team, User
 from apps.teams.permissions import Action
 
@@ -30,6 +31,23 @@ def rename_team(*, actor: Actor, name: str) -> Team:
         team.save(update_fields=["name"])
         record(action="team.renamed", origin=actor.origin, team_id=team.pk, target=target_of(team), before=before)
     return team
+
+
+@transaction.atomic
+def close_team(*, actor: Actor) -> None:
+    """End a team that nobody but the actor belongs to, with its keys, invitations, OAuth apps and custom APIs.
+
+    Raises LastOwner while others belong to it, NotAllowed for who is no owner, OwnsConnections.
+    """
+    team = locked_team(actor)
+    if not actor.is_owner:
+        raise NotAllowed("Only its owner can close a team.")
+    if team.memberships.exclude(user=actor.user).exists():
+        raise LastOwner
+    if team.connections.exists():
+        raise OwnsConnections("The team still has connections. Disconnect them first.")
+    record(action="team.closed", origin=actor.origin, team_id=team.pk, target=target_of(team))
+    team.delete()
 
 
 def locked_team(actor: Actor) -> Team:
