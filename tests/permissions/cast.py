@@ -1,0 +1,114 @@
+"""Everybody who may come to a route, and one of each thing that a route may be about."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.connections.models import Connection, ConnectionShare, Level
+from apps.integrations.models import Integration
+from apps.teams.models import ApiKey, Membership, Role
+from apps.teams.services import invitations
+from tests import factories
+from tests.connections import pages
+
+# The columns of the table. `owner` owns the connection and is a plain member; `boss` owns the team; `member` has no
+# share; `stranger` owns another team; `key` is the owner's personal key with every scope; each service key has one.
+PEOPLE = ("owner", "boss", "admin", "manager", "viewer", "user", "member", "stranger")
+SCOPES = ("connections:read", "connections:use", "connections:token", "connections:write", "audit:read")
+SERVICE_KEYS = tuple(f"service {scope}" for scope in SCOPES)
+KEYS = ("key", *SERVICE_KEYS)
+ACTORS = (*PEOPLE, *KEYS, "nobody")
+
+Send = Callable[..., Any]
+
+
+@dataclass
+class World:
+    """What the routes are asked about. Service keys, which nobody shares with by name, have a connection of their own:
+    it is shared with everyone at the level Manage."""
+
+    members: dict[str, Membership]
+    texts: dict[str, str]
+    connection: Connection
+    for_services: Connection
+    things: dict[str, dict[str, Any]]
+    sessions: dict[str, str] = field(default_factory=dict)
+
+    def address(self, route: str, takes: tuple[str, ...], actor: str) -> str:
+        """The route's address for this actor. What a route takes is found by its name, or by its argument's."""
+        if not takes:
+            return reverse(route)
+        connection = self.for_services if actor in SERVICE_KEYS else self.connection
+        if "connection_id" in takes:
+            return reverse(route, args=[connection.pk])
+        if route.startswith("api:connection") and takes[0] == "pk":
+            return reverse(route, kwargs={name: connection.pk if name == "pk" else "me" for name in takes})
+        return reverse(route, kwargs=self.things.get(route) or self.things[takes[0]])
+
+    def visit(self, actor: str) -> Send:
+        """Sends a request as this actor."""
+        if actor in PEOPLE:
+            return self._browser(actor).generic
+        if actor in KEYS:
+            return Client(headers={"Authorization": f"Bearer {self.texts[actor]}"}).generic
+        return Client().generic
+
+    def _browser(self, actor: str) -> Client:
+        """Signed in; the session is made once, since the requests themselves are undone."""
+        if actor not in self.sessions:
+            self.sessions[actor] = factories.client_for(self.members[actor]).cookies[settings.SESSION_COOKIE_NAME].value
+        browser = Client()
+        browser.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[actor]
+        return browser
+
+
+def make_world() -> World:
+    boss = factories.make_member(role=Role.OWNER, user=factories.make_user("Boss"))
+    team = boss.team
+    members = {"boss": boss, "stranger": factories.make_member(factories.make_team("Elsewhere"), Role.OWNER)}
+    members["admin"] = factories.make_member(team, Role.ADMIN, user=factories.make_user("Admin"))
+    for name in ("owner", "manager", "viewer", "user", "member"):
+        members[name] = factories.make_member(team, user=factories.make_user(name.title()))
+    service = pages.set_up_service()
+    connection = pages.make_connection(members["owner"], service, "By name")
+    Connection.objects.filter(pk=connection.pk).update(is_shared=True)
+    for name, level in (("manager", Level.MANAGE), ("viewer", Level.VIEW), ("user", Level.USE)):
+        ConnectionShare.objects.create(connection=connection, user=members[name].user, level=level)
+    for_services = pages.make_connection(members["admin"], service, "With everyone")
+    pages.share(for_services, level="manage")
+    own_key, text = factories.make_key(members["owner"])
+    texts = {"key": text}
+    for scope in SCOPES:
+        texts[f"service {scope}"] = factories.make_key(boss, ApiKey.Kind.SERVICE, scopes=[scope], name=scope)[1]
+    ApiKey.objects.update(last_used_at=timezone.now())
+    world = World(members, texts, connection, for_services, _things(members, own_key.pk))
+    for actor in PEOPLE:
+        world.visit(actor)
+    return world
+
+
+def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str, Any]]:
+    """By a route's name, or by the name of its first argument."""
+    boss, owner = members["boss"], members["owner"]
+    attempt, _ = pages.set_out(factories.client_for(owner))
+    fleet = Integration.objects.create(slug="fleet", name="Fleet", category="developer-tools", team=boss.team)
+    actor = factories.actor_for(boss)
+    (issued,) = invitations.invite(actor=actor, emails=["new@fernhill.example"], role=Role.MEMBER)
+    about_member = {"pk": members["member"].pk}
+    return {
+        "slug": {"slug": "sandbox"},
+        "attempt_id": {"attempt_id": attempt.pk},
+        "integration_id": {"integration_id": fleet.pk},
+        "token": {"token": issued.link.rstrip("/").rpartition("/")[2]},
+        "teams:change_role": about_member,
+        "connections:remove_member": about_member,
+        "teams:revoke_invitation": {"pk": issued.invitation.pk},
+        "teams:revoke_api_key": {"pk": key_id},
+        "api:api_key": {"pk": key_id},
+    }

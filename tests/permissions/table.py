@@ -1,0 +1,70 @@
+"""Who gets which answer from which route: the literal table, written by hand, and how its lines are read.
+
+A line is `METHOD route | people | keys | nobody`. People are one number for all, or one for each of
+
+    owner boss admin manager viewer user member stranger
+
+keys are one number for all, or one for each of
+
+    key, and service keys with connections:read, :use, :token, :write, audit:read
+
+Left out, keys and nobody are asked to sign in: 302 from a page, 401 from the API. So a new page that is every member's
+needs `GET room:page | 200` and no more. Of the answers, 403 is "you see it, but may not", 404 "not there for you",
+409 "not as things stand" (a key's page of a connection without one, the last owner), 503 "the service is not reached".
+"""
+
+from dataclasses import dataclass
+
+from tests.permissions.cast import ACTORS, KEYS, PEOPLE
+
+BODIES: dict[str, dict[str, object]] = {
+    "POST teams:create": {"name": "New team"},
+    "POST teams:switch": {"team": "{team}"},
+    "POST teams:members": {"emails": "somebody@fernhill.example", "role": "member"},
+    "POST teams:rename": {"name": "New name"},
+    "POST teams:change_role": {"role": "member"},
+    "POST teams:api_keys": {"name": "x", "kind": "personal", "days": "30", "scopes": "connections:read"},
+    "POST connections:connect": {"scopes": "profile"},
+    "POST connections:decide": {"decision": "discard"},
+    "POST connections:refresh_selected": {"id": "{connection}"},
+    "POST connections:rename": {"name": "New name"},
+    "POST connections:sharing": {"shared": "on", "level": "manage", "who": "everyone"},
+    "POST connections:hand_over": {"owner": "{member}"},
+    "PATCH api:connection": {"name": "New name"},
+    "PUT api:connection_sharing": {"shared": True, "level": "manage"},
+    "POST api:api_keys": {"name": "x", "kind": "personal", "scopes": ["connections:read"], "expires_at": "{tomorrow}"},
+    "POST api:connections": {"integration": "sandbox", "fields": {}},
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    method: str
+    route: str
+    expected: dict[str, int]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.route}"
+
+
+def read(table: str) -> list[Row]:
+    """The rows. Raises ValueError for a line with another number of answers than there are actors."""
+    lines = (line.strip() for line in table.splitlines())
+    return [_row(line) for line in lines if line and not line.startswith("#")]
+
+
+def _row(line: str) -> Row:
+    parts = [part.split() for part in line.split("|")]
+    (method, route), *answers = parts
+    asks = "401" if route.startswith("api:") else "302"
+    people, keys, nobody = (*answers, [asks], [asks])[:3] if len(answers) < 3 else answers
+    if len(answers) == 2:
+        nobody = [asks]
+    numbers = [*_spread(people, len(PEOPLE), line), *_spread(keys, len(KEYS), line), *_spread(nobody, 1, line)]
+    return Row(method, route, dict(zip(ACTORS, numbers, strict=True)))
+
+
+def _spread(answers: list[str], actors: int, line: str) -> list[int]:
+    if len(answers) not in (1, actors):
+        raise ValueError(f"{len(answers)} answers for {actors} actors: {line}")
+    return [int(answer) for answer in (answers * actors if len(answers) == 1 else answers)]

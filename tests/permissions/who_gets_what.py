@@ -1,0 +1,102 @@
+"""The table itself. A new route needs a line here; `tests/permissions/table.py` says how lines are read."""
+
+from tests.permissions.table import read
+
+ROWS = read("""
+# Pages that belong to no room
+#                                   owner boss admin manager viewer user member stranger | key read use token write audit
+GET    web:home                         | 302
+GET    web:account                      | 200
+POST   web:account                      | 200
+GET    web:troubleshooting              | 200                              | 200                     | 200
+GET    web:healthz                      | 200                              | 200                     | 200
+GET    web:readyz                       | 200                              | 200                     | 200
+GET    web:metrics                      | 401                              | 401                     | 401
+# Teams, members, keys
+#                                   owner boss admin manager viewer user member stranger | key read use token write audit
+GET    teams:create                     | 200
+POST   teams:create                     | 302
+POST   teams:switch                     | 302 302 302 302 302 302 302 404
+GET    teams:accept_invitation          | 200                              | 200                     | 200
+POST   teams:accept_invitation          | 403
+GET    teams:members                    | 200
+POST   teams:members                    | 403 200 200 403 403 403 403 200
+GET    teams:rename                     | 403 200 200 403 403 403 403 200
+POST   teams:rename                     | 403 302 302 403 403 403 403 302
+GET    teams:change_role                | 403 200 200 403 403 403 403 404
+POST   teams:change_role                | 403 302 302 403 403 403 403 404
+GET    teams:revoke_invitation          | 403 405 405 403 403 403 403 405
+POST   teams:revoke_invitation          | 403 302 302 403 403 403 403 404
+GET    teams:api_keys                   | 200
+POST   teams:api_keys                   | 200
+GET    teams:revoke_api_key             | 200 200 200 404 404 404 404 404
+POST   teams:revoke_api_key             | 302 302 302 404 404 404 404 404
+# Services and a team’s own OAuth apps
+#                                   owner boss admin manager viewer user member stranger | key read use token write audit
+GET    integrations:plugins             | 200
+GET    integrations:service             | 200
+GET    integrations:app                 | 403 200 200 403 403 403 403 200
+POST   integrations:app                 | 403 200 200 403 403 403 403 200
+POST   integrations:test_app            | 403 404 404 403 403 403 403 404
+GET    integrations:remove_app          | 403 404 404 403 403 403 403 404
+POST   integrations:remove_app          | 403 404 404 403 403 403 403 404
+# Connections
+#                                   owner boss admin manager viewer user member stranger | key read use token write audit
+POST   connections:connect              | 302
+GET    connections:connect_key          | 409
+POST   connections:connect_key          | 409
+GET    connections:attempt              | 200 404 404 404 404 404 404 404
+POST   connections:cancel               | 302 404 404 404 404 404 404 404
+POST   connections:continue             | 302 404 404 404 404 404 404 404
+POST   connections:decide               | 302 404 404 404 404 404 404 404
+GET    connections:callback             | 400                              | 400                     | 400
+GET    connections:callback_of          | 400                              | 400                     | 400
+GET    connections:list                 | 200
+POST   connections:refresh_selected     | 302
+GET    connections:leave_team           | 200
+POST   connections:leave_team           | 400 409 400 302 302 302 302 409
+GET    connections:remove_member        | 403 200 200 403 403 403 403 404
+POST   connections:remove_member        | 403 302 302 403 403 403 403 404
+GET    connections:delete_account       | 200
+POST   connections:delete_account       | 400 409 400 302 302 302 302 302
+GET    connections:credentials          | 200
+GET    connections:connection           | 200 200 200 200 200 200 404 404
+GET    connections:permissions          | 200 200 200 200 200 404 404 404
+GET    connections:activity             | 200 200 200 200 200 404 404 404
+GET    connections:rename               | 200 200 200 200 403 403 404 404
+POST   connections:rename               | 302 302 302 302 403 403 404 404
+GET    connections:sharing              | 200 200 200 200 200 404 404 404
+POST   connections:sharing              | 302 302 302 302 403 404 404 404
+GET    connections:hand_over            | 200 200 200 403 403 403 404 404
+POST   connections:hand_over            | 302 302 302 403 403 403 404 404
+POST   connections:refresh              | 302 302 302 302 403 403 404 404
+POST   connections:reconnect            | 302 302 302 302 403 403 404 404
+GET    connections:key                  | 409 409 409 409 403 403 404 404
+POST   connections:key                  | 409 409 409 409 403 403 404 404
+GET    connections:disconnect           | 200 200 200 200 403 403 404 404
+POST   connections:disconnect           | 200 200 200 200 403 403 404 404
+# The audit log
+#                                   owner boss admin manager viewer user member stranger | key read use token write audit
+GET    audit:list                       | 200
+# The REST API
+#                                   owner boss admin manager viewer user member stranger | key read use token write audit
+GET    api:me                           | 200                              | 200
+GET    api:api_keys                     | 200                              | 200 200 403 403 403 403
+POST   api:api_keys                     | 201                              | 201 403 403 403 403 403
+DELETE api:api_key                      | 204 204 204 404 404 404 404 404  | 204 403 403 403 404 403
+GET    api:integrations                 | 200                              | 200 200 403 403 403 403
+GET    api:integration                  | 200                              | 200 200 403 403 403 403
+GET    api:connections                  | 200                              | 200 200 403 403 403 403
+POST   api:connections                  | 409                              | 409 403 403 403 409 403
+GET    api:connection                   | 200 200 200 200 200 200 404 404  | 200 200 403 403 403 403
+PATCH  api:connection                   | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403
+DELETE api:connection                   | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403
+POST   api:connection_token             | 200 403 403 403 403 403 404 404  | 200 403 403 200 403 403
+POST   api:connection_refresh           | 503 503 503 503 503 503 404 404  | 503 403 503 403 403 403
+GET    api:connection_sharing           | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403
+PUT    api:connection_sharing           | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403
+GET    api:connection_workflows         | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403
+GET    api:connection_usage             | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403
+GET    api:schema                       | 200                              | 200                     | 200
+GET    api:docs                         | 200                              | 200                     | 200
+""")
