@@ -4,7 +4,7 @@ from tests.permissions.table import read
 
 ROWS = read("""
 # Pages that belong to no room
-#                                   owner boss admin manager viewer user member stranger | key read use token write audit
+#                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    web:home                         | 302
 GET    web:account                      | 200
 POST   web:account                      | 200
@@ -13,7 +13,7 @@ GET    web:healthz                      | 200                              | 200
 GET    web:readyz                       | 200                              | 200                     | 200
 GET    web:metrics                      | 401                              | 401                     | 401
 # Teams, members, keys
-#                                   owner boss admin manager viewer user member stranger | key read use token write audit
+#                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    teams:create                     | 200
 POST   teams:create                     | 302
 POST   teams:switch                     | 302 302 302 302 302 302 302 404
@@ -32,7 +32,7 @@ POST   teams:api_keys                   | 200
 GET    teams:revoke_api_key             | 200 200 200 404 404 404 404 404
 POST   teams:revoke_api_key             | 302 302 302 404 404 404 404 404
 # Services and a team’s own OAuth apps
-#                                   owner boss admin manager viewer user member stranger | key read use token write audit
+#                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    integrations:plugins             | 200
 GET    integrations:service             | 200
 GET    integrations:app                 | 403 200 200 403 403 403 403 200
@@ -41,7 +41,7 @@ POST   integrations:test_app            | 403 404 404 403 403 403 403 404
 GET    integrations:remove_app          | 403 404 404 403 403 403 403 404
 POST   integrations:remove_app          | 403 404 404 403 403 403 403 404
 # Connections
-#                                   owner boss admin manager viewer user member stranger | key read use token write audit
+#                                  owner boss admin manager viewer user member stranger | key read use token write audit
 POST   connections:connect              | 302
 GET    connections:connect_key          | 409
 POST   connections:connect_key          | 409
@@ -76,10 +76,10 @@ POST   connections:key                  | 409 409 409 409 403 403 404 404
 GET    connections:disconnect           | 200 200 200 200 403 403 404 404
 POST   connections:disconnect           | 200 200 200 200 403 403 404 404
 # The audit log
-#                                   owner boss admin manager viewer user member stranger | key read use token write audit
+#                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    audit:list                       | 200
 # The REST API
-#                                   owner boss admin manager viewer user member stranger | key read use token write audit
+#                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    api:me                           | 200                              | 200
 GET    api:api_keys                     | 200                              | 200 200 403 403 403 403
 POST   api:api_keys                     | 201                              | 201 403 403 403 403 403
