@@ -112,6 +112,12 @@ def world() -> World:
         "connections:reconnect": connection,
         "connections:disconnect": connection,
         "connections:key": connection,
+        "connections:connection": connection,
+        "connections:permissions": connection,
+        "connections:activity": connection,
+        "connections:rename": connection,
+        "connections:sharing": connection,
+        "connections:hand_over": connection,
         "integrations:service": {"slug": own.slug},
         "integrations:app": {"slug": own.slug},
         "integrations:test_app": {"slug": own.slug},
@@ -126,6 +132,9 @@ def world() -> World:
         "api:connection": by_api,
         "api:connection_token": by_api,
         "api:connection_refresh": by_api,
+        "api:connection_sharing": by_api,
+        "api:connection_workflows": by_api,
+        "api:connection_usage": by_api,
     }
     return World(owner, stranger, things, [personal, shared], attempt, state)
 
