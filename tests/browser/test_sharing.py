@@ -111,7 +111,7 @@ def test_a_narrower_reconnect_asks_for_less_and_the_page_follows(visitor: Visito
     before = granted.count()
     assert before > 1
     visitor.page.get_by_text("Reconnect with…").click()
-    visitor.page.locator("details input[name=scopes]:checked").last.uncheck()
+    visitor.page.locator("details input[value='messages:read']").uncheck()
     popup = visitor.popup_of(visitor.page.get_by_role("button", name="Reconnect with what is ticked"))
     visitor.sign_in_there(popup, "Ada Example")
     with popup.expect_event("close"):
