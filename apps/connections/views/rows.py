@@ -84,8 +84,12 @@ def row_of(actor: Actor, connection: Connection) -> Row:
 def _sharing(actor: Actor, connection: Connection) -> str:
     if not connection.is_shared:
         return "Personal"
-    everyone = [share for share in connection.shares.all() if share.user_id is None]
-    level = Level(everyone[0].level) if everyone else level_of(actor, connection)
+    shares = connection.shares.all()
+    everyone = next((share for share in shares if share.user_id is None), None)
+    level = Level(everyone.level) if everyone else level_of(actor, connection)
+    if everyone is None and may_manage(actor, connection):
+        # One's own level says nothing about those it is shared with.
+        return f"Shared · {len(shares)} member{'' if len(shares) == 1 else 's'}"
     return f"Shared · {level.label.lower()}" if level else "Shared"
 
 
