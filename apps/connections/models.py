@@ -219,42 +219,6 @@ class WorkflowUse(models.Model):
         return self.name or self.workflow_id
 
 
-class WorkflowCaller(models.Model):
-    """On whose behalf a workflow uses a connection: who stops it by losing access, and which key by being revoked."""
-
-    use = models.ForeignKey(WorkflowUse, on_delete=models.CASCADE, related_name="callers")
-    # The API key's ID; the member's for a browser session.
-    caller_id = models.UUIDField()
-    # Empty for a service key, which acts for nobody.
-    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
-    last_used_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["use", "caller_id"], name="one_row_per_workflow_and_caller"),
-        ]
-        indexes = [models.Index(fields=["caller_id"], name="workflow_caller")]
-
-    def __str__(self) -> str:
-        return f"{self.use_id} by {self.caller_id}"
-
-
-class ScopeUse(models.Model):
-    """When a call last said that it needs a scope of the connection: what nobody needs can be given up."""
-
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="scope_use")
-    scope = models.CharField(max_length=300)
-    last_used_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["connection", "scope"], name="one_row_per_connection_and_scope"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.scope} of {self.connection_id}"
-
-
 class DailyUse(models.Model):
     """How often a connection was used on a day (UTC), and how often that failed."""
 
@@ -280,3 +244,7 @@ class Beat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+# Django finds models through this module alone.
+from apps.connections import usage_models  # noqa: E402, F401
