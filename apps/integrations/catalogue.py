@@ -16,6 +16,8 @@ from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.placeholders import UnsafeValue, checked_values, fill, fill_known, names_in, put
 from apps.oauth.provider import ProviderConfig, RevocationEndpoint
 
+# The tables of `[oauth2]` whose values may hold placeholders.
+_TEMPLATES = ("authorization_params", "token_params", "token_request_headers")
 CATALOGUE_DIR = Path(__file__).parent / "catalogue"  # data only; this module wins over the folder of its name
 
 
@@ -71,11 +73,12 @@ def provider_config(
     scope_values = _known(entry, {scope.name: scope.name for scope in scopes if names_in(scope.name)}, values)
     facts = {name: value for name, value in vars(entry.oauth2).items() if name != "refresh"}
     facts |= {
-        "authorization_params": _known(entry, entry.oauth2.authorization_params, values),
+        **{name: _known(entry, facts[name], values) for name in _TEMPLATES},
         "keep": (*entry.oauth2.keep, *(param.field or param.name for param in entry.params_from("token_response"))),
         "authorization_url": _required(entry, "authorization address", entry.oauth2.authorization_url, values),
         "token_url": _required(entry, "token address", entry.oauth2.token_url, values),
         "issuer": filled(entry, entry.oauth2.issuer, values),
+        "long_lived": _endpoint(entry, entry.oauth2.long_lived, values),
     }
     provider = ProviderConfig(
         slug=entry.slug,
@@ -86,7 +89,7 @@ def provider_config(
         rotation=refresh.rotation,
         refresh_margin=refresh.margin,
         unused_lifetime=refresh.unused_lifetime,
-        refresh_params=refresh.params,
+        refresh_params=_known(entry, refresh.params, values),
         refresh_auth_method=refresh.auth_method,
         refresh_repeats_redirect_uri=refresh.repeats_redirect_uri,
         default_expires_in=refresh.default_expires_in,
@@ -134,7 +137,7 @@ def _without_consent(entry: CatalogueEntry, values: Mapping[str, str]) -> Provid
         rotation="none",
         ignored_scopes=frozenset(scope.name for scope in entry.scopes if not scope.reported),
         api_base_url=filled(entry, entry.api.base_url, values),
-        api_headers=entry.api.headers,
+        api_headers=_known(entry, entry.api.headers, values),
         access_token_header=entry.api.access_token_header,
         revocation=_endpoint(entry, entry.revocation, values),
         **facts,
@@ -185,9 +188,12 @@ def _required(entry: CatalogueEntry, what: str, template: str, values: Mapping[s
 
 
 def _endpoint(entry: CatalogueEntry, endpoint: Any, values: Mapping[str, str]) -> Any:
-    """An endpoint with its address filled in; None where there is none (yet)."""
+    """An endpoint with its address, headers and form filled in; None where there is none (yet)."""
     url = filled(entry, endpoint.url, values) if endpoint else None
-    return replace(endpoint, url=url) if url else None
+    if not url:
+        return None
+    templates = {name: getattr(endpoint, name) for name in ("headers", "form") if hasattr(endpoint, name)}
+    return replace(endpoint, url=url, **{name: _known(entry, text, values) for name, text in templates.items()})
 
 
 def _revocation(entry: CatalogueEntry, values: Mapping[str, str]) -> RevocationEndpoint | None:

@@ -166,7 +166,8 @@ def _asked_by_get(provider: ProviderConfig, url: str, query: Mapping[str, str], 
 
 
 def _scope_parameter(provider: ProviderConfig, scopes: Sequence[str] | None) -> dict[str, str]:
-    return {provider.scope_parameter: provider.scope_separator.join(scopes)} if scopes else {}
+    names = [provider.scope_values.get(scope, scope) for scope in scopes or ()]
+    return {provider.scope_parameter: provider.scope_separator.join(names)} if names else {}
 
 
 class _TokenSession(OAuth2Session, egress.Session):

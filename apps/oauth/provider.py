@@ -131,7 +131,6 @@ class SecondaryTokenRule:
     refresh_token_path: str | None = None
     expires_in_path: str | None = None
     scope_path: str | None = None
-    scope_parameter: str | None = None
 
 
 @dataclass(frozen=True)

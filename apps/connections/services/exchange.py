@@ -109,6 +109,7 @@ def _exchange(attempt: AuthorizationAttempt, provider: ProviderConfig, *, code: 
         code=code,
         redirect_uri=attempt.redirect_uri,
         code_verifier=attempt.code_verifier.reveal() if attempt.code_verifier else None,
+        scopes=attempt.scopes_requested,
     )
     return _redeemed(attempt, redeem, grant="authorization_code", origin=origin)
 
