@@ -32,6 +32,9 @@ class OAuth1Server:
     requests: dict[str, Held] = field(default_factory=dict)
     access: dict[str, Held] = field(default_factory=dict)
     seen: list[tuple[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)  # with their queries
+    headers: list[tuple[str, dict[str, str]]] = field(default_factory=list, repr=False)
+    says_more: dict[str, str] = field(default_factory=dict)  # beside the access token
     confirms_callback: bool = True
     account_down: bool = False
     nonces: set[tuple[str, str]] = field(default_factory=set)
@@ -129,12 +132,15 @@ def oauth1_server() -> Iterator[OAuth1Server]:
             path = urlsplit(self.path).path
             asked = (state.url + self.path, self.command, body, dict(self.headers.items()))
             state.seen.append((path, self.headers.get("Authorization", "")))
+            state.paths.append(self.path)
+            state.headers.append((path, dict(self.headers.items())))
             if path == "/request":
                 _, content, status = judge.create_request_token_response(*asked)
                 if not state.confirms_callback:
                     content = (content or "").replace("oauth_callback_confirmed=true", "")
             elif path == "/access":
                 _, content, status = judge.create_access_token_response(*asked)
+                content = "&".join([content or "", *(f"{name}={value}" for name, value in state.says_more.items())])
             else:
                 content, status = self._account(asked)
             self._send(status, content or "")

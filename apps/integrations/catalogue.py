@@ -70,10 +70,11 @@ def provider_config(
     if entry.oauth2 is None:
         return _without_consent(entry, values)
     refresh, scopes = entry.oauth2.refresh, entry.scopes
-    scope_values = _known(entry, {scope.name: scope.name for scope in scopes if names_in(scope.name)}, values)
+    headers, query = standing(entry, values)
+    scope_values = known(entry, {scope.name: scope.name for scope in scopes if names_in(scope.name)}, values)
     facts = {name: value for name, value in vars(entry.oauth2).items() if name != "refresh"}
     facts |= {
-        **{name: _known(entry, facts[name], values) for name in _TEMPLATES},
+        **{name: known(entry, facts[name], values) for name in _TEMPLATES},
         "keep": (*entry.oauth2.keep, *(param.field or param.name for param in entry.params_from("token_response"))),
         "authorization_url": _required(entry, "authorization address", entry.oauth2.authorization_url, values),
         "token_url": _required(entry, "token address", entry.oauth2.token_url, values),
@@ -89,7 +90,7 @@ def provider_config(
         rotation=refresh.rotation,
         refresh_margin=refresh.margin,
         unused_lifetime=refresh.unused_lifetime,
-        refresh_params=_known(entry, refresh.params, values),
+        refresh_params=known(entry, refresh.params, values),
         refresh_auth_method=refresh.auth_method,
         refresh_repeats_redirect_uri=refresh.repeats_redirect_uri,
         default_expires_in=refresh.default_expires_in,
@@ -100,8 +101,8 @@ def provider_config(
         scope_parameters={scope.name: scope.parameter for scope in scopes if scope.parameter},
         scope_values=scope_values,
         api_base_url=filled(entry, entry.api.base_url, values),
-        api_headers=_known(entry, entry.api.headers, values),
-        api_query=_known(entry, entry.api.query, values),
+        api_headers=headers,
+        api_query=query,
         access_token_header=entry.api.access_token_header,
         access_token_parameter=entry.api.access_token_parameter,
         account=_endpoint(entry, entry.account, values),
@@ -115,6 +116,7 @@ def provider_config(
 def _without_consent(entry: CatalogueEntry, values: Mapping[str, str]) -> ProviderConfig:
     """The same of a service of another kind, as far as it has any of it: no consent page, no refresh token."""
     grant = entry.client_credentials
+    headers, query = standing(entry, values)
     signed = entry.oauth1.access_token_url if entry.oauth1 else ""
     facts: dict[str, Any] = {
         "token_url": _required(entry, "token address", grant.token_url if grant else signed, values)
@@ -137,8 +139,10 @@ def _without_consent(entry: CatalogueEntry, values: Mapping[str, str]) -> Provid
         rotation="none",
         ignored_scopes=frozenset(scope.name for scope in entry.scopes if not scope.reported),
         api_base_url=filled(entry, entry.api.base_url, values),
-        api_headers=_known(entry, entry.api.headers, values),
+        api_headers=headers,
+        api_query=query,
         access_token_header=entry.api.access_token_header,
+        access_token_parameter=entry.api.access_token_parameter,
         revocation=_endpoint(entry, entry.revocation, values),
         **facts,
     )
@@ -168,6 +172,11 @@ def placeholder_values(entry: CatalogueEntry, oauth_app: OAuthApp | None, params
     return values
 
 
+def standing(entry: CatalogueEntry, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The headers and the query of every call to the API, without those whose value is not known."""
+    return known(entry, entry.api.headers, values), known(entry, entry.api.query, values)
+
+
 def filled(entry: CatalogueEntry, template: str | None, values: Mapping[str, str]) -> str | None:
     """The address, or None while one of its values is not known."""
     if template is None or names_in(template) - values.keys():
@@ -193,7 +202,7 @@ def _endpoint(entry: CatalogueEntry, endpoint: Any, values: Mapping[str, str]) -
     if not url:
         return None
     templates = {name: getattr(endpoint, name) for name in ("headers", "form") if hasattr(endpoint, name)}
-    return replace(endpoint, url=url, **{name: _known(entry, text, values) for name, text in templates.items()})
+    return replace(endpoint, url=url, **{name: known(entry, text, values) for name, text in templates.items()})
 
 
 def _revocation(entry: CatalogueEntry, values: Mapping[str, str]) -> RevocationEndpoint | None:
@@ -201,12 +210,13 @@ def _revocation(entry: CatalogueEntry, values: Mapping[str, str]) -> RevocationE
     endpoint: RevocationEndpoint | None = _endpoint(entry, entry.revocation, values)
     if endpoint is None:
         return None
-    params = _known(entry, endpoint.params, values)
+    params = known(entry, endpoint.params, values)
     return replace(endpoint, params=params) if len(params) == len(endpoint.params) else None
 
 
-def _known(entry: CatalogueEntry, templates: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+def known(entry: CatalogueEntry, templates: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """Those headers or parameters whose placeholders all have a value, filled in. Raises IntegrationMisconfigured."""
     try:
-        return fill_known(templates, values)
+        return fillknown(templates, values)
     except UnsafeValue as unsafe:
         raise IntegrationMisconfigured(f"{entry.name} cannot be reached: {unsafe}") from None

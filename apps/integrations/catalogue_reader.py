@@ -285,6 +285,8 @@ def _check_texts(entry: CatalogueEntry) -> None:
         for name in entry.placement.values:
             if name not in {param.name for param in entry.params_from("post_connect")}:
                 raise _Wrong(f"placement.values.{name}", "is not declared in [[params]] with the source post_connect")
+    if entry.verification:
+        tables += [("verification.headers", entry.verification.headers, ())]
     if entry.revocation:
         tables += [
             ("revocation.headers", entry.revocation.headers, app),

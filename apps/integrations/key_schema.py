@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from apps.oauth.provider import AuthMethod, Check
+from apps.oauth.provider import Check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,8 @@ class ClientCredentialsGrant:
     """
 
     token_url: str
-    token_endpoint_auth_method: AuthMethod
+    # Never "none": without a secret there is no client to trust (RFC 6749 4.4).
+    token_endpoint_auth_method: Literal["client_secret_basic", "client_secret_post"]
     grant_type: str = "client_credentials"
     token_params: Mapping[str, str] = field(default_factory=dict)
     token_request_encoding: Literal["form", "json"] = "form"

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from apps.integrations.catalogue import entry_of, filled, placeholder_values
+from apps.integrations.catalogue import entry_of, filled, known, placeholder_values, standing
 from apps.integrations.catalogue_schema import CatalogueEntry
 from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
 from apps.integrations.key_schema import Field, Verification
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.placeholders import PLACEHOLDER, matches, problems, put
 from apps.oauth.oauth1 import OAuth1Provider
-from apps.oauth.signing import PlainAccess
+from apps.oauth.provider import ClientCredentials
+from apps.oauth.signing import PlainAccess, SignedAccess
 
 _LONGEST = 8_000
 
@@ -70,14 +71,19 @@ def _stripped(value: object) -> object:
 
 def key_access(entry: CatalogueEntry, *, fields: Mapping[str, str], params: Mapping[str, str]) -> PlainAccess:
     """What opens the service's API: headers, query parameters or a path with the fields in their places."""
-    values = {**placeholder_values(entry, None, params), **fields}
+    places = placeholder_values(entry, None, params)
+    standing_headers, standing_query = standing(entry, places)
+    values = {**places, **fields}
     if entry.basic:
         pair = f"{put(entry.basic.username, values)}:{put(entry.basic.password, values)}"
-        return PlainAccess({**entry.api.headers, "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"})
+        basic = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        return PlainAccess({**standing_headers, "Authorization": basic}, standing_query)
     if entry.api_key:
         headers = {name: put(value, values) for name, value in entry.api_key.headers.items()}
         query = {name: put(value, values) for name, value in entry.api_key.query.items()}
-        return PlainAccess({**entry.api.headers, **headers}, query, put(entry.api_key.path, values))
+        return PlainAccess(
+            {**standing_headers, **headers}, {**standing_query, **query}, put(entry.api_key.path, values)
+        )
     raise IntegrationMisconfigured(f"{entry.name} does not sign in with a key.")
 
 
@@ -98,12 +104,24 @@ def verification_of(
     """The call that shows whether access works, its address filled in; None where the service has none."""
     if entry.verification is None:
         return None
-    values = {
-        **placeholder_values(entry, oauth_app, params),
-        **{f.name: fields[f.name] for f in _in_addresses(entry, fields)},
-    }
-    url = filled(entry, entry.verification.url, values)
-    return replace(entry.verification, url=url) if url else None
+    places = placeholder_values(entry, oauth_app, params)
+    url = filled(entry, entry.verification.url, places | {f.name: fields[f.name] for f in _in_addresses(entry, fields)})
+    headers = known(entry, entry.verification.headers, places)
+    return replace(entry.verification, url=url, headers=headers) if url else None
+
+
+def signed_access(
+    entry: CatalogueEntry,
+    *,
+    oauth_app: OAuthApp | None,
+    consumer: ClientCredentials,
+    params: Mapping[str, str],
+    token: str,
+    token_secret: str,
+) -> SignedAccess:
+    """What signs requests to a service with OAuth 1.0a."""
+    headers, query = standing(entry, placeholder_values(entry, oauth_app, params))
+    return SignedAccess(consumer, token, token_secret, headers, query)
 
 
 def _in_addresses(entry: CatalogueEntry, fields: Mapping[str, str]) -> list[Field]:

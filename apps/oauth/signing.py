@@ -31,12 +31,8 @@ class PlainAccess:
         """`parts` with all of it. What the caller gave under the same name gives way: it could not be the secret."""
         taken = {name.lower() for name in self.headers}
         headers = {name: value for name, value in parts.headers.items() if name.lower() not in taken}
-        address = urlsplit(parts.url)
-        query = address.query
-        if self.query:
-            given = parse_qsl(address.query, keep_blank_values=True)
-            query = urlencode([(n, v) for n, v in given if n not in self.query] + list(self.query.items()))
-        url = urlunsplit(address._replace(path=self.path_prefix + address.path, query=query))
+        address = urlsplit(_with_query(parts.url, self.query))
+        url = urlunsplit(address._replace(path=self.path_prefix + address.path))
         return replace(parts, url=url, headers=headers | dict(self.headers))
 
 
@@ -48,6 +44,7 @@ class SignedAccess:
     token: str = field(repr=False)
     token_secret: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
 
     def sign(self, parts: RequestParts) -> RequestParts:
         """`parts` with an Authorization header. The body is part of the signature only where it is a form."""
@@ -64,8 +61,17 @@ class SignedAccess:
         is_form = content_type.startswith("application/x-www-form-urlencoded")
         sent = {"Content-Type": content_type} if is_form else {}
         form = (parts.body or b"").decode() if is_form else None
-        url, signed, _ = client.sign(parts.url, parts.method, form, sent)  # type: ignore[arg-type] # any method is signed
+        url, signed, _ = client.sign(_with_query(parts.url, self.query), parts.method, form, sent)  # type: ignore[arg-type] # any method is signed
         return replace(parts, url=url, headers=headers | {"Authorization": signed["Authorization"]})
+
+
+def _with_query(url: str, query: Mapping[str, str]) -> str:
+    """`url` with these parameters; what stood there under the same names gives way."""
+    if not query:
+        return url
+    address = urlsplit(url)
+    given = [(n, v) for n, v in parse_qsl(address.query, keep_blank_values=True) if n not in query]
+    return urlunsplit(address._replace(query=urlencode(given + list(query.items()))))
 
 
 Access = PlainAccess | SignedAccess

@@ -5,22 +5,39 @@ What was sent is read from the service's own notes. A key of the catalogue's sch
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from apps import egress
+from apps.connections.models import Connection, Credential, TokenSet
+from apps.connections.services.authorize import begin, complete
+from apps.connections.services.credentials import connect_with_key, replace_key
+from apps.connections.services.disconnect import disconnect
+from apps.connections.services.refresh import refresh_now
+from apps.connections.services.signing import apply_credentials
+from apps.connections.services.use import fresh_token, key_material
 from apps.egress import destination
 from apps.integrations import catalogue
+from apps.integrations.models import Integration
 from apps.integrations.services import ensure_oauth_app, load_catalogue
 from apps.oauth.provider import ClientCredentials
+from apps.oauth.signing import RequestParts
+from apps.teams.actor import Actor
 from tests.authserver.dialect import DialectServer, dialect_server
-from tests.connections.conftest import Cast
+from tests.connections.conftest import CALLBACK, ORIGIN, SESSION, Cast, expire
 from tests.connections.quirks import consent, ending, living, tokens  # noqa: F401 - they register their cases
+from tests.connections.quirks.coverage import uncovered
 from tests.connections.quirks.files import as_toml
+from tests.connections.quirks.keys import CLIENT, KEY_CASES, KeyCase
+from tests.connections.quirks.signed import SIGNED_CASES
 from tests.connections.quirks.story import CASES, live
+from tests.oauth1server import oauth1_server
 
+WHO = {"id": 41, "name": "Ada", "ok": True}
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -50,13 +67,18 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[DialectServer]:
         yield running
 
 
+def offer(folder: Path, case: Any) -> None:
+    """The catalogue holds this service alone."""
+    (folder / f"{case.slug}.toml").write_text(as_toml(case.document), encoding="utf-8")
+    load_catalogue()
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_service_is_connected_refreshed_used_and_disconnected_in_its_own_way(
     name: str, folder: Path, server: DialectServer, cast: Cast
 ) -> None:
     case = CASES[name]
-    (folder / f"{case.slug}.toml").write_text(as_toml(case.document), encoding="utf-8")
-    load_catalogue()
+    offer(folder, case)
     server.dialect = case.dialect(server)
     of_app = {"origin": server.url, "tenant_origin": server.elsewhere, "version": "v3"}
     declared = {param["name"] for param in case.document["params"] if param["source"] == "client"}
@@ -67,3 +89,81 @@ def test_a_service_is_connected_refreshed_used_and_disconnected_in_its_own_way(
         params={name: value for name, value in of_app.items() if name in declared},
     )
     case.check(live(case, server, cast.actor("member")))
+
+
+def called(connection: Connection) -> None:
+    """A call to the service's API with what the signing service adds."""
+    url = f"{connection.params['origin']}/api/things"
+    parts = apply_credentials(Connection.objects.get(pk=connection.pk), RequestParts("GET", url))
+    with egress.session(deadline=5) as session:
+        session.get(parts.url, headers=dict(parts.headers))
+
+
+def renewed(connection: Connection, actor: Actor, case: KeyCase) -> None:
+    """What goes on in a connection's life: its token is fetched anew, or its key is handed out and replaced."""
+    if case.kind == "oauth2_client_credentials":
+        first = fresh_token(connection=connection, actor=actor)
+        expire(connection)
+        assert fresh_token(connection=connection, actor=actor).access_token != first.access_token
+        refresh_now(connection=connection, actor=actor)
+        return
+    material = key_material(connection=connection, actor=actor)
+    assert material.headers or material.query or material.path_prefix
+    replace_key(actor=actor, connection=connection, fields=case.fields)
+
+
+@pytest.mark.parametrize("name", KEY_CASES)
+def test_a_key_goes_where_its_service_wants_it_as_long_as_it_is_connected(
+    name: str, folder: Path, server: DialectServer, cast: Cast
+) -> None:
+    case, actor = KEY_CASES[name], cast.actor("member")
+    offer(folder, case)
+    server.client, server.dialect = CLIENT, replace(case.dialect, pages={"/me": WHO, "/me/acme": WHO})
+    params = {"origin": server.url, **case.params}
+    integration = Integration.objects.get()
+    connection = connect_with_key(actor=actor, integration=integration, fields=case.fields, params=params)
+    called(connection)
+    renewed(connection, actor, case)
+    called(connection)
+    for request in server.received:
+        case.check(request)
+    asks_who = "verification" in case.document and "limited_statuses" not in case.document["verification"]
+    assert connection.name == ("Ada" if asks_who else f"{case.slug.title()} key")
+    ended = disconnect(actor=actor, connection=connection)
+    assert ended.revocation == {"a_client_of_ones_own": "revoked", "a_client_that_speaks_json": "unsupported"}.get(
+        name, "none"
+    )
+    assert not any(model.objects.exists() for model in (Connection, Credential, TokenSet))
+
+
+@pytest.mark.parametrize("name", SIGNED_CASES)
+def test_a_service_with_signatures_is_connected_used_and_disconnected_in_its_own_way(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, cast: Cast
+) -> None:
+    case, actor = SIGNED_CASES[name], cast.actor("member")
+    offer(folder, case)
+    with oauth1_server() as server:
+        monkeypatch.setattr(destination, "_allowed", frozenset())
+        egress.configure(allowed_hosts=[f"127.0.0.1:{server.port}"])
+        server.says_more.update(case.answer)
+        own = {"client_id": server.key, "client_secret": server.secret}
+        ensure_oauth_app(integration_slug=case.slug, params={"origin": server.url}, **own)
+        scopes, integration = ["look", "touch"], Integration.objects.get()
+        trip = begin(actor=actor, integration=integration, scopes=scopes, params={}, session_key=SESSION, in_popup=True)
+        query = urlencode(server.consent(trip.url))
+        attempt = complete(path=CALLBACK, query_string=query, user=actor.user, session_key=SESSION, origin=ORIGIN)
+        assert attempt.connection is not None
+        connection = attempt.connection
+        parts = apply_credentials(connection, RequestParts("GET", f"{server.url}/api/things"))
+        with egress.session(deadline=5) as session:
+            assert session.get(parts.url, headers=dict(parts.headers)).json()["id"] == "ada"
+        sealed = TokenSet.objects.select_related("team").get().kept_secrets
+        assert sealed is not None
+        case.check(server, parse_qs(urlsplit(trip.url).query), sealed.reveal_json()["kept"])
+        assert disconnect(actor=actor, connection=connection).revocation == "unsupported"
+        assert not TokenSet.objects.exists()
+
+
+def test_every_key_of_the_schema_that_changes_the_protocol_has_a_case() -> None:
+    every = [*CASES.values(), *KEY_CASES.values(), *SIGNED_CASES.values()]
+    assert uncovered(case.document for case in every) == []

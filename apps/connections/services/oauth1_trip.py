@@ -15,13 +15,12 @@ from apps.connections.models import AuthorizationAttempt
 from apps.connections.services.departure import Departure
 from apps.connections.services.verification import Checked, verify
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.keys import facts_about, oauth1_provider, verification_of
+from apps.integrations.keys import facts_about, oauth1_provider, signed_access, verification_of
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.services import client_credentials, mark_oauth_app_broken
 from apps.oauth import oauth1
 from apps.oauth.errors import EndpointRefused, InvalidClient, OAuthError
 from apps.oauth.oauth1 import RequestToken
-from apps.oauth.signing import SignedAccess
 from apps.oauth.token import TokenResponse
 
 
@@ -74,11 +73,13 @@ def account_of(attempt: AuthorizationAttempt, response: TokenResponse) -> Checke
     """Whose account the token opens, by a signed call; nothing where the service does not say."""
     entry = facts_about(attempt.integration)
     call = verification_of(entry, fields={}, params=attempt.params, oauth_app=attempt.oauth_app)
-    access = SignedAccess(
-        client_credentials(attempt.oauth_app),
-        response.access_token,
-        str(response.kept["oauth_token_secret"]),
-        entry.api.headers,
+    access = signed_access(
+        entry,
+        oauth_app=attempt.oauth_app,
+        consumer=client_credentials(attempt.oauth_app),
+        params=attempt.params,
+        token=response.access_token,
+        token_secret=str(response.kept["oauth_token_secret"]),
     )
     try:
         return verify(attempt.integration.name, call, access)

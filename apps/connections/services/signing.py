@@ -10,10 +10,10 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.services.credentials import stored_fields
 from apps.connections.services.own_client import own_client
 from apps.connections.services.provider import provider_of
-from apps.integrations.keys import api_hosts, facts_about, key_access
+from apps.integrations.keys import api_hosts, facts_about, key_access, signed_access
 from apps.integrations.models import Integration
 from apps.integrations.services import client_credentials
-from apps.oauth.signing import Access, RequestParts, SignedAccess, token_access
+from apps.oauth.signing import Access, RequestParts, token_access
 
 Kind = Integration.Kind
 
@@ -62,8 +62,14 @@ def _signed(connection: Connection) -> Access:
     if kept is None:
         raise ReauthorizationRequired("The secret of this connection's token is gone. Reconnect it.")
     secret = str(kept.reveal_json()["kept"]["oauth_token_secret"])
-    headers = facts_about(connection.integration).api.headers
-    return SignedAccess(client_credentials(connection.oauth_app), _token(connection), secret, headers)
+    return signed_access(
+        facts_about(connection.integration),
+        oauth_app=connection.oauth_app,
+        consumer=client_credentials(connection.oauth_app),
+        params=connection.params,
+        token=_token(connection),
+        token_secret=secret,
+    )
 
 
 def _row(connection: Connection) -> TokenSet:

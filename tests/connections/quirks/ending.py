@@ -92,5 +92,3 @@ def a_revocation_that_is_not_confirmed(story: Story) -> None:
     assert story.ended.revocation == "failed"
     assert "did not confirm" in story.ended.sentence
     assert urlsplit(story.revocations[0].path).path == "/revoke"
-
-

@@ -30,6 +30,20 @@ def a_refresh_elsewhere_and_otherwise(story: Story) -> None:
     assert [first.form["refresh_token"], second.form["refresh_token"]] == family.used  # each once, the newest next
 
 
+@case({"oauth2": {"token_endpoint_auth_method": "client_secret_post",
+                  "refresh": {"auth_method": "client_secret_basic"}}},
+      Dialect(client="post", refresh_client="basic"))  # fmt: skip
+def a_refresh_with_the_secret_in_a_header(story: Story) -> None:
+    assert "client_secret" in story.exchange.form
+    assert story.refresh.headers["Authorization"] == story.server.client.basic()
+
+
+@case({"oauth2": {"refresh": {"auth_method": "none"}}}, Dialect(refresh_client="none"))
+def a_refresh_without_the_secret(story: Story) -> None:
+    assert story.refresh.form["client_id"] == story.server.client.client_id
+    assert "Authorization" not in story.refresh.headers
+
+
 @case({"oauth2": {"refresh": {"rotation": "grace"}}}, Dialect(rotation="grace"))
 def a_rotation_with_grace(story: Story) -> None:
     shown = [request.form["refresh_token"] for request in story.server.calls("/token")[1:]]
