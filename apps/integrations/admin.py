@@ -91,10 +91,10 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
     list_select_related = ["integration", "team"]
     search_fields = ["integration__name", "integration__slug", "client_id", "team__name"]
     autocomplete_fields = ["team"]
-    readonly_fields = ["redirect_uri", "state", "secret_ends", "at_stake", "created_at", "updated_at"]
+    readonly_fields = ["redirect_uri", "state", "last_test", "secret_ends", "at_stake", "created_at", "updated_at"]
 
     class Media:
-        js = [Script("js/app.js", type="module")]
+        js = [Script("js/app.js", type="module"), Script("js/oauth_app.js", type="module")]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OAuthApp]:
         live = Count("connections", filter=~Q(connections__status="disconnecting"))
@@ -123,7 +123,7 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
             ("As registered at the service", {"fields": ["client_id", "secret", "secret_expires_on", *params]}),
             ("Where the catalogue does not fit", {"classes": ["collapse"], "fields": [*ADVANCED]}),
         ]
-        standing = ["state", "secret_ends", "at_stake", "created_at", "updated_at"]
+        standing = ["state", "last_test", "secret_ends", "at_stake", "created_at", "updated_at"]
         return [*fieldsets, ("How it stands", {"fields": standing})] if obj else fieldsets
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -162,6 +162,11 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
             return "Accepted, as far as is known"
         since = oauth_app.broken_since
         return f"Refused by the service since {since:%-d %b %Y, %H:%M} UTC ({oauth_app.broken_code})"
+
+    @admin.display(description="Last test", ordering="tested_at")
+    def last_test(self, oauth_app: OAuthApp) -> str:
+        at = oauth_app.tested_at
+        return f"{oauth_app.test_sentence} Tested {at:%-d %b %Y, %H:%M} UTC." if at else "Not tested as it stands now."
 
     def save_model(self, request: HttpRequest, obj: OAuthApp, form: Any, change: bool) -> None:
         saved = save_oauth_app(

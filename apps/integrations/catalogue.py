@@ -217,6 +217,6 @@ def _revocation(entry: CatalogueEntry, values: Mapping[str, str]) -> RevocationE
 def known(entry: CatalogueEntry, templates: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
     """Those headers or parameters whose placeholders all have a value, filled in. Raises IntegrationMisconfigured."""
     try:
-        return fillknown(templates, values)
+        return fill_known(templates, values)
     except UnsafeValue as unsafe:
         raise IntegrationMisconfigured(f"{entry.name} cannot be reached: {unsafe}") from None

@@ -82,5 +82,12 @@ def _param_field(param: Param) -> forms.Field:
         max_length=300,
         help_text=f"{param.hint} For example {param.example}.".strip(),
         error_messages={"required": f"Enter {param.label}, such as {param.example}."},
-        widget=forms.TextInput(attrs={**_PLAIN, "data-param": param.name, "data-pattern": param.pattern}),
+        widget=forms.TextInput(
+            attrs={
+                **_PLAIN,
+                "data-param": param.name,
+                "data-pattern": param.pattern,
+                "data-words": f"{param.label} must look like {param.example}.",
+            }
+        ),
     )

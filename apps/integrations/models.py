@@ -88,6 +88,10 @@ class OAuthApp(SealedRow):
     # Set when the service refused the client itself (invalid_client); cleared when the app is changed.
     broken_since = models.DateTimeField(null=True, editable=False)
     broken_code = models.CharField(max_length=60, blank=True, editable=False)
+    # What the last *Test* told; forgotten when what was tested changes.
+    tested_at = models.DateTimeField(null=True, editable=False)
+    test_result = models.CharField(max_length=20, blank=True, editable=False)
+    test_sentence = models.CharField(max_length=500, blank=True, editable=False)
     # The circuit breaker: how many connections in a row got no answer, and until when nobody asks (see circuit.py).
     circuit_failures = models.PositiveIntegerField(default=0, editable=False)
     circuit_open_until = models.DateTimeField(null=True, editable=False)

@@ -48,18 +48,18 @@ def plugins(request: TeamRequest) -> HttpResponse:
         "found": len(cards),
         "total": len(every),
     }
-    partial = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined] # django-htmx
-    response = render(request, "integrations/_update.html" if partial else "integrations/plugins.html", context)
-    # Without it the browser's Back button may show the list alone, kept for the same address.
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    template = "integrations/_update.html" if _wants_part(request) else "integrations/plugins.html"
+    return _varied(render(request, template, context))
 
 
 @require_safe
 @team_required
 def service(request: TeamRequest, slug: str) -> HttpResponse:
-    """One service: its connections, what it can be asked for, and *Connect*. Raises NotFound."""
+    """One service: its connections (htmx gets these alone), what it can be asked for, *Connect*. Raises NotFound."""
     integration = _visible_or_404(request.actor, slug)
+    connections = _connections(request.actor, integration)
+    if _wants_part(request):
+        return _varied(render(request, "integrations/_connections.html", {"connections": connections}))
     entry = entry_of(integration)
     oauth_app = oauth_app_for(request.actor.team, integration)
     offer = offer_of(entry, oauth_app) if entry else None
@@ -67,14 +67,25 @@ def service(request: TeamRequest, slug: str) -> HttpResponse:
         "integration": integration,
         "entry": entry,
         "oauth_app": oauth_app,
-        "connections": _connections(request.actor, integration),
+        "connections": connections,
         "links": links(entry, oauth_app) if entry else None,
         "params": entry.params_from("user") if entry else (),
         "offer": offer,
         "further": _further(offer) if offer else [],
         "keeps_apps": permissions.may(request.actor, Action.KEEP_OAUTH_APPS),
     }
-    return render(request, "integrations/service.html", context | _where(integration, entry, oauth_app))
+    return _varied(render(request, "integrations/service.html", context | _where(integration, entry, oauth_app)))
+
+
+def _wants_part(request: TeamRequest) -> bool:
+    """Whether htmx asks for a part of the page; after *Back* it asks for all of it."""
+    return bool(request.htmx) and not request.htmx.history_restore_request  # type: ignore[attr-defined] # django-htmx
+
+
+def _varied(response: HttpResponse) -> HttpResponse:
+    # Without it the browser's Back button may show a part alone, kept for the same address.
+    patch_vary_headers(response, ["HX-Request"])
+    return response
 
 
 def _visible_or_404(actor: Actor, slug: str) -> Integration:

@@ -162,3 +162,18 @@ def test_what_the_service_did_not_grant_is_named(visitor: Visitor) -> None:
     card = visitor.page.locator("[data-connecting]")
     expect(card).to_contain_text("not everything was granted")
     expect(card).to_contain_text("messages:read")
+
+
+def test_the_services_own_page_lists_a_new_connection_without_being_loaded_again(visitor: Visitor) -> None:
+    visitor.open_sandbox()
+    visitor.page.evaluate("window.stillTheSame = true")
+    listed = visitor.page.get_by_role("region", name="Connected")
+    expect(listed).to_have_count(0)
+    for account in ("Ada Example", "Grace Example"):
+        popup = visitor.popup_of(visitor.connect_button)
+        visitor.sign_in_there(popup, account)
+        with popup.expect_event("close"):
+            popup.get_by_role("button", name="Approve").click()
+        expect(listed.get_by_role("link", name=account)).to_be_visible()
+    expect(listed.get_by_role("listitem")).to_have_count(2)
+    assert visitor.page.evaluate("window.stillTheSame") is True

@@ -16,6 +16,10 @@ from apps.integrations.models import OAuthApp
 from apps.integrations.services import ensure_oauth_app, load_catalogue, save_oauth_app
 from apps.integrations.services.probe import Verdict, probe_client
 from tests.authserver import AuthServer, answers, auth_server, refuses, reset
+from tests.connections.conftest import kinds
+from tests.oauth1server import OAuth1Server, oauth1_server
+
+__all__ = ["kinds"]  # a fixture: a catalogue with a service that speaks OAuth 1.0a
 
 OPERATOR = Origin(kind="operator", id="1", label="Olu Operator")
 
@@ -109,14 +113,64 @@ def test_a_complaint_about_the_redirect_uri_is_answered_with_it(
     assert "Register exactly http://127.0.0.1:8000/oauth/callback there" in verdict.sentence
 
 
-def test_a_test_changes_nothing_and_is_audited_without_secrets(app: OAuthApp) -> None:
+def test_a_test_changes_nothing_else_and_is_kept_and_audited_without_secrets(app: OAuthApp) -> None:
     change(app, client_secret="wrong-one")
     before = OAuthApp.objects.values().get()
-    probe(app)
-    assert OAuthApp.objects.values().get() == before
+    verdict = probe(app)
+    after = OAuthApp.objects.values().get()
+    kept = {"tested_at": verdict.at, "test_result": "refused", "test_sentence": verdict.sentence}
+    assert after == before | kept
+    assert "wrong-one" not in str(kept)
     event = AuditEvent.objects.get(action="oauth_app.tested")
     assert event.detail == {"result": "refused", "code": "invalid_client"}
     assert "wrong-one" not in str(AuditEvent.objects.values_list())
+
+
+def test_the_last_test_is_forgotten_when_what_was_tested_changes(app: OAuthApp) -> None:
+    probe(app)
+    change(app, scopes_allowed=["profile"])
+    assert OAuthApp.objects.get().test_result == "accepted"
+    change(app, client_secret="another")
+    forgotten = OAuthApp.objects.get()
+    assert (forgotten.tested_at, forgotten.test_result, forgotten.test_sentence) == (None, "", "")
+
+
+def test_a_test_of_values_that_were_replaced_meanwhile_is_not_kept(app: OAuthApp) -> None:
+    read_before = OAuthApp.objects.select_related("integration").get()
+    change(app, client_secret="another")
+    assert probe_client(origin=OPERATOR, oauth_app=read_before).result == "accepted"
+    assert OAuthApp.objects.get().tested_at is None
+
+
+@pytest.fixture
+def signing(monkeypatch: pytest.MonkeyPatch, kinds: None) -> Iterator[OAuth1Server]:
+    with oauth1_server() as running:
+        monkeypatch.setattr(destination, "_allowed", frozenset())
+        egress.configure(allowed_hosts=[f"127.0.0.1:{running.port}"])
+        yield running
+
+
+def signed_app(server: OAuth1Server, key: str, secret: str) -> OAuthApp:
+    params = {"origin": server.url}
+    return ensure_oauth_app(integration_slug="signed", client_id=key, client_secret=secret, params=params)
+
+
+def test_oauth1_is_tested_by_asking_for_a_request_token(signing: OAuth1Server) -> None:
+    verdict = probe(signed_app(signing, signing.key, signing.secret))
+    assert (verdict.result, verdict.sentence) == ("accepted", "Signed accepts the client ID and secret.")
+    assert [path for path, _ in signing.seen] == ["/request"]
+    for key, secret in ((signing.key, "wrong"), ("wrong", signing.secret)):
+        verdict = probe(signed_app(signing, key, secret))
+        assert verdict.result == "refused"
+        assert verdict.sentence.startswith("Signed refuses the client ID or secret: it gives out no request token.")
+        assert OAuthApp.objects.get().broken_since is None
+
+
+def test_an_answer_that_confirms_no_callback_tells_nothing_about_the_secret(signing: OAuth1Server) -> None:
+    signing.confirms_callback = False
+    verdict = probe(signed_app(signing, signing.key, signing.secret))
+    assert verdict.result == "unknown"
+    assert "the answer was none that OAuth knows" in verdict.sentence
 
 
 def test_operators_test_by_a_button_that_posts(app: OAuthApp, admin_client: Client) -> None:
@@ -125,5 +179,7 @@ def test_operators_test_by_a_button_that_posts(app: OAuthApp, admin_client: Clie
     assert admin_client.get(f"{page}test/").status_code == 405
     html = admin_client.post(f"{page}test/", follow=True).content.decode()
     assert "Sandbox accepts the client ID and secret. Tested" in html
+    again = admin_client.get(f"{page}change/").content.decode()
+    assert "Sandbox accepts the client ID and secret. Tested" in again.partition("Last test")[2]
     assert Client().post(f"{page}test/").status_code == 302
     assert AuditEvent.objects.filter(action="oauth_app.tested").count() == 1

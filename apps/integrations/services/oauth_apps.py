@@ -93,6 +93,8 @@ def save_oauth_app(
     if {"client_id", "client_secret", "overrides"} & set(changed):
         oauth_app.broken_since, oauth_app.broken_code, oauth_app.told_broken_since = None, "", None
         oauth_app.circuit_failures, oauth_app.circuit_open_until = 0, None
+    if {"client_id", "client_secret", "params", "overrides"} & set(changed):
+        oauth_app.tested_at, oauth_app.test_result, oauth_app.test_sentence = None, "", ""
     oauth_app.save()
     _record("changed" if found else "created", oauth_app, origin, fields=changed)
     if found and oauth_app.client_key != before:

@@ -1,4 +1,7 @@
-"""*Test*: whether a service accepts an OAuth app's ID and secret, told from its answer to a made-up code."""
+"""*Test*: whether a service accepts an OAuth app's ID and secret, told from its answer to a made-up code.
+
+With OAuth 1.0a no code is needed: the first step of every trip, a request token, tells it.
+"""
 
 import secrets
 from dataclasses import dataclass
@@ -13,10 +16,11 @@ from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.integrations.catalogue import entry_of, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.models import OAuthApp
+from apps.integrations.keys import oauth1_provider
+from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.redirect import redirect_uri
 from apps.integrations.services.oauth_apps import client_credentials
-from apps.oauth import client, pkce
+from apps.oauth import client, oauth1, pkce
 from apps.oauth.errors import (
     InvalidClient,
     InvalidGrant,
@@ -46,14 +50,17 @@ class Verdict:
 
 
 def probe_client(*, origin: Origin, oauth_app: OAuthApp) -> Verdict:
-    """Ask the service, and audit what it said. Changes nothing about the app, whatever the answer is.
+    """Ask the service, and keep and audit what it said. Changes nothing else about the app, whatever the answer is.
 
     Raises UnreadableSecret where the stored secret cannot be read.
     """
     result, code, sentence = _verdict(oauth_app)
     verdict = Verdict(result, code, sentence, timezone.now())
     target = Target("oauth_app", str(oauth_app.pk), str(oauth_app), oauth_app.integration.slug)
+    # Not what was changed meanwhile: the answer is about the values before.
+    asked = OAuthApp.objects.filter(pk=oauth_app.pk, updated_at=oauth_app.updated_at)
     with transaction.atomic():
+        asked.update(tested_at=verdict.at, test_result=result, test_sentence=sentence[:500])
         record(
             action="oauth_app.tested",
             origin=origin,
@@ -69,6 +76,8 @@ def probe_client(*, origin: Origin, oauth_app: OAuthApp) -> Verdict:
 def _verdict(oauth_app: OAuthApp) -> tuple[Result, str, str]:
     name = oauth_app.integration.name
     try:
+        if oauth_app.integration.kind == Integration.Kind.OAUTH1:
+            return _signed_verdict(oauth_app)
         _exchange_nonsense(oauth_app)
     except IntegrationMisconfigured as error:
         # Its sentence says which value is missing: of the app, or of each connection.
@@ -78,10 +87,25 @@ def _verdict(oauth_app: OAuthApp) -> tuple[Result, str, str]:
     return "unknown", "accepted_nonsense", f"It could not be told, because {name} accepted a code that nobody gave out."
 
 
-def _exchange_nonsense(oauth_app: OAuthApp) -> None:
+def _signed_verdict(oauth_app: OAuthApp) -> tuple[Result, str, str]:
+    """RFC 5849 has no error codes: a refusal may be about key, secret or callback."""
+    name, credentials = oauth_app.integration.name, client_credentials(oauth_app)
+    provider = oauth1_provider(oauth_app.integration, oauth_app=oauth_app, params=_defaults(oauth_app))
+    try:
+        oauth1.request_token(provider, credentials, callback=redirect_uri(), deadline=DEADLINE)
+    except InvalidClient as refused:
+        why = f"it gives out no request token. If both are right, register {redirect_uri()} there"
+        return "refused", refused.code, f"{name} refuses the client ID or secret: {why}."
+    return "accepted", "request_token", f"{name} accepts the client ID and secret."
+
+
+def _defaults(oauth_app: OAuthApp) -> dict[str, str]:
     entry = entry_of(oauth_app.integration)
-    defaults = {param.name: param.default for param in entry.params_from("user")} if entry else {}
-    provider = provider_config(oauth_app.integration, oauth_app=oauth_app, params=defaults)
+    return {param.name: param.default for param in entry.params_from("user")} if entry else {}
+
+
+def _exchange_nonsense(oauth_app: OAuthApp) -> None:
+    provider = provider_config(oauth_app.integration, oauth_app=oauth_app, params=_defaults(oauth_app))
     client.exchange_code(
         provider,
         client_credentials(oauth_app),

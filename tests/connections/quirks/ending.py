@@ -2,7 +2,6 @@
 
 from urllib.parse import urlsplit
 
-
 from tests.authserver.dialect import Dialect, fields_in
 from tests.connections.quirks.files import param
 from tests.connections.quirks.story import Story, case

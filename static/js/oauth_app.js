@@ -1,0 +1,45 @@
+// An operator adds an OAuth app: once the service is chosen, the fields that it needs are there. Without this script
+// they come with the answer to *Save*.
+
+const chosen = document.querySelector("select#id_integration");
+const ROWS = '.form-row[class*="field-param_"]';
+let latest = 0;
+
+async function showFields() {
+  const mine = ++latest;
+  const url = new URL(location.pathname, location.href);
+  if (chosen.value) url.searchParams.set("integration", chosen.value);
+  const page = await fetched(url);
+  if (!page || mine !== latest) return;
+  const typed = new Map([...document.querySelectorAll(`${ROWS} input`)].map((input) => [input.name, input.value]));
+  for (const row of document.querySelectorAll(ROWS)) row.remove();
+  let last = document.querySelector(".form-row.field-secret_expires_on");
+  for (const row of page.querySelectorAll(ROWS)) {
+    const input = row.querySelector("input");
+    if (typed.get(input?.name)) input.value = typed.get(input.name);
+    last.after(document.adoptNode(row));
+    last = row;
+  }
+  showWhereToRegister(page);
+  // So that a reload, or coming back, shows the same.
+  history.replaceState(null, "", url);
+}
+
+async function fetched(url) {
+  try {
+    const response = await fetch(url, { credentials: "same-origin", redirect: "error" });
+    return response.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
+  } catch {
+    return null; // Saving tells which fields are missing.
+  }
+}
+
+function showWhereToRegister(page) {
+  const [old, now] = [document, page].map((one) => one.querySelector(".form-row.field-client_id"));
+  const id = "#id_client_id_helptext";
+  old.querySelector(id)?.remove();
+  const hint = now?.querySelector(id);
+  if (hint) old.querySelector("#id_client_id").parentElement.after(document.adoptNode(hint));
+}
+
+chosen?.addEventListener("change", showFields);
