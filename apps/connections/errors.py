@@ -109,3 +109,51 @@ class Undecided(SpecwayError):
     """Somebody is to go, and it was not said what becomes of one of their connections."""
 
     code, status, title = "undecided", 409, "Connections first"
+
+
+class InvalidPath(SpecwayError):
+    """A path that is not sent to a service as it stands, since it may mean another place than it seems to."""
+
+    code, status, title = "invalid_path", 400, "This path cannot be sent"
+
+
+class NotFromHere(SpecwayError):
+    """A page of another site, or an address that was opened in the browser, tried to use a member's connection."""
+
+    code, status, title = "not_from_here", 403, "Not from here"
+
+
+class BodyTooLarge(SpecwayError):
+    """A body that has to be signed as a whole, and is larger than what is kept of it."""
+
+    code, status, title = "body_too_large", 413, "The body is too large"
+
+
+class ServiceUnreachable(SpecwayError):
+    """Nothing of the call was sent: name, connection or TLS failed."""
+
+    code, status, title, help = "service_unreachable", 502, "The service cannot be reached", "connection-failed"
+
+
+class NoServiceAnswer(SpecwayError):
+    """The call may have arrived, but no whole answer came."""
+
+    code, status, title, help = "no_answer", 502, "The service broke off", "connection-failed"
+
+
+class ServiceTimeout(SpecwayError):
+    """The call may have arrived, but the service was silent for too long."""
+
+    code, status, title, help = "service_timeout", 504, "The service did not answer in time", "connection-failed"
+
+
+class DestinationRefused(SpecwayError):
+    """The service's address leads where no request may go."""
+
+    code, status, title = "destination_blocked", 400, "This address is not called"
+
+
+class AnswerWithheld(SpecwayError):
+    """An answer in which the connection's secret could not be looked for, to somebody who may not have it."""
+
+    code, status, title = "answer_withheld", 502, "The answer was held back"

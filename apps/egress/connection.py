@@ -82,14 +82,19 @@ def _tls(ca_file: str) -> ssl.SSLContext:
 
 
 def open_connection(destination: Destination, addresses: list[str], ca_file: str, deadline: Deadline) -> HTTPConnection:
+    kind = HTTPConnection if destination.scheme == "http" else HTTPSConnection
+    connection = kind(destination.host, destination.port)
+    connection.sock = open_socket(destination, addresses, ca_file, deadline)
+    return connection
+
+
+def open_socket(destination: Destination, addresses: list[str], ca_file: str, deadline: Deadline) -> socket.socket:
+    """A socket to one of the addresses, within TLS unless the scheme is http. The deadline cuts it until it is closed."""
     sock = _connect(addresses, destination.port, deadline)
     try:
         deadline.watch(sock)
         sock.settimeout(deadline.left())
-        if destination.scheme == "http":
-            connection = HTTPConnection(destination.host, destination.port)
-        else:
-            connection = HTTPSConnection(destination.host, destination.port)
+        if destination.scheme != "http":
             sock = _tls(ca_file).wrap_socket(sock, server_hostname=destination.host)
     except ssl.SSLCertVerificationError as error:
         sock.close()
@@ -97,5 +102,4 @@ def open_connection(destination: Destination, addresses: list[str], ca_file: str
     except (OSError, ValueError):
         sock.close()
         raise NotSent("No secure connection to the host could be made.") from None
-    connection.sock = sock
-    return connection
+    return sock

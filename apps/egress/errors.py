@@ -4,6 +4,8 @@ EgressError              one sentence, without URL, header or body
 ├─ DestinationBlocked    we refuse to go there
 ├─ NotSent               nothing left this machine: name, connection or TLS failed
 ├─ NoAnswer              something may have been sent, no complete answer came
+│  └─ TimedOut           it was silent for too long
+├─ Abandoned             whoever asked for it went away
 └─ AnswerTooLarge        it was sent, the answer is larger than allowed
 """
 
@@ -26,3 +28,11 @@ class NoAnswer(EgressError):
 
 class AnswerTooLarge(EgressError):
     """The answer is larger than the caller allows."""
+
+
+class TimedOut(NoAnswer):
+    """The host was silent for longer than it may be, or the whole call took longer than any may."""
+
+
+class Abandoned(EgressError):
+    """Whoever asked for the request has gone away, so it was broken off."""
