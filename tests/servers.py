@@ -57,7 +57,7 @@ def http_server(*, tls: SSLContext | None = None) -> Iterator[HttpServer]:
             if self.command != "HEAD":
                 self.wfile.write(content)
 
-        do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = answer
+        do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = do_OPTIONS = answer
 
         def log_message(self, format: str, *args: object) -> None:
             pass

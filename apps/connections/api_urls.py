@@ -1,8 +1,25 @@
 """Routes of the REST API that belong to connections."""
 
-from django.urls import path
+from typing import Any
 
-from apps.connections import api, sharing_api
+from django.urls import path, register_converter
+
+from apps.connections import api, proxy_api, sharing_api
+
+
+class AnyPath:
+    """The rest of an address, whatever stands in it: what cannot be sent on is refused with words, not with a 404."""
+
+    regex = r"[\s\S]*"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: Any) -> str:
+        return str(value)
+
+
+register_converter(AnyPath, "any")
 
 urlpatterns = [
     path("connections/", api.ConnectionsView.as_view(), name="connections"),
@@ -12,4 +29,5 @@ urlpatterns = [
     path("connections/<uuid:pk>/sharing/", sharing_api.SharingView.as_view(), name="connection_sharing"),
     path("connections/<uuid:pk>/workflows/", sharing_api.WorkflowsView.as_view(), name="connection_workflows"),
     path("connections/<uuid:pk>/usage/", sharing_api.UsageView.as_view(), name="connection_usage"),
+    path("connections/<uuid:pk>/proxy/<any:path>", proxy_api.ProxyView.as_view(), name="connection_proxy"),
 ]

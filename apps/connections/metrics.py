@@ -34,6 +34,13 @@ LEASE_WAITS = Histogram(
 )
 FENCED_WRITES = Counter("specway_fenced_writes", "New tokens that came too late to be stored.", ["arrival"])
 COMMITS = Counter("specway_commits_without_database", "Commits of new tokens that met no database.", ["step"])
+PROXY_CALLS = Counter("specway_proxy_calls", "Calls through connections by how they ended.", ["integration", "outcome"])
+PROXY_WAITS = Histogram(
+    "specway_proxy_wait_seconds",
+    "How long services took to begin their answer, retries included.",
+    ["integration"],
+    buckets=(0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
+)
 HANDED_OUT = Counter("specway_tokens_handed_out", "Access tokens given to programs.", ["integration"])
 
 
@@ -90,6 +97,19 @@ def arrival_replayed(*, written: bool) -> None:
 @never_in_the_way
 def token_handed_out(integration: Integration) -> None:
     HANDED_OUT.labels(label_of(integration)).inc()
+
+
+@never_in_the_way
+def proxied(integration: Integration, *, outcome: str) -> None:
+    """A call through a connection ended: "2xx" to "5xx", "cut_off", "client_gone", or the code of our own error."""
+    PROXY_CALLS.labels(label_of(integration), outcome).inc()
+
+
+@contextmanager
+def proxy_wait(integration: Integration) -> Iterator[None]:
+    """Times the wait inside for the head of a service's answer."""
+    with _timed(PROXY_WAITS, label_of(integration)):
+        yield
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from apps.egress.errors import (
 )
 from apps.egress.stream import IDEMPOTENT, Answer, Outgoing, Patience, stream
 from apps.egress.transport import Session, session
+from apps.egress.wire import wait_for_client
 
 __all__ = [
     "IDEMPOTENT",
@@ -42,4 +43,5 @@ __all__ = [
     "is_allowed",
     "session",
     "stream",
+    "wait_for_client",
 ]

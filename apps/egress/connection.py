@@ -89,7 +89,7 @@ def open_connection(destination: Destination, addresses: list[str], ca_file: str
 
 
 def open_socket(destination: Destination, addresses: list[str], ca_file: str, deadline: Deadline) -> socket.socket:
-    """A socket to one of the addresses, within TLS unless the scheme is http. The deadline cuts it until it is closed."""
+    """A socket to one of the addresses, within TLS unless the scheme is http. The deadline cuts it."""
     sock = _connect(addresses, destination.port, deadline)
     try:
         deadline.watch(sock)

@@ -63,7 +63,7 @@ class Wire:
         """What http.client calls for the head. An early answer is found by whoever reads next."""
         self.send(data)
 
-    def makefile(self, *_: Any) -> io.BufferedReader:
+    def makefile(self, *_: Any) -> Any:
         """What http.client reads from: the same reader each time."""
         return self.reader
 
@@ -124,3 +124,14 @@ class _Incoming(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int | None:
         return self._wire.read_into(buffer)
+
+
+def wait_for_client(seconds: float, client: socket.socket | None) -> None:
+    """A pause, which ends with Abandoned as soon as the client hangs up."""
+    if client is None or not _HUNG_UP or client.fileno() < 0:
+        time.sleep(seconds)
+        return
+    poll = select.poll()
+    poll.register(client, _HUNG_UP)
+    if poll.poll(seconds * 1000):
+        raise Abandoned("The client went away.")

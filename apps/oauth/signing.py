@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
 from oauthlib.oauth1 import Client
 
@@ -66,12 +66,13 @@ class SignedAccess:
 
 
 def _with_query(url: str, query: Mapping[str, str]) -> str:
-    """`url` with these parameters; what stood there under the same names gives way."""
+    """`url` with these parameters; what stood there under the same names gives way, the rest keeps its spelling."""
     if not query:
         return url
     address = urlsplit(url)
-    given = [(n, v) for n, v in parse_qsl(address.query, keep_blank_values=True) if n not in query]
-    return urlunsplit(address._replace(query=urlencode(given + list(query.items()))))
+    given = [piece for piece in address.query.split("&") if piece]
+    kept = [piece for piece in given if unquote_plus(piece.partition("=")[0]) not in query]
+    return urlunsplit(address._replace(query="&".join([*kept, urlencode(query)])))
 
 
 Access = PlainAccess | SignedAccess

@@ -69,7 +69,9 @@ SAFE = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _PRINTABLE = re.compile(r"[\t -~\x80-\xff]*")
-_ACTIVE = re.compile(r"(?i)\s*(text/(html|xml|xsl|javascript|css)|application/([\w.+-]*xml|[\w-]*javascript|pdf)|image/svg)")
+_ACTIVE = re.compile(
+    r"(?i)\s*(text/(html|xml|xsl|javascript|css)|application/([\w.+-]*xml|[\w-]*javascript|pdf)|image/svg)"
+)
 
 
 def to_service(environ: Mapping[str, object], *, by_browser: bool) -> Headers:

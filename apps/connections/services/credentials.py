@@ -137,7 +137,12 @@ def keyed(integration: Integration) -> CatalogueEntry:
 @sensitive_variables()
 def stored_fields(connection: Connection) -> dict[str, str]:
     """The stored values by name. Raises UnreadableSecret, and NotFound where there are none."""
-    row = Credential.objects.filter(connection=connection).select_related("team").first()
+    return fields_in(Credential.objects.filter(connection=connection).select_related("team").first())
+
+
+@sensitive_variables()
+def fields_in(row: Credential | None) -> dict[str, str]:
+    """The values that a credential holds. Raises what `stored_fields` raises."""
     if row is None or row.fields is None:
         raise NotFound("Nothing is stored for this connection any more.")
     values: dict[str, str] = row.fields.reveal_json()

@@ -1,13 +1,14 @@
 """The one place where a connection's access is put into a request: by headers, a query, a path or a signature."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from django.views.decorators.debug import sensitive_variables
 
 from apps.connections.errors import ForeignHost, ReauthorizationRequired
-from apps.connections.models import Connection, TokenSet
-from apps.connections.services.credentials import stored_fields
+from apps.connections.models import Connection, Credential, TokenSet
+from apps.connections.services.credentials import fields_in, stored_fields
 from apps.connections.services.own_client import own_client
 from apps.connections.services.provider import provider_of
 from apps.integrations.keys import api_hosts, facts_about, key_access, signed_access
@@ -16,6 +17,7 @@ from apps.integrations.services import client_credentials
 from apps.oauth.signing import Access, RequestParts, token_access
 
 Kind = Integration.Kind
+_NO_TOKEN = "This connection has no token any more. Connect the service again."
 
 
 @sensitive_variables()
@@ -36,57 +38,75 @@ def require_own_host(connection: Connection, url: str) -> None:
         raise ForeignHost(f"This address does not belong to {connection.integration.name}, so its access stays here.")
 
 
+@dataclass(frozen=True)
+class Rows:
+    """A connection with the rows that hold its secrets, as far as its kind has them and they are read already."""
+
+    connection: Connection
+    token_set: TokenSet | None = None
+    credential: Credential | None = None
+
+    def fields(self) -> dict[str, str]:
+        """What the person entered."""
+        return fields_in(self.credential) if self.credential else stored_fields(self.connection)
+
+    def tokens(self) -> TokenSet:
+        """Raises ReauthorizationRequired without one."""
+        row = self.token_set or TokenSet.objects.filter(connection=self.connection).first()
+        if row is None:
+            raise ReauthorizationRequired(_NO_TOKEN)
+        return row
+
+    def token(self) -> str:
+        """The access token as it stands. Raises ReauthorizationRequired."""
+        sealed = self.tokens().access_token
+        if sealed is None:
+            raise ReauthorizationRequired(_NO_TOKEN)
+        return sealed.reveal()
+
+
 @sensitive_variables()
 def access_of(connection: Connection) -> Access:
     """What signs the requests of this connection, by its kind."""
-    return _BY_KIND[connection.integration.kind](connection)
+    return access_in(Rows(connection))
 
 
-def _key(connection: Connection) -> Access:
-    entry = facts_about(connection.integration)
-    return key_access(entry, fields=stored_fields(connection), params=connection.params)
+@sensitive_variables()
+def access_in(rows: Rows) -> Access:
+    """The same, from rows that are read already."""
+    return _BY_KIND[rows.connection.integration.kind](rows)
 
 
-def _bearer(connection: Connection) -> Access:
-    credentials = client_credentials(connection.oauth_app)
-    return token_access(provider_of(connection), token=_token(connection), credentials=credentials)
+def _key(rows: Rows) -> Access:
+    entry = facts_about(rows.connection.integration)
+    return key_access(entry, fields=rows.fields(), params=rows.connection.params)
 
 
-def _own_client(connection: Connection) -> Access:
-    credentials = own_client(stored_fields(connection))
-    return token_access(provider_of(connection), token=_token(connection), credentials=credentials)
+def _bearer(rows: Rows) -> Access:
+    credentials = client_credentials(rows.connection.oauth_app)
+    return token_access(provider_of(rows.connection), token=rows.token(), credentials=credentials)
 
 
-def _signed(connection: Connection) -> Access:
-    kept = _row(connection).kept_secrets
+def _own_client(rows: Rows) -> Access:
+    return token_access(provider_of(rows.connection), token=rows.token(), credentials=own_client(rows.fields()))
+
+
+def _signed(rows: Rows) -> Access:
+    kept = rows.tokens().kept_secrets
     if kept is None:
         raise ReauthorizationRequired("The secret of this connection's token is gone. Reconnect it.")
     secret = str(kept.reveal_json()["kept"]["oauth_token_secret"])
     return signed_access(
-        facts_about(connection.integration),
-        oauth_app=connection.oauth_app,
-        consumer=client_credentials(connection.oauth_app),
-        params=connection.params,
-        token=_token(connection),
+        facts_about(rows.connection.integration),
+        oauth_app=rows.connection.oauth_app,
+        consumer=client_credentials(rows.connection.oauth_app),
+        params=rows.connection.params,
+        token=rows.token(),
         token_secret=secret,
     )
 
 
-def _row(connection: Connection) -> TokenSet:
-    row = TokenSet.objects.filter(connection=connection).select_related("team").first()
-    if row is None:
-        raise ReauthorizationRequired("This connection has no token any more. Connect the service again.")
-    return row
-
-
-def _token(connection: Connection) -> str:
-    sealed = _row(connection).access_token
-    if sealed is None:
-        raise ReauthorizationRequired("This connection has no token any more. Connect the service again.")
-    return sealed.reveal()
-
-
-_BY_KIND: dict[str, Callable[[Connection], Access]] = {
+_BY_KIND: dict[str, Callable[[Rows], Access]] = {
     Kind.OAUTH2: _bearer,
     Kind.CLIENT_CREDENTIALS: _own_client,
     Kind.OAUTH1: _signed,

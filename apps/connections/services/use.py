@@ -86,7 +86,7 @@ def key_material(*, connection: Connection, actor: Actor) -> KeyMaterial:
     if connection.integration.kind not in (Integration.Kind.API_KEY, Integration.Kind.BASIC):
         raise WrongKind(f"{connection.name} does not sign in with a key.")
     with transaction.atomic():
-        _still_allowed(connection, actor)
+        still_allowed(connection, actor)
         fields, entry = stored_fields(connection), facts_about(connection.integration)
         access = key_access(entry, fields=fields, params=connection.params)
         record(
@@ -103,7 +103,7 @@ def key_material(*, connection: Connection, actor: Actor) -> KeyMaterial:
 def _hand_out(row: TokenSet, *, actor: Actor, missing: list[str], needed: tuple[str, ...]) -> FreshToken:
     """Read once more in the transaction of the record: what changed while we waited counts."""
     with transaction.atomic():
-        _still_allowed(row.connection, actor)
+        still_allowed(row.connection, actor)
         current = load(row.connection_id)
         if not is_valid(current) or current.access_token is None:
             name = current.connection.integration.name
@@ -131,7 +131,7 @@ def _hand_out(row: TokenSet, *, actor: Actor, missing: list[str], needed: tuple[
     )
 
 
-def _still_allowed(connection: Connection, actor: Actor) -> None:
+def still_allowed(connection: Connection, actor: Actor) -> None:
     """A key revoked, a member removed or a share withdrawn during the refresh ends the request without a token."""
     revoked = (
         actor.api_key is not None
@@ -151,8 +151,10 @@ def count_use(connection: Connection, *, actor: Actor, now: datetime, failed: in
     if not today.update(**counts):
         DailyUse.objects.get_or_create(connection=connection, day=now.date())
         today.update(**counts)
-    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _LAST_USED_EVERY)
-    Connection.objects.filter(stale, pk=connection.pk).update(last_used_at=now)
+    before = now - _LAST_USED_EVERY
+    if connection.last_used_at is None or connection.last_used_at < before:
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=before)
+        Connection.objects.filter(stale, pk=connection.pk).update(last_used_at=now)
     if actor.origin.workflow_id:
         named = {"name": actor.origin.workflow_name} if actor.origin.workflow_name else {}
         use, _ = WorkflowUse.objects.update_or_create(
