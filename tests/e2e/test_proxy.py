@@ -1,0 +1,241 @@
+"""The proxy under the real web server: large bodies in little memory, streams as they come, clients that go away."""
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+import pytest
+import requests
+
+from tests.e2e.inside import Inside, inside
+from tests.e2e.processes import wait_for
+from tests.processes import Product, running_product
+from tests.upstream import BLOCK, Upstream, upstream
+
+pytestmark = pytest.mark.xdist_group("e2e_proxy")
+MB = 1024 * 1024
+LARGE = 200 * MB
+SET_UP = """
+from datetime import timedelta
+from django.utils import timezone
+from apps.connections.models import Connection, TokenSet
+from apps.integrations.models import Integration
+from apps.integrations.services import ensure_oauth_app
+from apps.teams.models import ApiKey, Membership
+from apps.teams import keys
+ensure_oauth_app(integration_slug="sandbox", client_id="us", client_secret="c" * 32, params={"origin": origin})
+member = Membership.objects.select_related("team", "user").order_by("created_at").first()
+now = timezone.now()
+connection = Connection.objects.create(
+    team=member.team, owner=member.user, integration=Integration.objects.get(slug="sandbox"), name="Upstream",
+    oauth_app=Integration.objects.get(slug="sandbox").oauth_apps.get(), status_changed_at=now, created_at=now,
+)
+row = TokenSet(connection=connection, team=member.team, obtained_at=now, expires_at=now + timedelta(hours=1))
+row.access_token, row.refresh_token = token, "refresh-token-of-the-connection"
+row.client_key = connection.oauth_app.client_key
+row.save(force_insert=True)
+made = []
+for scopes in (["connections:use"], ["connections:use", "connections:token"]):
+    text = keys.mint()
+    ApiKey.objects.create(
+        team=member.team, user=member.user, kind="personal", name="e2e", prefix=text.prefix,
+        secret_hash=keys.hash_secret(text.secret), scopes=scopes,
+    )
+    made.append(text.reveal())
+answer = [str(connection.pk), *made]
+"""
+TOKEN = "first-token-that-nobody-may-see"
+
+
+@dataclass
+class Place:
+    product: Product
+    inside: Inside
+    service: Upstream
+    connection: str
+    key: str
+    full_key: str
+
+    def url(self, rest: str) -> str:
+        return f"{self.product.url}/api/v1/connections/{self.connection}/proxy/{rest}"
+
+    def headers(self, *, full: bool = True) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.full_key if full else self.key}"}
+
+    def worker(self) -> psutil.Process:
+        """The web server's worker process: the one without children of its own."""
+        shell = psutil.Process(self.product.processes["web0"].pid)
+        (worker,) = [each for each in shell.children(recursive=True) if not each.children()]
+        return worker
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with upstream() as service:
+        env = {"EGRESS_ALLOWED_HOSTS": f"127.0.0.1:{service.port}", "LOG_LEVEL": "INFO"}
+        folder = tmp_path_factory.mktemp("proxy")
+        with (
+            running_product(folder, worker=False, beat=False, env=env) as product,
+            inside(product) as look,
+        ):
+            made = look.run(SET_UP, origin=service.url, token=TOKEN)
+            yield Place(product, look, service, *made)
+
+
+@contextmanager
+def memory(place: Place) -> Iterator[list[int]]:
+    """Samples the worker's resident memory; the list holds how much it grew at most (bytes) after the block."""
+    requests.get(place.url("echo"), headers=place.headers(), timeout=60).raise_for_status()
+    worker, over = place.worker(), threading.Event()
+    before = worker.memory_info().rss
+    seen, grown = [before], []
+
+    def watch() -> None:
+        while not over.wait(0.01):
+            seen.append(worker.memory_info().rss)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield grown
+    finally:
+        over.set()
+        thread.join()
+        grown.append(max(seen) - before)
+        print(f"grew by {grown[0] / MB:.1f} MB in {len(seen)} samples")  # noqa: T201 - shown with pytest -s
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["as it is", "redacted"])
+def test_two_hundred_megabytes_come_down_in_little_memory(place: Place, full: bool) -> None:
+    with memory(place) as grown:
+        size = 0
+        address = place.url(f"blob?{LARGE}")
+        with requests.get(address, headers=place.headers(full=full), stream=True, timeout=120) as answer:
+            assert answer.headers["Content-Length"] == str(LARGE)
+            for piece in answer.iter_content(MB):
+                size += len(piece)
+    assert size == LARGE
+    assert grown[0] < 60 * MB
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "chunked"])
+def test_two_hundred_megabytes_go_up_in_little_memory(place: Place, chunked: bool) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(LARGE // len(BLOCK)):
+            yield BLOCK
+
+    headers = place.headers() | {"Content-Type": "application/octet-stream"}
+    if not chunked:
+        headers["Content-Length"] = str(LARGE)
+    connection = http.client.HTTPConnection("127.0.0.1", int(place.product.url.rpartition(":")[2]), timeout=120)
+    with memory(place) as grown:
+        path = place.url("sink").removeprefix(place.product.url)
+        connection.request("POST", path, body=pieces(), headers=headers, encode_chunked=chunked)
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+    connection.close()
+    assert place.service.received[-1] == LARGE
+    assert grown[0] < 60 * MB
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["as it is", "redacted"])
+def test_events_arrive_one_by_one_while_the_service_holds_the_stream(place: Place, full: bool) -> None:
+    headers = place.headers(full=full) | {"Accept": "text/event-stream"}
+    with requests.get(place.url("events"), headers=headers, stream=True, timeout=60) as answer:
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        lines = answer.iter_lines(chunk_size=1)
+        for number in range(3):
+            # The service waits for us before the next one: this line would not come if anything held it back.
+            assert next(lines) == f"data: {number}".encode()
+            assert next(lines) == b""
+            place.service.go_on.release()
+        assert list(lines) == []
+
+
+def test_a_client_that_goes_away_before_the_answer_ends_the_call(place: Place) -> None:
+    place.service.waiting.clear()
+    place.service.hung_up.clear()
+    with _raw(place, "wait"):
+        assert place.service.waiting.wait(30)
+    assert place.service.hung_up.wait(30)
+
+
+def test_a_client_that_goes_away_within_the_answer_ends_the_call(place: Place) -> None:
+    place.service.hung_up.clear()
+    with _raw(place, f"blob?{LARGE}") as connection:
+        assert connection.recv(1000)
+    assert place.service.hung_up.wait(30)
+
+
+def test_a_body_that_breaks_off_is_not_passed_on_as_a_whole(place: Place) -> None:
+    before = len(place.service.received)
+    with _raw(place, "sink", method="POST", more="Content-Length: 5000000\r\n") as connection:
+        connection.sendall(b"x" * 2_000_000)
+    (size,) = wait_for(lambda: place.service.received[before:], seconds=30)
+    assert size < 5_000_000
+
+
+def _raw(place: Place, rest: str, *, method: str = "GET", more: str = "") -> socket.socket:
+    port = int(place.product.url.rpartition(":")[2])
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    path = place.url(rest).removeprefix(place.product.url)
+    key = place.headers()["Authorization"]
+    connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {key}\r\n{more}\r\n".encode())
+    return connection
+
+
+def _status(place: Place, rest: str) -> int:
+    with _raw(place, rest, more="Connection: close\r\n") as connection:
+        return int(connection.makefile("rb").readline().split()[1])
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "/evil.example", "a//b", "../x", "%2e%2e/x", "%252e%252e/x", "a%2f%2fb", "a%0d%0aX-A:%20b", "a%5cb", "a\\b",
+        "a@b", "a%40b", "x/..%2f..%2fy", "a/%25252e%25252e",
+    ],
+)  # fmt: skip
+def test_paths_that_lead_elsewhere_are_refused_as_the_web_server_sees_them(place: Place, rest: str) -> None:
+    before = len(place.service.lines)
+    assert _status(place, rest) == 400
+    assert len(place.service.lines) == before
+
+
+def test_the_path_keeps_its_spelling_through_the_web_server(place: Place) -> None:
+    answer = requests.get(place.url("a%2Fb/%E2%82%AC%3F?q=%2F&r=a%20b"), headers=place.headers(), timeout=60)
+    assert answer.json()["line"] == "GET /api/a%2Fb/%E2%82%AC%3F?q=%2F&r=a%20b HTTP/1.1"
+
+
+def test_an_echo_shows_the_token_to_nobody_who_may_not_have_it(place: Place) -> None:
+    shown = requests.get(place.url("echo"), headers=place.headers(full=False), timeout=60).text
+    assert "Bearer [redacted]" in shown
+    assert "-nobody-may-see" not in shown
+
+
+def test_a_hundred_refused_calls_make_one_refresh(place: Place) -> None:
+    place.inside.expire(place.connection)  # a token of the service's own making, which it then forgets
+    requests.get(place.url("guarded"), headers=place.headers(), timeout=60)
+    place.service.accepted, before = "another", place.service.token_calls
+
+    def call(_: int) -> int:
+        return requests.get(place.url("guarded"), headers=place.headers(), timeout=120).status_code
+
+    with ThreadPoolExecutor(100) as pool:
+        statuses = list(pool.map(call, range(100)))
+    assert place.service.token_calls - before == 1
+    assert statuses == [200] * 100
+
+
+def test_the_key_ends_in_no_log(place: Place) -> None:
+    logs = place.product.logs()
+    assert TOKEN not in logs
+    assert "token-number-" not in logs
+    assert json.dumps(place.full_key) not in logs
+    assert place.full_key not in logs
