@@ -124,6 +124,8 @@ TEMPLATES = [
 
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'specway.sqlite3'}")}
 DATABASES["default"].setdefault("OPTIONS", {})
+# Also for SQLite: the last connection that closes writes the whole log back into the file, which takes milliseconds.
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Immediate transactions take the write lock at BEGIN, where the busy timeout applies; a deferred one would fail
     # at its first write instead of waiting (https://www.sqlite.org/lang_transaction.html).
@@ -133,7 +135,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     # A refresh that waits for its commit counts on being told soon when the server is away (refresh_policy.py).
     DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 3)

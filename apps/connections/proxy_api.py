@@ -89,9 +89,9 @@ class ProxyView(APIView):
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         # The CSRF check would look for its token in the form, and so read a body that is not ours: the header counts.
         made = super().initialize_request(request, *args, **kwargs)
+        nothing = {"_post": QueryDict(), "_data": QueryDict(), "_full_data": QueryDict(), "_files": MultiValueDict()}
         for each in (request, made):
-            each._post, each._data, each._files = QueryDict(), QueryDict(), MultiValueDict()  # type: ignore[union-attr]
-        made._full_data = QueryDict()
+            vars(each).update(nothing)
         return made
 
     def handle_exception(self, exc: Exception) -> Response:

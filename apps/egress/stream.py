@@ -170,7 +170,7 @@ def _send_head(wire: Wire, request: Outgoing) -> None:
     target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     head = HTTPConnection(parts.hostname or "")
     head.auto_open = 0
-    head.sock = wire  # type: ignore[assignment]  # all that it calls of a socket is there
+    head.sock = wire  # all that it calls of a socket is there
     head.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
     head.putheader("Host", parts.netloc)
     for name, value in request.headers:
