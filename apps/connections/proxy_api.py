@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -71,7 +71,6 @@ def _documented(method: str) -> Any:
     )
 
 
-@extend_schema_view(**{method: _documented(method) for method in _DOCUMENTED})
 class ProxyView(APIView):
     """A call to the service through the connection."""
 
@@ -131,11 +130,18 @@ class ProxyView(APIView):
             page = f"{settings.PUBLIC_URL}{reverse('connections:list')}#connection-{pk}"
             raise ReauthorizationRequired(error.sentence, reconnect_url=page) from None
 
-    get = post = put = patch = delete = head = options = _forward  # type: ignore[assignment]
+
+def _passing_on(method: str) -> Any:
+    """A view's method of its own for each, since each is documented by itself."""
+
+    def pass_on(self: ProxyView, request: Request, pk: UUID, path: str = "") -> HttpResponseBase:
+        return self._forward(request, pk, path)
+
+    return _documented(method)(pass_on) if method in _DOCUMENTED else pass_on
 
 
-for _name in _WEBDAV:
-    setattr(ProxyView, _name, ProxyView._forward)
+for _method in ProxyView.http_method_names:
+    setattr(ProxyView, _method, _passing_on(_method))
 
 
 def _sees_secret(actor: Actor, connection: Any) -> bool:

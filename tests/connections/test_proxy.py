@@ -410,19 +410,16 @@ def test_wishes_that_cannot_be_understood_are_errors(
     assert answer.json()["errors"][0]["field"] == next(iter(headers))
 
 
-def test_a_service_that_is_not_there_is_told(connection: Connection, mine: Caller, api: HttpServer) -> None:
-    from apps.connections.services import calls
-
-    port = api.port
-    egress.configure(allowed_hosts=["127.0.0.1"])
-    assert port
+def test_an_answer_that_breaks_off_is_broken_off_here_too(
+    connection: Connection, mine: Caller, api: HttpServer
+) -> None:
     api.will_answer(200, b"", Content_Length="7")  # and then nothing: it breaks off
     answer = proxied(mine, connection)
     with pytest.raises(ConnectionResetError):
         list(answer.streaming_content)
     answer.close()
     assert DailyUse.objects.get().failures == 1
-    assert calls is not None
+    assert AuditEvent.objects.get(action="connection.use_failed").detail["ended"] == "cut_off"
 
 
 def test_addresses_that_are_not_public_are_refused(
@@ -574,3 +571,31 @@ def test_a_client_of_ones_own_gets_tokens_and_renews_a_refused_one(
     assert [call.headers.get("Authorization") for call in kind_api.received if call.path == "/api/things"] == [
         f"Bearer {first}", f"Bearer {second}",
     ]  # fmt: skip
+
+
+def test_a_service_that_is_not_there_is_told(
+    connection: Connection, mine: Caller, api: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from apps.connections.services import calls, signing
+    from tests.processes import free_port
+
+    original, nowhere = calls.provider_of, f"127.0.0.1:{free_port()}"
+    egress.configure(allowed_hosts=[nowhere])
+    monkeypatch.setattr(calls, "provider_of", lambda c: replace(original(c), api_base_url=f"http://{nowhere}"))
+    monkeypatch.setattr(signing, "api_hosts", lambda *a, **k: frozenset({nowhere}))
+    answer = proxied(mine, connection)
+    assert (answer.status_code, answer["Specway-Error"]) == (502, "service_unreachable")
+    assert DailyUse.objects.get().failures == 1
+
+
+def test_access_stays_here_where_the_address_is_none_of_the_services(
+    connection: Connection, mine: Caller, api: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from apps.connections.services import signing
+
+    monkeypatch.setattr(signing, "api_hosts", lambda *a, **k: frozenset({"api.elsewhere.example"}))
+    answer = proxied(mine, connection)
+    assert (answer.status_code, answer["Specway-Error"]) == (400, "foreign_host")
+    assert api.received == []
