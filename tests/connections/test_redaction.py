@@ -60,7 +60,7 @@ def test_compressed_bodies_are_decoded_piece_by_piece(encode) -> None:  # type: 
     assert max(map(len, pieces)) <= 65_536
 
 
-@pytest.mark.parametrize("body", [b"plain text", gzip.compress(b"cut off" * 100)[:-9]])
+@pytest.mark.parametrize("body", [b"plain text", gzip.compress(b"cut off" * 100)[:-9]], ids=["plain", "cut off"])
 def test_what_cannot_be_decoded_is_no_answer(body: bytes) -> None:
     with pytest.raises(NoAnswer):
         list(inflated([body]))
