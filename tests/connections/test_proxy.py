@@ -599,3 +599,36 @@ def test_access_stays_here_where_the_address_is_none_of_the_services(
     answer = proxied(mine, connection)
     assert (answer.status_code, answer["Specway-Error"]) == (400, "foreign_host")
     assert api.received == []
+
+
+def test_a_signed_request_has_a_signature_over_query_and_form(kind_api: HttpServer, cast: Cast, mine: Caller) -> None:
+    from django.utils import timezone
+    from oauthlib.oauth1 import Client as Signer
+
+    from apps.connections.models import TokenSet
+    from apps.integrations.services import ensure_oauth_app
+
+    service = Integration.objects.get(slug="signed")
+    ensure_oauth_app(integration_slug="signed", client_id="us", client_secret="c" * 20, params={"origin": kind_api.url})
+    now = timezone.now()
+    made = Connection.objects.create(
+        team=cast.team, owner=cast.member.user, integration=service, oauth_app=service.oauth_apps.get(),
+        name="Signed", status_changed_at=now, created_at=now,
+    )  # fmt: skip
+    row = TokenSet(connection=made, team=cast.team, obtained_at=now)
+    row.access_token = "token-of-ada"
+    row.kept_secrets = json.dumps({"kept": {"oauth_token_secret": "t" * 20}, "secondary": {}})
+    row.save(force_insert=True)
+    form = {"data": b"a=1&b=two", "content_type": "application/x-www-form-urlencoded", "method": "POST"}
+    assert proxied(mine, made, "x?y=%2F1", **form).status_code == 200
+    (call,) = kind_api.received
+    assert (call.path, call.body) == ("/api/x?y=%2F1", b"a=1&b=two")
+    sent = dict(part.strip().split("=", 1) for part in call.headers["Authorization"].removeprefix("OAuth ").split(","))
+    again = Signer(
+        "us", client_secret="c" * 20, resource_owner_key="token-of-ada", resource_owner_secret="t" * 20,
+        nonce=sent["oauth_nonce"].strip('"'), timestamp=sent["oauth_timestamp"].strip('"'),
+    )  # fmt: skip
+    _, headers, _ = again.sign(
+        f"{kind_api.url}/api/x?y=%2F1", "POST", "a=1&b=two", {"Content-Type": "application/x-www-form-urlencoded"}
+    )
+    assert f"oauth_signature={sent['oauth_signature']}" in headers["Authorization"]
