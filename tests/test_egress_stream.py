@@ -1,0 +1,152 @@
+"""Streaming calls: the door's rules hold for them too, and connections are used again by their own callers only."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from apps import egress
+from apps.egress import destination
+from tests.servers import raw_server
+from tests.test_egress import tls_server  # noqa: F401 - a fixture
+
+PATIENCE = egress.Patience(connect=20, idle=20, total=60)
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.fixture(autouse=True)
+def own_allow_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(destination, "_allowed", frozenset())
+
+
+class Talk:
+    """A server that gives `answer` to each request, and counts connections and requests."""
+
+    def __init__(self) -> None:
+        self.answer, self.connections, self.requests = ANSWER, 0, 0
+        self.hang_up_after = 10_000
+
+    def __call__(self, sock: socket.socket, over: threading.Event) -> None:
+        self.connections += 1
+        for _ in range(self.hang_up_after):
+            seen = b""
+            while b"\r\n\r\n" not in seen:
+                piece = sock.recv(4096)
+                if not piece:
+                    return
+                seen += piece
+            self.requests += 1
+            sock.sendall(self.answer)
+
+
+Ask = Callable[..., bytes]
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk()
+
+
+@pytest.fixture
+def ask(talk: Talk) -> Iterator[Ask]:
+    with raw_server(talk) as port:
+        egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
+
+        def call(partition: str = "a", method: str = "GET", body: bytes = b"", **more: Any) -> bytes:
+            request = egress.Outgoing(method, f"http://127.0.0.1:{port}/x", body=body)
+            answer = egress.stream(request, patience=more.pop("patience", PATIENCE), partition=partition, **more)
+            try:
+                return b"".join(answer)
+            finally:
+                answer.close()
+
+        yield call
+
+
+def test_a_connection_is_used_again_by_its_own_partition_only(talk: Talk, ask: Ask) -> None:
+    assert [ask("a"), ask("a"), ask("b")] == [b"ok"] * 3
+    assert (talk.connections, talk.requests) == (2, 3)
+
+
+def test_bytes_that_nobody_asked_for_are_nobodys_answer(talk: Talk, ask: Ask) -> None:
+    talk.answer = ANSWER + b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+    assert [ask(), ask()] == [b"ok", b"ok"]
+    assert talk.connections == 2
+
+
+def test_after_a_body_where_none_is_expected_nothing_else_is_asked_there(talk: Talk, ask: Ask) -> None:
+    assert [ask(body=b"GET /evil HTTP/1.1"), ask()] == [b"ok", b"ok"]
+    assert talk.connections == 2
+
+
+def test_a_connection_that_the_host_closed_is_replaced(talk: Talk, ask: Ask) -> None:
+    talk.hang_up_after = 1
+    assert [ask(), ask(), ask(method="POST", body=b"x")] == [b"ok"] * 3
+    assert talk.connections == 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000,
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"nonsense\r\n\r\n",
+    ],
+    ids=["short", "unfinished", "negative", "too long", "large head", "switched", "no HTTP"],
+)
+def test_half_an_answer_is_none(talk: Talk, ask: Ask, answer: bytes) -> None:
+    talk.answer, talk.hang_up_after = answer, 1
+    with pytest.raises(egress.NoAnswer):
+        ask()
+
+
+def test_interim_answers_and_trailers_are_read_over(talk: Talk, ask: Ask) -> None:
+    talk.answer = (
+        b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"2;ext=1\r\nok\r\n0\r\nX-Trailer: 1\r\n\r\n"
+    )
+    assert [ask(), ask()] == [b"ok", b"ok"]
+    assert talk.connections == 1
+
+
+def test_silence_ends_a_call(talk: Talk, ask: Ask) -> None:
+    talk.answer = b""
+    with pytest.raises(egress.TimedOut):
+        ask(patience=egress.Patience(connect=20, idle=0.2, total=60))
+
+
+def test_a_call_ends_when_its_time_is_up_also_without_silence(talk: Talk, ask: Ask) -> None:
+    with pytest.raises(egress.TimedOut):
+        ask(patience=egress.Patience(connect=20, idle=20, total=0))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1"])
+def test_a_name_that_leads_to_a_private_address_is_not_called(address: str) -> None:
+    request = egress.Outgoing("GET", "https://api.example.com/x")
+    with pytest.raises(egress.DestinationBlocked):
+        egress.stream(request, patience=PATIENCE, resolve=lambda host, port: ["93.184.216.34", address])
+
+
+def test_a_header_with_a_line_break_is_not_sent(talk: Talk, ask: Ask) -> None:
+    with raw_server(talk) as port:
+        egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
+        request = egress.Outgoing("GET", f"http://127.0.0.1:{port}/x", [("X-A", "1\r\nX-B: 2")])
+        with pytest.raises(egress.EgressError):
+            egress.stream(request, patience=PATIENCE)
+    assert talk.requests == 0
+
+
+def test_tls_is_verified_against_the_hosts_name(tls_server: Any) -> None:  # noqa: F811
+    server, trust, asked = tls_server
+    options = {"patience": PATIENCE, "ca_file": trust, "resolve": lambda host, port: ["127.0.0.1"]}
+    answer = egress.stream(egress.Outgoing("GET", f"https://secure.test:{server.port}/x"), **options)
+    assert (answer.status, b"".join(answer)) == (200, b"secure")
+    assert asked == ["secure.test"]
+    with pytest.raises(egress.NotSent):
+        egress.stream(egress.Outgoing("GET", f"https://other.test:{server.port}/x"), **options)
