@@ -42,9 +42,6 @@ class Pool:
 
     def give(self, key: Hashable, wire: Wire) -> None:
         """Takes a connection whose answer was read to its end. What is too much is closed, the oldest first."""
-        if not wire.is_quiet():
-            wire.close()
-            return
         with self._lock:
             wires = self._waiting.setdefault(key, [])
             wires.append((time.monotonic(), wire))

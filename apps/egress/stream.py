@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import certifi
 
-from apps.egress.connection import Deadline, Resolver, checked_addresses, open_socket, system_resolver
+from apps.egress.connection import Resolver, checked_addresses, open_socket, system_resolver
+from apps.egress.deadline import Deadline
 from apps.egress.destination import Destination, check_url
 from apps.egress.errors import NoAnswer, NotSent, TimedOut
 from apps.egress.pool import POOL
