@@ -1,5 +1,6 @@
 """The cache in Redis, which no request may depend on."""
 
+import logging
 from time import monotonic
 from typing import Any
 
@@ -7,6 +8,8 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
 
 AWAY_SECONDS = 5.0
 
@@ -29,7 +32,8 @@ class RedisOrLocalCache(BaseCache):
         if monotonic() >= RedisOrLocalCache.away_until:
             try:
                 return getattr(self._redis, method)(*args, **kwargs)
-            except RedisError:
+            except RedisError as error:
+                logger.warning("Redis is away, each process counts for itself: error=%s", type(error).__name__)
                 RedisOrLocalCache.away_until = monotonic() + AWAY_SECONDS
         return getattr(self._local, method)(*args, **kwargs)
 

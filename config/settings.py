@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "apps.teams.throttling.RateLimitHeaders",
     "apps.teams.middleware.ActorMiddleware",
     "apps.web.middleware.SpecwayErrorMiddleware",
 ]
@@ -321,10 +322,17 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["apps.teams.authentication.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["apps.rest.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "apps.rest.schema.DoorSchema",
     "EXCEPTION_HANDLER": "apps.web.problems.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": ["apps.teams.throttling.CallsPerMinute"],
     "UNAUTHENTICATED_USER": None,
+}
+# Calls a minute: of a key or a member, of these for tokens, and wrong keys from one address. 0: no limit.
+API_RATES = {
+    "default": env.int("API_CALLS_PER_MINUTE", default=600),
+    "token": env.int("API_TOKEN_CALLS_PER_MINUTE", default=300),
+    "failed": env.int("API_WRONG_KEYS_PER_MINUTE", default=60),
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Specway Connections",
@@ -337,6 +345,11 @@ SPECTACULAR_SETTINGS = {
         "AuthTypeEnum": "apps.integrations.models.Integration.Kind",
         "ApiKeyKindEnum": "apps.teams.models.ApiKey.Kind",
     },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.rest.schema.close_bodies",
+    ],
+    "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

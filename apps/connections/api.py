@@ -11,8 +11,6 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
-from rest_framework.views import APIView
 
 from apps.connections.access import may_manage, may_take_token, may_use
 from apps.connections.errors import ReauthorizationRequired
@@ -35,18 +33,18 @@ from apps.connections.services.use import fresh_token, key_material
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import Integration
+from apps.rest.doors import Door, no_body, validated
+from apps.rest.pagination import Pages, page_of
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
-from apps.teams.pagination import NewestFirst
-
-PAGE_PARAMETERS = {"cursor", "page_size"}
 
 
-class ConnectionsView(APIView):
+class ConnectionsView(Door):
     """The connections that the caller may use."""
 
     required_scopes = {"GET": "connections:read", "POST": "connections:write"}
-    pagination_class = NewestFirst
+    filters = ConnectionFilterSerializer
+    pagination_class = Pages
 
     @extend_schema(
         operation_id="connections_list",
@@ -56,10 +54,7 @@ class ConnectionsView(APIView):
     def get(self, request: Request) -> Response:
         actor = actor_of(request)
         usable = Connection.objects.usable_by(actor).with_details().prefetch_related("shares")
-        pages = self.pagination_class()
-        page = pages.paginate_queryset(_filtered(usable, request), request, view=self)
-        shown: Any = ConnectionSerializer(page or [], many=True, context={"actor": actor})  # type: ignore[arg-type] # the stubs do not know many=True
-        return pages.get_paginated_response(shown.data)
+        return page_of(self, _filtered(usable, self.asked), ConnectionSerializer, actor=actor)
 
     @extend_schema(
         operation_id="connections_create",
@@ -69,7 +64,7 @@ class ConnectionsView(APIView):
     def post(self, request: Request) -> Response:
         """Make a connection to a service that takes a key: it is tried by a real call where the service has one."""
         actor = actor_of(request)
-        wanted = _validated(NewConnectionSerializer(data=request.data))
+        wanted = validated(NewConnectionSerializer(data=request.data))
         integration = Integration.objects.visible_to(actor).filter(is_enabled=True).named(wanted.pop("integration"))
         if integration is None:
             raise ValidationError({"integration": ["There is no such integration, or it cannot be connected."]})
@@ -81,7 +76,7 @@ class ConnectionsView(APIView):
         return Response(ConnectionSerializer(made, context={"actor": actor}).data, status=201)
 
 
-class ConnectionView(APIView):
+class ConnectionView(Door):
     """One connection."""
 
     required_scopes = {
@@ -104,7 +99,7 @@ class ConnectionView(APIView):
         connection = _visible(actor, pk)
         if not may_manage(actor, connection):
             raise NotAllowed("Only who may manage this connection can change it.")
-        wanted = _validated(ConnectionChangeSerializer(data=request.data))
+        wanted = validated(ConnectionChangeSerializer(data=request.data))
         try:
             if "fields" in wanted:
                 values, if_unchecked = wanted["fields"], wanted["if_unchecked"]
@@ -127,10 +122,11 @@ class ConnectionView(APIView):
         return Response(DisconnectedSerializer(answer).data)
 
 
-class TokenView(APIView):
+class TokenView(Door):
     """A fresh access token of a connection."""
 
     required_scope = "connections:token"
+    rate = "token"
 
     @extend_schema(
         operation_id="connections_token",
@@ -147,7 +143,7 @@ class TokenView(APIView):
         A key has no token: what it adds to each request is answered instead.
         """
         actor = actor_of(request)
-        wanted = _validated(TokenRequestSerializer(data=request.data))
+        wanted = validated(TokenRequestSerializer(data=request.data))
         connection = _visible(actor, pk)
         if not may_take_token(actor, connection):
             raise NotAllowed("The token itself goes to its owner and to service keys only.")
@@ -166,13 +162,14 @@ class TokenView(APIView):
         return Response(answer, headers={"Cache-Control": "no-store"})
 
 
-class RefreshView(APIView):
+class RefreshView(Door):
     """A new token now, whatever the schedule says."""
 
     required_scope = "connections:use"
 
     @extend_schema(operation_id="connections_refresh", request=None, responses=ConnectionSerializer)
     def post(self, request: Request, pk: UUID) -> Response:
+        no_body(request)
         actor = actor_of(request)
         connection = _visible(actor, pk)
         if not (may_use(actor, connection) or may_manage(actor, connection)):
@@ -191,17 +188,6 @@ def _visible(actor: Actor, pk: UUID) -> Connection:
     return connection
 
 
-def _validated(serializer: Serializer[Any]) -> dict[str, Any]:
-    """The validated input. Fields that are none of ours are errors, never ignored."""
-    given = getattr(serializer, "initial_data", {})
-    unknown = set(given) - set(serializer.fields) if isinstance(given, Mapping) else set()
-    if unknown:
-        raise ValidationError({name: ["There is no such field."] for name in sorted(unknown)})
-    serializer.is_valid(raise_exception=True)
-    values: dict[str, Any] = serializer.validated_data
-    return values
-
-
 def _by_api_names(wrong: InvalidInput) -> InvalidInput:
     """The same errors, each field under the name that it has in the document."""
     places = {"field": "fields", "param": "params"}
@@ -209,9 +195,7 @@ def _by_api_names(wrong: InvalidInput) -> InvalidInput:
     return InvalidInput([(f"{places.get(first, first)}{dot}{rest}", s) for (first, dot, rest), s in names])
 
 
-def _filtered(connections: QuerySet[Connection], request: Request) -> QuerySet[Connection]:
-    given = {name: value for name, value in request.query_params.items() if name not in PAGE_PARAMETERS}
-    wanted = _validated(ConnectionFilterSerializer(data=given))
+def _filtered(connections: QuerySet[Connection], wanted: Mapping[str, Any]) -> QuerySet[Connection]:
     columns = {"integration": "integration__slug", "status": "status", "owner": "owner", "kind": "integration__kind"}
     connections = connections.filter(**{columns[name]: value for name, value in wanted.items() if name in columns})
     if "sharing" in wanted:

@@ -11,6 +11,7 @@ from apps.connections.services.provider import provider_of
 from apps.connections.words import status_sentence
 from apps.errors import SpecwayError
 from apps.integrations.models import Integration
+from apps.rest.fields import Id, Number, QuerySerializer, Text, texts
 from apps.teams.actor import Actor
 
 
@@ -86,22 +87,22 @@ def scope_sets_of(connection: Connection) -> dict[str, list[str]]:
     return {"granted": granted, "requested": requested, "missing": missing}
 
 
-class ConnectionFilterSerializer(serializers.Serializer[Any]):
+class ConnectionFilterSerializer(QuerySerializer):
     """The filters of the list. What is not one of these is refused rather than ignored."""
 
     integration = serializers.SlugField(required=False)
     status = serializers.ChoiceField(choices=[Status.ACTIVE, Status.NEEDS_ATTENTION], required=False)
     sharing = serializers.ChoiceField(choices=["personal", "shared"], required=False)
-    owner = serializers.UUIDField(required=False)
+    owner = Id(required=False)
     kind = serializers.ChoiceField(choices=Integration.Kind.choices, required=False)
-    scopes = serializers.CharField(required=False, help_text="Granted scopes, separated by spaces; all must be there.")
+    scopes = Text(required=False, max_length=4000, help_text="Granted scopes, separated by spaces; all must be there.")
 
 
 class TokenRequestSerializer(serializers.Serializer[Any]):
     """How long the token should live at least (seconds), and the scopes that the caller needs."""
 
-    min_ttl = serializers.IntegerField(min_value=0, max_value=86_400, default=0)
-    scopes = serializers.ListField(child=serializers.CharField(max_length=300), max_length=200, default=list)
+    min_ttl = Number(min_value=0, max_value=86_400, default=0)
+    scopes = texts(default=list)
 
 
 class TokenSerializer(serializers.Serializer[Any]):
@@ -119,14 +120,14 @@ class NewConnectionSerializer(serializers.Serializer[Any]):
     """A connection to a service that takes a key. What each service wants is at `GET integrations/{slug}/`."""
 
     integration = serializers.SlugField()
-    name = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
+    name = Text(required=False, allow_blank=True, default="", max_length=200)
     fields = serializers.DictField(  # type: ignore[assignment] # DRF's metaclass takes the declared field away
-        child=serializers.CharField(max_length=8000, trim_whitespace=False),
+        child=Text(max_length=8000, trim_whitespace=False),
         write_only=True,
         help_text="The values of the integration's `credential_fields`, by name. Never returned.",
     )
-    params = serializers.DictField(child=serializers.CharField(max_length=300), default=dict)
-    scopes = serializers.ListField(child=serializers.CharField(max_length=300), max_length=200, default=list)
+    params = serializers.DictField(child=Text(max_length=300), default=dict)
+    scopes = texts(default=list)
     if_unchecked = serializers.ChoiceField(
         choices=["refuse", "store"],
         default="refuse",
@@ -137,9 +138,9 @@ class NewConnectionSerializer(serializers.Serializer[Any]):
 class ConnectionChangeSerializer(serializers.Serializer[Any]):
     """What can be changed: the name, and for services that take a key its values (those that are not named stay)."""
 
-    name = serializers.CharField(required=False, max_length=200)
+    name = Text(required=False, max_length=200)
     fields = serializers.DictField(  # type: ignore[assignment] # as above
-        child=serializers.CharField(max_length=8000, trim_whitespace=False), required=False, write_only=True
+        child=Text(max_length=8000, trim_whitespace=False), required=False, write_only=True
     )
     if_unchecked = serializers.ChoiceField(choices=["refuse", "store"], default="refuse")
 

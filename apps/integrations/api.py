@@ -1,54 +1,58 @@
 """The REST API's doors to integrations: what this team can connect to."""
 
 from django.db.models import Q
-from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework.generics import ListAPIView
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.errors import NotFound
 from apps.integrations.catalogue import entry_of, links
 from apps.integrations.models import Integration
 from apps.integrations.offer import offer_of
-from apps.integrations.pagination import CursorPages
 from apps.integrations.querysets import IntegrationQuerySet
 from apps.integrations.serializers import IntegrationDetailSerializer, IntegrationFilter, IntegrationSerializer
 from apps.integrations.services import oauth_app_for
+from apps.rest.doors import Door
+from apps.rest.pagination import Pages, page_of
+from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
 
 
-class BySlug(CursorPages):
+class BySlug(Pages):
     ordering = ("slug", "id")
 
 
-@extend_schema_view(get=extend_schema(parameters=[IntegrationFilter], operation_id="integrations_list"))
-class IntegrationListView(ListAPIView[Integration]):
+class IntegrationListView(Door):
     """What this team can connect to."""
 
     required_scope = "connections:read"
-    serializer_class = IntegrationSerializer
+    filters = IntegrationFilter
     pagination_class = BySlug
-    queryset = Integration.objects.none()
 
-    def get_queryset(self) -> IntegrationQuerySet:
-        asked = IntegrationFilter(data=self.request.query_params)
-        asked.is_valid(raise_exception=True)
-        actor = actor_of(self.request)
+    @extend_schema(
+        operation_id="integrations_list",
+        parameters=[IntegrationFilter],
+        responses=IntegrationSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        return page_of(self, self._rows(actor_of(request)), IntegrationSerializer)
+
+    def _rows(self, actor: Actor) -> IntegrationQuerySet:
+        asked = self.asked
         rows = Integration.objects.visible_to(actor).with_standing(actor).listed()
-        for word in asked.validated_data.get("search", "").split():
+        for word in asked.get("search", "").split():
             rows = rows.filter(Q(name__icontains=word) | Q(description__icontains=word) | Q(slug__icontains=word))
-        if category := asked.validated_data.get("category"):
+        if category := asked.get("category"):
             rows = rows.filter(category=category)
-        if kind := asked.validated_data.get("auth_type"):
+        if kind := asked.get("auth_type"):
             rows = rows.filter(kind=kind)
-        connected = asked.validated_data["connected"]
+        connected = asked.get("connected")
         if connected is not None:
             rows = rows.with_connections(connected)
         return rows
 
 
-class IntegrationDetailView(APIView):
+class IntegrationDetailView(Door):
     """One service with its permissions, parameters and redirect URI."""
 
     required_scope = "connections:read"

@@ -9,17 +9,16 @@ from rest_framework import serializers
 from apps.integrations.catalogue_schema import CATEGORY_WORDS, CatalogueEntry
 from apps.integrations.models import Integration
 from apps.integrations.redirect import redirect_uri
+from apps.rest.fields import Flag, QuerySerializer, Text
 
 
-class IntegrationFilter(serializers.Serializer[Any]):
+class IntegrationFilter(QuerySerializer):
     """The query of a list: all of it optional."""
 
-    search = serializers.CharField(required=False, max_length=100, help_text="Words of the name or description.")
+    search = Text(required=False, max_length=100, help_text="Words of the name or description.")
     category = serializers.ChoiceField(required=False, choices=[*CATEGORY_WORDS])
     auth_type = serializers.ChoiceField(required=False, choices=Integration.Kind.choices)
-    connected = serializers.BooleanField(
-        required=False, allow_null=True, default=None, help_text="Only those with connections, or only those without."
-    )
+    connected = Flag(required=False, help_text="Only those with connections, or only those without.")
 
 
 class IntegrationSerializer(serializers.Serializer[Integration]):

@@ -6,17 +6,17 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from apps.rest.doors import Door, validated
+from apps.rest.pagination import Pages, page_of
 from apps.teams.authentication import actor_of
 from apps.teams.models import ApiKey
-from apps.teams.pagination import NewestFirst
 from apps.teams.querysets import keys_visible_to
 from apps.teams.serializers import ApiKeySerializer, MadeApiKeySerializer, MeSerializer, NewApiKeySerializer
 from apps.teams.services.api_keys import create_api_key, revoke_api_key
 
 
-class MeView(APIView):
+class MeView(Door):
     """Who am I: the team, the member or service key, and the scopes."""
 
     required_scope = ""
@@ -26,24 +26,20 @@ class MeView(APIView):
         return Response(MeSerializer(actor_of(request)).data)
 
 
-class ApiKeysView(APIView):
+class ApiKeysView(Door):
     """The team's API keys: all of them for owners and admins, one's own personal ones for members."""
 
     required_scopes = {"GET": "connections:read", "POST": "connections:write"}
-    pagination_class = NewestFirst
+    pagination_class = Pages
 
     @extend_schema(operation_id="api_keys_list", responses=ApiKeySerializer(many=True))
     def get(self, request: Request) -> Response:
-        pages = self.pagination_class()
-        page = pages.paginate_queryset(keys_visible_to(actor_of(request)), request, view=self)
-        return pages.get_paginated_response(ApiKeySerializer(page, many=True).data)
+        return page_of(self, keys_visible_to(actor_of(request)), ApiKeySerializer)
 
     @extend_schema(operation_id="api_keys_create", request=NewApiKeySerializer, responses={201: MadeApiKeySerializer})
     def post(self, request: Request) -> Response:
         """Make a key. A key can make only keys that may do no more than itself and last no longer."""
-        wanted = NewApiKeySerializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        values = wanted.validated_data
+        values = validated(NewApiKeySerializer(data=request.data))
         made = create_api_key(
             actor=actor_of(request),
             kind=ApiKey.Kind(values["kind"]),
@@ -55,7 +51,7 @@ class ApiKeysView(APIView):
         return Response(body, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
 
 
-class ApiKeyView(APIView):
+class ApiKeyView(Door):
     """One API key."""
 
     required_scopes = {"DELETE": "connections:write"}

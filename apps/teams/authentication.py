@@ -20,6 +20,7 @@ from apps.teams.actor import Actor, key_holder_actor, service_actor
 from apps.teams.errors import KeyLacksScope, WithoutTeam
 from apps.teams.models import ApiKey, Membership, User
 from apps.teams.origin import origin_of, with_usage
+from apps.teams.throttling import note_wrong_key, refuse_guessing
 
 if TYPE_CHECKING:
     # rest_framework.views loads the authentication classes while it is imported itself.
@@ -36,14 +37,19 @@ class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer spw_<prefix>_<secret>`. Sets `request.actor`; `request.auth` is the ApiKey."""
 
     def authenticate(self, request: Request) -> tuple[User | None, ApiKey] | None:
-        """None without a key; raises AuthenticationFailed (401) for one that is not valid now."""
+        """None without a key. Raises AuthenticationFailed (401) for one that is not valid, Throttled (429) for guessing."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             if any(value.startswith(f"{keys.SCHEME}_") for _, values in request.GET.lists() for value in values):
                 raise AuthenticationFailed(_IN_ADDRESS)
             return None
-        api_key = _valid_key(text.strip())
-        actor = _actor(api_key, request._request)
+        refuse_guessing(request._request)
+        try:
+            api_key = _valid_key(text.strip())
+            actor = _actor(api_key, request._request)
+        except AuthenticationFailed:
+            note_wrong_key(request._request)
+            raise
         _note_use(api_key)
         request._request.actor = actor  # type: ignore[attr-defined] # TeamRequest declares it
         return actor.user, api_key

@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.rest.fields import Moment, Text
 from apps.teams import keys
 from apps.teams.actor import Actor
 from apps.teams.models import ApiKey, Team, User
@@ -21,26 +23,6 @@ class UserSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
         fields = ["id", "email", "name"]
-
-
-class MeSerializer(serializers.Serializer[Actor]):
-    """The caller: within which team, as whom, and what it may do."""
-
-    team = TeamSerializer()
-    kind = serializers.SerializerMethodField(help_text="How the caller signed in.")
-    user = UserSerializer(allow_null=True, help_text="The member; null for a service key.")
-    role = serializers.CharField(allow_null=True, help_text="owner, admin or member; null for a service key.")
-    key = serializers.SerializerMethodField(help_text="The API key; null for a browser session.")
-    scopes = serializers.SerializerMethodField(help_text="What the caller may do.")
-
-    def get_kind(self, actor: Actor) -> str:
-        return actor.api_key.kind if actor.api_key else "session"
-
-    def get_key(self, actor: Actor) -> dict[str, Any] | None:
-        return ApiKeySerializer(actor.api_key).data if actor.api_key else None
-
-    def get_scopes(self, actor: Actor) -> list[str]:
-        return [scope for scope in keys.SCOPES if actor.has_scope(scope)]
 
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
@@ -67,13 +49,36 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
         ]
 
 
+class MeSerializer(serializers.Serializer[Actor]):
+    """The caller: within which team, as whom, and what it may do."""
+
+    team = TeamSerializer()
+    kind = serializers.SerializerMethodField(help_text="How the caller signed in.")
+    user = UserSerializer(allow_null=True, help_text="The member; null for a service key.")
+    role = serializers.CharField(allow_null=True, help_text="owner, admin or member; null for a service key.")
+    key = serializers.SerializerMethodField(help_text="The API key; null for a browser session.")
+    scopes = serializers.SerializerMethodField(help_text="What the caller may do.")
+
+    def get_kind(self, actor: Actor) -> str:
+        return actor.api_key.kind if actor.api_key else "session"
+
+    @extend_schema_field(ApiKeySerializer(allow_null=True))
+    def get_key(self, actor: Actor) -> dict[str, Any] | None:
+        return ApiKeySerializer(actor.api_key).data if actor.api_key else None
+
+    def get_scopes(self, actor: Actor) -> list[str]:
+        return [scope for scope in keys.SCOPES if actor.has_scope(scope)]
+
+
 class NewApiKeySerializer(serializers.Serializer[ApiKey]):
     """What makes a key. `expires_at` null: it does not end by itself."""
 
-    name = serializers.CharField(max_length=100)
+    name = Text(max_length=100)
     kind = serializers.ChoiceField(choices=ApiKey.Kind.choices, default=ApiKey.Kind.PERSONAL)
-    scopes = serializers.ListField(child=serializers.ChoiceField(choices=list(keys.SCOPES)), allow_empty=False)
-    expires_at = serializers.DateTimeField(allow_null=True)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(keys.SCOPES)), allow_empty=False, max_length=20
+    )
+    expires_at = Moment(allow_null=True)
 
     def validate_expires_at(self, value: datetime | None) -> datetime | None:
         if value is not None and value <= timezone.now():

@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
+from math import ceil
 from types import MappingProxyType
 from typing import Any
 
@@ -148,7 +149,7 @@ def _headers_of_api_exception(exc: exceptions.APIException) -> dict[str, str]:
         headers["WWW-Authenticate"] = getattr(exc, "auth_header", None) or "Bearer"
     wait = getattr(exc, "wait", None)
     if wait is not None:
-        headers["Retry-After"] = str(int(wait))
+        headers["Retry-After"] = str(ceil(wait))
     return headers
 
 

@@ -89,7 +89,8 @@ def test_no_page_is_larger_than_two_hundred(owner: Membership) -> None:
     Integration.objects.bulk_create(
         Integration(slug=f"s{number}", name=f"S{number}", category="other") for number in range(205)
     )
-    assert len(slugs(owner, page_size=1000)) == 200
+    assert len(slugs(owner, page_size=200)) == 200
+    assert get(owner, page_size=201).json()["errors"][0]["field"] == "page_size"
 
 
 def test_one_service_comes_with_the_scopes_that_its_oauth_app_may_ask_for(
