@@ -8,6 +8,8 @@ urlpatterns = [
     path("v1/", include("apps.teams.api_urls")),
     path("v1/", include("apps.integrations.api_urls")),
     path("v1/", include("apps.connections.api_urls")),
+    path("v1/", include("apps.audit.api_urls")),
+    path("v1/", include("apps.notifications.api_urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
 ]

@@ -327,6 +327,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "apps.web.problems.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": ["apps.teams.throttling.CallsPerMinute"],
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # what is wanted stands in Accept
 }
 # Calls a minute: of a key or a member, of these for tokens, and wrong keys from one address. 0: no limit.
 API_RATES = {

@@ -18,7 +18,13 @@ handler404 = "apps.web.problems.page_not_found"
 handler500 = "apps.web.problems.server_error"
 
 # The audit log lies below the teams' room, so what its page demands of visitors is said here.
-audit_urls = ([path("", team_required(audit.events), name="list")], "audit")
+audit_urls = (
+    [
+        path("", team_required(audit.events), name="list"),
+        path("export/", team_required(audit.download), name="export"),
+    ],
+    "audit",
+)
 
 urlpatterns = [
     path("", include("apps.web.urls")),

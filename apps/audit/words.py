@@ -5,10 +5,13 @@ WORDS = {
     "account.deleted": "Account deleted",
     "api_key.created": "API key made",
     "api_key.revoked": "API key revoked",
+    "audit.exported": "Audit log exported",
     "authorization.discarded": "Other account discarded",
     "authorization.failed": "Authorization failed",
     "authorization.rejected": "Answer of a service rejected",
     "authorization.started": "Authorization started",
+    "connect_session.created": "Link to connect made",
+    "connect_session.used": "Link to connect opened",
     "connection.created": "Connected",
     "connection.disconnected": "Disconnected",
     "connection.handed_over": "Handed over",
@@ -52,6 +55,12 @@ WORDS = {
     "team.created": "Team created",
     "team.renamed": "Team renamed",
     "token.handed_out": "Token handed out",
+    "webhook.changed": "Webhook changed",
+    "webhook.created": "Webhook added",
+    "webhook.deleted": "Webhook removed",
+    "webhook.secret_rotated": "Webhook secret replaced",
+    "webhook.switched_off": "Webhook switched off",
+    "webhook.tested": "Webhook tested",
 }
 
 

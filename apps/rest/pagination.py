@@ -1,5 +1,7 @@
 """How the REST API pages through lists: by cursor, so that a page never shifts. `{"next", "previous", "results"}`."""
 
+import re
+from base64 import b64decode
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -11,6 +13,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 LARGEST = 200
+# An offset, a direction and a position, each if there is one: what DRF puts into a cursor.
+_CURSOR = re.compile(r"[opr]=[^&]*(&[opr]=[^&]*){0,2}")
 
 
 class Pages(CursorPagination):
@@ -32,18 +36,24 @@ class Pages(CursorPagination):
             raise ValidationError({self.page_size_query_param: [f"This is a number from 1 to {LARGEST}."]})
         return size
 
+    def decode_cursor(self, request: Request) -> Any:
+        """Raises ValidationError for what `encode_cursor` did not make; DRF skips letters that are not its own."""
+        text = request.query_params.get(self.cursor_query_param)
+        if text is not None and not _CURSOR.fullmatch(_decoded(text)):
+            raise _wrong_cursor()
+        return super().decode_cursor(request)
+
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Raises ValidationError for a cursor that no page of this list gave."""
-        wrong = ValidationError({self.cursor_query_param: ["This cursor is not one that this list gave."]})
         try:
             # A cursor carries a value for the database to compare with, and anybody can write one.
             with transaction.atomic():
                 return super().paginate_queryset(queryset, request, view=view) or []
         except NotFound:
-            raise wrong from None
+            raise _wrong_cursor() from None
         except (ValueError, OverflowError, DjangoValidationError, DatabaseError):
             if request.query_params.get(self.cursor_query_param):
-                raise wrong from None
+                raise _wrong_cursor() from None
             raise
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +81,17 @@ class Pages(CursorPagination):
                 "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST, "default": self.page_size},
             },
         ]
+
+
+def _decoded(text: str) -> str:
+    try:
+        return b64decode(text.encode("ascii"), validate=True).decode("ascii")
+    except ValueError:
+        return ""
+
+
+def _wrong_cursor() -> ValidationError:
+    return ValidationError({"cursor": ["This cursor is not one that this list gave."]})
 
 
 def page_of(view: Any, rows: models.QuerySet[Any], serializer: type[BaseSerializer[Any]], **context: Any) -> Response:

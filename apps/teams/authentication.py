@@ -37,7 +37,7 @@ class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer spw_<prefix>_<secret>`. Sets `request.actor`; `request.auth` is the ApiKey."""
 
     def authenticate(self, request: Request) -> tuple[User | None, ApiKey] | None:
-        """None without a key. Raises AuthenticationFailed (401) for one that is not valid, Throttled (429) for guessing."""
+        """None without a key. Raises AuthenticationFailed (401) for a wrong one, Throttled (429) for guessing."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             if any(value.startswith(f"{keys.SCHEME}_") for _, values in request.GET.lists() for value in values):

@@ -1,7 +1,8 @@
 """How often the API may be called: a number of calls a minute for each key or member, counted in the cache.
 
 A cache may forget, and may be gone: then calls go on uncounted, with a line in the log. What a caller has left stands
-in `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers); a refused one gets `Retry-After` (RFC 9110).
+in `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers); a refused one gets
+`Retry-After` (RFC 9110).
 """
 
 import logging
