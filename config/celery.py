@@ -20,5 +20,6 @@ app.conf.beat_schedule = {
     "finish interrupted disconnects": every(60.0, "connections.finish_disconnects"),
     # Sends each warning once, so it may look often: a refusal is told within a minute, a failed mail sent again.
     "tell who keeps OAuth apps": every(60.0, "integrations.tell_keepers"),
+    "send webhooks again": every(5.0, "notifications.deliver_due"),
     "clear expired authorization attempts": every(60.0, "connections.expire_attempts"),
 }

@@ -29,6 +29,7 @@ audit_urls = (
 urlpatterns = [
     path("", include("apps.web.urls")),
     path("", include("apps.teams.urls")),
+    path("", include("apps.notifications.urls")),
     path("", include("apps.integrations.urls")),
     path("", include("apps.connections.urls")),
     path("settings/audit-log/", include(audit_urls)),

@@ -54,6 +54,11 @@ def chosen(events: QuerySet[AuditEvent], wanted: Mapping[str, Any]) -> QuerySet[
     return events.filter(**given)
 
 
+def done_before(viewer: Viewer, *, action: str, target_id: str) -> bool:
+    """Whether the log that the viewer sees tells that this was done: what is removed a second time is no error."""
+    return visible_to(viewer).filter(action=action, target_id=target_id, outcome="success").exists()
+
+
 def walk(events: QuerySet[AuditEvent]) -> Iterator[AuditEvent]:
     """All of them, newest first, a portion at a time: constant memory, and no cursor held open meanwhile."""
     before: int | None = None

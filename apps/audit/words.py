@@ -58,6 +58,7 @@ WORDS = {
     "webhook.changed": "Webhook changed",
     "webhook.created": "Webhook added",
     "webhook.deleted": "Webhook removed",
+    "webhook.redelivered": "Webhook message sent again",
     "webhook.secret_rotated": "Webhook secret replaced",
     "webhook.switched_off": "Webhook switched off",
     "webhook.tested": "Webhook tested",

@@ -1,5 +1,11 @@
 """Routes of the REST API that belong to webhooks."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.notifications import api
+
+urlpatterns = [
+    path("webhooks/", api.WebhooksView.as_view(), name="webhooks"),
+    path("webhooks/<uuid:pk>/", api.WebhookView.as_view(), name="webhook"),
+    path("webhooks/<uuid:pk>/test/", api.WebhookTestView.as_view(), name="webhook_test"),
+]

@@ -15,10 +15,11 @@ from apps.audit.services import record
 from apps.connections import scopes
 from apps.connections.errors import AttemptSettled, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
-from apps.connections.services import attempts
+from apps.connections.services import attempts, news
 from apps.connections.services.provider import provider_of
 from apps.connections.services.status import mark_reconnected, target_of
 from apps.connections.services.tokens import accepted, from_json, to_json
+from apps.notifications.models import Event
 from apps.oauth.token import TokenResponse
 from apps.vault.services import seal
 
@@ -143,6 +144,7 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
         setattr(row, name, value)
     row.save(force_insert=True)
     _record("connection.created", connection, attempt, row.access_token_fp, origin=origin)
+    news.tell(Event.CREATED, connection)
     return connection
 
 

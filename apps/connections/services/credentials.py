@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from apps.audit.services import fingerprint, record
 from apps.connections.errors import AnotherAccount, KeyNotChecked, WrongKind
 from apps.connections.models import Connection, Credential, Status, TokenSet
+from apps.connections.services import news
 from apps.connections.services.own_client import obtain, own_client
 from apps.connections.services.provider import provider_of
 from apps.connections.services.status import mark_recovered, target_of
@@ -24,6 +25,7 @@ from apps.integrations.catalogue_schema import CatalogueEntry
 from apps.integrations.errors import InvalidInput
 from apps.integrations.keys import checked_input, ending, facts_about, key_access, main_secret, verification_of
 from apps.integrations.models import KINDS_WITH_KEY, Integration
+from apps.notifications.models import Event
 from apps.oauth.signing import Access, token_access
 from apps.oauth.token import TokenResponse
 from apps.teams.actor import Actor
@@ -87,6 +89,7 @@ def connect_with_key(
         if tried.token:
             _store_token(connection, tried.token)
         _record("connection.created", connection, entry, values, tried, actor=actor)
+        news.tell(Event.CREATED, connection)
     return connection
 
 

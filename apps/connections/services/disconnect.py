@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections.models import Connection, Status, TokenSet
-from apps.connections.services import spool
+from apps.connections.services import news, spool
 from apps.connections.services.client_change import belongs_to_earlier_client
 from apps.connections.services.credentials import stored_fields
 from apps.connections.services.own_client import own_client
@@ -25,6 +25,7 @@ from apps.errors import NotFound, SpecwayError
 from apps.integrations.catalogue import catalogue_entry, links
 from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration
 from apps.integrations.services import client_credentials
+from apps.notifications.models import Event
 from apps.oauth import client
 from apps.oauth.errors import OAuthError, RevocationUnsupported
 from apps.oauth.provider import ClientCredentials
@@ -96,6 +97,7 @@ def _revoke_and_erase(connection: Connection, *, origin: Origin) -> Disconnected
                 revocation=result.revocation,
                 workflows=workflows,
             )
+            news.tell(Event.DISCONNECTED, connection, revocation=result.revocation)
     return result
 
 

@@ -9,6 +9,9 @@ from django.db.models.functions import Now
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.connections.models import Connection, Status
+from apps.connections.services import news
+from apps.connections.words import reason_sentence
+from apps.notifications.models import Event
 
 # These heal by themselves, so they do not take the place of one that a person has to repair.
 PASSING = ("service_unavailable", "integration_misconfigured")
@@ -58,6 +61,8 @@ def mark_needs_attention(connection: Connection, *, reason: str, origin: Origin)
             outcome="failure",
             reason=reason,
         )
+        detail = reason_sentence(reason, connection.integration.name)
+        news.tell(Event.NEEDS_ATTENTION, connection, reason=reason, detail=detail)
 
 
 def mark_recovered(connection: Connection, *, origin: Origin) -> None:
@@ -81,3 +86,4 @@ def _turn_green(rows: QuerySet[Connection], connection: Connection, *, origin: O
             team_id=connection.team_id,
             target=target_of(connection),
         )
+        news.tell(Event.RECOVERED, connection)

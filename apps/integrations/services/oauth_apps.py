@@ -20,6 +20,8 @@ from apps.integrations.offer import offer_of
 from apps.integrations.placeholders import problems
 from apps.integrations.services import client_change
 from apps.integrations.services.circuit import CLIENT_REFUSED_PAUSE
+from apps.notifications import outbox
+from apps.notifications.models import Event
 from apps.oauth.provider import ClientCredentials
 from apps.teams.actor import system_actor
 from apps.teams.models import Team
@@ -170,7 +172,17 @@ def mark_oauth_app_broken(*, oauth_app: OAuthApp, code: str, origin: Origin | No
         return False
     oauth_app.broken_since, oauth_app.broken_code = now, code[:60]
     _record("broken", oauth_app, origin or system_actor().origin, code=code[:60])
+    _tell_webhooks(oauth_app)
     return True
+
+
+def _tell_webhooks(oauth_app: OAuthApp) -> None:
+    """The team whose app it is; of the operator's app, each team with connections that depend on it."""
+    depending: Any = oauth_app.connections  # the room above knows what they are
+    teams = [oauth_app.team_id] if oauth_app.team_id else depending.order_by().values_list("team", flat=True).distinct()
+    data = {"integration": oauth_app.integration.slug, "code": oauth_app.broken_code}
+    for team_id in teams:
+        outbox.tell(Event.MISCONFIGURED, team_id=team_id, data={"team": str(team_id), **data})
 
 
 @sensitive_variables()

@@ -1,0 +1,96 @@
+"""The REST API's doors to webhooks, for the personal keys and sessions of owners and admins."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.audit.querysets import done_before
+from apps.errors import NotFound
+from apps.notifications import webhooks
+from apps.notifications.serializers import (
+    DeliverySerializer,
+    IssuedWebhookSerializer,
+    NewWebhookSerializer,
+    WebhookChangeSerializer,
+    WebhookDetailSerializer,
+    WebhookSerializer,
+)
+from apps.rest.doors import Door, no_body, validated
+from apps.rest.pagination import Pages, page_of
+from apps.teams.authentication import actor_of
+
+
+class WebhooksView(Door):
+    """Where the team hears of events."""
+
+    required_scopes = {"GET": "connections:read", "POST": "connections:write"}
+    pagination_class = Pages
+
+    @extend_schema(operation_id="webhooks_list", responses=WebhookSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return page_of(self, webhooks.webhooks_of(actor_of(request)), WebhookSerializer)
+
+    @extend_schema(
+        operation_id="webhooks_create", request=NewWebhookSerializer, responses={201: IssuedWebhookSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        """Add a webhook. The secret that signs its messages is in this answer and never shown again."""
+        issued = webhooks.create_webhook(actor=actor_of(request), **validated(NewWebhookSerializer(data=request.data)))
+        return _answer(issued.webhook, issued.secret, status=201)
+
+
+class WebhookView(Door):
+    """One webhook."""
+
+    required_scopes = {"GET": "connections:read", "PATCH": "connections:write", "DELETE": "connections:write"}
+
+    @extend_schema(operation_id="webhooks_retrieve", responses=WebhookDetailSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        return Response(WebhookDetailSerializer(webhooks.webhook_of(actor_of(request), pk)).data)
+
+    @extend_schema(operation_id="webhooks_update", request=WebhookChangeSerializer, responses=IssuedWebhookSerializer)
+    def patch(self, request: Request, pk: UUID) -> Response:
+        """Change it, switch it on or off, or replace its secret; the former one signs too for a day."""
+        actor = actor_of(request)
+        wanted = validated(WebhookChangeSerializer(data=request.data))
+        rotates = wanted.pop("rotate_secret", False)
+        with transaction.atomic():
+            webhook, secret = webhooks.change_webhook(actor=actor, webhook_id=pk, **wanted), None
+            if rotates:
+                issued = webhooks.rotate_secret(actor=actor, webhook_id=pk)
+                webhook, secret = issued.webhook, issued.secret
+        return _answer(webhook, secret)
+
+    @extend_schema(operation_id="webhooks_delete", responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        """Remove it. Doing so again changes nothing and is no error."""
+        actor = actor_of(request)
+        try:
+            webhooks.delete_webhook(actor=actor, webhook_id=pk)
+        except NotFound:
+            if not done_before(actor, action="webhook.deleted", target_id=str(pk)):
+                raise
+        return Response(status=204)
+
+
+class WebhookTestView(Door):
+    """A message that only says that it arrives."""
+
+    required_scope = "connections:write"
+
+    @extend_schema(operation_id="webhooks_test", request=None, responses={202: DeliverySerializer})
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Queue a test event; how it went stands in `deliveries` of the webhook a moment later."""
+        no_body(request)
+        delivery = webhooks.send_test(actor=actor_of(request), webhook_id=pk)
+        delivery.refresh_from_db()
+        return Response(DeliverySerializer(delivery).data, status=202)
+
+
+def _answer(webhook: Any, secret: str | None, *, status: int = 200) -> Response:
+    body = {**WebhookSerializer(webhook).data, "secret": secret}
+    return Response(body, status=status, headers={"Cache-Control": "no-store"})

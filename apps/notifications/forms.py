@@ -1,0 +1,22 @@
+"""The form of a webhook."""
+
+from django import forms
+
+from apps.notifications.models import Event
+
+
+class WebhookForm(forms.Form):
+    """Where to, and of which events."""
+
+    url = forms.CharField(
+        label="Address",
+        max_length=1000,
+        help_text="Public, with https. Specway sends a signed POST request there.",
+        widget=forms.URLInput(attrs={"placeholder": "https://example.com/hooks/specway", "autocomplete": "off"}),
+    )
+    description = forms.CharField(max_length=200, required=False, help_text="What it is for, if you like.")
+    events = forms.MultipleChoiceField(
+        label="Events",
+        choices=Event.choices,
+        error_messages={"required": "Choose at least one event."},
+    )

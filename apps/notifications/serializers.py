@@ -1,0 +1,69 @@
+"""What the REST API takes and gives about webhooks."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.notifications.models import Delivery, Event, Webhook
+from apps.rest.fields import Flag, Text
+
+
+class WebhookSerializer(serializers.ModelSerializer[Webhook]):
+    """A webhook. `gave_up_at`: when Specway switched it off because nothing arrived."""
+
+    events = serializers.ListField(child=serializers.ChoiceField(choices=Event.choices))
+
+    class Meta:
+        model = Webhook
+        fields = ["id", "url", "description", "events", "is_on", "created_at", "last_success_at", "gave_up_at"]
+
+
+class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+    """A message and how it went. `answered`: the receiver's HTTP status."""
+
+    class Meta:
+        model = Delivery
+        fields = ["id", "event", "status", "tries", "created_at", "last_try_at", "next_try_at", "answered", "problem"]
+
+
+class WebhookDetailSerializer(WebhookSerializer):
+    """A webhook with its last messages."""
+
+    deliveries = serializers.SerializerMethodField()
+
+    def get_deliveries(self, webhook: Webhook) -> list[DeliverySerializer]:
+        return DeliverySerializer(webhook.deliveries.all()[:20], many=True).data  # type: ignore[return-value] # the annotation is what drf-spectacular documents
+
+    class Meta(WebhookSerializer.Meta):
+        fields = [*WebhookSerializer.Meta.fields, "deliveries"]
+
+
+class IssuedWebhookSerializer(WebhookSerializer):
+    """A webhook with its secret, which is in this answer and nowhere else."""
+
+    secret = serializers.CharField(allow_null=True, help_text="Shown this one time; null where it did not change.")
+
+    class Meta(WebhookSerializer.Meta):
+        fields = [*WebhookSerializer.Meta.fields, "secret"]
+
+
+class NewWebhookSerializer(serializers.Serializer[Any]):
+    """What makes a webhook."""
+
+    url = Text(max_length=1000, help_text="An https address that is public.")
+    events = serializers.ListField(
+        child=serializers.ChoiceField(choices=Event.choices), allow_empty=False, max_length=20
+    )
+    description = Text(max_length=200, required=False, allow_blank=True, default="")
+
+
+class WebhookChangeSerializer(serializers.Serializer[Any]):
+    """What can be changed; what is left out stays. `rotate_secret`: a new secret is in the answer."""
+
+    url = Text(max_length=1000, required=False)
+    events = serializers.ListField(
+        child=serializers.ChoiceField(choices=Event.choices), allow_empty=False, max_length=20, required=False
+    )
+    description = Text(max_length=200, required=False, allow_blank=True)
+    is_on = Flag(required=False)
+    rotate_secret = Flag(required=False)

@@ -1,0 +1,16 @@
+"""Pages of webhooks."""
+
+from django.urls import path
+
+from apps.notifications import views
+
+app_name = "notifications"
+urlpatterns = [
+    path("settings/webhooks/", views.listing, name="webhooks"),
+    path("settings/webhooks/<uuid:pk>/", views.webhook, name="webhook"),
+    path("settings/webhooks/<uuid:pk>/secret/", views.rotate, name="rotate"),
+    path("settings/webhooks/<uuid:pk>/switch/", views.switch, name="switch"),
+    path("settings/webhooks/<uuid:pk>/test/", views.test, name="test"),
+    path("settings/webhooks/<uuid:pk>/deliveries/<slug:delivery_id>/", views.redeliver, name="redeliver"),
+    path("settings/webhooks/<uuid:pk>/remove/", views.remove, name="remove"),
+]
