@@ -11,6 +11,7 @@ _CUT = "[cut]"
 _QUERY = re.compile(r"(?<=[\w/])\?(?=[\w.~%-]+=)[^\s\"'<>]*")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 _API_KEY = re.compile(r"\bspw_[\w-]+")
+_SIGNING_SECRET = re.compile(r"\bwhsec_[\w+/=-]+")
 # One-time links carry their key as a path segment. UUIDs and digests of files in /static/ are no secrets.
 _LONG_SEGMENT = re.compile(r"(?<=/)(?![0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-)[A-Za-z0-9_:-]{24,}(?=[/\s\"']|$)")
 
@@ -20,6 +21,7 @@ def redact(text: str) -> str:
     text = _QUERY.sub(f"?{_CUT}", text)
     text = _BEARER.sub(rf"\1 {_CUT}", text)
     text = _API_KEY.sub(f"spw_{_CUT}", text)
+    text = _SIGNING_SECRET.sub(f"whsec_{_CUT}", text)
     return _LONG_SEGMENT.sub(_CUT, text)
 
 

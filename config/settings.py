@@ -335,6 +335,11 @@ API_RATES = {
     "token": env.int("API_TOKEN_CALLS_PER_MINUTE", default=300),
     "failed": env.int("API_WRONG_KEYS_PER_MINUTE", default=60),
 }
+# Where a connect session may lead people back to, beside our own paths.
+CONNECT_RETURN_ORIGINS = [origin.rstrip("/") for origin in env.list("CONNECT_RETURN_ORIGINS", default=[])]
+for _origin in CONNECT_RETURN_ORIGINS:
+    if urlsplit(_origin).scheme not in ("http", "https") or urlsplit(_origin)._replace(scheme="", netloc="").geturl():
+        raise ImproperlyConfigured(f"CONNECT_RETURN_ORIGINS holds {_origin!r}, which is no origin.")
 SPECTACULAR_SETTINGS = {
     "TITLE": "Specway Connections",
     "VERSION": "1",

@@ -12,6 +12,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.audit.querysets import done_before
 from apps.connections.access import may_manage, may_take_token, may_use
 from apps.connections.errors import ReauthorizationRequired
 from apps.connections.models import Connection
@@ -37,6 +38,12 @@ from apps.rest.doors import Door, no_body, validated
 from apps.rest.pagination import Pages, page_of
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
+
+_DONE_BEFORE = {
+    "revocation": "already_disconnected",
+    "detail": "This was disconnected before; what came of it stands in the audit log.",
+    "manage_url": "",
+}
 
 
 class ConnectionsView(Door):
@@ -112,8 +119,13 @@ class ConnectionView(Door):
 
     @extend_schema(operation_id="connections_disconnect", responses=DisconnectedSerializer)
     def delete(self, request: Request, pk: UUID) -> Response:
-        """Disconnect: revoke the grant at the service, erase the secrets, and say what was revoked."""
+        """Disconnect: revoke the grant at the service, erase the secrets, and say what was revoked.
+
+        Again, for whom the log tells that it was done: nothing happens, and `revocation` is `already_disconnected`.
+        """
         actor = actor_of(request)
+        if done_before(actor, action="connection.disconnected", target_id=str(pk)):
+            return Response(DisconnectedSerializer(_DONE_BEFORE).data)
         connection = _visible(actor, pk)
         if not may_manage(actor, connection):
             raise NotAllowed("Only who may manage this connection can disconnect it.")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import path, register_converter
 
-from apps.connections import api, proxy_api, sharing_api
+from apps.connections import api, proxy_api, session_api, sharing_api
 
 
 class AnyPath:
@@ -30,4 +30,6 @@ urlpatterns = [
     path("connections/<uuid:pk>/workflows/", sharing_api.WorkflowsView.as_view(), name="connection_workflows"),
     path("connections/<uuid:pk>/usage/", sharing_api.UsageView.as_view(), name="connection_usage"),
     path("connections/<uuid:pk>/proxy/<any:path>", proxy_api.ProxyView.as_view(), name="connection_proxy"),
+    path("connect-sessions/", session_api.ConnectSessionsView.as_view(), name="connect_sessions"),
+    path("connect-sessions/<uuid:pk>/", session_api.ConnectSessionView.as_view(), name="connect_session"),
 ]

@@ -157,3 +157,15 @@ class AnswerWithheld(SpecwayError):
     """An answer in which the connection's secret could not be looked for, to somebody who may not have it."""
 
     code, status, title = "answer_withheld", 502, "The answer was held back"
+
+
+class ConnectSessionEnded(SpecwayError):
+    """The link was used, or is older than it may be."""
+
+    code, status, title = "connect_session_ended", 410, "This link has ended"
+
+
+class MailedLately(SpecwayError):
+    """The person was asked by mail not long ago."""
+
+    code, status, title = "rate_limited", 429, "Asked a short while ago"

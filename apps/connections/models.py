@@ -183,6 +183,39 @@ class AuthorizationAttempt(SealedRow):
         return f"Authorization attempt {self.pk}"
 
 
+class ConnectSession(models.Model):
+    """A link with which one member is asked to connect a service, or to repair a connection. Only a hash of its token
+    is stored. What became of it is read from the trip that it began, and noted here once it succeeded."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    member = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="+")
+    # The connection to repair (`repairs`), or the one that came of it.
+    connection = models.ForeignKey(Connection, null=True, on_delete=models.SET_NULL, related_name="+")
+    repairs = models.BooleanField(default=False)
+    # Who made it, as the audit log names callers.
+    asked_by_kind = models.CharField(max_length=10)
+    asked_by_id = models.CharField(max_length=36)
+    asked_by_label = models.CharField(max_length=200)
+    scopes = models.JSONField(default=list)
+    return_url = models.CharField(max_length=500, blank=True)
+    login_hint = models.CharField(max_length=200, blank=True)
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    attempt = models.ForeignKey(AuthorizationAttempt, null=True, on_delete=models.SET_NULL, related_name="+")
+    connected_at = models.DateTimeField(null=True)
+    mailed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="connect_session_age")]
+
+    def __str__(self) -> str:
+        return f"Connect session {self.pk}"
+
+
 class ConnectionShare(models.Model):
     """A permission level on a shared connection: everyone's where `user` is empty, else one member's own."""
 

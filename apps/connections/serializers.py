@@ -158,6 +158,6 @@ class KeyMaterialSerializer(serializers.Serializer[Any]):
 class DisconnectedSerializer(serializers.Serializer[Any]):
     """What a disconnect did at the service."""
 
-    revocation = serializers.ChoiceField(choices=["revoked", "unsupported", "failed", "none"])
+    revocation = serializers.ChoiceField(choices=["revoked", "unsupported", "failed", "none", "already_disconnected"])
     detail = serializers.CharField()
     manage_url = serializers.CharField(help_text="The service's own page for what is left, or empty.")

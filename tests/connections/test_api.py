@@ -387,7 +387,7 @@ def test_a_disconnect_answers_what_was_revoked(connection: Connection, mine: Cal
         "detail": "Sandbox confirmed that the grant is revoked.",
         "manage_url": f"{server.url}/",
     }
-    assert is_problem(mine.request("DELETE", of(connection)), 404, "not_found")
+    assert is_problem(mine.get(of(connection)), 404, "not_found")
     assert is_problem(mine.post(of(connection, "token/")), 404, "not_found")
 
 

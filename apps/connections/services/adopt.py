@@ -14,7 +14,7 @@ from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections import scopes
 from apps.connections.errors import AttemptSettled, ExchangeFailed
-from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
+from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession, Status, TokenSet
 from apps.connections.services import attempts, news
 from apps.connections.services.provider import provider_of
 from apps.connections.services.status import mark_reconnected, target_of
@@ -77,6 +77,7 @@ def store(
     AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
         status=_STATUS.SUCCEEDED, connection=connection, code_verifier=None, pending_tokens=None
     )
+    ConnectSession.objects.filter(attempt=attempt).update(connection=connection, connected_at=Now())
     attempt.status, attempt.connection = _STATUS.SUCCEEDED, connection
     return attempt
 

@@ -68,8 +68,11 @@ def begin(
     in_popup: bool,
     return_path: str = "",
     connection: Connection | None = None,
+    login_hint: str = "",
 ) -> Trip:
     """Start a trip for a signed-in member: to make a connection, or to repair `connection`, which keeps its ID.
+
+    `login_hint` tells the service which account is meant (OpenID Connect Core 3.1.2.1); others ignore it.
 
     Raises IntegrationNotSetUp without an OAuth app, InvalidInput for scopes that it may not ask for, and
     IntegrationMisconfigured for unfit params or addresses.
@@ -84,7 +87,15 @@ def begin(
         raise IntegrationNotSetUp(f"{integration.name} is not set up yet: an operator adds the OAuth app.")
     require_offered(oauth_app, scopes)
     callback = redirect_uri(integration)
-    departure = depart(integration, oauth_app, params=params, scopes=scopes, callback=callback, origin=actor.origin)
+    departure = depart(
+        integration,
+        oauth_app,
+        params=params,
+        scopes=scopes,
+        callback=callback,
+        origin=actor.origin,
+        login_hint=login_hint,
+    )
     attempt = AuthorizationAttempt(
         team=actor.team,
         user=actor.user,
@@ -123,6 +134,7 @@ def _depart(
     scopes: Sequence[str],
     callback: str,
     origin: Origin,
+    login_hint: str = "",
 ) -> Departure:
     provider = provider_config(integration, oauth_app=oauth_app, params=params)
     state = secrets.token_urlsafe(32)
@@ -135,6 +147,7 @@ def _depart(
             state=state,
             scopes=scopes,
             code_challenge=pkce.challenge(verifier) if verifier else None,
+            extra={"login_hint": login_hint} if login_hint else None,
         )
     except OAuthError as error:
         raise IntegrationMisconfigured(f"{provider.name} cannot be reached: {error}") from None

@@ -6,13 +6,14 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.connections.errors import AttemptExpired
-from apps.connections.models import AuthorizationAttempt
+from apps.connections.models import AuthorizationAttempt, ConnectSession
 from apps.connections.services.adopt import Grant
 from apps.connections.services.fenced import revoke_unwanted
 from apps.vault.errors import UnreadableSecret
 
 _STATUS = AuthorizationAttempt.Status
 KEPT_FOR = timedelta(days=1)
+SESSIONS_KEPT_FOR = timedelta(days=30)
 
 
 def expire_attempts() -> int:
@@ -32,6 +33,7 @@ def expire_attempts() -> int:
             pending_tokens=None,
         )
         AuthorizationAttempt.objects.filter(created_at__lt=Now() - KEPT_FOR).delete()
+        ConnectSession.objects.filter(created_at__lt=Now() - SESSIONS_KEPT_FOR).delete()
     return settled
 
 

@@ -38,6 +38,7 @@ def depart(
     scopes: Sequence[str],
     callback: str,
     origin: Origin,
+    login_hint: str = "",  # OAuth 1.0a has nothing like it
 ) -> Departure:
     """Ask for a request token and give the consent page for it. Raises IntegrationMisconfigured, ServiceUnavailable."""
     provider, name = oauth1_provider(integration, oauth_app=oauth_app, params=params), integration.name

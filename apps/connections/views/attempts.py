@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.connections.forms import DecisionForm
 from apps.connections.models import AuthorizationAttempt
-from apps.connections.services import authorize
+from apps.connections.services import authorize, connect_sessions
 from apps.connections.services.decide import decide as settle
 from apps.connections.views.cards import WINDOWS, attempt_answer, card_context, state_of
 from apps.connections.views.connect import drop_earlier, wants_json
@@ -64,6 +64,7 @@ def continue_here(request: TeamRequest, attempt_id: UUID) -> HttpResponse:
         return_path=trip.return_path,
         connection=trip.connection,
     )
+    connect_sessions.follow(trip, onward.attempt)
     return HttpResponseRedirect(onward.url)
 
 

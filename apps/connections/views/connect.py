@@ -51,13 +51,14 @@ def reconnect(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     connection = managed_connection(request.actor, connection_id)
     integration = connection.integration
     try:
-        wish = _wish_again(connection, request.POST, oauth_app_for(request.actor.team, integration))
+        wish = wish_again(connection, request.POST, oauth_app_for(request.actor.team, integration))
         return _set_out(request, integration, wish, connection)
     except SpecwayError as error:
         return _refuse(request, integration, error)
 
 
-def _wish_again(connection: Connection, data: QueryDict, oauth_app: OAuthApp | None) -> Wish:
+def wish_again(connection: Connection, data: QueryDict, oauth_app: OAuthApp | None) -> Wish:
+    """What a connection asked for before, and what the form adds. Raises InvalidInput for what cannot be asked for."""
     entry = catalogue_entry(connection.integration.slug)
     offer = offer_of(entry, oauth_app)
     # What is not on offer any more cannot be asked for again (what somebody named was granted, or it is forgotten);
