@@ -50,6 +50,12 @@ class DoorSchema(AutoSchema):
             answers.setdefault(str(status.value), self._problem(status))
         return answers
 
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        if getattr(field, "allow_empty", True) is False and schema.get("type") == "array":
+            schema["minItems"] = 1  # drf-spectacular knows only an explicit min_length
+        return schema
+
     def _failures(self) -> list[HTTPStatus]:
         found = [*ALWAYS, *LATER]
         if "{" in self.path:

@@ -1,0 +1,122 @@
+"""The API against its own OpenAPI document: hundreds of made-up requests at the running product, and no surprise."""
+
+import json
+import os
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.cast import ALL_KEY_SCOPES, Visitor
+from tests.processes import Product, running_product
+
+# More of them find more; time is what bounds them here. SCHEMATHESIS_EXAMPLES=200 is for a long look.
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "4")
+UNLIMITED = {"API_CALLS_PER_MINUTE": "0", "API_TOKEN_CALLS_PER_MINUTE": "0", "API_WRONG_KEYS_PER_MINUTE": "0"}
+MAKE_KEYS = """
+import json
+from tests.factories import make_key
+from apps.teams.models import ApiKey, Membership
+from apps.connections.models import Connection, ConnectionShare
+owner = Membership.objects.get(role="owner")
+for connection in Connection.objects.filter(is_shared=False):
+    Connection.objects.filter(pk=connection.pk).update(is_shared=True)
+    ConnectionShare.objects.create(connection=connection)
+print(json.dumps({kind: make_key(owner, ApiKey.Kind(kind), days=None)[1] for kind in ("personal", "service")}))
+"""
+V1 = "/api/v1/"
+# Fields whose values no schema can tell right from wrong: another row's ID, an address that is public.
+KNOWN_TO_THE_SERVER_ONLY = [
+    "POST connections/",
+    "PATCH connections/{id}/",
+    "POST connect-sessions/",
+    "POST webhooks/",
+    "PATCH webhooks/{id}/",
+    "POST api-keys/",
+]
+# A cursor is what the list before gave, so one that was made up is refused; these are real.
+CURSORS = {
+    "api-keys/": "p=2999-01-01 00:00:00+00:00",
+    "audit-events/": "p=999999999",
+    "connections/": "p=2999-01-01 00:00:00+00:00",
+    "integrations/": "p=a",
+    "webhooks/": "p=2999-01-01 00:00:00+00:00",
+}
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    folder = tmp_path_factory.mktemp("schemathesis")
+    with running_product(folder, worker=False, beat=False, sandbox=True, env=UNLIMITED) as running:
+        yield running
+
+
+@pytest.mark.parametrize("kind", ["personal", "service"])
+@pytest.mark.xdist_group("schemathesis")
+def test_every_answer_is_as_the_document_says(product: Product, tmp_path: Path, kind: str) -> None:
+    rows, keys = prepare(product)
+    key = keys[kind]
+    me = requests.get(f"{product.url}{V1}me/", headers=_with(key), timeout=30).json()
+    assert set(me["scopes"]) == set(ALL_KEY_SCOPES)
+    (tmp_path / "schemathesis.toml").write_text(settings_for(rows))
+    done = subprocess.run(command(product, key), cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2000:]
+    assert "Traceback" not in product.logs()
+
+
+def prepare(product: Product) -> tuple[dict[str, str], dict[str, str]]:
+    """Rows that are really there, by the collection that they are in, and a key of each kind."""
+    email, password = next(iter(product.accounts.items()))
+    owner = Visitor(product, email, password)
+    owner.sign_in()
+    connection, _ = owner.connect()
+    keys = json.loads(product.manage("shell", "-v", "0", "-c", MAKE_KEYS))
+    made = {"connections": connection}
+    bodies: dict[str, dict[str, Any]] = {
+        "webhooks": {"url": "https://example.com/", "events": ["connection.created"]},
+        "connect-sessions": {"integration": "sandbox"},
+    }
+    for path, body in bodies.items():
+        answer = requests.post(f"{product.url}{V1}{path}/", json=body, headers=_with(keys["personal"]), timeout=30)
+        assert answer.status_code == 201, answer.text
+        made[path] = answer.json()["id"]
+    return made, keys
+
+
+def settings_for(rows: dict[str, str]) -> str:
+    """schemathesis.toml: real IDs where rows are read and used, and where a schema alone cannot say what is right."""
+    lines = []
+    for path, cursor in CURSORS.items():
+        lines += _operation(f"GET {path}", f'parameters = {{ cursor = "{b64encode(cursor.encode()).decode()}" }}')
+    for path, row in rows.items():
+        for operation in (f"GET {path}/{{id}}/", f"PATCH {path}/{{id}}/", f"POST {path}/{{id}}/.*"):
+            lines += _operation(operation, f'parameters = {{ id = "{row}" }}')
+    expected = 'expected-statuses = ["2xx", 400, 403, 404, 409, 502, 503]'
+    for operation in KNOWN_TO_THE_SERVER_ONLY:
+        lines += _operation(operation, f"checks.positive_data_acceptance = {{ {expected} }}")
+    return "\n".join(lines)
+
+
+def _operation(name: str, setting: str) -> list[str]:
+    method, _, path = name.partition(" ")
+    key = "include-name-regex" if path.endswith(".*") else "include-name"
+    shown = f"{method} {V1}{path}"
+    if key.endswith("regex"):
+        shown = shown.replace("{id}", "\\\\{id\\\\}")
+    return ["[[operations]]", f'{key} = "{shown}"', setting, ""]
+
+
+def command(product: Product, key: str) -> list[str]:
+    program = str(Path(sys.executable).with_name("schemathesis"))
+    header = f"Authorization: Bearer {key}"
+    options = ["--max-examples", EXAMPLES, "--checks", "all", "--workers", "1", "--seed", "1", "--no-color"]
+    return [program, "run", f"{product.url}/api/schema/", "--header", header, *options]
+
+
+def _with(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
