@@ -27,6 +27,8 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "gthread"
 threads = int(os.environ.get("WEB_THREADS", "8"))
 timeout = 60
+# The most that gunicorn allows: filters of lists stand in the address, escaped.
+limit_request_line = 8190
 graceful_timeout = 25
 # Heartbeats must not wait for a disk; /dev/shm is memory on Linux.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes its own file there

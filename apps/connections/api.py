@@ -117,7 +117,7 @@ class ConnectionView(Door):
             raise _by_api_names(wrong) from None
         return Response(ConnectionSerializer(_visible(actor, pk), context={"actor": actor}).data)
 
-    @extend_schema(operation_id="connections_disconnect", responses=DisconnectedSerializer)
+    @extend_schema(operation_id="connections_disconnect", responses={200: DisconnectedSerializer})
     def delete(self, request: Request, pk: UUID) -> Response:
         """Disconnect: revoke the grant at the service, erase the secrets, and say what was revoked.
 

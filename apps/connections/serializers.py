@@ -95,7 +95,12 @@ class ConnectionFilterSerializer(QuerySerializer):
     sharing = serializers.ChoiceField(choices=["personal", "shared"], required=False)
     owner = Id(required=False)
     kind = serializers.ChoiceField(choices=Integration.Kind.choices, required=False)
-    scopes = Text(required=False, max_length=4000, help_text="Granted scopes, separated by spaces; all must be there.")
+    scopes = serializers.RegexField(
+        r"^[\x20-\x7e]+$",
+        required=False,
+        max_length=2000,
+        help_text="Granted scopes, separated by spaces; all must be there.",
+    )
 
 
 class TokenRequestSerializer(serializers.Serializer[Any]):

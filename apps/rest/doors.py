@@ -21,6 +21,8 @@ class Door(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if not hasattr(self, (request.method or "").lower()):
+            return  # it is told (405) that there is no such method, whatever the query says
         takes = self.filters if request.method in ("GET", "HEAD") else None
         self.asked = asked_for(request, takes, paged=takes_pages(self, request.method or ""))
 
@@ -46,8 +48,6 @@ def asked_for(request: Request, filters: type[Serializer[Any]] | None, *, paged:
 
 def validated(serializer: Serializer[Any]) -> dict[str, Any]:
     """A body, validated. Fields that are none of ours are errors, never ignored; no body is an empty one."""
-    if getattr(serializer, "initial_data", None) is None:
-        serializer.initial_data = {}
     return _checked(serializer, "There is no such field, or it cannot be set.")
 
 

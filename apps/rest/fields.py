@@ -28,7 +28,10 @@ class Number(serializers.IntegerField):
     """An integer. In a query it is text; in a document it is not."""
 
     def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, bool) or (isinstance(data, str | float) and not _is_query(self)):
+        # JSON does not tell 5 from 5.0: both are integers (JSON Schema, 6.1.1).
+        if isinstance(data, float) and data.is_integer():
+            data = int(data)
+        if isinstance(data, bool | float) or (isinstance(data, str) and not _is_query(self)):
             self.fail("invalid")
         return super().to_internal_value(data)
 

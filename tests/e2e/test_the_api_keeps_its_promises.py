@@ -41,11 +41,11 @@ KNOWN_TO_THE_SERVER_ONLY = [
 ]
 # A cursor is what the list before gave, so one that was made up is refused; these are real.
 CURSORS = {
-    "api-keys/": "p=2999-01-01 00:00:00+00:00",
+    "api-keys/": "p=2999-01-01+00%3A00%3A00%2B00%3A00",
     "audit-events/": "p=999999999",
-    "connections/": "p=2999-01-01 00:00:00+00:00",
+    "connections/": "p=2999-01-01+00%3A00%3A00%2B00%3A00",
     "integrations/": "p=a",
-    "webhooks/": "p=2999-01-01 00:00:00+00:00",
+    "webhooks/": "p=2999-01-01+00%3A00%3A00%2B00%3A00",
 }
 
 
@@ -80,6 +80,7 @@ def prepare(product: Product) -> tuple[dict[str, str], dict[str, str]]:
     bodies: dict[str, dict[str, Any]] = {
         "webhooks": {"url": "https://example.com/", "events": ["connection.created"]},
         "connect-sessions": {"integration": "sandbox"},
+        "api-keys": {"name": "spare", "scopes": ["connections:read"], "expires_at": None},
     }
     for path, body in bodies.items():
         answer = requests.post(f"{product.url}{V1}{path}/", json=body, headers=_with(keys["personal"]), timeout=30)
@@ -90,12 +91,18 @@ def prepare(product: Product) -> tuple[dict[str, str], dict[str, str]]:
 
 def settings_for(rows: dict[str, str]) -> str:
     """schemathesis.toml: real IDs where rows are read and used, and where a schema alone cannot say what is right."""
-    lines = []
+    lines: list[str] = []
     for path, cursor in CURSORS.items():
-        lines += _operation(f"GET {path}", f'parameters = {{ cursor = "{b64encode(cursor.encode()).decode()}" }}')
+        parameters = f'cursor = "{b64encode(cursor.encode()).decode()}"'
+        if path == "audit-events/":  # that `until` comes after `since` is beyond a schema, too
+            parameters += ', since = "2020-01-01T00:00:00Z", until = "2999-01-01T00:00:00Z"'
+        lines += _operation(f"GET {path}", f"parameters = {{ {parameters} }}")
     for path, row in rows.items():
-        for operation in (f"GET {path}/{{id}}/", f"PATCH {path}/{{id}}/", f"POST {path}/{{id}}/.*"):
+        used = [f"PATCH {path}/{{id}}/", f"POST {path}/{{id}}/.*"] if path in ("connections", "webhooks") else []
+        for operation in [f"GET {path}/{{id}}/", *used] if path != "api-keys" else []:
             lines += _operation(operation, f'parameters = {{ id = "{row}" }}')
+    # The keys that it finds in the list are those it calls with: it may revoke the spare one.
+    lines += _operation("DELETE api-keys/{id}/", f'parameters = {{ id = "{rows["api-keys"]}" }}')
     expected = 'expected-statuses = ["2xx", 400, 403, 404, 409, 502, 503]'
     for operation in KNOWN_TO_THE_SERVER_ONLY:
         lines += _operation(operation, f"checks.positive_data_acceptance = {{ {expected} }}")
