@@ -1,0 +1,142 @@
+"""What no door of the API takes: told by name, as a problem document, and never as a failure of ours."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from apps.teams.models import Membership, Role
+from tests.factories import make_key, make_member
+
+pytestmark = pytest.mark.django_db
+LISTS = ["api-keys/", "audit-events/", "connections/", "integrations/", "webhooks/"]
+ONES = ["me/", f"connections/{uuid4()}/", f"webhooks/{uuid4()}/", f"connect-sessions/{uuid4()}/", "integrations/slack/"]
+BODIES = [
+    ("POST", "api-keys/"),
+    ("POST", "connections/"),
+    ("POST", "connect-sessions/"),
+    ("POST", "webhooks/"),
+]
+
+
+@pytest.fixture
+def owner() -> Membership:
+    return make_member(role=Role.OWNER)
+
+
+def call(who: Membership, method: str, path: str, body: str | bytes = "", **headers: str) -> Any:
+    _, key = make_key(who)
+    kind = headers.pop("content_type", "application/json")
+    named = {"Authorization": f"Bearer {key}"} | headers
+    return Client(raise_request_exception=True).generic(
+        method, f"/api/v1/{path}", body, content_type=kind, headers=named
+    )
+
+
+def problem(answer: Any, status: int, code: str) -> Any:
+    assert answer.status_code == status, answer.content
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["code"] == code
+    return answer.json()
+
+
+@pytest.mark.parametrize("path", LISTS + ONES)
+def test_an_unknown_parameter_is_named(owner: Membership, path: str) -> None:
+    told = problem(call(owner, "GET", f"{path}?colour=red"), 400, "validation_error")
+    assert [one["field"] for one in told["errors"]] == ["colour"]
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize(
+    "query",
+    [
+        "cursor=x",
+        "cursor=%00",
+        "cursor=cD0lMDA%3D",
+        "cursor=cD1cdWQ4MDA%3D",
+        "cursor=bz05OTk5OTk5OTk5OTk5OTk5OTk5OQ%3D%3D",
+        "page_size=201",
+        "page_size=-1",
+        "page_size=1e3",
+        "page_size=1&page_size=2",
+        "page_size=" + "9" * 400,
+    ],
+)
+def test_no_page_is_guessed(owner: Membership, path: str, query: str) -> None:
+    answer = call(owner, "GET", f"{path}?{query}")
+    # An offset or a text that sorts nowhere may be a page without rows; it is never a failure.
+    assert answer.status_code in ((200, 400) if "cD0" in query or "cD1" in query or "bz0" in query else (400,))
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        "[1, 2",
+        '{"a": NaN}',
+        '{"a": 1e999}',
+        '{"a": ' + "9" * 5000 + "}",
+        "[" * 100_000,
+        '{"name": "\\ud800"}',
+        '{"\\ud800": 1}',
+        '{"\\u0000": 1}',
+        '{"name": 1, "name": 2}',
+    ],
+)
+def test_what_is_no_json_is_malformed(owner: Membership, method: str, path: str, body: str) -> None:
+    problem(call(owner, method, path, body), 400, "malformed_request")
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+def test_what_is_not_utf_8_is_malformed(owner: Membership, method: str, path: str) -> None:
+    problem(call(owner, method, path, b'{"name": "\xff"}'), 400, "malformed_request")
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+@pytest.mark.parametrize("body", ["[]", "null", "5", '"text"', "true"])
+def test_what_is_no_object_is_refused(owner: Membership, method: str, path: str, body: str) -> None:
+    problem(call(owner, method, path, body), 400, "validation_error")
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+@pytest.mark.parametrize("name", ["team", "owner", "status", "team_id", "colour", "x" * 5000])
+def test_a_field_that_cannot_be_set_is_named(owner: Membership, method: str, path: str, name: str) -> None:
+    told = problem(call(owner, method, path, json.dumps({name: "x"})), 400, "validation_error")
+    assert name[:100] in {one["field"] for one in told["errors"]}
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+@pytest.mark.parametrize("value", ["a\0b", 10**300, -1, 1.5, True, None, [], {}, "x" * 100_000])
+def test_no_value_of_any_field_breaks_a_door(owner: Membership, method: str, path: str, value: Any) -> None:
+    fields = ["name", "kind", "scopes", "expires_at", "integration", "connection", "member", "fields", "params", "url"]
+    fields += ["events", "description", "return_url", "login_hint", "notify", "if_unchecked"]
+    for field in fields:
+        problem(call(owner, method, path, json.dumps({field: value})), 400, "validation_error")
+
+
+def test_a_document_that_is_too_large_is_not_read(owner: Membership) -> None:
+    problem(call(owner, "POST", "webhooks/", json.dumps({"url": "x" * 3_000_000})), 400, "malformed_request")
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+def test_another_kind_of_body_or_answer_or_method_is_told_so(owner: Membership, method: str, path: str) -> None:
+    problem(call(owner, method, path, "a=1", content_type="text/plain"), 415, "unsupported_media_type")
+    problem(call(owner, method, path, "{}", Accept="image/png"), 406, "not_acceptable")
+    refused = call(owner, "PUT", path, "{}")
+    problem(refused, 405, "method_not_allowed")
+    assert method in refused.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", LISTS + ONES)
+def test_nobody_is_told_how_to_sign_in(path: str) -> None:
+    answer = Client().get(f"/api/v1/{path}")
+    problem(answer, 401, "unauthorized")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_body_where_none_belongs_is_refused(owner: Membership) -> None:
+    path = f"webhooks/{uuid4()}/test/"
+    problem(call(owner, "POST", path, json.dumps({"colour": "red"})), 400, "validation_error")
