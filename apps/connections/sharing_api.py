@@ -7,10 +7,9 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.connections.access import may_view
-from apps.connections.api import _validated, _visible
+from apps.connections.api import _visible
 from apps.connections.models import Connection
 from apps.connections.services.share import share, unshare
 from apps.connections.sharing import sharing_of
@@ -23,11 +22,12 @@ from apps.connections.sharing_serializers import (
 )
 from apps.connections.whereabouts import usage_of, workflows_of
 from apps.errors import NotFound
+from apps.rest.doors import Door, validated
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
 
 
-class SharingView(APIView):
+class SharingView(Door):
     """With whom a connection is shared, and at which level."""
 
     required_scopes = {"GET": "connections:read", "PUT": "connections:write"}
@@ -43,7 +43,7 @@ class SharingView(APIView):
         """Make it personal, or share it with exactly these. Whoever is not named loses access at once."""
         actor = actor_of(request)
         connection = _visible(actor, pk)
-        wanted = _validated(SharingRequestSerializer(data=request.data))
+        wanted = validated(SharingRequestSerializer(data=request.data))
         if not wanted["shared"]:
             changed = unshare(actor=actor, connection=connection)
         else:
@@ -51,7 +51,7 @@ class SharingView(APIView):
         return Response(_answer(changed))
 
 
-class WorkflowsView(APIView):
+class WorkflowsView(Door):
     """The workflows that use a connection."""
 
     required_scope = "connections:read"
@@ -64,17 +64,17 @@ class WorkflowsView(APIView):
         return Response(WorkflowsSerializer({"total": connection.workflows.count(), "results": listed}).data)
 
 
-class UsageView(APIView):
+class UsageView(Door):
     """Calls and failures of a connection."""
 
     required_scope = "connections:read"
+    filters = UsagePeriodSerializer
 
     @extend_schema(operation_id="connections_usage", parameters=[UsagePeriodSerializer], responses=UsageSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
         """Per day (UTC). Needs the level View."""
         connection = viewed(actor_of(request), pk)
-        wanted = _validated(UsagePeriodSerializer(data=request.query_params.dict()))
-        usage = usage_of(connection, days=wanted["days"], today=timezone.now().date())
+        usage = usage_of(connection, days=self.asked["days"], today=timezone.now().date())
         return Response(UsageSerializer(usage).data)
 
 

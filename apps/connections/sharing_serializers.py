@@ -6,6 +6,7 @@ from uuid import UUID
 from rest_framework import serializers
 
 from apps.connections.models import Level
+from apps.rest.fields import QuerySerializer
 
 MOST_MEMBERS = 500
 
@@ -111,7 +112,7 @@ class WorkflowsSerializer(serializers.Serializer[Any]):
     results = WorkflowSerializer(many=True)
 
 
-class UsagePeriodSerializer(serializers.Serializer[Any]):
+class UsagePeriodSerializer(QuerySerializer):
     """How many days, today (UTC) included."""
 
     days = serializers.IntegerField(min_value=1, max_value=365, default=30)

@@ -51,7 +51,7 @@ class DoorSchema(AutoSchema):
         return answers
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
-        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call] # as below
         if getattr(field, "allow_empty", True) is False and schema.get("type") == "array":
             schema["minItems"] = 1  # drf-spectacular knows only an explicit min_length
         return schema
