@@ -33,7 +33,7 @@ from apps.connections.services.refresh import refresh_now
 from apps.connections.services.use import fresh_token, key_material
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.errors import InvalidInput
-from apps.integrations.models import Integration
+from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
 from apps.rest.doors import Door, no_body, validated
 from apps.rest.pagination import Pages, page_of
 from apps.teams.actor import Actor
@@ -159,7 +159,7 @@ class TokenView(Door):
         connection = _visible(actor, pk)
         if not may_take_token(actor, connection):
             raise NotAllowed("The token itself goes to its owner and to service keys only.")
-        if connection.integration.kind in (Integration.Kind.API_KEY, Integration.Kind.BASIC):
+        if connection.integration.kind in KINDS_SENT_AS_ENTERED:
             material = KeyMaterialSerializer(
                 {**vars(key_material(connection=connection, actor=actor)), "connection": connection.pk}
             )

@@ -9,7 +9,7 @@ class ConnectionsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.connections import checks  # noqa: F401 - registers the system check
-        from apps.connections.services.client_change import mark_connections  # needs the models
+        from apps.connections.services.client_change import mark_connections, mark_keyed_connections  # needs the models
         from apps.connections.services.share import forget_member
         from apps.connections.whereabouts import workflows_through_key
         from apps.integrations.services import client_change
@@ -17,5 +17,6 @@ class ConnectionsConfig(AppConfig):
         from apps.teams.services import departures
 
         client_change.follow(mark_connections)
+        client_change.follow_places(mark_keyed_connections)
         departures.follow(forget_member)
         stakes.tell_by(workflows_through_key)

@@ -133,6 +133,8 @@ class Credential(SealedRow):
     fields = EncryptedField()
     created_at = models.DateTimeField()
     replaced_at = models.DateTimeField(null=True)
+    # `Integration.places_key` of a team's own API as it was when somebody entered this.
+    places_key = models.CharField(max_length=64, blank=True)
     # When the service last accepted it in a call made for that; empty: not known to work.
     checked_at = models.DateTimeField(null=True)
 

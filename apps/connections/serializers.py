@@ -10,7 +10,7 @@ from apps.connections.models import Connection, Level, Status
 from apps.connections.services.provider import provider_of
 from apps.connections.words import status_sentence
 from apps.errors import SpecwayError
-from apps.integrations.models import Integration
+from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
 from apps.rest.fields import Id, Number, QuerySerializer, Text, texts
 from apps.teams.actor import Actor
 
@@ -153,7 +153,7 @@ class ConnectionChangeSerializer(serializers.Serializer[Any]):
 class KeyMaterialSerializer(serializers.Serializer[Any]):
     """What a key connection adds to each request. Scopes are not checked: a key's rights are known to its service."""
 
-    kind = serializers.ChoiceField(choices=[Integration.Kind.API_KEY, Integration.Kind.BASIC])
+    kind = serializers.ChoiceField(choices=[*KINDS_SENT_AS_ENTERED])
     headers = serializers.DictField(child=serializers.CharField())
     query = serializers.DictField(child=serializers.CharField())
     path_prefix = serializers.CharField(help_text="What the path of each address begins with; most often nothing.")

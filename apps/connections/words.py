@@ -13,6 +13,9 @@ _SENTENCES = {
         "This connection belongs to the earlier OAuth app of {name}, which was replaced. Reconnect it to give the new "
         "one access."
     ),
+    "address_changed": (
+        "{name} has other addresses now than when this key was entered. Enter it again to let it be sent there."
+    ),
     "key_refused": "{name} refuses the key of this connection. Replace it to give access again.",
     "missing_scopes": "{name} took away a permission that was granted before. Reconnect to add it again.",
     "integration_misconfigured": (
@@ -26,6 +29,7 @@ _HELP = {
     "outcome_unknown": "token-expired",
     "token_expired": "token-expired",
     "oauth_app_changed": "token-expired",
+    "address_changed": "invalid-api-key",
     "key_refused": "invalid-api-key",
     "missing_scopes": "insufficient-permissions",
     "integration_misconfigured": "not-set-up",
@@ -38,6 +42,7 @@ _REPAIR = {
     "outcome_unknown": "Reconnect",
     "token_expired": "Reconnect",
     "oauth_app_changed": "Reconnect",
+    "address_changed": "Replace key",
     "key_refused": "Replace key",
     "missing_scopes": "Add permission",
 }

@@ -1,4 +1,5 @@
-"""The catalogue of built-in services: the TOML files in `catalogue/`, and the provider configuration made from them."""
+"""The facts about services: the TOML files in `catalogue/`, a team's own descriptions in their rows, and the provider
+configuration made from either."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from apps.errors import NotFound
 from apps.integrations import overrides
-from apps.integrations.catalogue_reader import read_provider
+from apps.integrations.catalogue_reader import read_definition, read_provider
 from apps.integrations.catalogue_schema import CatalogueEntry, Links
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp
@@ -49,8 +50,23 @@ def code_parameters() -> frozenset[str]:
 
 
 def entry_of(integration: Integration) -> CatalogueEntry | None:
-    """The facts of a built-in integration; None for a team's own, and where the file is gone."""
-    return catalogue().get(integration.slug) if integration.team_id is None else None
+    """The facts of an integration: the catalogue's, or a team's own. None where the file is gone, and for an API whose
+    authentication its team has not described yet."""
+    if integration.team_id is None:
+        return catalogue().get(integration.slug)
+    return read_definition(integration.definition, slug=integration.slug) if integration.definition else None
+
+
+def facts_about(integration: Integration) -> CatalogueEntry:
+    """The same. Raises IntegrationMisconfigured where there are none."""
+    entry = entry_of(integration)
+    if entry is not None:
+        return entry
+    if integration.team_id is None:
+        raise IntegrationMisconfigured(f"The catalogue has no facts about {integration.name} any more.")
+    raise IntegrationMisconfigured(
+        f"How people sign in to {integration.name} is not described yet. An owner or admin does that in Custom APIs."
+    )
 
 
 def provider_config(
@@ -63,9 +79,7 @@ def provider_config(
     that waits for a value of the token answer or the callback is left out until it is there.
     Raises IntegrationMisconfigured where a value is missing or does not fit its pattern.
     """
-    entry = entry_of(integration)
-    if entry is None:
-        raise IntegrationMisconfigured(f"The catalogue has no facts about {integration.name} any more.")
+    entry = facts_about(integration)
     values = placeholder_values(entry, oauth_app, params or {})
     if entry.oauth2 is None:
         return _without_consent(entry, values)

@@ -1,4 +1,5 @@
-"""Reading a provider's TOML file strictly: whatever does not fit the schema is an error that names file and key."""
+"""Reading a provider's facts strictly, from a TOML file or a team's own description: whatever does not fit the schema
+is an error that names file and key."""
 
 import re
 import tomllib
@@ -65,6 +66,21 @@ def read_provider(path: Path) -> CatalogueEntry:
         _check(entry)
     except _Wrong as wrong:
         raise CatalogueError(path.name, wrong.key, wrong.problem) from None
+    return entry
+
+
+def read_definition(document: Mapping[str, Any], *, slug: str) -> CatalogueEntry:
+    """The entry that a team's own description holds, in the schema of the files. Raises CatalogueError.
+
+    Only `facts.checked = "team"` may stand in it: such an entry may have http addresses, of which egress is the judge.
+    """
+    try:
+        entry = _table(CatalogueEntry, {**document, "slug": slug}, "")
+        if entry.facts.checked != "team":
+            raise _Wrong("facts.checked", "must be team")
+        _check(entry)
+    except _Wrong as wrong:
+        raise CatalogueError(slug, wrong.key, wrong.problem) from None
     return entry
 
 
@@ -173,7 +189,8 @@ def _check_url(entry: CatalogueEntry, key: str, url: str) -> None:
         rest = url.partition("}")[2]
     else:
         parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.netloc or "@" in parts.netloc:
+        schemes = ("https", "http") if entry.facts.checked == "team" else ("https",)
+        if parts.scheme not in schemes or not parts.netloc or "@" in parts.netloc:
             raise _Wrong(key, "must be an https address without user name")
         rest = parts.path + parts.query
     fragment_allowed = key.startswith(("links.", "facts."))
@@ -181,13 +198,14 @@ def _check_url(entry: CatalogueEntry, key: str, url: str) -> None:
         raise _Wrong(key, "must be an address without fragment, blanks and backslashes")
 
 
-_KINDS_WITH_KEY = ("api_key", "basic", "oauth2_client_credentials")
+_KINDS_WITH_KEY = ("api_key", "basic", "oauth2_client_credentials", "none")
 _TABLES_OF_KIND = {
     "oauth2": ("oauth2",),
     "oauth2_client_credentials": ("client_credentials", "fields"),
     "oauth1": ("oauth1",),
     "api_key": ("api_key", "fields"),
     "basic": ("basic", "fields"),
+    "none": (),
 }
 
 

@@ -22,7 +22,7 @@ from apps.oauth.provider import (
     SecondaryTokenRule,
 )
 
-Kind = Literal["oauth2", "oauth2_client_credentials", "oauth1", "api_key", "basic"]
+Kind = Literal["oauth2", "oauth2_client_credentials", "oauth1", "api_key", "basic", "none"]
 Access = Literal["read", "write", "admin"]
 Category = Literal[
     "crm",
@@ -86,10 +86,10 @@ class Links:
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """`[facts]`: how far to trust the file. `checked` says by what its essentials were confirmed: the vendor's own
-    pages (`evidence`), or only public libraries that connect to the same service (`sources`). `unverified` names the
-    keys (dotted) that rest on general knowledge."""
+    pages (`evidence`), or only public libraries that connect to the same service (`sources`); `team`: a team described
+    its own API. `unverified` names the keys (dotted) that rest on general knowledge."""
 
-    checked: Literal["vendor", "libraries"]
+    checked: Literal["vendor", "libraries", "team"]
     evidence: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()

@@ -27,3 +27,9 @@ class OAuthAppInUse(SpecwayError):
     """Connections depend on the OAuth app: without it nobody can refresh or revoke them."""
 
     code, status, title = "oauth_app_in_use", 409, "The OAuth app is in use"
+
+
+class IntegrationInUse(SpecwayError):
+    """Connections stand at the team's own API: they have to be disconnected before it can go or change its kind."""
+
+    code, status, title = "integration_in_use", 409, "The API is in use"

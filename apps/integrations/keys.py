@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from apps.integrations.catalogue import entry_of, filled, known, placeholder_values, standing
+from apps.integrations.catalogue import facts_about, filled, known, placeholder_values, standing
 from apps.integrations.catalogue_schema import CatalogueEntry
 from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
 from apps.integrations.key_schema import Field, Verification
@@ -16,14 +16,6 @@ from apps.oauth.provider import ClientCredentials
 from apps.oauth.signing import PlainAccess, SignedAccess
 
 _LONGEST = 8_000
-
-
-def facts_about(integration: Integration) -> CatalogueEntry:
-    """The catalogue's entry. Raises IntegrationMisconfigured where it is gone."""
-    entry = entry_of(integration)
-    if entry is None:
-        raise IntegrationMisconfigured(f"The catalogue has no facts about {integration.name} any more.")
-    return entry
 
 
 def checked_input(
@@ -81,9 +73,7 @@ def key_access(entry: CatalogueEntry, *, fields: Mapping[str, str], params: Mapp
     if entry.api_key:
         headers = {name: put(value, values) for name, value in entry.api_key.headers.items()}
         query = {name: put(value, values) for name, value in entry.api_key.query.items()}
-        return PlainAccess(
-            {**standing_headers, **headers}, {**standing_query, **query}, put(entry.api_key.path, values)
-        )
+from apps.integrations.catalogue import facts_about, filled, known, placeholder_values, standing
     raise IntegrationMisconfigured(f"{entry.name} does not sign in with a key.")
 
 

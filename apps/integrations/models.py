@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.integrations.querysets import IntegrationQuerySet
-from apps.teams.models import Team
+from apps.teams.models import Team, User
 from apps.vault.fields import EncryptedField
 from apps.vault.models import SealedRow
 
@@ -22,6 +22,7 @@ class Integration(models.Model):
         OAUTH1 = "oauth1", "OAuth 1.0a"
         API_KEY = "api_key", "API key"
         BASIC = "basic", "User name and password"
+        NONE = "none", "No authentication"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     slug = models.SlugField(max_length=100)
@@ -36,6 +37,13 @@ class Integration(models.Model):
     )
     is_enabled = models.BooleanField(default=True, help_text="Off: nobody can make new connections.")
     created_at = models.DateTimeField(auto_now_add=True)
+    # A team's own: its facts in the catalogue's schema. Empty until its authentication is described.
+    definition = models.JSONField(null=True, blank=True, editable=False)
+    # A team's own: which addresses secrets go to, as a hash (see custom_definition.py). Tokens and keys that were given
+    # to others are not sent there.
+    places_key = models.CharField(max_length=64, blank=True, editable=False)
+    # A team's own that is registered with the one callback of built-in services, by an admin's deliberate choice.
+    uses_common_callback = models.BooleanField(default=False, editable=False)
 
     objects = IntegrationQuerySet.as_manager()
 
@@ -54,10 +62,69 @@ class Integration(models.Model):
         """Whether people are sent there, as an OAuth app that is registered there."""
         return self.kind in (self.Kind.OAUTH2, self.Kind.OAUTH1)
 
+    @property
+    def is_custom(self) -> bool:
+        """Whether a team described it itself."""
+        return self.team_id is not None
+
 
 # Services that ask for the person's consent know us by an OAuth app; for the others, people enter keys of their own.
 KINDS_WITH_OAUTH_APP = (Integration.Kind.OAUTH2, Integration.Kind.OAUTH1)
-KINDS_WITH_KEY = (Integration.Kind.API_KEY, Integration.Kind.BASIC, Integration.Kind.CLIENT_CREDENTIALS)
+KINDS_WITH_KEY = (
+    Integration.Kind.API_KEY,
+    Integration.Kind.BASIC,
+    Integration.Kind.CLIENT_CREDENTIALS,
+    Integration.Kind.NONE,
+)
+# What was entered is sent as it is: there is no token, and nothing to revoke.
+KINDS_SENT_AS_ENTERED = (Integration.Kind.API_KEY, Integration.Kind.BASIC, Integration.Kind.NONE)
+
+
+class CustomApi(models.Model):
+    """What a team entered about its own API, and what its document said: the source of `Integration.definition`."""
+
+    integration = models.OneToOneField(
+        Integration, primary_key=True, on_delete=models.CASCADE, related_name="custom_api"
+    )
+    base_url = models.CharField(max_length=2000)
+    # Values that each connection gives: the placeholders of the addresses, as [[params]] of the catalogue.
+    params = models.JSONField(default=list)
+    # The fields of the Authentication tab (custom_schema.Authentication), without the client's ID and secret.
+    authentication = models.JSONField(default=dict)
+    # Which of these were filled in for the team, and by what: "document" or "discovery".
+    filled_in = models.JSONField(default=dict)
+    # What the document holds: every way to sign in that was recognised, and what could not be used.
+    schemes = models.JSONField(default=list)
+    notes = models.JSONField(default=list)
+    # Where the document came from, without any query: an address, a file's name, or "pasted".
+    source = models.CharField(max_length=500, blank=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"Description of {self.integration}"
+
+
+class Operation(models.Model):
+    """One call that a team's own API offers, as its document says."""
+
+    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="operations")
+    position = models.PositiveIntegerField()
+    method = models.CharField(max_length=10)
+    path = models.CharField(max_length=1000)
+    summary = models.CharField(max_length=300, blank=True)
+    # Names of the scopes that it needs; empty where the document does not say.
+    scopes = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["integration", "position"], name="one_operation_per_position"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
 
 
 class OAuthApp(SealedRow):
@@ -81,6 +148,8 @@ class OAuthApp(SealedRow):
     scopes_allowed = models.JSONField(default=list, blank=True)
     # What this app does otherwise than its provider's facts say; see overrides.py.
     overrides = models.JSONField(default=dict, blank=True)
+    # The `places_key` of a team's own API, as it was when the app was stored; empty for built-in services.
+    places_key = models.CharField(max_length=64, blank=True, editable=False)
     # What its keepers were told by mail: of which end of the secret, at which threshold (days), and of which refusal.
     told_expiry_on = models.DateField(null=True, editable=False)
     told_expiry_days = models.SmallIntegerField(null=True, editable=False)
@@ -121,7 +190,9 @@ class OAuthApp(SealedRow):
     def client_key(self) -> str:
         """Which client this is, as a hash of its ID and parameters: tokens of one are of no use to another.
 
-        The parameters count because they may say where the client is registered.
+        The parameters count because they may say where the client is registered; so do the addresses of a team's own
+        API, which its admins may change.
         """
-        parts = json.dumps([self.client_id, self.params], sort_keys=True)
+        where = [self.places_key] if self.places_key else []
+        parts = json.dumps([self.client_id, self.params, *where], sort_keys=True)
         return hashlib.sha256(parts.encode()).hexdigest()

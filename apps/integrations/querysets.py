@@ -27,7 +27,7 @@ class IntegrationQuerySet(models.QuerySet["Integration", "Integration"]):
         """Each with `connected` and `attention` (how many connections the actor may see, and how many of them need
         attention) and `is_set_up` (whether an OAuth app serves the actor's team, or none is needed)."""
         oauth_apps = apps.get_model("integrations", "OAuthApp")._default_manager
-        with_key = Q(kind__in=("api_key", "basic", "oauth2_client_credentials"))
+        with_key = Q(kind__in=("api_key", "basic", "oauth2_client_credentials", "none"))
         serving = oauth_apps.filter(Q(team=None) | Q(team=actor.team), integration=OuterRef("pk"))
         return self.annotate(
             connected=_count(self._connections(actor)),
@@ -40,8 +40,16 @@ class IntegrationQuerySet(models.QuerySet["Integration", "Integration"]):
         return self.filter(Q(connected__gt=0) if wanted else Q(connected=0))
 
     def listed(self) -> IntegrationQuerySet:
-        """Those that belong in a list: switched on, or connected from before. After `with_standing`."""
-        return self.filter(Q(is_enabled=True) | Q(connected__gt=0))
+        """Those that belong in a list: switched on, or connected from before. After `with_standing`.
+
+        A team's own API appears once its authentication is described.
+        """
+        described = Q(team=None) | Q(definition__isnull=False)
+        return self.filter(described, Q(is_enabled=True) | Q(connected__gt=0))
+
+    def own_of(self, actor: Actor) -> IntegrationQuerySet:
+        """Those that the actor's team described itself."""
+        return self.filter(team=actor.team) if actor.team else self.none()
 
     def broken_first(self) -> IntegrationQuerySet:
         """What needs attention, then what is connected, what can be, and the rest, each by name.

@@ -104,7 +104,7 @@ class IntegrationDetailSerializer(IntegrationSerializer):
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_redirect_uri(self, integration: Integration) -> str:
-        return redirect_uri()
+        return redirect_uri(integration)
 
     @extend_schema_field(LinksSerializer)
     def get_links(self, integration: Integration) -> Any:

@@ -21,6 +21,7 @@ class Action(StrEnum):
     REMOVE_MEMBERS = "remove members"
     RENAME_TEAM = "rename the team"
     KEEP_OAUTH_APPS = "add, change, test and remove the team's own OAuth apps"
+    KEEP_CUSTOM_APIS = "add, change and delete the team's custom APIs"
     KEEP_WEBHOOKS = "see and keep the team's webhooks"
     SEE_WHOLE_LOG = "see the team's whole audit log"
 
@@ -34,6 +35,7 @@ ALLOWED = {
     Action.REMOVE_MEMBERS: ADMINS,
     Action.RENAME_TEAM: ADMINS,
     Action.KEEP_OAUTH_APPS: ADMINS,
+    Action.KEEP_CUSTOM_APIS: ADMINS,
     Action.KEEP_WEBHOOKS: ADMINS,
     Action.SEE_WHOLE_LOG: ADMINS,
 }

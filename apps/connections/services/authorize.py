@@ -28,11 +28,11 @@ from apps.connections.services.decide import decide
 from apps.connections.services.departure import Departure
 from apps.connections.services.exchange import grant_of
 from apps.connections.services.fenced import revoke_unwanted
-from apps.connections.services.provider import redirect_uri
 from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations.catalogue import code_parameters, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.redirect import redirect_uri
 from apps.integrations.services import client_credentials, oauth_app_for, require_offered
 from apps.oauth import oauth1, pkce
 from apps.oauth.authorization import (

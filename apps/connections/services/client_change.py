@@ -8,11 +8,12 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
-from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
+from apps.connections.models import AuthorizationAttempt, Connection, Credential, Status, TokenSet
 from apps.connections.services.status import mark_needs_attention, mark_reconnected
-from apps.integrations.models import OAuthApp
+from apps.integrations.models import Integration, OAuthApp
 
 REASON = "oauth_app_changed"
+ADDRESS_REASON = "address_changed"
 _BATCH = 200
 
 
@@ -47,3 +48,29 @@ def _settle(connection: Connection, oauth_app: OAuthApp, origin: Origin) -> None
     elif connection.status_reason == REASON:
         mark_reconnected(connection, origin=origin)
         tokens.filter(refresh_token__isnull=False).update(next_refresh_at=Now())
+
+
+def mark_keyed_connections(integration: Integration, origin: Origin) -> None:
+    """Red for all whose key was entered for other addresses than the API has now; green again where those came back.
+
+    `credentials.stored_fields` compares before each use, so a process that dies here changes only when people learn.
+    """
+    keys = Credential.objects.filter(connection__integration=integration)
+    keys = keys.exclude(connection__status=Status.DISCONNECTING).order_by("connection_id")
+    ids = list(keys.values_list("connection_id", flat=True))
+    for start in range(0, len(ids), _BATCH):
+        with transaction.atomic(durable=True):
+            rows = Connection.objects.select_for_update(of=("self",)).filter(pk__in=ids[start : start + _BATCH])
+            for connection in rows.select_related("integration", "credential").order_by("pk"):
+                _settle_key(connection, origin)
+
+
+def _settle_key(connection: Connection, origin: Origin) -> None:
+    if connection.integration.kind == Integration.Kind.NONE:
+        return  # nothing is sent, wherever it goes
+    if connection.credential.places_key != connection.integration.places_key:
+        mark_needs_attention(connection, reason=ADDRESS_REASON, origin=origin)
+        TokenSet.objects.filter(connection=connection).update(next_refresh_at=None)
+    elif connection.status_reason == ADDRESS_REASON:
+        mark_reconnected(connection, origin=origin)
+        TokenSet.objects.filter(connection=connection).update(next_refresh_at=Now())

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.services import fingerprint, record
-from apps.connections.errors import AnotherAccount, KeyNotChecked, WrongKind
+from apps.connections.errors import AnotherAccount, KeyNotChecked, ReauthorizationRequired, WrongKind
 from apps.connections.models import Connection, Credential, Status, TokenSet
 from apps.connections.services import news
 from apps.connections.services.own_client import obtain, own_client
@@ -19,11 +19,12 @@ from apps.connections.services.provider import provider_of
 from apps.connections.services.status import mark_recovered, target_of
 from apps.connections.services.tokens import accepted
 from apps.connections.services.verification import Checked, verify
+from apps.connections.words import reason_sentence
 from apps.errors import NotAllowed, NotFound
-from apps.integrations.catalogue import provider_config
+from apps.integrations.catalogue import facts_about, provider_config
 from apps.integrations.catalogue_schema import CatalogueEntry
 from apps.integrations.errors import InvalidInput
-from apps.integrations.keys import checked_input, ending, facts_about, key_access, main_secret, verification_of
+from apps.integrations.keys import checked_input, ending, key_access, main_secret, verification_of
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.notifications.models import Event
 from apps.oauth.signing import Access, token_access
@@ -83,6 +84,7 @@ def connect_with_key(
             connection=connection,
             team=actor.team,
             fields=json.dumps(values),
+            places_key=integration.places_key,
             created_at=Now(),
             checked_at=Now() if checked.was_made else None,
         )
@@ -103,10 +105,14 @@ def replace_key(
     was disconnected meanwhile.
     """
     entry = keyed(connection.integration)
+    if not entry.fields:
+        raise WrongKind(f"{connection.name} takes no key, so there is none to replace.")
     given = {name: value for name, value in fields.items() if not isinstance(value, str) or value.strip()}
     if not given:
         raise InvalidInput([(f"field.{entry.fields[-1].name}", "Enter the new value.")])
-    values, _ = checked_input(entry, fields=stored_fields(connection) | given, params=_user_params(entry, connection))
+    # What was entered for other addresses is not sent to these: then all of it is asked for again.
+    kept = stored_fields(connection) if is_for_these_places(connection) else {}
+    values, _ = checked_input(entry, fields=kept | given, params=_user_params(entry, connection))
     tried = _try(
         connection.integration, values, connection.params, connection.scopes_requested, if_unchecked=if_unchecked
     )
@@ -118,7 +124,10 @@ def replace_key(
         _lock(connection)
         row = Credential.objects.select_for_update().get(connection=connection)
         Credential.objects.filter(pk=row.pk).update(
-            **seal(row, fields=json.dumps(values)), replaced_at=Now(), checked_at=Now() if checked.was_made else None
+            **seal(row, fields=json.dumps(values)),
+            places_key=connection.integration.places_key,
+            replaced_at=Now(),
+            checked_at=Now() if checked.was_made else None,
         )
         if tried.token:
             _store_token(connection, tried.token)
@@ -139,22 +148,33 @@ def keyed(integration: Integration) -> CatalogueEntry:
 
 @sensitive_variables()
 def stored_fields(connection: Connection) -> dict[str, str]:
-    """The stored values by name. Raises UnreadableSecret, and NotFound where there are none."""
-    return fields_in(Credential.objects.filter(connection=connection).select_related("team").first())
+    """The stored values by name. Raises UnreadableSecret, NotFound where there are none, and ReauthorizationRequired
+    where they were entered for other addresses than the API has now."""
+    row = Credential.objects.filter(connection=connection).select_related("team").first()
+    return fields_in(row, connection.integration)
 
 
 @sensitive_variables()
-def fields_in(row: Credential | None) -> dict[str, str]:
+def fields_in(row: Credential | None, integration: Integration) -> dict[str, str]:
     """The values that a credential holds. Raises what `stored_fields` raises."""
     if row is None or row.fields is None:
         raise NotFound("Nothing is stored for this connection any more.")
     values: dict[str, str] = row.fields.reveal_json()
+    if values and row.places_key != integration.places_key:
+        raise ReauthorizationRequired(reason_sentence("address_changed", integration.name))
     return values
+
+
+def is_for_these_places(connection: Connection) -> bool:
+    """Whether what is stored may be sent to the addresses that the API has now."""
+    return Credential.objects.filter(connection=connection, places_key=connection.integration.places_key).exists()
 
 
 @sensitive_variables()
 def stored_ending(connection: Connection) -> str:
     """The last four characters of a long secret, so that its owner can tell which one it is; else nothing."""
+    if not is_for_these_places(connection):
+        return ""
     return ending(main_secret(keyed(connection.integration), stored_fields(connection)))
 
 

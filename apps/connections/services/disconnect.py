@@ -22,8 +22,8 @@ from apps.connections.services.own_client import own_client
 from apps.connections.services.provider import provider_of
 from apps.connections.services.status import target_of
 from apps.errors import NotFound, SpecwayError
-from apps.integrations.catalogue import catalogue_entry, links
-from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration
+from apps.integrations.catalogue import entry_of, links
+from apps.integrations.models import KINDS_SENT_AS_ENTERED, KINDS_WITH_OAUTH_APP, Integration
 from apps.integrations.services import client_credentials
 from apps.notifications.models import Event
 from apps.oauth import client
@@ -105,7 +105,11 @@ def _revoke(connection: Connection) -> Disconnected:
     name = connection.integration.name
     row = TokenSet.objects.select_related("connection__oauth_app").filter(connection=connection.pk).first()
     url = manage_url(connection)
-    if connection.integration.kind in (Integration.Kind.API_KEY, Integration.Kind.BASIC):
+    if connection.integration.kind == Integration.Kind.NONE:
+        return Disconnected(
+            connection.name, "none", f"{name} takes no credentials, so there was nothing to revoke.", url
+        )
+    if connection.integration.kind in KINDS_SENT_AS_ENTERED:
         sentence = f"{name} was not told: what you entered goes on working there. Delete it there if nobody needs it."
         return Disconnected(connection.name, "none", sentence, url)
     app_is_gone = connection.oauth_app is None and connection.integration.kind in KINDS_WITH_OAUTH_APP
@@ -140,4 +144,5 @@ def _client_of(connection: Connection) -> ClientCredentials:
 
 def manage_url(connection: Connection) -> str:
     """The service's own page where a person sees and revokes what was granted; empty if none is known."""
-    return links(catalogue_entry(connection.integration.slug), connection.oauth_app).manage_url
+    entry = entry_of(connection.integration)
+    return links(entry, connection.oauth_app).manage_url if entry else ""

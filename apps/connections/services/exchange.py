@@ -18,7 +18,7 @@ from apps.connections.services import attempts, oauth1_trip
 from apps.connections.services.adopt import Grant
 from apps.connections.services.fenced import revoke_unwanted
 from apps.integrations import found
-from apps.integrations.catalogue import catalogue_entry, provider_config
+from apps.integrations.catalogue import facts_about, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration
 from apps.integrations.services import client_credentials, mark_oauth_app_broken
@@ -53,7 +53,7 @@ def grant_of(
         raise attempts.fail(attempt, "other_protocol", other, origin=origin)
     if isinstance(parameters, oauth1.Answer):
         return _signed_grant(attempt, parameters, origin=origin)
-    kept = found.in_callback(catalogue_entry(attempt.integration.slug), parameters.extra)
+    kept = found.in_callback(facts_about(attempt.integration), parameters.extra)
     provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
     code = _code(attempt, parameters, query_string, provider, origin=origin)
     response = _exchange(attempt, provider, code=code, origin=origin)
@@ -139,7 +139,7 @@ def _located(
 
     Without the former nothing could be done with it, so that it is given back.
     """
-    entry, name = catalogue_entry(attempt.integration.slug), attempt.integration.name
+    entry, name = facts_about(attempt.integration), attempt.integration.name
     try:
         params = params | found.in_answer(entry, response.kept)
         provider = _config(attempt, params)

@@ -14,8 +14,9 @@ from apps.connections.errors import KeyNotChecked, KeyRefused, ServiceUnavailabl
 from apps.connections.models import AuthorizationAttempt
 from apps.connections.services.departure import Departure
 from apps.connections.services.verification import Checked, verify
+from apps.integrations.catalogue import facts_about
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.keys import facts_about, oauth1_provider, signed_access, verification_of
+from apps.integrations.keys import oauth1_provider, signed_access, verification_of
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.services import client_credentials, mark_oauth_app_broken
 from apps.oauth import oauth1

@@ -1,12 +1,9 @@
 """The provider's facts as a connection needs them."""
 
-from django.conf import settings
-from django.urls import reverse
-
 from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Connection
 from apps.integrations.catalogue import provider_config
-from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration
+from apps.integrations.models import KINDS_WITH_OAUTH_APP
 from apps.oauth.provider import ProviderConfig
 
 
@@ -18,13 +15,3 @@ def provider_of(connection: Connection) -> ProviderConfig:
     if connection.oauth_app is None and connection.integration.kind in KINDS_WITH_OAUTH_APP:
         raise IntegrationNotSetUp(f"The OAuth app for {connection.integration.name} is gone. An operator can add it.")
     return provider_config(connection.integration, oauth_app=connection.oauth_app, params=connection.params)
-
-
-def redirect_uri(integration: Integration) -> str:
-    """Where the service sends the person back: the one callback, or a custom integration's own."""
-    path = reverse("connections:callback")
-    return (
-        f"{settings.PUBLIC_URL}{path}"
-        if integration.team_id is None
-        else f"{settings.PUBLIC_URL}{path}/{integration.pk}"
-    )

@@ -33,7 +33,7 @@ from apps.connections.services.tokens import accepted
 from apps.connections.words import reason_sentence
 from apps.errors import SpecwayError
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.models import Integration
+from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
 from apps.integrations.services import circuit
 from apps.integrations.services.circuit import Admission
 from apps.oauth.errors import OAuthError
@@ -41,12 +41,13 @@ from apps.oauth.provider import ProviderConfig
 from apps.oauth.token import TokenResponse
 from apps.teams.actor import Actor
 
-NEVER_ENDING = (Integration.Kind.API_KEY, Integration.Kind.BASIC, Integration.Kind.OAUTH1)
+NEVER_ENDING = (*KINDS_SENT_AS_ENTERED, Integration.Kind.OAUTH1)
 PERSON_MUST_ACT = (
     "reauthorization_required",
     "outcome_unknown",
     "token_expired",
     "key_refused",
+    client_change.ADDRESS_REASON,
     client_change.REASON,
 )
 

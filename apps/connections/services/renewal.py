@@ -9,7 +9,7 @@ from apps.connections.models import TokenSet
 from apps.connections.refresh_policy import CALL_DEADLINE
 from apps.connections.services.credentials import stored_fields
 from apps.connections.services.own_client import own_client
-from apps.connections.services.provider import redirect_uri
+from apps.integrations.redirect import redirect_uri
 from apps.integrations.services import client_credentials
 from apps.oauth import client
 from apps.oauth.provider import ProviderConfig

@@ -11,7 +11,9 @@ from apps.connections.models import Connection, Credential, TokenSet
 from apps.connections.services.credentials import fields_in, stored_fields
 from apps.connections.services.own_client import own_client
 from apps.connections.services.provider import provider_of
-from apps.integrations.keys import api_hosts, facts_about, key_access, signed_access
+from apps.connections.words import reason_sentence
+from apps.integrations.catalogue import facts_about
+from apps.integrations.keys import api_hosts, key_access, signed_access
 from apps.integrations.models import Integration
 from apps.integrations.services import client_credentials
 from apps.oauth.signing import Access, RequestParts, token_access
@@ -48,7 +50,9 @@ class Rows:
 
     def fields(self) -> dict[str, str]:
         """What the person entered."""
-        return fields_in(self.credential) if self.credential else stored_fields(self.connection)
+        if self.credential is None:
+            return stored_fields(self.connection)
+        return fields_in(self.credential, self.connection.integration)
 
     def tokens(self) -> TokenSet:
         """Raises ReauthorizationRequired without one."""
@@ -83,8 +87,18 @@ def _key(rows: Rows) -> Access:
 
 
 def _bearer(rows: Rows) -> Access:
+    _require_same_client(rows)
     credentials = client_credentials(rows.connection.oauth_app)
     return token_access(provider_of(rows.connection), token=rows.token(), credentials=credentials)
+
+
+def _require_same_client(rows: Rows) -> None:
+    """A team may change the addresses of its own API: a token that was given for others is not sent to these."""
+    oauth_app, custom = rows.connection.oauth_app, rows.connection.integration.places_key
+    if not custom or oauth_app is None:
+        return
+    if oauth_app.places_key != custom or rows.tokens().client_key != oauth_app.client_key:
+        raise ReauthorizationRequired(reason_sentence("oauth_app_changed", rows.connection.integration.name))
 
 
 def _own_client(rows: Rows) -> Access:
@@ -112,4 +126,5 @@ _BY_KIND: dict[str, Callable[[Rows], Access]] = {
     Kind.OAUTH1: _signed,
     Kind.API_KEY: _key,
     Kind.BASIC: _key,
+    Kind.NONE: _key,
 }

@@ -22,8 +22,9 @@ from apps.connections.services.scope_use import note_scopes
 from apps.connections.services.status import target_of
 from apps.connections.usage_models import WorkflowCaller
 from apps.errors import NotFound
-from apps.integrations.keys import facts_about, key_access, main_secret
-from apps.integrations.models import Integration
+from apps.integrations.catalogue import facts_about
+from apps.integrations.keys import key_access, main_secret
+from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
 from apps.teams.actor import Actor
 from apps.teams.models import ApiKey, Membership
 
@@ -83,7 +84,7 @@ def key_material(*, connection: Connection, actor: Actor) -> KeyMaterial:
 
     Raises WrongKind for connections that have a token instead.
     """
-    if connection.integration.kind not in (Integration.Kind.API_KEY, Integration.Kind.BASIC):
+    if connection.integration.kind not in KINDS_SENT_AS_ENTERED:
         raise WrongKind(f"{connection.name} does not sign in with a key.")
     with transaction.atomic():
         still_allowed(connection, actor)

@@ -13,7 +13,7 @@ from apps.connections.services import authorize
 from apps.connections.views.cards import attempt_answer, refusal_answer
 from apps.connections.views.lookup import integration_of, managed_connection
 from apps.errors import NotFound, SpecwayError
-from apps.integrations.catalogue import catalogue_entry
+from apps.integrations.catalogue import facts_about
 from apps.integrations.forms import check_connect_request, parse_connect_request
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.offer import offer_of
@@ -34,7 +34,7 @@ def connect(request: TeamRequest, slug: str) -> HttpResponse:
     integration = integration_of(request.actor, slug)
     try:
         oauth_app = oauth_app_for(request.actor.team, integration)
-        wish = parse_connect_request(catalogue_entry(integration.slug), request.POST, oauth_app=oauth_app)
+        wish = parse_connect_request(facts_about(integration), request.POST, oauth_app=oauth_app)
         return _set_out(request, integration, wish)
     except SpecwayError as error:
         return _refuse(request, integration, error)
@@ -59,7 +59,7 @@ def reconnect(request: TeamRequest, connection_id: UUID) -> HttpResponse:
 
 def wish_again(connection: Connection, data: QueryDict, oauth_app: OAuthApp | None) -> Wish:
     """What a connection asked for before, and what the form adds. Raises InvalidInput for what cannot be asked for."""
-    entry = catalogue_entry(connection.integration.slug)
+    entry = facts_about(connection.integration)
     offer = offer_of(entry, oauth_app)
     # What is not on offer any more cannot be asked for again (what somebody named was granted, or it is forgotten);
     # what the form adds is checked in full.

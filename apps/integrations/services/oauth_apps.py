@@ -65,11 +65,13 @@ def save_oauth_app(
     secret_expires_on: date | None = None,
     scopes_allowed: Sequence[str] = (),
     overrides: Mapping[str, Any] | None = None,
+    places_key: str = "",
 ) -> OAuthApp:
     """Store the one OAuth app of the integration (the team's own, or the operator's); it need not exist yet.
 
-    `client_secret` None keeps the one that is stored. What made the service refuse the app is forgotten when its ID
-    or secret changes. Connections of the client that it was are marked for reconnecting (see client_change.py).
+    `client_secret` None keeps the one that is stored; so does `places_key` "" (of a team's own API). What made the
+    service refuse the app is forgotten when its ID, secret or addresses change. Connections of the client that it was
+    are marked for reconnecting (see client_change.py).
     Raises InvalidInput for params that the provider does not know or that do not fit it, for overrides that must not
     be, and where the address changes that a stored secret would be sent to.
     """
@@ -81,6 +83,7 @@ def save_oauth_app(
         "secret_expires_on": secret_expires_on,
         "scopes_allowed": list(scopes_allowed),
         "overrides": dict(overrides or {}),
+        "places_key": places_key or oauth_app.places_key,
     }
     changed = [name for name, value in values.items() if getattr(oauth_app, name) != value]
     _require_fit(oauth_app, values, changed, has_new_secret=client_secret is not None)
@@ -92,7 +95,7 @@ def save_oauth_app(
         changed.append("client_secret")
     if found and not changed:
         return oauth_app
-    if {"client_id", "client_secret", "overrides"} & set(changed):
+    if {"client_id", "client_secret", "overrides", "places_key"} & set(changed):
         oauth_app.broken_since, oauth_app.broken_code, oauth_app.told_broken_since = None, "", None
         oauth_app.circuit_failures, oauth_app.circuit_open_until = 0, None
     if {"client_id", "client_secret", "params", "overrides"} & set(changed):

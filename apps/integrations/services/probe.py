@@ -83,7 +83,7 @@ def _verdict(oauth_app: OAuthApp) -> tuple[Result, str, str]:
         # Its sentence says which value is missing: of the app, or of each connection.
         return "unknown", error.code, f"It could not be told: {error.sentence}"
     except OAuthError as error:
-        return _read(error, name)
+        return _read(error, name, redirect_uri(oauth_app.integration))
     return "unknown", "accepted_nonsense", f"It could not be told, because {name} accepted a code that nobody gave out."
 
 
@@ -110,16 +110,16 @@ def _exchange_nonsense(oauth_app: OAuthApp) -> None:
         provider,
         client_credentials(oauth_app),
         code=f"specway-test-{secrets.token_urlsafe(16)}",
-        redirect_uri=redirect_uri(),
+        redirect_uri=redirect_uri(oauth_app.integration),
         code_verifier=pkce.new_verifier() if provider.pkce else None,
         deadline=DEADLINE,
     )
 
 
-def _read(error: OAuthError, name: str) -> tuple[Result, str, str]:
+def _read(error: OAuthError, name: str, callback: str) -> tuple[Result, str, str]:
     code = error.code if isinstance(error, TokenError) else type(error).__name__
     if isinstance(error, TokenError) and (error.about_redirect_uri or "redirect_uri" in code):
-        hint = f"Register exactly {redirect_uri()} there, then test again."
+        hint = f"Register exactly {callback} there, then test again."
         return "unknown", code, f"It could not be told, because {name} complains about the redirect URI. {hint}"
     if isinstance(error, InvalidGrant):
         return "accepted", code, f"{name} accepts the client ID and secret."

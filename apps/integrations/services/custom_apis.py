@@ -1,0 +1,341 @@
+"""A team's own APIs: described, changed and deleted by its owners and admins. Members see an integration."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import ProtectedError, QuerySet
+from django.utils.text import slugify
+from django.views.decorators.debug import sensitive_variables
+
+from apps.audit.origin import Target
+from apps.audit.services import record
+from apps.errors import NotFound
+from apps.integrations.catalogue_reader import CatalogueError, read_definition
+from apps.integrations.custom_definition import definition_of, places_key
+from apps.integrations.custom_problems import authentication_problems, base_problems
+from apps.integrations.custom_schema import SECRET_ADDRESSES, Authentication, authentication_from, missing
+from apps.integrations.errors import IntegrationInUse, InvalidInput
+from apps.integrations.models import CustomApi, Integration, OAuthApp, Operation
+from apps.integrations.services import client_change
+from apps.integrations.services.oauth_apps import save_oauth_app
+from apps.teams import permissions
+from apps.teams.actor import Actor
+from apps.teams.models import Team
+from apps.teams.permissions import Action
+
+MOST_PER_TEAM = 200
+# So many connections are named where they stand in the way; the rest are counted.
+NAMED = 20
+
+
+def custom_apis(actor: Actor) -> QuerySet[CustomApi]:
+    """The team's own, by name, drafts included; none for anybody outside the team."""
+    mine = CustomApi.objects.filter(integration__team=actor.team) if actor.team else CustomApi.objects.none()
+    return mine.select_related("integration__team").order_by("integration__name", "pk")
+
+
+def custom_api_named(actor: Actor, slug: str) -> CustomApi:
+    """The team's own API with that slug. Raises NotFound for anybody else's and for built-in services."""
+    found = custom_apis(actor).filter(integration__slug=slug).first()
+    if found is None:
+        raise NotFound("There is no such API.")
+    return found
+
+
+def operations_of(integration: Integration) -> QuerySet[Operation]:
+    """The calls that its document lists, in the document's order; none for built-in services."""
+    return Operation.objects.filter(integration=integration)
+
+
+def oauth_client_of(api: CustomApi) -> OAuthApp | None:
+    """The team's client at its own API, where it has entered one."""
+    return OAuthApp.objects.select_related("integration").filter(integration=api.integration_id).first()
+
+
+def missing_of(api: CustomApi, authentication: Authentication | None = None) -> list[str]:
+    """The names of the fields without which nobody can connect."""
+    known = authentication or authentication_from(api.authentication)
+    return missing(known, has_client=oauth_client_of(api) is not None)
+
+
+@transaction.atomic
+def create_custom_api(
+    *,
+    actor: Actor,
+    name: str,
+    base_url: str,
+    description: str = "",
+    params: Sequence[Mapping[str, Any]] = (),
+) -> CustomApi:
+    """A new API of the actor's team, without authentication so far. Raises NotAllowed, InvalidInput."""
+    team = _keeper(actor)
+    _require(base_problems(name=name, description=description, base_url=base_url, params=params))
+    Team.objects.select_for_update().get(pk=team.pk)  # two that take the same slug, or the last place
+    if Integration.objects.filter(team=team).count() >= MOST_PER_TEAM:
+        raise InvalidInput([("name", f"A team has at most {MOST_PER_TEAM} custom APIs. Delete one first.")])
+    integration = Integration.objects.create(
+        team=team,
+        slug=_free_slug(team, name),
+        name=name.strip(),
+        description=description.strip(),
+        kind=Integration.Kind.NONE,
+        category="other",
+    )
+    api = CustomApi.objects.create(
+        integration=integration,
+        base_url=base_url.strip(),
+        params=[dict(param) for param in params],
+        created_by=actor.user,
+    )
+    _check_readable(api, Authentication())
+    _record("created", api, actor, base_url=api.base_url)
+    return api
+
+
+@transaction.atomic
+def change_custom_api(
+    *,
+    actor: Actor,
+    api: CustomApi,
+    name: str | None = None,
+    base_url: str | None = None,
+    description: str | None = None,
+    params: Sequence[Mapping[str, Any]] | None = None,
+) -> CustomApi:
+    """What is not None takes the place of what stands. The slug stays: workflows and keys know it.
+
+    Connections whose access would go to another host now are marked for reconnecting. Raises NotAllowed, NotFound,
+    InvalidInput.
+    """
+    _keeper(actor)
+    api = _locked(actor, api.pk)
+    integration = api.integration
+    wanted_name = integration.name if name is None else name.strip()
+    wanted_description = integration.description if description is None else description.strip()
+    wanted_url = api.base_url if base_url is None else base_url.strip()
+    wanted_params = api.params if params is None else [dict(param) for param in params]
+    problems = base_problems(
+        name=wanted_name, description=wanted_description, base_url=wanted_url, params=wanted_params
+    )
+    _require(problems)
+    before = (integration.name, integration.description, api.base_url, api.params)
+    integration.name, integration.description = wanted_name, wanted_description
+    api.base_url, api.params = wanted_url, wanted_params
+    names = ("name", "description", "base_url", "params")
+    after = (integration.name, integration.description, api.base_url, api.params)
+    changed = [name for name, old, new in zip(names, before, after, strict=True) if old != new]
+    if not changed:
+        return api
+    authentication = authentication_from(api.authentication)
+    _require(authentication_problems(authentication, params=api.params))
+    api.save()
+    _describe(api, authentication, actor=actor)
+    _record("changed", api, actor, fields=changed)
+    return api
+
+
+@sensitive_variables()
+@transaction.atomic
+def save_authentication(
+    *,
+    actor: Actor,
+    api: CustomApi,
+    authentication: Authentication,
+    client_id: str | None = None,
+    client_secret: str | None = None,
+    filled_in: Mapping[str, str] | None = None,
+) -> CustomApi:
+    """Store how people sign in; once nothing is missing, the API appears in Plugins.
+
+    `client_id` None keeps the one that is stored; so does `client_secret`, unless an address changed that it would be
+    sent to: then it is asked for again. `filled_in` says which fields nobody typed. Connections that were made for
+    other addresses are marked for reconnecting. Raises NotAllowed, NotFound, InvalidInput, and IntegrationInUse where
+    the kind changes under connections.
+    """
+    _keeper(actor)
+    api = _locked(actor, api.pk)
+    before = authentication_from(api.authentication)
+    oauth_app = oauth_client_of(api)
+    wrong = authentication_problems(authentication, params=api.params)
+    wrong += _client_problems(api, before, authentication, oauth_app, client_id, client_secret)
+    _require(wrong)
+    if api.integration.kind != authentication.type:
+        require_no_connections(api, "Its way to sign in can change only without connections.")
+    changed = sorted(name for name, value in authentication.as_json().items() if before.as_json()[name] != value)
+    api.authentication = authentication.as_json()
+    marks = api.filled_in if filled_in is None else filled_in
+    api.filled_in = {name: mark for name, mark in marks.items() if filled_in is not None or name not in changed}
+    api.save()
+    _describe(api, authentication, actor=actor, client_id=client_id, client_secret=client_secret)
+    _record("authentication_changed", api, actor, type=authentication.type, fields=changed)
+    return api
+
+
+@transaction.atomic
+def use_common_callback(*, actor: Actor, api: CustomApi, wanted: bool) -> None:
+    """Register the API with the one callback of built-in services, or with its own again. Raises NotAllowed, NotFound.
+
+    The common one is for services that have it registered already: an authorization server that lies can then bring a
+    code of another service here. Trips under way end at the address that they set out with.
+    """
+    _keeper(actor)
+    api = _locked(actor, api.pk)
+    if api.integration.uses_common_callback != wanted:
+        api.integration.uses_common_callback = wanted
+        api.integration.save(update_fields=["uses_common_callback"])
+        _record("callback_changed", api, actor, common=wanted)
+
+
+@transaction.atomic
+def delete_custom_api(*, actor: Actor, api: CustomApi) -> None:
+    """Delete the API with its client's secret. Raises NotAllowed, NotFound, and IntegrationInUse, which names the
+    connections, while there are any: nobody's access is revoked unseen."""
+    _keeper(actor)
+    api = _locked(actor, api.pk)
+    require_no_connections(api, "Disconnect them first.")
+    _record("deleted", api, actor)
+    try:
+        api.integration.delete()
+    except ProtectedError:
+        raise IntegrationInUse(f"Somebody just connected {api.integration.name}. Look at its connections.") from None
+
+
+def require_no_connections(api: CustomApi, why: str) -> None:
+    """Raises IntegrationInUse, with the connections' names, while there are any."""
+    names = connections_at_stake(api)
+    if names:
+        listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        count = f"{len(names)} connection{'' if len(names) == 1 else 's'}"
+        raise IntegrationInUse(f"{api.integration.name} has {count}: {listed}. {why}", connections=names[:NAMED])
+
+
+def connections_at_stake(api: CustomApi) -> list[str]:
+    """The names of all of the API's connections, whoever's they are: its keepers see the whole team's."""
+    return list(api.integration.connections.order_by("name", "pk").values_list("name", flat=True))
+
+
+@sensitive_variables()
+def _describe(
+    api: CustomApi,
+    authentication: Authentication,
+    *,
+    actor: Actor,
+    client_id: str | None = None,
+    client_secret: str | None = None,
+) -> None:
+    """Make the integration say what the team entered: its kind, its facts, its client, and where secrets go."""
+    integration = api.integration
+    key = places_key(base_url=api.base_url, authentication=authentication)
+    oauth_app = oauth_client_of(api)
+    has_client = bool(client_id) or oauth_app is not None
+    is_complete = bool(api.authentication) and not missing(authentication, has_client=has_client)
+    integration.definition = _check_readable(api, authentication) if is_complete else None
+    moved, integration.places_key = integration.places_key not in ("", key), key
+    integration.kind = authentication.type
+    integration.save()
+    if authentication.type != "oauth2":
+        if oauth_app is not None:
+            oauth_app.delete()  # no connection stands, so its secret is of no use any more
+    elif has_client:
+        save_oauth_app(
+            origin=actor.origin,
+            integration=integration,
+            team=integration.team,
+            client_id=client_id or (oauth_app.client_id if oauth_app else ""),
+            client_secret=client_secret,
+            secret_expires_on=oauth_app.secret_expires_on if oauth_app else None,
+            places_key=key,
+        )
+    if moved:
+        client_change.tell_places(integration, origin=actor.origin)
+
+
+def _check_readable(api: CustomApi, authentication: Authentication) -> dict[str, Any]:
+    """The definition, as the strict reader takes it. Raises InvalidInput for what only it sees."""
+    try:
+        definition = definition_of(
+            name=api.integration.name,
+            description=api.integration.description,
+            base_url=api.base_url,
+            params=api.params,
+            authentication=authentication,
+        )
+        read_definition(definition, slug=api.integration.slug)
+    except CatalogueError as error:
+        field = next((part for part in reversed(error.key.split(".")) if part in authentication.as_json()), "params")
+        field = "base_url" if error.key == "api.base_url" else field
+        raise InvalidInput([(field, f"This cannot be used ({str(error).partition(': ')[2]}).")]) from None
+    return definition
+
+
+def _client_problems(
+    api: CustomApi,
+    before: Authentication,
+    after: Authentication,
+    oauth_app: OAuthApp | None,
+    client_id: str | None,
+    client_secret: str | None,
+) -> list[tuple[str, str]]:
+    """A stored client secret does not follow an address that somebody changed (oauth.md section 1)."""
+    if after.type != "oauth2":
+        return []
+    wrong = []
+    if client_id is not None and (len(client_id) > 500 or not client_id.isprintable() or not client_id.isascii()):
+        wrong.append(("client_id", "Enter the client ID: one line of at most 500 characters."))
+    if client_secret is not None and (len(client_secret) > 5_000 or not client_secret.isascii()):
+        wrong.append(("client_secret", "The client secret holds characters that cannot be sent. Copy it again."))
+    has_secret = oauth_app is not None and oauth_app.client_secret is not None
+    moved = [name for name in SECRET_ADDRESSES if getattr(before, name) != getattr(after, name)]
+    if has_secret and moved and client_secret is None and after.token_endpoint_auth_method != "none":
+        wrong.append(
+            ("client_secret", "Enter the client secret again: the stored one does not follow changed addresses.")
+        )
+    needs_one = after.token_endpoint_auth_method != "none" and not has_secret and not client_secret
+    if client_id and needs_one:
+        wrong.append(("client_secret", "Enter the client secret, or choose a public client, which has none."))
+    return wrong
+
+
+def _keeper(actor: Actor) -> Team:
+    permissions.require(actor, Action.KEEP_CUSTOM_APIS)
+    if actor.team is None:
+        raise NotFound("There is no team that could have an API.")
+    return actor.team
+
+
+def _locked(actor: Actor, pk: UUID) -> CustomApi:
+    integration = Integration.objects.select_for_update().filter(pk=pk, team=actor.team).first()
+    if integration is None:
+        raise NotFound("There is no such API.")
+    return CustomApi.objects.select_related("integration__team").get(pk=pk)
+
+
+def _free_slug(team: Team, name: str) -> str:
+    """Made of the name. One that a built-in service bears is left to it."""
+    stem = slugify(name)[:80].strip("-_").replace("_", "-") or "api"
+    for suffix in ("", *(f"-{number}" for number in range(2, 50)), f"-{uuid4().hex[:8]}"):
+        slug = stem + suffix
+        if not Integration.objects.filter(slug=slug, team__in=[team]).exists() and not _is_built_in(slug):
+            return slug
+    return uuid4().hex
+
+
+def _is_built_in(slug: str) -> bool:
+    return slug in _TAKEN or Integration.objects.filter(slug=slug, team=None).exists()
+
+
+# Words of our own addresses beside /custom-apis/<slug>/ and /integrations/<slug>/.
+_TAKEN = ("new", "import")
+
+
+def _require(problems: list[tuple[str, str]]) -> None:
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _record(what: str, api: CustomApi, actor: Actor, **detail: Any) -> None:
+    integration = api.integration
+    target = Target("integration", str(integration.pk), integration.name, integration.slug)
+    record(action=f"integration.{what}", origin=actor.origin, team_id=integration.team_id, target=target, **detail)
