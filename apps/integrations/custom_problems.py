@@ -1,4 +1,4 @@
-"""What is wrong with what a team entered about its own API: a sentence for each field, before anything is stored. Pure."""
+"""What is wrong with what a team entered about its own API: a sentence for each field. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -87,7 +87,7 @@ def cards(rows: Iterable[Integration]) -> list[Card]:
                 attention=row.attention,  # type: ignore[attr-defined]
                 is_set_up=row.is_set_up,  # type: ignore[attr-defined]
                 hero=entry.hero if entry else None,
-                is_checked=entry.facts.checked == "vendor" if entry else None,
+                is_checked=entry.facts.checked == "vendor" if entry and row.team_id is None else None,
             )
         )
     return made

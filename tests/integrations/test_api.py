@@ -10,6 +10,7 @@ from apps.connections.models import Connection
 from apps.integrations.models import Integration, OAuthApp
 from apps.teams.models import ApiKey, Membership
 from tests.factories import make_key
+from tests.integrations.custom import DESCRIBED
 
 URL = "/api/v1/integrations/"
 
@@ -119,7 +120,7 @@ def test_parameters_of_the_oauth_app_are_not_shown(set_up: Callable[..., OAuthAp
 
 
 def test_another_teams_own_integration_does_not_exist(owner: Membership, stranger: Membership) -> None:
-    Integration.objects.create(slug="carrier-hub", name="Carrier Hub", team=owner.team, category="custom")
+    Integration.objects.create(slug="carrier-hub", name="Carrier Hub", team=owner.team, category="custom", **DESCRIBED)
     assert get(owner, "carrier-hub/").json()["is_custom"]
     assert get(stranger, "carrier-hub/").status_code == 404
     assert slugs(stranger) == []

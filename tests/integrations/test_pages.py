@@ -16,6 +16,7 @@ from apps.integrations.services import load_catalogue, mark_oauth_app_broken, se
 from apps.teams.models import Membership
 from tests.factories import client_for
 from tests.integrations.conftest import FEW, ORIGIN
+from tests.integrations.custom import DESCRIBED
 from tests.integrations.test_services import OPERATOR
 
 PLUGINS = reverse("integrations:plugins")
@@ -60,14 +61,14 @@ def test_an_unknown_service_is_not_found(owner: Membership, loaded: None) -> Non
 
 
 def test_another_teams_own_integration_is_neither_listed_nor_found(owner: Membership, stranger: Membership) -> None:
-    Integration.objects.create(slug="carrier-hub", name="Carrier Hub", team=owner.team, category="custom")
+    Integration.objects.create(slug="carrier-hub", name="Carrier Hub", team=owner.team, category="custom", **DESCRIBED)
     assert "Carrier Hub" in html_of(owner)
     assert "Carrier Hub" not in html_of(stranger)
     assert client_for(stranger).get(service_url("carrier-hub")).status_code == 404
 
 
 def test_a_built_in_service_is_never_hidden_by_a_teams_own_of_the_same_slug(owner: Membership, loaded: None) -> None:
-    Integration.objects.create(slug="github", name="Our own", team=owner.team, category="custom")
+    Integration.objects.create(slug="github", name="Our own", team=owner.team, category="custom", **DESCRIBED)
     assert "<h1>GitHub</h1>" in html_of(owner, service_url("github"))
 
 
@@ -232,7 +233,7 @@ def test_the_list_takes_as_many_queries_for_many_services_as_for_few(loaded: Non
     with CaptureQueriesContext(connection) as few:
         client.get(PLUGINS)
     Integration.objects.bulk_create(
-        Integration(slug=f"own-{number}", name=f"Own {number}", category="custom", team=owner.team)
+        Integration(slug=f"own-{number}", name=f"Own {number}", category="custom", team=owner.team, **DESCRIBED)
         for number in range(30)
     )
     with CaptureQueriesContext(connection) as many:

@@ -1,0 +1,49 @@
+"""What was found in an API description."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.integrations.custom_schema import Authentication
+
+
+@dataclass(frozen=True)
+class Note:
+    """What could not be used: where in the document (a path of keys), and why."""
+
+    where: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class FoundScheme:
+    """One way to sign in, by the document's name for it, with the fields of the Authentication tab that it fills."""
+
+    name: str
+    words: str
+    authentication: Authentication
+    filled: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation; `scopes` are those that it needs, as far as the document says."""
+
+    method: str
+    path: str
+    summary: str
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Described:
+    """All of it. `base_url` is empty where the document does not say; `schemes` has the best one first."""
+
+    version: str
+    name: str
+    description: str
+    base_url: str
+    params: tuple[Mapping[str, Any], ...]
+    schemes: tuple[FoundScheme, ...]
+    operations: tuple[Call, ...]
+    notes: tuple[Note, ...]
