@@ -6,7 +6,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.errors import NotFound
+from apps.integrations import custom_rest
 from apps.integrations.catalogue import entry_of, links
+from apps.integrations.custom_serializers import (
+    CustomApiChangeSerializer,
+    CustomApiSerializer,
+    NewCustomApiSerializer,
+)
 from apps.integrations.models import Integration
 from apps.integrations.offer import offer_of
 from apps.integrations.querysets import IntegrationQuerySet
@@ -25,7 +31,7 @@ class BySlug(Pages):
 class IntegrationListView(Door):
     """What this team can connect to."""
 
-    required_scope = "connections:read"
+    required_scopes = {"GET": "connections:read", "POST": "connections:write"}
     filters = IntegrationFilter
     pagination_class = BySlug
 
@@ -51,11 +57,18 @@ class IntegrationListView(Door):
             rows = rows.with_connections(connected)
         return rows
 
+    @extend_schema(
+        operation_id="integrations_create", request=NewCustomApiSerializer, responses={201: CustomApiSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        """Describe an API of the team's own (owners and admins)."""
+        return custom_rest.create(request)
+
 
 class IntegrationDetailView(Door):
     """One service with its permissions, parameters and redirect URI."""
 
-    required_scope = "connections:read"
+    required_scopes = {"GET": "connections:read", "PATCH": "connections:write", "DELETE": "connections:write"}
 
     @extend_schema(responses=IntegrationDetailSerializer, operation_id="integrations_retrieve")
     def get(self, request: Request, slug: str) -> Response:
@@ -71,3 +84,15 @@ class IntegrationDetailView(Door):
             "scopes": offer_of(entry, app).scopes if entry else (),
         }
         return Response(IntegrationDetailSerializer(integration, context=context).data)
+
+    @extend_schema(
+        operation_id="integrations_partial_update", request=CustomApiChangeSerializer, responses=CustomApiSerializer
+    )
+    def patch(self, request: Request, slug: str) -> Response:
+        """Change an API of the team's own (owners and admins)."""
+        return custom_rest.change(request, slug)
+
+    @extend_schema(operation_id="integrations_destroy", responses={204: None})
+    def delete(self, request: Request, slug: str) -> Response:
+        """Delete an API of the team's own, which must have no connection (owners and admins)."""
+        return custom_rest.delete(request, slug)

@@ -47,7 +47,7 @@ def _version(document: Mapping[str, Any]) -> str:
     said = text_of(document.get("openapi") or document.get("swagger"), 20)
     if not said:
         raise UnreadableDocument(
-            "The document names neither openapi nor swagger with a version, so it describes no API."
+            "The document has neither “openapi” nor “swagger” with a version: it describes no API."
         )
     version = ".".join(said.split(".")[:2])
     if version not in _READ or (version == "2.0") != ("swagger" in document and "openapi" not in document):
