@@ -31,6 +31,8 @@ _LEVELS = {"accepted": messages.SUCCESS, "refused": messages.ERROR, "unknown": m
 def app(request: TeamRequest, slug: str) -> HttpResponse:
     """The form; its secret is taken and never shown. Raises NotFound, NotAllowed."""
     integration = _integration_or_404(request.actor, slug)
+    if integration.team_id is not None:  # its client stands with its addresses, which it belongs to
+        return redirect("integrations:custom_authentication", slug)
     oauth_app = own_app(request.actor, integration)
     form = TeamAppForm(request.POST if request.method == "POST" else None, integration=integration, oauth_app=oauth_app)
     if request.method == "POST" and form.is_valid():

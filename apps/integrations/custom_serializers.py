@@ -129,7 +129,7 @@ class CustomApiSerializer(AuthenticationSerializer):
     recognised = RecognisedSerializer(many=True)
     notes = NoteSerializer(many=True)
     operations = serializers.IntegerField(help_text="How many calls its document lists.")
-    source = serializers.CharField()
+    imported_from = serializers.CharField()
 
     def to_representation(self, instance: CustomApi) -> dict[str, Any]:
         authentication = authentication_from(instance.authentication)
@@ -153,7 +153,7 @@ class CustomApiSerializer(AuthenticationSerializer):
             "recognised": [{"name": one["name"], "words": one["words"]} for one in instance.schemes],
             "notes": instance.notes,
             "operations": instance.integration.operations.count(),
-            "source": instance.source,
+            "imported_from": instance.source,
         }
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.integrations import app_views, views
+from apps.integrations import app_views, custom_views, views
 
 app_name = "integrations"
 urlpatterns = [
@@ -11,4 +11,11 @@ urlpatterns = [
     path("plugins/<slug:slug>/app/", app_views.app, name="app"),
     path("plugins/<slug:slug>/app/test/", app_views.probe, name="test_app"),
     path("plugins/<slug:slug>/app/remove/", app_views.remove, name="remove_app"),
+    path("custom-apis/", custom_views.listing, name="custom_apis"),
+    path("custom-apis/new/", custom_views.new, name="custom_new"),
+    path("custom-apis/<slug:slug>/", custom_views.overview, name="custom_overview"),
+    path("custom-apis/<slug:slug>/authentication/", custom_views.authentication, name="custom_authentication"),
+    path("custom-apis/<slug:slug>/operations/", custom_views.operations, name="custom_operations"),
+    path("custom-apis/<slug:slug>/redirect-uri/", custom_views.callback, name="custom_callback"),
+    path("custom-apis/<slug:slug>/delete/", custom_views.delete, name="custom_delete"),
 ]

@@ -23,6 +23,7 @@ class FoundScheme:
     words: str
     authentication: Authentication
     filled: tuple[str, ...]
+    discovered: tuple[str, ...] = ()  # those of them that the issuer's metadata filled in
 
 
 @dataclass(frozen=True)

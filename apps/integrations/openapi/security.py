@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 from apps.integrations.custom_schema import Authentication, CustomScope
 from apps.integrations.openapi.described import FoundScheme, Note
-from apps.integrations.openapi.document import named, resolve, text_of
+from apps.integrations.openapi.document import mapping, named, resolve, text_of
 
 MOST = 50
 _MOST_SCOPES = 1_000
@@ -22,9 +22,7 @@ def schemes_in(document: Mapping[str, Any], *, document_url: str, notes: list[No
     swagger = "swagger" in document
     components = document if swagger else document.get("components")
     place = "securityDefinitions" if swagger else "components.securitySchemes"
-    raw = (
-        components.get("securityDefinitions" if swagger else "securitySchemes") if isinstance(components, dict) else {}
-    )
+    raw = mapping(components).get(place.rpartition(".")[2])
     found: list[FoundScheme] = []
     for number, (name, node) in enumerate(named(raw)):
         where = f"{place}.{name[:100]}"
@@ -87,9 +85,7 @@ class _Reader:
             self._note(".openIdConnectUrl", "There is no address of the issuer.")
             return
         scopes = (CustomScope(name="openid", description="Say who signs in"),)
-        yield from self._found(
-            "OpenID Connect, to be looked up at its issuer", type="oauth2", issuer=issuer, scopes=scopes
-        )
+        yield from self._found("OpenID Connect, looked up at its issuer", type="oauth2", issuer=issuer, scopes=scopes)
 
     def _oauth2(self, scheme: Mapping[str, Any]) -> Iterator[FoundScheme]:
         if isinstance(scheme.get("flow"), str):
@@ -108,7 +104,7 @@ class _Reader:
             self._note(".flows", "Neither the authorization code flow nor client credentials are among its flows.")
 
     def _flow(self, words: str, kind: str, flow: Mapping[str, Any]) -> FoundScheme:
-        scopes = []
+        scopes: list[CustomScope] = []
         for name, description in named(flow.get("scopes")):
             if name and len(name) <= 200 and len(scopes) < _MOST_SCOPES:
                 scopes.append(CustomScope(name=name, description=text_of(description, 300)))

@@ -1,7 +1,7 @@
 """A team's own API from its description: fetched or handed over, read, and stored with what it says."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -11,11 +11,12 @@ from apps import egress
 from apps.audit.origin import Target
 from apps.audit.services import record
 from apps.integrations.custom_problems import address_problem, authentication_problems
-from apps.integrations.custom_schema import Authentication
+from apps.integrations.custom_schema import Authentication, CustomScope
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi, Operation
 from apps.integrations.openapi import LARGEST, Described, Note, UnreadableDocument, read_description
 from apps.integrations.services.custom_apis import create_custom_api, save_authentication
+from apps.integrations.services.custom_discovery import discovered
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.permissions import Action
@@ -58,7 +59,23 @@ def import_custom_api(
         described = read_description(content, document_url=document_url)
     except UnreadableDocument as unreadable:
         raise InvalidInput([("document", str(unreadable))]) from None
-    return _store(actor, described, source=source, name=name, base_url=base_url)
+    return _store(actor, _looked_up(actor, described), source=source, name=name, base_url=base_url)
+
+
+def _looked_up(actor: Actor, described: Described) -> Described:
+    """With what the issuer publishes, where the best way to sign in names nothing but an issuer (openIdConnect)."""
+    best = next(iter(described.schemes), None)
+    if best is None or not best.authentication.issuer or best.authentication.token_url:
+        return described
+    try:
+        found = discovered(actor=actor, url=best.authentication.issuer)
+    except InvalidInput as refusal:
+        note = Note(f"{best.name}: issuer", refusal.sentence)
+        return replace(described, notes=(*described.notes, note))
+    scopes = tuple(CustomScope(**scope) for scope in found.pop("scopes", ())) or best.authentication.scopes
+    authentication = best.authentication.with_values({**found, "scopes": scopes})
+    first = replace(best, authentication=authentication, discovered=(*found, "scopes"))
+    return replace(described, schemes=(first, *described.schemes[1:]))
 
 
 @transaction.atomic
@@ -81,7 +98,7 @@ def _store(actor: Actor, described: Described, *, source: str, name: str, base_u
     api.save()
     Operation.objects.bulk_create(_rows(api, described), batch_size=500)
     if described.schemes:
-        marks = dict.fromkeys(filled, "document")
+        marks = dict.fromkeys(filled, "document") | dict.fromkeys(described.schemes[0].discovered, "discovery")
         api = save_authentication(actor=actor, api=api, authentication=authentication, filled_in=marks)
     integration = api.integration
     record(
