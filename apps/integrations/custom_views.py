@@ -108,7 +108,7 @@ def overview(request: TeamRequest, slug: str) -> HttpResponse:
 @never_cache
 @team_required
 def authentication(request: TeamRequest, slug: str) -> HttpResponse:
-    """How people sign in. *Look up* fills the form from the issuer; nothing is stored then. Raises NotFound, NotAllowed."""
+    """How people sign in. *Look up* fills the form from the issuer and stores nothing. Raises NotFound, NotAllowed."""
     api = custom_api_named(request.actor, slug)
     permissions.require(request.actor, Action.KEEP_CUSTOM_APIS)
     before, oauth_app = authentication_from(api.authentication), oauth_client_of(api)

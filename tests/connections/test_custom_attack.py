@@ -1,0 +1,113 @@
+"""The cross-app attack (draft-ietf-oauth-security-topics-update, oauth.md 1), staged with two servers.
+
+An admin of the victim's team describes an API whose authorization server lies: it forwards the victim to another
+service's consent page, with the state of its own trip. The other service sends its code to where it always sends
+it. Whoever exchanged it at the liar's token endpoint would hand over the victim's account.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from django.urls import reverse
+
+from apps import egress
+from apps.audit.models import AuditEvent
+from apps.connections.errors import CallbackRejected
+from apps.connections.models import AuthorizationAttempt, Connection
+from apps.integrations.models import Integration
+from apps.integrations.services.custom_apis import use_common_callback
+from tests.authserver import AuthServer
+from tests.connections.conftest import CALLBACK, Cast, Traveller, asked_of
+from tests.connections.custom import Walker, describe
+from tests.factories import client_for
+from tests.servers import HttpServer, http_server
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def liar(server: AuthServer) -> Iterator[HttpServer]:
+    with http_server() as running:
+        running.will_answer(200, b'{"access_token": "of-the-liar", "token_type": "Bearer"}')
+        egress.configure(allowed_hosts=[urlsplit(server.url).netloc, f"127.0.0.1:{running.port}"])
+        yield running
+
+
+@pytest.fixture
+def trap(liar: HttpServer, cast: Cast) -> Walker:
+    api = describe(cast.actor("admin"), name="Free Shipping", origin=liar.url, client_id="x", client_secret="y")
+    return Walker(api, cast.actor("member"), lambda url: "")
+
+
+def forwarded(trip_url: str, server: AuthServer, traveller: Traveller, cast: Cast) -> str:
+    """The victim, sent on by the liar, approves at the honest service, which answers at the common callback."""
+    state = parse_qs(urlsplit(trip_url).query)["state"][0]
+    honest = asked_of(traveller.begin(cast.actor("member")))  # what the liar learnt from a trip of its own
+    code = server.code_for(scopes=["messages:read"], redirect_uri=honest["redirect_uri"], subject="victim")
+    return urlencode({"state": state, "code": code, "iss": server.url})
+
+
+def test_the_answer_on_another_path_is_aborted_before_any_token_call(
+    trap: Walker, liar: HttpServer, server: AuthServer, traveller: Traveller, cast: Cast
+) -> None:
+    trip = trap.begin()
+    query = forwarded(trip.url, server, traveller, cast)
+    with pytest.raises(CallbackRejected, match="another address"):
+        trap.arrive(f"{CALLBACK}?{query}")
+    assert liar.received == []
+    assert server.arrivals == []
+    assert not Connection.objects.exists()
+    attempt = AuthorizationAttempt.objects.get(pk=trip.attempt.pk)
+    assert (attempt.status, attempt.error_code) == ("failed", "wrong_redirect_uri")
+    event = AuditEvent.objects.get(action="authorization.failed")
+    assert event.team_id == cast.team.pk
+    assert event.integration == "free-shipping"
+
+
+def test_the_victim_is_told_what_happened(
+    trap: Walker, liar: HttpServer, server: AuthServer, traveller: Traveller, cast: Cast
+) -> None:
+    browser = client_for(cast.member)
+    url = reverse("connections:connect", args=["free-shipping"])
+    sent = browser.post(url, {"scopes": ["messages:read"]})
+    assert sent.status_code == 302, sent.content
+    answer = browser.get(f"{CALLBACK}?{forwarded(sent['Location'], server, traveller, cast)}")
+    assert answer.status_code == 400
+    assert "arrived at another address" in answer.content.decode()
+    assert liar.received == []
+
+
+def test_the_other_way_round_too(
+    trap: Walker, liar: HttpServer, server: AuthServer, traveller: Traveller, cast: Cast
+) -> None:
+    """A code of the honest trip that arrives at the trap's own address is worth nothing there either."""
+    trip = traveller.begin(cast.actor("member"))
+    query = urlencode(traveller.answer(trip))
+    with pytest.raises(CallbackRejected, match="another address"):
+        trap.arrive(f"{CALLBACK}/{trap.api.pk}?{query}")
+    assert server.arrivals == []
+
+
+def test_with_the_common_callback_the_attack_would_succeed_which_is_why_an_admin_is_warned(
+    trap: Walker, liar: HttpServer, server: AuthServer, traveller: Traveller, cast: Cast
+) -> None:
+    use_common_callback(actor=cast.actor("admin"), api=trap.api, wanted=True)
+    trip = trap.begin()
+    trap.arrive(f"{CALLBACK}?{forwarded(trip.url, server, traveller, cast)}")
+    assert any(b"code" in call.body for call in liar.received)
+    page = client_for(cast.admin).get(reverse("integrations:custom_callback", args=["free-shipping"]))
+    assert "own again" in page.content.decode()
+    use_common_callback(actor=cast.actor("admin"), api=trap.api, wanted=False)
+    page = client_for(cast.admin).get(reverse("integrations:custom_callback", args=["free-shipping"]))
+    assert "A server that lies" in page.content.decode()
+
+
+def test_another_apis_address_is_another_path(trap: Walker, cast: Cast, liar: HttpServer, server: Any) -> None:
+    second = describe(cast.actor("admin"), name="Second", origin=liar.url, client_id="x", client_secret="y")
+    state = asked_of(trap.begin())["state"]
+    with pytest.raises(CallbackRejected, match="another address"):
+        trap.arrive(f"{CALLBACK}/{second.pk}?{urlencode({'state': state, 'code': 'c'})}")
+    assert liar.received == []
+    assert Integration.objects.filter(team=cast.team).count() == 2
