@@ -115,7 +115,7 @@ def authlib_server(*, method: str = "client_secret_basic") -> Iterator[AuthlibSe
     app = Flask("authlib-server")
     server = make_server("127.0.0.1", 0, app, threaded=True)
     secret = "" if method == "none" else secrets.token_urlsafe(24)
-    state = AuthlibServer(f"http://127.0.0.1:{server.server_port}", Client("fern+hill app", secret, method))
+    state = AuthlibServer(f"http://127.0.0.1:{server.server_port}", Client("fernhill-app", secret, method))
     _routes(app, state)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -128,6 +128,7 @@ def authlib_server(*, method: str = "client_secret_basic") -> Iterator[AuthlibSe
 
 
 def _routes(app: Flask, state: AuthlibServer) -> None:
+    app.config["OAUTH2_REFRESH_TOKEN_GENERATOR"] = True
     authorization = AuthorizationServer(
         app,
         query_client=lambda client_id: state.client if client_id == state.client.client_id else None,

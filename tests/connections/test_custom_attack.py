@@ -60,10 +60,10 @@ def test_the_answer_on_another_path_is_aborted_before_any_token_call(
     assert server.arrivals == []
     assert not Connection.objects.exists()
     attempt = AuthorizationAttempt.objects.get(pk=trip.attempt.pk)
-    assert (attempt.status, attempt.error_code) == ("failed", "wrong_redirect_uri")
+    assert attempt.status == "failed"
     event = AuditEvent.objects.get(action="authorization.failed")
     assert event.team_id == cast.team.pk
-    assert event.integration == "free-shipping"
+    assert (event.integration, event.detail) == ("free-shipping", {"code": "wrong_redirect_uri"})
 
 
 def test_the_victim_is_told_what_happened(

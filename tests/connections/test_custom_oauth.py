@@ -4,7 +4,7 @@ revoke, disconnect."""
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
@@ -140,7 +140,7 @@ def misbehaving(server: AuthServer, cast: Cast) -> Walker:
     )
 
     def consent(url: str) -> str:
-        asked = {name: value for name, value in [pair.split("=", 1) for pair in urlsplit(url).query.split("&")]}
+        asked = dict(parse_qsl(urlsplit(url).query))
         code = server.code_for(challenge=asked["code_challenge"], scopes=["messages:read", "profile"])
         return f"{redirect_uri(api.integration)}?{urlencode({'state': asked['state'], 'code': code})}"
 
@@ -265,7 +265,7 @@ def test_without_authentication_a_connection_adds_nothing(cast: Cast) -> None:
 def test_an_api_with_connections_can_neither_go_nor_change_its_kind(authlib: AuthlibServer, cast: Cast) -> None:
     walker = walker_at(authlib, cast)
     walker.connect()
-    with pytest.raises(IntegrationInUse, match="ada@authlib.example"):
+    with pytest.raises(IntegrationInUse, match="ada@authlib"):
         delete_custom_api(actor=cast.actor("admin"), api=walker.api)
     with pytest.raises(IntegrationInUse, match="1 connection"):
         change(cast, walker.api, type="basic")
