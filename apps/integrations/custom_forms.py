@@ -17,7 +17,7 @@ _TYPES = {
     "api_key": "API key",
     "basic": "Basic",
     "oauth2": "OAuth 2.0",
-    "oauth2_client_credentials": "OAuth 2.0 client credentials",
+    "oauth2_client_credentials": "Client credentials",
 }
 _LOCATIONS = {"bearer": "Authorization header (bearer)", "header": "A header", "query": "The query"}
 _METHODS = {
@@ -93,16 +93,14 @@ class AuthenticationForm(_Form):
     client_secret = SecretFormField(
         label="Client secret", required=False, widget=WriteOnlySecretWidget(attrs={"class": "input--mono"})
     )
-    scopes = _lines(
-        "Scopes", "One per line, its name first and then, if you like, what it means in your words.", rows=5
-    )
+    scopes = _lines("Scopes", "One per line: its name and then, if you like, what it means in your words.", rows=5)
     issuer = _text("Issuer", "Compared exactly with what the server says of itself.")
     token_endpoint_auth_method = _choice("Client authentication", _METHODS)
     scope_separator = _choice("Scope separator", _SEPARATORS)
     pkce = forms.BooleanField(
         label="PKCE (S256)",
         required=False,
-        help_text="Off only where the service refuses it: it keeps codes from thieves.",
+        help_text="Off only where the service refuses it.",
     )
     audience = _text("Audience", longest=500)
     resource = _text("Resource", longest=500)

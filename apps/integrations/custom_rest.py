@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -30,6 +30,7 @@ from apps.integrations.services.custom_apis import (
 )
 from apps.integrations.services.custom_import import fetch_description, import_custom_api
 from apps.rest.doors import Door, validated
+from apps.rest.parsers import JSONParser
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
@@ -75,6 +76,7 @@ class ImportView(Door):
 
     required_scope = "connections:write"
     parser_classes = (JSONParser, MultiPartParser, FormParser)
+    largest_body = 2 * LARGEST
 
     @extend_schema(operation_id="integrations_import", request=ImportSerializer, responses={201: CustomApiSerializer})
     def post(self, request: Request) -> Response:
