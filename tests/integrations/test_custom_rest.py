@@ -96,9 +96,7 @@ def test_another_teams_and_built_in_services_are_not_found(admin: Membership) ->
     assert "carrier" not in send(stranger, "get", URL).content.decode()
 
 
-@pytest.mark.parametrize(
-    "name", ["team", "slug", "id", "kind", "definition", "is_enabled", "filled_in", "redirect_uri"]
-)
+@pytest.mark.parametrize("name", ["team", "slug", "id", "kind", "definition", "is_enabled", "filled_in", "places_key"])
 def test_unknown_fields_are_errors(admin: Membership, name: str) -> None:
     send(admin, "post", URL, OAUTH)
     assert fields_of(send(admin, "post", URL, OAUTH | {name: "x"})) == [name]
