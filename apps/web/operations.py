@@ -38,6 +38,7 @@ REASONS = {
     "outcome_unknown": "Outcome of a refresh unknown",
     "token_expired": "Access ended, cannot be renewed",
     "oauth_app_changed": "Belongs to the earlier OAuth app",
+    "address_changed": "Key entered for an earlier address",
     "key_refused": "Key refused",
     "missing_scopes": "Permission taken away",
     "integration_misconfigured": "OAuth app refused",

@@ -17,11 +17,12 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import AuthorizationAttempt, Connection
-from apps.integrations.models import Integration
+from apps.integrations.models import CustomApi, Integration
 from apps.teams.models import ApiKey, Membership, Role
 from apps.teams.services import invitations
 from tests import factories
 from tests.connections import pages
+from tests.integrations.custom import DESCRIBED
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +43,7 @@ ONLY_POST = {
     "api:connection_token",
     "api:connection_refresh",
     "api:api_key",
+    "api:integrations_import",
 }
 
 
@@ -92,7 +94,8 @@ def world() -> World:
     personal, shared = pages.make_connection(owner, service), pages.make_connection(owner, service, name="Grace")
     pages.share(shared, level="manage")
     attempt, state = pages.set_out(factories.client_for(owner))
-    own = Integration.objects.create(slug="fleet", name="Fleet", category="developer-tools", team=owner.team)
+    own = Integration.objects.create(slug="fleet", name="Fleet", category="other", team=owner.team, **DESCRIBED)
+    CustomApi.objects.create(integration=own, base_url="https://api.fleet.example")
     key, _ = factories.make_key(owner)
     # Made lately: nothing is noted about its use.
     ApiKey.objects.update(last_used_at=timezone.now())
@@ -119,6 +122,11 @@ def world() -> World:
         "connections:sharing": connection,
         "connections:hand_over": connection,
         "integrations:service": {"slug": own.slug},
+        "integrations:custom_overview": {"slug": own.slug},
+        "integrations:custom_authentication": {"slug": own.slug},
+        "integrations:custom_operations": {"slug": own.slug},
+        "integrations:custom_callback": {"slug": own.slug},
+        "integrations:custom_delete": {"slug": own.slug},
         "integrations:app": {"slug": own.slug},
         "integrations:test_app": {"slug": own.slug},
         "integrations:remove_app": {"slug": own.slug},
