@@ -12,6 +12,7 @@ LARGEST = 10_000_000  # bytes
 LARGEST_YAML = 4_000_000
 DEEPEST = 100
 MOST_ALIASES = 2_000
+MOST_EVENTS = 300_000  # texts, lists and mappings of a YAML document; each takes time and memory
 _MOST_HOPS = 20
 
 
@@ -75,7 +76,9 @@ def _yaml(text: str) -> Any:
 def _check_bounds(text: str) -> None:
     """Event by event, before anything is built."""
     depth = aliases = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for number, event in enumerate(yaml.parse(text, Loader=_Loader)):
+        if number > MOST_EVENTS:
+            raise UnreadableDocument("The YAML document has too many parts. Convert it to JSON.")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:

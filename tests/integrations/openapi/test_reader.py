@@ -154,6 +154,7 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
         (b"openapi: 3.0.0\nx: &a y\nz: [" + b"*a," * 3_000 + b"]", "aliases"),
         (b'{"x": "' + b"y" * 50_000_000 + b'"}', "larger than 10 MB"),
         (b"x: " + b"y" * 5_000_000, "may have 4 MB"),
+        (b"openapi: 3.0.0\nx: [" + b"a," * 400_000 + b"]", "too many parts"),
         (b'{"openapi": ' + b"9" * 5_000 + b"}", "too long|version"),
     ],
 )
