@@ -73,7 +73,11 @@ def key_access(entry: CatalogueEntry, *, fields: Mapping[str, str], params: Mapp
     if entry.api_key:
         headers = {name: put(value, values) for name, value in entry.api_key.headers.items()}
         query = {name: put(value, values) for name, value in entry.api_key.query.items()}
-from apps.integrations.catalogue import facts_about, filled, known, placeholder_values, standing
+        return PlainAccess(
+            {**standing_headers, **headers}, {**standing_query, **query}, put(entry.api_key.path, values)
+        )
+    if entry.kind == "none":
+        return PlainAccess(standing_headers, standing_query)
     raise IntegrationMisconfigured(f"{entry.name} does not sign in with a key.")
 
 
