@@ -23,8 +23,9 @@ from apps.connections.services.signing import Rows, access_in
 from apps.connections.services.status import lock, mark_needs_attention, target_of
 from apps.connections.services.use import count_use, still_allowed
 from apps.errors import NotAllowed, NotFound
+from apps.integrations.catalogue import facts_about
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.keys import facts_about, main_secret
+from apps.integrations.keys import main_secret
 from apps.integrations.models import Integration
 from apps.oauth.signing import Access, PlainAccess
 from apps.teams.actor import Actor

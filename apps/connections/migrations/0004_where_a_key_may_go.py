@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', '0002_hand_over_and_who_uses_what'),
+        ('connections', '0003_connect_session'),
     ]
 
     operations = [
