@@ -22,13 +22,14 @@ from apps.egress.errors import (
 )
 from apps.egress.stream import IDEMPOTENT, Answer, Outgoing, Patience, stream
 from apps.egress.transport import Session, session
-from apps.egress.wire import wait_for_client
+from apps.egress.wire import ClientSocket, wait_for_client
 
 __all__ = [
     "IDEMPOTENT",
     "Abandoned",
     "Answer",
     "AnswerTooLarge",
+    "ClientSocket",
     "Destination",
     "DestinationBlocked",
     "EgressError",

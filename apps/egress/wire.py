@@ -12,6 +12,8 @@ from apps.egress.errors import Abandoned, TimedOut
 
 PIECE = 65_536
 _HEAD_LIMIT = 131_072
+ClientSocket = socket.socket
+
 # The other end of a socket closed its sending half. Linux tells it even while unread bytes wait; elsewhere nobody does.
 _HUNG_UP = getattr(select, "POLLRDHUP", 0)
 
@@ -27,7 +29,7 @@ class Wire:
         self._sock = sock
         self._secure = isinstance(sock, ssl.SSLSocket)
         self._idle = self._end = 0.0
-        self._client: socket.socket | None = None
+        self._client: ClientSocket | None = None
         self._head_left: int | None = None
         self._may_read = True
         self.received = 0
@@ -36,7 +38,7 @@ class Wire:
         with suppress(OSError):  # heads and small bodies must not wait for each other's acknowledgement
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def begin(self, *, idle: float, total: float, client: socket.socket | None) -> None:
+    def begin(self, *, idle: float, total: float, client: ClientSocket | None) -> None:
         """A new call: its limits (seconds) and the socket of whoever asked for it."""
         self._idle, self._end, self._client = idle, time.monotonic() + total, client
         self._sock.settimeout(idle)  # for what TLS reads beyond the first byte
@@ -126,7 +128,7 @@ class _Incoming(io.RawIOBase):
         return self._wire.read_into(buffer)
 
 
-def wait_for_client(seconds: float, client: socket.socket | None) -> None:
+def wait_for_client(seconds: float, client: ClientSocket | None) -> None:
     """A pause, which ends with Abandoned as soon as the client hangs up."""
     if client is None or not _HUNG_UP or client.fileno() < 0:
         time.sleep(seconds)

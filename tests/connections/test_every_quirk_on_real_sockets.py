@@ -107,6 +107,8 @@ def renewed(connection: Connection, actor: Actor, case: KeyCase) -> None:
         assert fresh_token(connection=connection, actor=actor).access_token != first.access_token
         refresh_now(connection=connection, actor=actor)
         return
+    if case.kind == "none":
+        return
     material = key_material(connection=connection, actor=actor)
     assert material.headers or material.query or material.path_prefix
     replace_key(actor=actor, connection=connection, fields=case.fields)

@@ -1,7 +1,6 @@
 """The way of a call: fresh access, the record, the service's answer, at most one renewal and a few retries."""
 
 import random
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -53,7 +52,7 @@ class Call:
     headers: Headers = field(default_factory=list, repr=False)
     body: Body = field(default_factory=Body, repr=False)
     wishes: Wishes = field(default_factory=Wishes)
-    client: socket.socket | None = None
+    client: egress.ClientSocket | None = None
     by_browser: bool = False
     sees_secret: bool = False
 

@@ -199,3 +199,9 @@ def a_client_that_speaks_json(request: Received) -> None:
     else:
         assert fields_in(request, "query")["token"]
         assert "Authorization" not in request.headers
+
+
+@keyed("none", {"api": {"headers": {"X-Version": "7"}}}, {})
+def no_credentials_at_all(request: Received) -> None:
+    assert request.headers["X-Version"] == "7"
+    assert "Authorization" not in request.headers
