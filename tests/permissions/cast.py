@@ -11,7 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.connections.models import Connection, ConnectionShare, Level
+from apps.connections.services.connect_sessions import create_connect_session
 from apps.integrations.models import Integration
+from apps.integrations.services.custom_apis import create_custom_api
+from apps.notifications import webhooks
+from apps.notifications.models import Event
 from apps.teams.models import ApiKey, Membership, Role
 from apps.teams.services import invitations
 from tests import factories
@@ -24,6 +28,11 @@ SCOPES = ("connections:read", "connections:use", "connections:token", "connectio
 SERVICE_KEYS = tuple(f"service {scope}" for scope in SCOPES)
 KEYS = ("key", *SERVICE_KEYS)
 ACTORS = (*PEOPLE, *KEYS, "nobody")
+
+# Routes about the one custom API, and about the one webhook.
+CUSTOM_PAGES = ("overview", "authentication", "operations", "callback", "delete")
+WEBHOOK_PAGES = ("webhook", "rotate", "switch", "test", "remove")
+WEBHOOK_ROUTES = ("api:webhook", "api:webhook_test", *(f"notifications:{page}" for page in WEBHOOK_PAGES))
 
 Send = Callable[..., Any]
 
@@ -97,8 +106,13 @@ def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str,
     """By a route's name, or by the name of its first argument."""
     boss, owner = members["boss"], members["owner"]
     attempt, _ = pages.set_out(factories.client_for(owner))
-    fleet = Integration.objects.create(slug="fleet", name="Fleet", category="developer-tools", team=boss.team)
     actor = factories.actor_for(boss)
+    fleet = create_custom_api(actor=actor, name="Fleet", base_url="https://api.fleet.example").integration
+    webhook = webhooks.create_webhook(actor=actor, url="https://hooks.fernhill.example/x", events=Event.values).webhook
+    delivery = webhooks.send_test(actor=actor, webhook_id=webhook.pk)
+    link = create_connect_session(
+        actor=actor, integration=Integration.objects.get(slug="sandbox"), member=owner.user, scopes=["profile"]
+    )
     (issued,) = invitations.invite(actor=actor, emails=["new@fernhill.example"], role=Role.MEMBER)
     about_member = {"pk": members["member"].pk}
     return {
@@ -111,4 +125,11 @@ def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str,
         "teams:revoke_invitation": {"pk": issued.invitation.pk},
         "teams:revoke_api_key": {"pk": key_id},
         "api:api_key": {"pk": key_id},
+        "api:integration": {"slug": fleet.slug},
+        **{f"integrations:custom_{page}": {"slug": fleet.slug} for page in CUSTOM_PAGES},
+        **{route: {"pk": webhook.pk} for route in WEBHOOK_ROUTES},
+        "notifications:redeliver": {"pk": webhook.pk, "delivery_id": delivery.pk},
+        "connections:connect_link": {"token": link.url.rstrip("/").rpartition("/")[2]},
+        "connections:connect_done": {"session_id": link.session.pk},
+        "api:connect_session": {"pk": link.session.pk},
     }

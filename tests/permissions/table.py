@@ -34,6 +34,15 @@ BODIES: dict[str, dict[str, object]] = {
     "PUT api:connection_sharing": {"shared": True, "level": "manage"},
     "POST api:api_keys": {"name": "x", "kind": "personal", "scopes": ["connections:read"], "expires_at": "{tomorrow}"},
     "POST api:connections": {"integration": "sandbox", "fields": {}},
+    "POST api:connect_sessions": {"integration": "sandbox", "scopes": ["profile"]},
+    "POST api:integrations": {"name": "Depot", "base_url": "https://api.depot.example"},
+    "POST api:integrations_import": {"document": "{}"},
+    "PATCH api:integration": {"description": "Trucks"},
+    "POST api:webhooks": {"url": "https://hooks.fernhill.example/y", "events": ["connection.created"]},
+    "PATCH api:webhook": {"description": "Ours"},
+    "POST notifications:webhooks": {"url": "https://hooks.fernhill.example/y", "events": "connection.created"},
+    "POST integrations:custom_overview": {"name": "Fleet", "base_url": "https://api.fleet.example"},
+    "POST integrations:custom_new": {"how": "create", "name": "Depot", "base_url": "https://api.depot.example"},
 }
 
 

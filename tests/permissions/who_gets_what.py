@@ -40,6 +40,18 @@ POST   integrations:app                 | 403 200 200 403 403 403 403 200
 POST   integrations:test_app            | 403 404 404 403 403 403 403 404
 GET    integrations:remove_app          | 403 404 404 403 403 403 403 404
 POST   integrations:remove_app          | 403 404 404 403 403 403 403 404
+GET    integrations:custom_apis         | 200
+GET    integrations:custom_new          | 403 200 200 403 403 403 403 200
+POST   integrations:custom_new          | 403 200 200 403 403 403 403 200
+GET    integrations:custom_overview     | 200 200 200 200 200 200 200 404
+POST   integrations:custom_overview     | 403 302 302 403 403 403 403 404
+GET    integrations:custom_authentication | 403 200 200 403 403 403 403 404
+POST   integrations:custom_authentication | 403 200 200 403 403 403 403 404
+GET    integrations:custom_operations   | 200 200 200 200 200 200 200 404
+GET    integrations:custom_callback     | 403 200 200 403 403 403 403 404
+POST   integrations:custom_callback     | 403 302 302 403 403 403 403 404
+GET    integrations:custom_delete       | 403 200 200 403 403 403 403 404
+POST   integrations:custom_delete       | 403 302 302 403 403 403 403 404
 # Connections
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 POST   connections:connect              | 302
@@ -75,9 +87,25 @@ GET    connections:key                  | 409 409 409 409 403 403 404 404
 POST   connections:key                  | 409 409 409 409 403 403 404 404
 GET    connections:disconnect           | 200 200 200 200 403 403 404 404
 POST   connections:disconnect           | 200 200 200 200 403 403 404 404
+GET    connections:connect_link         | 200 403 403 403 403 403 403 403
+POST   connections:connect_link         | 302 403 403 403 403 403 403 403
+GET    connections:connect_done         | 302 404 404 404 404 404 404 404
 # The audit log
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    audit:list                       | 200
+GET    audit:export                     | 404
+# Webhooks
+#                                  owner boss admin manager viewer user member stranger | key read use token write audit
+GET    notifications:webhooks           | 403 200 200 403 403 403 403 200
+POST   notifications:webhooks           | 403 200 200 403 403 403 403 200
+GET    notifications:webhook            | 403 200 200 403 403 403 403 404
+POST   notifications:webhook            | 403 400 400 403 403 403 403 404
+POST   notifications:rotate             | 403 200 200 403 403 403 403 404
+POST   notifications:switch             | 403 302 302 403 403 403 403 404
+POST   notifications:test               | 403 302 302 403 403 403 403 404
+POST   notifications:redeliver          | 403 302 302 403 403 403 403 404
+GET    notifications:remove             | 403 200 200 403 403 403 403 404
+POST   notifications:remove             | 403 302 302 403 403 403 403 404
 # The REST API
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    api:me                           | 200                              | 200
@@ -85,7 +113,6 @@ GET    api:api_keys                     | 200                              | 200
 POST   api:api_keys                     | 201                              | 201 403 403 403 403 403
 DELETE api:api_key                      | 204 204 204 404 404 404 404 404  | 204 403 403 403 404 403
 GET    api:integrations                 | 200                              | 200 200 403 403 403 403
-GET    api:integration                  | 200                              | 200 200 403 403 403 403
 GET    api:connections                  | 200                              | 200 200 403 403 403 403
 POST   api:connections                  | 409                              | 409 403 403 403 409 403
 GET    api:connection                   | 200 200 200 200 200 200 404 404  | 200 200 403 403 403 403
@@ -97,6 +124,25 @@ GET    api:connection_sharing           | 200 200 200 200 200 404 404 404  | 200
 PUT    api:connection_sharing           | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403
 GET    api:connection_workflows         | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403
 GET    api:connection_usage             | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403
+POST   api:integrations                 | 403 201 201 403 403 403 403 201  | 403
+POST   api:integrations_import          | 403 400 400 403 403 403 403 400  | 403
+GET    api:integration                  | 200 200 200 200 200 200 200 404  | 200 200 403 403 403 403
+PATCH  api:integration                  | 403 200 200 403 403 403 403 404  | 403
+DELETE api:integration                  | 403 204 204 403 403 403 403 404  | 403
+GET    api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403
+POST   api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403
+PUT    api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403
+PATCH  api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403
+DELETE api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403
+POST   api:connect_sessions             | 201                              | 201 403 403 403 400 403
+GET    api:connect_session              | 200 200 200 404 404 404 404 404  | 200 404 403 403 403 403
+GET    api:audit_events                 | 200                              | 200 403 403 403 403 200
+GET    api:webhooks                     | 403 200 200 403 403 403 403 200  | 403
+POST   api:webhooks                     | 403 201 201 403 403 403 403 201  | 403
+GET    api:webhook                      | 403 200 200 403 403 403 403 404  | 403
+PATCH  api:webhook                      | 403 200 200 403 403 403 403 404  | 403
+DELETE api:webhook                      | 403 204 204 403 403 403 403 404  | 403
+POST   api:webhook_test                 | 403 202 202 403 403 403 403 404  | 403
 GET    api:schema                       | 200                              | 200                     | 200
 GET    api:docs                         | 200                              | 200                     | 200
 """)
