@@ -21,5 +21,6 @@ app.conf.beat_schedule = {
     # Sends each warning once, so it may look often: a refusal is told within a minute, a failed mail sent again.
     "tell who keeps OAuth apps": every(60.0, "integrations.tell_keepers"),
     "send webhooks again": every(5.0, "notifications.deliver_due"),
+    "clear old traces of custom APIs": every(3600.0, "connections.clear_traces"),
     "clear expired authorization attempts": every(60.0, "connections.expire_attempts"),
 }

@@ -6,10 +6,26 @@ from django.db import models
 from django.db.models import Q
 
 from apps.connections.querysets import ConnectionQuerySet, TokenSetQuerySet
+from apps.connections.trace_models import FirstRefresh, TraceEntry
 from apps.integrations.models import Integration, OAuthApp
 from apps.teams.models import Team, User
 from apps.vault.fields import EncryptedField
 from apps.vault.models import SealedRow
+
+__all__ = [
+    "AuthorizationAttempt",
+    "Beat",
+    "Connection",
+    "ConnectionShare",
+    "Credential",
+    "DailyUse",
+    "FirstRefresh",
+    "Level",
+    "Status",
+    "TokenSet",
+    "TraceEntry",
+    "WorkflowUse",
+]
 
 
 class Status(models.TextChoices):

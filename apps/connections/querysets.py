@@ -52,7 +52,7 @@ class ConnectionQuerySet(models.QuerySet[Row]):
 
     def with_details(self) -> Self:
         """Everything that a list or an API answer shows of each, in one query."""
-        return self.select_related("integration", "owner", "team", "oauth_app", "token_set")
+        return self.select_related("integration", "owner", "team", "oauth_app", "token_set", "first_refresh")
 
 
 class TokenSetQuerySet(models.QuerySet[Row]):

@@ -9,7 +9,7 @@ from uuid import UUID
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from apps.connections.services import beats, disconnect, expiry, schedule
+from apps.connections.services import beats, disconnect, expiry, schedule, tracing
 
 logger = logging.getLogger(__name__)
 
@@ -45,3 +45,9 @@ def finish_disconnects() -> None:
 def expire_attempts() -> None:
     """Settle trips from which nobody came back."""
     expiry.expire_attempts()
+
+
+@shared_task(name="connections.clear_traces")
+def clear_traces() -> None:
+    """Delete the traces of custom APIs that are older than seven days."""
+    tracing.clear_traces()

@@ -14,6 +14,7 @@ from apps.connections.views import (
     listing,
     page,
     sharing,
+    trace,
 )
 
 app_name = "connections"
@@ -43,5 +44,7 @@ urlpatterns = [
     path("connections/<uuid:connection_id>/refresh/", actions.refresh, name="refresh"),
     path("connections/<uuid:connection_id>/reconnect/", connect.reconnect, name="reconnect"),
     path("connections/<uuid:connection_id>/key/", keys.replace, name="key"),
+    path("connections/<uuid:connection_id>/trace/", trace.of_connection, name="trace"),
+    path("custom-apis/<slug:slug>/trace/", trace.of_api, name="api_trace"),
     path("connections/<uuid:connection_id>/disconnect/", actions.disconnect, name="disconnect"),
 ]

@@ -20,6 +20,7 @@ from apps.egress.errors import (
     NotSent,
     TimedOut,
 )
+from apps.egress.observer import Exchange, observed
 from apps.egress.stream import IDEMPOTENT, Answer, Outgoing, Patience, stream
 from apps.egress.transport import Session, session
 from apps.egress.wire import ClientSocket, wait_for_client
@@ -33,6 +34,7 @@ __all__ = [
     "Destination",
     "DestinationBlocked",
     "EgressError",
+    "Exchange",
     "NoAnswer",
     "NotSent",
     "Outgoing",
@@ -42,6 +44,7 @@ __all__ = [
     "check_url",
     "configure",
     "is_allowed",
+    "observed",
     "session",
     "stream",
     "wait_for_client",

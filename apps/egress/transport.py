@@ -17,6 +17,7 @@ from apps.egress.connection import Resolver, checked_addresses, open_connection,
 from apps.egress.deadline import Deadline
 from apps.egress.destination import check_url
 from apps.egress.errors import AnswerTooLarge, DestinationBlocked, NoAnswer, NotSent
+from apps.egress.observer import watched
 
 # On a broken header block urllib3 logs the URL and the unread rest of the answer, which may hold a token.
 logging.getLogger("urllib3.connection").addFilter(lambda record: False)
@@ -124,6 +125,10 @@ class Session(requests.Session):
             raise DestinationBlocked("This is not a valid URL.") from None
         except requests.RequestException:
             raise NotSent("The request holds a header or body that cannot be sent.") from None
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """As ever; whoever watches (see `observed`) is told what came of it."""
+        return watched(lambda: requests.Session.send(self, request, **kwargs), request)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """There never is one: a redirect is an answer like any other, even with `allow_redirects=True`."""

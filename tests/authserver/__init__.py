@@ -1,6 +1,7 @@
 """A misbehaving authorization server on a real socket: scripted per test, with a journal that a checker reads."""
 
 from tests.authserver.faults import (
+    ABSENT,
     Behaviour,
     altered,
     answers,
@@ -16,6 +17,7 @@ from tests.authserver.journal import Call, Journal
 from tests.authserver.server import AuthServer, Gate, auth_server
 
 __all__ = [
+    "ABSENT",
     "AuthServer",
     "Behaviour",
     "Call",

@@ -15,7 +15,7 @@ from apps.audit.services import record
 from apps.connections import scopes
 from apps.connections.errors import AttemptSettled, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession, Status, TokenSet
-from apps.connections.services import attempts, news
+from apps.connections.services import attempts, first_refresh, news
 from apps.connections.services.provider import provider_of
 from apps.connections.services.status import mark_reconnected, target_of
 from apps.connections.services.tokens import accepted, from_json, to_json
@@ -144,6 +144,7 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
     for name, value in values.items():
         setattr(row, name, value)
     row.save(force_insert=True)
+    first_refresh.expect(connection, row)
     _record("connection.created", connection, attempt, row.access_token_fp, origin=origin)
     news.tell(Event.CREATED, connection)
     return connection
@@ -182,6 +183,7 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
         ]
     )
     _record("connection.reconnected", connection, attempt, values["access_token_fp"], origin=origin)
+    first_refresh.expect(connection, TokenSet.objects.get(pk=row.pk))
     mark_reconnected(connection, origin=origin)
     return connection
 

@@ -22,7 +22,7 @@ from apps.connections.errors import (
     WrongKind,
 )
 from apps.connections.models import AuthorizationAttempt, Connection
-from apps.connections.services import attempts, oauth1_trip
+from apps.connections.services import attempts, oauth1_trip, tracing
 from apps.connections.services.adopt import adopt
 from apps.connections.services.decide import decide
 from apps.connections.services.departure import Departure
@@ -191,7 +191,10 @@ def complete(
         state=state, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
     )
     try:
-        return _finish(attempt, parameters, query_string, origin=origin)
+        with tracing.traced(tracing.of_attempt(attempt)) as trace:
+            attempt = _finish(attempt, parameters, query_string, origin=origin)
+            trace.connection_id = attempt.connection_id
+            return attempt
     except AttemptError as error:
         if error.attempt is not None:  # settled and audited where it happened
             raise

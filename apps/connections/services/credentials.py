@@ -18,6 +18,7 @@ from apps.connections.services.own_client import obtain, own_client
 from apps.connections.services.provider import provider_of
 from apps.connections.services.status import mark_recovered, target_of
 from apps.connections.services.tokens import accepted
+from apps.connections.services.tracing import Trace, of_connection, traced
 from apps.connections.services.verification import Checked, verify
 from apps.connections.words import reason_sentence
 from apps.errors import NotAllowed, NotFound
@@ -64,7 +65,8 @@ def connect_with_key(
         raise NotAllowed("A connection belongs to a person. Use a personal API key, or sign in.")
     values, places = checked_input(entry, fields=fields, params=params)
     asked = _scopes(entry, scopes)
-    tried = _try(integration, values, places, asked, if_unchecked=if_unchecked)
+    with traced(Trace(integration=integration, team_id=actor.team.pk, label=str(actor.user))):
+        tried = _try(integration, values, places, asked, if_unchecked=if_unchecked)
     checked = tried.checked
     with transaction.atomic(durable=True):
         connection = Connection.objects.create(
@@ -113,9 +115,9 @@ def replace_key(
     # What was entered for other addresses is not sent to these: then all of it is asked for again.
     kept = stored_fields(connection) if is_for_these_places(connection) else {}
     values, _ = checked_input(entry, fields=kept | given, params=_user_params(entry, connection))
-    tried = _try(
-        connection.integration, values, connection.params, connection.scopes_requested, if_unchecked=if_unchecked
-    )
+    asked = connection.scopes_requested
+    with traced(of_connection(connection)):
+        tried = _try(connection.integration, values, connection.params, asked, if_unchecked=if_unchecked)
     checked = tried.checked
     if connection.account_subject and checked.subject and checked.subject != connection.account_subject:
         sentence = f"This opens another account, {checked.label or checked.subject}. Connect it as a new one."

@@ -9,7 +9,7 @@ from apps.audit.services import record
 from apps.connections.access import may_manage
 from apps.connections.errors import AttemptSettled
 from apps.connections.models import AuthorizationAttempt, Connection
-from apps.connections.services import attempts
+from apps.connections.services import attempts, tracing
 from apps.connections.services.adopt import Grant, locked, same_account, store
 from apps.connections.services.fenced import revoke_unwanted
 from apps.errors import NotAllowed
@@ -46,7 +46,8 @@ def decide(*, actor: Actor, attempt: AuthorizationAttempt, decision: Decision) -
             team_id=attempt.team_id,
             target=attempts.target_of(attempt),
         )
-    revoke_unwanted(attempt, grant)
+    with tracing.traced(tracing.of_attempt(attempt)):
+        revoke_unwanted(attempt, grant)
     attempt.status = _STATUS.CANCELLED
     return attempt
 

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections.models import Connection, Status, TokenSet
-from apps.connections.services import news, spool
+from apps.connections.services import news, spool, tracing
 from apps.connections.services.client_change import belongs_to_earlier_client
 from apps.connections.services.credentials import stored_fields
 from apps.connections.services.own_client import own_client
@@ -84,7 +84,8 @@ def finish_disconnects() -> int:
 
 
 def _revoke_and_erase(connection: Connection, *, origin: Origin) -> Disconnected:
-    result = _revoke(connection)
+    with tracing.traced(tracing.of_connection(connection)):
+        result = _revoke(connection)
     with transaction.atomic(durable=True):
         workflows = [str(use) for use in connection.workflows.all()[:50]]
         erased, _ = Connection.objects.filter(pk=connection.pk).delete()

@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from apps.connections.errors import AttemptExpired
 from apps.connections.models import AuthorizationAttempt, ConnectSession
+from apps.connections.services import tracing
 from apps.connections.services.adopt import Grant
 from apps.connections.services.fenced import revoke_unwanted
 from apps.vault.errors import UnreadableSecret
@@ -44,4 +45,5 @@ def _give_back(attempt: AuthorizationAttempt) -> None:
         grant = Grant.from_json(attempt.pending_tokens.reveal())
     except UnreadableSecret:
         return  # nothing that could be revoked; the row itself is settled all the same
-    revoke_unwanted(attempt, grant)
+    with tracing.traced(tracing.of_attempt(attempt)):
+        revoke_unwanted(attempt, grant)

@@ -14,7 +14,7 @@ from apps.audit.services import record
 from apps.connections import metrics
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.refresh_policy import Outcome, Plan, after_failure, after_own_client_failed, classify
-from apps.connections.services import faultpoint
+from apps.connections.services import faultpoint, first_refresh
 from apps.connections.services.lease import Lease
 from apps.connections.services.status import lock, mark_needs_attention, mark_recovered, target_of
 from apps.integrations.services import circuit, mark_oauth_app_broken
@@ -55,6 +55,7 @@ def commit_tokens(
             token_fp=values["access_token_fp"],
             version=row.version + 1,
         )
+        first_refresh.note(connection, "worked")
         if lost:
             mark_needs_attention(connection, reason="missing_scopes", origin=origin)
         elif current.status == Status.NEEDS_ATTENTION and current.status_reason != "missing_scopes":
@@ -100,6 +101,8 @@ def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig,
         )
         if written:
             _apply(plan, row.connection, code=code, outcome=outcome, origin=origin)
+            refusal = error.code if isinstance(error, TokenError) else ""
+            first_refresh.note(row.connection, outcome.value, code=refusal)
             _tell_circuit(lease, outcome, origin=origin)
     metrics.refresh_failed(row.connection.integration, outcome=outcome.value)
     logger.warning(

@@ -22,7 +22,7 @@ from apps.connections.errors import (
 )
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.refresh_policy import READER_WAIT, Outcome, skew
-from apps.connections.services import client_change, faultpoint, spool
+from apps.connections.services import client_change, faultpoint, spool, tracing
 from apps.connections.services.fenced import drop_fenced
 from apps.connections.services.lease import Lease, claim, release
 from apps.connections.services.outcome import record_failure
@@ -155,7 +155,8 @@ def attempt_refresh(row: TokenSet, *, origin: Origin) -> bool:
     lease = claim(row=row, refresh_token=renewal.secret, admission=admission)
     if lease is None:
         return False
-    _send_and_commit(lease, provider, renewal, origin=origin)
+    with tracing.traced(tracing.of_connection(row.connection)):
+        _send_and_commit(lease, provider, renewal, origin=origin)
     return True
 
 

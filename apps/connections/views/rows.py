@@ -7,6 +7,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from apps.connections.access import level_of, may_manage, may_view
+from apps.connections.first_refresh_words import FAULTS, first_refresh_sentence
 from apps.connections.models import Connection, Level, Status, TokenSet
 from apps.connections.words import help_anchor, reason_sentence, repair_label
 from apps.integrations.models import KINDS_WITH_KEY, Integration
@@ -31,6 +32,8 @@ class Row:
     repair: str
     # What the person entered can be replaced in place; there is no consent to give again.
     has_key: bool
+    # What was wrong with the first refresh of a connection to a team's own API; empty elsewhere.
+    first_refresh: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,16 @@ def row_of(actor: Actor, connection: Connection) -> Row:
         help_anchor=help_anchor(connection.status_reason) if is_red else "",
         repair=repair,
         has_key=connection.integration.kind in KINDS_WITH_KEY,
+        first_refresh=first_refresh_fault(connection),
     )
+
+
+def first_refresh_fault(connection: Connection) -> str:
+    """What is wrong with the first refresh, in words; empty where nothing is, or none was tried."""
+    tried = getattr(connection, "first_refresh", None)
+    if tried is None or tried.outcome not in FAULTS:
+        return ""
+    return first_refresh_sentence(tried.outcome, name=connection.integration.name, code=tried.code)
 
 
 def _sharing(actor: Actor, connection: Connection) -> str:

@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from apps.connections.refresh_policy import portions
-from apps.connections.services import beats, disconnect, expiry, schedule
+from apps.connections.services import beats, disconnect, expiry, schedule, tracing
 from apps.integrations.services import keepers
 
 
@@ -47,6 +47,7 @@ class Command(BaseCommand):
         beats.note_beat()
         disconnect.finish_disconnects()
         expiry.expire_attempts()
+        tracing.clear_traces()
         keepers.tell_keepers(today=timezone.now().date())
         rows = schedule.claim_due()
         for portion in portions(rows):

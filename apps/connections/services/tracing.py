@@ -1,0 +1,125 @@
+"""Keeping the exchanges of a team's own API, redacted, for those who look for a fault; built-in services have none.
+
+They are collected while the work is done and written after it: between a token answer and its commit there is no time
+for anything else, and a trace that cannot be written costs nobody a token.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from apps import egress
+from apps.connections.models import AuthorizationAttempt, Connection, TraceEntry
+from apps.integrations.models import Integration
+from apps.oauth.trace import TraceLine, trace_line
+
+logger = logging.getLogger(__name__)
+
+KEPT_FOR = timedelta(days=7)
+_MOST_AT_ONCE = 50
+
+
+@dataclass
+class Trace:
+    """The exchanges of one piece of work. `connection_id` may become known on the way."""
+
+    integration: Integration
+    team_id: UUID
+    label: str
+    connection_id: UUID | None = None
+    attempt_id: UUID | None = None
+    lines: list[tuple[datetime, TraceLine]] = field(default_factory=list)
+
+    @sensitive_variables()
+    def note(self, exchange: egress.Exchange) -> None:
+        if len(self.lines) < _MOST_AT_ONCE:
+            self.lines.append((timezone.now(), redacted(exchange)))
+
+
+@sensitive_variables()
+def redacted(exchange: egress.Exchange) -> TraceLine:
+    """What may be kept of an exchange."""
+    request, answer = exchange.request, exchange.answer
+    return trace_line(
+        method=request.method or "",
+        url=request.url or "",
+        headers=request.headers,
+        body=request.body if isinstance(request.body, bytes | str) else None,
+        status=None if answer is None else answer.status_code,
+        answer_headers={} if answer is None else answer.headers,
+        answer=b"" if answer is None else answer.content,
+        error=exchange.error,
+        seconds=exchange.seconds,
+    )
+
+
+@contextmanager
+def traced(trace: Trace) -> Iterator[Trace]:
+    """Keep what this block exchanges with the server of a team's own API."""
+    if not trace.integration.is_custom:
+        yield trace
+        return
+    try:
+        with egress.observed(trace.note):
+            yield trace
+    finally:
+        _write(trace)
+
+
+def of_connection(connection: Connection) -> Trace:
+    """For work on a connection."""
+    return Trace(
+        integration=connection.integration,
+        team_id=connection.team_id,
+        label=connection.name,
+        connection_id=connection.pk,
+    )
+
+
+def of_attempt(attempt: AuthorizationAttempt) -> Trace:
+    """For a trip. It belongs to the connection that the trip repairs, or makes."""
+    whose = attempt.connection.name if attempt.connection else ""
+    if not whose and attempt.integration.is_custom:  # the only ones whose traces are kept
+        whose = str(attempt.user)
+    return Trace(
+        integration=attempt.integration,
+        team_id=attempt.team_id,
+        label=whose,
+        connection_id=attempt.connection_id,
+        attempt_id=attempt.pk,
+    )
+
+
+def _write(trace: Trace) -> None:
+    if not trace.lines:
+        return
+    try:
+        with transaction.atomic():
+            standing = Connection.objects.filter(pk=trace.connection_id).exists()
+            TraceEntry.objects.bulk_create(
+                TraceEntry(
+                    team_id=trace.team_id,
+                    integration=trace.integration,
+                    connection_id=trace.connection_id if standing else None,
+                    attempt_id=trace.attempt_id,
+                    label=trace.label[:200],
+                    at=at,
+                    **asdict(line),
+                )
+                for at, line in trace.lines
+            )
+    except DatabaseError as error:
+        logger.warning("trace not kept integration=%s error=%s", trace.integration.slug, type(error).__name__)
+
+
+def clear_traces() -> int:
+    """Delete what is older than seven days. The number deleted."""
+    deleted, _ = TraceEntry.objects.filter(at__lt=timezone.now() - KEPT_FOR).delete()
+    return deleted

@@ -1,0 +1,58 @@
+"""Watching what goes through the door, for as long as a block runs: each request with its answer or its failure."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+import requests
+
+from apps.egress.errors import EgressError
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and what came of it: an answer, or the sentence of the failure. Both hold secrets: never store it
+    as it is. `seconds` is from the request's start to the answer's last byte."""
+
+    request: requests.PreparedRequest = field(repr=False)
+    answer: requests.Response | None = field(repr=False)
+    error: str
+    seconds: float
+
+
+Observer = Callable[[Exchange], None]
+
+_observers: ContextVar[tuple[Observer, ...]] = ContextVar("egress_observers", default=())
+
+
+@contextmanager
+def observed(observer: Observer) -> Iterator[None]:
+    """Tells `observer` of every request of this thread until the block ends. It must not raise."""
+    token = _observers.set((*_observers.get(), observer))
+    try:
+        yield
+    finally:
+        _observers.reset(token)
+
+
+def watched(
+    send: Callable[[], requests.Response], request: requests.PreparedRequest
+) -> requests.Response:
+    """Sends, and tells whoever watches. Without anybody, it only sends."""
+    observers = _observers.get()
+    if not observers:
+        return send()
+    started, answer, error = time.monotonic(), None, ""
+    try:
+        answer = send()
+    except EgressError as failure:
+        error = str(failure)
+        raise
+    finally:
+        if answer is not None or error:
+            exchange = Exchange(request, answer, error, time.monotonic() - started)
+            for observer in observers:
+                observer(exchange)
+    return answer

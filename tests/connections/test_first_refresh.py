@@ -1,0 +1,102 @@
+"""The first refresh of a connection to a team's own API: at once, once, by the normal lease, and told in words."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.connections.models import Connection, FirstRefresh, TokenSet
+from apps.connections.services import schedule
+from tests.authserver import ABSENT, AuthServer, altered, answers, refuses
+from tests.connections.conftest import Cast, Traveller
+from tests.connections.custom import Walker
+from tests.connections.test_trace import walker_at
+from tests.factories import client_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def spool(settings: Any, tmp_path: Path) -> None:
+    settings.SPOOL_DIR = str(tmp_path / "spool")
+
+
+@pytest.fixture
+def walker(server: AuthServer, cast: Cast) -> Walker:
+    return walker_at(server, cast)
+
+
+def beat() -> None:
+    """What the schedule does a moment later."""
+    for token_set_id, version in schedule.claim_due():
+        schedule.refresh_due_one(token_set_id=token_set_id, version=version)
+
+
+def outcome(connection: Connection) -> tuple[str, str]:
+    tried = FirstRefresh.objects.get(connection=connection)
+    return str(tried.outcome), tried.code
+
+
+def listed(cast: Cast) -> str:
+    return client_for(cast.member).get("/settings/integrations/").content.decode()
+
+
+def test_a_connection_is_refreshed_once_right_after_it_was_made(
+    walker: Walker, server: AuthServer, cast: Cast
+) -> None:
+    connection = walker.connect()
+    assert outcome(connection) == ("due", "")
+    assert server.journal.refreshes == []
+    beat()
+    beat()
+    assert outcome(connection) == ("worked", "")
+    assert len(server.journal.refreshes) == 1
+    server.journal.check()
+    trace = client_for(cast.member).get(f"/connections/{connection.pk}/trace/").content.decode()
+    assert "renews itself" in trace
+
+
+def test_without_a_refresh_token_the_connection_says_so_at_once(walker: Walker, server: AuthServer, cast: Cast) -> None:
+    server.script(altered(refresh_token=ABSENT))
+    connection = walker.connect()
+    assert outcome(connection) == ("no_refresh_token", "")
+    assert "gave no refresh token" in listed(cast)
+    assert Connection.objects.get(pk=connection.pk).status == "active"
+
+
+def test_a_client_that_is_refused_only_at_refresh_is_told_on_the_first_day(
+    walker: Walker, server: AuthServer, cast: Cast
+) -> None:
+    connection = walker.connect()
+    server.script(refuses("invalid_client", status=401))
+    beat()
+    assert outcome(connection) == ("client_refused", "invalid_client")
+    assert "refuses the client when it refreshes (it answered “invalid_client”)" in listed(cast)
+
+
+def test_a_service_that_is_down_leaves_it_to_be_tried_again(walker: Walker, server: AuthServer) -> None:
+    connection = walker.connect()
+    server.script(answers(503))
+    beat()
+    assert outcome(connection) == ("due", "")
+    TokenSet.objects.update(next_refresh_at=TokenSet.objects.get().obtained_at)
+    beat()
+    assert outcome(connection) == ("worked", "")
+
+
+def test_a_later_success_takes_the_words_away(walker: Walker, server: AuthServer, cast: Cast) -> None:
+    connection = walker.connect()
+    server.script(refuses("invalid_grant"))
+    beat()
+    assert outcome(connection) == ("grant_refused", "invalid_grant")
+    TokenSet.objects.update(next_refresh_at=TokenSet.objects.get().obtained_at)
+    beat()
+    assert outcome(connection) == ("worked", "")
+    assert "refused the refresh token" not in listed(cast)
+
+
+def test_built_in_services_are_not_refreshed_at_once(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
+    traveller.connect(cast.actor("member"))
+    beat()
+    assert server.journal.refreshes == []
+    assert not FirstRefresh.objects.exists()
