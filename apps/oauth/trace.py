@@ -49,6 +49,7 @@ _MEDIA_TYPES = frozenset(
 _MOST = 60  # parameters or fields
 _DEEPEST = 3
 _SHORTEST_SECRET = 6  # what is shorter stands in ordinary words
+_PIECE = 12
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,9 @@ def trace_line(
     return TraceLine(
         what=_what(sent, parts.path, authorization),
         method=method[:10],
-        url=_shown_url(url, secrets),
+        url=_shown_url(url, ours),
         authentication=_authentication(authorization, dict(sent)),
-        parameters=tuple((_name(name, secrets), _shown(name, value, secrets)) for name, value in sent[:_MOST]),
+        parameters=tuple((_name(name, ours), _shown(name, value, ours)) for name, value in sent[:_MOST]),
         status=status,
         content_type=_media_type(answer_headers.get("Content-Type", "")),
         size=len(answer),
@@ -218,9 +219,11 @@ def _name(name: str, secrets: Iterable[str]) -> str:
 
 
 def _holds(text: str, secrets: Iterable[str]) -> bool:
-    """Either way round, and however it is capitalised: servers fold the case of some names."""
+    """A short secret, or a piece of a long one, however it is capitalised: servers fold the case of some names."""
     text = text.lower()
-    return any(secret.lower() in text or (len(text) >= 12 and text in secret.lower()) for secret in secrets)
+    pieces = {text[start : start + _PIECE] for start in range(len(text) - _PIECE + 1)}
+    lowered = [secret.lower() for secret in secrets]
+    return any(secret in text or any(piece in secret for piece in pieces) for secret in lowered)
 
 
 def _type(value: Any) -> str:
