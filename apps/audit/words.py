@@ -33,6 +33,8 @@ WORDS = {
     "integration.authentication_changed": "Custom API’s authentication changed",
     "integration.callback_changed": "Custom API’s redirect URI changed",
     "integration.changed": "Custom API changed",
+    "integration.checked": "Custom API’s configuration checked",
+    "integration.client_registered": "Custom API’s client registered",
     "integration.created": "Custom API added",
     "integration.deleted": "Custom API deleted",
     "integration.disabled": "Integration switched off",

@@ -1,10 +1,9 @@
-"""What is kept for finding faults in a team's own API: its exchanges without secrets, and how the first refresh went."""
+"""What is kept for finding faults in a team's own API: its exchanges without secrets, and how a first refresh went."""
 
 from django.db import models
 
 from apps.integrations.models import Integration
 from apps.teams.models import Team
-
 
 _WORDS = {
     "authorization_code": "Code exchanged for a token",
@@ -66,7 +65,7 @@ class FirstRefresh(models.Model):
     class Outcome(models.TextChoices):
         DUE = "due", "Not tried yet"
         WORKED = "worked", "Works"
-        NO_REFRESH_TOKEN = "no_refresh_token", "No refresh token came"  # noqa: S105
+        NO_REFRESH_TOKEN = "no_refresh_token", "No refresh token came"
         CLIENT_REFUSED = "client_refused", "The client was refused"
         GRANT_REFUSED = "grant_refused", "The refresh token was refused"
         REQUEST_REFUSED = "request_refused", "The request was refused"

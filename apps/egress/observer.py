@@ -37,9 +37,7 @@ def observed(observer: Observer) -> Iterator[None]:
         _observers.reset(token)
 
 
-def watched(
-    send: Callable[[], requests.Response], request: requests.PreparedRequest
-) -> requests.Response:
+def watched(send: Callable[[], requests.Response], request: requests.PreparedRequest) -> requests.Response:
     """Sends, and tells whoever watches. Without anybody, it only sends."""
     observers = _observers.get()
     if not observers:

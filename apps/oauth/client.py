@@ -39,6 +39,7 @@ from apps.oauth.provider import (
     passes,
     pick,
 )
+from apps.oauth.registration import RegisteredClient, parse_registration
 from apps.oauth.revocation import RevocationRequest, check_revocation, revocation_requests
 from apps.oauth.token import (
     TokenResponse,
@@ -400,3 +401,10 @@ def discover(issuer: str, *, deadline: float = 10.0) -> ServerMetadata:
             continue  # a page for people, most likely: sites answer unknown paths with one
         return parse_metadata(document, issuer=issuer)
     raise DiscoveryFailed("The issuer publishes no metadata.")
+
+
+def register(endpoint: str, asked: Mapping[str, Any], *, deadline: float = 10.0) -> RegisteredClient:
+    """Registers a client (RFC 7591 3.1); `asked` comes from `registration_request`. Raises as `parse_registration`."""
+    with transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
+        answer = session.post(endpoint, json=dict(asked), headers={"Accept": "application/json"})
+    return parse_registration(status=answer.status_code, headers=answer.headers, body=answer.content, asked=asked)

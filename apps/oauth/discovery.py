@@ -17,9 +17,11 @@ class ServerMetadata:
     token_endpoint: str | None = None
     revocation_endpoint: str | None = None
     userinfo_endpoint: str | None = None
+    registration_endpoint: str | None = None
     scopes_supported: tuple[str, ...] = ()
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
     code_challenge_methods_supported: tuple[str, ...] = ()
+    grant_types_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
 
 
@@ -52,11 +54,13 @@ def parse_metadata(document: Mapping[str, Any], *, issuer: str) -> ServerMetadat
         token_endpoint=_text(document, "token_endpoint"),
         revocation_endpoint=_text(document, "revocation_endpoint"),
         userinfo_endpoint=_text(document, "userinfo_endpoint"),
+        registration_endpoint=_text(document, "registration_endpoint"),
         scopes_supported=_texts(document, "scopes_supported"),
         token_endpoint_auth_methods_supported=_texts(
             document, "token_endpoint_auth_methods_supported", default=("client_secret_basic",)
         ),
         code_challenge_methods_supported=_texts(document, "code_challenge_methods_supported"),
+        grant_types_supported=_texts(document, "grant_types_supported"),
         authorization_response_iss_parameter_supported=(
             document.get("authorization_response_iss_parameter_supported") is True
         ),

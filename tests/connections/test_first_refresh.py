@@ -41,9 +41,7 @@ def listed(cast: Cast) -> str:
     return client_for(cast.member).get("/settings/integrations/").content.decode()
 
 
-def test_a_connection_is_refreshed_once_right_after_it_was_made(
-    walker: Walker, server: AuthServer, cast: Cast
-) -> None:
+def test_a_connection_is_refreshed_once_right_after_it_was_made(walker: Walker, server: AuthServer, cast: Cast) -> None:
     connection = walker.connect()
     assert outcome(connection) == ("due", "")
     assert server.journal.refreshes == []

@@ -20,9 +20,7 @@ def expect(connection: Connection, row: TokenSet) -> None:
         return
     has_token = row.refresh_token is not None
     outcome = _OUTCOME.DUE if has_token else _OUTCOME.NO_REFRESH_TOKEN
-    FirstRefresh.objects.update_or_create(
-        connection=connection, defaults={"outcome": outcome, "code": "", "at": Now()}
-    )
+    FirstRefresh.objects.update_or_create(connection=connection, defaults={"outcome": outcome, "code": "", "at": Now()})
     if has_token:
         TokenSet.objects.filter(pk=row.pk, version=row.version).update(next_refresh_at=Now())
 

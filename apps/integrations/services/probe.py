@@ -31,6 +31,7 @@ from apps.oauth.errors import (
     TransportFailure,
     UnauthorizedClient,
 )
+from apps.oauth.provider import ClientCredentials, ProviderConfig
 
 Result = Literal["accepted", "refused", "unknown"]
 DEADLINE = 10.0
@@ -106,13 +107,21 @@ def _defaults(oauth_app: OAuthApp) -> dict[str, str]:
 
 def _exchange_nonsense(oauth_app: OAuthApp) -> None:
     provider = provider_config(oauth_app.integration, oauth_app=oauth_app, params=_defaults(oauth_app))
+    exchange_nonsense(provider, client_credentials(oauth_app), callback=redirect_uri(oauth_app.integration))
+
+
+def exchange_nonsense(
+    provider: ProviderConfig, credentials: ClientCredentials, *, callback: str, deadline: float = DEADLINE
+) -> None:
+    """Redeem a code that nobody gave out. Raises the OAuthError that the service answers with, and nothing where it
+    accepts the code."""
     client.exchange_code(
         provider,
-        client_credentials(oauth_app),
+        credentials,
         code=f"specway-test-{secrets.token_urlsafe(16)}",
-        redirect_uri=redirect_uri(oauth_app.integration),
+        redirect_uri=callback,
         code_verifier=pkce.new_verifier() if provider.pkce else None,
-        deadline=DEADLINE,
+        deadline=deadline,
     )
 
 

@@ -1,0 +1,273 @@
+"""*Check configuration*: looks at the server of a team's own API, and has the doctor say what it means."""
+
+import re
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
+
+from django.db import transaction
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from apps import egress
+from apps.audit.origin import Target
+from apps.audit.services import record
+from apps.integrations.custom_schema import Authentication, authentication_from, missing
+from apps.integrations.doctor import Finding, Observations, PageSeen, TokenReply, findings
+from apps.integrations.doctor.observations import TokenResult
+from apps.integrations.models import CustomApi, OAuthApp
+from apps.integrations.placeholders import PLACEHOLDER
+from apps.integrations.redirect import redirect_uri
+from apps.integrations.services.custom_apis import oauth_client_of
+from apps.integrations.services.custom_registration import issuer_metadata
+from apps.integrations.services.oauth_apps import client_credentials
+from apps.integrations.services.probe import exchange_nonsense
+from apps.oauth import pkce
+from apps.oauth.authorization import authorization_url
+from apps.oauth.errors import (
+    EndpointRefused,
+    InvalidClient,
+    InvalidGrant,
+    OAuthError,
+    ProviderFault,
+    TokenError,
+    TransportFailure,
+    UnauthorizedClient,
+    safe_code,
+)
+from apps.oauth.provider import AuthMethod, ClientCredentials, ProviderConfig
+from apps.teams import permissions
+from apps.teams.actor import Actor
+from apps.teams.permissions import Action
+
+ONE_CALL = 6.0  # seconds
+ALL_CALLS = 25.0
+_MAX_PAGE = 1_000_000
+_METHODS: tuple[AuthMethod, ...] = ("client_secret_basic", "client_secret_post", "none")
+
+
+@dataclass(frozen=True)
+class CheckUp:
+    """What a check came to, and when."""
+
+    findings: list[Finding]
+    at: datetime
+
+    @property
+    def faults(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.severity == "fault"]
+
+
+class _Clock:
+    """Seconds for the next call: never more than are left of all."""
+
+    def __init__(self) -> None:
+        self._end = time.monotonic() + ALL_CALLS
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._end
+
+    def next_call(self) -> float:
+        return max(min(ONE_CALL, self._end - time.monotonic()), 0.1)
+
+
+@sensitive_variables()
+def check_configuration(*, actor: Actor, api: CustomApi) -> CheckUp:
+    """Look at what is stored for the API, and audit that somebody did. Nothing is changed. Raises NotAllowed,
+    UnreadableSecret."""
+    permissions.require(actor, Action.KEEP_CUSTOM_APIS)
+    found = findings(observe(api))
+    integration = api.integration
+    with transaction.atomic():
+        record(
+            action="integration.checked",
+            origin=actor.origin,
+            team_id=integration.team_id,
+            target=Target("integration", str(integration.pk), integration.name, integration.slug),
+            faults=[finding.code for finding in found if finding.severity == "fault"],
+        )
+    return CheckUp(found, timezone.now())
+
+
+@sensitive_variables()
+def observe(api: CustomApi) -> Observations:
+    """Everything that can be seen from here, one call after the other."""
+    authentication, clock = _filled(api), _Clock()
+    oauth_app, callback = oauth_client_of(api), redirect_uri(api.integration)
+    seen = Observations(
+        name=api.integration.name,
+        authentication=authentication,
+        redirect_uri=callback,
+        has_client=oauth_app is not None,
+        has_secret=oauth_app is not None and oauth_app.client_secret is not None,
+        missing=missing(authentication, has_client=oauth_app is not None),
+    )
+    if authentication.type not in ("oauth2", "oauth2_client_credentials"):
+        return replace(seen, base=_page(_put(api.base_url, api), clock.next_call()))
+    credentials = _credentials(oauth_app, authentication)
+    if authentication.type == "oauth2" and authentication.authorization_url and credentials:
+        seen = _with_consent_page(seen, _provider(api, authentication), credentials, callback, clock)
+    if authentication.token_url and credentials:
+        replies = _token_replies(_provider(api, authentication), credentials, callback, authentication, clock)
+        seen = replace(seen, token=replies)
+    if clock.is_over:
+        return seen
+    return replace(seen, metadata=issuer_metadata(authentication, deadline=clock.next_call()))
+
+
+def _credentials(oauth_app: OAuthApp | None, authentication: Authentication) -> ClientCredentials | None:
+    """The client; where each connection has one of its own, one that nobody registered."""
+    if authentication.type == "oauth2_client_credentials":
+        return ClientCredentials("specway-test", secrets.token_urlsafe(16))
+    return client_credentials(oauth_app) if oauth_app else None
+
+
+def _filled(api: CustomApi) -> Authentication:
+    """With examples in the place of what each connection gives."""
+    stored = authentication_from(api.authentication)
+    names = ("authorization_url", "token_url", "refresh_url", "revocation_url", "account_url", "issuer")
+    return stored.with_values({name: _put(getattr(stored, name), api) for name in names})
+
+
+def _put(url: str, api: CustomApi) -> str:
+    values = {str(one.get("name")): str(one.get("default") or one.get("example") or "") for one in api.params}
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), url)
+
+
+def _provider(api: CustomApi, authentication: Authentication) -> ProviderConfig:
+    """The facts, drafts included: those have no definition to read them from."""
+    targets = {"audience": authentication.audience, "resource": authentication.resource}
+    shared = {name: value for name, value in targets.items() if value}
+    return ProviderConfig(
+        slug=api.integration.slug,
+        name=api.integration.name,
+        authorization_url=authentication.authorization_url,
+        token_url=authentication.token_url,
+        pkce=authentication.pkce,
+        scope_separator=authentication.scope_separator,
+        token_endpoint_auth_method=authentication.token_endpoint_auth_method,
+        authorization_params=shared | dict(authentication.authorization_params),
+        token_params=shared | dict(authentication.token_params),
+        token_answer_encodings=("json", "form"),
+    )
+
+
+def _with_consent_page(
+    seen: Observations, provider: ProviderConfig, credentials: ClientCredentials, callback: str, clock: _Clock
+) -> Observations:
+    scopes = [scope.name for scope in seen.authentication.scopes]
+    first = _consent_page(provider, credentials, callback, scopes, clock)
+    seen = replace(seen, authorization=first)
+    if first.error != "invalid_scope" or len(scopes) < 2:
+        return seen
+    others = {}
+    for separator in (" ", ",", ";", "+", "|"):
+        if separator != provider.scope_separator and not clock.is_over:
+            asking = replace(provider, scope_separator=separator)
+            others[separator] = _consent_page(asking, credentials, callback, scopes, clock)
+    return replace(seen, separators=others)
+
+
+def _consent_page(
+    provider: ProviderConfig, credentials: ClientCredentials, callback: str, scopes: Iterable[str], clock: _Clock
+) -> PageSeen:
+    """What a browser would be answered that is sent there, without signing in. Nothing in it is secret."""
+    try:
+        url = authorization_url(
+            provider,
+            credentials,
+            redirect_uri=callback,
+            state=secrets.token_urlsafe(32),
+            scopes=list(scopes),
+            code_challenge=pkce.challenge(pkce.new_verifier()) if provider.pkce else None,
+        )
+    except OAuthError as error:
+        return PageSeen(failure=str(error))
+    return _page(url, clock.next_call(), callback)
+
+
+def _page(url: str, deadline: float, callback: str = "") -> PageSeen:
+    try:
+        with egress.session(deadline=deadline, max_bytes=_MAX_PAGE) as session:
+            answer = session.get(url, headers={"Accept": "text/html,application/json;q=0.9,*/*;q=0.8"})
+    except egress.AnswerTooLarge:
+        return PageSeen(status=200)  # a page it is, whatever is on it
+    except egress.EgressError as error:
+        return PageSeen(failure=str(error))
+    location = answer.headers.get("Location", "") if 300 <= answer.status_code < 400 else ""
+    leads_back = bool(callback) and location.startswith(callback)
+    error = parse_qs(urlsplit(location).query).get("error", [""])[0] if leads_back else ""
+    complains = 400 <= answer.status_code < 500 and re.search(rb"redirect[_ -]?ur[il]", answer.content, re.IGNORECASE)
+    return PageSeen(
+        status=answer.status_code,
+        content_type=answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()[:60],
+        leads_back=leads_back,
+        error=safe_code(error) if error else "",
+        about_redirect_uri=complains is not None and bool(complains),
+    )
+
+
+@sensitive_variables()
+def _token_replies(
+    provider: ProviderConfig,
+    credentials: ClientCredentials,
+    callback: str,
+    authentication: Authentication,
+    clock: _Clock,
+) -> list[TokenReply]:
+    """The configured way first; where it is refused, the same credentials in the other ways."""
+    first = _reply(provider, credentials, callback, clock)
+    if first.result not in ("client_refused", "other_error") or authentication.type != "oauth2":
+        return [first]
+    replies = [first]
+    for method in _METHODS:
+        fits = method != first.method and (method == "none" or credentials.client_secret)
+        if fits and not clock.is_over:
+            other = replace(provider, token_endpoint_auth_method=method)
+            replies.append(_reply(other, credentials, callback, clock))
+    return replies
+
+
+@sensitive_variables()
+def _reply(provider: ProviderConfig, credentials: ClientCredentials, callback: str, clock: _Clock) -> TokenReply:
+    answers: list[egress.Exchange] = []
+    method = provider.token_endpoint_auth_method
+    try:
+        with egress.observed(answers.append):
+            exchange_nonsense(provider, credentials, callback=callback, deadline=clock.next_call())
+    except OAuthError as error:
+        return replace(_read(method, error), **_seen_in(answers))
+    return replace(TokenReply(method, "accepted_nonsense"), **_seen_in(answers))
+
+
+def _seen_in(answers: list[egress.Exchange]) -> dict[str, object]:
+    answer = answers[-1].answer if answers else None
+    if answer is None:
+        return {}
+    content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return {"status": answer.status_code, "content_type": content_type[:60]}
+
+
+def _read(method: str, error: OAuthError) -> TokenReply:
+    result: TokenResult
+    if isinstance(error, TokenError):
+        if error.about_redirect_uri or "redirect_uri" in error.code:
+            result = "redirect_uri"
+        elif isinstance(error, InvalidGrant):
+            result = "client_accepted"
+        elif isinstance(error, InvalidClient):
+            result = "client_refused"
+        else:
+            result = "client_unauthorized" if isinstance(error, UnauthorizedClient) else "other_error"
+        return TokenReply(method, result, code=error.code)
+    if isinstance(error, EndpointRefused):
+        return TokenReply(method, "refused_by_us", failure=error.reason)
+    if isinstance(error, TransportFailure):
+        return TokenReply(method, "silent" if error.sent else "unreachable", failure=error.reason)
+    if isinstance(error, ProviderFault):
+        return TokenReply(method, "fault", status=error.status)
+    return TokenReply(method, "no_oauth", failure=getattr(error, "reason", ""))
