@@ -2,6 +2,7 @@
 
 from tests.authserver.faults import (
     ABSENT,
+    Answer,
     Behaviour,
     altered,
     answers,
@@ -18,6 +19,7 @@ from tests.authserver.server import AuthServer, Gate, auth_server
 
 __all__ = [
     "ABSENT",
+    "Answer",
     "AuthServer",
     "Behaviour",
     "Call",

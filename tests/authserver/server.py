@@ -1,13 +1,15 @@
 """The server itself: sockets, routes, the script and the switches that a test turns."""
 
 import base64
+import json
 import secrets
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, unquote_plus, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
 from tests.authserver.faults import Answer, Behaviour, wire
 from tests.authserver.grants import Family, Grants, Refused, Rotation
@@ -43,6 +45,10 @@ class AuthServer:
         self.answer_gate: Gate | None = None  # after it was processed, before the answer
         self.grants, self.journal = Grants(), Journal()
         self.arrivals: list[str] = []  # the grant type of each token call, also of those that a fault swallowed
+        self.scope_separator = " "  # other ones make a scope that nobody knows
+        self.metadata: dict[str, object] | None = None  # published below /.well-known/ where it is set
+        self.registrations: list[dict[str, Any]] = []  # what clients asked for (RFC 7591)
+        self.registration: Answer | None = None  # instead of the genuine answer
         self._script: list[Behaviour] = []
         self._lock = threading.RLock()
 
@@ -63,7 +69,42 @@ class AuthServer:
         with self._lock:
             return self.grants.owner_of(access_token) is not None
 
+    def publish(self, **fields: object) -> None:
+        """Metadata of RFC 8414 with these further fields."""
+        self.metadata = {
+            "issuer": self.url,
+            "authorization_endpoint": f"{self.url}/authorize",
+            "token_endpoint": f"{self.url}/o/token/",
+            **fields,
+        }
+
     # --- the endpoints
+
+    def authorize(self, query: dict[str, str]) -> Answer:
+        """The consent page, or the way back with an error (RFC 6749 4.1.2.1)."""
+        known = {"messages:read", "profile", "offline_access"}
+        asked = {scope for scope in query.get("scope", "").split(self.scope_separator) if scope}
+        if query.get("client_id") != self.client_id:
+            return Answer(400, b"<html>Unknown client</html>", {"Content-Type": "text/html"})
+        if not asked <= known:
+            back = f"{query['redirect_uri']}?{urlencode({'error': 'invalid_scope', 'state': query['state']})}"
+            return Answer(302, b"", {"Location": back})
+        return Answer(200, b"<html>Sign in</html>", {"Content-Type": "text/html"})
+
+    def register(self, asked: dict[str, Any]) -> Answer:
+        """RFC 7591: a new secret for the one client that there is."""
+        with self._lock:
+            self.registrations.append(asked)
+            if self.registration is not None:
+                return self.registration
+            self.client_authentication = asked["token_endpoint_auth_method"]
+            given = {
+                "client_id": self.client_id,
+                "client_secret": self.client_secret,
+                "client_secret_expires_at": 0,
+                "registration_access_token": "reg-" + secrets.token_urlsafe(16),
+            }
+            return Answer.json(201, asked | given)
 
     def next_behaviour(self) -> Behaviour:
         with self._lock:
@@ -124,14 +165,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
-        if path == "/api/me":
+        if path == "/authorize":
+            self._send(self.server.auth.authorize(dict(parse_qsl(urlsplit(self.path).query))))
+        elif "/.well-known/" in path and self.server.auth.metadata is not None:
+            self._send(Answer.json(200, self.server.auth.metadata))
+        elif path == "/api/me":
             self._send(self.server.auth.account(self.headers.get("Authorization", "")))
         else:
             self._send(Answer.json(404, {}))
 
     def do_POST(self) -> None:
         auth, path = self.server.auth, urlsplit(self.path).path
-        if path == "/o/revoke_token/":
+        if path == "/register":
+            self._send(auth.register(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+        elif path == "/o/revoke_token/":
             self._send(auth.revoke(self._form()))
         elif path == "/o/token/":
             self._token(auth.next_behaviour())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from apps.integrations.doctor.findings import Finding
+from apps.integrations.doctor.finding import Finding
 from apps.integrations.doctor.observations import Observations
 
 # Scopes and parameters by which services give refresh tokens.

@@ -1,13 +1,13 @@
 """The findings: each a sentence about what was seen, and how to put it right. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from apps.integrations.custom_schema import ADDRESSES
+from apps.integrations.doctor.asking import asking_findings
+from apps.integrations.doctor.finding import Finding
 from apps.integrations.doctor.observations import Observations, PageSeen
+from apps.integrations.doctor.token import token_findings
 
-Severity = Literal["ok", "advice", "fault"]
 _ORDER = {"fault": 0, "advice": 1, "ok": 2}
 _NAMES = {
     "authorization_url": "authorization URL",
@@ -17,23 +17,8 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """`code` is stable, for programs; `fix` is empty where nothing is to be done; `field` names the form's field."""
-
-    code: str
-    severity: Severity
-    title: str
-    sentence: str
-    fix: str = ""
-    field: str = ""
-
-
 def findings(seen: Observations) -> list[Finding]:
     """What there is to say, faults first."""
-    from apps.integrations.doctor.asking import asking_findings
-    from apps.integrations.doctor.token import token_findings
-
     found = [*_missing(seen), *_https(seen), *_base(seen)]
     if seen.authentication.type in ("oauth2", "oauth2_client_credentials"):
         found += [*_authorization(seen), *token_findings(seen), *asking_findings(seen), *_metadata(seen)]
@@ -85,7 +70,7 @@ def _authorization(seen: Observations) -> Iterator[Finding]:
         yield Finding(
             "authorization_not_found", "fault", "There is nothing at the authorization URL",
             f"It answers with HTTP status {page.status}.",
-            "Look up the address of the consent page in the service’s documentation, or look it up at the issuer.", field,
+            "Look up the address of the consent page in the service’s documentation, or at the issuer.", field,
         )  # fmt: skip
     elif page.status >= 500:
         yield Finding(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from apps.integrations.doctor.findings import Finding
+from apps.integrations.doctor.finding import Finding
 from apps.integrations.doctor.observations import Observations, TokenReply
 
 _METHODS = {
@@ -36,7 +36,8 @@ def _wrong_method(seen: Observations, first: TokenReply, better: TokenReply) -> 
 def _refused(seen: Observations, reply: TokenReply) -> Finding:
     if seen.authentication.type == "oauth2_client_credentials":
         return Finding(
-            "token_answers", "ok", "The token URL speaks OAuth", "It refuses a client that nobody registered, as it should."
+            "token_answers", "ok", "The token URL speaks OAuth",
+            "It refuses a client that nobody registered, as it should.",
         )  # fmt: skip
     refused = [one for one in seen.token if one.result == "client_refused"]
     tried = "to every way of sending them" if len(refused) > 1 else "to the only way of sending them"
@@ -95,7 +96,8 @@ def _other(seen: Observations, reply: TokenReply) -> Finding:
     if reply.code == "unsupported_grant_type":
         return Finding(
             "grant_unsupported", "fault", "The token URL does not take authorization codes",
-            "It answers “unsupported_grant_type”.", "Look whether the service offers another kind of sign-in.", "token_url",
+            "It answers “unsupported_grant_type”.",
+            "Look whether the service offers another kind of sign-in.", "token_url",
         )  # fmt: skip
     return Finding(
         "token_answers_otherwise", "advice", "The token URL speaks OAuth, but does not judge the client",
@@ -107,7 +109,8 @@ def _other(seen: Observations, reply: TokenReply) -> Finding:
 def _fault(seen: Observations, reply: TokenReply) -> Finding:
     return Finding(
         "token_broken", "fault", "The token URL answers with an error of its own",
-        f"HTTP status {reply.status}: that is the service’s fault.", "Try again later, or ask the service.", "token_url",
+        f"HTTP status {reply.status}: that is the service’s fault.",
+        "Try again later, or ask the service.", "token_url",
     )  # fmt: skip
 
 
