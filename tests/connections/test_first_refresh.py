@@ -28,8 +28,7 @@ def walker(server: AuthServer, cast: Cast) -> Walker:
 
 def beat() -> None:
     """What the schedule does a moment later."""
-    for token_set_id, version in schedule.claim_due():
-        schedule.refresh_due_one(token_set_id=token_set_id, version=version)
+    schedule.refresh_portion(schedule.claim_due())
 
 
 def outcome(connection: Connection) -> tuple[str, str]:

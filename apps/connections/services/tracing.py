@@ -102,12 +102,13 @@ def _write(trace: Trace) -> None:
         return
     try:
         with transaction.atomic():
-            standing = Connection.objects.filter(pk=trace.connection_id).exists()
+            known = trace.connection_id
+            standing = known is not None and Connection.objects.filter(pk=known).exists()
             TraceEntry.objects.bulk_create(
                 TraceEntry(
                     team_id=trace.team_id,
                     integration=trace.integration,
-                    connection_id=trace.connection_id if standing else None,
+                    connection_id=known if standing else None,
                     attempt_id=trace.attempt_id,
                     label=trace.label[:200],
                     at=at,

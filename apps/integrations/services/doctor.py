@@ -200,14 +200,14 @@ def _page(url: str, deadline: float, callback: str = "") -> PageSeen:
         return PageSeen(failure=str(error))
     location = answer.headers.get("Location", "") if 300 <= answer.status_code < 400 else ""
     leads_back = bool(callback) and location.startswith(callback)
-    error = parse_qs(urlsplit(location).query).get("error", [""])[0] if leads_back else ""
+    told = parse_qs(urlsplit(location).query).get("error", [""])[0] if leads_back else ""
     complains = 400 <= answer.status_code < 500 and re.search(rb"redirect[_ -]?ur[il]", answer.content, re.IGNORECASE)
     return PageSeen(
         status=answer.status_code,
         content_type=answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()[:60],
         leads_back=leads_back,
-        error=safe_code(error) if error else "",
-        about_redirect_uri=complains is not None and bool(complains),
+        error=safe_code(told) if told else "",
+        about_redirect_uri=bool(complains),
     )
 
 
@@ -240,16 +240,18 @@ def _reply(provider: ProviderConfig, credentials: ClientCredentials, callback: s
         with egress.observed(answers.append):
             exchange_nonsense(provider, credentials, callback=callback, deadline=clock.next_call())
     except OAuthError as error:
-        return replace(_read(method, error), **_seen_in(answers))
-    return replace(TokenReply(method, "accepted_nonsense"), **_seen_in(answers))
+        return _with_answer(_read(method, error), answers)
+    return _with_answer(TokenReply(method, "accepted_nonsense"), answers)
 
 
-def _seen_in(answers: list[egress.Exchange]) -> dict[str, object]:
+@sensitive_variables()
+def _with_answer(reply: TokenReply, answers: list[egress.Exchange]) -> TokenReply:
+    """With the status and content type that came, which the protocol's errors do not tell apart."""
     answer = answers[-1].answer if answers else None
     if answer is None:
-        return {}
+        return reply
     content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return {"status": answer.status_code, "content_type": content_type[:60]}
+    return replace(reply, status=answer.status_code, content_type=content_type[:60])
 
 
 def _read(method: str, error: OAuthError) -> TokenReply:
