@@ -58,6 +58,10 @@ def test_without_a_refresh_token_the_connection_says_so_at_once(walker: Walker, 
     connection = walker.connect()
     assert outcome(connection) == ("no_refresh_token", "")
     assert "gave no refresh token" in listed(cast)
+    own_page = client_for(cast.member).get(f"/connections/{connection.pk}/").content.decode()
+    assert "gave no refresh token" in own_page
+    activity = client_for(cast.member).get(f"/connections/{connection.pk}/activity/").content.decode()
+    assert f"/connections/{connection.pk}/trace/" in activity
     assert Connection.objects.get(pk=connection.pk).status == "active"
 
 
