@@ -54,6 +54,12 @@ class TraceEntry(models.Model):
         return f"{self.what} at {self.at:%Y-%m-%d %H:%M:%S}"
 
     @property
+    def went_well(self) -> bool:
+        """Whether an answer came that is no refusal. A page where JSON belongs is none either."""
+        answered = self.status is not None and self.status < 400 and not self.error
+        return answered and not self.content_type.endswith("html")
+
+    @property
     def words(self) -> str:
         """Which call it was, for people."""
         return _WORDS.get(self.what, "Another call")
