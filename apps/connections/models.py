@@ -15,6 +15,7 @@ from apps.vault.models import SealedRow
 __all__ = [
     "AuthorizationAttempt",
     "Beat",
+    "ConnectSession",
     "Connection",
     "ConnectionShare",
     "Credential",

@@ -23,7 +23,7 @@ from apps.connections.views.rows import row_of
 from apps.connections.whereabouts import usage_of, workflows_of
 from apps.connections.words import hand_over_sentence
 from apps.errors import NotFound, SpecwayError
-from apps.integrations.catalogue import catalogue_entry
+from apps.integrations.catalogue import facts_about
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import KINDS_WITH_OAUTH_APP
 from apps.integrations.offer import Offer, offer_of
@@ -86,7 +86,7 @@ def permissions(request: TeamRequest, connection_id: UUID) -> HttpResponse:
 
 
 def _permissions(connection: Connection) -> Permissions:
-    entry = catalogue_entry(connection.integration.slug)
+    entry = facts_about(connection.integration)
     return permissions_of(
         granted=connection.scopes_granted,
         requested=connection.scopes_requested,
@@ -100,7 +100,7 @@ def _permissions(connection: Connection) -> Permissions:
 
 def _offer(request: TeamRequest, connection: Connection) -> Offer:
     oauth_app = oauth_app_for(request.actor.team, connection.integration)
-    return offer_of(catalogue_entry(connection.integration.slug), oauth_app)
+    return offer_of(facts_about(connection.integration), oauth_app)
 
 
 def _further(offer: Offer, shown: Permissions) -> list[Any]:
