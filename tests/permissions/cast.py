@@ -30,7 +30,7 @@ KEYS = ("key", *SERVICE_KEYS)
 ACTORS = (*PEOPLE, *KEYS, "nobody")
 
 # Routes about the one custom API, and about the one webhook.
-CUSTOM_PAGES = ("overview", "authentication", "operations", "callback", "delete")
+CUSTOM_PAGES = ("overview", "authentication", "operations", "callback", "delete", "check", "register")
 WEBHOOK_PAGES = ("webhook", "rotate", "switch", "test", "remove")
 WEBHOOK_ROUTES = ("api:webhook", "api:webhook_test", *(f"notifications:{page}" for page in WEBHOOK_PAGES))
 
@@ -125,7 +125,10 @@ def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str,
         "teams:revoke_invitation": {"pk": issued.invitation.pk},
         "teams:revoke_api_key": {"pk": key_id},
         "api:api_key": {"pk": key_id},
-        "api:integration": {"slug": fleet.slug},
+        **{
+            route: {"slug": fleet.slug}
+            for route in ("api:integration", "api:integration_check", "connections:api_trace")
+        },
         **{f"integrations:custom_{page}": {"slug": fleet.slug} for page in CUSTOM_PAGES},
         **{route: {"pk": webhook.pk} for route in WEBHOOK_ROUTES},
         "notifications:redeliver": {"pk": webhook.pk, "delivery_id": delivery.pk},

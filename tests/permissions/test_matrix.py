@@ -38,7 +38,7 @@ def _filled(body: dict[str, Any], world: World, actor: str) -> dict[str, Any]:
     known = {
         "{team}": world.connection.team_id,
         "{connection}": world.connection.pk,
-        "{tomorrow}": timezone.now() + timedelta(days=1),
+        "{tomorrow}": (timezone.now() + timedelta(days=1)).isoformat(),
         "{member}": world.members["member"].user_id,
     }
     return {name: str(known.get(value, value)) if isinstance(value, str) else value for name, value in body.items()}

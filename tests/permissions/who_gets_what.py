@@ -52,6 +52,9 @@ GET    integrations:custom_callback     | 403 200 200 403 403 403 403 404
 POST   integrations:custom_callback     | 403 302 302 403 403 403 403 404
 GET    integrations:custom_delete       | 403 200 200 403 403 403 403 404
 POST   integrations:custom_delete       | 403 302 302 403 403 403 403 404
+GET    integrations:custom_check        | 403 302 302 403 403 403 403 404
+POST   integrations:custom_check        | 403 200 200 403 403 403 403 404
+POST   integrations:custom_register     | 403 302 302 403 403 403 403 404
 # Connections
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 POST   connections:connect              | 302
@@ -75,6 +78,8 @@ GET    connections:credentials          | 200
 GET    connections:connection           | 200 200 200 200 200 200 404 404
 GET    connections:permissions          | 200 200 200 200 200 404 404 404
 GET    connections:activity             | 200 200 200 200 200 404 404 404
+# (Kept for a team’s own APIs alone, which this connection's service is not.)
+GET    connections:trace                | 404 404 404 404 403 403 404 404
 GET    connections:rename               | 200 200 200 200 403 403 404 404
 POST   connections:rename               | 302 302 302 302 403 403 404 404
 GET    connections:sharing              | 200 200 200 200 200 404 404 404
@@ -90,6 +95,7 @@ POST   connections:disconnect           | 200 200 200 200 403 403 404 404
 GET    connections:connect_link         | 200 403 403 403 403 403 403 403
 POST   connections:connect_link         | 302 403 403 403 403 403 403 403
 GET    connections:connect_done         | 302 404 404 404 404 404 404 404
+GET    connections:api_trace            | 403 200 200 403 403 403 403 404
 # The audit log
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    audit:list                       | 200
@@ -129,6 +135,7 @@ POST   api:integrations_import          | 403 400 400 403 403 403 403 400  | 403
 GET    api:integration                  | 200 200 200 200 200 200 200 404  | 200 200 403 403 403 403
 PATCH  api:integration                  | 403 200 200 403 403 403 403 404  | 403
 DELETE api:integration                  | 403 204 204 403 403 403 403 404  | 403
+POST   api:integration_check            | 403 200 200 403 403 403 403 404  | 403
 GET    api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403
 POST   api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403
 PUT    api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403
