@@ -335,6 +335,8 @@ API_RATES = {
     "token": env.int("API_TOKEN_CALLS_PER_MINUTE", default=300),
     "failed": env.int("API_WRONG_KEYS_PER_MINUTE", default=60),
 }
+# Calls to services that one web process has under way at a time; the rest of its threads serve the site.
+PROXY_STREAMS = env.int("PROXY_STREAMS", default=max(1, env.int("WEB_THREADS", default=8) - 2))
 # Where a connect session may lead people back to, beside our own paths.
 CONNECT_RETURN_ORIGINS = [origin.rstrip("/") for origin in env.list("CONNECT_RETURN_ORIGINS", default=[])]
 for _origin in CONNECT_RETURN_ORIGINS:

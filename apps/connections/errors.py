@@ -147,6 +147,12 @@ class ServiceTimeout(SpecwayError):
     code, status, title, help = "service_timeout", 504, "The service did not answer in time", "connection-failed"
 
 
+class TooManyCalls(SpecwayError):
+    """As many calls are under way in this process as may be, so that streams do not keep the site from everybody."""
+
+    code, status, title, help = "too_many_calls", 503, "Too many calls under way", "rate-limited"
+
+
 class DestinationRefused(SpecwayError):
     """The service's address leads where no request may go."""
 

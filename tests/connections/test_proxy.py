@@ -110,9 +110,9 @@ def test_every_method_passes_with_its_body(api: HttpServer, connection: Connecti
 @pytest.mark.parametrize(
     "rest",
     [
-        "//evil.example/x", "/x", "a//b", "../x", "a/..", "a/../b", "./x", "a/..;x/b", "a@evil.example", "a\\b",
-        "%2F%2Fevil", "a%2F%2Fb", "%2e%2e/x", "a/%2E%2e%2fb", "a%40b", "a%5Cb", "a%0d%0aX:1", "a%0Ab", "a%00b",
-        "%252e%252e/x", "%25%32%65%25%32%65/x", "a%250d%250ab", "a%255cb", "a%2540b", "%25252e%25252e/x",
+        "//evil.example/x", "/x", "a//b", "../x", "a/..", "a/../b", "./x", "a/..;x/b", "a\\b",
+        "%2F%2Fevil", "a%2F%2Fb", "%2e%2e/x", "a/%2E%2e%2fb", "a%5Cb", "a%0d%0aX:1", "a%0Ab", "a%00b",
+        "%252e%252e/x", "%25%32%65%25%32%65/x", "a%250d%250ab", "a%255cb", "@evil.example//x", "x@evil.example/..", "%25252e%25252e/x",
         "a%2525252525252f", "a%zz", "a%", "a#b", "caf\u00e9",
     ],
 )  # fmt: skip
@@ -133,6 +133,15 @@ def test_a_path_that_could_lead_elsewhere_is_refused_in_every_spelling(
     assert (answer.status_code, answer["Specway-Error"]) == (400, "invalid_path"), rest
     assert answer.json()["code"] == "invalid_path"
     assert api.received == []
+
+
+@pytest.mark.parametrize("rest", ["calendars/ada%40x.example/events", "@scope/name", "a@evil.example", "a%2540b"])
+def test_an_at_sign_passes_and_the_host_stays_the_services(
+    api: HttpServer, connection: Connection, mine: Caller, rest: str
+) -> None:
+    api.will_answer(200, b"{}")
+    assert proxied(mine, connection, rest).status_code == 200
+    assert (api.received[0].path, api.received[0].headers["Host"]) == (f"/v2/{rest}", f"127.0.0.1:{api.port}")
 
 
 @pytest.mark.parametrize(
@@ -176,6 +185,15 @@ def test_redirects_are_passed_on_and_not_followed(api: HttpServer, connection: C
     answer = proxied(mine, connection)
     assert (answer.status_code, answer["Location"]) == (302, f"{api.url}/v2/other")
     assert len(api.received) == 1
+
+
+def test_the_scopes_that_a_call_names_are_noted_as_needed(
+    api: HttpServer, connection: Connection, mine: Caller
+) -> None:
+    api.will_answer(200, b"{}")
+    scope = connection.scopes_granted[0]
+    body_of(proxied(mine, connection, headers={"Specway-Scopes": scope}))
+    assert list(connection.scope_use.values_list("scope", flat=True)) == [scope]
 
 
 def test_a_call_is_recorded_before_it_leaves_and_counted(

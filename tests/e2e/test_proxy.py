@@ -199,7 +199,7 @@ def _status(place: Place, rest: str) -> int:
     "rest",
     [
         "/evil.example", "a//b", "../x", "%2e%2e/x", "%252e%252e/x", "a%2f%2fb", "a%0d%0aX-A:%20b", "a%5cb", "a\\b",
-        "a@b", "a%40b", "x/..%2f..%2fy", "a/%25252e%25252e",
+        "@evil.example//x", "x/..%2f..%2fy", "a/%25252e%25252e",
     ],
 )  # fmt: skip
 def test_paths_that_lead_elsewhere_are_refused_as_the_web_server_sees_them(place: Place, rest: str) -> None:

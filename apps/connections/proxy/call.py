@@ -21,6 +21,7 @@ from apps.connections.models import Connection
 from apps.connections.proxy import challenge
 from apps.connections.proxy.body import Body
 from apps.connections.proxy.headers import Headers, to_caller, value_of, without
+from apps.connections.proxy.places import PLACES
 from apps.connections.proxy.redaction import Redactor, inflated, redacted, spellings
 from apps.connections.proxy.renewals import RENEWALS
 from apps.connections.proxy.reply import Reply
@@ -66,11 +67,22 @@ def forward(call: Call) -> Reply:
 
     Abandoned means that the caller has gone away, so there is nobody to tell.
     """
+    calls.require_scopes(call.connection, call.wishes.scopes)
+    give_back = PLACES.take()
+    try:
+        reply = _forwarded(call)
+    except BaseException:
+        give_back()
+        raise
+    reply.when_closed(give_back)
+    return reply
+
+
+def _forwarded(call: Call) -> Reply:
     connection = call.connection
-    calls.require_scopes(connection, call.wishes.scopes)
     material = calls.material(connection, origin=call.actor.origin)
     request = _outgoing(call, material)
-    calls.begin(material, actor=call.actor, method=call.method, path=f"/{call.rest}")
+    calls.begin(material, actor=call.actor, method=call.method, path=f"/{call.rest}", scopes=call.wishes.scopes)
     started = time.monotonic()
     try:
         with metrics.proxy_wait(connection.integration):

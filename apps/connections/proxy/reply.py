@@ -2,7 +2,8 @@
 
 import errno
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 
 from apps import egress
 from apps.connections import metrics
@@ -33,6 +34,11 @@ class Reply:
         self._connection, self._actor, self._method = connection, actor, method
         self._outcome = "client_gone"
         self._open = True
+        self._after: Callable[[], object] = lambda: None
+
+    def when_closed(self, act: Callable[[], None]) -> None:
+        """`act` runs at `close`, or when nobody holds the reply any more."""
+        self._after = weakref.finalize(self, act)
 
     def __iter__(self) -> Iterator[bytes]:
         """The pieces as they come. An answer that breaks off is broken off here too, so that nobody takes it for whole:
@@ -52,6 +58,7 @@ class Reply:
             return
         self._open = False
         self._answer.close()
+        self._after()
         metrics.proxied(self._connection.integration, outcome=self._outcome)
         if self.status >= 500 or self.status in _FAILED or self._outcome == "cut_off":
             seconds = round(time.monotonic() - self.started, 1)

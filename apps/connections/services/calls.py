@@ -19,6 +19,7 @@ from apps.connections.errors import MissingScopes
 from apps.connections.models import Connection, DailyUse, TokenSet
 from apps.connections.services.provider import provider_of
 from apps.connections.services.refresh import NEVER_ENDING, ensure_fresh, refresh
+from apps.connections.services.scope_use import note_scopes
 from apps.connections.services.signing import Rows, access_in
 from apps.connections.services.status import lock, mark_needs_attention, target_of
 from apps.connections.services.use import count_use, still_allowed
@@ -141,8 +142,8 @@ def _secrets(rows: Rows, access: Access) -> tuple[str, ...]:
     return tuple(secret for secret in found if secret)
 
 
-def begin(material: Material, *, actor: Actor, method: str, path: str) -> None:
-    """Writes the call down before it leaves. Raises NotFound if a refresh took long enough for access to end."""
+def begin(material: Material, *, actor: Actor, method: str, path: str, scopes: tuple[str, ...] = ()) -> None:
+    """Writes the call and the scopes that it needs down before it leaves. Raises NotFound if a refresh took long enough for access to end."""
     connection = material.connection
     with transaction.atomic():
         if material.was_refreshed:
@@ -156,7 +157,9 @@ def begin(material: Material, *, actor: Actor, method: str, path: str) -> None:
             method=method,
             path=path[:300],
         )
-        count_use(connection, actor=actor, now=connection.db_now)  # type: ignore[attr-defined]  # annotated
+        now = connection.db_now  # type: ignore[attr-defined]  # annotated
+        count_use(connection, actor=actor, now=now)
+        note_scopes(connection, scopes, now=now)
 
 
 def failed(connection: Connection, *, actor: Actor, **detail: Any) -> None:
