@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from apps.audit.querysets import done_before
 from apps.connections.access import may_manage, may_take_token, may_use
 from apps.connections.errors import ReauthorizationRequired
+from apps.connections.fit import lacking
 from apps.connections.models import Connection
 from apps.connections.serializers import (
     ConnectionChangeSerializer,
@@ -213,8 +214,8 @@ def _filtered(connections: QuerySet[Connection], wanted: Mapping[str, Any]) -> Q
     if "sharing" in wanted:
         connections = connections.filter(is_shared=wanted["sharing"] == "shared")
     if "scopes" in wanted:
-        needed = set(wanted["scopes"].split())
-        fitting = [pk for pk, granted in connections.values_list("pk", "scopes_granted") if needed <= set(granted)]
+        needed = wanted["scopes"].split()
+        fitting = [connection.pk for connection in connections if not lacking(connection, needed)]
         connections = connections.filter(pk__in=fitting)
     return connections
 

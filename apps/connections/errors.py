@@ -153,6 +153,12 @@ class TooManyCalls(SpecwayError):
     code, status, title, help = "too_many_calls", 503, "Too many calls under way", "rate-limited"
 
 
+class TriedTooOften(SpecwayError):
+    """A member's requests of this minute are used up."""
+
+    code, status, title, help = "rate_limited", 429, "Too many requests", "rate-limited"
+
+
 class DestinationRefused(SpecwayError):
     """The service's address leads where no request may go."""
 

@@ -99,7 +99,7 @@ class ConnectionFilterSerializer(QuerySerializer):
         r"^[\x20-\x7e]+$",
         required=False,
         max_length=2000,
-        help_text="Granted scopes, separated by spaces; all must be there.",
+        help_text="Scopes that are needed, separated by spaces. What a key may do is not known: it lacks none.",
     )
 
 

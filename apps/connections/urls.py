@@ -15,6 +15,7 @@ from apps.connections.views import (
     page,
     sharing,
     trace,
+    try_action,
 )
 
 app_name = "connections"
@@ -29,6 +30,7 @@ urlpatterns = [
     path("connect/links/done/<uuid:session_id>/", links.done, name="connect_done"),
     path("oauth/callback", callback.callback, name="callback"),
     path("oauth/callback/<uuid:integration_id>", callback.callback, name="callback_of"),
+    path("try/", try_action.try_action, name="try"),
     path("settings/integrations/", listing.listing, name="list"),
     path("settings/integrations/refresh/", actions.refresh_selected, name="refresh_selected"),
     path("settings/team/leave/", leaving.leave, name="leave_team"),

@@ -82,11 +82,16 @@ def to_service(environ: Mapping[str, object], *, by_browser: bool) -> Headers:
         if name.startswith("HTTP_") or (name == "CONTENT_TYPE" and value)
     ]
     named = _named_by_connection(given)
-    return [(name, value) for name, value in given if _passes_on(name.lower(), named, by_browser=by_browser)]
+    return [
+        (name, value)
+        for name, value in given
+        if name.lower() not in named and passes_on(name.lower(), by_browser=by_browser)
+    ]
 
 
-def _passes_on(name: str, named: set[str], *, by_browser: bool) -> bool:
-    if name in _OURS or name in named or name.startswith(_OUR_BEGINNINGS):
+def passes_on(name: str, *, by_browser: bool = False) -> bool:
+    """Whether a header of this name (in small letters) is the caller's to send."""
+    if name in _OURS or name.startswith(_OUR_BEGINNINGS):
         return False
     return not (by_browser and (name in _BROWSERS or name.startswith(("sec-", "hx-"))))
 

@@ -13,9 +13,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.origin import Origin
 from apps.audit.services import fingerprint, record
-from apps.connections import scopes as scope_sets
 from apps.connections.access import may_see, may_use
 from apps.connections.errors import MissingScopes
+from apps.connections.fit import lacking
 from apps.connections.models import Connection, DailyUse, TokenSet
 from apps.connections.services.provider import provider_of
 from apps.connections.services.refresh import NEVER_ENDING, ensure_fresh, refresh
@@ -27,12 +27,10 @@ from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalogue import facts_about
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import main_secret
-from apps.integrations.models import Integration
 from apps.oauth.signing import Access, PlainAccess
 from apps.teams.actor import Actor
 
 logger = logging.getLogger(__name__)
-_KINDS_WITH_SCOPES = (Integration.Kind.OAUTH2, Integration.Kind.CLIENT_CREDENTIALS)
 
 
 @dataclass(frozen=True)
@@ -70,13 +68,10 @@ def usable(*, actor: Actor, pk: UUID) -> Connection:
 
 def require_scopes(connection: Connection, scopes: tuple[str, ...]) -> None:
     """Raises MissingScopes unless all are granted. What a key may do is known to its service only."""
-    if not scopes or connection.integration.kind not in _KINDS_WITH_SCOPES:
-        return
-    provider = provider_of(connection)
-    lacking = scope_sets.missing(wanted=scopes, granted=connection.scopes_granted, provider=provider)
-    if lacking:
-        sentence = f"{connection.name} was not granted {', '.join(lacking)}. Reconnect it with these permissions."
-        raise MissingScopes(sentence, missing_scopes=lacking)
+    missing = lacking(connection, scopes)
+    if missing:
+        sentence = f"{connection.name} was not granted {', '.join(missing)}. Reconnect it with these permissions."
+        raise MissingScopes(sentence, missing_scopes=missing)
 
 
 @sensitive_variables()
@@ -143,7 +138,10 @@ def _secrets(rows: Rows, access: Access) -> tuple[str, ...]:
 
 
 def begin(material: Material, *, actor: Actor, method: str, path: str, scopes: tuple[str, ...] = ()) -> None:
-    """Writes the call and the scopes that it needs down before it leaves. Raises NotFound if a refresh took long enough for access to end."""
+    """Writes the call and the scopes that it needs down before it leaves.
+
+    Raises NotFound if a refresh took long enough for access to end.
+    """
     connection = material.connection
     with transaction.atomic():
         if material.was_refreshed:
