@@ -20,7 +20,7 @@ HEADERS = [("X-Own", 'it\'s "quoted" $HOME')]
 def test_a_shell_reads_from_the_curl_line_what_was_sent(method: str, body: str) -> None:
     line = curl_line(method=method, url=URL, headers=HEADERS, body=body)
     script = "curl() { printf '%s\\0' \"$@\"; }\n" + line
-    told = subprocess.run(["sh", "-c", script], capture_output=True, check=True, env={"SPECWAY_KEY": "my-key"})
+    told = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True, env={"SPECWAY_KEY": "my-key"})
     words = told.stdout.decode().split("\0")
     assert {URL, "Authorization: Bearer my-key", 'X-Own: it\'s "quoted" $HOME', "--globoff"} <= set(words)
     assert (words[words.index("--data-raw") + 1] if body else "") == body

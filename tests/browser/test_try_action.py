@@ -1,0 +1,120 @@
+"""Try an action in a real browser: through a colleague's shared connection to a service that repeats what it gets."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.test_custom_api import fits, shoot
+from tests.e2e.inside import inside
+from tests.processes import Product, running_product
+from tests.upstream import Upstream, upstream
+
+pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
+TOKEN = "token-of-the-owner-that-nobody-may-see"
+SET_UP = """
+from datetime import timedelta
+from django.utils import timezone
+from apps.connections.models import Connection, ConnectionShare, TokenSet
+from apps.integrations.models import Integration, Operation
+from apps.integrations.services import ensure_oauth_app
+from apps.teams.models import Membership
+ensure_oauth_app(integration_slug="sandbox", client_id="us", client_secret="c" * 32, params={"origin": origin})
+owner = Membership.objects.select_related("team", "user").get(user__email="owner@specway.example")
+service, now = Integration.objects.get(slug="sandbox", team=None), timezone.now()
+for name, shared, reason in (("Acme", True, ""), ("Old account", True, "reauthorization_required"), ("Own", False, "")):
+    connection = Connection.objects.create(
+        team=owner.team, owner=owner.user, integration=service, name=name, oauth_app=service.oauth_apps.get(),
+        status_changed_at=now, created_at=now, is_shared=shared, scopes_granted=["profile"],
+        scopes_requested=["profile"], status="needs_attention" if reason else "active", status_reason=reason,
+    )
+    if shared:
+        ConnectionShare.objects.create(connection=connection, level="use")
+    row = TokenSet(connection=connection, team=owner.team, obtained_at=now, expires_at=now + timedelta(hours=1))
+    row.access_token, row.refresh_token = token, "refresh-token-of-the-connection"
+    row.client_key = connection.oauth_app.client_key
+    row.save(force_insert=True)
+answer = True
+"""
+
+
+@dataclass
+class Place:
+    product: Product
+    service: Upstream
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("try")
+    with upstream() as service:
+        env = {"EGRESS_ALLOWED_HOSTS": f"127.0.0.1:{service.port}"}
+        with running_product(folder, worker=False, beat=False, env=env) as product, inside(product) as look:
+            look.run(SET_UP, origin=service.url, token=TOKEN)
+            yield Place(product, service)
+
+
+def enter(place: Place, browser: Browser, *, script: bool = True) -> BrowserContext:
+    context = browser.new_context(base_url=place.product.url, java_script_enabled=script)
+    page = context.new_page()
+    page.goto("/accounts/login/")
+    page.locator("input[name=login]").fill("member@specway.example")
+    page.locator("input[name=password]").fill(place.product.accounts["member@specway.example"])
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("heading", level=1).wait_for()
+    return context
+
+
+@pytest.fixture(params=[True, False], ids=["with JavaScript", "without"])
+def page(place: Place, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    context = enter(place, browser, script=request.param)
+    complaints: list[str] = []
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
+    yield context.pages[0]
+    context.close()
+    assert complaints == []
+
+
+def test_a_colleague_runs_an_action_and_never_sees_the_secret(place: Place, page: Page) -> None:
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Try an action").click()
+    expect(page.get_by_role("heading", level=1, name="Try an action")).to_be_visible()
+    expect(page.get_by_role("radio")).to_have_count(2)
+    expect(page.get_by_role("radio", name="Acme")).to_be_checked()
+    expect(page.get_by_role("radio", name="Old account")).to_be_disabled()
+    expect(page.locator("main")).to_contain_text("who can mend it")
+    page.get_by_label("Method").select_option("POST")
+    page.get_by_label("Path").fill("echo?x=1")
+    page.get_by_label("Body", exact=True).fill('{"text": "hello"}')
+    page.get_by_label("Path").press("Enter")
+    answer = page.get_by_role("region", name="Answer", exact=True)
+    expect(answer).to_contain_text("200 OK")
+    expect(answer).to_contain_text("Bearer [redacted]")
+    expect(answer).to_contain_text("POST /api/echo?x=1 HTTP/1.1")
+    assert TOKEN not in page.content()
+    expect(page.get_by_label("Path")).to_have_value("echo?x=1")
+    expect(page.locator("#line-curl")).to_contain_text("Bearer $SPECWAY_KEY")
+
+
+def test_it_works_by_keyboard_and_fits_a_phone(place: Place, browser: Browser) -> None:
+    context = enter(place, browser)
+    page = context.pages[0]
+    page.goto("/try/?path=echo")
+    fits(page)
+    page.get_by_label("Path").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Send")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#answer")).to_be_focused()
+    shoot(page, "try-answer")
+    fits(page)
+    page.get_by_text("Headers and query parameters").click()
+    page.get_by_role("textbox", name="Headers").fill("Authorization: Bearer mine")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_contain_text("Authorization is set by Specway")
+    expect(page.get_by_role("textbox", name="Headers")).to_have_value("Authorization: Bearer mine")
+    shoot(page, "try-wrong")
+    page.goto("/try/")
+    shoot(page, "try-start")
+    context.close()
