@@ -68,7 +68,7 @@ GET    connections:callback             | 400                              | 400
 GET    connections:callback_of          | 400                              | 400                     | 400
 GET    connections:list                 | 200
 GET    connections:try                  | 200
-POST   connections:try                  | 503 403 403 503 503 503 404 404
+POST   connections:try                  | 502 502 502 502 502 502 404 404
 POST   connections:refresh_selected     | 302
 GET    connections:leave_team           | 200
 POST   connections:leave_team           | 400 409 400 302 302 302 302 409
