@@ -4,7 +4,8 @@ import pytest
 
 from apps.connections.fit import fits_for, lacking, only_one_fitting
 from apps.connections.models import Connection
-from apps.integrations.models import Integration
+from apps.integrations.models import Integration, Operation
+from apps.integrations.operations import operations_of
 from apps.teams.models import Role
 from tests import factories
 from tests.connections.pages import make_connection, make_red, set_up_service, share
@@ -64,3 +65,16 @@ def test_the_api_answers_as_the_picker_does() -> None:
     assert [one["id"] for one in answer.json()["results"]] == [str(one.pk) for one in by_picker] == [str(fitting.pk)]
     Connection.objects.all().delete()
     assert fits_for(factories.actor_for(me), service) == []
+
+
+def test_the_calls_of_an_imported_document_are_offered_with_what_they_need() -> None:
+    me = factories.make_member()
+    own = Integration.objects.create(slug="fleet", name="Fleet", category="developer-tools", team=me.team)
+    Operation.objects.create(integration=own, position=1, method="get", path="/cars/{id}", scopes=["cars:read"])
+    Operation.objects.create(integration=own, position=0, method="POST", path="/cars", summary="Add a car")
+    offered = operations_of(own)
+    assert [(one.position, one.label, one.scopes) for one in offered] == [
+        (0, "Add a car", ()),
+        (1, "GET /cars/{id}", ("cars:read",)),
+    ]
+    assert operations_of(set_up_service()) == ()
