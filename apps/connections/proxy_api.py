@@ -77,6 +77,7 @@ class ProxyView(APIView):
     required_scope = "connections:use"
     http_method_names = [*_DOCUMENTED, "head", "options", *_WEBDAV]
     content_negotiation_class = _AsTheServiceDoes
+    answers_for_others = True
     # What the service says it allows or varies by is not to be written over.
     default_response_headers: dict[str, str] = {}
 

@@ -17,7 +17,10 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.services.connect_sessions import create_connect_session
 from apps.integrations.models import CustomApi, Integration
+from apps.notifications import webhooks
+from apps.notifications.models import Event
 from apps.teams.models import ApiKey, Membership, Role
 from apps.teams.services import invitations
 from tests import factories
@@ -28,8 +31,18 @@ pytestmark = pytest.mark.django_db
 
 METHODS = ("get", "post", "put", "patch", "delete")
 # One-time links to a mailbox: whoever holds one is the person whom it was sent to, in whatever team.
-LINKS_OF_MAILS = {"account_confirm_email", "account_reset_password_from_key"}
+LINKS_OF_MAILS = {"account_confirm_email", "account_reset_password_from_key", "connections:connect_link"}
+# What is sent through it is a matter of the service's; who may send stands in `tests/permissions`.
+PASSED_ON = {"api:connection_proxy"}
 ONLY_POST = {
+    "api:connect_sessions",
+    "api:integration_check",
+    "api:webhook_test",
+    "integrations:custom_register",
+    "notifications:redeliver",
+    "notifications:rotate",
+    "notifications:switch",
+    "notifications:test",
     "teams:switch",
     "integrations:test_app",
     "teams:revoke_invitation",
@@ -101,6 +114,10 @@ def world() -> World:
     ApiKey.objects.update(last_used_at=timezone.now())
     (issued,) = invitations.invite(actor=factories.actor_for(owner), emails=["new@fernhill.example"], role=Role.MEMBER)
     token = issued.link.rstrip("/").rpartition("/")[2]
+    actor = factories.actor_for(owner)
+    webhook = webhooks.create_webhook(actor=actor, url="https://hooks.fernhill.example/x", events=Event.values).webhook
+    delivery, hook = webhooks.send_test(actor=actor, webhook_id=webhook.pk), {"pk": webhook.pk}
+    link = create_connect_session(actor=actor, integration=personal.integration, scopes=["profile"])
     connection, trip, member = {"connection_id": personal.pk}, {"attempt_id": attempt.pk}, {"pk": colleague.pk}
     by_api = {"pk": shared.pk}
     things = {
@@ -143,6 +160,21 @@ def world() -> World:
         "api:connection_sharing": by_api,
         "api:connection_workflows": by_api,
         "api:connection_usage": by_api,
+        "api:integration_check": {"slug": own.slug},
+        "api:connect_session": {"pk": link.session.pk},
+        "api:webhook": hook,
+        "api:webhook_test": hook,
+        "connections:api_trace": {"slug": own.slug},
+        "connections:trace": connection,
+        "connections:connect_done": {"session_id": link.session.pk},
+        "integrations:custom_check": {"slug": own.slug},
+        "integrations:custom_register": {"slug": own.slug},
+        "notifications:webhook": hook,
+        "notifications:rotate": hook,
+        "notifications:switch": hook,
+        "notifications:test": hook,
+        "notifications:remove": hook,
+        "notifications:redeliver": {**hook, "delivery_id": delivery.pk},
     }
     return World(owner, stranger, things, [personal, shared], attempt, state)
 
@@ -169,7 +201,7 @@ def _without_last_login(cursor: Any, row: tuple[Any, ...]) -> list[Any]:
 
 def test_this_test_knows_every_route_that_takes_an_id(world: World) -> None:
     taking = {route.name for route in of_the_product() if route.takes}
-    assert taking == set(world.things) | LINKS_OF_MAILS
+    assert taking == set(world.things) | LINKS_OF_MAILS | PASSED_ON
 
 
 def answers(client: Client, url: str, *, headers: dict[str, str] | None = None) -> dict[str, int]:
@@ -199,6 +231,10 @@ def test_a_signed_in_stranger_finds_nothing_and_changes_nothing(world: World) ->
     assert not told_of_team.exists()
 
 
+# Refused before anything is looked up, whatever the ID: so the answer tells nothing of it.
+NOT_FOR_SERVICE_KEYS = {"api:webhook", "api:webhook_test"}
+
+
 @pytest.mark.parametrize("kind", ApiKey.Kind.values)
 def test_a_strangers_api_key_finds_nothing_and_changes_nothing(world: World, kind: str) -> None:
     _, text = factories.make_key(world.stranger, ApiKey.Kind(kind))
@@ -209,7 +245,8 @@ def test_a_strangers_api_key_finds_nothing_and_changes_nothing(world: World, kin
             continue
         headers = {"Authorization": f"Bearer {text}"}
         given = answers(Client(), url, headers=headers)
-        assert set(given.values()) == {404, 405}, (name, given)
+        refused = 403 if kind == "service" and name in NOT_FOR_SERVICE_KEYS else 404
+        assert set(given.values()) == {refused, 405}, (name, given)
         assert everything() == before, name
     assert Client().get(reverse("api:connections"), headers=headers).json()["results"] == []
 

@@ -30,8 +30,15 @@ for connection in Connection.objects.filter(is_shared=False):
 print(json.dumps({kind: make_key(owner, ApiKey.Kind(kind), days=None)[1] for kind in ("personal", "service")}))
 """
 V1 = "/api/v1/"
+# What a service answers through us is its own: any status.
+PROXY = [f"{method} connections/{{id}}/proxy/{{path}}" for method in ("GET", "POST", "PUT", "PATCH", "DELETE")]
 # Fields whose values no schema can tell right from wrong: another row's ID, an address that is public.
 KNOWN_TO_THE_SERVER_ONLY = [
+    "POST integrations/",
+    "PATCH integrations/{slug}/",
+    "POST integrations/import/",
+    "PUT connections/{id}/sharing/",
+    *PROXY,
     "POST connections/",
     "PATCH connections/{id}/",
     "POST connect-sessions/",

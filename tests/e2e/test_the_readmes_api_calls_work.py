@@ -59,12 +59,16 @@ def test_curl_lists_connections_and_gets_a_token(product: Product, connection: s
     assert '"access_token"' in run(product, token.replace("<id>", connection), cwd=tmp_path, KEY=key)
 
 
+def test_curl_calls_the_service(product: Product, connection: str, key: str, tmp_path: Path) -> None:
+    assert "Ada" in run(product, SHELL[1].strip().replace("<id>", connection), cwd=tmp_path, KEY=key)
+
+
 def test_requests_gets_tokens(product: Product, connection: str, key: str, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PYTHON[0].replace("http://127.0.0.1:8000", product.url))
     assert "Ada Example 20" in run(product, ".venv/bin/python program.py", cwd=tmp_path, KEY=key)
 
 
 def test_a_generated_client_knows_who_it_is(product: Product, key: str, tmp_path: Path) -> None:
-    run(product, SHELL[1].strip(), cwd=tmp_path)
+    run(product, SHELL[2].strip(), cwd=tmp_path)
     (tmp_path / "program.py").write_text(PYTHON[1].replace("http://127.0.0.1:8000", product.url))
     assert run(product, ".venv/bin/python program.py", cwd=tmp_path, KEY=key).strip() == "Demo team"
