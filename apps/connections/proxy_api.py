@@ -96,6 +96,8 @@ class ProxyView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
+        if response.status_code == 405:
+            response["Allow"] = ", ".join(self.allowed_methods)  # RFC 9110 15.5.6
         data = response.data
         response["Specway-Error"] = str(data.get("code", "error")) if isinstance(data, dict) else "error"
         return response
