@@ -352,6 +352,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AuthTypeEnum": "apps.integrations.models.Integration.Kind",
         "ApiKeyKindEnum": "apps.teams.models.ApiKey.Kind",
+        "CustomAuthTypeEnum": ["none", "api_key", "basic", "oauth2", "oauth2_client_credentials"],
+        "ConnectSessionStatusEnum": ["pending", "connected", "failed"],
+        "LevelEnum": "apps.connections.models.Level",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

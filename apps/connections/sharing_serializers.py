@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.connections.models import Level
@@ -11,6 +12,22 @@ from apps.rest.fields import QuerySerializer
 MOST_MEMBERS = 500
 
 
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "format": "uuid"},
+            {
+                "type": "object",
+                "required": ["id"],
+                "properties": {
+                    "id": {"type": "string", "format": "uuid"},
+                    "level": {"type": "string", "enum": Level.values},
+                },
+                "additionalProperties": False,
+            },
+        ]
+    }
+)
 class MemberLevelField(serializers.Field[Any, Any, Any, Any]):
     """A member: an ID, who gets `level`, or `{"id", "level"}`."""
 
