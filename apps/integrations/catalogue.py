@@ -8,7 +8,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from apps.errors import NotFound
 from apps.integrations import overrides
 from apps.integrations.catalogue_reader import read_definition, read_provider
 from apps.integrations.catalogue_schema import CatalogueEntry, Links
@@ -33,14 +32,6 @@ def catalogue() -> Mapping[str, CatalogueEntry]:
 def entry_in(path: Path) -> CatalogueEntry:
     """The entry in a file of the catalogue. Raises CatalogueError. Read once: the check at start-up reads for all."""
     return read_provider(path)
-
-
-def catalogue_entry(slug: str) -> CatalogueEntry:
-    """The entry of that slug. Raises NotFound."""
-    try:
-        return catalogue()[slug]
-    except KeyError:
-        raise NotFound(f"The catalogue has no service called {slug}.") from None
 
 
 @lru_cache(maxsize=1)

@@ -47,10 +47,6 @@ class IntegrationQuerySet(models.QuerySet["Integration", "Integration"]):
         described = Q(team=None) | Q(definition__isnull=False)
         return self.filter(described, Q(is_enabled=True) | Q(connected__gt=0))
 
-    def own_of(self, actor: Actor) -> IntegrationQuerySet:
-        """Those that the actor's team described itself."""
-        return self.filter(team=actor.team) if actor.team else self.none()
-
     def broken_first(self) -> IntegrationQuerySet:
         """What needs attention, then what is connected, what can be, and the rest, each by name.
 

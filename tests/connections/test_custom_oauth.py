@@ -14,7 +14,6 @@ from apps.connections.models import Connection
 from apps.connections.services.credentials import connect_with_key, stored_fields
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.signing import apply_credentials
 from apps.egress import destination
 from apps.integrations.custom_schema import Authentication, authentication_from
 from apps.integrations.errors import IntegrationInUse
@@ -31,6 +30,7 @@ from tests.authlibserver import AuthlibServer, authlib_server
 from tests.authserver import AuthServer
 from tests.connections.conftest import Cast, access_token, asked_of, refresh_token
 from tests.connections.custom import Walker, describe, redirected
+from tests.connections.signed import signed_request
 from tests.sandbox.cast import Client as SandboxClient
 from tests.sandbox.cast import Person
 from tests.sandbox.server import running_sandbox
@@ -71,7 +71,7 @@ def walker_at(authlib: AuthlibServer, cast: Cast, **fields: Any) -> Walker:
 
 def called(connection: Connection, url: str) -> int:
     """The status of a call to the API with the connection's access."""
-    parts = apply_credentials(Connection.objects.with_details().get(pk=connection.pk), RequestParts("GET", url, {}))
+    parts = signed_request(Connection.objects.with_details().get(pk=connection.pk), RequestParts("GET", url, {}))
     with egress.session(deadline=20) as session:
         return int(session.get(parts.url, headers=dict(parts.headers)).status_code)
 
@@ -233,7 +233,7 @@ def test_a_key_does_not_follow_its_api_to_another_host(cast: Cast) -> None:
     connection = Connection.objects.with_details().get(pk=connection.pk)
     assert (connection.status, connection.status_reason) == ("needs_attention", "address_changed")
     with pytest.raises(ReauthorizationRequired):
-        apply_credentials(connection, RequestParts("GET", "https://evil.example/me", {}))
+        signed_request(connection, RequestParts("GET", "https://evil.example/me", {}))
     with pytest.raises(ReauthorizationRequired):
         stored_fields(connection)
 
@@ -245,7 +245,7 @@ def test_where_a_key_goes(cast: Cast) -> None:
     ]
     for fields, header, _ in ways:
         connection = keyed(cast, "https://api.carrier.example", type="api_key", **fields)
-        parts = apply_credentials(
+        parts = signed_request(
             Connection.objects.with_details().get(pk=connection.pk),
             RequestParts("GET", "https://api.carrier.example/me", {}),
         )
@@ -255,7 +255,7 @@ def test_where_a_key_goes(cast: Cast) -> None:
 
 def test_without_authentication_a_connection_adds_nothing(cast: Cast) -> None:
     connection = keyed(cast, "https://open.example", type="none")
-    parts = apply_credentials(
+    parts = signed_request(
         Connection.objects.with_details().get(pk=connection.pk), RequestParts("GET", "https://open.example/x", {})
     )
     assert dict(parts.headers) == {}

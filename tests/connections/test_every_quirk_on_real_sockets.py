@@ -18,7 +18,6 @@ from apps.connections.services.authorize import begin, complete
 from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.signing import apply_credentials
 from apps.connections.services.use import fresh_token, key_material
 from apps.egress import destination
 from apps.integrations import catalogue
@@ -35,6 +34,7 @@ from tests.connections.quirks.files import as_toml
 from tests.connections.quirks.keys import CLIENT, KEY_CASES, KeyCase
 from tests.connections.quirks.signed import SIGNED_CASES
 from tests.connections.quirks.story import CASES, live
+from tests.connections.signed import signed_request
 from tests.oauth1server import oauth1_server
 
 WHO = {"id": 41, "name": "Ada", "ok": True}
@@ -94,7 +94,7 @@ def test_a_service_is_connected_refreshed_used_and_disconnected_in_its_own_way(
 def called(connection: Connection) -> None:
     """A call to the service's API with what the signing service adds."""
     url = f"{connection.params['origin']}/api/things"
-    parts = apply_credentials(Connection.objects.get(pk=connection.pk), RequestParts("GET", url))
+    parts = signed_request(Connection.objects.get(pk=connection.pk), RequestParts("GET", url))
     with egress.session(deadline=5) as session:
         session.get(parts.url, headers=dict(parts.headers))
 
@@ -156,7 +156,7 @@ def test_a_service_with_signatures_is_connected_used_and_disconnected_in_its_own
         attempt = complete(path=CALLBACK, query_string=query, user=actor.user, session_key=SESSION, origin=ORIGIN)
         assert attempt.connection is not None
         connection = attempt.connection
-        parts = apply_credentials(connection, RequestParts("GET", f"{server.url}/api/things"))
+        parts = signed_request(connection, RequestParts("GET", f"{server.url}/api/things"))
         with egress.session(deadline=5) as session:
             assert session.get(parts.url, headers=dict(parts.headers)).json()["id"] == "ada"
         sealed = TokenSet.objects.select_related("team").get().kept_secrets

@@ -17,7 +17,6 @@ from apps.connections.models import Connection, Credential, Status, TokenSet
 from apps.connections.services.credentials import connect_with_key, replace_key, stored_ending, stored_fields
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.signing import apply_credentials
 from apps.egress import destination
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.errors import InvalidInput
@@ -26,6 +25,7 @@ from apps.oauth.signing import RequestParts
 from apps.teams.actor import service_actor
 from apps.teams.models import ApiKey
 from tests.connections.conftest import ORIGIN, Cast, actions
+from tests.connections.signed import signed_request
 from tests.factories import make_key
 from tests.servers import HttpServer, http_server
 
@@ -176,7 +176,7 @@ def test_a_service_without_a_check_stores_it_and_the_path_carries_it(service: Ht
     )
     assert service.received == []
     assert (made.name, Credential.objects.get().checked_at) == ("Unverifiable key", None)
-    signed = apply_credentials(made, RequestParts("GET", f"{service.url}/send?x=1"))
+    signed = signed_request(made, RequestParts("GET", f"{service.url}/send?x=1"))
     assert signed.url == f"{service.url}/bot{key}/send?x=1"
     assert key not in repr(signed)
 
@@ -267,7 +267,7 @@ def test_a_request_is_signed_for_the_services_own_host_only(service: HttpServer,
     made = keyed(service, cast)
     given = {"authorization": "Bearer stolen", "Accept": "text/plain"}
     parts = RequestParts("POST", f"{service.url}/api/x?region=us&a=1", given, b"body")
-    signed = apply_credentials(made, parts)
+    signed = signed_request(made, parts)
     assert signed.url == f"{service.url}/api/x?a=1&region=eu+west"
     assert signed.headers["Authorization"].startswith("Token ")
     assert "authorization" not in signed.headers
@@ -278,7 +278,7 @@ def test_a_request_is_signed_for_the_services_own_host_only(service: HttpServer,
         f"http://127.0.0.1:{service.port}@evil.example/",
     ):
         with pytest.raises(ForeignHost):
-            apply_credentials(made, RequestParts("GET", elsewhere))
+            signed_request(made, RequestParts("GET", elsewhere))
 
 
 def test_there_is_nothing_to_refresh(service: HttpServer, cast: Cast) -> None:

@@ -23,7 +23,6 @@ from apps.connections.services import authorize
 from apps.connections.services.authorize import Trip
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.signing import apply_credentials
 from apps.connections.services.use import fresh_token, key_material
 from apps.egress import destination
 from apps.integrations.errors import IntegrationMisconfigured
@@ -32,6 +31,7 @@ from apps.integrations.services import ensure_oauth_app
 from apps.oauth.signing import RequestParts
 from apps.teams.actor import Actor
 from tests.connections.conftest import CALLBACK, ORIGIN, SESSION, Cast, access_token, actions, oauth_app
+from tests.connections.signed import signed_request
 from tests.oauth1server import OAuth1Server, oauth1_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -106,7 +106,7 @@ def test_its_requests_are_signed_and_the_service_accepts_them(server: OAuth1Serv
             "POST", f"{server.url}/api/me", {"Content-Type": "application/x-www-form-urlencoded"}, b"a=1&b=x+y"
         ),
     ):
-        signed = apply_credentials(made, parts)
+        signed = signed_request(made, parts)
         assert signed.headers["Authorization"].startswith("OAuth ")
         assert signed.headers["X-Version"] == "7"
         answer = requests.request(signed.method, signed.url, headers=dict(signed.headers), data=signed.body, timeout=10)
@@ -229,7 +229,7 @@ def test_no_secret_of_the_trip_stands_in_logs_or_audit(
     answer = server.consent(trip.url)
     made = complete(answer, actor).connection
     assert made is not None
-    apply_credentials(made, RequestParts("GET", f"{server.url}/api/me"))
+    signed_request(made, RequestParts("GET", f"{server.url}/api/me"))
     with pytest.raises(AttemptError):
         complete(answer, actor)
     ((access, held_access),) = server.access.items()

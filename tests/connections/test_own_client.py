@@ -13,12 +13,12 @@ from apps.connections.services import schedule
 from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.signing import apply_credentials
 from apps.connections.services.use import fresh_token
 from apps.integrations.models import Integration
 from apps.oauth.signing import RequestParts
 from tests.authserver import AuthServer, Gate, answers, reset
 from tests.connections.conftest import Cast, Meanwhile, access_token, actions, expire, side_by_side, tokens_of
+from tests.connections.signed import signed_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -134,7 +134,7 @@ def test_disconnecting_says_that_the_client_goes_on_working(made: Connection, ca
 
 
 def test_its_requests_carry_the_token(made: Connection, server: AuthServer) -> None:
-    signed = apply_credentials(made, RequestParts("GET", f"{server.url}/api/me"))
+    signed = signed_request(made, RequestParts("GET", f"{server.url}/api/me"))
     assert signed.headers["Authorization"] == f"Bearer {access_token(made)}"
     assert signed.headers["X-Version"] == "7"
 

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from apps.connections.proxy.redaction import Redactor, in_base64, inflated, redacted, spellings
+from apps.connections.proxy.redaction import Redactor, inflated, redacted, spellings
 from apps.egress import NoAnswer
 
 SECRET = "s3cr3t/with+signs=="
@@ -41,8 +41,8 @@ def test_only_what_may_begin_a_secret_is_held_back() -> None:
     assert redactor.feed(b"ret\n\n") == b"s3cret\n\n"
 
 
-def test_spellings_cover_addresses_json_and_base64() -> None:
-    found = spellings([SECRET, *in_base64(f"ada:{SECRET}")])
+def test_spellings_cover_addresses_and_json() -> None:
+    found = spellings([SECRET])
     assert b"s3cr3t%2Fwith%2Bsigns%3D%3D" in found
     assert b"s3cr3t%2fwith%2bsigns%3d%3d" in found
     assert rb"s3cr3t\/with+signs==" in found

@@ -10,7 +10,7 @@ from django.test import Client
 from apps.audit.models import AuditEvent
 from apps.connections.access import level_of, may_manage, may_take_token, may_use, may_view
 from apps.connections.models import Connection, ConnectionShare, Level
-from apps.connections.services.share import change_level, share, transfer, unshare
+from apps.connections.services.share import share, transfer, unshare
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.errors import InvalidInput
 from apps.teams.actor import Actor
@@ -102,11 +102,8 @@ def test_what_changes_nothing_is_not_written_down(mara, ines, connection) -> Non
 def test_a_level_is_changed_for_everyone_or_for_one(mara, ines, connection) -> None:
     actor = actor_for(mara)
     share(actor=actor, connection=connection, everyone=Level.USE, members={ines.user_id: Level.USE})
-    change_level(actor=actor, connection=connection, level=Level.VIEW)
-    change_level(actor=actor, connection=connection, level=Level.MANAGE, member=ines.user_id)
+    share(actor=actor, connection=connection, everyone=Level.VIEW, members={ines.user_id: Level.MANAGE})
     assert sorted(connection.shares.values_list("level", flat=True)) == ["manage", "view"]
-    with pytest.raises(InvalidInput):
-        change_level(actor=actor, connection=connection, level=Level.USE, member=uuid4())
 
 
 def test_who_does_not_manage_does_not_share(mara, ines, connection) -> None:
@@ -120,7 +117,7 @@ def test_who_does_not_manage_does_not_share(mara, ines, connection) -> None:
 def test_what_a_manager_read_before_being_downgraded_does_not_count(mara, ines, connection) -> None:
     share(actor=actor_for(mara), connection=connection, everyone=None, members={ines.user_id: Level.MANAGE})
     read_before = fresh(connection)
-    change_level(actor=actor_for(mara), connection=connection, level=Level.VIEW, member=ines.user_id)
+    share(actor=actor_for(mara), connection=connection, everyone=None, members={ines.user_id: Level.VIEW})
     with pytest.raises(NotAllowed):
         share(actor=actor_for(ines), connection=read_before, everyone=Level.MANAGE)
 
@@ -135,7 +132,7 @@ def test_an_admin_does_not_share_what_is_anothers_alone(mara, admin, connection)
     with pytest.raises(NotAllowed, match="only its owner, Mara Lindqvist, can share it"):
         share(actor=actor_for(admin), connection=connection, everyone=Level.USE)
     share(actor=actor_for(mara), connection=connection, everyone=Level.USE)
-    change_level(actor=actor_for(admin), connection=connection, level=Level.VIEW)
+    share(actor=actor_for(admin), connection=connection, everyone=Level.VIEW)
     unshare(actor=actor_for(admin), connection=connection)
     assert not fresh(connection).is_shared
 

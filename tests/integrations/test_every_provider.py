@@ -11,7 +11,7 @@ from requests import PreparedRequest
 
 from apps import egress
 from apps.integrations import found
-from apps.integrations.catalogue import catalogue, catalogue_entry, provider_config
+from apps.integrations.catalogue import catalogue, provider_config
 from apps.integrations.models import Integration, OAuthApp
 from apps.oauth import client
 from apps.oauth.authorization import authorization_url, parse_callback
@@ -136,7 +136,7 @@ def the_code_is_exchanged_and_the_answer_read(slug: str, wire: Wire) -> None:
     }
     stated = (param for param in toml.get("params", []) if param["source"] == "token_response")
     promised = {param["name"]: param["example"] for param in stated}
-    assert found.in_answer(catalogue_entry(slug), answer.kept) == promised
+    assert found.in_answer(catalogue()[slug], answer.kept) == promised
 
 
 def the_redirect_brings_what_is_declared(slug: str, wire: Wire) -> None:
@@ -148,7 +148,7 @@ def the_redirect_brings_what_is_declared(slug: str, wire: Wire) -> None:
     text = "&".join(f"{name}={value}" for name, value in query.items())
     parameters = parse_callback(text, code_parameters=[] if code == "code" else [code])
     expected = {param["name"]: param["example"] for param in params}
-    assert found.in_callback(catalogue_entry(slug), parameters.extra) == expected
+    assert found.in_callback(catalogue()[slug], parameters.extra) == expected
 
 
 def the_token_is_refreshed(slug: str, wire: Wire) -> None:
@@ -246,7 +246,7 @@ def the_account_is_placed(slug: str, wire: Wire) -> None:
     wire.documents = [choice if path is None else put({}, path, [choice]) if path else [choice]]
     values = client.fetch_placement(config, access_token="at", credentials=APP)
     expected = {name: params[name]["example"] for name in placement["values"]}
-    assert found.in_placement(catalogue_entry(slug), values) == expected
+    assert found.in_placement(catalogue()[slug], values) == expected
     assert wire.sent[0].url == filled(placement["url"], toml)
 
 

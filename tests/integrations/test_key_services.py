@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.integrations.catalogue import catalogue, catalogue_entry, provider_config
+from apps.integrations.catalogue import catalogue, provider_config
 from apps.integrations.catalogue_reader import CatalogueError, read_provider
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import api_hosts, key_access, oauth1_provider, sent_as, verification_of
@@ -77,7 +77,7 @@ def basic(pair: str) -> str:
 def test_the_key_goes_where_the_vendor_wants_it(
     slug: str, fields: dict[str, str], params: dict[str, str], headers: dict[str, str], address: str | None
 ) -> None:
-    entry = catalogue_entry(slug)
+    entry = catalogue()[slug]
     access = key_access(entry, fields=fields, params=params)
     assert access.headers == headers
     call = verification_of(entry, fields=fields, params=params)
@@ -85,7 +85,7 @@ def test_the_key_goes_where_the_vendor_wants_it(
 
 
 def test_a_bots_token_begins_the_path() -> None:
-    entry = catalogue_entry("telegram-bot")
+    entry = catalogue()["telegram-bot"]
     token = "12345:" + "a" * 35
     access = key_access(entry, fields={"api_key": token}, params={})
     signed = access.sign(RequestParts("GET", "https://api.telegram.org/getMe"))
@@ -95,7 +95,7 @@ def test_a_bots_token_begins_the_path() -> None:
 
 @pytest.mark.parametrize("slug", KEYED)
 def test_every_field_is_sent_and_only_to_the_services_hosts(slug: str) -> None:
-    entry = catalogue_entry(slug)
+    entry = catalogue()[slug]
     fields = {field.name: f"value-of-{field.name}" for field in entry.fields}
     params = {param.name: param.default or param.example for param in entry.params}
     access = key_access(entry, fields=fields, params=params)
@@ -113,7 +113,7 @@ def test_every_field_is_sent_and_only_to_the_services_hosts(slug: str) -> None:
 @pytest.mark.parametrize(("slug", "name"), WITH_PARAMS)
 @pytest.mark.parametrize("value", HOSTILE)
 def test_no_value_leads_to_another_host(slug: str, name: str, value: str) -> None:
-    entry = catalogue_entry(slug)
+    entry = catalogue()[slug]
     (param,) = [param for param in entry.params if param.name == name]
     assert not matches(param, value) or value == ".."
     if f"{{{name}}}" in entry.api.base_url:
@@ -135,7 +135,7 @@ def test_no_value_leads_to_another_host(slug: str, name: str, value: str) -> Non
     ],
 )
 def test_where_the_vendors_domain_is_known_no_other_fits(slug: str, value: str) -> None:
-    assert all(not matches(param, value) for param in catalogue_entry(slug).params_from("user"))
+    assert all(not matches(param, value) for param in catalogue()[slug].params_from("user"))
 
 
 def test_a_client_signs_in_as_the_service_wants() -> None:
@@ -199,4 +199,4 @@ def test_a_secret_in_a_path_needs_a_pattern(tmp_path: Path) -> None:
 
 def test_placeholders_of_keys_are_words() -> None:
     for slug in KEYED:
-        assert all(PLACEHOLDER.fullmatch(f"{{{field.name}}}") for field in catalogue_entry(slug).fields)
+        assert all(PLACEHOLDER.fullmatch(f"{{{field.name}}}") for field in catalogue()[slug].fields)

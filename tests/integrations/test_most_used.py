@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
-from apps.integrations.catalogue import catalogue_entry, provider_config
+from apps.integrations.catalogue import catalogue, provider_config
 from apps.integrations.models import Integration, OAuthApp
 from apps.oauth.authorization import authorization_url
 from apps.oauth.provider import ClientCredentials, ProviderConfig, access_headers
@@ -300,7 +300,7 @@ def test_what_is_sent_is_what_the_vendor_wants(slug: str) -> None:
         app,
         redirect_uri="https://us.example/cb",
         state="s",
-        scopes=catalogue_entry(slug).default_scopes,
+        scopes=catalogue()[slug].default_scopes,
         code_challenge="c" if config.pkce else None,
     )
     account = config.account
@@ -346,6 +346,6 @@ def test_a_shop_signs_its_redirect() -> None:
 
 
 def test_hubspot_asks_for_what_may_be_missing_in_a_parameter_of_its_own() -> None:
-    further = [scope for scope in catalogue_entry("hubspot").scopes if not scope.default]
+    further = [scope for scope in catalogue()["hubspot"].scopes if not scope.default]
     assert further
     assert {scope.parameter for scope in further} == {"optional_scope"}

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from apps.egress import destination
-from apps.integrations.catalogue import catalogue_entry, provider_config
+from apps.integrations.catalogue import catalogue, provider_config
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.offer import offer_of
 from apps.integrations.overrides import RESERVED, applied, problems
@@ -101,7 +101,7 @@ def test_everything_else_is_refused(overrides: dict[str, Any]) -> None:
 
 
 def test_an_app_without_limits_offers_the_catalogue_its_further_ones_and_any_that_is_named() -> None:
-    offer = offer_of(catalogue_entry("sandbox"), app_with(overrides={"extra_scopes": ["files:read"]}))
+    offer = offer_of(catalogue()["sandbox"], app_with(overrides={"extra_scopes": ["files:read"]}))
     assert [scope.name for scope in offer.scopes][-1] == "files:read"
     assert len(offer.scopes) == 5
     assert not offer.refusal(["profile", "unheard:of"])
@@ -110,12 +110,12 @@ def test_an_app_without_limits_offers_the_catalogue_its_further_ones_and_any_tha
 
 def test_an_app_with_limits_offers_only_these() -> None:
     app = app_with(scopes_allowed=["profile", "files:read"], overrides={"extra_scopes": ["files:write"]})
-    offer = offer_of(catalogue_entry("sandbox"), app)
+    offer = offer_of(catalogue()["sandbox"], app)
     assert [scope.name for scope in offer.scopes] == ["profile", "files:read", "files:write"]
     assert offer.refusal(["profile", "messages:read"]) == "The OAuth app of Sandbox may not ask for messages:read."
 
 
 def test_without_an_app_the_catalogue_says_what_there_is() -> None:
-    offer = offer_of(catalogue_entry("sandbox"), None)
+    offer = offer_of(catalogue()["sandbox"], None)
     assert len(offer.scopes) == 4
     assert offer.refusal(["unheard:of"])

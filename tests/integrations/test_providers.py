@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from apps.egress import destination
-from apps.integrations.catalogue import catalogue_entry, links, provider_config
+from apps.integrations.catalogue import catalogue, links, provider_config
 from apps.integrations.models import Integration, OAuthApp
 from apps.oauth.authorization import authorization_url
 from apps.oauth.provider import ClientCredentials, ProviderConfig
@@ -47,7 +47,7 @@ def consent_address(slug: str, *scopes: str, **params: str) -> str:
         ClientCredentials("id"),
         redirect_uri=CALLBACK,
         state="s",
-        scopes=scopes or catalogue_entry(slug).default_scopes,
+        scopes=scopes or catalogue()[slug].default_scopes,
         code_challenge="c" if config.pkce else None,
     )
 
@@ -124,7 +124,7 @@ def test_scopes_that_no_answer_repeats_are_left_out_of_comparisons() -> None:
 
 
 def test_pages_that_need_a_value_of_the_oauth_app_are_empty_without_it() -> None:
-    entry = catalogue_entry("sandbox")
+    entry = catalogue()["sandbox"]
     assert links(entry, None).manage_url == ""
     assert links(entry, OAuthApp(params={"origin": "javascript:alert(1)"})).manage_url == ""
     assert links(entry, OAuthApp(params={"origin": "http://127.0.0.1:8100"})).manage_url == "http://127.0.0.1:8100/"

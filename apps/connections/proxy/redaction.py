@@ -1,6 +1,5 @@
 """Keeping a connection's secret out of an answer that repeats it: in whatever spelling, across any two pieces. Pure."""
 
-import base64
 import html
 import json
 import zlib
@@ -26,12 +25,6 @@ def spellings(secrets: Iterable[str]) -> tuple[bytes, ...]:
         found.add(json.dumps(secret, ensure_ascii=False)[1:-1])
     needles = {text.encode() for text in found if len(text) >= _SHORTEST}
     return tuple(sorted(needles, key=lambda needle: (-len(needle), needle)))
-
-
-def in_base64(text: str) -> list[str]:
-    """The standard and the URL-safe form, without the padding that may be left out."""
-    raw = text.encode()
-    return [encode(raw).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode)]
 
 
 def _small_hex(text: str) -> str:

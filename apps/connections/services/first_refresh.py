@@ -25,11 +25,6 @@ def expect(connection: Connection, row: TokenSet) -> None:
         TokenSet.objects.filter(pk=row.pk, version=row.version).update(next_refresh_at=Now())
 
 
-def is_due(connection: Connection) -> bool:
-    """Whether it still has to be tried."""
-    return FirstRefresh.objects.filter(connection=connection, outcome=_OUTCOME.DUE).exists()
-
-
 def note(connection: Connection, outcome: str, *, code: str = "") -> None:
     """What a refresh came to, in the caller's transaction: a success ends the matter, a refusal is kept in words."""
     if not connection.integration.is_custom or outcome not in _TELLING:

@@ -41,21 +41,6 @@ def unshare(*, actor: Actor, connection: Connection) -> Connection:
 
 
 @transaction.atomic
-def change_level(*, actor: Actor, connection: Connection, level: Level, member: UUID | None = None) -> Connection:
-    """Another level for everyone, or for one member who has a level of their own; the rest of the sharing stays.
-
-    Raises NotFound, NotAllowed, and InvalidInput where it is not shared with them.
-    """
-    held = _held(actor, connection)
-    before = sharing_of(held)
-    if member is None and before.everyone is not None:
-        return _store(held, Sharing(level, before.members), origin=actor.origin)
-    if member is not None and member in before.members:
-        return _store(held, Sharing(before.everyone, {**before.members, member: level}), origin=actor.origin)
-    raise InvalidInput([("members" if member else "level", "It is not shared with them. Share it first.")])
-
-
-@transaction.atomic
 def transfer(*, actor: Actor, connection: Connection, to: UUID) -> Connection:
     """Another member's from now on. Until somebody reconnects it, it goes on with the former owner's grant.
 

@@ -16,21 +16,10 @@ from apps.integrations.catalogue import facts_about
 from apps.integrations.keys import api_hosts, key_access, signed_access
 from apps.integrations.models import Integration
 from apps.integrations.services import client_credentials
-from apps.oauth.signing import Access, RequestParts, token_access
+from apps.oauth.signing import Access, token_access
 
 Kind = Integration.Kind
 _NO_TOKEN = "This connection has no token any more. Connect the service again."
-
-
-@sensitive_variables()
-def apply_credentials(connection: Connection, parts: RequestParts) -> RequestParts:
-    """`parts` with what opens the service's API for this connection. An access token is taken as it stands: make it
-    fresh before (`refresh.ensure_fresh`).
-
-    Raises ForeignHost for an address that is none of the service's: no secret ever goes there.
-    """
-    require_own_host(connection, parts.url)
-    return access_of(connection).sign(parts)
 
 
 def require_own_host(connection: Connection, url: str) -> None:
@@ -70,14 +59,8 @@ class Rows:
 
 
 @sensitive_variables()
-def access_of(connection: Connection) -> Access:
-    """What signs the requests of this connection, by its kind."""
-    return access_in(Rows(connection))
-
-
-@sensitive_variables()
 def access_in(rows: Rows) -> Access:
-    """The same, from rows that are read already."""
+    """What signs this connection's requests, by its kind. An access token is taken as it stands: see `refresh.py`."""
     return _BY_KIND[rows.connection.integration.kind](rows)
 
 

@@ -13,7 +13,6 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.services import authorize
 from apps.connections.services.disconnect import Disconnected, disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.signing import apply_credentials
 from apps.connections.services.use import FreshToken, fresh_token
 from apps.errors import SpecwayError
 from apps.integrations.catalogue import provider_config
@@ -23,6 +22,7 @@ from apps.teams.actor import Actor
 from tests.authserver.dialect import Dialect, DialectServer
 from tests.connections.conftest import CALLBACK, ORIGIN, SESSION, expire
 from tests.connections.quirks.files import HERE, OAUTH2, merged
+from tests.connections.signed import signed_request
 from tests.servers import Received
 
 
@@ -153,7 +153,7 @@ def _used(story: Story) -> None:
     story.expires_at.append((row.expires_at - row.obtained_at).total_seconds() if row.expires_at else None)
     story.until_refresh = row.next_refresh_at - row.obtained_at if row.next_refresh_at else None
     provider = provider_config(connection.integration, oauth_app=connection.oauth_app, params=connection.params)
-    parts = apply_credentials(connection, RequestParts("GET", f"{provider.api_base_url}/things?page=2"))
+    parts = signed_request(connection, RequestParts("GET", f"{provider.api_base_url}/things?page=2"))
     with egress.session(deadline=5) as session:
         assert session.get(parts.url, headers=dict(parts.headers)).json() == {"welcome": True}
     call = story.server.received[-1]
