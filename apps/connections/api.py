@@ -96,7 +96,7 @@ class ConnectionView(Door):
     @extend_schema(operation_id="connections_retrieve", responses=ConnectionSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
         actor = actor_of(request)
-        return Response(ConnectionSerializer(_visible(actor, pk), context={"actor": actor}).data)
+        return Response(ConnectionSerializer(visible_connection(actor, pk), context={"actor": actor}).data)
 
     @extend_schema(
         operation_id="connections_update", request=ConnectionChangeSerializer, responses=ConnectionSerializer
@@ -104,7 +104,7 @@ class ConnectionView(Door):
     def patch(self, request: Request, pk: UUID) -> Response:
         """Rename, or replace the key: the old values work until the service has accepted the new ones."""
         actor = actor_of(request)
-        connection = _visible(actor, pk)
+        connection = visible_connection(actor, pk)
         if not may_manage(actor, connection):
             raise NotAllowed("Only who may manage this connection can change it.")
         wanted = validated(ConnectionChangeSerializer(data=request.data))
@@ -113,10 +113,10 @@ class ConnectionView(Door):
                 values, if_unchecked = wanted["fields"], wanted["if_unchecked"]
                 replace_key(actor=actor, connection=connection, fields=values, if_unchecked=if_unchecked)
             if "name" in wanted:
-                rename(actor=actor, connection=_visible(actor, pk), name=wanted["name"])
+                rename(actor=actor, connection=visible_connection(actor, pk), name=wanted["name"])
         except InvalidInput as wrong:
             raise _by_api_names(wrong) from None
-        return Response(ConnectionSerializer(_visible(actor, pk), context={"actor": actor}).data)
+        return Response(ConnectionSerializer(visible_connection(actor, pk), context={"actor": actor}).data)
 
     @extend_schema(operation_id="connections_disconnect", responses={200: DisconnectedSerializer})
     def delete(self, request: Request, pk: UUID) -> Response:
@@ -127,7 +127,7 @@ class ConnectionView(Door):
         actor = actor_of(request)
         if done_before(actor, action="connection.disconnected", target_id=str(pk)):
             return Response(DisconnectedSerializer(_DONE_BEFORE).data)
-        connection = _visible(actor, pk)
+        connection = visible_connection(actor, pk)
         if not may_manage(actor, connection):
             raise NotAllowed("Only who may manage this connection can disconnect it.")
         done = disconnect(actor=actor, connection=connection)
@@ -157,7 +157,7 @@ class TokenView(Door):
         """
         actor = actor_of(request)
         wanted = validated(TokenRequestSerializer(data=request.data))
-        connection = _visible(actor, pk)
+        connection = visible_connection(actor, pk)
         if not may_take_token(actor, connection):
             raise NotAllowed("The token itself goes to its owner and to service keys only.")
         if connection.integration.kind in KINDS_SENT_AS_ENTERED:
@@ -184,7 +184,7 @@ class RefreshView(Door):
     def post(self, request: Request, pk: UUID) -> Response:
         no_body(request)
         actor = actor_of(request)
-        connection = _visible(actor, pk)
+        connection = visible_connection(actor, pk)
         if not (may_use(actor, connection) or may_manage(actor, connection)):
             raise NotAllowed("Only who may use or manage this connection can refresh it.")
         try:
@@ -194,7 +194,7 @@ class RefreshView(Door):
         return Response(ConnectionSerializer(refreshed, context={"actor": actor}).data)
 
 
-def _visible(actor: Actor, pk: UUID) -> Connection:
+def visible_connection(actor: Actor, pk: UUID) -> Connection:
     connection = Connection.objects.visible_to(actor).with_details().prefetch_related("shares").filter(pk=pk).first()
     if connection is None:
         raise NotFound("There is no such connection.")

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from apps.connections.querysets import ConnectionQuerySet, TokenSetQuerySet
 from apps.connections.trace_models import FirstRefresh, TraceEntry
+from apps.connections.usage_models import DailyUse, ScopeUse, WorkflowCaller, WorkflowUse
 from apps.integrations.models import Integration, OAuthApp
 from apps.teams.models import Team, User
 from apps.vault.fields import EncryptedField
@@ -22,9 +23,11 @@ __all__ = [
     "DailyUse",
     "FirstRefresh",
     "Level",
+    "ScopeUse",
     "Status",
     "TokenSet",
     "TraceEntry",
+    "WorkflowCaller",
     "WorkflowUse",
 ]
 
@@ -254,40 +257,6 @@ class ConnectionShare(models.Model):
         return f"{self.level} for {self.user or 'everyone'}"
 
 
-class WorkflowUse(models.Model):
-    """A workflow that used a connection: what stops working when it is disconnected."""
-
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="workflows")
-    workflow_id = models.CharField(max_length=200)
-    name = models.CharField(max_length=200, blank=True)
-    last_used_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["connection", "workflow_id"], name="one_row_per_connection_and_workflow"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name or self.workflow_id
-
-
-class DailyUse(models.Model):
-    """How often a connection was used on a day (UTC), and how often that failed."""
-
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="daily_use")
-    day = models.DateField()
-    calls = models.PositiveIntegerField(default=0)
-    failures = models.PositiveIntegerField(default=0)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["connection", "day"], name="one_row_per_connection_and_day"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.day}: {self.calls} calls"
-
-
 class Beat(models.Model):
     """When each round of the schedule last began, wherever that was: one row for each name."""
 
@@ -296,7 +265,3 @@ class Beat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.at:%Y-%m-%d %H:%M:%S}"
-
-
-# Django finds models through this module alone.
-from apps.connections import usage_models  # noqa: E402, F401

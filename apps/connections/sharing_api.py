@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.connections.access import may_view
-from apps.connections.api import _visible
+from apps.connections.api import visible_connection
 from apps.connections.models import Connection
 from apps.connections.services.share import share, unshare
 from apps.connections.sharing import sharing_of
@@ -42,7 +42,7 @@ class SharingView(Door):
     def put(self, request: Request, pk: UUID) -> Response:
         """Make it personal, or share it with exactly these. Whoever is not named loses access at once."""
         actor = actor_of(request)
-        connection = _visible(actor, pk)
+        connection = visible_connection(actor, pk)
         wanted = validated(SharingRequestSerializer(data=request.data))
         if not wanted["shared"]:
             changed = unshare(actor=actor, connection=connection)
@@ -80,7 +80,7 @@ class UsageView(Door):
 
 def viewed(actor: Actor, pk: UUID) -> Connection:
     """The connection, for who may see its configuration. Raises NotFound: what one may not see is not there."""
-    connection = _visible(actor, pk)
+    connection = visible_connection(actor, pk)
     if not may_view(actor, connection):
         raise NotFound("There is nothing here that you may see: you may use this connection, not view it.")
     return connection

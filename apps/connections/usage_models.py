@@ -1,8 +1,42 @@
-"""Who uses connections, in more detail: on whose behalf workflows run, and which scopes calls need."""
+"""Who uses connections: which workflows, on whose behalf, how often, and which scopes their calls need."""
 
 from django.db import models
 
 from apps.teams.models import User
+
+
+class WorkflowUse(models.Model):
+    """A workflow that used a connection: what stops working when it is disconnected."""
+
+    connection = models.ForeignKey("connections.Connection", on_delete=models.CASCADE, related_name="workflows")
+    workflow_id = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, blank=True)
+    last_used_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "workflow_id"], name="one_row_per_connection_and_workflow"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.workflow_id
+
+
+class DailyUse(models.Model):
+    """How often a connection was used on a day (UTC), and how often that failed."""
+
+    connection = models.ForeignKey("connections.Connection", on_delete=models.CASCADE, related_name="daily_use")
+    day = models.DateField()
+    calls = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "day"], name="one_row_per_connection_and_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.calls} calls"
 
 
 class WorkflowCaller(models.Model):

@@ -11,6 +11,7 @@ from apps.integrations.custom_schema import (
     AUTH_METHODS,
     AUTH_TYPES,
     KEY_LOCATIONS,
+    SECRET_ADDRESSES,
     Authentication,
     CustomScope,
 )
@@ -160,3 +161,30 @@ def _scopes(scopes: Iterable[CustomScope], separator: str) -> Iterator[str]:
         yield f"A permission’s name cannot hold the separator “{separator}”."
     if any(len(scope.description) > 500 or not scope.description.isprintable() for scope in listed):
         yield "A permission’s words are one line of at most 500 characters."
+
+
+def client_problems(
+    before: Authentication,
+    after: Authentication,
+    *,
+    has_secret: bool,
+    client_id: str | None,
+    client_secret: str | None,
+) -> list[tuple[str, str]]:
+    """A stored client secret does not follow an address that somebody changed (oauth.md section 1)."""
+    if after.type != "oauth2":
+        return []
+    wrong = []
+    if client_id is not None and (len(client_id) > 500 or not client_id.isprintable() or not client_id.isascii()):
+        wrong.append(("client_id", "Enter the client ID: one line of at most 500 characters."))
+    if client_secret is not None and (len(client_secret) > 5_000 or not client_secret.isascii()):
+        wrong.append(("client_secret", "The client secret holds characters that cannot be sent. Copy it again."))
+    moved = [name for name in SECRET_ADDRESSES if getattr(before, name) != getattr(after, name)]
+    if has_secret and moved and client_secret is None and after.token_endpoint_auth_method != "none":
+        wrong.append(
+            ("client_secret", "Enter the client secret again: the stored one does not follow changed addresses.")
+        )
+    needs_one = after.token_endpoint_auth_method != "none" and not has_secret and not client_secret
+    if client_id and needs_one:
+        wrong.append(("client_secret", "Enter the client secret, or choose a public client, which has none."))
+    return wrong

@@ -24,11 +24,11 @@ from apps.integrations.openapi import LARGEST
 from apps.integrations.services.custom_apis import (
     change_custom_api,
     create_custom_api,
-    custom_api_named,
     delete_custom_api,
     save_authentication,
 )
 from apps.integrations.services.custom_import import fetch_description, import_custom_api
+from apps.integrations.services.custom_questions import custom_api_named
 from apps.rest.doors import Door, validated
 from apps.rest.parsers import JSONParser
 from apps.teams import permissions

@@ -14,7 +14,7 @@ from apps.integrations.custom_schema import (
 )
 from apps.integrations.models import CustomApi
 from apps.integrations.redirect import redirect_uri
-from apps.integrations.services.custom_apis import missing_of, oauth_client_of
+from apps.integrations.services.custom_questions import missing_of, oauth_client_of
 
 _LONG = 2_000
 

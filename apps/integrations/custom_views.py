@@ -19,19 +19,21 @@ from apps.integrations.openapi import LARGEST
 from apps.integrations.redirect import redirect_uri
 from apps.integrations.services.custom_apis import (
     change_custom_api,
-    connections_at_stake,
     create_custom_api,
-    custom_api_named,
-    custom_apis,
     delete_custom_api,
-    missing_of,
-    oauth_client_of,
-    operations_of,
     save_authentication,
     use_common_callback,
 )
 from apps.integrations.services.custom_discovery import discovered
 from apps.integrations.services.custom_import import fetch_description, import_custom_api
+from apps.integrations.services.custom_questions import (
+    connections_at_stake,
+    custom_api_named,
+    custom_apis,
+    missing_of,
+    oauth_client_of,
+    operations_of,
+)
 from apps.teams import permissions
 from apps.teams.decorators import team_required
 from apps.teams.permissions import Action

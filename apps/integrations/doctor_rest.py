@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.integrations.services.custom_apis import custom_api_named
+from apps.integrations.services.custom_questions import custom_api_named
 from apps.integrations.services.doctor import check_configuration
 from apps.teams.authentication import actor_of
 

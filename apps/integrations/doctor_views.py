@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from apps.errors import SpecwayError
 from apps.integrations.errors import IntegrationInUse, InvalidInput
 from apps.integrations.redirect import redirect_uri
-from apps.integrations.services.custom_apis import custom_api_named, missing_of, operations_of
+from apps.integrations.services.custom_questions import custom_api_named, missing_of, operations_of
 from apps.integrations.services.custom_registration import register_client
 from apps.integrations.services.doctor import check_configuration
 from apps.teams import permissions

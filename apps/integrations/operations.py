@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.integrations.models import Integration
-from apps.integrations.services import custom_apis
+from apps.integrations.services import custom_questions
 
 
 @dataclass(frozen=True)
@@ -27,5 +27,5 @@ def operations_of(integration: Integration) -> Sequence[Offered]:
     """The calls of this service, in its document's order."""
     if not integration.is_custom:
         return ()
-    rows = custom_apis.operations_of(integration)
+    rows = custom_questions.operations_of(integration)
     return [Offered(row.position, row.method.upper(), row.path, row.summary, tuple(row.scopes)) for row in rows]

@@ -10,11 +10,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.audit.models import AuditEvent
-from apps.connections.models import Connection, DailyUse, Level, TokenSet, WorkflowUse
+from apps.connections.models import Connection, DailyUse, Level, ScopeUse, TokenSet, WorkflowUse
 from apps.connections.services import use
 from apps.connections.services.naming import rename
 from apps.connections.services.share import share
-from apps.connections.usage_models import ScopeUse
 from apps.teams.models import Membership, Role
 from tests.connections.pages import JSON, make_connection, make_red, set_up_service
 from tests.factories import actor_for, client_for, make_member, make_user

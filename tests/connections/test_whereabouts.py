@@ -10,9 +10,8 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.chart import chart_of, round_up
-from apps.connections.models import Connection, DailyUse, Level
+from apps.connections.models import Connection, DailyUse, Level, WorkflowCaller
 from apps.connections.services.share import share
-from apps.connections.usage_models import WorkflowCaller
 from apps.connections.whereabouts import Day, Usage
 from apps.teams.models import ApiKey, Membership, Role
 from tests.connections.pages import make_connection, set_up_service

@@ -13,12 +13,11 @@ from apps.integrations.services import oauth_app_for
 from apps.integrations.services.custom_apis import (
     change_custom_api,
     create_custom_api,
-    custom_api_named,
     delete_custom_api,
-    missing_of,
     save_authentication,
     use_common_callback,
 )
+from apps.integrations.services.custom_questions import custom_api_named, missing_of
 from apps.teams.actor import Actor
 from apps.teams.models import Role
 from tests.factories import actor_for, make_member

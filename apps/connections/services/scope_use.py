@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from apps.connections.models import Connection
-from apps.connections.usage_models import ScopeUse
+from apps.connections.models import Connection, ScopeUse
 
 # Exact enough for a question about ninety days, and spares a write per call.
 _EVERY = timedelta(hours=1)

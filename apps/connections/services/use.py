@@ -14,13 +14,12 @@ from apps.audit.services import fingerprint, record
 from apps.connections import metrics
 from apps.connections import scopes as scope_sets
 from apps.connections.errors import MissingScopes, ServiceUnavailable, WrongKind
-from apps.connections.models import Connection, DailyUse, TokenSet, WorkflowUse
+from apps.connections.models import Connection, DailyUse, TokenSet, WorkflowCaller, WorkflowUse
 from apps.connections.services.credentials import stored_fields
 from apps.connections.services.provider import provider_of
 from apps.connections.services.refresh import ensure_fresh, is_valid, load
 from apps.connections.services.scope_use import note_scopes
 from apps.connections.services.status import target_of
-from apps.connections.usage_models import WorkflowCaller
 from apps.errors import NotFound
 from apps.integrations.catalogue import facts_about
 from apps.integrations.keys import key_access, main_secret

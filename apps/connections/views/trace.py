@@ -16,7 +16,7 @@ from apps.connections.services.tracing import KEPT_FOR
 from apps.connections.views.lookup import managed_connection
 from apps.errors import NotFound
 from apps.integrations.redirect import redirect_uri
-from apps.integrations.services.custom_apis import custom_api_named, missing_of, operations_of
+from apps.integrations.services.custom_questions import custom_api_named, missing_of, operations_of
 from apps.teams import permissions
 from apps.teams.decorators import team_required
 from apps.teams.permissions import Action

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import ProtectedError, QuerySet
+from django.db.models import ProtectedError
 from django.utils.text import slugify
 from django.views.decorators.debug import sensitive_variables
 
@@ -14,11 +14,15 @@ from apps.audit.services import record
 from apps.errors import NotFound
 from apps.integrations.catalogue_reader import CatalogueError, read_definition
 from apps.integrations.custom_definition import definition_of, places_key
-from apps.integrations.custom_problems import authentication_problems, base_problems
-from apps.integrations.custom_schema import SECRET_ADDRESSES, Authentication, authentication_from, missing
+from apps.integrations.custom_problems import authentication_problems, base_problems, client_problems
+from apps.integrations.custom_schema import Authentication, authentication_from, missing
 from apps.integrations.errors import IntegrationInUse, InvalidInput
-from apps.integrations.models import CustomApi, Integration, OAuthApp, Operation
+from apps.integrations.models import CustomApi, Integration
 from apps.integrations.services import client_change
+from apps.integrations.services.custom_questions import (
+    oauth_client_of,
+    require_no_connections,
+)
 from apps.integrations.services.oauth_apps import save_oauth_app
 from apps.teams import permissions
 from apps.teams.actor import Actor
@@ -26,38 +30,6 @@ from apps.teams.models import Team
 from apps.teams.permissions import Action
 
 MOST_PER_TEAM = 200
-# So many connections are named where they stand in the way; the rest are counted.
-NAMED = 20
-
-
-def custom_apis(actor: Actor) -> QuerySet[CustomApi]:
-    """The team's own, by name, drafts included; none for anybody outside the team."""
-    mine = CustomApi.objects.filter(integration__team=actor.team) if actor.team else CustomApi.objects.none()
-    return mine.select_related("integration__team").order_by("integration__name", "pk")
-
-
-def custom_api_named(actor: Actor, slug: str) -> CustomApi:
-    """The team's own API with that slug. Raises NotFound for anybody else's and for built-in services."""
-    found = custom_apis(actor).filter(integration__slug=slug).first()
-    if found is None:
-        raise NotFound("There is no such API.")
-    return found
-
-
-def operations_of(integration: Integration) -> QuerySet[Operation]:
-    """The calls that its document lists, in the document's order; none for built-in services."""
-    return Operation.objects.filter(integration=integration)
-
-
-def oauth_client_of(api: CustomApi) -> OAuthApp | None:
-    """The team's client at its own API, where it has entered one."""
-    return OAuthApp.objects.select_related("integration").filter(integration=api.integration_id).first()
-
-
-def missing_of(api: CustomApi, authentication: Authentication | None = None) -> list[str]:
-    """The names of the fields without which nobody can connect."""
-    known = authentication or authentication_from(api.authentication)
-    return missing(known, has_client=oauth_client_of(api) is not None)
 
 
 @transaction.atomic
@@ -159,7 +131,10 @@ def save_authentication(
     before = authentication_from(api.authentication)
     oauth_app = oauth_client_of(api)
     wrong = authentication_problems(authentication, params=api.params)
-    wrong += _client_problems(api, before, authentication, oauth_app, client_id, client_secret)
+    has_secret = oauth_app is not None and oauth_app.client_secret is not None
+    wrong += client_problems(
+        before, authentication, has_secret=has_secret, client_id=client_id, client_secret=client_secret
+    )
     _require(wrong)
     if api.integration.kind != authentication.type:
         require_no_connections(api, "Its way to sign in can change only without connections.")
@@ -200,20 +175,6 @@ def delete_custom_api(*, actor: Actor, api: CustomApi) -> None:
         api.integration.delete()
     except ProtectedError:
         raise IntegrationInUse(f"Somebody just connected {api.integration.name}. Look at its connections.") from None
-
-
-def require_no_connections(api: CustomApi, why: str) -> None:
-    """Raises IntegrationInUse, with the connections' names, while there are any."""
-    names = connections_at_stake(api)
-    if names:
-        listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-        count = f"{len(names)} connection{'' if len(names) == 1 else 's'}"
-        raise IntegrationInUse(f"{api.integration.name} has {count}: {listed}. {why}", connections=names[:NAMED])
-
-
-def connections_at_stake(api: CustomApi) -> list[str]:
-    """The names of all of the API's connections, whoever's they are: its keepers see the whole team's."""
-    return list(api.integration.connections.order_by("name", "pk").values_list("name", flat=True))
 
 
 @sensitive_variables()
@@ -268,34 +229,6 @@ def _check_readable(api: CustomApi, authentication: Authentication) -> dict[str,
         field = "base_url" if error.key == "api.base_url" else field
         raise InvalidInput([(field, f"This cannot be used ({str(error).partition(': ')[2]}).")]) from None
     return definition
-
-
-def _client_problems(
-    api: CustomApi,
-    before: Authentication,
-    after: Authentication,
-    oauth_app: OAuthApp | None,
-    client_id: str | None,
-    client_secret: str | None,
-) -> list[tuple[str, str]]:
-    """A stored client secret does not follow an address that somebody changed (oauth.md section 1)."""
-    if after.type != "oauth2":
-        return []
-    wrong = []
-    if client_id is not None and (len(client_id) > 500 or not client_id.isprintable() or not client_id.isascii()):
-        wrong.append(("client_id", "Enter the client ID: one line of at most 500 characters."))
-    if client_secret is not None and (len(client_secret) > 5_000 or not client_secret.isascii()):
-        wrong.append(("client_secret", "The client secret holds characters that cannot be sent. Copy it again."))
-    has_secret = oauth_app is not None and oauth_app.client_secret is not None
-    moved = [name for name in SECRET_ADDRESSES if getattr(before, name) != getattr(after, name)]
-    if has_secret and moved and client_secret is None and after.token_endpoint_auth_method != "none":
-        wrong.append(
-            ("client_secret", "Enter the client secret again: the stored one does not follow changed addresses.")
-        )
-    needs_one = after.token_endpoint_auth_method != "none" and not has_secret and not client_secret
-    if client_id and needs_one:
-        wrong.append(("client_secret", "Enter the client secret, or choose a public client, which has none."))
-    return wrong
 
 
 def _keeper(actor: Actor) -> Team:

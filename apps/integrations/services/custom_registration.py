@@ -12,13 +12,9 @@ from apps.integrations.custom_schema import Authentication, authentication_from
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi
 from apps.integrations.redirect import redirect_uri
-from apps.integrations.services.custom_apis import (
-    custom_api_named,
-    oauth_client_of,
-    require_no_connections,
-    save_authentication,
-)
+from apps.integrations.services.custom_apis import save_authentication
 from apps.integrations.services.custom_discovery import issuers_of
+from apps.integrations.services.custom_questions import custom_api_named, oauth_client_of, require_no_connections
 from apps.integrations.services.oauth_apps import save_oauth_app
 from apps.oauth import client
 from apps.oauth.discovery import ServerMetadata

@@ -21,7 +21,7 @@ from apps.integrations.doctor.observations import TokenResult
 from apps.integrations.models import CustomApi, OAuthApp
 from apps.integrations.placeholders import PLACEHOLDER
 from apps.integrations.redirect import redirect_uri
-from apps.integrations.services.custom_apis import oauth_client_of
+from apps.integrations.services.custom_questions import oauth_client_of
 from apps.integrations.services.custom_registration import issuer_metadata
 from apps.integrations.services.oauth_apps import client_credentials
 from apps.integrations.services.probe import exchange_nonsense
