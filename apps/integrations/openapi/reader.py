@@ -16,8 +16,11 @@ _READ = ("2.0", "3.0", "3.1")
 
 
 def read_description(content: bytes, *, document_url: str = "") -> Described:
-    """Read an API description (JSON or YAML, UTF-8, at most 10 MB). `document_url` is where it came from: relative
-    addresses start there. What cannot be used is noted; raises UnreadableDocument where nothing can."""
+    """Read an API description (UTF-8; JSON up to 10 MB, YAML up to 4 MB).
+
+    `document_url` is where it came from: relative addresses start there. What cannot be used is noted; raises
+    UnreadableDocument where nothing can.
+    """
     document = parse(content)
     version = _version(document)
     notes: list[Note] = []
