@@ -36,6 +36,17 @@ CALLBACK = "/oauth/callback"
 
 
 @pytest.fixture
+def mara() -> Membership:
+    """Whose the connections are, in tests of what her colleague may do with them."""
+    return factories.make_member(user=factories.make_user("Mara Lindqvist"))
+
+
+@pytest.fixture
+def ines(mara: Membership) -> Membership:
+    return factories.make_member(mara.team, user=factories.make_user("Ines Achterberg"))
+
+
+@pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) -> Iterator[AuthServer]:
     settings.SPOOL_DIR = str(tmp_path / "spool")
     with auth_server() as running:

@@ -24,16 +24,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def mara() -> Membership:
-    return make_member(user=make_user("Mara Lindqvist"))
-
-
-@pytest.fixture
-def ines(mara: Membership) -> Membership:
-    return make_member(mara.team, user=make_user("Ines Achterberg"))
-
-
-@pytest.fixture
 def admin(mara: Membership) -> Membership:
     return make_member(mara.team, Role.ADMIN, user=make_user("Ada Admin"))
 

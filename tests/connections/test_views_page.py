@@ -16,20 +16,10 @@ from apps.connections.services.naming import rename
 from apps.connections.services.share import share
 from apps.teams.models import Membership, Role
 from tests.connections.pages import JSON, make_connection, make_red, set_up_service
-from tests.factories import actor_for, client_for, make_member, make_user
+from tests.factories import actor_for, client_for, make_member
 
 pytestmark = pytest.mark.django_db
 TABS = ["connection", "permissions", "sharing", "activity"]
-
-
-@pytest.fixture
-def mara() -> Membership:
-    return make_member(user=make_user("Mara Lindqvist"))
-
-
-@pytest.fixture
-def ines(mara: Membership) -> Membership:
-    return make_member(mara.team, user=make_user("Ines Achterberg"))
 
 
 @pytest.fixture
