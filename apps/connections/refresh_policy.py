@@ -33,9 +33,9 @@ MISCONFIGURED_RECHECK = timedelta(minutes=5)
 # A due row that was given to a worker is given out anew after this long, if nothing came of it.
 GIVEN_OUT_FOR = timedelta(seconds=60)
 # How many refreshes of one integration may be with the workers at once, unless the catalogue says otherwise.
-PARALLEL_CALLS = 256
+PARALLEL_CALLS = 512
 # A backlog goes to the workers in portions: carrying a task to a worker costs them nearly as much as a refresh does.
-PORTION = 8
+PORTION = 16
 UNKNOWN_EXPIRY_INTERVAL = timedelta(hours=24)
 LONGEST_BACKOFF = timedelta(hours=1)
 # A token that lives shorter than this, or is born expired, is not refreshed ahead of time again and again.

@@ -9,6 +9,7 @@ from typing import Any
 import certifi
 import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
@@ -119,12 +120,26 @@ class Session(requests.Session):
         self.mount("", Adapter(deadline=deadline, max_bytes=max_bytes, resolve=resolve))
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """The request with the session's headers. What else a session may add (cookies, its authentication, parameters
+        for all requests) has no place here."""
+        prepared = requests.PreparedRequest()
         try:
-            return super().prepare_request(request)
+            prepared.prepare(
+                method=request.method.upper(),
+                url=request.url,
+                headers=CaseInsensitiveDict({**self.headers, **request.headers}),
+                files=request.files,
+                data=request.data,
+                json=request.json,
+                params=request.params,
+                auth=request.auth,
+                hooks=request.hooks,
+            )
         except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, UnicodeError):
             raise DestinationBlocked("This is not a valid URL.") from None
         except requests.RequestException:
             raise NotSent("The request holds a header or body that cannot be sent.") from None
+        return prepared
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """As ever; whoever watches (see `observed`) is told what came of it."""

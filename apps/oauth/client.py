@@ -245,6 +245,7 @@ class _TokenSession(OAuth2Session, egress.Session):
             status=answer.status_code, headers=answer.headers, body=answer.content, provider=self._provider
         )
         harmless = requests.Response()
+        harmless.encoding = "utf-8"  # else it is guessed from the text
         harmless._content = b'{"access_token": "read already", "token_type": "Bearer"}'
         return harmless
 

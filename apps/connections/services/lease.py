@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.audit.services import fingerprint
@@ -51,19 +51,19 @@ class Lease:
 def claim(*, row: TokenSet, refresh_token: str, admission: Admission = Admission.CLOSED) -> Lease | None:
     """Claim the token set as `row` (just read) shows it, and note that `refresh_token` is on its way.
 
-    To be called immediately before sending. None if somebody holds it, or tried it since.
+    To be called immediately before sending, outside of any transaction: a single statement is one of its own, so that
+    it is committed when this returns. None if somebody holds it, or tried it since.
     """
     lease = Lease(row=row, token=uuid.uuid4(), claimed_at=time.monotonic(), admission=admission)
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     as_read = {name: getattr(row, name) for name in ("pk", "version", "failure_count", "unresolved_sends")}
-    with transaction.atomic(durable=True):
-        won = TokenSet.objects.filter(free, **as_read).update(
-            lease_token=lease.token,
-            lease_until=Now() + LEASE,
-            sent_at=lease.sent_at,
-            sent_token_fp=fingerprint(refresh_token),
-            unresolved_sends=F("unresolved_sends") + 1,
-        )
+    won = TokenSet.objects.filter(free, **as_read).update(
+        lease_token=lease.token,
+        lease_until=Now() + LEASE,
+        sent_at=lease.sent_at,
+        sent_token_fp=fingerprint(refresh_token),
+        unresolved_sends=row.unresolved_sends + 1,
+    )
     return lease if won else None
 
 
