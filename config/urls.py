@@ -27,6 +27,8 @@ audit_urls = (
 )
 
 urlpatterns = [
+    # First, since programs call more often than people do, and each route before costs a comparison.
+    path("api/", include("config.api_urls")),
     path("", include("apps.web.urls")),
     path("", include("apps.teams.urls")),
     path("", include("apps.notifications.urls")),
@@ -34,7 +36,6 @@ urlpatterns = [
     path("", include("apps.connections.urls")),
     path("settings/audit-log/", include(audit_urls)),
     path("accounts/", include("allauth.urls")),
-    path("api/", include("config.api_urls")),
     path("admin/logout/", logout),
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),

@@ -12,8 +12,11 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.audit.origin import Origin, Target
+from apps.statements import Addition
 
 logger = logging.getLogger(__name__)
+
+_add_event = Addition(AuditEvent)
 
 
 def fingerprint(secret: str) -> str:
@@ -30,7 +33,7 @@ def record(
     outcome: str = AuditEvent.Outcome.SUCCESS,
     token_fp: str = "",
     **detail: Any,
-) -> AuditEvent:
+) -> None:
     """Append one event, in the caller's transaction: no record, no change, no secret handed out.
 
     `action` is a dotted name such as `connection.created`; `detail` is JSON without secrets.
@@ -39,7 +42,7 @@ def record(
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError(f"The audit event {action} must be written in the transaction of what it records.")
     what = target or Target(type="", id="")
-    event = AuditEvent.objects.create(
+    _add_event(
         occurred_at=timezone.now(),
         team_id=team_id,
         actor_kind=origin.kind,
@@ -60,4 +63,3 @@ def record(
         detail=detail,
     )
     logger.info("audit action=%s outcome=%s target=%s/%s", action, outcome, what.type, what.id)
-    return event

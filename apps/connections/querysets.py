@@ -31,9 +31,11 @@ def _owned_by(actor: Actor) -> Q:
 class ConnectionQuerySet(models.QuerySet[Row]):
     def in_team_of(self, actor: Actor) -> Self:
         """Those of the actor's team. A disconnected one is gone for everybody."""
-        if actor.team is None:
-            return self.none()
-        return self.filter(team=actor.team).exclude(status="disconnecting")
+        return self.none() if actor.team is None else self.of_team(actor.team)
+
+    def of_team(self, team: Any) -> Self:
+        """Those of a team that are there for anybody."""
+        return self.filter(team=team).exclude(status="disconnecting")
 
     def visible_to(self, actor: Actor) -> Self:
         """Those that the actor may know of: one's own and those shared with one; admins see the whole team's."""

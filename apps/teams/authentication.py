@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
@@ -15,6 +15,7 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from apps.statements import Selection, given
 from apps.teams import keys
 from apps.teams.actor import Actor, key_holder_actor, service_actor
 from apps.teams.errors import KeyLacksScope, WithoutTeam
@@ -118,11 +119,18 @@ def _valid_key(text: str) -> ApiKey:
     return found
 
 
+def _keys_with_role() -> QuerySet[ApiKey]:
+    role = Membership.objects.filter(team=OuterRef("team"), user=OuterRef("user"), user__is_active=True).values("role")
+    keys_known = ApiKey.objects.select_related("team", "user").annotate(role=Subquery(role))
+    return keys_known.filter(prefix=given(ApiKey, "prefix"))
+
+
+_KEY = Selection(_keys_with_role)
+
+
 def _known_key(prefix: str) -> ApiKey | None:
     """The key with its team and person, and as `role` that person's role in the team, in one query."""
-    role = Membership.objects.filter(team=OuterRef("team"), user=OuterRef("user"), user__is_active=True).values("role")
-    found = ApiKey.objects.select_related("team", "user").annotate(role=Subquery(role)).filter(prefix=prefix)
-    return next(iter(found), None)
+    return _KEY.one(prefix=prefix)
 
 
 def _actor(api_key: ApiKey, request: HttpRequest) -> Actor:

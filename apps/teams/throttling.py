@@ -97,14 +97,21 @@ def count(name: str, who: str, quota: int, *, by: int = 1) -> Standing | None:
     now = time.time()
     key = f"api-rate:{name}:{who}:{int(now // WINDOW)}"
     try:
-        cache.add(key, 0, timeout=2 * WINDOW)
-        used = cache.incr(key, by) if by else int(cache.get(key, 0))
-    except ValueError:  # gone between the two calls: a cache may forget
+        used = _added(key, by) if by else int(cache.get(key, 0))
+    except ValueError:  # gone between two calls: a cache may forget
         return None
     except Exception as error:  # whatever the cache's client raises
         logger.warning("calls are not counted: the cache failed error=%s", type(error).__name__)
         return None
     return Standing(name=name, quota=quota, used=used, reset=max(1, WINDOW - int(now % WINDOW)))
+
+
+def _added(key: str, by: int) -> int:
+    try:
+        return cache.incr(key, by)
+    except ValueError:  # the first of this minute
+        cache.add(key, 0, timeout=2 * WINDOW)
+        return cache.incr(key, by)
 
 
 def _caller(request: Request) -> str | None:

@@ -39,13 +39,14 @@ def member(owner: Membership) -> Membership:
 def event(who: Membership, label: str = "Slack", **more: Any) -> AuditEvent:
     target = Target("connection", str(more.pop("connection", uuid4())), label, more.pop("integration", "slack"))
     with transaction.atomic():
-        return record(
+        record(
             action=more.pop("action", "connection.created"),
             origin=actor_for(who).origin,
             team_id=who.team_id,
             target=target,
             **more,
         )
+    return AuditEvent.objects.latest("id")
 
 
 def get(who: Membership, kind: ApiKey.Kind = ApiKey.Kind.PERSONAL, *, accept: str = "*/*", **query: Any) -> Any:

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def event() -> AuditEvent:
-    return record(action="login.succeeded", origin=Origin(kind="user", id="1", label="Mara"), team_id=None)
+    record(action="login.succeeded", origin=Origin(kind="user", id="1", label="Mara"), team_id=None)
+    return AuditEvent.objects.latest("id")
 
 
 def _refused(statement: str) -> None:

@@ -25,13 +25,14 @@ def owner() -> Membership:
 
 def _event(membership: Membership, label: str, integration: str = "") -> AuditEvent:
     with transaction.atomic():
-        return record(
+        record(
             action="team.renamed",
             origin=actor_for(membership).origin,
             team_id=membership.team_id,
             target=Target(type="team", id="1", label=label, integration=integration),
             before="Older name",
         )
+    return AuditEvent.objects.latest("id")
 
 
 def test_an_owner_sees_what_everybody_did(owner: Membership) -> None:

@@ -61,11 +61,11 @@ def connection(traveller: Traveller, cast: Cast, api: HttpServer, monkeypatch: p
     """The member's own connection to the sandbox; its API is `api`, its token endpoint the authorization server."""
     from dataclasses import replace
 
-    from apps.connections.services import calls, signing
+    from apps.connections.services import signing
 
     made = traveller.connect(cast.actor("member"))
-    original = calls.provider_of
-    monkeypatch.setattr(calls, "provider_of", lambda c: replace(original(c), api_base_url=f"{api.url}/v2"))
+    original = signing.provider_of
+    monkeypatch.setattr(signing, "provider_of", lambda c: replace(original(c), api_base_url=f"{api.url}/v2"))
     monkeypatch.setattr(signing, "api_hosts", lambda *a, **k: frozenset({f"127.0.0.1:{api.port}"}))
     return made
 
@@ -597,12 +597,12 @@ def test_a_service_that_is_not_there_is_told(
 ) -> None:
     from dataclasses import replace
 
-    from apps.connections.services import calls, signing
+    from apps.connections.services import signing
     from tests.processes import free_port
 
-    original, nowhere = calls.provider_of, f"127.0.0.1:{free_port()}"
+    original, nowhere = signing.provider_of, f"127.0.0.1:{free_port()}"
     egress.configure(allowed_hosts=[nowhere])
-    monkeypatch.setattr(calls, "provider_of", lambda c: replace(original(c), api_base_url=f"http://{nowhere}"))
+    monkeypatch.setattr(signing, "provider_of", lambda c: replace(original(c), api_base_url=f"http://{nowhere}"))
     monkeypatch.setattr(signing, "api_hosts", lambda *a, **k: frozenset({nowhere}))
     answer = proxied(mine, connection)
     assert (answer.status_code, answer["Specway-Error"]) == (502, "service_unreachable")

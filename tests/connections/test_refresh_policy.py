@@ -153,5 +153,5 @@ def test_a_refused_client_is_looked_at_again_and_red_only_once_the_token_has_end
 def test_a_backlog_goes_out_in_portions_and_a_few_one_by_one() -> None:
     assert refresh_policy.portions([]) == []
     assert refresh_policy.portions([1, 2, 3]) == [[1], [2], [3]]
-    assert [len(portion) for portion in refresh_policy.portions([*range(20)])] == [8, 8, 4]
-    assert [number for portion in refresh_policy.portions([*range(20)]) for number in portion] == [*range(20)]
+    assert [len(portion) for portion in refresh_policy.portions([*range(40)])] == [16, 16, 8]
+    assert [number for portion in refresh_policy.portions([*range(40)]) for number in portion] == [*range(40)]

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet, prefetch_related_objects
 from django.db.models.functions import Now
 from django.views.decorators.debug import sensitive_variables
 
@@ -17,7 +17,6 @@ from apps.connections.access import may_see, may_use
 from apps.connections.errors import MissingScopes
 from apps.connections.fit import lacking
 from apps.connections.models import Connection, DailyUse, TokenSet
-from apps.connections.services.provider import provider_of
 from apps.connections.services.refresh import NEVER_ENDING, ensure_fresh, refresh
 from apps.connections.services.scope_use import note_scopes
 from apps.connections.services.signing import Rows, access_in
@@ -28,6 +27,7 @@ from apps.integrations.catalogue import facts_about
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import main_secret
 from apps.oauth.signing import Access, PlainAccess
+from apps.statements import Selection, given
 from apps.teams.actor import Actor
 
 logger = logging.getLogger(__name__)
@@ -50,15 +50,22 @@ class Material:
     was_refreshed: bool = False
 
 
+def _with_all_of_it() -> QuerySet[Connection]:
+    of_team = Connection.objects.of_team(given(Connection, "team")).filter(pk=given(Connection, "id"))
+    return of_team.select_related("integration", "oauth_app", "token_set", "credential").annotate(db_now=Now())
+
+
+_CONNECTION = Selection(_with_all_of_it)
+
+
 def usable(*, actor: Actor, pk: UUID) -> Connection:
     """The connection with all that a call needs of it, in one query, and `db_now`, the database's time.
 
     Raises NotFound, and NotAllowed to whoever may see but not use it.
     """
-    details = ("integration", "oauth_app", "token_set", "credential")
-    of_team = Connection.objects.in_team_of(actor).select_related(*details).annotate(db_now=Now())
-    connection = next(iter(of_team.filter(pk=pk)), None)
-    # The predicates rather than `usable_by`: putting that query together takes as long as all the rest of it.
+    connection = _CONNECTION.one(team=actor.team.pk, id=pk) if actor.team else None
+    if connection is not None and connection.is_shared and not actor.is_admin:
+        prefetch_related_objects([connection], "shares")  # each of the questions below asks for them
     if connection is None or not may_see(actor, connection):
         raise NotFound("There is no such connection.")
     if not may_use(actor, connection):
@@ -99,10 +106,10 @@ def renewed(material: Material, *, origin: Origin) -> Material | None:
 
 @sensitive_variables()
 def _material(connection: Connection, row: TokenSet | None, *, was_refreshed: bool = False) -> Material:
-    entry, base_url = facts_about(connection.integration), provider_of(connection).api_base_url
+    rows = Rows(connection, row, getattr(connection, "credential", None))
+    entry, base_url = facts_about(connection.integration), rows.provider.api_base_url
     if not base_url:
         raise IntegrationMisconfigured(f"The address of {connection.integration.name}'s API is not known yet.")
-    rows = Rows(connection, row, getattr(connection, "credential", None))
     access = access_in(rows)
     return Material(
         connection=connection,
@@ -119,7 +126,7 @@ def _material(connection: Connection, row: TokenSet | None, *, was_refreshed: bo
 @sensitive_variables()
 def _secrets(rows: Rows, access: Access) -> tuple[str, ...]:
     """What must not come back to somebody who may not have it, as it is sent and as it is stored."""
-    found = [rows.token()] if rows.token_set else []
+    found = [rows.token] if rows.token_set else []
     if rows.credential:
         fields = rows.fields()
         entry = facts_about(rows.connection.integration)

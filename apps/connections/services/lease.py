@@ -8,15 +8,17 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.audit.services import fingerprint
 from apps.connections.models import TokenSet
 from apps.connections.refresh_policy import CLAIM_TO_SEND, LEASE
 from apps.integrations.services.circuit import Admission
+from apps.statements import Change, given
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,19 @@ class Lease:
         return time.monotonic() - self.claimed_at > CLAIM_TO_SEND.total_seconds()
 
 
+_AS_READ = ("id", "version", "failure_count", "unresolved_sends")
+
+
+def _claimed() -> tuple[QuerySet[TokenSet], dict[str, Any]]:
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    written = {name: given(TokenSet, name) for name in ("lease_token", "sent_at", "sent_token_fp")}
+    marked = {"lease_until": Now() + LEASE, "unresolved_sends": F("unresolved_sends") + 1}
+    return TokenSet.objects.filter(free, **{name: given(TokenSet, name) for name in _AS_READ}), written | marked
+
+
+_claim = Change(_claimed)
+
+
 def claim(*, row: TokenSet, refresh_token: str, admission: Admission = Admission.CLOSED) -> Lease | None:
     """Claim the token set as `row` (just read) shows it, and note that `refresh_token` is on its way.
 
@@ -55,14 +70,11 @@ def claim(*, row: TokenSet, refresh_token: str, admission: Admission = Admission
     it is committed when this returns. None if somebody holds it, or tried it since.
     """
     lease = Lease(row=row, token=uuid.uuid4(), claimed_at=time.monotonic(), admission=admission)
-    free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    as_read = {name: getattr(row, name) for name in ("pk", "version", "failure_count", "unresolved_sends")}
-    won = TokenSet.objects.filter(free, **as_read).update(
+    won = _claim(
+        **{name: getattr(row, name) for name in _AS_READ},
         lease_token=lease.token,
-        lease_until=Now() + LEASE,
         sent_at=lease.sent_at,
         sent_token_fp=fingerprint(refresh_token),
-        unresolved_sends=row.unresolved_sends + 1,
     )
     return lease if won else None
 

@@ -3,10 +3,11 @@
 import logging
 import random
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
@@ -21,11 +22,24 @@ from apps.integrations.services import circuit, mark_oauth_app_broken
 from apps.integrations.services.circuit import Admission
 from apps.oauth.errors import OAuthError, ProviderFault, TokenError
 from apps.oauth.provider import ProviderConfig
+from apps.statements import Change, given
 
 logger = logging.getLogger(__name__)
 
 # These leave open whether the service took the refresh token, so the mark of the sending stays.
 UNSETTLED = (Outcome.UNKNOWN, Outcome.MALFORMED)
+
+
+@cache
+def _write_tokens(columns: frozenset[str]) -> Change:
+    """Writes these columns of a token set and moves its version on, if that is what it was."""
+
+    def fenced() -> tuple[QuerySet[TokenSet], dict[str, Any]]:
+        as_claimed = TokenSet.objects.filter(pk=given(TokenSet, "id"), version=given(TokenSet, "version"))
+        written = {name: given(TokenSet, name) for name in sorted(columns)}
+        return as_claimed, {**written, "version": F("version") + 1}
+
+    return Change(fenced)
 
 
 def commit_tokens(
@@ -43,7 +57,7 @@ def commit_tokens(
         current = lock(connection.pk)
         if current is None or current.status == Status.DISCONNECTING:
             return False
-        if not TokenSet.objects.filter(pk=row.pk, version=row.version).update(version=row.version + 1, **values):
+        if not _write_tokens(frozenset(values))(id=row.pk, version=row.version, **values):
             return False
         if granted != current.scopes_granted:
             Connection.objects.filter(pk=connection.pk).update(scopes_granted=granted)

@@ -39,6 +39,7 @@ from apps.integrations.services.circuit import Admission
 from apps.oauth.errors import OAuthError
 from apps.oauth.provider import ProviderConfig
 from apps.oauth.token import TokenResponse
+from apps.statements import Selection, given
 from apps.teams.actor import Actor
 
 NEVER_ENDING = (*KINDS_SENT_AS_ENTERED, Integration.Kind.OAUTH1)
@@ -52,9 +53,12 @@ PERSON_MUST_ACT = (
 )
 
 
+_token_set = Selection(lambda: TokenSet.objects.with_everything().filter(connection=given(TokenSet, "connection")))
+
+
 def load(connection_id: UUID) -> TokenSet:
     """The token set with everything that a refresh needs, and `db_now`. Raises ReauthorizationRequired without one."""
-    row = TokenSet.objects.with_everything().filter(connection=connection_id).only_one()
+    row = _token_set.one(connection=connection_id)
     if row is None or row.connection.status == Status.DISCONNECTING:
         raise ReauthorizationRequired("This connection has no token any more. Connect the service again.")
     return row

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from django.views.decorators.debug import sensitive_variables
@@ -16,6 +17,7 @@ from apps.integrations.catalogue import facts_about
 from apps.integrations.keys import api_hosts, key_access, signed_access
 from apps.integrations.models import Integration
 from apps.integrations.services import client_credentials
+from apps.oauth.provider import ProviderConfig
 from apps.oauth.signing import Access, token_access
 
 Kind = Integration.Kind
@@ -37,6 +39,11 @@ class Rows:
     token_set: TokenSet | None = None
     credential: Credential | None = None
 
+    @cached_property
+    def provider(self) -> ProviderConfig:
+        """As `provider_of` gives it, and raises."""
+        return provider_of(self.connection)
+
     def fields(self) -> dict[str, str]:
         """What the person entered."""
         if self.credential is None:
@@ -50,6 +57,7 @@ class Rows:
             raise ReauthorizationRequired(_NO_TOKEN)
         return row
 
+    @cached_property
     def token(self) -> str:
         """The access token as it stands. Raises ReauthorizationRequired."""
         sealed = self.tokens().access_token
@@ -72,7 +80,7 @@ def _key(rows: Rows) -> Access:
 def _bearer(rows: Rows) -> Access:
     _require_same_client(rows)
     credentials = client_credentials(rows.connection.oauth_app)
-    return token_access(provider_of(rows.connection), token=rows.token(), credentials=credentials)
+    return token_access(rows.provider, token=rows.token, credentials=credentials)
 
 
 def _require_same_client(rows: Rows) -> None:
@@ -85,7 +93,7 @@ def _require_same_client(rows: Rows) -> None:
 
 
 def _own_client(rows: Rows) -> Access:
-    return token_access(provider_of(rows.connection), token=rows.token(), credentials=own_client(rows.fields()))
+    return token_access(rows.provider, token=rows.token, credentials=own_client(rows.fields()))
 
 
 def _signed(rows: Rows) -> Access:
@@ -98,7 +106,7 @@ def _signed(rows: Rows) -> Access:
         oauth_app=rows.connection.oauth_app,
         consumer=client_credentials(rows.connection.oauth_app),
         params=rows.connection.params,
-        token=rows.token(),
+        token=rows.token,
         token_secret=secret,
     )
 

@@ -1,6 +1,6 @@
 """Turning a connection red and green again, with its audit event, inside the caller's transaction."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -12,6 +12,7 @@ from apps.connections.models import Connection, Status
 from apps.connections.services import news
 from apps.connections.words import reason_sentence
 from apps.notifications.models import Event
+from apps.statements import Selection, given
 
 # These heal by themselves, so they do not take the place of one that a person has to repair.
 PASSING = ("service_unavailable", "integration_misconfigured")
@@ -25,14 +26,21 @@ class Standing(NamedTuple):
     scopes_granted: list[str]
 
 
+def _held_to_the_end() -> QuerySet[Connection, tuple[Any, ...]]:
+    one = Connection.objects.select_for_update().filter(pk=given(Connection, "id"))
+    return one.values_list(*Standing._fields)
+
+
+_held = Selection(_held_to_the_end)
+
+
 def lock(connection_id: UUID) -> Standing | None:
     """Hold the connection's row to the end of the transaction: how it stands now. None: it is gone.
 
     What writes to both does so before it writes to the token set, as disconnecting and reconnecting do: two that went
     the two ways round would each wait for the other.
     """
-    held = Connection.objects.select_for_update().filter(pk=connection_id).values_list(*Standing._fields)
-    return next((Standing(*values) for values in held), None)
+    return next((Standing(*values) for values in _held(id=connection_id)), None)
 
 
 def target_of(connection: Connection) -> Target:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -24,10 +25,19 @@ from apps.errors import NotFound
 from apps.integrations.catalogue import facts_about
 from apps.integrations.keys import key_access, main_secret
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
+from apps.statements import Change, given
 from apps.teams.actor import Actor
 from apps.teams.models import ApiKey, Membership
 
 _LAST_USED_EVERY = timedelta(seconds=30)
+
+
+def _today_counted() -> tuple[QuerySet[DailyUse], dict[str, Any]]:
+    today = DailyUse.objects.filter(connection=given(DailyUse, "connection"), day=given(DailyUse, "day"))
+    return today, {"calls": F("calls") + 1, "failures": F("failures") + given(DailyUse, "failures")}
+
+
+_count_today = Change(_today_counted)
 
 
 @dataclass(frozen=True)
@@ -146,11 +156,10 @@ def still_allowed(connection: Connection, actor: Actor) -> None:
 
 def count_use(connection: Connection, *, actor: Actor, now: datetime, failed: int = 0) -> None:
     """Count one call on the day of `now` (UTC), and note when and by which workflow the connection was used."""
-    today = DailyUse.objects.filter(connection=connection, day=now.date())
-    counts = {"calls": F("calls") + 1, "failures": F("failures") + failed}
-    if not today.update(**counts):
+    today: dict[str, Any] = {"connection": connection.pk, "day": now.date(), "failures": failed}
+    if not _count_today(**today):
         DailyUse.objects.get_or_create(connection=connection, day=now.date())
-        today.update(**counts)
+        _count_today(**today)
     before = now - _LAST_USED_EVERY
     if connection.last_used_at is None or connection.last_used_at < before:
         stale = Q(last_used_at=None) | Q(last_used_at__lt=before)

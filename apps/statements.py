@@ -1,0 +1,137 @@
+"""Statements that are made with every call: Django puts them together once, and runs them with other values.
+
+Putting a SELECT with its joins together costs Django several times what running it costs, and gives the same text each
+time. Here the text is kept, for each thread, since a compiler belongs to a thread's database connection. What is
+written is an ordinary queryset in which `given()` stands where a value comes later; what comes back are model objects.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
+from django.db.models.expressions import Expression
+from django.db.models.sql import InsertQuery, UpdateQuery
+
+Row = TypeVar("Row")
+Values = Mapping[str, Any]
+
+
+class Given(Expression):
+    """The place of a value in a statement. See `given`."""
+
+    def __init__(self, name: str, field: models.Field[Any, Any]) -> None:
+        super().__init__(output_field=field)
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        return "%s", (self,)
+
+
+def given(model: type[models.Model], field: str, *, name: str = "") -> Given:
+    """The place of a value that is given when the statement runs: by the field's name, or by `name`.
+
+    It reaches the database as the field's values do.
+    """
+    return Given(name or field, model._meta.get_field(field))  # type: ignore[arg-type]  # a column's, not a relation's
+
+
+class Statement:
+    """A statement's text and the places in it, for one thread."""
+
+    def __init__(self, sql: str, places: Sequence[Any]) -> None:
+        self.sql, self._places = sql, places
+
+    def bound(self, values: Values) -> tuple[Any, ...]:
+        """What the database is given for the places."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        return tuple(
+            place.output_field.get_db_prep_value(values[place.name], connection) if isinstance(place, Given) else place
+            for place in self._places
+        )
+
+
+class Selection(threading.local, Generic[Row]):
+    """A SELECT. `make` gives its queryset; the values of its places are given with each call.
+
+    KEY = Selection(lambda: ApiKey.objects.filter(prefix=given(ApiKey, "prefix")))
+    found = KEY(prefix="abc")
+    """
+
+    def __init__(self, make: Callable[[], models.QuerySet[Any, Row]]) -> None:
+        self._make = make
+        self._rows: Callable[[Values], list[Row]] | None = None
+
+    def __call__(self, **values: Any) -> list[Row]:
+        """The rows."""
+        if self._rows is None:
+            self._rows = _rows_of(self._make())
+        return self._rows(values)
+
+    def one(self, **values: Any) -> Row | None:
+        """The row, where there can be but one; None without."""
+        return next(iter(self(**values)), None)
+
+
+def _rows_of(queryset: models.QuerySet[Any, Row]) -> Callable[[Values], list[Row]]:
+    query: Any = queryset.query
+    compiler = query.get_compiler(using=DEFAULT_DB_ALIAS)
+    statement = Statement(*compiler.as_sql())  # which also leaves in the compiler how rows become objects
+    query.get_compiler = lambda *_, **__: compiler
+    converters = compiler.get_converters([column[0] for column in compiler.select])
+    compiler.get_converters = lambda _: converters
+    make_rows: Any = queryset._iterable_class  # there is no public way to its rows
+
+    def rows(values: Values) -> list[Row]:
+        bound = statement.bound(values)
+        compiler.as_sql = lambda: (statement.sql, bound)
+        return list(make_rows(queryset))
+
+    return rows
+
+
+class _Writing(threading.local):
+    """A statement that gives no rows, put together when it is first run."""
+
+    _statement: Statement | None = None
+
+    def _put_together(self) -> Statement:
+        raise NotImplementedError
+
+    def __call__(self, **values: Any) -> int:
+        """The number of rows that were written. Raises what the database raises, and KeyError without a value."""
+        if self._statement is None:
+            self._statement = self._put_together()
+        bound = self._statement.bound(values)
+        with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS), connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            cursor.execute(self._statement.sql, bound)
+            return int(cursor.rowcount)
+
+
+class Change(_Writing):
+    """An UPDATE. `make` gives the queryset of the rows and the columns' new values."""
+
+    def __init__(self, make: Callable[[], tuple[models.QuerySet[Any], Values]]) -> None:
+        self._make = make
+
+    def _put_together(self) -> Statement:
+        queryset, columns = self._make()
+        query: Any = queryset.query.chain(UpdateQuery)
+        query.add_update_values(columns)
+        return Statement(*query.get_compiler(DEFAULT_DB_ALIAS).as_sql())
+
+
+class Addition(_Writing):
+    """An INSERT of one row, with a value for each of the model's columns but its automatic key."""
+
+    def __init__(self, model: type[models.Model]) -> None:
+        self._model = model
+
+    def _put_together(self) -> Statement:
+        fields = [field for field in self._model._meta.concrete_fields if not field.primary_key]
+        row = self._model(**{field.attname: given(self._model, field.attname) for field in fields})
+        query = InsertQuery(self._model)
+        query.insert_values(fields, [row])
+        return Statement(*query.get_compiler(DEFAULT_DB_ALIAS).as_sql()[0])
