@@ -19,10 +19,12 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from apps.teams.origin import client_address
+from apps.teams.tally import Tally
 
 logger = logging.getLogger(__name__)
 
 WINDOW = 60
+_tally = Tally()
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class RateLimitHeaders:
 def refuse_guessing(request: HttpRequest) -> None:
     """Raises Throttled where too many wrong keys came from this address lately, before anything is looked up."""
     quota = settings.API_RATES["failed"]
-    standing = count("failed", client_address(request) or "unknown", quota, by=0) if quota else None
+    who = client_address(request) or "unknown"
+    standing = _standing("failed", who, quota, lambda key: int(cache.get(key, 0))) if quota else None
     if standing is not None and standing.used >= standing.quota:
         raise Throttled(wait=standing.reset)
 
@@ -92,26 +95,24 @@ def note_wrong_key(request: HttpRequest) -> None:
         count("failed", client_address(request) or "unknown", quota)
 
 
-def count(name: str, who: str, quota: int, *, by: int = 1) -> Standing | None:
-    """Add to the calls of this minute. None where the cache does not work: nobody is refused for that."""
+def count(name: str, who: str, quota: int) -> Standing | None:
+    """Add to the calls of this minute, of which a hundredth of the quota may be missing for each other process.
+
+    None where the cache does not work: nobody is refused for that.
+    """
+    return _standing(name, who, quota, lambda key: _tally.add(key, batch=max(1, quota // 100), timeout=2 * WINDOW))
+
+
+def _standing(name: str, who: str, quota: int, ask: Callable[[str], int]) -> Standing | None:
     now = time.time()
-    key = f"api-rate:{name}:{who}:{int(now // WINDOW)}"
     try:
-        used = _added(key, by) if by else int(cache.get(key, 0))
+        used = ask(f"api-rate:{name}:{who}:{int(now // WINDOW)}")
     except ValueError:  # gone between two calls: a cache may forget
         return None
     except Exception as error:  # whatever the cache's client raises
         logger.warning("calls are not counted: the cache failed error=%s", type(error).__name__)
         return None
     return Standing(name=name, quota=quota, used=used, reset=max(1, WINDOW - int(now % WINDOW)))
-
-
-def _added(key: str, by: int) -> int:
-    try:
-        return cache.incr(key, by)
-    except ValueError:  # the first of this minute
-        cache.add(key, 0, timeout=2 * WINDOW)
-        return cache.incr(key, by)
 
 
 def _caller(request: Request) -> str | None:
