@@ -110,8 +110,8 @@ class ConnectionView(Door):
         wanted = validated(ConnectionChangeSerializer(data=request.data))
         try:
             if "fields" in wanted:
-                values, if_unchecked = wanted["fields"], wanted["if_unchecked"]
-                replace_key(actor=actor, connection=connection, fields=values, if_unchecked=if_unchecked)
+                given = {name: wanted[name] for name in ("fields", "params", "if_unchecked")}
+                replace_key(actor=actor, connection=connection, **given)
             if "name" in wanted:
                 rename(actor=actor, connection=visible_connection(actor, pk), name=wanted["name"])
         except InvalidInput as wrong:

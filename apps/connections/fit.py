@@ -7,7 +7,7 @@ from apps.connections import scopes as scope_sets
 from apps.connections.access import is_owner, may_manage
 from apps.connections.models import Connection, Status
 from apps.connections.services.provider import provider_of
-from apps.connections.words import help_anchor, reason_sentence, repair_label
+from apps.connections.words import asks_values, help_anchor, reason_sentence, repair_label
 from apps.errors import SpecwayError
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.teams.actor import Actor
@@ -28,6 +28,7 @@ class Fit:
     is_mine: bool
     can_manage: bool
     has_key: bool
+    asks_values: bool
     why: str
     help: str
     repair: str
@@ -66,6 +67,7 @@ def fit_of(actor: Actor, connection: Connection, scopes: Iterable[str] = ()) -> 
         is_mine=is_owner(actor, connection),
         can_manage=may_manage(actor, connection),
         has_key=connection.integration.kind in KINDS_WITH_KEY,
+        asks_values=asks_values(connection),
         why=reason_sentence(reason, name) if is_red else "",
         help=help_anchor(reason) if is_red else "insufficient-permissions" if lacks else "",
         repair=repair_label(reason) if is_red else "Add permission" if lacks else "",

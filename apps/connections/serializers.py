@@ -147,6 +147,11 @@ class ConnectionChangeSerializer(serializers.Serializer[Any]):
     fields = serializers.DictField(  # type: ignore[assignment] # as above
         child=Text(max_length=8000, trim_whitespace=False), required=False, write_only=True
     )
+    params = serializers.DictField(
+        child=Text(max_length=300),
+        default=dict,
+        help_text="With `fields`: values that the integration asks for and the connection lacks.",
+    )
     if_unchecked = serializers.ChoiceField(choices=["refuse", "store"], default="refuse")
 
 

@@ -45,6 +45,7 @@ urlpatterns = [
     path("connections/<uuid:connection_id>/hand-over/", sharing.hand_over, name="hand_over"),
     path("connections/<uuid:connection_id>/refresh/", actions.refresh, name="refresh"),
     path("connections/<uuid:connection_id>/reconnect/", connect.reconnect, name="reconnect"),
+    path("connections/<uuid:connection_id>/values/", connect.values, name="values"),
     path("connections/<uuid:connection_id>/key/", keys.replace, name="key"),
     path("connections/<uuid:connection_id>/trace/", trace.of_connection, name="trace"),
     path("custom-apis/<slug:slug>/trace/", trace.of_api, name="api_trace"),

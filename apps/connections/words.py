@@ -16,6 +16,10 @@ _SENTENCES = {
     "address_changed": (
         "{name} has other addresses now than when this key was entered. Enter it again to let it be sent there."
     ),
+    "values_missing": (
+        "{name} asks for a value that this connection lacks, or that has to look otherwise now. Enter it to use the "
+        "connection again."
+    ),
     "key_refused": "{name} refuses the key of this connection. Replace it to give access again.",
     "missing_scopes": "{name} took away a permission that was granted before. Reconnect to add it again.",
     "integration_misconfigured": (
@@ -30,6 +34,7 @@ _HELP = {
     "token_expired": "token-expired",
     "oauth_app_changed": "token-expired",
     "address_changed": "invalid-api-key",
+    "values_missing": "values-missing",
     "key_refused": "invalid-api-key",
     "missing_scopes": "insufficient-permissions",
     "integration_misconfigured": "not-set-up",
@@ -43,6 +48,7 @@ _REPAIR = {
     "token_expired": "Reconnect",
     "oauth_app_changed": "Reconnect",
     "address_changed": "Replace key",
+    "values_missing": "Enter values",
     "key_refused": "Replace key",
     "missing_scopes": "Add permission",
 }
@@ -61,6 +67,11 @@ def help_anchor(reason: str) -> str:
 def repair_label(reason: str) -> str:
     """The words on the button that repairs it; empty where the person cannot."""
     return _REPAIR.get(reason, "")
+
+
+def asks_values(connection: Connection) -> bool:
+    """Whether something has to be entered before its consent is given again."""
+    return connection.status_reason == "values_missing" and connection.integration.kind not in KINDS_WITH_KEY
 
 
 def status_sentence(connection: Connection) -> str:

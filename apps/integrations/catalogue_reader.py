@@ -40,6 +40,7 @@ class CatalogueError(Exception):
         super().__init__(f"{file}: {key}: {problem}" if key else f"{file}: {problem}")
         self.file = file
         self.key = key
+        self.problem = problem
 
 
 class _Wrong(Exception):
@@ -265,7 +266,7 @@ def _check_pattern(field: Field | Param, key: str) -> None:
     try:
         re.compile(field.pattern)
     except re.error as error:
-        raise _Wrong(f"{key}.pattern", f"not a regular expression ({error})") from error
+        raise _Wrong(f"{key}.pattern", f"is not a regular expression ({error})") from error
     for hostile in _HOSTILE:
         if re.fullmatch(field.pattern, hostile, re.ASCII):
             raise _Wrong(f"{key}.pattern", f"accepts {hostile!r}, which would lead to another host")
@@ -335,7 +336,7 @@ def _check_param(entry: CatalogueEntry, param: Param, key: str) -> None:
         try:
             groups = re.compile(expression).groups
         except re.error as error:
-            raise _Wrong(f"{key}.{name}", f"not a regular expression ({error})") from error
+            raise _Wrong(f"{key}.{name}", f"is not a regular expression ({error})") from error
         if name == "extract" and expression and groups != 1:
             raise _Wrong(f"{key}.extract", "must have exactly one group")
     _check_pattern(param, key)

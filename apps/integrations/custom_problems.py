@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from apps.integrations import overrides
+from apps.integrations.custom_params import param_problems
 from apps.integrations.custom_schema import (
     ADDRESSES,
     AUTH_METHODS,
@@ -20,7 +21,6 @@ from apps.oauth.authorization import check_endpoint
 from apps.oauth.errors import EndpointRefused, ReservedParameter
 
 MOST_SCOPES = 1_000
-MOST_PARAMS = 20
 LONGEST_URL = 2_000
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")  # RFC 9110 5.6.2
 _QUERY_NAME = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,100}")
@@ -59,9 +59,7 @@ def base_problems(*, name: str, description: str, base_url: str, params: Sequenc
         wrong.append(("base_url", sentence))
     elif "?" in base_url:
         wrong.append(("base_url", "A base URL has no query (?): requests add their own."))
-    if len(params) > MOST_PARAMS:
-        wrong.append(("params", f"An API has at most {MOST_PARAMS} parameters."))
-    return wrong
+    return wrong + param_problems(params)
 
 
 def authentication_problems(authentication: Authentication, *, params: Sequence[Mapping[str, Any]]) -> Problems:
@@ -133,6 +131,9 @@ def address_problem(url: str, params: Sequence[Mapping[str, Any]] = ()) -> str:
     unknown = [name for name in PLACEHOLDER.findall(url) if name not in examples]
     if unknown:
         return f"{{{unknown[0]}}} is not one of this API’s parameters."
+    empty = [str(param.get("name")) for param in params if param.get("optional") and not param.get("default")]
+    if open_ended := [name for name in PLACEHOLDER.findall(url) if name in empty]:
+        return f"{{{open_ended[0]}}} may be left empty, so it cannot stand in an address."
     filled = PLACEHOLDER.sub(lambda found: examples[found[1]], url)
     if re.search(r"[{}]", filled):
         return "An address holds braces only around the name of a parameter."

@@ -142,7 +142,7 @@ class CustomApiSerializer(AuthenticationSerializer):
             "name": instance.integration.name,
             "description": instance.integration.description,
             "base_url": instance.base_url,
-            "params": instance.params,
+            "params": [{name: value for name, value in one.items() if name != "source"} for one in instance.params],
             **values,
             "redirect_uri": redirect_uri(instance.integration),
             "client_id": oauth_app.client_id if oauth_app else "",

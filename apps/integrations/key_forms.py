@@ -1,6 +1,6 @@
 """Forms for services that people sign in to with values of their own. A typed secret is never shown again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -23,6 +23,10 @@ class _KeyForm(forms.Form):
     @property
     def key_fields(self) -> dict[str, str]:
         return self.values(_FIELD)
+
+    @property
+    def params(self) -> dict[str, str]:
+        return self.values(_PARAM)
 
     def show(self, wrong: InvalidInput) -> None:
         """Put each sentence beside its field."""
@@ -47,19 +51,28 @@ class ConnectKeyForm(_KeyForm):
             widget=forms.TextInput(attrs={"autocomplete": "off"}),
         )
 
-    @property
-    def params(self) -> dict[str, str]:
-        return self.values(_PARAM)
-
 
 class ReplaceKeyForm(_KeyForm):
-    """New values for the fields. What is left empty stays as it is stored."""
+    """New values for the fields. What is left empty stays as it is stored, unless nothing of it `is_kept`; and what
+    the service asks for besides."""
 
-    def __init__(self, entry: CatalogueEntry, data: Any = None) -> None:
+    def __init__(self, entry: CatalogueEntry, data: Any, *, wanted: Sequence[Param], is_kept: bool) -> None:
         super().__init__(data)
+        for param in wanted:
+            self.fields[_PARAM + param.name] = _param_field(param)
         for field in entry.fields:
             # With several, one may be all that changed.
-            self.fields[_FIELD + field.name] = _key_field(field, is_new=len(entry.fields) == 1)
+            is_new = not is_kept or len(entry.fields) == 1
+            self.fields[_FIELD + field.name] = _key_field(field, is_new=is_new)
+
+
+class ValuesForm(_KeyForm):
+    """Values that the service asks for and the connection lacks."""
+
+    def __init__(self, wanted: Sequence[Param], data: Any = None) -> None:
+        super().__init__(data)
+        for param in wanted:
+            self.fields[_PARAM + param.name] = _param_field(param)
 
 
 def _key_field(field: Field, *, is_new: bool) -> forms.Field:
@@ -77,7 +90,8 @@ def _key_field(field: Field, *, is_new: bool) -> forms.Field:
 
 def _param_field(param: Param) -> forms.Field:
     return forms.CharField(
-        label=param.label,
+        label=f"{param.label} (optional)" if param.optional else param.label,
+        required=not (param.optional or param.default),
         initial=param.default,
         max_length=300,
         help_text=f"{param.hint} For example {param.example}.".strip(),

@@ -60,6 +60,12 @@ def problems(service: str, params: Iterable[Param], values: Mapping[str, object]
     return found
 
 
+def unfit(params: Iterable[Param], values: Mapping[str, object]) -> list[Param]:
+    """Those of `params` that `values` hold no value for, or one that does not look like it."""
+    given = {param: {param.name: values[param.name]} if param.name in values else {} for param in params}
+    return [param for param, value in given.items() if problems("", [param], value)]
+
+
 def found_values(service: str, params: Iterable[Param], said: Mapping[str, object]) -> dict[str, str]:
     """The values of `params` in what the service said, by the parameter's `name`. Raises UnsafeValue.
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.integrations import app_views, custom_views, doctor_views, views
+from apps.integrations import app_views, custom_param_views, custom_views, doctor_views, views
 
 app_name = "integrations"
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
     path("custom-apis/new/", custom_views.new, name="custom_new"),
     path("custom-apis/<slug:slug>/", custom_views.overview, name="custom_overview"),
     path("custom-apis/<slug:slug>/authentication/", custom_views.authentication, name="custom_authentication"),
+    path("custom-apis/<slug:slug>/add-parameter/", custom_param_views.new, name="custom_param_new"),
+    path("custom-apis/<slug:slug>/parameters/<slug:name>/", custom_param_views.param, name="custom_param"),
     path("custom-apis/<slug:slug>/check/", doctor_views.check, name="custom_check"),
     path("custom-apis/<slug:slug>/register/", doctor_views.register, name="custom_register"),
     path("custom-apis/<slug:slug>/operations/", custom_views.operations, name="custom_operations"),

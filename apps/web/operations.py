@@ -39,6 +39,7 @@ REASONS = {
     "token_expired": "Access ended, cannot be renewed",
     "oauth_app_changed": "Belongs to the earlier OAuth app",
     "address_changed": "Key entered for an earlier address",
+    "values_missing": "Lacks a value that its API asks for",
     "key_refused": "Key refused",
     "missing_scopes": "Permission taken away",
     "integration_misconfigured": "OAuth app refused",

@@ -13,6 +13,7 @@ SECTIONS = (
     ("oauth-app-refused", "OAuth app refused"),
     ("unreadable-secret", "Secret cannot be read"),
     ("invalid-api-key", "Invalid API key"),
+    ("values-missing", "A value is missing"),
     ("unauthorized", "Unauthorized"),
     ("rate-limited", "Rate limited"),
     ("connection-refused", "Connection refused"),

@@ -4,11 +4,14 @@ A refresh token is never sent with another client's credentials: `refresh.py` co
 that dies before this is done changes only when people learn of it.
 """
 
+from collections.abc import Callable
+
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
-from apps.connections.models import AuthorizationAttempt, Connection, Credential, Status, TokenSet
+from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
 from apps.connections.services.status import mark_needs_attention, mark_reconnected
 from apps.integrations.models import Integration, OAuthApp
 
@@ -32,12 +35,17 @@ def mark_connections(oauth_app: OAuthApp, origin: Origin) -> None:
     trips = AuthorizationAttempt.objects.filter(oauth_app=oauth_app, status__in=(status.PENDING, status.UNDECIDED))
     trips.update(status=status.CANCELLED, code_verifier=None, pending_tokens=None)
     theirs = Connection.objects.filter(oauth_app=oauth_app, token_set__isnull=False)
-    ids = list(theirs.exclude(status=Status.DISCONNECTING).order_by("pk").values_list("pk", flat=True))
+    one_by_one(theirs, lambda connection: _settle(connection, oauth_app, origin))
+
+
+def one_by_one(connections: QuerySet[Connection], settle: Callable[[Connection], None]) -> None:
+    """`settle` each, locked, in transactions of a bearable length; those being disconnected are left alone."""
+    ids = list(connections.exclude(status=Status.DISCONNECTING).order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         with transaction.atomic(durable=True):
             rows = Connection.objects.select_for_update(of=("self",)).filter(pk__in=ids[start : start + _BATCH])
-            for connection in rows.select_related("integration", "token_set").order_by("pk"):
-                _settle(connection, oauth_app, origin)
+            for connection in rows.select_related("integration", "token_set", "credential", "oauth_app").order_by("pk"):
+                settle(connection)
 
 
 def _settle(connection: Connection, oauth_app: OAuthApp, origin: Origin) -> None:
@@ -47,7 +55,7 @@ def _settle(connection: Connection, oauth_app: OAuthApp, origin: Origin) -> None
         tokens.update(next_refresh_at=None)
     elif connection.status_reason == REASON:
         mark_reconnected(connection, origin=origin)
-        tokens.filter(refresh_token__isnull=False).update(next_refresh_at=Now())
+        renewable(connection).update(next_refresh_at=Now())
 
 
 def mark_keyed_connections(integration: Integration, origin: Origin) -> None:
@@ -55,22 +63,31 @@ def mark_keyed_connections(integration: Integration, origin: Origin) -> None:
 
     `credentials.stored_fields` compares before each use, so a process that dies here changes only when people learn.
     """
-    keys = Credential.objects.filter(connection__integration=integration)
-    keys = keys.exclude(connection__status=Status.DISCONNECTING).order_by("connection_id")
-    ids = list(keys.values_list("connection_id", flat=True))
-    for start in range(0, len(ids), _BATCH):
-        with transaction.atomic(durable=True):
-            rows = Connection.objects.select_for_update(of=("self",)).filter(pk__in=ids[start : start + _BATCH])
-            for connection in rows.select_related("integration", "credential").order_by("pk"):
-                _settle_key(connection, origin)
+    keyed = Connection.objects.filter(integration=integration, credential__isnull=False)
+    one_by_one(keyed, lambda connection: _settle_key(connection, origin))
 
 
 def _settle_key(connection: Connection, origin: Origin) -> None:
-    if connection.integration.kind == Integration.Kind.NONE:
-        return  # nothing is sent, wherever it goes
-    if connection.credential.places_key != connection.integration.places_key:
+    if reason_of(connection):
         mark_needs_attention(connection, reason=ADDRESS_REASON, origin=origin)
         TokenSet.objects.filter(connection=connection).update(next_refresh_at=None)
     elif connection.status_reason == ADDRESS_REASON:
         mark_reconnected(connection, origin=origin)
-        TokenSet.objects.filter(connection=connection).update(next_refresh_at=Now())
+        renewable(connection).update(next_refresh_at=Now())
+
+
+def reason_of(connection: Connection) -> str:
+    """Why what is stored belongs to another client or other addresses than there are now; "" if it does not."""
+    credential, oauth_app = getattr(connection, "credential", None), connection.oauth_app
+    if credential is not None and connection.integration.kind != Integration.Kind.NONE:  # there, nothing is sent
+        return ADDRESS_REASON if credential.places_key != connection.integration.places_key else ""
+    tokens: TokenSet | None = getattr(connection, "token_set", None)
+    if oauth_app is None or tokens is None:
+        return ""
+    return REASON if tokens.client_key != oauth_app.client_key else ""
+
+
+def renewable(connection: Connection) -> QuerySet[TokenSet]:
+    """The connection's tokens, if they can be renewed: by a refresh token, or by a client of its own."""
+    tokens = TokenSet.objects.filter(connection=connection)
+    return tokens.filter(refresh_token__isnull=False) if connection.oauth_app_id else tokens

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from django.db import transaction
@@ -14,9 +15,10 @@ from apps.audit.services import fingerprint, record
 from apps.connections.errors import AnotherAccount, KeyNotChecked, ReauthorizationRequired, WrongKind
 from apps.connections.models import Connection, Credential, Status, TokenSet
 from apps.connections.services import news
+from apps.connections.services.asked_values import wanted_values
 from apps.connections.services.own_client import obtain, own_client
 from apps.connections.services.provider import provider_of
-from apps.connections.services.status import mark_recovered, target_of
+from apps.connections.services.status import mark_reconnected, target_of
 from apps.connections.services.tokens import accepted
 from apps.connections.services.tracing import Trace, of_connection, traced
 from apps.connections.services.verification import Checked, verify
@@ -99,25 +101,35 @@ def connect_with_key(
 
 @sensitive_variables()
 def replace_key(
-    *, actor: Actor, connection: Connection, fields: Mapping[str, object], if_unchecked: IfUnchecked = "refuse"
+    *,
+    actor: Actor,
+    connection: Connection,
+    fields: Mapping[str, object],
+    params: Mapping[str, object] = MappingProxyType({}),
+    if_unchecked: IfUnchecked = "refuse",
 ) -> Connection:
     """Check new values and put them in the place of the old, which stay until then. What is left empty stays.
 
-    Raises what `connect_with_key` raises, AnotherAccount where they open another one, and NotFound if the connection
-    was disconnected meanwhile.
+    `params` are taken where the API asks for a value that the connection lacks: then every field is asked for again,
+    because what was entered may go to another place with them. Raises what `connect_with_key` raises, AnotherAccount
+    where they open another one, and NotFound if the connection was disconnected meanwhile.
     """
     entry = keyed(connection.integration)
-    if not entry.fields:
+    wanted = {param.name for param in wanted_values(connection)}
+    if not entry.fields and not wanted:
         raise WrongKind(f"{connection.name} takes no key, so there is none to replace.")
     given = {name: value for name, value in fields.items() if not isinstance(value, str) or value.strip()}
-    if not given:
+    if not given and not wanted:
         raise InvalidInput([(f"field.{entry.fields[-1].name}", "Enter the new value.")])
     # What was entered for other addresses is not sent to these: then all of it is asked for again.
-    kept = stored_fields(connection) if is_for_these_places(connection) else {}
-    values, _ = checked_input(entry, fields=kept | given, params=_user_params(entry, connection))
+    kept = stored_fields(connection) if is_for_these_places(connection) and not wanted else {}
+    entered = {name: value for name, value in params.items() if name in wanted}
+    standing = {name: value for name, value in _user_params(entry, connection).items() if name not in wanted}
+    values, places = checked_input(entry, fields=kept | given, params=standing | entered)
+    places = connection.params | places
     asked = connection.scopes_requested
     with traced(of_connection(connection)):
-        tried = _try(connection.integration, values, connection.params, asked, if_unchecked=if_unchecked)
+        tried = _try(connection.integration, values, places, asked, if_unchecked=if_unchecked)
     checked = tried.checked
     if connection.account_subject and checked.subject and checked.subject != connection.account_subject:
         sentence = f"This opens another account, {checked.label or checked.subject}. Connect it as a new one."
@@ -135,9 +147,9 @@ def replace_key(
             _store_token(connection, tried.token)
         _adopt_account(connection, tried)
         # The former owner's key is gone with this.
-        Connection.objects.filter(pk=connection.pk).update(handed_over_from="", handed_over_by=None)
+        Connection.objects.filter(pk=connection.pk).update(handed_over_from="", handed_over_by=None, params=places)
         _record("connection.key_replaced", connection, entry, values, tried, actor=actor)
-        mark_recovered(connection, origin=actor.origin)
+        mark_reconnected(connection, origin=actor.origin)
     return Connection.objects.with_details().get(pk=connection.pk)
 
 

@@ -2,6 +2,7 @@
 
 from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Connection
+from apps.connections.services.asked_values import wanted_values
 from apps.integrations.catalogue import provider_config
 from apps.integrations.models import KINDS_WITH_OAUTH_APP
 from apps.oauth.provider import ProviderConfig
@@ -15,3 +16,11 @@ def provider_of(connection: Connection) -> ProviderConfig:
     if connection.oauth_app is None and connection.integration.kind in KINDS_WITH_OAUTH_APP:
         raise IntegrationNotSetUp(f"The OAuth app for {connection.integration.name} is gone. An operator can add it.")
     return provider_config(connection.integration, oauth_app=connection.oauth_app, params=connection.params)
+
+
+def provider_for_words(connection: Connection) -> ProviderConfig:
+    """The same with examples in the places of what the connection lacks: to compare names of permissions by, and never
+    to send anything."""
+    examples = {param.name: param.example for param in wanted_values(connection)}
+    params = {**connection.params, **examples}
+    return provider_config(connection.integration, oauth_app=connection.oauth_app, params=params)

@@ -22,7 +22,7 @@ from apps.connections.errors import (
 )
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.refresh_policy import READER_WAIT, Outcome, skew
-from apps.connections.services import client_change, faultpoint, spool, tracing
+from apps.connections.services import asked_values, client_change, faultpoint, spool, tracing
 from apps.connections.services.fenced import drop_fenced
 from apps.connections.services.lease import Lease, claim, release
 from apps.connections.services.outcome import record_failure
@@ -50,6 +50,7 @@ PERSON_MUST_ACT = (
     "key_refused",
     client_change.ADDRESS_REASON,
     client_change.REASON,
+    asked_values.REASON,
 )
 
 

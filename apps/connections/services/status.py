@@ -74,8 +74,10 @@ def mark_needs_attention(connection: Connection, *, reason: str, origin: Origin)
 
 
 def mark_recovered(connection: Connection, *, origin: Origin) -> None:
-    """Green again, where it was red and a new token heals it: not where the OAuth app is another client now."""
-    _turn_green(Connection.objects.exclude(status_reason="oauth_app_changed"), connection, origin=origin)
+    """Green again, where it was red and a new token heals it: not where the OAuth app is another client now, or where
+    a value is missing."""
+    beyond = ("oauth_app_changed", "values_missing")
+    _turn_green(Connection.objects.exclude(status_reason__in=beyond), connection, origin=origin)
 
 
 def mark_reconnected(connection: Connection, *, origin: Origin) -> None:

@@ -5,16 +5,18 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.connections.errors import AttemptSettled
 from apps.connections.models import Connection
 from apps.connections.services import authorize
+from apps.connections.services.asked_values import wanted_values
 from apps.connections.views.cards import attempt_answer, refusal_answer
 from apps.connections.views.lookup import integration_of, managed_connection
 from apps.errors import NotFound, SpecwayError
 from apps.integrations.catalogue import facts_about
 from apps.integrations.forms import check_connect_request, parse_connect_request
+from apps.integrations.key_forms import ValuesForm
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.offer import offer_of
 from apps.integrations.services import oauth_app_for
@@ -57,6 +59,17 @@ def reconnect(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         return _refuse(request, integration, error)
 
 
+@require_safe
+@never_cache
+@team_required
+def values(request: TeamRequest, connection_id: UUID) -> HttpResponse:
+    """What the service asks for and the connection lacks, to be entered before it is reconnected."""
+    connection = managed_connection(request.actor, connection_id)
+    form = ValuesForm(wanted_values(connection))
+    context = {"connection": connection, "integration": connection.integration, "form": form}
+    return render(request, "connections/values.html", context)
+
+
 def wish_again(connection: Connection, data: QueryDict, oauth_app: OAuthApp | None) -> Wish:
     """What a connection asked for before, and what the form adds. Raises InvalidInput for what cannot be asked for."""
     entry = facts_about(connection.integration)
@@ -68,6 +81,8 @@ def wish_again(connection: Connection, data: QueryDict, oauth_app: OAuthApp | No
     others = [scope for scope in others if scope not in before and not offer.refusal([scope])]
     asked_of_person = {param.name for param in entry.params_from("user")}
     params = {name: value for name, value in connection.params.items() if name in asked_of_person}
+    # Only what it lacks: a grant goes on at the place that it was given for.
+    params |= {name: data.get(f"param.{name}", "") for name in (param.name for param in wanted_values(connection))}
     if "exactly" in data:
         chosen = data.getlist("scopes")
         others = [scope for scope in chosen if scope not in offer.names and scope in connection.scopes_granted]

@@ -14,7 +14,15 @@ from django.views.decorators.http import require_http_methods
 
 from apps.connections.errors import AnotherAccount, KeyNotChecked, KeyRefused
 from apps.connections.models import Connection, Credential
-from apps.connections.services.credentials import IfUnchecked, connect_with_key, keyed, replace_key, stored_ending
+from apps.connections.services.asked_values import wanted_values
+from apps.connections.services.credentials import (
+    IfUnchecked,
+    connect_with_key,
+    is_for_these_places,
+    keyed,
+    replace_key,
+    stored_ending,
+)
 from apps.connections.views.lookup import integration_of, managed_connection
 from apps.errors import SpecwayError
 from apps.integrations.errors import InvalidInput
@@ -75,7 +83,9 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     """What is stored, as far as it may be told, and the form that replaces it."""
     connection = managed_connection(request.actor, connection_id)
     entry = keyed(connection.integration)
-    form = ReplaceKeyForm(entry, request.POST if request.method == "POST" else None)
+    wanted, is_moved = wanted_values(connection), not is_for_these_places(connection)
+    posted = request.POST if request.method == "POST" else None
+    form = ReplaceKeyForm(entry, posted, wanted=wanted, is_kept=not (wanted or is_moved))
     problem: SpecwayError | None = None
     if form.is_valid():
         try:
@@ -83,6 +93,7 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
                 actor=request.actor,
                 connection=connection,
                 fields=form.key_fields,
+                params=form.params,
                 if_unchecked=_if_unchecked(request),
             )
         except InvalidInput as wrong:
@@ -90,7 +101,9 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         except _ANSWERS as answer:
             problem = answer
         else:
-            sentence = f"{replaced.name} has new values. The old ones are erased here; delete them there too."
+            sentence = f"{replaced.name} has new values."
+            if entry.fields:
+                sentence += " The old ones are erased here; delete them there too."
             messages.success(request, sentence)
             return redirect("connections:key", replaced.pk)
     context = {
@@ -98,6 +111,8 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         "integration": connection.integration,
         "entry": entry,
         "key_form": form,
+        "wanted": wanted,
+        "is_moved": is_moved,
         "credential": Credential.objects.defer("fields").filter(connection=connection).first(),
         "ending": stored_ending(connection),
         "sent_as": sent_as(entry),

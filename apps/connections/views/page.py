@@ -17,7 +17,7 @@ from apps.connections.chart import chart_of
 from apps.connections.models import Connection
 from apps.connections.permission_words import Permissions, permissions_of
 from apps.connections.services.naming import rename as rename_connection
-from apps.connections.services.provider import provider_of
+from apps.connections.services.provider import provider_for_words
 from apps.connections.views.lookup import managed_connection, viewed_connection, visible_connection
 from apps.connections.views.rows import row_of
 from apps.connections.whereabouts import usage_of, workflows_of
@@ -92,7 +92,7 @@ def _permissions(connection: Connection) -> Permissions:
         requested=connection.scopes_requested,
         used=dict(connection.scope_use.values_list("scope", "last_used_at")),
         known={scope.name: scope for scope in entry.scopes},
-        provider=provider_of(connection),
+        provider=provider_for_words(connection),
         since=connection.created_at,
         now=timezone.now(),
     )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.connections.access import level_of, may_manage, may_view
 from apps.connections.first_refresh_words import FAULTS, first_refresh_sentence
 from apps.connections.models import Connection, Level, Status, TokenSet
-from apps.connections.words import help_anchor, reason_sentence, repair_label
+from apps.connections.words import asks_values, help_anchor, reason_sentence, repair_label
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.teams.actor import Actor
 
@@ -32,6 +32,8 @@ class Row:
     repair: str
     # What the person entered can be replaced in place; there is no consent to give again.
     has_key: bool
+    # A consent is given again only after something is entered.
+    asks_values: bool
     # What was wrong with the first refresh of a connection to a team's own API; empty elsewhere.
     first_refresh: str = ""
 
@@ -81,6 +83,7 @@ def row_of(actor: Actor, connection: Connection) -> Row:
         help_anchor=help_anchor(connection.status_reason) if is_red else "",
         repair=repair,
         has_key=connection.integration.kind in KINDS_WITH_KEY,
+        asks_values=asks_values(connection),
         first_refresh=first_refresh_fault(connection),
     )
 

@@ -12,18 +12,13 @@ from django.views.decorators.debug import sensitive_variables
 from apps.audit.origin import Target
 from apps.audit.services import record
 from apps.errors import NotFound
-from apps.integrations.catalogue_reader import CatalogueError, read_definition
-from apps.integrations.custom_definition import definition_of, places_key
+from apps.integrations.custom_params import needed_problems
 from apps.integrations.custom_problems import authentication_problems, base_problems, client_problems
-from apps.integrations.custom_schema import Authentication, authentication_from, missing
+from apps.integrations.custom_schema import Authentication, authentication_from
 from apps.integrations.errors import IntegrationInUse, InvalidInput
 from apps.integrations.models import CustomApi, Integration
-from apps.integrations.services import client_change
-from apps.integrations.services.custom_questions import (
-    oauth_client_of,
-    require_no_connections,
-)
-from apps.integrations.services.oauth_apps import save_oauth_app
+from apps.integrations.services.custom_description import describe, readable_definition
+from apps.integrations.services.custom_questions import oauth_client_of, require_no_connections
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.models import Team
@@ -58,10 +53,10 @@ def create_custom_api(
     api = CustomApi.objects.create(
         integration=integration,
         base_url=base_url.strip(),
-        params=[dict(param) for param in params],
+        params=_asked_of_people(params),
         created_by=actor.user,
     )
-    _check_readable(api, Authentication())
+    readable_definition(api, Authentication())
     _record("created", api, actor, base_url=api.base_url)
     return api
 
@@ -78,16 +73,19 @@ def change_custom_api(
 ) -> CustomApi:
     """What is not None takes the place of what stands. The slug stays: workflows and keys know it.
 
-    Connections whose access would go to another host now are marked for reconnecting. Raises NotAllowed, NotFound,
-    InvalidInput.
+    A parameter that stands somewhere cannot go. Connections whose access would go to another host now are marked for
+    reconnecting, and so are those that lack a value which is asked for now. Raises NotAllowed, NotFound, InvalidInput.
     """
     _keeper(actor)
-    api = _locked(actor, api.pk)
+    api = locked_api(actor, api.pk)
     integration = api.integration
     wanted_name = integration.name if name is None else name.strip()
     wanted_description = integration.description if description is None else description.strip()
     wanted_url = api.base_url if base_url is None else base_url.strip()
-    wanted_params = api.params if params is None else [dict(param) for param in params]
+    wanted_params = api.params if params is None else _asked_of_people(params)
+    authentication = authentication_from(api.authentication)
+    standing = api.base_url if base_url is None else ""
+    _require(needed_problems(wanted_params, before=api.params, base_url=standing, authentication=authentication))
     problems = base_problems(
         name=wanted_name, description=wanted_description, base_url=wanted_url, params=wanted_params
     )
@@ -100,10 +98,10 @@ def change_custom_api(
     changed = [name for name, old, new in zip(names, before, after, strict=True) if old != new]
     if not changed:
         return api
-    authentication = authentication_from(api.authentication)
     _require(authentication_problems(authentication, params=api.params))
+    readable_definition(api, Authentication())
     api.save()
-    _describe(api, authentication, actor=actor)
+    describe(api, authentication, actor=actor)
     _record("changed", api, actor, fields=changed)
     return api
 
@@ -127,7 +125,7 @@ def save_authentication(
     the kind changes under connections.
     """
     _keeper(actor)
-    api = _locked(actor, api.pk)
+    api = locked_api(actor, api.pk)
     before = authentication_from(api.authentication)
     oauth_app = oauth_client_of(api)
     wrong = authentication_problems(authentication, params=api.params)
@@ -143,7 +141,7 @@ def save_authentication(
     marks = api.filled_in if filled_in is None else filled_in
     api.filled_in = {name: mark for name, mark in marks.items() if filled_in is not None or name not in changed}
     api.save()
-    _describe(api, authentication, actor=actor, client_id=client_id, client_secret=client_secret)
+    describe(api, authentication, actor=actor, client_id=client_id, client_secret=client_secret)
     _record("authentication_changed", api, actor, type=authentication.type, fields=changed)
     return api
 
@@ -156,7 +154,7 @@ def use_common_callback(*, actor: Actor, api: CustomApi, wanted: bool) -> None:
     code of another service here. Trips under way end at the address that they set out with.
     """
     _keeper(actor)
-    api = _locked(actor, api.pk)
+    api = locked_api(actor, api.pk)
     if api.integration.uses_common_callback != wanted:
         api.integration.uses_common_callback = wanted
         api.integration.save(update_fields=["uses_common_callback"])
@@ -168,7 +166,7 @@ def delete_custom_api(*, actor: Actor, api: CustomApi) -> None:
     """Delete the API with its client's secret. Raises NotAllowed, NotFound, and IntegrationInUse, which names the
     connections, while there are any: nobody's access is revoked unseen."""
     _keeper(actor)
-    api = _locked(actor, api.pk)
+    api = locked_api(actor, api.pk)
     require_no_connections(api, "Disconnect them first.")
     _record("deleted", api, actor)
     try:
@@ -177,58 +175,9 @@ def delete_custom_api(*, actor: Actor, api: CustomApi) -> None:
         raise IntegrationInUse(f"Somebody just connected {api.integration.name}. Look at its connections.") from None
 
 
-@sensitive_variables()
-def _describe(
-    api: CustomApi,
-    authentication: Authentication,
-    *,
-    actor: Actor,
-    client_id: str | None = None,
-    client_secret: str | None = None,
-) -> None:
-    """Make the integration say what the team entered: its kind, its facts, its client, and where secrets go."""
-    integration = api.integration
-    key = places_key(base_url=api.base_url, authentication=authentication)
-    oauth_app = oauth_client_of(api)
-    has_client = bool(client_id) or oauth_app is not None
-    is_complete = bool(api.authentication) and not missing(authentication, has_client=has_client)
-    integration.definition = _check_readable(api, authentication) if is_complete else None
-    moved, integration.places_key = integration.places_key not in ("", key), key
-    integration.kind = authentication.type
-    integration.save()
-    if authentication.type != "oauth2":
-        if oauth_app is not None:
-            oauth_app.delete()  # no connection stands, so its secret is of no use any more
-    elif has_client:
-        save_oauth_app(
-            origin=actor.origin,
-            integration=integration,
-            team=integration.team,
-            client_id=client_id or (oauth_app.client_id if oauth_app else ""),
-            client_secret=client_secret,
-            secret_expires_on=oauth_app.secret_expires_on if oauth_app else None,
-            places_key=key,
-        )
-    if moved:
-        client_change.tell_places(integration, origin=actor.origin)
-
-
-def _check_readable(api: CustomApi, authentication: Authentication) -> dict[str, Any]:
-    """The definition, as the strict reader takes it. Raises InvalidInput for what only it sees."""
-    try:
-        definition = definition_of(
-            name=api.integration.name,
-            description=api.integration.description,
-            base_url=api.base_url,
-            params=api.params,
-            authentication=authentication,
-        )
-        read_definition(definition, slug=api.integration.slug)
-    except CatalogueError as error:
-        field = next((part for part in reversed(error.key.split(".")) if part in authentication.as_json()), "params")
-        field = "base_url" if error.key == "api.base_url" else field
-        raise InvalidInput([(field, f"This cannot be used ({str(error).partition(': ')[2]}).")]) from None
-    return definition
+def _asked_of_people(params: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """As [[params]] of the catalogue: whoever connects says the value."""
+    return [{**param, "source": "user"} for param in params]
 
 
 def _keeper(actor: Actor) -> Team:
@@ -238,7 +187,8 @@ def _keeper(actor: Actor) -> Team:
     return actor.team
 
 
-def _locked(actor: Actor, pk: UUID) -> CustomApi:
+def locked_api(actor: Actor, pk: UUID) -> CustomApi:
+    """The actor's team's API as it stands, held to the end of the transaction. Raises NotFound."""
     integration = Integration.objects.select_for_update().filter(pk=pk, team=actor.team).first()
     if integration is None:
         raise NotFound("There is no such API.")
