@@ -108,7 +108,8 @@ def world() -> World:
     pages.share(shared, level="manage")
     attempt, state = pages.set_out(factories.client_for(owner))
     own = Integration.objects.create(slug="fleet", name="Fleet", category="other", team=owner.team, **DESCRIBED)
-    CustomApi.objects.create(integration=own, base_url="https://api.fleet.example")
+    asked = {"name": "depot", "label": "Depot", "pattern": "north|south", "example": "north", "source": "user"}
+    CustomApi.objects.create(integration=own, base_url="https://api.fleet.example", params=[asked])
     key, _ = factories.make_key(owner)
     # Made lately: nothing is noted about its use.
     ApiKey.objects.update(last_used_at=timezone.now())
@@ -132,6 +133,7 @@ def world() -> World:
         "connections:reconnect": connection,
         "connections:disconnect": connection,
         "connections:key": connection,
+        "connections:values": connection,
         "connections:connection": connection,
         "connections:permissions": connection,
         "connections:activity": connection,
@@ -169,6 +171,8 @@ def world() -> World:
         "connections:connect_done": {"session_id": link.session.pk},
         "integrations:custom_check": {"slug": own.slug},
         "integrations:custom_register": {"slug": own.slug},
+        "integrations:custom_param_new": {"slug": own.slug},
+        "integrations:custom_param": {"slug": own.slug, "name": "depot"},
         "notifications:webhook": hook,
         "notifications:rotate": hook,
         "notifications:switch": hook,

@@ -30,7 +30,7 @@ KEYS = ("key", *SERVICE_KEYS)
 ACTORS = (*PEOPLE, *KEYS, "nobody")
 
 # Routes about the one custom API, and about the one webhook.
-CUSTOM_PAGES = ("overview", "authentication", "operations", "callback", "delete", "check", "register")
+CUSTOM_PAGES = ("overview", "authentication", "operations", "callback", "delete", "check", "register", "param_new")
 WEBHOOK_PAGES = ("webhook", "rotate", "switch", "test", "remove")
 WEBHOOK_ROUTES = ("api:webhook", "api:webhook_test", *(f"notifications:{page}" for page in WEBHOOK_PAGES))
 
@@ -107,7 +107,10 @@ def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str,
     boss, owner = members["boss"], members["owner"]
     attempt, _ = pages.set_out(factories.client_for(owner))
     actor = factories.actor_for(boss)
-    fleet = create_custom_api(actor=actor, name="Fleet", base_url="https://api.fleet.example").integration
+    asked = {"name": "depot", "label": "Depot", "pattern": "north|south", "example": "north"}
+    fleet = create_custom_api(
+        actor=actor, name="Fleet", base_url="https://api.fleet.example", params=[asked]
+    ).integration
     webhook = webhooks.create_webhook(actor=actor, url="https://hooks.fernhill.example/x", events=Event.values).webhook
     delivery = webhooks.send_test(actor=actor, webhook_id=webhook.pk)
     link = create_connect_session(
@@ -130,6 +133,7 @@ def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str,
             for route in ("api:integration", "api:integration_check", "connections:api_trace")
         },
         **{f"integrations:custom_{page}": {"slug": fleet.slug} for page in CUSTOM_PAGES},
+        "integrations:custom_param": {"slug": fleet.slug, "name": "depot"},
         **{route: {"pk": webhook.pk} for route in WEBHOOK_ROUTES},
         "notifications:redeliver": {"pk": webhook.pk, "delivery_id": delivery.pk},
         "connections:connect_link": {"token": link.url.rstrip("/").rpartition("/")[2]},

@@ -43,6 +43,8 @@ BODIES: dict[str, dict[str, object]] = {
     "PATCH api:webhook": {"description": "Ours"},
     "POST notifications:webhooks": {"url": "https://hooks.fernhill.example/y", "events": "connection.created"},
     "POST integrations:custom_overview": {"name": "Fleet", "base_url": "https://api.fleet.example"},
+    "POST integrations:custom_param_new": {"name": "lane", "label": "Lane", "example": "a1"},
+    "POST integrations:custom_param": {"do": "remove"},
     "POST integrations:custom_new": {"how": "create", "name": "Depot", "base_url": "https://api.depot.example"},
 }
 

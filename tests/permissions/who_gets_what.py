@@ -54,6 +54,10 @@ GET    integrations:custom_delete       | 403 200 200 403 403 403 403 404
 POST   integrations:custom_delete       | 403 302 302 403 403 403 403 404
 GET    integrations:custom_check        | 403 302 302 403 403 403 403 404
 POST   integrations:custom_check        | 403 200 200 403 403 403 403 404
+GET    integrations:custom_param_new    | 403 200 200 403 403 403 403 404
+POST   integrations:custom_param_new    | 403 302 302 403 403 403 403 404
+GET    integrations:custom_param        | 403 200 200 403 403 403 403 404
+POST   integrations:custom_param        | 403 302 302 403 403 403 403 404
 POST   integrations:custom_register     | 403 302 302 403 403 403 403 404
 # Connections
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
@@ -90,6 +94,7 @@ GET    connections:hand_over            | 200 200 200 403 403 403 404 404
 POST   connections:hand_over            | 302 302 302 403 403 403 404 404
 POST   connections:refresh              | 302 302 302 302 403 403 404 404
 POST   connections:reconnect            | 302 302 302 302 403 403 404 404
+GET    connections:values               | 200 200 200 200 403 403 404 404
 GET    connections:key                  | 409 409 409 409 403 403 404 404
 POST   connections:key                  | 409 409 409 409 403 403 404 404
 GET    connections:disconnect           | 200 200 200 200 403 403 404 404
