@@ -1,11 +1,11 @@
 """The forms of a team's own APIs: made, read from a document, and how people sign in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 
-from apps.integrations.custom_schema import NAMES, Authentication, CustomScope
+from apps.integrations.custom_schema import NAMES, Authentication, CustomScope, authentication_from
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import OAuthApp
 from apps.integrations.openapi import LARGEST
@@ -112,12 +112,23 @@ class AuthenticationForm(_Form):
     account_subject_path = _text("Path of the account’s ID", "In its answer, such as data.id.", longest=200)
     account_label_path = _text("Path of the account’s name", "In its answer, such as data.email.", longest=200)
     from_discovery = forms.CharField(required=False, max_length=1_000, widget=forms.HiddenInput)
+    # Which of the document's ways to sign in filled the form.
+    scheme = forms.CharField(required=False, max_length=3, widget=forms.HiddenInput)
 
     def __init__(
-        self, data: Any, *, before: Authentication, oauth_app: OAuthApp | None, marks: Mapping[str, str]
+        self,
+        data: Any,
+        *,
+        before: Authentication,
+        oauth_app: OAuthApp | None,
+        marks: Mapping[str, str],
+        schemes: Sequence[Mapping[str, Any]] = (),
+        chosen: str = "",
     ) -> None:
-        super().__init__(data, initial=_initial(before, oauth_app))
         self.before, self.marks = before, dict(marks)
+        self.chosen = scheme_at(schemes, data.get("scheme", "") if data else chosen)
+        shown = with_scheme(before, self.chosen, marks) if self.chosen else before
+        super().__init__(data, initial=_initial(shown, oauth_app) | {"scheme": chosen if self.chosen else ""})
         self.fields["scope_separator"].strip = False  # type: ignore[attr-defined]
         if oauth_app is not None and oauth_app.client_secret is not None:
             self.fields["client_secret"].help_text = "Stored. Left empty, it stays; changed addresses ask for it again."
@@ -142,6 +153,10 @@ class AuthenticationForm(_Form):
         """Which fields nobody typed: those that were marked and stand as they were, and what discovery just brought."""
         after, before = self.authentication.as_json(), self.before.as_json()
         kept = {name: mark for name, mark in self.marks.items() if after.get(name) == before.get(name)}
+        if self.chosen:
+            kept = dict.fromkeys(
+                (name for name in filled_by(self.chosen) if after[name] == self.chosen[name]), "document"
+            )
         found = [name for name in self.cleaned_data["from_discovery"].split(",") if name in NAMES]
         return kept | {name: "discovery" for name in found if name not in kept}
 
@@ -157,6 +172,26 @@ def _initial(authentication: Authentication, oauth_app: OAuthApp | None) -> dict
     for name in ("authorization_params", "token_params"):
         values[name] = "\n".join(f"{key}={value}" for key, value in values[name].items())
     return values | {"client_id": oauth_app.client_id if oauth_app else ""}
+
+
+def scheme_at(schemes: Sequence[Mapping[str, Any]], position: str) -> dict[str, Any]:
+    """The authentication of the document's way to sign in at this position; empty where there is none."""
+    is_number = position.isascii() and position.isdecimal() and len(position) <= 3
+    found = schemes[int(position)] if is_number and int(position) < len(schemes) else {}
+    return authentication_from(found["authentication"]).as_json() if found else {}
+
+
+def filled_by(scheme: Mapping[str, Any]) -> list[str]:
+    """The fields that the document says something about."""
+    nothing = Authentication().as_json()
+    return ["type", *(name for name in NAMES if scheme[name] != nothing[name] and name != "type")]
+
+
+def with_scheme(before: Authentication, scheme: Mapping[str, Any], marks: Mapping[str, str]) -> Authentication:
+    """`before` with what this way to sign in says. What another one of the document filled in is taken out."""
+    nothing = Authentication().as_json()
+    values = before.as_json() | {name: nothing[name] for name, mark in marks.items() if mark == "document"}
+    return authentication_from(values | {name: scheme[name] for name in filled_by(scheme)})
 
 
 def scopes_in(text: str, before: Authentication) -> tuple[CustomScope, ...]:

@@ -11,7 +11,13 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.errors import SpecwayError
-from apps.integrations.custom_forms import AuthenticationForm, CustomApiForm, ImportForm, with_found
+from apps.integrations.custom_forms import (
+    AuthenticationForm,
+    CustomApiForm,
+    ImportForm,
+    filled_by,
+    with_found,
+)
 from apps.integrations.custom_schema import authentication_from
 from apps.integrations.errors import IntegrationInUse, InvalidInput
 from apps.integrations.models import CustomApi
@@ -123,7 +129,14 @@ def authentication(request: TeamRequest, slug: str) -> HttpResponse:
             posted = with_found(posted.dict(), found)
         except InvalidInput as refusal:
             notice = refusal
-    form = AuthenticationForm(posted, before=before, oauth_app=oauth_app, marks=api.filled_in)
+    form = AuthenticationForm(
+        posted,
+        before=before,
+        oauth_app=oauth_app,
+        marks=api.filled_in,
+        schemes=api.schemes,
+        chosen=request.GET.get("scheme", ""),
+    )
     if posted is not None and form.is_valid() and not is_lookup:
         try:
             _save(request, api, form)
@@ -135,7 +148,8 @@ def authentication(request: TeamRequest, slug: str) -> HttpResponse:
             return redirect("integrations:custom_authentication", slug)
     lookup = {"is_lookup": is_lookup and notice is None, "discovery_url": request.POST.get("discovery_url", "")}
     fresh = form["from_discovery"].value() if is_lookup else ""
-    marks = api.filled_in | dict.fromkeys(filter(None, str(fresh or "").split(",")), "discovery")
+    marks = dict.fromkeys(filled_by(form.chosen), "document") if form.chosen else api.filled_in
+    marks = marks | dict.fromkeys(filter(None, str(fresh or "").split(",")), "discovery")
     return _tab(request, api, "authentication", form=form, notice=notice, oauth_app=oauth_app, marks=marks, **lookup)
 
 

@@ -163,3 +163,53 @@ def test_get_changes_nothing(api: CustomApi, admin: Membership) -> None:
         browser.get(page(name))
     api.integration.refresh_from_db()
     assert not api.integration.uses_common_callback
+
+
+def imported(admin: Membership) -> CustomApi:
+    text = documents.as_bytes(documents.EVERY_SCHEME).decode()
+    sent = client_for(admin).post(reverse("integrations:custom_new"), {"how": "import", "import-document": text})
+    assert sent.status_code == 302
+    return CustomApi.objects.get()
+
+
+def test_another_way_of_the_document_fills_the_form_and_stores_nothing(admin: Membership) -> None:
+    api = imported(admin)
+    before = api.authentication
+    assert before["type"] == "oauth2"
+    number, other = next((n, s) for n, s in enumerate(api.schemes) if s["authentication"]["type"] == "api_key")
+    url = reverse("integrations:custom_authentication", args=[api.integration.slug])
+    answer = client_for(admin).get(url, {"scheme": number})
+    form, marks = answer.context["form"], answer.context["marks"]
+    assert form["type"].value() == "api_key"
+    assert form["key_name"].value() == other["authentication"]["key_name"]
+    assert set(marks.values()) == {"document"}
+    assert {"type", "key_location"} <= set(marks)
+    # What the first way had filled in is taken out.
+    assert form["token_url"].value() == ""
+    api.refresh_from_db()
+    assert api.authentication == before
+
+
+def test_the_chosen_way_is_saved_with_its_marks_but_not_where_somebody_typed(admin: Membership) -> None:
+    api = imported(admin)
+    number = next(
+        n for n, scheme in enumerate(api.schemes) if scheme["authentication"]["key_location"] in ("header", "query")
+    )
+    url = reverse("integrations:custom_authentication", args=[api.integration.slug])
+    form = client_for(admin).get(url, {"scheme": number}).context["form"]
+    sent = {name: form[name].value() for name in ("key_location", "key_name", "scheme")}
+    sent |= {"type": "api_key", "token_endpoint_auth_method": "client_secret_basic", "scope_separator": " "}
+    assert client_for(admin).post(url, sent | {"key_name": "X-Typed"}).status_code == 302
+    api.refresh_from_db()
+    assert api.authentication["key_name"] == "X-Typed"
+    assert api.filled_in == {"type": "document", "key_location": "document"}
+    assert client_for(admin).post(url, sent).status_code == 302
+    api.refresh_from_db()
+    assert api.filled_in["key_name"] == "document"
+
+
+@pytest.mark.parametrize("scheme", ["99", "-1", "x", "²", "1" * 40])
+def test_a_way_that_there_is_not_changes_nothing_of_the_form(admin: Membership, scheme: str) -> None:
+    api = imported(admin)
+    url = reverse("integrations:custom_authentication", args=[api.integration.slug])
+    assert client_for(admin).get(url, {"scheme": scheme}).context["form"]["type"].value() == "oauth2"
