@@ -45,9 +45,9 @@ def _text(label: str, hint: str = "", *, required: bool = False, longest: int = 
     )
 
 
-def _lines(label: str, hint: str, rows: int = 3) -> forms.CharField:
+def _lines(label: str, hint: str, rows: int = 3, longest: int = 200_000) -> forms.CharField:
     widget = forms.Textarea(attrs={"rows": rows, "spellcheck": "false", "class": "input--mono"})
-    return forms.CharField(label=label, help_text=hint, required=False, max_length=200_000, widget=widget)
+    return forms.CharField(label=label, help_text=hint, required=False, max_length=longest, widget=widget)
 
 
 def _choice(label: str, choices: Mapping[str, str], hint: str = "") -> forms.ChoiceField:
@@ -67,7 +67,7 @@ class ImportForm(_Form):
 
     file = forms.FileField(label="File", required=False, help_text="JSON up to 10 MB, YAML up to 4 MB.")
     url = _text("Address", "Fetched by the Specway server, without signing in.")
-    document = _lines("Pasted text", "The whole document.", rows=6)
+    document = _lines("Pasted text", "The whole document.", rows=6, longest=LARGEST)
     base_url = _text("Base URL (optional)", "Only where the document does not say it, or says another.")
 
     def clean(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -106,6 +106,9 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
     return Response(problem, status=status, headers=headers, content_type=CONTENT_TYPE)
 
 
+TOO_LARGE = "The fields of a form, or a text, may have 2.5 MB together. Upload a longer document as a file."
+
+
 def _translated(exc: Exception) -> Exception:
     if isinstance(exc, Http404):
         return NotFound("There is nothing here that you may see.")
@@ -113,6 +116,8 @@ def _translated(exc: Exception) -> Exception:
         return NotAllowed("You may not do this.")
     if isinstance(exc, DjangoValidationError):
         return exceptions.ValidationError(as_serializer_error(exc))
+    if isinstance(exc, RequestDataTooBig):
+        return exceptions.ParseError(TOO_LARGE)
     if isinstance(exc, SuspiciousOperation):
         return exceptions.ParseError("The request is malformed.")
     return exc
@@ -189,10 +194,15 @@ def _layout(request: HttpRequest) -> str:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400. Renders without the request: its host name or cookies may be what is bad about it."""
-    sentence = "Specway could not read this request."
+    if isinstance(exception, RequestDataTooBig):
+        status, title, sentence = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This text is too long", TOO_LARGE
+    else:
+        status, title = HTTPStatus.BAD_REQUEST, "Specway could not read this request"
+        sentence = "The address, a cookie or the host name is malformed."
     if is_api(request):
-        return _bare_problem(HTTPStatus.BAD_REQUEST, "malformed_request", sentence)
-    return HttpResponse(render_to_string("400.html"), status=HTTPStatus.BAD_REQUEST)
+        return _bare_problem(status, "malformed_request", f"{title}. {sentence}")
+    context = {"status": status, "title": title, "sentence": sentence}
+    return HttpResponse(render_to_string("400.html", context), status=status)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -114,6 +114,16 @@ def test_a_document_that_cannot_be_read_says_where(visitor: Visitor) -> None:
     shoot(page, "unreadable")
 
 
+def test_a_long_text_that_is_pasted_goes_up_as_a_file(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/custom-apis/new/")
+    head = '{"openapi":"3.1.0","info":{"title":"Long Hub"},"servers":[{"url":"https://long.example"}],"paths":{},"x":"'
+    page.get_by_label("Pasted text").evaluate("(field, text) => (field.value = text)", f'{head}{"x" * 6_000_000}"}}')
+    page.get_by_role("button", name="Read document").click()
+    expect(page.get_by_role("heading", level=1, name="Long Hub")).to_be_visible()
+    expect(page.locator(".page-head")).to_contain_text("Read from pasted")
+
+
 DOCUMENT = """
 openapi: 3.1.0
 info: {title: Carrier Hub, version: "2", summary: Shipments and rates}

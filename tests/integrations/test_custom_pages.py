@@ -152,6 +152,23 @@ def test_nonsense_is_answered_with_a_sentence(admin: Membership, text: str) -> N
     assert not CustomApi.objects.exists()
 
 
+def test_a_text_that_a_form_cannot_carry_is_answered_with_what_to_do(admin: Membership) -> None:
+    sent = {"how": "import", "import-document": "x" * 3_000_000}
+    answer = client_for(admin).post(reverse("integrations:custom_new"), sent)
+    assert answer.status_code == 413
+    assert "Upload a longer document as a file" in answer.content.decode()
+
+
+@pytest.mark.parametrize("size", [10_000_001, 50_000_000])
+def test_a_file_that_is_too_large_is_said_beside_its_field(admin: Membership, size: int) -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    file = SimpleUploadedFile("huge.json", b"{" * size)
+    answer = client_for(admin).post(reverse("integrations:custom_new"), {"how": "import", "import-file": file})
+    assert answer.context["read"].errors["file"] == ["The document is larger than 10 MB."]
+    assert not CustomApi.objects.exists()
+
+
 def test_signed_out_people_are_sent_to_sign_in(api: CustomApi) -> None:
     for name in PAGES:
         assert "/accounts/login/" in Client().get(page(name))["Location"]
