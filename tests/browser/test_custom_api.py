@@ -121,7 +121,7 @@ def test_a_long_text_that_is_pasted_goes_up_as_a_file(visitor: Visitor) -> None:
     page.get_by_label("Pasted text").evaluate("(field, text) => (field.value = text)", f'{head}{"x" * 6_000_000}"}}')
     page.get_by_role("button", name="Read document").click()
     expect(page.get_by_role("heading", level=1, name="Long Hub")).to_be_visible()
-    expect(page.locator(".page-head")).to_contain_text("Read from pasted")
+    expect(page.locator(".page-head")).to_contain_text("Read from a pasted text")
 
 
 DOCUMENT = """

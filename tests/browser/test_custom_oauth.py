@@ -1,0 +1,176 @@
+"""A team's own API from its document to its last token, in the browser, against an authorization server of Authlib's:
+imported, registered with its own redirect URI, checked, connected, called, refreshed, moved and disconnected."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from secrets import token_hex
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.authlibserver import AuthlibServer, authlib_server
+from tests.browser.test_custom_api import fits, shoot
+from tests.processes import Product, running_product
+
+pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
+
+DOCUMENT = """
+openapi: 3.1.0
+info: {{title: Carrier Hub, version: "2", summary: Shipments and rates}}
+servers: [{{url: {origin}/api}}]
+paths:
+  /me:
+    get: {{summary: Who am I, security: [{{oauth: [profile]}}]}}
+components:
+  securitySchemes:
+    oauth:
+      type: oauth2
+      flows:
+        authorizationCode:
+          authorizationUrl: {origin}/authorize
+          tokenUrl: {origin}/token
+          scopes: {{profile: Your name and address}}
+    key: {{type: apiKey, in: header, name: X-Carrier-Key}}
+"""
+
+
+@dataclass
+class Place:
+    """The product, the API's server, and another one that the API moves to."""
+
+    product: Product
+    carrier: AuthlibServer
+    elsewhere: AuthlibServer
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")  # the servers', which run in this process without TLS
+        servers = [stack.enter_context(authlib_server()) for _ in range(2)]
+        allowed = ",".join(server.url.removeprefix("http://") for server in servers)
+        folder = tmp_path_factory.mktemp("custom-oauth")
+        env = {"EGRESS_ALLOWED_HOSTS": allowed}
+        product = stack.enter_context(running_product(folder, worker=False, beat=False, env=env))
+        yield Place(product, *servers)
+
+
+@pytest.fixture
+def page(place: Place, browser: Browser) -> Iterator[Page]:
+    """The demo team's owner, in a team that has nothing yet."""
+    context = browser.new_context(base_url=place.product.url)
+    complaints: list[str] = []
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
+    page = context.new_page()
+    page.goto("/accounts/login/")
+    page.locator("input[name=login]").fill("owner@specway.example")
+    page.locator("input[name=password]").fill(place.product.accounts["owner@specway.example"])
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("heading", level=1).wait_for()
+    page.goto("/teams/new/")
+    page.get_by_label("Name").fill(f"Team {token_hex(4)}")
+    page.locator("main form").get_by_role("button").first.click()
+    page.locator(".switcher").wait_for()
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("navigation", name="Custom API").get_by_role("link", name=name).click()
+
+
+def read_document(page: Page, place: Place) -> None:
+    page.goto("/custom-apis/new/")
+    page.get_by_label("Pasted text").fill(DOCUMENT.format(origin=place.carrier.url))
+    page.get_by_role("button", name="Read document").click()
+    expect(page.get_by_text("Still missing")).to_be_visible()
+
+
+def register(page: Page, place: Place) -> None:
+    """What its admin does at the service, and what the service gave out."""
+    client = place.carrier.client
+    client.redirect_uri = page.get_by_role("region", name="Redirect URI").locator("code").inner_text()
+    assert f"{place.product.url}/oauth/callback/" in client.redirect_uri
+    page.get_by_label("Client ID").fill(client.client_id)
+    page.get_by_label("Client secret").fill(client.client_secret)
+    page.get_by_text("Advanced", exact=True).click()
+    page.get_by_label("Account endpoint").fill(f"{place.carrier.url}/api/me")
+    page.get_by_label("Revocation URL").fill(f"{place.carrier.url}/revoke")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Your team finds Carrier Hub in Plugins")).to_be_visible()
+    assert client.client_secret not in page.content()
+
+
+def through_popup(page: Page, button: Locator) -> None:
+    """The server approves by itself, so the window opens and closes."""
+    with page.expect_popup():
+        button.click()
+    expect(page.locator("[data-connecting]")).to_contain_text("Connected", timeout=20_000)
+
+
+def connect(page: Page, place: Place) -> None:
+    read_document(page, place)
+    register(page, place)
+    page.get_by_role("link", name="Open in Plugins").click()
+    through_popup(page, page.get_by_role("button", name="Connect Carrier Hub"))
+
+
+def send(page: Page) -> Locator:
+    page.goto("/try/?integration=carrier-hub")
+    page.get_by_role("combobox", name="Action").select_option(label="Who am I")
+    expect(page.get_by_label("Path")).to_have_value("/me")
+    page.get_by_role("button", name="Send").click()
+    return page.get_by_role("region", name="Answer", exact=True)
+
+
+def test_from_a_document_to_a_call_and_to_the_end(place: Place, page: Page) -> None:
+    carrier = place.carrier
+    read_document(page, place)
+    shoot(page, "schemes")
+    fits(page)
+    register(page, place)
+    page.get_by_role("button", name="Check configuration").click()
+    check = page.get_by_role("status").filter(has_text="Configuration check")
+    expect(check).to_be_visible(timeout=30_000)
+    expect(check.locator(".is-bad")).to_have_count(0)
+    shoot(page, "checked")
+    fits(page)
+
+    page.get_by_role("link", name="Open in Plugins").click()
+    through_popup(page, page.get_by_role("button", name="Connect Carrier Hub"))
+    answer = send(page)
+    expect(answer).to_contain_text("200 OK")
+    expect(answer).to_contain_text("ada@authlib.example")
+    shoot(page, "tried")
+
+    page.goto("/settings/integrations/")
+    row = page.locator(".conn").filter(has_text="ada@authlib.example")
+    before = carrier.tokens[-1]
+    with page.expect_response("**/refresh/"):
+        row.get_by_role("button", name="Refresh").first.click()
+    expect(row).to_contain_text("Active")
+    assert carrier.calls[-1] == "token refresh_token"
+    assert carrier.tokens[-1] is not before
+    assert before.revoked
+    expect(send(page)).to_contain_text("200 OK")
+
+    page.goto("/custom-apis/carrier-hub/")
+    tab(page, "Trace")
+    expect(page.locator("main")).to_contain_text("/token")
+    assert carrier.tokens[-1].access_token not in page.content()
+    shoot(page, "trace")
+    fits(page)
+
+    page.goto("/settings/integrations/")
+    row.locator("summary").click()
+    row.get_by_role("link", name="Disconnect").click()
+    page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
+    expect(page.get_by_role("status")).to_contain_text("Access revoked at Carrier Hub")
+    assert all(token.revoked for token in carrier.tokens)
+    page.goto("/custom-apis/carrier-hub/delete/")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Carrier Hub is deleted")).to_be_visible()
