@@ -10,8 +10,8 @@ _SENTENCES = {
     ),
     "token_expired": "The access that {name} gave has ended and cannot be renewed by itself. Reconnect it.",
     "oauth_app_changed": (
-        "This connection belongs to the earlier OAuth app of {name}, which was replaced. Reconnect it to give the new "
-        "one access."
+        "The OAuth app of {name} was replaced, or its addresses were changed, since this connection was made. "
+        "Reconnect it to give access again."
     ),
     "address_changed": (
         "{name} has other addresses now than when this key was entered. Enter it again to let it be sent there."

@@ -10,6 +10,7 @@ from apps.errors import NotFound
 from apps.integrations.custom_param_forms import ParamForm
 from apps.integrations.custom_params import uses_of
 from apps.integrations.custom_schema import authentication_from
+from apps.integrations.custom_views import stored_words
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi
 from apps.integrations.services.custom_params import add_param, change_param, move_param, remove_param
@@ -36,7 +37,7 @@ def new(request: TeamRequest, slug: str) -> HttpResponse:
         except InvalidInput as wrong:
             form.show(wrong)
         else:
-            messages.success(request, f"Stored. Write {{{form.param['name']}}} where the value belongs.")
+            messages.success(request, f"{stored_words(api)} Write {{{form.param['name']}}} where the value belongs.")
             return redirect("integrations:custom_overview", slug)
     return _page(request, api, form, name="")
 
@@ -68,7 +69,7 @@ def param(request: TeamRequest, slug: str, name: str) -> HttpResponse:
         else:
             form.show(wrong)
         return _page(request, api, form, name=name, refusal=refusal)
-    messages.success(request, f"{stored['label']} is asked for no more." if what == "remove" else "Stored.")
+    messages.success(request, f"{stored['label']} is asked for no more." if what == "remove" else stored_words(api))
     return redirect("integrations:custom_overview", slug)
 
 

@@ -39,6 +39,7 @@ from apps.integrations.services.custom_questions import (
     missing_of,
     oauth_client_of,
     operations_of,
+    waiting_connections,
 )
 from apps.teams import permissions
 from apps.teams.decorators import team_required
@@ -106,9 +107,10 @@ def overview(request: TeamRequest, slug: str) -> HttpResponse:
         except InvalidInput as wrong:
             form.show(wrong)
         else:
-            messages.success(request, "Stored.")
+            messages.success(request, stored_words(api))
             return redirect("integrations:custom_overview", slug)
-    return _tab(request, api, "overview", form=form, at_stake=len(connections_at_stake(api)))
+    waiting = waiting_connections(api) if _keeps(request) else []
+    return _tab(request, api, "overview", form=form, waiting=waiting)
 
 
 @sensitive_post_parameters("client_secret")
@@ -162,7 +164,7 @@ def _save(request: TeamRequest, api: CustomApi, form: AuthenticationForm) -> Non
     if missing_of(saved):
         messages.warning(request, "Stored as a draft. Nobody can connect it until what is missing is filled in.")
     else:
-        messages.success(request, f"Stored. Your team finds {saved.integration.name} in Plugins.")
+        messages.success(request, f"{stored_words(saved)} Your team finds {saved.integration.name} in Plugins.")
 
 
 @require_safe
@@ -218,6 +220,14 @@ def delete(request: TeamRequest, slug: str) -> HttpResponse:
         "at_stake": connections_at_stake(api),
     }
     return render(request, "integrations/custom/delete.html", context, status=refusal.status if refusal else 200)
+
+
+def stored_words(api: CustomApi) -> str:
+    """That it is stored, and how many connections wait for somebody now."""
+    waiting = len(waiting_connections(api))
+    if not waiting:
+        return "Stored."
+    return f"Stored. {waiting} connection{' needs' if waiting == 1 else 's need'} attention: the owner is told."
 
 
 def _tab(request: TeamRequest, api: CustomApi, tab: str, **context: Any) -> HttpResponse:

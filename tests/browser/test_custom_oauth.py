@@ -174,3 +174,92 @@ def test_from_a_document_to_a_call_and_to_the_end(place: Place, page: Page) -> N
     page.goto("/custom-apis/carrier-hub/delete/")
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("Carrier Hub is deleted")).to_be_visible()
+
+
+def test_an_api_that_moves_tells_its_keepers_and_whoever_connected_it(place: Place, page: Page) -> None:
+    connect(page, place)
+    page.goto("/custom-apis/carrier-hub/")
+    page.get_by_label("Base URL").fill(f"{place.elsewhere.url}/api")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("1 connection needs attention: the owner is told")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("ada@authlib.example")
+    shoot(page, "moved-overview")
+    fits(page)
+
+    page.goto("/try/?integration=carrier-hub&operation=0")
+    expect(page.get_by_role("radio", name="ada@authlib.example")).to_be_disabled()
+    expect(page.locator("main")).to_contain_text("its addresses were changed")
+    shoot(page, "moved-picker")
+    fits(page)
+
+    page.goto("/settings/integrations/")
+    row = page.locator(".conn").filter(has_text="ada@authlib.example")
+    expect(row).to_contain_text("its addresses were changed")
+    row.get_by_role("link", name="ada@authlib.example").first.click()
+    expect(page.locator("#reason")).to_contain_text("its addresses were changed")
+    shoot(page, "moved-connection")
+    fits(page)
+    through_popup(page, page.locator("#reason").get_by_role("button", name="Reconnect"))
+
+    # Where the secret itself would go to another address, it is asked for again, beside its field.
+    page.goto("/custom-apis/carrier-hub/authentication/")
+    page.get_by_label("Token URL").fill(f"{place.elsewhere.url}/token")
+    page.get_by_role("button", name="Save", exact=True).click()
+    field = page.get_by_label("Client secret", exact=True)
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#id_client_secret_error")).to_contain_text("the stored one does not follow changed addresses")
+    shoot(page, "moved-secret")
+    assert place.elsewhere.calls == []
+
+
+KEYED = """
+openapi: 3.0.3
+info: {{title: Depot}}
+servers: [{{url: {origin}/api}}]
+paths: {{/me: {{get: {{summary: Who am I}}}}}}
+components: {{securitySchemes: {{key: {{type: apiKey, in: header, name: X-Depot-Key}}}}}}
+"""
+
+
+def test_a_key_is_asked_for_again_with_what_the_api_asks_for_now(place: Place, page: Page) -> None:
+    page.goto("/custom-apis/new/")
+    page.get_by_label("Pasted text").fill(KEYED.format(origin=place.carrier.url))
+    page.get_by_role("button", name="Read document").click()
+    page.get_by_role("link", name="Open in Plugins").click()
+    page.get_by_label("API key").fill("k3y-of-mara-0123456789")
+    page.get_by_role("button", name="Connect", exact=True).click()
+    expect(page.locator(".conn")).to_contain_text("Active")
+
+    page.goto("/custom-apis/depot/")
+    page.get_by_role("link", name="Add parameter").click()
+    page.get_by_label("Name").fill("lane")
+    page.get_by_label("Label").fill("Lane")
+    page.get_by_label("Allowed values").fill("north\nsouth")
+    page.get_by_label("Default").fill("west")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_label("Default")).to_have_attribute("aria-invalid", "true")
+    shoot(page, "param-wrong")
+    fits(page)
+    page.get_by_label("Default").fill("")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_text("1 connection needs attention")).to_have_count(2)
+    page.get_by_label("Base URL").fill(f"{place.elsewhere.url}/{{lane}}/api")
+    page.get_by_role("button", name="Save").click()
+    shoot(page, "params")
+    fits(page)
+    page.get_by_role("link", name="Change Lane").click()
+    expect(page.locator("main")).to_contain_text("Used in the base URL, so its name stays")
+    expect(page.get_by_role("button", name="Remove Lane")).to_have_count(0)
+    shoot(page, "param")
+    fits(page)
+
+    page.goto("/settings/integrations/")
+    page.locator(".conn").get_by_role("link", name="Enter values").click()
+    shoot(page, "values-key")
+    fits(page)
+    page.get_by_label("Lane").fill("south")
+    page.get_by_label("API key").fill("another-k3y-9876543210")
+    page.get_by_role("button", name="Replace", exact=True).click()
+    expect(page.get_by_text("has new values")).to_be_visible()
+    page.goto("/settings/integrations/")
+    expect(page.locator(".conn")).to_contain_text("Active")

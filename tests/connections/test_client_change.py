@@ -48,7 +48,7 @@ def test_another_client_id_turns_its_connections_red_at_once(connection: Connect
     assert standing(connection) == ("needs_attention", "oauth_app_changed")
     assert AuditEvent.objects.get(action="connection.needs_attention").detail == {"reason": "oauth_app_changed"}
     html = client_for(cast.member).get(reverse("connections:list")).content.decode()
-    assert "belongs to the earlier OAuth app of Sandbox" in html
+    assert "The OAuth app of Sandbox was replaced, or its addresses were changed" in html
     assert "Reconnect" in html
 
 
@@ -76,7 +76,7 @@ def test_no_token_is_sent_with_another_clients_credentials(
     OAuthApp.objects.update(client_id="another")
     expire(connection)
     before = len(server.journal.calls)
-    with pytest.raises(ReauthorizationRequired, match="belongs to the earlier OAuth app"):
+    with pytest.raises(ReauthorizationRequired, match="OAuth app of Sandbox was replaced"):
         refresh_now(connection=connection, actor=cast.actor("member"))
     assert len(server.journal.calls) == before
     assert server.arrivals == ["authorization_code"]

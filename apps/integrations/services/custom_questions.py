@@ -54,3 +54,9 @@ def require_no_connections(api: CustomApi, why: str) -> None:
 def connections_at_stake(api: CustomApi) -> list[str]:
     """The names of all of the API's connections, whoever's they are: its keepers see the whole team's."""
     return list(api.integration.connections.order_by("name", "pk").values_list("name", flat=True))
+
+
+def waiting_connections(api: CustomApi) -> list[str]:
+    """The names of those that cannot be used before somebody mends them, whoever's they are."""
+    red = api.integration.connections.filter(status="needs_attention")
+    return list(red.order_by("name", "pk").values_list("name", flat=True))
