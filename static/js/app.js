@@ -126,6 +126,15 @@ document.addEventListener("keydown", (event) => {
   search.select();
 });
 
+// --- Enter in a field that has a button of its own: <input data-enter="id of the button"> ----------------------------
+
+document.addEventListener("keydown", (event) => {
+  const button = event.key === "Enter" && document.getElementById(event.target.dataset?.enter);
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+});
+
 // --- a form that is being sent is not sent twice ----------------------------------------------------------------------
 
 document.addEventListener("submit", (event) => {

@@ -114,6 +114,32 @@ def test_a_document_that_cannot_be_read_says_where(visitor: Visitor) -> None:
     shoot(page, "unreadable")
 
 
+def test_enter_saves_and_looks_up_only_in_the_field_for_it(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/custom-apis/new/")
+    page.get_by_label("Pasted text").fill(DOCUMENT)
+    page.get_by_role("button", name="Read document").click()
+    page.get_by_label("Client ID").fill("fernhill")
+    page.get_by_label("Client ID").press("Enter")
+    expect(page.locator("#id_client_secret_error")).to_contain_text("Enter the client secret")
+    page.get_by_label("Look it up at the issuer").fill("nonsense")
+    page.get_by_label("Look it up at the issuer").press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("https")
+    expect(page.get_by_label("Client ID")).to_have_value("fernhill")
+
+
+def test_the_redirect_uri_is_shown_to_those_who_need_it(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/custom-apis/new/")
+    page.get_by_label("Pasted text").fill(DOCUMENT)
+    page.get_by_role("button", name="Read document").click()
+    redirect = page.get_by_role("region", name="Redirect URI")
+    expect(redirect).to_be_visible()
+    page.get_by_text("API key", exact=True).click()
+    expect(redirect).to_be_hidden()
+    expect(page.get_by_role("button", name="Register for me")).to_be_hidden()
+
+
 def test_a_long_text_that_is_pasted_goes_up_as_a_file(visitor: Visitor) -> None:
     page = visitor.page
     page.goto("/custom-apis/new/")
