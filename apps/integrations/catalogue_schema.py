@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from apps.integrations.choices import values_in
 from apps.integrations.key_schema import ApiKey, Basic, ClientCredentialsGrant, Field, OAuth1, Verification
 from apps.oauth.provider import (
     AccountEndpoint,
@@ -209,6 +210,12 @@ class Param:
     field: str = ""
     extract: str = ""
     callback_field: str = ""
+
+    @property
+    def choices(self) -> list[str]:
+        """The values, where there are only a few: they are chosen, not typed. Empty for anything else."""
+        values = values_in(self.pattern)
+        return values if len(values) > 1 else []
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 from django import forms
 
-from apps.integrations.custom_params import LONGEST, PLAIN, pattern_of, values_in
+from apps.integrations.choices import pattern_of, values_in
+from apps.integrations.custom_params import LONGEST, PLAIN
 from apps.integrations.errors import InvalidInput
 
 _MONO = {"autocomplete": "off", "spellcheck": "false", "class": "input--mono"}

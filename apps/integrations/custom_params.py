@@ -97,18 +97,6 @@ def _listed(places: Sequence[str]) -> str:
     return places[0] if len(places) == 1 else f"{', '.join(places[:-1])} and {places[-1]}"
 
 
-def pattern_of(values: Sequence[str]) -> str:
-    """The pattern that allows exactly these values."""
-    return "|".join(re.escape(value) for value in values)
-
-
-def values_in(pattern: str) -> list[str]:
-    """The values of a pattern that allows some and nothing else; none for any other pattern."""
-    parts = re.split(r"(?<!\\)\|", pattern)
-    values = [re.sub(r"\\(.)", r"\1", part) for part in parts]
-    return values if all(values) and [re.escape(value) for value in values] == parts else []
-
-
 def moved(params: Params, name: str, step: int) -> list[dict[str, Any]]:
     """The parameters with this one `step` places further on (or before), as far as there are places."""
     listed = [dict(param) for param in params]

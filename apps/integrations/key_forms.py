@@ -89,19 +89,27 @@ def _key_field(field: Field, *, is_new: bool) -> forms.Field:
 
 
 def _param_field(param: Param) -> forms.Field:
+    words = f"{param.label} must look like {param.example}."
+    needed = f"Enter {param.label}, such as {param.example}."
+    options: dict[str, Any] = {
+        "label": f"{param.label} (optional)" if param.optional else param.label,
+        "required": not (param.optional or param.default),
+        "initial": param.default,
+    }
+    attrs = {"data-param": param.name, "data-pattern": param.pattern, "data-words": words}
+    if param.choices:
+        choices = [] if param.default else [("", "Choose one")]
+        return forms.ChoiceField(
+            **options,
+            choices=[*choices, *((value, value) for value in param.choices)],
+            help_text=param.hint,
+            error_messages={"required": needed, "invalid_choice": words},
+            widget=forms.Select(attrs=attrs),
+        )
     return forms.CharField(
-        label=f"{param.label} (optional)" if param.optional else param.label,
-        required=not (param.optional or param.default),
-        initial=param.default,
+        **options,
         max_length=300,
         help_text=f"{param.hint} For example {param.example}.".strip(),
-        error_messages={"required": f"Enter {param.label}, such as {param.example}."},
-        widget=forms.TextInput(
-            attrs={
-                **_PLAIN,
-                "data-param": param.name,
-                "data-pattern": param.pattern,
-                "data-words": f"{param.label} must look like {param.example}.",
-            }
-        ),
+        error_messages={"required": needed},
+        widget=forms.TextInput(attrs={**_PLAIN, **attrs}),
     )

@@ -107,6 +107,8 @@ def register(page: Page, place: Place) -> None:
 
 def through_popup(page: Page, button: Locator) -> None:
     """The server approves by itself, so the window opens and closes."""
+    button.wait_for()
+    page.wait_for_load_state()  # without the page's script, the same tab would go there
     with page.expect_popup():
         button.click()
     expect(page.locator("[data-connecting]")).to_contain_text("Connected", timeout=20_000)
@@ -257,7 +259,7 @@ def test_a_key_is_asked_for_again_with_what_the_api_asks_for_now(place: Place, p
     page.locator(".conn").get_by_role("link", name="Enter values").click()
     shoot(page, "values-key")
     fits(page)
-    page.get_by_label("Lane").fill("south")
+    page.get_by_label("Lane").select_option("south")
     page.get_by_label("API key").fill("another-k3y-9876543210")
     page.get_by_role("button", name="Replace", exact=True).click()
     expect(page.get_by_text("has new values")).to_be_visible()

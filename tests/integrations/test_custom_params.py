@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from apps.audit.models import AuditEvent
 from apps.integrations.catalogue import facts_about
-from apps.integrations.custom_params import pattern_of, values_in
+from apps.integrations.choices import pattern_of, values_in
 from apps.integrations.models import CustomApi
 from apps.integrations.services.custom_apis import change_custom_api, create_custom_api, save_authentication
 from apps.teams.models import Membership, Role
@@ -64,7 +64,8 @@ def test_one_is_added_used_in_the_address_and_asked_of_whoever_connects(admin: M
     (param,) = facts_about(saved.integration).params_from("user")
     assert (param.name, param.pattern, param.example, param.optional) == ("region", "eu|us", "eu", False)
     page = client_for(admin).get(reverse("integrations:service", args=["carrier-hub"])).content.decode()
-    assert 'name="param.region"' in page
+    assert '<select class="select"' in page
+    assert '<option value="us"' in page
     assert AuditEvent.objects.filter(action="integration.changed", detail__fields=["params"]).count() == 1
 
 

@@ -1,0 +1,16 @@
+"""Patterns that allow a few values and nothing else, and the values that they allow. Pure."""
+
+import re
+from collections.abc import Sequence
+
+
+def pattern_of(values: Sequence[str]) -> str:
+    """The pattern that allows exactly these values."""
+    return "|".join(re.escape(value) for value in values)
+
+
+def values_in(pattern: str) -> list[str]:
+    """The values of a pattern that allows some and nothing else; none for any other pattern."""
+    parts = re.split(r"(?<!\\)\|", pattern)
+    values = [re.sub(r"\\(.)", r"\1", part) for part in parts]
+    return values if all(values) and [re.escape(value) for value in values] == parts else []
