@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from apps import egress
 from apps.connections.errors import ForeignHost, ReauthorizationRequired
-from apps.connections.models import Connection
+from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services.credentials import connect_with_key, replace_key, stored_fields
 from apps.connections.services.refresh import refresh_now
 from apps.egress import destination
@@ -181,3 +181,6 @@ def test_an_oauth_connection_enters_it_and_signs_in_again(cast: Cast, monkeypatc
         assert browser.get(redirected(sent["Location"])).status_code == 302
         assert standing(connection) == ("active", "")
         assert connection.params == {"region": "us"}
+        # What it has is not exchanged by a form: the grant belongs to the place that it was given for.
+        browser.post(again, {"param.region": "eu"})
+        assert AuthorizationAttempt.objects.latest("created_at").params == {"region": "us"}
