@@ -203,6 +203,18 @@ def test_an_api_that_moves_tells_its_keepers_and_whoever_connected_it(place: Pla
     fits(page)
     through_popup(page, page.locator("#reason").get_by_role("button", name="Reconnect"))
 
+    page.goto("/custom-apis/carrier-hub/add-parameter/")
+    page.get_by_label("Name").fill("lane")
+    page.get_by_label("Label").fill("Lane")
+    page.get_by_label("Allowed values").fill("north\nsouth")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_role("link", name="Open connections").click()
+    row.get_by_role("link", name="Enter values").click()
+    page.get_by_label("Lane").select_option("south")
+    shoot(page, "values")
+    fits(page)
+    through_popup(page, page.get_by_role("button", name="Reconnect"))
+
     # Where the secret itself would go to another address, it is asked for again, beside its field.
     page.goto("/custom-apis/carrier-hub/authentication/")
     page.get_by_label("Token URL").fill(f"{place.elsewhere.url}/token")
