@@ -1,24 +1,17 @@
 """The door out, tried with real sockets on loopback."""
 
-import datetime
 import gzip
-import ipaddress
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from apps import egress
 from apps.egress import connection, destination
-from tests.servers import HttpServer, http_server, raw_server
+from tests.servers import HttpServer, http_server, raw_server, self_signed
 
 ENOUGH = 10.0  # seconds: never reached in a passing test
 SHORT = 0.4
@@ -434,37 +427,6 @@ def test_what_a_broken_answer_held_is_neither_in_the_error_nor_in_the_logs(caplo
 
 
 # --- TLS ---------------------------------------------------------------------------------------------------------
-
-
-def self_signed(folder: Path, *names: str) -> tuple[ssl.SSLContext, str]:
-    """A server context with a fresh certificate for the names, and the file to trust it by."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    alternatives = [
-        x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name) for name in names
-    ]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "certificate.pem"
-    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_file = folder / "key.pem"
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file, key_file)
-    return context, str(file)
 
 
 @pytest.fixture

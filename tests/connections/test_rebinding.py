@@ -1,0 +1,249 @@
+"""A DNS that changes its mind, or says two things at once, leads no address that a person typed to this machine.
+
+Each way in which the product goes to such an address is walked over real sockets: the names are answered by a stub of
+the system's own resolver, and whatever leads to another host than the public one ends at a socket that must stay alone.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.db.models.functions import Now
+
+from apps.connections.models import Connection
+from apps.connections.services.credentials import connect_with_key
+from apps.connections.services.disconnect import disconnect
+from apps.connections.services.refresh import refresh_now
+from apps.connections.trace_models import TraceEntry
+from apps.egress import destination
+from apps.errors import SpecwayError
+from apps.integrations.custom_schema import ADDRESSES, Authentication
+from apps.integrations.models import CustomApi, Integration
+from apps.integrations.services.custom_apis import create_custom_api, save_authentication
+from apps.integrations.services.custom_discovery import discovered
+from apps.integrations.services.custom_import import fetch_description, import_custom_api
+from apps.integrations.services.custom_registration import register_client
+from apps.integrations.services.doctor import check_configuration
+from apps.notifications import webhooks
+from apps.notifications.delivery import deliver
+from apps.notifications.models import Delivery, Event
+from tests.connections.conftest import Cast, asked_of
+from tests.connections.custom import Walker, describe
+from tests.connections.test_api import caller
+from tests.connections.test_proxy import body_of, proxied
+from tests.connections.url_fields import url_fields
+from tests.integrations.openapi import documents
+from tests.internet import HERE, PUBLIC, Internet, internet
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+GOOD, EVIL = "good.example", "evil.example"
+# What the name answers, question after question.
+TURNS = [[PUBLIC], [HERE]]
+ANSWERS = {
+    "a public address at the check, this machine at the connect": TURNS,
+    "both at once": [[PUBLIC, HERE]],
+    "both at once, this machine first": [[HERE, PUBLIC]],
+    "both at once, the one in IPv6": [[PUBLIC, "::1"]],
+    "this machine": [[HERE]],
+    "this machine, mapped into IPv6": [["::ffff:127.0.0.1"]],
+    "this machine behind NAT64": [["64:ff9b::7f00:1"]],
+    "the metadata of the cloud": [["169.254.169.254"]],
+    "a private network": [["10.0.0.8"]],
+}  # fmt: skip
+
+
+@dataclass
+class House:
+    net: Internet
+    cast: Cast
+
+    def api(self, **fields: Any) -> CustomApi:
+        """All of it at the good host but what `fields` say."""
+        return describe(self.cast.actor("admin"), origin=f"https://{GOOD}", client_id="x", client_secret="y", **fields)
+
+    def connected(self, **fields: Any) -> Connection:
+        walker = Walker(self.api(**fields), self.cast.actor("member"), lambda url: "")
+        trip = asked_of(walker.begin())
+        attempt = walker.arrive(f"/oauth/callback/{walker.api.pk}?{urlencode({'state': trip['state'], 'code': 'c'})}")
+        assert attempt.connection is not None
+        return attempt.connection
+
+    def found(self, api: CustomApi, code: str) -> str:
+        """What the doctor says at the finding."""
+        findings = check_configuration(actor=self.cast.actor("admin"), api=api).findings
+        return next(finding.sentence for finding in findings if finding.code == code)
+
+    def called(self, base_url: str, **given: Any) -> str:
+        """What whoever calls the API through a connection without credentials is told."""
+        admin = self.cast.actor("admin")
+        api = create_custom_api(actor=admin, name="Open", base_url=base_url, params=given.pop("asks", ()))
+        save_authentication(actor=admin, api=api, authentication=Authentication(type="none"))
+        row = Integration.objects.get(pk=api.pk)
+        made = connect_with_key(actor=self.cast.actor("member"), integration=row, fields={}, **({"params": {}} | given))
+        answer = proxied(caller(self.cast.member, scopes=["connections:use"]), made)
+        content = body_of(answer)
+        return "" if answer.status_code == 200 else str(json.loads(content)["detail"])
+
+
+@pytest.fixture
+def house(cast: Cast, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Iterator[House]:
+    settings.SPOOL_DIR = str(tmp_path / "spool")
+    monkeypatch.setattr(destination, "_allowed", frozenset())
+    with internet(tmp_path, monkeypatch, GOOD, EVIL) as net:
+        net.names[GOOD] = [[PUBLIC]]
+        token = {"access_token": "t", "token_type": "Bearer", "refresh_token": "r", "expires_in": 3600, "sub": "ada"}
+        net.public.will_answer(200, json.dumps(token).encode())
+        yield House(net, cast)
+
+
+def asks_the_issuer(house: House) -> str:
+    discovered(actor=house.cast.actor("admin"), url=f"https://{EVIL}")
+    return ""
+
+
+def checks_the_authorization_url(house: House) -> str:
+    api = house.api(authorization_url=f"https://{EVIL}/authorize")
+    Walker(api, house.cast.actor("member"), lambda url: "").begin()
+    assert house.net.asked == []  # it is the browser that goes there
+    return house.found(api, "authorization_unreachable")
+
+
+def checks_the_token_url(house: House) -> str:
+    return house.found(house.api(token_url=f"https://{EVIL}/token"), "token_unreachable")
+
+
+def redeems_a_code(house: House) -> str:
+    house.connected(token_url=f"https://{EVIL}/token")
+    return ""
+
+
+def signs_in_a_client_of_its_own(house: House) -> str:
+    admin = house.cast.actor("admin")
+    api = create_custom_api(actor=admin, name="Jobs", base_url=f"https://{GOOD}")
+    described = Authentication(type="oauth2_client_credentials", token_url=f"https://{EVIL}/token")
+    save_authentication(actor=admin, api=api, authentication=described)
+    row, fields = Integration.objects.get(pk=api.pk), {"client_id": "x", "client_secret": "y"}
+    connect_with_key(actor=house.cast.actor("member"), integration=row, fields=fields, params={})
+    return ""
+
+
+def refreshes(house: House) -> str:
+    refresh_now(connection=house.connected(refresh_url=f"https://{EVIL}/refresh"), actor=house.cast.actor("member"))
+    return ""
+
+
+def revokes(house: House) -> str:
+    made = house.connected(revocation_url=f"https://{EVIL}/revoke")
+    return disconnect(actor=house.cast.actor("member"), connection=made).sentence
+
+
+def asks_for_the_account(house: House) -> str:
+    house.connected(account_url=f"https://{EVIL}/me")
+    return TraceEntry.objects.get(what="account").error
+
+
+def reads_a_document_there(house: House) -> str:
+    fetch_description(actor=house.cast.actor("admin"), url=f"https://{EVIL}/openapi.json")
+    return ""
+
+
+def asks_the_issuer_that_a_document_names(house: House) -> str:
+    document = json.loads(json.dumps(documents.OPEN_ID))
+    scheme = document["components"]["securitySchemes"]["sso"]
+    scheme["openIdConnectUrl"] = f"https://{EVIL}/.well-known/openid-configuration"
+    made = import_custom_api(actor=house.cast.actor("admin"), content=documents.as_bytes(document), source="pasted")
+    return str(made.notes[0]["sentence"])
+
+
+def registers_a_client(house: House) -> str:
+    issuer = f"https://{GOOD}"
+    says = {"issuer": issuer, "token_endpoint": f"{issuer}/token", "registration_endpoint": f"https://{EVIL}/register"}
+    house.net.public.answers[:] = [(200, {}, json.dumps(says).encode())]
+    register_client(actor=house.cast.actor("admin"), api=house.api(issuer=issuer))
+    return ""
+
+
+def calls_the_base_url(house: House) -> str:
+    return house.called(f"https://{EVIL}/v1")
+
+
+def checks_the_base_url(house: House) -> str:
+    api = create_custom_api(actor=house.cast.actor("admin"), name="Open", base_url=f"https://{EVIL}")
+    keyed = Authentication(type="api_key")
+    save_authentication(actor=house.cast.actor("admin"), api=api, authentication=keyed)
+    return house.found(api, "base_unreachable")
+
+
+def calls_the_host_that_a_connection_gave(house: House) -> str:
+    host = {"name": "host", "label": "Host", "pattern": "[a-z.]+", "example": GOOD, "source": "user"}
+    return house.called("https://{host}/v1", asks=[host], params={"host": EVIL})
+
+
+def delivers_to_a_webhook(house: House) -> str:
+    url = f"https://{EVIL}/hooks"
+    hook = webhooks.create_webhook(actor=house.cast.actor("admin"), url=url, events=Event.values).webhook
+    webhooks.send_test(actor=house.cast.actor("admin"), webhook_id=hook.pk)
+    message = Delivery.objects.get()
+    Delivery.objects.update(next_try_at=Now() - timedelta(seconds=1))
+    deliver(message.pk)
+    message.refresh_from_db()
+    return message.problem
+
+
+Way = Callable[[House], str]
+# Each field, and every way to the address in it.
+WAYS: dict[str, list[Way]] = {
+    "base_url": [calls_the_base_url, checks_the_base_url, calls_the_host_that_a_connection_gave],
+    "authorization_url": [checks_the_authorization_url],
+    "token_url": [redeems_a_code, signs_in_a_client_of_its_own, checks_the_token_url],
+    "refresh_url": [refreshes],
+    "revocation_url": [revokes],
+    "account_url": [asks_for_the_account],
+    "issuer": [registers_a_client],
+    "discovery_url": [asks_the_issuer],
+    # Of an import and of a webhook.
+    "url": [reads_a_document_there, asks_the_issuer_that_a_document_names, delivers_to_a_webhook],
+}
+# A browser is sent there, and only to origins that the operator lists.
+NEVER_CALLED = {"return_url"}
+ALL = [way for ways in WAYS.values() for way in ways]
+
+
+def test_every_field_for_an_address_is_among_them() -> None:
+    assert url_fields() - NEVER_CALLED == WAYS.keys()
+    assert set(ADDRESSES) <= WAYS.keys()
+
+
+@pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS.keys())
+@pytest.mark.parametrize("way", ALL, ids=lambda way: way.__name__)
+def test_nothing_reaches_this_machine_and_one_sentence_says_so(
+    house: House, way: Way, answers: list[list[str]]
+) -> None:
+    house.net.names[EVIL] = answers
+    try:
+        said = way(house)
+    except SpecwayError as error:
+        said = error.sentence
+    except StopIteration:
+        said = ""  # the public host answered, so that the doctor finds nothing of the kind
+    assert EVIL in house.net.asked
+    assert house.net.trapped == []
+    assert said or answers is TURNS
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("way", ALL, ids=lambda way: way.__name__)
+def test_the_same_ways_lead_to_a_public_host(house: House, way: Way) -> None:
+    """What the others do not reach is there to be reached."""
+    house.net.names[EVIL] = [[PUBLIC]]
+    with suppress(SpecwayError, StopIteration):  # it answers every request alike, which does not suit all of them
+        way(house)
+    assert any(call.headers["Host"] == EVIL for call in house.net.public.received)
+    assert house.net.trapped == []
