@@ -65,7 +65,7 @@ class CustomApiForm(_Form):
 class ImportForm(_Form):
     """A document: by upload, paste or address; exactly one."""
 
-    file = forms.FileField(label="File", required=False, help_text="JSON up to 10 MB, YAML up to 4 MB.")
+    file = forms.FileField(label="File", required=False, help_text="JSON or YAML, up to 10 MB.")
     url = _text("Address", "Fetched by the Specway server, without signing in.")
     document = _lines("Pasted text", "The whole document.", rows=6, longest=LARGEST)
     base_url = _text("Base URL (optional)", "Only where the document does not say it, or says another.")

@@ -2,93 +2,95 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
+from apps.integrations.openapi import yaml_text
+from apps.integrations.openapi.yaml_text import BrokenYaml
 
 LARGEST = 10_000_000  # bytes
-# YAML takes a hundred times as long to read as JSON, and somebody waits.
-LARGEST_YAML = 4_000_000
-DEEPEST = 100
-MOST_ALIASES = 2_000
-MOST_EVENTS = 300_000  # texts, lists and mappings of a YAML document; each takes time and memory
 _MOST_HOPS = 20
+
+# Keys that stand twice in one mapping: the key, and the line where that is known.
+Repeated = list[tuple[str, int | None]]
 
 
 class UnreadableDocument(Exception):
-    """Nothing of the document can be used. The text is one sentence that says where and why."""
+    """Nothing of the document is taken. The text says where and why; `so_far` is what came before the fault."""
+
+    def __init__(self, sentence: str, so_far: Any = None) -> None:
+        super().__init__(sentence)
+        self.so_far = so_far
 
 
-class _Loader(yaml.CBaseLoader):
-    """Texts, lists and mappings only: no types, no merge keys (which could multiply), no objects."""
-
-
-def parse(content: bytes) -> dict[str, Any]:
-    """The document as a mapping. In YAML every scalar is text. Raises UnreadableDocument."""
+def parse(content: bytes) -> tuple[dict[str, Any], Repeated]:
+    """The document as a mapping, and its repeated keys. Raises UnreadableDocument."""
     if len(content) > LARGEST:
         raise UnreadableDocument(f"The document is larger than {LARGEST // 1_000_000} MB.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnreadableDocument(f"The document is not UTF-8 text (byte {error.start}).") from None
+    text = _text(content)
     start = text.lstrip()[:200].lower()
     if not start:
         raise UnreadableDocument("The document is empty.")
-    if start.startswith(("<!doctype", "<html", "<?xml", "<")):
+    if start.startswith("<"):
         raise UnreadableDocument("This is a web page, not an API description. Look there for openapi.json or similar.")
-    document = _json(text) if start.startswith("{") else _yaml(text)
+    document, repeated = _json(text) if start.startswith("{") else _yaml(text)
     if not isinstance(document, dict):
         raise UnreadableDocument("The document is not a mapping at its top, so it describes no API.")
-    return document
+    return document, repeated
 
 
-def _json(text: str) -> Any:
+def _text(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UnreadableDocument("The document is not UTF-8 text but UTF-16. Save it as UTF-8.")
+    if b"\0" in content[:10_000]:
+        raise UnreadableDocument("This is no text but a binary file. Choose the description itself, in JSON or YAML.")
     try:
-        return json.loads(text)
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        where = f"line {line}, byte {error.start + 1}"
+        raise UnreadableDocument(f"The document is not UTF-8 text: {where}. Save it as UTF-8.") from None
+
+
+def _json(text: str) -> tuple[Any, Repeated]:
+    repeated: Repeated = []
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs) and len(repeated) < 20:
+            counted = Counter(key for key, _ in pairs)
+            repeated.extend((key, None) for key, count in counted.items() if count > 1)
+        return found
+
+    try:
+        return json.loads(text, object_pairs_hook=made, parse_constant=str), repeated
     except json.JSONDecodeError as error:
         if re.match(r"\s*\{\s*[A-Za-z_]", text):  # YAML's own braces
             return _yaml(text)
         where = f"line {error.lineno}, column {error.colno}"
-        raise UnreadableDocument(f"This is not valid JSON: {where}. {error.msg}.") from None
+        sentence = f"This is not valid JSON: {where}. The reader says: {error.msg}."
+        raise UnreadableDocument(sentence, _before(text[: error.pos])) from None
     except RecursionError:
         raise UnreadableDocument("The document is nested too deeply.") from None
     except ValueError:
         raise UnreadableDocument("The document holds a number that is too long.") from None
 
 
-def _yaml(text: str) -> Any:
-    if len(text) > LARGEST_YAML:
-        limit = LARGEST_YAML // 1_000_000
-        raise UnreadableDocument(f"YAML documents may have {limit} MB. Convert it to JSON, which may have 10 MB.")
+def _before(text: str) -> Any:
+    """What can be read of JSON that breaks off: the reader of YAML keeps what it had."""
     try:
-        _check_bounds(text)
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - builds texts, lists and mappings only
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
-        problem = (error.problem or "it cannot be read")[:150]
-        raise UnreadableDocument(f"This is not valid YAML: {where}. The reader says: {problem}.") from None
-    except (yaml.YAMLError, RecursionError, ValueError, TypeError):
-        raise UnreadableDocument("This is neither valid JSON nor valid YAML.") from None
+        return yaml_text.built(text)[0]
+    except BrokenYaml as broken:
+        return broken.so_far
 
 
-def _check_bounds(text: str) -> None:
-    """Event by event, before anything is built."""
-    depth = aliases = 0
-    for number, event in enumerate(yaml.parse(text, Loader=_Loader)):
-        if number > MOST_EVENTS:
-            raise UnreadableDocument("The YAML document has too many parts. Convert it to JSON.")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST:
-                raise UnreadableDocument(f"The document is nested deeper than {DEEPEST} levels.")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, yaml.AliasEvent):
-            aliases += 1
-            if aliases > MOST_ALIASES:
-                raise UnreadableDocument(f"The document holds more than {MOST_ALIASES} YAML aliases.")
+def _yaml(text: str) -> tuple[Any, Repeated]:
+    try:
+        document, repeated = yaml_text.built(text)
+    except BrokenYaml as broken:
+        raise UnreadableDocument(broken.sentence, broken.so_far) from None
+    return document, list(repeated)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """The whole description: version, name, where it is, how one signs in, and what can be called."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -8,20 +9,25 @@ from apps.integrations.openapi.described import Call, Described, Note
 from apps.integrations.openapi.document import UnreadableDocument, listing, mapping, named, parse, resolve, text_of
 from apps.integrations.openapi.security import schemes_in
 from apps.integrations.openapi.servers import server_of
+from apps.integrations.openapi.standard import faults
 
 MOST_OPERATIONS = 5_000
 MOST_NOTES = 50
+MOST_FAULTS = 20
 _METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 _READ = ("2.0", "3.0", "3.1")
 
 
 def read_description(content: bytes, *, document_url: str = "") -> Described:
-    """Read an API description (UTF-8; JSON up to 10 MB, YAML up to 4 MB).
+    """Read an API description (UTF-8; JSON or YAML, up to 10 MB).
 
     `document_url` is where it came from: relative addresses start there. What cannot be used is noted; raises
     UnreadableDocument where nothing can.
     """
-    document = parse(content)
+    try:
+        document, repeated = parse(content)
+    except UnreadableDocument as broken:
+        raise UnreadableDocument(f"{broken}{_usable(broken.so_far)}") from None
     version = _version(document)
     notes: list[Note] = []
     info = mapping(document.get("info"))
@@ -34,6 +40,8 @@ def read_description(content: bytes, *, document_url: str = "") -> Described:
         notes.append(Note("paths", f"Only the first {MOST_OPERATIONS} operations were taken."))
     if not calls:
         notes.append(Note("paths", "No operation was found."))
+    notes += [Note(key[:100], _twice(line)) for key, line in repeated]
+    notes += _others(notes, faults(document, version, MOST_FAULTS))
     return Described(
         version=version,
         name=text_of(info.get("title"), 100),
@@ -44,6 +52,35 @@ def read_description(content: bytes, *, document_url: str = "") -> Described:
         operations=tuple(calls[:MOST_OPERATIONS]),
         notes=tuple(notes[:MOST_NOTES]),
     )
+
+
+def _others(notes: list[Note], found: Iterable[Note]) -> Iterator[Note]:
+    """Without those about a thing that is noted already, or about something below it."""
+    places = tuple(note.where for note in notes if re.search(r"[.\[]", note.where))
+    for note in found:
+        if not any(note.where == place or note.where.startswith((f"{place}.", f"{place}[")) for place in places):
+            yield note
+
+
+def _twice(line: int | None) -> str:
+    return f"This key stands twice in one place{f' (line {line})' if line else ''}. The last one was taken."
+
+
+def _usable(so_far: Any) -> str:
+    """What a broken document said before its fault, as a sentence to follow the one about the fault."""
+    document = mapping(so_far)
+    if not document:
+        return ""
+    name = text_of(mapping(document.get("info")).get("title"), 60)
+    calls = sum(1 for _ in islice(_calls(document, []), MOST_OPERATIONS))
+    schemes = len(schemes_in(document, document_url="", notes=[]))
+    found = [
+        f"the name “{name}”" if name else "",
+        f"{calls} operation{'' if calls == 1 else 's'}" if calls else "",
+        f"{schemes} way{'' if schemes == 1 else 's'} to sign in" if schemes else "",
+    ]
+    listed = ", ".join(filter(None, found))
+    return f" Before that, {listed} could be read; nothing is stored." if listed else ""
 
 
 def _version(document: Mapping[str, Any]) -> str:

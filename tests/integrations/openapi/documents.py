@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+FINE: dict[str, Any] = {"responses": {"200": {"description": "Fine"}}}
+
 PETSTORE_2: dict[str, Any] = {
     "swagger": "2.0",
     "info": {"title": "Pet shop", "version": "1.0.6"},
@@ -19,8 +21,8 @@ PETSTORE_2: dict[str, Any] = {
         },
     },
     "paths": {
-        "/pet": {"post": {"summary": "Add a pet", "security": [{"shop_auth": ["write:pets", "read:pets"]}]}},
-        "/pet/{petId}": {"get": {"summary": "Find a pet", "security": [{"api_key": []}]}},
+        "/pet": {"post": {**FINE, "summary": "Add a pet", "security": [{"shop_auth": ["write:pets", "read:pets"]}]}},
+        "/pet/{petId}": {"get": {**FINE, "summary": "Find a pet", "security": [{"api_key": []}]}},
     },
 }
 
@@ -38,6 +40,7 @@ paths:
       security:
         - api_key: []
         - shop_auth: [write:pets, read:pets]
+      responses: {"200": {description: Fine}}
 components:
   securitySchemes:
     shop_auth:
@@ -72,7 +75,7 @@ FORGE: dict[str, Any] = {
     "servers": [{"url": "https://api.forge.example"}],
     "paths": {
         f"/repos/{{owner}}/{{repo}}/things-{n}": {
-            method: {"summary": f"{method} thing {n}", "operationId": f"things/{method}-{n}", "responses": {}}
+            method: {"summary": f"{method} thing {n}", "operationId": f"things/{method}-{n}", **FINE}
             for method in ("get", "post", "delete")
         }
         for n in range(310)
@@ -83,7 +86,7 @@ EVERY_SCHEME: dict[str, Any] = {
     "openapi": "3.0.0",
     "info": {"title": "Everything", "version": "1"},
     "servers": [{"url": "https://api.everything.example"}],
-    "paths": {"/me": {"get": {}}},
+    "paths": {"/me": {"get": FINE}},
     "components": {
         "securitySchemes": {
             "inHeader": {"type": "apiKey", "in": "header", "name": "X-Key"},
@@ -110,7 +113,7 @@ OPEN_ID: dict[str, Any] = {
     "openapi": "3.0.1",
     "info": {"title": "Ledger", "version": "1"},
     "servers": [{"url": "https://api.ledger.example/v1"}],
-    "paths": {"/entries": {"get": {}}},
+    "paths": {"/entries": {"get": FINE}},
     "components": {"securitySchemes": {"sso": {
         "type": "openIdConnect",
         "openIdConnectUrl": "https://id.ledger.example/realms/main/.well-known/openid-configuration"}}},
@@ -122,7 +125,8 @@ PAYMENTS: dict[str, Any] = {
     "info": {"title": "Payments API", "version": "2024-06-20", "description": "The Payments REST API.\nSee the site."},
     "servers": [{"url": "https://api.payments.example/"}],
     "security": [{"basicAuth": []}, {"bearerAuth": []}],
-    "paths": {"/v1/charges": {"get": {"summary": "List charges"}, "post": {"summary": "Create a charge"}}},
+    "paths": {"/v1/charges": {"get": {**FINE, "summary": "List charges"},
+                              "post": {**FINE, "summary": "Create a charge"}}},
     "components": {"securitySchemes": {
         "basicAuth": {"type": "http", "scheme": "basic"}, "bearerAuth": {"type": "http", "scheme": "bearer"}}},
 }  # fmt: skip
@@ -139,7 +143,7 @@ CHAT: dict[str, Any] = {
         "authorizationUrl": "https://chat.example/oauth/authorize",
         "tokenUrl": "https://chat.example/api/oauth.access",
         "scopes": {"channels:read": "Access information about public channels", "admin": "Administer a workspace"}}},
-    "paths": {"/chat.postMessage": {"post": {"security": [{"chatAuth": ["chat:write:bot"]}]}}},
+    "paths": {"/chat.postMessage": {"post": {**FINE, "security": [{"chatAuth": ["chat:write:bot"]}]}}},
 }  # fmt: skip
 
 # Office: scopes that are addresses.
@@ -147,7 +151,7 @@ OFFICE: dict[str, Any] = {
     "openapi": "3.0.0",
     "info": {"title": "Office Drive API", "version": "v3"},
     "servers": [{"url": "https://www.officeapis.example/drive/v3"}],
-    "paths": {"/files": {"get": {"security": [
+    "paths": {"/files": {"get": {**FINE, "security": [
         {"Oauth2": ["https://www.officeapis.example/auth/drive.readonly"], "Oauth2c": []}]}}},
     "components": {"securitySchemes": {
         "Oauth2": {"type": "oauth2", "flows": {"authorizationCode": {
@@ -165,7 +169,7 @@ DESK: dict[str, Any] = {
         "subdomain": {"default": "example", "description": "Your account"},
         "domain": {"default": "desk", "enum": ["desk", "desk-eu"]},
         "version": {"default": "v2"}}}],
-    "paths": {"/api/v2/tickets": {"get": {}}},
+    "paths": {"/api/v2/tickets": {"get": FINE}},
     "components": {"securitySchemes": {"basicAuth": {"type": "http", "scheme": "basic"}}},
 }  # fmt: skip
 
