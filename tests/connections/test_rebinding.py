@@ -144,6 +144,14 @@ def revokes(house: House) -> str:
     return disconnect(actor=house.cast.actor("member"), connection=made).sentence
 
 
+def checks_the_refresh_url(house: House) -> str:
+    return house.found(house.api(refresh_url=f"https://{EVIL}/refresh"), "refresh_unreachable")
+
+
+def checks_the_revocation_url(house: House) -> str:
+    return house.found(house.api(revocation_url=f"https://{EVIL}/revoke"), "revocation_unreachable")
+
+
 def asks_for_the_account(house: House) -> str:
     house.connected(account_url=f"https://{EVIL}/me")
     return TraceEntry.objects.get(what="account").error
@@ -203,8 +211,8 @@ WAYS: dict[str, list[Way]] = {
     "base_url": [calls_the_base_url, checks_the_base_url, calls_the_host_that_a_connection_gave],
     "authorization_url": [checks_the_authorization_url],
     "token_url": [redeems_a_code, signs_in_a_client_of_its_own, checks_the_token_url],
-    "refresh_url": [refreshes],
-    "revocation_url": [revokes],
+    "refresh_url": [refreshes, checks_the_refresh_url],
+    "revocation_url": [revokes, checks_the_revocation_url],
     "account_url": [asks_for_the_account],
     "issuer": [registers_a_client],
     "discovery_url": [asks_the_issuer],

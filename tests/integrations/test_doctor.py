@@ -23,6 +23,7 @@ from apps.teams.models import Membership, Role
 from tests.authserver import AuthServer, answers, auth_server, refuses
 from tests.factories import actor_for, client_for, make_key, make_member, make_user
 from tests.sandbox.server import running_sandbox
+from tests.servers import http_server
 
 pytestmark = pytest.mark.django_db
 
@@ -159,6 +160,72 @@ def test_a_host_that_is_down(server: AuthServer, admin: Membership) -> None:
     egress.configure(allowed_hosts=[urlsplit(down).netloc, urlsplit(server.url).netloc])
     api = api_at(server, admin, authorization_url=f"{down}/authorize", token_url=f"{down}/token")
     assert faults(api, admin) == ["authorization_unreachable", "token_unreachable"]
+
+
+def test_refresh_and_revocation_urls_that_are_right(server: AuthServer, admin: Membership) -> None:
+    ends = {"refresh_url": f"{server.url}/o/token/", "revocation_url": f"{server.url}/o/revoke_token/"}
+    seen = found(api_at(server, admin, **ends), admin)
+    assert [one.code for one in seen.values() if one.severity == "fault"] == []
+    assert "invalid_grant" in seen["refresh_answers"].sentence
+    assert "RFC 7009" in seen["revocation_answers"].sentence
+
+
+def test_what_is_not_entered_is_not_asked(server: AuthServer, admin: Membership) -> None:
+    assert not {code for code in found(api_at(server, admin), admin) if code.startswith(("refresh", "revocation"))}
+
+
+PAGE = (200, {"Content-Type": "text/html; charset=utf-8"}, b"<!doctype html><title>Sign in</title>")
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ((404, {}, b"{}"), "not_found"),
+        ((405, {}, b"{}"), "no_oauth"),
+        ((307, {"Location": "https://elsewhere.example/"}, b""), "redirects"),
+        (PAGE, "is_a_page"),
+        ((503, {}, b""), "broken"),
+        ((401, {}, b'{"error": "invalid_client"}'), "refuses_client"),
+        ((400, {}, b'{"error": "unsupported_grant_type"}'), "unsupported"),
+    ],
+)
+def test_what_is_wrong_with_them_is_named_with_its_fix(
+    server: AuthServer, admin: Membership, answer: tuple[int, dict[str, str], bytes], code: str
+) -> None:
+    with http_server() as other:
+        egress.configure(allowed_hosts=[urlsplit(server.url).netloc, f"127.0.0.1:{other.port}"])
+        other.answers.append(answer)
+        api = api_at(server, admin, refresh_url=f"{other.url}/refresh", revocation_url=f"{other.url}/revoke")
+        seen = found(api, admin)
+        sent = [call.form for call in other.received]
+    wanted = {f"refresh_{code}"} | ({f"revocation_{code}"} if code != "unsupported" else set())
+    assert {one.code for one in seen.values() if one.severity == "fault"} == wanted
+    assert all(seen[one].fix and seen[one].field == f"{one.split('_')[0]}_url" for one in wanted)
+    assert "Sign in" not in str(seen)
+    assert [form.get("grant_type") for form in sent] == ["refresh_token", None]
+    assert all("specway-test-" in form.get("refresh_token", "") + form.get("token", "") for form in sent)
+
+
+def test_a_revocation_url_that_takes_no_refresh_tokens(server: AuthServer, admin: Membership) -> None:
+    with http_server() as other:
+        egress.configure(allowed_hosts=[urlsplit(server.url).netloc, f"127.0.0.1:{other.port}"])
+        other.will_answer(400, b'{"error": "unsupported_token_type"}')
+        seen = found(api_at(server, admin, revocation_url=f"{other.url}/revoke"), admin)
+    assert seen["revocation_unsupported"].severity == "advice"
+
+
+def test_a_client_that_is_wrong_everywhere_is_told_once(server: AuthServer, admin: Membership) -> None:
+    api = api_at(server, admin, client_secret="not-the-secret", refresh_url=f"{server.url}/o/token/")
+    assert faults(api, admin) == ["client_refused"]
+
+
+def test_ends_that_nobody_listens_at(server: AuthServer, admin: Membership) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        down = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    egress.configure(allowed_hosts=[urlsplit(down).netloc, urlsplit(server.url).netloc])
+    api = api_at(server, admin, refresh_url=f"{down}/refresh", revocation_url=f"{down}/revoke")
+    assert faults(api, admin) == ["refresh_unreachable", "revocation_unreachable"]
+    assert "no_https" in found(api, admin)
 
 
 def test_a_service_that_is_broken(server: AuthServer, admin: Membership) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from apps.integrations.custom_schema import ADDRESSES
 from apps.integrations.doctor.asking import asking_findings
+from apps.integrations.doctor.ends import end_findings
 from apps.integrations.doctor.finding import Finding
 from apps.integrations.doctor.observations import Observations, PageSeen
 from apps.integrations.doctor.token import token_findings
@@ -21,7 +22,8 @@ def findings(seen: Observations) -> list[Finding]:
     """What there is to say, faults first."""
     found = [*_missing(seen), *_https(seen), *_base(seen)]
     if seen.authentication.type in ("oauth2", "oauth2_client_credentials"):
-        found += [*_authorization(seen), *token_findings(seen), *asking_findings(seen), *_metadata(seen)]
+        found += [*_authorization(seen), *token_findings(seen), *end_findings(seen)]
+        found += [*asking_findings(seen), *_metadata(seen)]
     return sorted(found, key=lambda finding: _ORDER[finding.severity])
 
 

@@ -43,7 +43,7 @@ class PageSeen:
 
 @dataclass(frozen=True)
 class TokenReply:
-    """What the token endpoint said to a made-up code, sent with one way of client authentication."""
+    """What an endpoint said to a made-up code or token, sent with one way of client authentication."""
 
     method: str
     result: TokenResult
@@ -73,4 +73,7 @@ class Observations:
     separators: Mapping[str, PageSeen] = field(default_factory=dict)
     # The configured way first; the others only where that one was refused.
     token: Sequence[TokenReply] = ()
+    # The other endpoints, where they are entered: what they said to tokens that nobody gave out.
+    refresh: TokenReply | None = None
+    revocation: TokenReply | None = None
     metadata: ServerMetadata | None = None

@@ -4,7 +4,12 @@ from collections.abc import Iterator
 
 from apps.integrations.doctor.finding import Finding
 from apps.integrations.doctor.observations import Observations, TokenReply
+from apps.integrations.doctor.place import Place, badly_answered
 
+_PLACE = Place(
+    "token", "token URL", "token_url",
+    "Look up the address of the token endpoint in the service’s documentation, or look it up at the issuer.",
+)  # fmt: skip
 _METHODS = {
     "client_secret_basic": "in the header (client_secret_basic)",
     "client_secret_post": "in the body (client_secret_post)",
@@ -21,7 +26,7 @@ def token_findings(seen: Observations) -> Iterator[Finding]:
     if first.result in ("client_refused", "other_error") and better is not None:
         yield _wrong_method(seen, first, better)
         return
-    yield _BY_RESULT[first.result](seen, first)
+    yield badly_answered(_PLACE, first) or _BY_RESULT[first.result](seen, first)
 
 
 def _wrong_method(seen: Observations, first: TokenReply, better: TokenReply) -> Finding:
@@ -73,25 +78,6 @@ def _redirect_uri(seen: Observations, reply: TokenReply) -> Finding:
     )  # fmt: skip
 
 
-def _no_oauth(seen: Observations, reply: TokenReply) -> Finding:
-    if reply.status in (404, 410):
-        title, sentence = "There is nothing at the token URL", f"It answers with HTTP status {reply.status}."
-        code = "token_not_found"
-    elif reply.status is not None and 300 <= reply.status < 400:
-        title = "The token URL leads elsewhere"
-        sentence = f"It answers with a redirect (HTTP status {reply.status}), which nobody follows with a secret."
-        code = "token_redirects"
-    elif reply.is_html:
-        title = "The token URL answers with a web page"
-        sentence = f"A page for people came (HTML, HTTP status {reply.status}) where a token endpoint answers in JSON."
-        code = "token_is_a_page"
-    else:
-        title, sentence = "The token URL does not speak OAuth", f"HTTP status {reply.status}: {reply.failure}."
-        code = "token_no_oauth"
-    fix = "Look up the address of the token endpoint in the service’s documentation, or look it up at the issuer."
-    return Finding(code, "fault", title, sentence, fix, "token_url")
-
-
 def _other(seen: Observations, reply: TokenReply) -> Finding:
     if reply.code == "unsupported_grant_type":
         return Finding(
@@ -103,21 +89,6 @@ def _other(seen: Observations, reply: TokenReply) -> Finding:
         "token_answers_otherwise", "advice", "The token URL speaks OAuth, but does not judge the client",
         f"It answers “{reply.code}” to a made-up code, before it looks at the client.",
         "Connect once: the trace then tells more.", "token_url",
-    )  # fmt: skip
-
-
-def _fault(seen: Observations, reply: TokenReply) -> Finding:
-    return Finding(
-        "token_broken", "fault", "The token URL answers with an error of its own",
-        f"HTTP status {reply.status}: that is the service’s fault.",
-        "Try again later, or ask the service.", "token_url",
-    )  # fmt: skip
-
-
-def _unreachable(seen: Observations, reply: TokenReply) -> Finding:
-    return Finding(
-        "token_unreachable", "fault", "The token URL cannot be reached", reply.failure,
-        "Check the host’s name, and whether the service runs.", "token_url",
     )  # fmt: skip
 
 
@@ -134,10 +105,5 @@ _BY_RESULT = {
     "client_unauthorized": _unauthorized,
     "redirect_uri": _redirect_uri,
     "other_error": _other,
-    "no_oauth": _no_oauth,
-    "fault": _fault,
-    "unreachable": _unreachable,
-    "silent": _unreachable,
-    "refused_by_us": _unreachable,
     "accepted_nonsense": _nonsense,
 }

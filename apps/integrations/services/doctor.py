@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,37 +15,23 @@ from apps import egress
 from apps.audit.origin import Target
 from apps.audit.services import record
 from apps.integrations.custom_schema import Authentication, authentication_from, missing
-from apps.integrations.doctor import Finding, Observations, PageSeen, TokenReply, findings
-from apps.integrations.doctor.observations import TokenResult
+from apps.integrations.doctor import Finding, Observations, PageSeen, findings
 from apps.integrations.models import CustomApi, OAuthApp
 from apps.integrations.placeholders import PLACEHOLDER
 from apps.integrations.redirect import redirect_uri
 from apps.integrations.services.custom_questions import oauth_client_of
 from apps.integrations.services.custom_registration import issuer_metadata
+from apps.integrations.services.doctor_calls import Clock, refresh_reply, revocation_reply, token_replies
 from apps.integrations.services.oauth_apps import client_credentials
-from apps.integrations.services.probe import exchange_nonsense
 from apps.oauth import pkce
 from apps.oauth.authorization import authorization_url
-from apps.oauth.errors import (
-    EndpointRefused,
-    InvalidClient,
-    InvalidGrant,
-    OAuthError,
-    ProviderFault,
-    TokenError,
-    TransportFailure,
-    UnauthorizedClient,
-    safe_code,
-)
-from apps.oauth.provider import AuthMethod, ClientCredentials, ProviderConfig
+from apps.oauth.errors import OAuthError, safe_code
+from apps.oauth.provider import ClientCredentials, ProviderConfig, RevocationEndpoint
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.permissions import Action
 
-ONE_CALL = 6.0  # seconds
-ALL_CALLS = 25.0
 _MAX_PAGE = 1_000_000
-_METHODS: tuple[AuthMethod, ...] = ("client_secret_basic", "client_secret_post", "none")
 
 
 @dataclass(frozen=True)
@@ -59,20 +44,6 @@ class CheckUp:
     @property
     def faults(self) -> list[Finding]:
         return [finding for finding in self.findings if finding.severity == "fault"]
-
-
-class _Clock:
-    """Seconds for the next call: never more than are left of all."""
-
-    def __init__(self) -> None:
-        self._end = time.monotonic() + ALL_CALLS
-
-    @property
-    def is_over(self) -> bool:
-        return time.monotonic() >= self._end
-
-    def next_call(self) -> float:
-        return max(min(ONE_CALL, self._end - time.monotonic()), 0.1)
 
 
 @sensitive_variables()
@@ -96,7 +67,7 @@ def check_configuration(*, actor: Actor, api: CustomApi) -> CheckUp:
 @sensitive_variables()
 def observe(api: CustomApi) -> Observations:
     """Everything that can be seen from here, one call after the other."""
-    authentication, clock = _filled(api), _Clock()
+    authentication, clock = _filled(api), Clock()
     oauth_app, callback = oauth_client_of(api), redirect_uri(api.integration)
     seen = Observations(
         name=api.integration.name,
@@ -112,11 +83,27 @@ def observe(api: CustomApi) -> Observations:
     if authentication.type == "oauth2" and authentication.authorization_url and credentials:
         seen = _with_consent_page(seen, _provider(api, authentication), credentials, callback, clock)
     if authentication.token_url and credentials:
-        replies = _token_replies(_provider(api, authentication), credentials, callback, authentication, clock)
-        seen = replace(seen, token=replies)
+        provider = _provider(api, authentication)
+        seen = replace(seen, token=token_replies(provider, credentials, callback, authentication, clock))
+        seen = _with_ends(seen, provider, credentials, clock)
     if clock.is_over:
         return seen
     return replace(seen, metadata=issuer_metadata(authentication, deadline=clock.next_call()))
+
+
+@sensitive_variables()
+def _with_ends(
+    seen: Observations, provider: ProviderConfig, credentials: ClientCredentials, clock: Clock
+) -> Observations:
+    """With the endpoints at which a grant goes on and ends, where they are addresses of their own."""
+    entered = seen.authentication
+    if entered.refresh_url and entered.type == "oauth2" and not clock.is_over:
+        asked = replace(provider, refresh_url=entered.refresh_url, refresh_params=provider.token_params)
+        seen = replace(seen, refresh=refresh_reply(asked, credentials, clock))
+    if entered.revocation_url and not clock.is_over:
+        asked = replace(provider, revocation=RevocationEndpoint(url=entered.revocation_url))
+        seen = replace(seen, revocation=revocation_reply(asked, credentials, clock))
+    return seen
 
 
 def _credentials(oauth_app: OAuthApp | None, authentication: Authentication) -> ClientCredentials | None:
@@ -157,7 +144,7 @@ def _provider(api: CustomApi, authentication: Authentication) -> ProviderConfig:
 
 
 def _with_consent_page(
-    seen: Observations, provider: ProviderConfig, credentials: ClientCredentials, callback: str, clock: _Clock
+    seen: Observations, provider: ProviderConfig, credentials: ClientCredentials, callback: str, clock: Clock
 ) -> Observations:
     scopes = [scope.name for scope in seen.authentication.scopes]
     first = _consent_page(provider, credentials, callback, scopes, clock)
@@ -173,7 +160,7 @@ def _with_consent_page(
 
 
 def _consent_page(
-    provider: ProviderConfig, credentials: ClientCredentials, callback: str, scopes: Iterable[str], clock: _Clock
+    provider: ProviderConfig, credentials: ClientCredentials, callback: str, scopes: Iterable[str], clock: Clock
 ) -> PageSeen:
     """What a browser would be answered that is sent there, without signing in. Nothing in it is secret."""
     try:
@@ -209,67 +196,3 @@ def _page(url: str, deadline: float, callback: str = "") -> PageSeen:
         error=safe_code(told) if told else "",
         about_redirect_uri=bool(complains),
     )
-
-
-@sensitive_variables()
-def _token_replies(
-    provider: ProviderConfig,
-    credentials: ClientCredentials,
-    callback: str,
-    authentication: Authentication,
-    clock: _Clock,
-) -> list[TokenReply]:
-    """The configured way first; where it is refused, the same credentials in the other ways."""
-    first = _reply(provider, credentials, callback, clock)
-    if first.result not in ("client_refused", "other_error") or authentication.type != "oauth2":
-        return [first]
-    replies = [first]
-    for method in _METHODS:
-        fits = method != first.method and (method == "none" or credentials.client_secret)
-        if fits and not clock.is_over:
-            other = replace(provider, token_endpoint_auth_method=method)
-            replies.append(_reply(other, credentials, callback, clock))
-    return replies
-
-
-@sensitive_variables()
-def _reply(provider: ProviderConfig, credentials: ClientCredentials, callback: str, clock: _Clock) -> TokenReply:
-    answers: list[egress.Exchange] = []
-    method = provider.token_endpoint_auth_method
-    try:
-        with egress.observed(answers.append):
-            exchange_nonsense(provider, credentials, callback=callback, deadline=clock.next_call())
-    except OAuthError as error:
-        return _with_answer(_read(method, error), answers)
-    return _with_answer(TokenReply(method, "accepted_nonsense"), answers)
-
-
-@sensitive_variables()
-def _with_answer(reply: TokenReply, answers: list[egress.Exchange]) -> TokenReply:
-    """With the status and content type that came, which the protocol's errors do not tell apart."""
-    answer = answers[-1].answer if answers else None
-    if answer is None:
-        return reply
-    content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return replace(reply, status=answer.status_code, content_type=content_type[:60])
-
-
-def _read(method: str, error: OAuthError) -> TokenReply:
-    result: TokenResult
-    if isinstance(error, TokenError):
-        if error.about_redirect_uri or "redirect_uri" in error.code:
-            result = "redirect_uri"
-        elif isinstance(error, InvalidGrant):
-            result = "client_accepted"
-        elif isinstance(error, InvalidClient):
-            result = "client_refused"
-        else:
-            result = "client_unauthorized" if isinstance(error, UnauthorizedClient) else "other_error"
-        return TokenReply(method, result, code=error.code)
-    if isinstance(error, EndpointRefused):
-        return TokenReply(method, "refused_by_us", failure=error.reason)
-    if isinstance(error, TransportFailure):
-        return TokenReply(method, "silent" if error.sent else "unreachable", failure=error.reason)
-    if isinstance(error, ProviderFault):
-        return TokenReply(method, "fault", status=error.status)
-    return TokenReply(method, "no_oauth", failure=getattr(error, "reason", ""))
