@@ -28,7 +28,8 @@ _METHODS = {
 _SEPARATORS = {" ": "Blank", ",": "Comma", ";": "Semicolon", "+": "Plus", "|": "Bar"}
 ADVANCED = (
     "issuer", "token_endpoint_auth_method", "scope_separator", "pkce", "audience", "resource", "authorization_params",
-    "token_params", "refresh_url", "revocation_url", "account_url", "account_subject_path", "account_label_path",
+    "token_params", "refresh_url", "revocation_url", "registration_url", "account_url", "account_subject_path",
+    "account_label_path",
 )  # fmt: skip
 
 
@@ -108,6 +109,7 @@ class AuthenticationForm(_Form):
     token_params = _lines("Extra parameters of token requests", "One name=value per line.")
     refresh_url = _text("Refresh URL", "Only where it is another one than the token URL.")
     revocation_url = _text("Revocation URL")
+    registration_url = _text("Registration URL", "Where the issuer registers clients by itself (RFC 7591).")
     account_url = _text("Account endpoint", "Says whose account a token opens.")
     account_subject_path = _text("Path of the account’s ID", "In its answer, such as data.id.", longest=200)
     account_label_path = _text("Path of the account’s name", "In its answer, such as data.email.", longest=200)

@@ -15,7 +15,7 @@ AUTH_METHODS: tuple[str, ...] = get_args(AuthMethod)
 
 # Where a client secret, a refresh token or an access token is sent, so that a change asks for the secret again.
 SECRET_ADDRESSES = ("authorization_url", "token_url", "refresh_url", "revocation_url")
-ADDRESSES = (*SECRET_ADDRESSES, "account_url", "issuer")
+ADDRESSES = (*SECRET_ADDRESSES, "account_url", "issuer", "registration_url")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,8 @@ class Authentication:
     resource: str = ""
     refresh_url: str = ""
     revocation_url: str = ""
+    # Where the issuer registers clients by itself (RFC 7591); empty where it is not known to.
+    registration_url: str = ""
     account_url: str = ""
     account_subject_path: str = ""
     account_label_path: str = ""

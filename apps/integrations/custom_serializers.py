@@ -64,6 +64,7 @@ class AuthenticationSerializer(serializers.Serializer[Any]):
     resource = serializers.CharField(required=False, allow_blank=True, max_length=500)
     refresh_url = _address()
     revocation_url = _address()
+    registration_url = _address("Where the issuer registers clients by itself (RFC 7591).")
     account_url = _address("Says whose account a token opens.")
     account_subject_path = serializers.CharField(required=False, allow_blank=True, max_length=200)
     account_label_path = serializers.CharField(required=False, allow_blank=True, max_length=200)

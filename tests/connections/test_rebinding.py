@@ -174,7 +174,15 @@ def registers_a_client(house: House) -> str:
     issuer = f"https://{GOOD}"
     says = {"issuer": issuer, "token_endpoint": f"{issuer}/token", "registration_endpoint": f"https://{EVIL}/register"}
     house.net.public.answers[:] = [(200, {}, json.dumps(says).encode())]
-    register_client(actor=house.cast.actor("admin"), api=house.api(issuer=issuer))
+    api = house.api(issuer=issuer, registration_url=f"https://{EVIL}/register")
+    register_client(actor=house.cast.actor("admin"), api=api)
+    return ""
+
+
+def asks_the_stored_issuer(house: House) -> str:
+    api = house.api(issuer=f"https://{EVIL}", registration_url=f"https://{GOOD}/register")
+    house.net.public.answers[:] = [(503, {}, b"")]
+    register_client(actor=house.cast.actor("admin"), api=api)
     return ""
 
 
@@ -214,7 +222,8 @@ WAYS: dict[str, list[Way]] = {
     "refresh_url": [refreshes, checks_the_refresh_url],
     "revocation_url": [revokes, checks_the_revocation_url],
     "account_url": [asks_for_the_account],
-    "issuer": [registers_a_client],
+    "issuer": [asks_the_stored_issuer],
+    "registration_url": [registers_a_client],
     "discovery_url": [asks_the_issuer],
     # Of an import and of a webhook.
     "url": [reads_a_document_there, asks_the_issuer_that_a_document_names, delivers_to_a_webhook],

@@ -108,13 +108,32 @@ def test_what_is_usable_is_taken_and_the_rest_is_told_by_its_place(
     assert any(note["where"] == where and words in note["sentence"] for note in answer.json()["notes"])
 
 
-def test_a_text_that_is_too_long_to_be_pasted_says_so(admin: Membership) -> None:
-    sent = {"how": "import", "import-document": "x" * 2_100_000}
-    page = client_for(admin).post(reverse("integrations:custom_new"), sent)
-    assert page.status_code == 200
-    assert "at most 2000000 characters" in page.content.decode()
-    beyond = client_for(admin).post(reverse("integrations:custom_new"), sent | {"import-document": "x" * 3_000_000})
-    assert beyond.status_code == 400
+@pytest.mark.parametrize("odd", ["\\u0000", "\\ud800", "\\u202e", "\\r\\n"])
+def test_characters_that_nobody_stores_break_nothing(admin: Membership, odd: str) -> None:
+    text = json.dumps({
+        **SERVER, "x@": 1,
+        "info": {"title": "T@", "version": "1@", "description": "d@"},
+        "servers": [{"url": "https://{ten@ant}.a.example/@", "variables": {"ten@ant": {"default": "@", "enum": ["@"]}}},
+                    {"url": "https://a.example/@"}, {"url": "https://b.example"}],
+        "tags": [{"name@": 1}],
+        "security": [{"o@": ["s@"]}],
+        "paths": {"/x@": {"get": {"summary": "s@", "tags@": 1}}, "/y": {"get": {**d.FINE, "security": [{"o": ["s@"]}]}},
+                  "/z": {"$ref": "#/paths/@"}, "w@": {}, "/v": {"get": {"responses": {"200@": {"@": 1}}}}},
+        "components": {"securitySchemes": {
+            "o@": {"type": "oauth2", "flows": {"authorizationCode": {
+                "authorizationUrl": "https://a.example/@", "tokenUrl": "https://@a.example/t",
+                "refreshUrl": "https://a.example/r?@", "scopes": {"s@": "d@", "fine": "d@"}}}},
+            "k@": {"type": "apiKey", "in": "header", "name": "X@"}, "n@": {"type": "@"},
+            "h@": {"type": "http", "scheme": "@"},
+            "i@": {"type": "openIdConnect", "openIdConnectUrl": "https://@/"}}},
+    }).replace("@", odd)  # fmt: skip
+    answer = at_the_api(admin, text.encode())
+    assert answer.status_code == 201, answer.content
+    url = reverse("integrations:custom_overview", args=[answer.json()["slug"]])
+    assert client_for(admin).get(url).status_code == 200
+    keyed = json.dumps({**SERVER, "components": {"securitySchemes": {"k": {
+        "type": "apiKey", "in": "query", "name": "k@"}}}, "paths": {}}).replace("@", odd)  # fmt: skip
+    assert at_the_api(admin, keyed.encode()).status_code == 201
 
 
 def test_ten_megabytes_of_yaml_are_read(admin: Membership) -> None:

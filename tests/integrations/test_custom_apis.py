@@ -5,7 +5,7 @@ import pytest
 from apps.audit.models import AuditEvent
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalogue import entry_of, facts_about, provider_config
-from apps.integrations.custom_schema import Authentication, CustomScope
+from apps.integrations.custom_schema import ADDRESSES, Authentication, CustomScope
 from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
 from apps.integrations.models import CustomApi, Integration, OAuthApp
 from apps.integrations.redirect import redirect_uri
@@ -160,7 +160,7 @@ def test_the_api_moving_to_another_host_makes_another_client_too(admin: Actor, a
     ],
 )
 def test_addresses_that_cannot_be_an_endpoint_are_refused_by_field(admin: Actor, api: CustomApi, url: str) -> None:
-    for name in ("authorization_url", "token_url", "refresh_url", "revocation_url", "account_url", "issuer"):
+    for name in ADDRESSES:
         with pytest.raises(InvalidInput) as refusal:
             save(admin, api, OAUTH.with_values({name: url}))
         assert fields_of(refusal) == [name]

@@ -60,6 +60,7 @@ def described(server: AuthServer, admin: Membership, **client: str) -> CustomApi
         type="oauth2",
         authorization_url=f"{server.url}/authorize",
         token_url=f"{server.url}/o/token/",
+        registration_url=f"{server.url}/register",
         scopes=(CustomScope(name="messages:read"),),
     )
     return save_authentication(actor=actor_for(admin), api=api, authentication=entered, **client)

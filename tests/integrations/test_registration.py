@@ -47,6 +47,7 @@ def draft(server: AuthServer, admin: Membership) -> CustomApi:
         type="oauth2",
         authorization_url=f"{server.url}/authorize",
         token_url=f"{server.url}/o/token/",
+        registration_url=f"{server.url}/register",
         scopes=(CustomScope(name="messages:read"), CustomScope(name="profile")),
     )
     return save_authentication(actor=actor_for(admin), api=api, authentication=described)
@@ -136,8 +137,44 @@ def test_a_page_in_place_of_an_answer(server: AuthServer, draft: CustomApi, admi
 def test_an_issuer_that_does_not_offer_it_says_so(server: AuthServer, draft: CustomApi, admin: Membership) -> None:
     server.publish()
     assert "does not register clients by itself" in refusal(draft, admin)
+    server.publish(registration_endpoint=f"{server.url}/register/elsewhere")
+    assert "names another registration URL" in refusal(draft, admin)
+    assert server.registrations == []
+
+
+def without_its_address(draft: CustomApi, admin: Membership) -> CustomApi:
+    unknown = authentication_from(draft.authentication).with_values({"registration_url": ""})
+    return save_authentication(actor=actor_for(admin), api=draft, authentication=unknown)
+
+
+def test_nobody_is_asked_who_is_not_known_to_offer_it(server: AuthServer, draft: CustomApi, admin: Membership) -> None:
+    assert "Look it up at the issuer" in refusal(without_its_address(draft, admin), admin)
+    assert server.registrations == []
+
+
+def test_an_address_that_somebody_entered_is_enough(server: AuthServer, draft: CustomApi, admin: Membership) -> None:
     server.metadata = None
-    assert "publishes no metadata" in refusal(draft, admin)
+    register(draft, admin)
+    assert server.registrations[0]["token_endpoint_auth_method"] == "client_secret_basic"
+
+
+def test_the_button_is_offered_once_discovery_found_it_and_was_saved(
+    server: AuthServer, draft: CustomApi, admin: Membership
+) -> None:
+    browser, page = client_for(admin), f"/custom-apis/{draft.integration.slug}/authentication/"
+    without_its_address(draft, admin)
+    html = browser.get(page).content.decode()
+    assert "/register/" not in html
+    assert "Nothing says that the issuer registers clients by itself" in html
+    shown = {"type": "oauth2", "key_location": "bearer", "token_endpoint_auth_method": "client_secret_basic",
+             "scope_separator": " ", "discovery_url": server.url}  # fmt: skip
+    looked_up = browser.post(page, shown | {"look_up": "yes"})
+    found = {name: looked_up.context["form"][name].value() for name in ("issuer", "registration_url", "token_url")}
+    assert found["registration_url"] == f"{server.url}/register"
+    assert browser.post(page, shown | found).status_code == 302
+    html = browser.get(page).content.decode()
+    assert f"/custom-apis/{draft.integration.slug}/register/" in html
+    assert "Nothing says" not in html
 
 
 def test_a_client_of_another_token_endpoint_is_not_registered(

@@ -128,5 +128,11 @@ def _metadata(seen: Observations) -> Iterator[Finding]:
     if metadata.registration_endpoint and not seen.has_client:
         yield Finding(
             "registration_offered", "advice", "The issuer registers clients by itself",
-            "It can give out a client ID and secret without anybody’s help.", "Choose Register for me.", "client_id",
+            "It can give out a client ID and secret without anybody’s help.", _register(seen), "client_id",
         )  # fmt: skip
+
+
+def _register(seen: Observations) -> str:
+    if seen.authentication.registration_url:
+        return "Choose Register for me."
+    return "Look it up at the issuer and save; Register for me is then offered."

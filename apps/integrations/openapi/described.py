@@ -1,10 +1,12 @@
 """What was found in an API description."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeVar
 
 from apps.integrations.custom_schema import Authentication
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,3 +50,18 @@ class Described:
     schemes: tuple[FoundScheme, ...]
     operations: tuple[Call, ...]
     notes: tuple[Note, ...]
+
+
+def storable(value: T) -> T:
+    """The same without what no database takes: NUL, and halves of surrogate pairs (JSON can write both as escapes)."""
+    made: Any = value
+    if isinstance(value, str):
+        made = value.encode("utf-8", "replace").decode().replace("\0", "?")
+    elif isinstance(value, tuple):
+        made = tuple(storable(one) for one in value)
+    elif isinstance(value, Mapping):
+        made = {storable(key): storable(one) for key, one in value.items()}
+    elif is_dataclass(value) and not isinstance(value, type):
+        made = replace(value, **{one.name: storable(getattr(value, one.name)) for one in fields(value)})
+    result: T = made
+    return result

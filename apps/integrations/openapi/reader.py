@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from apps.integrations.openapi.described import Call, Described, Note
+from apps.integrations.openapi.described import Call, Described, Note, storable
 from apps.integrations.openapi.document import UnreadableDocument, listing, mapping, named, parse, resolve, text_of
 from apps.integrations.openapi.security import schemes_in
 from apps.integrations.openapi.servers import server_of
@@ -42,7 +42,7 @@ def read_description(content: bytes, *, document_url: str = "") -> Described:
         notes.append(Note("paths", "No operation was found."))
     notes += [Note(key[:100], _twice(line)) for key, line in repeated]
     notes += _others(notes, faults(document, version, MOST_FAULTS))
-    return Described(
+    found = Described(
         version=version,
         name=text_of(info.get("title"), 100),
         description=text_of(info.get("summary") or info.get("description"), 60),
@@ -52,6 +52,7 @@ def read_description(content: bytes, *, document_url: str = "") -> Described:
         operations=tuple(calls[:MOST_OPERATIONS]),
         notes=tuple(notes[:MOST_NOTES]),
     )
+    return storable(found)
 
 
 def _others(notes: list[Note], found: Iterable[Note]) -> Iterator[Note]:

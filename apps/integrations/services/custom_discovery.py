@@ -67,6 +67,7 @@ def fields_of(metadata: ServerMetadata) -> dict[str, Any]:
         "authorization_url": metadata.authorization_endpoint,
         "token_url": metadata.token_endpoint,
         "revocation_url": metadata.revocation_endpoint,
+        "registration_url": metadata.registration_endpoint,
         "account_url": metadata.userinfo_endpoint,
     }
     found: dict[str, Any] = {name: url for name, url in addresses.items() if url and not address_problem(url)}

@@ -7,7 +7,6 @@ from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.origin import Target
 from apps.audit.services import record
-from apps.integrations.custom_problems import address_problem
 from apps.integrations.custom_schema import Authentication, authentication_from
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi
@@ -52,8 +51,9 @@ def issuer_metadata(authentication: Authentication, *, deadline: float) -> Serve
 def register_client(*, actor: Actor, api: CustomApi) -> CustomApi:
     """Have the issuer register a client with the API's redirect URI, and store its ID and secret with their end.
 
-    Raises NotAllowed, IntegrationInUse where connections live on the present client, and InvalidInput, in words, where
-    the issuer offers no registration or refuses it.
+    Only where it is known to do that: its metadata said so when it was looked up, or somebody entered where. Raises
+    NotAllowed, IntegrationInUse where connections live on the present client, and InvalidInput, in words, where the
+    issuer offers no registration or refuses it.
     """
     permissions.require(actor, Action.KEEP_CUSTOM_APIS)
     authentication = authentication_from(api.authentication)
@@ -76,23 +76,25 @@ def register_client(*, actor: Actor, api: CustomApi) -> CustomApi:
 
 def _offer(authentication: Authentication) -> tuple[str, AuthMethod]:
     """The registration endpoint and the client authentication to register for. Raises InvalidInput."""
+    endpoint, wanted = authentication.registration_url, authentication.token_endpoint_auth_method
+    if not endpoint or "{" in endpoint:
+        raise _refusal("Nothing says that the issuer registers clients by itself. Look it up at the issuer and save.")
     metadata = issuer_metadata(authentication, deadline=DEADLINE / 2)
     if metadata is None:
-        raise _refusal("The issuer publishes no metadata. Register a client at the service yourself.")
+        return endpoint, wanted
     if metadata.registration_endpoint is None:
         raise _refusal("The issuer does not register clients by itself. Do it at the service, and enter ID and secret.")
+    if metadata.registration_endpoint != endpoint:
+        raise _refusal("The issuer now names another registration URL. Look it up at the issuer and save first.")
     if metadata.token_endpoint != authentication.token_url:
         raise _refusal(
             "The issuer’s token URL is another one than the one below, so a client of its would be of no use there. "
             "Look it up at the issuer and save first."
         )
-    if sentence := address_problem(metadata.registration_endpoint):
-        raise _refusal(f"The issuer’s registration address cannot be used. {sentence}")
     supported = metadata.token_endpoint_auth_methods_supported
     known: tuple[AuthMethod, ...] = ("client_secret_basic", "client_secret_post", "none")
-    wanted = authentication.token_endpoint_auth_method
     ways = [way for way in (wanted, *known) if way in supported]
-    return metadata.registration_endpoint, ways[0] if ways else wanted
+    return endpoint, ways[0] if ways else wanted
 
 
 @sensitive_variables()

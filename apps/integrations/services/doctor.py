@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 from apps import egress
 from apps.audit.origin import Target
 from apps.audit.services import record
-from apps.integrations.custom_schema import Authentication, authentication_from, missing
+from apps.integrations.custom_schema import ADDRESSES, Authentication, authentication_from, missing
 from apps.integrations.doctor import Finding, Observations, PageSeen, findings
 from apps.integrations.models import CustomApi, OAuthApp
 from apps.integrations.placeholders import PLACEHOLDER
@@ -116,8 +116,7 @@ def _credentials(oauth_app: OAuthApp | None, authentication: Authentication) -> 
 def _filled(api: CustomApi) -> Authentication:
     """With examples in the place of what each connection gives."""
     stored = authentication_from(api.authentication)
-    names = ("authorization_url", "token_url", "refresh_url", "revocation_url", "account_url", "issuer")
-    return stored.with_values({name: _put(getattr(stored, name), api) for name in names})
+    return stored.with_values({name: _put(getattr(stored, name), api) for name in ADDRESSES})
 
 
 def _put(url: str, api: CustomApi) -> str:
