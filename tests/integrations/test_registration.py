@@ -148,7 +148,7 @@ def without_its_address(draft: CustomApi, admin: Membership) -> CustomApi:
 
 
 def test_nobody_is_asked_who_is_not_known_to_offer_it(server: AuthServer, draft: CustomApi, admin: Membership) -> None:
-    assert "Look it up at the issuer" in refusal(without_its_address(draft, admin), admin)
+    assert "Nothing says" in refusal(without_its_address(draft, admin), admin)
     assert server.registrations == []
 
 
