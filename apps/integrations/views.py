@@ -1,7 +1,6 @@
 """The pages of services: all of them (Plugins), and one with what it can be asked for."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -10,21 +9,14 @@ from django.views.decorators.http import require_safe
 
 from apps.errors import NotFound
 from apps.integrations import plugins as shown
-from apps.integrations.catalogue import entry_of, links, provider_config
-from apps.integrations.catalogue_schema import CatalogueEntry, Scope
-from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.key_forms import ConnectKeyForm
-from apps.integrations.keys import consent_preview, preview_of, shown_host
-from apps.integrations.models import KINDS_WITH_KEY, Integration, OAuthApp
-from apps.integrations.offer import Offer, offer_of
-from apps.integrations.services import oauth_app_for
+from apps.integrations.catalogue import links
+from apps.integrations.connecting import connect_form
+from apps.integrations.models import Integration
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.permissions import Action
 from apps.teams.requests import TeamRequest
-
-_ORDER = {"read": 0, "write": 1, "admin": 2}
 
 
 @require_safe
@@ -60,21 +52,15 @@ def service(request: TeamRequest, slug: str) -> HttpResponse:
     connections = _connections(request.actor, integration)
     if _wants_part(request):
         return _varied(render(request, "integrations/_connections.html", {"connections": connections}))
-    entry = entry_of(integration)
-    oauth_app = oauth_app_for(request.actor.team, integration)
-    offer = offer_of(entry, oauth_app) if entry else None
+    form = connect_form(request.actor.team, integration)
+    entry = form["entry"]
     context = {
-        "integration": integration,
-        "entry": entry,
-        "oauth_app": oauth_app,
+        **form,
         "connections": connections,
-        "links": links(entry, oauth_app) if entry else None,
-        "params": entry.params_from("user") if entry else (),
-        "offer": offer,
-        "further": _further(offer) if offer else [],
+        "links": links(entry, form["oauth_app"]) if entry else None,
         "keeps_apps": permissions.may(request.actor, Action.KEEP_OAUTH_APPS),
     }
-    return _varied(render(request, "integrations/service.html", context | _where(integration, entry, oauth_app)))
+    return _varied(render(request, "integrations/service.html", context))
 
 
 def _wants_part(request: TeamRequest) -> bool:
@@ -98,26 +84,3 @@ def _visible_or_404(actor: Actor, slug: str) -> Integration:
 def _connections(actor: Actor, integration: Integration) -> list[Any]:
     visible = integration.connections.visible_to(actor).select_related("owner")
     return list(visible.order_by("-status", "name", "created_at"))
-
-
-def _further(offer: Offer) -> list[Scope]:
-    """The permissions beyond the suggested ones, the most harmless first."""
-    return sorted((scope for scope in offer.scopes if not scope.default), key=lambda scope: _ORDER[scope.access])
-
-
-def _where(integration: Integration, entry: CatalogueEntry | None, oauth_app: OAuthApp | None) -> dict[str, Any]:
-    """`host`, where signing in will happen, or `problem`, why it cannot; for a key, the form that takes it."""
-    if entry is None:
-        return {}
-    if integration.kind in KINDS_WITH_KEY:
-        return {"host": shown_host(entry), "preview": preview_of(entry), "key_form": ConnectKeyForm(entry)}
-    if oauth_app is None:
-        return {}
-    examples = {param.name: param.default or param.example for param in entry.params if param.source != "client"}
-    try:
-        provider = provider_config(integration, oauth_app=oauth_app, params=examples)
-    except IntegrationMisconfigured as problem:
-        return {"problem": problem.sentence}
-    address = entry.oauth1.authorization_url if entry.oauth1 else provider.authorization_url
-    preview = consent_preview(entry)
-    return {"host": urlsplit(address).netloc, "preview": preview}

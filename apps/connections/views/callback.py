@@ -6,13 +6,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from apps.connections.errors import AttemptError
 from apps.connections.models import AuthorizationAttempt
 from apps.connections.services import authorize
+from apps.connections.views.address import with_parameters
 from apps.errors import SpecwayError
 from apps.teams.actor import Actor
 from apps.teams.origin import origin_of
@@ -70,8 +70,8 @@ def _onward(attempt: AuthorizationAttempt) -> str:
     if attempt.status != Attempt.SUCCEEDED:
         return reverse("connections:attempt", args=[attempt.pk])
     # Checked once more where it is used, as it was when it was stored.
-    path = authorize.own_path(attempt.return_path)
-    return path or f"{reverse('connections:list')}?{urlencode({'new': str(attempt.connection_id)})}"
+    path = authorize.own_path(attempt.return_path) or reverse("connections:list")
+    return with_parameters(path, new=str(attempt.connection_id))
 
 
 def _failed(request: HttpRequest, error: SpecwayError) -> HttpResponse:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
+from django_htmx.http import trigger_client_event
 
 from apps.connections.errors import AnotherAccount, KeyNotChecked, KeyRefused
 from apps.connections.models import Connection, Credential
@@ -25,6 +26,7 @@ from apps.connections.services.credentials import (
 )
 from apps.connections.views.lookup import integration_of, managed_connection
 from apps.errors import SpecwayError
+from apps.integrations.catalogue_schema import CatalogueEntry
 from apps.integrations.errors import InvalidInput
 from apps.integrations.key_forms import ConnectKeyForm, ReplaceKeyForm
 from apps.integrations.keys import preview_of, sent_as, shown_host
@@ -62,15 +64,13 @@ def connect(request: TeamRequest, slug: str) -> HttpResponse:
             problem = answer
         else:
             _tell(request, made, entry_has_check=entry.verification is not None)
+            if _stays(request):
+                again = _connect_context(integration, entry, ConnectKeyForm(entry))
+                return _told(render(request, "connections/try/_connect_key.html", again | {"told": True}), made)
             return redirect(f"{reverse('connections:list')}?{urlencode({'new': str(made.pk)})}")
-    context = {
-        "integration": integration,
-        "entry": entry,
-        "key_form": form,
-        "preview": preview_of(entry),
-        "host": shown_host(entry),
-        **_problem(problem, can_store=entry.client_credentials is None),
-    }
+    context = _connect_context(integration, entry, form, problem)
+    if _stays(request):
+        return render(request, "connections/try/_connect_key.html", context)
     return render(request, "connections/connect_key.html", context, status=_status(form, problem))
 
 
@@ -105,6 +105,8 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
             if entry.fields:
                 sentence += " The old ones are erased here; delete them there too."
             messages.success(request, sentence)
+            if _stays(request):
+                return _told(render(request, "connections/try/_told.html"), replaced)
             return redirect("connections:key", replaced.pk)
     context = {
         "connection": connection,
@@ -119,7 +121,33 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         "host": shown_host(entry, connection.params),
         **_problem(problem, can_store=entry.client_credentials is None),
     }
+    if _stays(request):
+        part = "_replace_key.html" if request.method == "POST" else "_replace_dialog.html"
+        return render(request, f"connections/try/{part}", context)
     return render(request, "connections/key.html", context, status=_status(form, problem))
+
+
+def _connect_context(
+    integration: Integration, entry: CatalogueEntry, form: ConnectKeyForm, problem: SpecwayError | None = None
+) -> dict[str, Any]:
+    return {
+        "integration": integration,
+        "entry": entry,
+        "key_form": form,
+        "preview": preview_of(entry),
+        "host": shown_host(entry),
+        **_problem(problem, can_store=entry.client_credentials is None),
+    }
+
+
+def _stays(request: TeamRequest) -> bool:
+    """Whether another page shows the form in a dialog, and stays. It gets every answer with 200: htmx drops others."""
+    return bool(getattr(request, "htmx", False))
+
+
+def _told(response: HttpResponse, connection: Connection) -> HttpResponse:
+    """The page that stays hears of the connection as it does after a trip."""
+    return trigger_client_event(response, "specway:connected", {"connection": str(connection.pk)}, after="swap")
 
 
 def _if_unchecked(request: TeamRequest) -> IfUnchecked:

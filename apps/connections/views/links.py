@@ -7,12 +7,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.connections.models import ConnectSession
 from apps.connections.services import authorize, connect_sessions
+from apps.connections.views.address import with_parameters
 from apps.connections.views.connect import Wish, wish_again
 from apps.errors import NotFound, SpecwayError
 from apps.integrations.catalogue import entry_of
@@ -143,7 +143,7 @@ def done(request: TeamRequest, session_id: Any) -> HttpResponse:
     context = {
         "connection": found.connection,
         "integration": found.integration,
-        "return_url": _with_id(found.return_url, found) if found.return_url else "",
+        "return_url": with_parameters(found.return_url, connect_session=str(found.pk)) if found.return_url else "",
         "return_to": _shown(found.return_url),
     }
     return render(request, "connections/link_done.html", context)
@@ -154,9 +154,3 @@ def _shown(url: str) -> str:
     if not url:
         return ""
     return "Specway" if url.startswith("/") else "/".join(url.split("/")[:3])
-
-
-def _with_id(url: str, session: ConnectSession) -> str:
-    base, mark, fragment = url.partition("#")
-    query = urlencode({"connect_session": str(session.pk)})
-    return f"{base}{'&' if '?' in base else '?'}{query}{mark}{fragment}"

@@ -23,6 +23,7 @@ from apps.connections.trying.forms import TryForm
 from apps.connections.trying.lines import curl_line, python_lines
 from apps.connections.trying.send import Wanted, send
 from apps.errors import NotFound, SpecwayError
+from apps.integrations.connecting import can_connect, connect_form
 from apps.integrations.models import Integration
 from apps.integrations.operations import Offered, operations_of
 from apps.teams.actor import Actor
@@ -50,11 +51,10 @@ class Choice:
 
     @property
     def here(self) -> str:
-        """The address of this page with the same choice; leads back after a reconnect."""
+        """The address of this page with the same service and operation; a trip leads back to it."""
         chosen = {
             "integration": self.integration.slug if self.integration else "",
             "operation": str(self.operation.position) if self.operation else "",
-            "connection": str(self.connection.pk) if self.connection else "",
         }
         return f"{reverse('connections:try')}?{urlencode({name: value for name, value in chosen.items() if value})}"
 
@@ -112,8 +112,11 @@ def _services(actor: Actor) -> list[Integration]:
 
 
 def _choice(actor: Actor, data: Mapping[str, Any], services: list[Integration]) -> Choice:
-    """Raises NotFound for what the actor may not see, NotAllowed for another's personal connection."""
-    named = data.get("connection", "")
+    """Raises NotFound for what the actor may not see, NotAllowed for another's personal connection.
+
+    `new` is the connection that a trip in the same tab came back with.
+    """
+    named = data.get("connection", "") or data.get("new", "")
     connection = calls.usable(actor=actor, pk=_uuid(named)) if named else None
     integration = connection.integration if connection else _integration(actor, data.get("integration", ""), services)
     if integration is None:
@@ -181,6 +184,9 @@ def _page(
     }
     partial = request.method == "POST" and getattr(request, "htmx", False)
     template = "_work.html" if partial else "page.html"
+    if not partial and choice.integration:
+        form_of_service = connect_form(request.actor.team, choice.integration, needed=choice.scopes)
+        context["connect"] = form_of_service if can_connect(form_of_service) else None
     response = render(request, f"connections/try/{template}", context, status=status)
     if partial and status >= 400:
         # Failures are shown in their place, not above the page.
