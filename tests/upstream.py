@@ -91,6 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def on_wait(self) -> None:
         """Never answers; notices when the other side hangs up."""
+        self._body()
         self.upstream.waiting.set()
         with suppress(OSError):
             self.connection.settimeout(60)

@@ -22,7 +22,7 @@ from apps.connections.proxy import target
 from apps.connections.proxy.body import incoming
 from apps.connections.proxy.call import Call, forward
 from apps.connections.proxy.headers import to_service
-from apps.connections.proxy.reply import Reply
+from apps.connections.proxy.reply import CLIENT_GONE, Reply
 from apps.connections.proxy.wishes import Wishes, wishes_of
 from apps.connections.services import calls
 from apps.teams.actor import Actor
@@ -30,7 +30,6 @@ from apps.teams.authentication import actor_of
 
 _WEBDAV = ("propfind", "proppatch", "mkcol", "copy", "move", "lock", "unlock", "report", "search")
 _DOCUMENTED = ("get", "post", "put", "patch", "delete")
-_CLIENT_GONE = 499  # nobody reads it; it is for the access log
 
 
 class _AsTheServiceDoes(BaseContentNegotiation):
@@ -128,7 +127,7 @@ class ProxyView(APIView):
             )
             return _response(forward(call))
         except egress.Abandoned:
-            return HttpResponse(status=_CLIENT_GONE)
+            return HttpResponse(status=CLIENT_GONE)
         except ReauthorizationRequired as error:
             page = f"{settings.PUBLIC_URL}{reverse('connections:list')}#connection-{pk}"
             raise ReauthorizationRequired(error.sentence, reconnect_url=page) from None

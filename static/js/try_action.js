@@ -1,6 +1,6 @@
 // Try an action: what is connected or repaired meanwhile stands in the picker, chosen, and nothing that was written is lost.
 
-import { announce } from "./app.js";
+import { announce, flash } from "./app.js";
 
 const KEPT = "specway-try";
 const FIELDS = ["method", "path", "query", "headers", "body"];
@@ -38,6 +38,25 @@ dialogs?.addEventListener("htmx:afterSwap", () => {
   if (!dialog || dialog.open) return;
   dialog.showModal();
   dialog.addEventListener("close", () => dialogs.replaceChildren());
+});
+
+// --- calling off: with the browser gone, Specway hangs up at the service --------------------------------------------
+
+const callOff = () => document.getElementById("request") && htmx.trigger("#request", "htmx:abort");
+
+document.addEventListener("click", ({ target }) => target.closest?.("[data-cancel]") && callOff());
+
+// A browser that keeps the page for its Back button would let the request go on.
+addEventListener("pagehide", callOff);
+
+document.addEventListener("htmx:beforeRequest", ({ target }) => {
+  // What the last attempt had to say is overtaken by this one.
+  if (target.id === "request") document.getElementById("flash")?.replaceChildren();
+});
+
+document.addEventListener("htmx:sendAbort", () => {
+  document.querySelector("#request [type=submit]")?.focus();
+  flash("Cancelled. The request may have reached the service all the same: look there before you send it again.");
 });
 
 // --- connecting in this tab, where the window was blocked -------------------------------------------------------------

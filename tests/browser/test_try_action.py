@@ -118,3 +118,44 @@ def test_it_works_by_keyboard_and_fits_a_phone(place: Place, browser: Browser) -
     page.goto("/try/")
     shoot(page, "try-start")
     context.close()
+
+
+@pytest.fixture
+def under_way(place: Place, browser: Browser) -> Iterator[Page]:
+    """The page while the service takes its time over an answer that never comes."""
+    context = enter(place, browser)
+    page = context.pages[0]
+    page.goto("/try/?path=wait")
+    page.get_by_label("Body", exact=True).fill('{"text": "kept"}')
+    place.service.waiting.clear()
+    place.service.hung_up.clear()
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+    page.get_by_role("button", name="Send").click()
+    assert place.service.waiting.wait(30)
+    yield page
+    context.close()
+
+
+def test_cancel_ends_the_call_at_the_service_and_keeps_what_was_written(place: Place, under_way: Page) -> None:
+    expect(under_way.get_by_role("button", name="Send")).to_be_disabled()
+    fits(under_way)
+    under_way.get_by_role("button", name="Cancel").click()
+    assert place.service.hung_up.wait(10)
+    expect(under_way.locator("#flash")).to_contain_text("Cancelled. The request may have reached the service")
+    expect(under_way.get_by_role("button", name="Send")).to_be_focused()
+    expect(under_way.get_by_role("button", name="Cancel")).to_be_hidden()
+    expect(under_way.get_by_label("Body", exact=True)).to_have_value('{"text": "kept"}')
+    under_way.get_by_label("Path").fill("echo")
+    under_way.get_by_role("button", name="Send").click()
+    expect(under_way.get_by_role("region", name="Answer", exact=True)).to_contain_text("200 OK")
+    expect(under_way.locator("#flash")).not_to_contain_text("Cancelled")
+
+
+def test_whoever_goes_to_another_page_ends_the_call(place: Place, under_way: Page) -> None:
+    under_way.goto("/plugins/")
+    assert place.service.hung_up.wait(10)
+
+
+def test_whoever_closes_the_page_ends_the_call(place: Place, under_way: Page) -> None:
+    under_way.close()
+    assert place.service.hung_up.wait(10)

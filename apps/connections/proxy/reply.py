@@ -15,6 +15,8 @@ from apps.teams.actor import Actor
 # What a service refuses for these reasons says something about the connection; other refusals are about the request.
 _FAILED = frozenset({401, 403, 429})
 
+CLIENT_GONE = 499  # nobody reads it; it is for the access log
+
 
 class Reply:
     """Status, headers and body of a service's answer. Iterate once; then `close`, whatever happened."""

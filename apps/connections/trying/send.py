@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from django.views.decorators.debug import sensitive_variables
 
+from apps import egress
 from apps.connections.models import Connection
 from apps.connections.proxy.body import Body
 from apps.connections.proxy.call import Call, forward
@@ -66,10 +67,13 @@ class Answered:
 
 
 @sensitive_variables()
-def send(*, actor: Actor, connection: Connection, wanted: Wanted) -> Answered:
+def send(
+    *, actor: Actor, connection: Connection, wanted: Wanted, client: egress.ClientSocket | None = None
+) -> Answered:
     """The answer to one call through a connection from `calls.usable`. Raises what `forward` raises.
 
-    The secret is kept out of it for everybody, its owner too: it is for a page.
+    The secret is kept out of it for everybody, its owner too: it is for a page. `client` is the socket of whoever waits
+    for that: with them gone, the call ends at the service, too.
     """
     call = Call(
         actor=actor,
@@ -80,6 +84,7 @@ def send(*, actor: Actor, connection: Connection, wanted: Wanted) -> Answered:
         headers=wanted.headers,
         body=Body(wanted.body.encode()),
         wishes=Wishes(scopes=wanted.scopes, silence=SILENCE),
+        client=client,
     )
     started = time.monotonic()
     reply = forward(call)

@@ -14,9 +14,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from apps import egress
 from apps.connections.errors import TriedTooOften
 from apps.connections.fit import Fit, fits_for, only_one_fitting
 from apps.connections.models import Connection
+from apps.connections.proxy.reply import CLIENT_GONE
 from apps.connections.services import calls
 from apps.connections.services.provider import provider_of
 from apps.connections.trying.forms import TryForm
@@ -87,7 +89,10 @@ def _sent(request: TeamRequest) -> HttpResponse:
     shown: dict[str, Any] = {"lines": _lines(choice.connection, wanted)}
     try:
         _require_rate(request.actor)
-        shown["answered"] = send(actor=request.actor, connection=choice.connection, wanted=wanted)
+        client = request.META.get("gunicorn.socket")
+        shown["answered"] = send(actor=request.actor, connection=choice.connection, wanted=wanted, client=client)
+    except egress.Abandoned:
+        return HttpResponse(status=CLIENT_GONE)
     except SpecwayError as error:
         # What was found out on the way (a dead grant, a lost permission) stands in the picker, too.
         choice = _choice(request.actor, request.POST, services)
