@@ -20,9 +20,9 @@ from apps.connections.errors import (
 from apps.connections.models import Connection
 from apps.connections.proxy import challenge
 from apps.connections.proxy.body import Body
-from apps.connections.proxy.headers import Headers, to_caller, value_of, without
+from apps.connections.proxy.headers import IN_PIECES, Headers, all_of, to_caller, value_of, without
 from apps.connections.proxy.places import PLACES
-from apps.connections.proxy.redaction import Redactor, inflated, redacted, spellings
+from apps.connections.proxy.redaction import Redactor, inflated, redacted
 from apps.connections.proxy.renewals import RENEWALS
 from apps.connections.proxy.reply import Reply
 from apps.connections.proxy.wishes import Wishes
@@ -39,6 +39,8 @@ _TRY_AGAIN = frozenset({429, 502, 503, 504})
 _LONGEST_PAUSE = 10.0
 _FORM = "application/x-www-form-urlencoded"
 _DECODABLE = frozenset({"gzip", "x-gzip", "deflate"})
+# Partial Content (RFC 9110 15.3.7) and IM Used (RFC 3229 10.4.1).
+_PARTIAL = frozenset({206, 226})
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def _outgoing(call: Call, material: Material) -> egress.Outgoing:
     address = material.base_url.rstrip("/") + (f"/{call.rest}" if call.rest else "")
     url = f"{address}?{call.query}" if call.query else address
     require_own_host(call.connection, url)
-    headers = dict(call.headers)
+    headers = dict(call.headers if call.sees_secret else without(call.headers, *IN_PIECES))
     if not call.sees_secret:
         headers["Accept-Encoding"] = "identity"
     is_form = value_of(call.headers, "content-type").lower().startswith(_FORM)
@@ -211,16 +213,24 @@ def _without_secrets(
     call: Call, material: Material, answer: egress.Answer, headers: Headers
 ) -> tuple[Headers, Iterator[bytes]]:
     """Headers and body without the connection's secret. Raises AnswerWithheld where it cannot be looked for."""
-    redactor = Redactor(spellings(material.secrets))
+    redactor = Redactor(material.secrets)
     pieces: Iterator[bytes] = iter(answer)
-    coding = value_of(answer.headers, "content-encoding").strip().lower()
+    coding, framing = (all_of(answer.headers, name) for name in ("content-encoding", "transfer-encoding"))
+    if answer.status in _PARTIAL:
+        answer.close()
+        raise AnswerWithheld(
+            f"{call.connection.integration.name} answered with a part only, though it was asked for all. In parts the "
+            "connection's secret cannot be kept out of an answer."
+        )
     if coding in _DECODABLE:
         headers = without(headers, "content-encoding", "content-length")
         pieces = inflated(pieces) if call.method != "HEAD" and answer.status not in (204, 304) else pieces
-    elif coding not in ("", "identity"):
+    elif coding not in ("", "identity") or framing not in ("", "identity", "chunked"):
         answer.close()
+        named = redactor.text(coding or framing)[:20]
         raise AnswerWithheld(
-            f"{call.connection.integration.name} encoded its answer in a way ({coding[:20]}) in which the connection's "
+            f"{call.connection.integration.name} encoded its answer in a way ({named}) in which the connection's "
             "secret cannot be kept out of it."
         )
+    headers = [*without(headers, "accept-ranges"), ("Accept-Ranges", "none")]
     return [(name, redactor.text(value)) for name, value in headers], redacted(pieces, redactor)

@@ -63,6 +63,9 @@ _KEPT_FROM_BROWSERS = HOP_BY_HOP | {
     "x-xss-protection",
 }
 _KEPT_BEGINNINGS = ("access-control-", "cross-origin-", "specway-", "observe-browsing-", "sec-")
+# With these a service may be asked for pieces, each of which holds only a part of a secret (RFC 9110 14.2, RFC 3229).
+# A service may leave them unheard, so whoever asks so understands the whole.
+IN_PIECES = ("range", "if-range", "request-range", "a-im")
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -133,6 +136,11 @@ def _named_by_connection(headers: Iterable[tuple[str, str]]) -> set[str]:
 def value_of(headers: Iterable[tuple[str, str]], name: str) -> str:
     """The first value of a header; "" without."""
     return next((value for given, value in headers if given.lower() == name.lower()), "")
+
+
+def all_of(headers: Iterable[tuple[str, str]], name: str) -> str:
+    """The values of a list's headers as one, in small letters; "" without."""
+    return ", ".join(value.strip().lower() for given, value in headers if given.lower() == name and value.strip())
 
 
 def without(headers: Headers, *names: str) -> Headers:

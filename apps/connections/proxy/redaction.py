@@ -1,51 +1,31 @@
 """Keeping a connection's secret out of an answer that repeats it: in whatever spelling, across any two pieces. Pure."""
 
-import html
-import json
 import zlib
-from collections.abc import Iterable, Iterator
-from urllib.parse import quote, quote_plus
+from collections.abc import Iterable, Iterator, Sequence
 
+from apps.connections.proxy.spelling import plain, spellings
 from apps.egress import NoAnswer
 
 _PIECE = 65_536
-# Shorter ones would be found everywhere.
-_SHORTEST = 4
 _MASK = b"[redacted]"
 
 
-def spellings(secrets: Iterable[str]) -> tuple[bytes, ...]:
-    """The ways in which a service may repeat a secret: plain, in an address, in JSON, in HTML. Longest first."""
-    found = set()
-    for secret in secrets:
-        in_json = json.dumps(secret)[1:-1]
-        encoded = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
-        lower = {_small_hex(text) for text in encoded}
-        found |= {secret, in_json, in_json.replace("/", "\\/"), html.escape(secret), *encoded, *lower}
-        found.add(json.dumps(secret, ensure_ascii=False)[1:-1])
-    needles = {text.encode() for text in found if len(text) >= _SHORTEST}
-    return tuple(sorted(needles, key=lambda needle: (-len(needle), needle)))
-
-
-def _small_hex(text: str) -> str:
-    first, *escapes = text.split("%")
-    return "%".join([first, *(escape[:2].lower() + escape[2:] for escape in escapes)])
-
-
 class Redactor:
-    """Replaces each needle in a stream by a mask of the same length, so that lengths and ranges stay right.
+    """Replaces each secret in a stream by a mask of the same length, however it is spelled: lengths stay right.
 
-    Of each piece only an end that may be the beginning of a needle is held back: events are not delayed.
+    Of each piece only an end that may be the beginning of a secret is held back: events are not delayed.
     """
 
-    def __init__(self, needles: tuple[bytes, ...]) -> None:
-        self._needles = needles
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._needles = spellings(secrets)
+        self._without_escapes = tuple({*self._needles, *(plain(needle).text for needle in self._needles)})
+        # How long a spelling may be: twelve bytes to a sign, which is more than what is escaped twice takes.
+        self._reach = max([1, *map(len, self._needles), *(12 * len(secret) for secret in secrets)])
         self._held = b""
 
     def feed(self, piece: bytes) -> bytes:
         data = self._masked(self._held + piece)
-        keep = max((_overlap(data, needle) for needle in self._needles), default=0)
-        cut = len(data) - keep
+        cut = self._begun(data)
         self._held = data[cut:]
         return data[:cut]
 
@@ -55,14 +35,39 @@ class Redactor:
         return held
 
     def text(self, value: str) -> str:
-        """A header's value without the needles."""
+        """A header's value without the secrets."""
         return self._masked(value.encode("latin-1")).decode("latin-1")
 
     def _masked(self, data: bytes) -> bytes:
-        for needle in self._needles:
-            if needle in data:
-                data = data.replace(needle, (_MASK + b"*" * len(needle))[: len(needle)])
-        return data
+        spans = list(_found(data.lower(), self._needles))
+        view = plain(data)
+        if view.text != data:
+            spans += [(view.start(a), view.end(b)) for a, b in _found(view.text.lower(), self._without_escapes)]
+        if not spans:
+            return data
+        masked = bytearray(data)
+        for start, end in spans:
+            masked[start:end] = (_MASK + b"*" * (end - start))[: end - start]
+        return bytes(masked)
+
+    def _begun(self, data: bytes) -> int:
+        """Where the end of `data` begins that may be the beginning of a secret."""
+        small = data[-self._reach :].lower()
+        most = max((_overlap(small, needle) for needle in self._needles), default=0)
+        tail = max(0, len(data) - self._reach)
+        view = plain(data[tail:])
+        shown = view.text.lower()
+        in_plain = max((_overlap(shown, needle) for needle in self._without_escapes), default=0)
+        begins = view.start(len(shown) - in_plain) if in_plain else view.cut
+        return min(len(data) - most, tail + min(begins, view.cut))
+
+
+def _found(small: bytes, needles: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+    for needle in needles:
+        at = small.find(needle)
+        while at >= 0:
+            yield at, at + len(needle)
+            at = small.find(needle, at + len(needle))
 
 
 def _overlap(data: bytes, needle: bytes) -> int:
@@ -76,7 +81,7 @@ def _overlap(data: bytes, needle: bytes) -> int:
 
 
 def redacted(pieces: Iterable[bytes], redactor: Redactor) -> Iterator[bytes]:
-    """The pieces without the needles."""
+    """The pieces without the secrets."""
     for piece in pieces:
         if shown := redactor.feed(piece):
             yield shown
