@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.connections.views import (
     actions,
+    activity,
     attempts,
     callback,
     connect,
@@ -39,7 +40,7 @@ urlpatterns = [
     path("settings/credentials/", credentials.credentials, name="credentials"),
     path("connections/<uuid:connection_id>/", page.overview, name="connection"),
     path("connections/<uuid:connection_id>/permissions/", page.permissions, name="permissions"),
-    path("connections/<uuid:connection_id>/activity/", page.activity, name="activity"),
+    path("connections/<uuid:connection_id>/activity/", activity.activity, name="activity"),
     path("connections/<uuid:connection_id>/rename/", page.rename, name="rename"),
     path("connections/<uuid:connection_id>/sharing/", sharing.sharing, name="sharing"),
     path("connections/<uuid:connection_id>/hand-over/", sharing.hand_over, name="hand_over"),

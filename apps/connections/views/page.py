@@ -1,4 +1,4 @@
-"""A connection's page: overview, permissions and activity, each as far as one's level shows it; and its name."""
+"""A connection's page: overview and permissions, each as far as one's level shows it; and its name."""
 
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,6 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from apps.audit.models import AuditEvent
-from apps.audit.views import Row as EventRow
 from apps.connections.access import level_of, may_hand_over, may_share, may_view
 from apps.connections.chart import chart_of
 from apps.connections.models import Connection
@@ -32,7 +30,6 @@ from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
 DAYS = 30
-EVENTS = 30
 
 
 def frame(request: TeamRequest, connection: Connection, tab: str) -> dict[str, Any]:
@@ -107,24 +104,6 @@ def _further(offer: Offer, shown: Permissions) -> list[Any]:
     """What could be asked for besides."""
     listed = set(shown.wider)
     return [scope for scope in offer.scopes if scope.name not in listed]
-
-
-@require_safe
-@never_cache
-@team_required
-def activity(request: TeamRequest, connection_id: UUID) -> HttpResponse:
-    """The connection's events, newest first. GET parameter: `before`, the event after which the page starts."""
-    connection = viewed_connection(request.actor, connection_id)
-    events = AuditEvent.objects.filter(team_id=connection.team_id, target_type="connection", target_id=connection.pk)
-    before = request.GET.get("before", "")
-    is_number = before.isascii() and before.isdecimal() and len(before) < 19
-    found = list((events.filter(pk__lt=int(before)) if is_number else events)[: EVENTS + 1])
-    context = frame(request, connection, "activity") | {
-        "events": [EventRow(event=event, is_open=False, toggle="") for event in found[:EVENTS]],
-        "older": found[EVENTS - 1].pk if len(found) > EVENTS else None,
-        "is_first": not is_number,
-    }
-    return render(request, "connections/page/activity.html", context)
 
 
 @require_http_methods(["GET", "POST"])
