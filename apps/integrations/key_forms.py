@@ -58,6 +58,7 @@ class ReplaceKeyForm(_KeyForm):
 
     def __init__(self, entry: CatalogueEntry, data: Any, *, wanted: Sequence[Param], is_kept: bool) -> None:
         super().__init__(data)
+        self.wanted = wanted
         for param in wanted:
             self.fields[_PARAM + param.name] = _param_field(param)
         for field in entry.fields:

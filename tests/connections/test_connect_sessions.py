@@ -304,11 +304,6 @@ def test_the_link_leads_into_its_own_team(integration: Integration, cast: Cast, 
     assert AuthorizationAttempt.objects.get().team_id == cast.team.pk
 
 
-def test_a_service_that_takes_keys_needs_no_link(cast: Cast, kinds: None) -> None:
-    slug = Integration.objects.filter(kind=Integration.Kind.API_KEY).values_list("slug", flat=True)[0]
-    assert caller(cast.member).post(URL, {"integration": slug}).json()["code"] == "wrong_kind"
-
-
 def test_the_log_has_each_step(integration: Integration, cast: Cast, service: Caller) -> None:
     _, path = link_for(service, cast.member)
     click(client_for(cast.member), path)

@@ -19,14 +19,14 @@ from django.urls import reverse
 
 from apps.audit.origin import Target
 from apps.audit.services import record
-from apps.connections.errors import ConnectSessionEnded, IntegrationNotSetUp, MailedLately, WrongKind
+from apps.connections.errors import ConnectSessionEnded, IntegrationNotSetUp, MailedLately
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession
 from apps.connections.services.attempts import hashed
 from apps.connections.services.authorize import own_path
 from apps.errors import NotAllowed
 from apps.integrations.catalogue import entry_of
 from apps.integrations.errors import InvalidInput
-from apps.integrations.models import Integration
+from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.integrations.offer import offer_of
 from apps.integrations.services import oauth_app_for, require_offered
 from apps.notifications.services import Mail, send
@@ -63,7 +63,7 @@ def create_connect_session(
     """A link for `member` (the caller, if none is named) or, with a `connection` to repair, for its owner.
 
     The caller sees the connection. With `notify` the member gets the link by mail too. Raises InvalidInput (member,
-    scopes, return_url), NotAllowed, WrongKind, IntegrationNotSetUp, MailedLately.
+    scopes, return_url), NotAllowed, IntegrationNotSetUp, MailedLately.
     """
     if actor.team is None:
         raise NotAllowed("A link to connect is made within a team.")
@@ -118,10 +118,25 @@ def consume(*, actor: Actor, session: ConnectSession) -> None:
     with transaction.atomic():
         usable = ConnectSession.objects.filter(pk=session.pk, member=actor.user, team=actor.team, used_at=None)
         if session.repairs and session.connection is None:
-            raise ConnectSessionEnded("The connection was disconnected meanwhile. There is nothing left to repair.")
+            raise nothing_to_repair()
         if not usable.filter(expires_at__gt=Now()).update(used_at=Now()):
             raise ConnectSessionEnded("This link was used before, or is older than an hour. Ask for a new one.")
         _record("connect_session.used", actor, session)
+
+
+def nothing_to_repair() -> ConnectSessionEnded:
+    """What a link to repair a connection comes to that is gone."""
+    return ConnectSessionEnded("The connection was disconnected meanwhile. There is nothing left to repair.")
+
+
+def reopen(session: ConnectSession) -> None:
+    """Nothing came of a click, and the member may try again by the same link until it ends."""
+    ConnectSession.objects.filter(pk=session.pk, connected_at=None, attempt=None).update(used_at=None)
+
+
+def connected(session: ConnectSession, connection: Connection) -> None:
+    """The member entered a key that is stored: there is no trip to learn it from."""
+    ConnectSession.objects.filter(pk=session.pk).update(connection=connection, connected_at=Now())
 
 
 def began(session: ConnectSession, attempt: AuthorizationAttempt) -> None:
@@ -165,8 +180,11 @@ def _person(actor: Actor, member: User | None, connection: Connection | None) ->
 
 
 def _require_trip(actor: Actor, integration: Integration, scopes: Sequence[str]) -> None:
-    if not integration.signs_in_through_app:
-        raise WrongKind(f"{integration.name} is connected by entering a key, for which no link is needed.")
+    if integration.kind in KINDS_WITH_KEY:
+        if scopes:
+            sentence = f"{integration.name} is connected by entering a key, which is asked for no permissions."
+            raise InvalidInput([("scopes", sentence)])
+        return
     oauth_app, entry = oauth_app_for(actor.team, integration), entry_of(integration)
     if oauth_app is None or entry is None:
         raise IntegrationNotSetUp(f"{integration.name} is not set up yet: an operator adds the OAuth app.")
@@ -199,12 +217,13 @@ def _require_patience(person: User, integration: Integration) -> None:
 
 def _mail(session: ConnectSession, url: str) -> None:
     name = session.connection.name if session.connection else session.integration.name
-    verb = "Reconnect" if session.repairs else "Connect"
+    verb, service = "Reconnect" if session.repairs else "Connect", session.integration
+    own = f"You enter {service.name}’s key" if service.kind in KINDS_WITH_KEY else f"You sign in at {service.name}"
     mail = Mail(
         subject=f"{verb} {name}",
         title=f"{session.asked_by_label} asks you to {verb.lower()} {name}",
         paragraphs=(
-            f"A workflow of {session.team} needs it. You sign in at {session.integration.name} yourself.",
+            f"A workflow of {session.team} needs it. {own} yourself.",
             "The link is for you alone, works once, and ends an hour after it was made.",
         ),
         action=f"{verb} {name}",

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -34,7 +34,7 @@ from apps.integrations.models import Integration
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
-_ANSWERS = (KeyRefused, KeyNotChecked, AnotherAccount)
+KEY_ANSWERS = (KeyRefused, KeyNotChecked, AnotherAccount)
 
 
 @sensitive_variables()
@@ -56,11 +56,11 @@ def connect(request: TeamRequest, slug: str) -> HttpResponse:
                 fields=form.key_fields,
                 params=form.params,
                 name=form.cleaned_data["name"],
-                if_unchecked=_if_unchecked(request),
+                if_unchecked=if_unchecked_of(request),
             )
         except InvalidInput as wrong:
             form.show(wrong)
-        except _ANSWERS as answer:
+        except KEY_ANSWERS as answer:
             problem = answer
         else:
             _tell(request, made, entry_has_check=entry.verification is not None)
@@ -83,9 +83,7 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     """What is stored, as far as it may be told, and the form that replaces it."""
     connection = managed_connection(request.actor, connection_id)
     entry = keyed(connection.integration)
-    wanted, is_moved = wanted_values(connection), not is_for_these_places(connection)
-    posted = request.POST if request.method == "POST" else None
-    form = ReplaceKeyForm(entry, posted, wanted=wanted, is_kept=not (wanted or is_moved))
+    form = replace_form(connection, request.POST if request.method == "POST" else None)
     problem: SpecwayError | None = None
     if form.is_valid():
         try:
@@ -94,11 +92,11 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
                 connection=connection,
                 fields=form.key_fields,
                 params=form.params,
-                if_unchecked=_if_unchecked(request),
+                if_unchecked=if_unchecked_of(request),
             )
         except InvalidInput as wrong:
             form.show(wrong)
-        except _ANSWERS as answer:
+        except KEY_ANSWERS as answer:
             problem = answer
         else:
             sentence = f"{replaced.name} has new values."
@@ -113,18 +111,24 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         "integration": connection.integration,
         "entry": entry,
         "key_form": form,
-        "wanted": wanted,
-        "is_moved": is_moved,
+        "wanted": form.wanted,
+        "is_moved": not is_for_these_places(connection),
         "credential": Credential.objects.defer("fields").filter(connection=connection).first(),
         "ending": stored_ending(connection),
         "sent_as": sent_as(entry),
         "host": shown_host(entry, connection.params),
-        **_problem(problem, can_store=entry.client_credentials is None),
+        **problem_context(problem, can_store=entry.client_credentials is None),
     }
     if _stays(request):
         part = "_replace_key.html" if request.method == "POST" else "_replace_dialog.html"
         return render(request, f"connections/try/{part}", context)
     return render(request, "connections/key.html", context, status=_status(form, problem))
+
+
+def replace_form(connection: Connection, posted: Any) -> ReplaceKeyForm:
+    """The form for other values: all of them where what is stored was entered for other addresses."""
+    wanted, is_kept = wanted_values(connection), is_for_these_places(connection)
+    return ReplaceKeyForm(keyed(connection.integration), posted, wanted=wanted, is_kept=is_kept and not wanted)
 
 
 def _connect_context(
@@ -136,7 +140,7 @@ def _connect_context(
         "key_form": form,
         "preview": preview_of(entry),
         "host": shown_host(entry),
-        **_problem(problem, can_store=entry.client_credentials is None),
+        **problem_context(problem, can_store=entry.client_credentials is None),
     }
 
 
@@ -150,11 +154,12 @@ def _told(response: HttpResponse, connection: Connection) -> HttpResponse:
     return trigger_client_event(response, "specway:connected", {"connection": str(connection.pk)}, after="swap")
 
 
-def _if_unchecked(request: TeamRequest) -> IfUnchecked:
+def if_unchecked_of(request: HttpRequest) -> IfUnchecked:
+    """What the button says that was pressed."""
     return "store" if request.POST.get("unchecked") == "store" else "refuse"
 
 
-def _problem(problem: SpecwayError | None, *, can_store: bool) -> dict[str, Any]:
+def problem_context(problem: SpecwayError | None, *, can_store: bool) -> dict[str, Any]:
     """The answer above the form. Storing unchecked is offered only after a check could not be made."""
     unclear = isinstance(problem, KeyNotChecked)
     return {"problem": problem, "is_unclear": unclear, "may_store": unclear and can_store}

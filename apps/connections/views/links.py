@@ -8,16 +8,19 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.connections.models import ConnectSession
 from apps.connections.services import authorize, connect_sessions
 from apps.connections.views.address import with_parameters
 from apps.connections.views.connect import Wish, wish_again
+from apps.connections.views.link_key import key_page
 from apps.errors import NotFound, SpecwayError
 from apps.integrations.catalogue import entry_of
 from apps.integrations.errors import InvalidInput
 from apps.integrations.forms import check_connect_request
+from apps.integrations.models import KINDS_WITH_KEY
 from apps.integrations.offer import offer_of
 from apps.integrations.services import oauth_app_for
 from apps.teams.actor import Actor, member_actor
@@ -29,9 +32,10 @@ from apps.teams.requests import TeamRequest
 
 
 @never_cache
+@sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def link(request: HttpRequest, token: str) -> HttpResponse:
-    """Ask; with the click (POST) the link is used up and the person goes to the service."""
+    """Ask; with the click (POST) the link is used up and the person goes to the service, or has entered its key."""
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
     response = _link(request, token)
@@ -46,6 +50,8 @@ def _link(request: HttpRequest, token: str) -> HttpResponse:
     actor = _actor(request, session)
     if actor is None:  # nothing about what the link is for
         return render(request, "connections/link_of_another.html", status=403)
+    if session.integration.kind in KINDS_WITH_KEY:
+        return key_page(request, actor, session, return_to=_shown(session.return_url))
     if request.method == "POST":
         return _set_out(request, actor, session)
     return _page(request, session)
