@@ -16,7 +16,7 @@ import pytest
 
 from apps import egress
 from apps.connections.models import Connection
-from apps.connections.services import calls, signing
+from apps.connections.services import signing
 from tests import factories
 from tests.authserver import AuthServer
 from tests.connections import test_proxy
@@ -104,8 +104,8 @@ def connection(
     threading.Thread(target=echo.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     host = f"127.0.0.1:{echo.server_address[1]}"
     egress.configure(allowed_hosts=[server.url.removeprefix("http://"), host])
-    made, original = traveller.connect(cast.actor("member")), calls.provider_of
-    monkeypatch.setattr(calls, "provider_of", lambda one: replace(original(one), api_base_url=f"http://{host}"))
+    made, original = traveller.connect(cast.actor("member")), signing.provider_of
+    monkeypatch.setattr(signing, "provider_of", lambda one: replace(original(one), api_base_url=f"http://{host}"))
     monkeypatch.setattr(signing, "api_hosts", lambda *a, **k: frozenset({host}))
     share(made)
     yield made
