@@ -4,6 +4,7 @@ import contextlib
 import ipaddress
 import re
 from dataclasses import replace
+from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +25,7 @@ def client_address(request: HttpRequest) -> str | None:
     return _address(forwarded.rpartition(",")[2].strip()) or _address(request.META.get("REMOTE_ADDR", ""))
 
 
+@lru_cache(maxsize=1024)
 def _address(text: str) -> str | None:
     try:
         return str(ipaddress.ip_address(text))
@@ -31,12 +33,17 @@ def _address(text: str) -> str | None:
         return None
 
 
+@cache
+def _administration() -> str:
+    return reverse("admin:index")
+
+
 def origin_of(request: HttpRequest) -> Origin:
     """The origin of a browser's request: an operator's in the administration, else a person's, maybe unknown yet."""
     user: Any = getattr(request, "user", None)
     known = bool(user is not None and user.is_authenticated)
     return Origin(
-        kind="operator" if request.path.startswith(reverse("admin:index")) else "user",
+        kind="operator" if request.path.startswith(_administration()) else "user",
         id=str(user.pk) if known else "",
         label=str(user) if known else "",
         ip=client_address(request),
