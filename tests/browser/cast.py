@@ -28,6 +28,7 @@ class Visitor:
 
     def popup_of(self, button: Locator) -> Page:
         """The window that the click opens, at the service."""
+        self.page.wait_for_load_state()  # before its script has come, a button leads there in the same window
         with self.page.expect_popup() as opened:
             button.click()
         popup = opened.value
