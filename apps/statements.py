@@ -95,10 +95,9 @@ def _rows_of(queryset: models.QuerySet[Any, Row]) -> Callable[[Values], list[Row
 class _Writing(threading.local):
     """A statement that gives no rows, put together when it is first run."""
 
-    _statement: Statement | None = None
-
-    def _put_together(self) -> Statement:
-        raise NotImplementedError
+    def __init__(self, put_together: Callable[[], Statement]) -> None:
+        self._put_together = put_together
+        self._statement: Statement | None = None
 
     def __call__(self, **values: Any) -> int:
         """The number of rows that were written. Raises what the database raises, and KeyError without a value."""
@@ -114,24 +113,24 @@ class Change(_Writing):
     """An UPDATE. `make` gives the queryset of the rows and the columns' new values."""
 
     def __init__(self, make: Callable[[], tuple[models.QuerySet[Any], Values]]) -> None:
-        self._make = make
-
-    def _put_together(self) -> Statement:
-        queryset, columns = self._make()
-        query: Any = queryset.query.chain(UpdateQuery)
-        query.add_update_values(columns)
-        return Statement(*query.get_compiler(DEFAULT_DB_ALIAS).as_sql())
+        super().__init__(lambda: _update(*make()))
 
 
 class Addition(_Writing):
     """An INSERT of one row, with a value for each of the model's columns but its automatic key."""
 
     def __init__(self, model: type[models.Model]) -> None:
-        self._model = model
+        super().__init__(lambda: _insert(model))
 
-    def _put_together(self) -> Statement:
-        fields = [field for field in self._model._meta.concrete_fields if not field.primary_key]
-        row = self._model(**{field.attname: given(self._model, field.attname) for field in fields})
-        query = InsertQuery(self._model)
-        query.insert_values(fields, [row])
-        return Statement(*query.get_compiler(DEFAULT_DB_ALIAS).as_sql()[0])
+
+def _update(queryset: models.QuerySet[Any], columns: Values) -> Statement:
+    query: Any = queryset.query.chain(UpdateQuery)
+    query.add_update_values(columns)
+    return Statement(*query.get_compiler(DEFAULT_DB_ALIAS).as_sql())
+
+
+def _insert(model: type[models.Model]) -> Statement:
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    query = InsertQuery(model)
+    query.insert_values(fields, [model(**{field.attname: given(model, field.attname) for field in fields})])
+    return Statement(*query.get_compiler(DEFAULT_DB_ALIAS).as_sql()[0])

@@ -66,10 +66,6 @@ class TokenSetQuerySet(models.QuerySet[Row]):
         """Each row with its connection and what a token call needs to know, and the database's time."""
         return self.with_clock().select_related("connection__integration", "connection__oauth_app")
 
-    def only_one(self) -> Row | None:
-        """The row, where there can be but one; None without. Unlike `first()`, it asks for no order."""
-        return next(iter(self), None)
-
     def due_for_refresh(self, now: datetime | Any) -> Self:
         """Those whose next refresh is due and that nobody refreshes or has been given to refresh; longest due first."""
         free = Q(lease_until=None) | Q(lease_until__lt=now)
