@@ -22,6 +22,8 @@ class AnyPath:
 register_converter(AnyPath, "any")
 
 urlpatterns = [
+    # Called most, so looked at first.
+    path("connections/<uuid:pk>/proxy/<any:path>", proxy_api.ProxyView.as_view(), name="connection_proxy"),
     path("connections/", api.ConnectionsView.as_view(), name="connections"),
     path("connections/<uuid:pk>/", api.ConnectionView.as_view(), name="connection"),
     path("connections/<uuid:pk>/token/", api.TokenView.as_view(), name="connection_token"),
@@ -29,7 +31,6 @@ urlpatterns = [
     path("connections/<uuid:pk>/sharing/", sharing_api.SharingView.as_view(), name="connection_sharing"),
     path("connections/<uuid:pk>/workflows/", sharing_api.WorkflowsView.as_view(), name="connection_workflows"),
     path("connections/<uuid:pk>/usage/", sharing_api.UsageView.as_view(), name="connection_usage"),
-    path("connections/<uuid:pk>/proxy/<any:path>", proxy_api.ProxyView.as_view(), name="connection_proxy"),
     path("connect-sessions/", session_api.ConnectSessionsView.as_view(), name="connect_sessions"),
     path("connect-sessions/<uuid:pk>/", session_api.ConnectSessionView.as_view(), name="connect_session"),
 ]

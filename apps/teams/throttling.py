@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponseBase
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
@@ -84,7 +83,7 @@ def refuse_guessing(request: HttpRequest) -> None:
     """Raises Throttled where too many wrong keys came from this address lately, before anything is looked up."""
     quota = settings.API_RATES["failed"]
     who = client_address(request) or "unknown"
-    standing = _standing("failed", who, quota, lambda key: int(cache.get(key, 0))) if quota else None
+    standing = _standing("failed", who, quota, _tally.look) if quota else None
     if standing is not None and standing.used >= standing.quota:
         raise Throttled(wait=standing.reset)
 
