@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from django.db.models.expressions import Expression
+from django.db.models.query import ModelIterable, ValuesListIterable, get_related_populators
 from django.db.models.sql import InsertQuery, UpdateQuery
 
 Row = TypeVar("Row")
@@ -79,17 +80,44 @@ def _rows_of(queryset: models.QuerySet[Any, Row]) -> Callable[[Values], list[Row
     query: Any = queryset.query
     compiler = query.get_compiler(using=DEFAULT_DB_ALIAS)
     statement = Statement(*compiler.as_sql())  # which also leaves in the compiler how rows become objects
-    query.get_compiler = lambda *_, **__: compiler
     converters = compiler.get_converters([column[0] for column in compiler.select])
-    compiler.get_converters = lambda _: converters
-    make_rows: Any = queryset._iterable_class  # there is no public way to its rows
+    steps = [(place, convert, column) for place, (several, column) in converters.items() for convert in several]
+    made_of = _maker(queryset, compiler)
 
     def rows(values: Values) -> list[Row]:
-        bound = statement.bound(values)
-        compiler.as_sql = lambda: (statement.sql, bound)
-        return list(make_rows(queryset))
+        connection = connections[DEFAULT_DB_ALIAS]
+        with connection.cursor() as cursor:
+            cursor.execute(statement.sql, statement.bound(values))
+            found = [list(row) for row in cursor.fetchall()]
+        for row in found:
+            for place, convert, column in steps:
+                row[place] = convert(row[place], column, connection)
+        return [made_of(row) for row in found]
 
     return rows
+
+
+def _maker(queryset: models.QuerySet[Any, Row], compiler: Any) -> Callable[[list[Any]], Row]:
+    """What makes an object of a row, as Django's own iterables of these two kinds do it for all rows anew."""
+    kind: Any = queryset._iterable_class  # there is no public way to what a queryset gives
+    if kind is ValuesListIterable:
+        return cast("Callable[[list[Any]], Row]", tuple)
+    if kind is not ModelIterable:
+        raise TypeError("A statement gives model objects, or tuples by values_list().")
+    facts, columns, annotations = compiler.klass_info, compiler.select, compiler.annotation_col_map.items()
+    start, end = facts["select_fields"][0], facts["select_fields"][-1] + 1
+    names = [column[0].target.attname for column in columns[start:end]]
+    populators = get_related_populators(facts, columns, DEFAULT_DB_ALIAS)  # type: ignore[call-arg]  # stubs of Django 6
+
+    def made(row: list[Any]) -> Row:
+        item = facts["model"].from_db(DEFAULT_DB_ALIAS, names, row[start:end])
+        for populator in populators:
+            populator.populate(row, item)
+        for name, place in annotations:
+            setattr(item, name, row[place])
+        return cast("Row", item)
+
+    return made
 
 
 class _Writing(threading.local):

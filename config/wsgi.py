@@ -5,6 +5,7 @@ policies concerns them, and workflows make many of them.
 """
 
 import os
+from typing import Any
 
 import django
 from django.conf import settings
@@ -22,8 +23,10 @@ class _KeyCallHandler(BaseHandler):
     """Django's handler with KEY_CALL_MIDDLEWARE, none of which looks at the view before it runs."""
 
     def load_middleware(self, is_async: bool = False) -> None:
-        self._view_middleware, self._template_response_middleware, self._exception_middleware = [], [], []
-        handler = convert_exception_to_response(self._get_response)
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        handler = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]  # not in the stubs
         for path in reversed(settings.KEY_CALL_MIDDLEWARE):
             middleware = import_string(path)(handler)
             if hasattr(middleware, "process_exception"):

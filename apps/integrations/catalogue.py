@@ -1,6 +1,7 @@
 """The facts about services: the TOML files in `catalogue/`, a team's own descriptions in their rows, and the provider
 configuration made from either."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -45,7 +46,12 @@ def entry_of(integration: Integration) -> CatalogueEntry | None:
     authentication its team has not described yet."""
     if integration.team_id is None:
         return catalogue().get(integration.slug)
-    return read_definition(integration.definition, slug=integration.slug) if integration.definition else None
+    return _described(json.dumps(integration.definition), integration.slug) if integration.definition else None
+
+
+@lru_cache(maxsize=256)
+def _described(definition: str, slug: str) -> CatalogueEntry:
+    return read_definition(json.loads(definition), slug=slug)
 
 
 def facts_about(integration: Integration) -> CatalogueEntry:
@@ -70,8 +76,15 @@ def provider_config(
     that waits for a value of the token answer or the callback is left out until it is there.
     Raises IntegrationMisconfigured where a value is missing or does not fit its pattern.
     """
-    entry = facts_about(integration)
-    values = placeholder_values(entry, oauth_app, params or {})
+    of_app, changes = (oauth_app.params, oauth_app.overrides) if oauth_app else ({}, {})
+    return _provider_config(facts_about(integration), json.dumps([of_app, dict(params or {}), changes]))
+
+
+@lru_cache(maxsize=1024)
+def _provider_config(entry: CatalogueEntry, given: str) -> ProviderConfig:
+    """The same, kept: calls and refreshes ask again and again. `given`: the app's params, the connection's, overrides."""
+    of_app, params, changes = json.loads(given)
+    values = _matched_values(entry, of_app, params)
     if entry.oauth2 is None:
         return _without_consent(entry, values)
     refresh, scopes = entry.oauth2.refresh, entry.scopes
@@ -115,7 +128,7 @@ def provider_config(
         placement=_endpoint(entry, entry.placement, values),
         revocation=_revocation(entry, values),
     )
-    return overrides.applied(provider, oauth_app.overrides) if oauth_app else provider
+    return overrides.applied(provider, changes)
 
 
 def _without_consent(entry: CatalogueEntry, values: Mapping[str, str]) -> ProviderConfig:
@@ -164,10 +177,14 @@ def links(entry: CatalogueEntry, oauth_app: OAuthApp | None) -> Links:
 
 def placeholder_values(entry: CatalogueEntry, oauth_app: OAuthApp | None, params: Mapping[str, str]) -> dict[str, str]:
     """The values of the entry's placeholders, each matched against its pattern. Raises IntegrationMisconfigured."""
+    return _matched_values(entry, oauth_app.params if oauth_app else {}, params)
+
+
+def _matched_values(entry: CatalogueEntry, of_app: Mapping[str, str], params: Mapping[str, str]) -> dict[str, str]:
     own = entry.params_from("client")
     given = [param for param in entry.params if param.source != "client"]
     try:
-        values = checked_values(own, oauth_app.params if oauth_app else {}) | checked_values(given, params)
+        values = checked_values(own, of_app) | checked_values(given, params)
     except UnsafeValue as unsafe:
         raise IntegrationMisconfigured(f"{entry.name} cannot be reached: {unsafe}") from None
     for param in entry.params:

@@ -226,9 +226,9 @@ class Hero:
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CatalogueEntry:
-    """One built-in service: the whole file, and the slug that is its name."""
+    """One built-in service: the whole file, and the slug that is its name. It is read once, and equals itself only."""
 
     slug: str
     name: str

@@ -216,6 +216,12 @@ class ProviderConfig:
     placement: Placement | None = None
     revocation: RevocationEndpoint | None = None
 
+    @property
+    def api_wants_client_secret(self) -> bool:
+        """Whether calls to the API carry the OAuth app's secret beside the token, as few services want it."""
+        templates = (*self.api_headers.values(), *self.api_query.values(), self.access_token_header)
+        return any("{client_secret}" in template for template in templates)
+
 
 def filled_in(template: str, credentials: ClientCredentials | None, *, access_token: str = "") -> str | None:
     """`template` with {access_token}, {client_id} and {client_secret} in it replaced; None without what it needs."""

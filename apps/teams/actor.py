@@ -64,10 +64,14 @@ def service_actor(api_key: ApiKey, *, origin: Origin) -> Actor:
 
 def key_holder_actor(api_key: ApiKey, membership: Membership, *, origin: Origin) -> Actor:
     """The actor that a personal key is: its member, within the key's scopes."""
-    member = member_actor(membership, origin=replace(origin, kind="user"))
     label = f"{membership.user} (key {api_key.name})"
-    return replace(
-        member, api_key=api_key, scopes=frozenset(api_key.scopes), origin=replace(member.origin, label=label)
+    return Actor(
+        team=membership.team,
+        user=membership.user,
+        role=Role(membership.role),
+        api_key=api_key,
+        scopes=frozenset(api_key.scopes),
+        origin=replace(origin, kind="user", id=str(membership.user_id), label=label),
     )
 
 

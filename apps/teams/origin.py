@@ -58,6 +58,8 @@ def with_usage(origin: Origin, request: HttpRequest) -> Origin:
     """
     workflow_id, workflow_name = _workflow(_text(request, "Specway-Workflow"))
     run_id = _fitting(_text(request, "Specway-Run"), "Specway-Run")
+    if not workflow_id and not run_id:
+        return origin
     return replace(origin, workflow_id=workflow_id, workflow_name=workflow_name, run_id=run_id)
 
 

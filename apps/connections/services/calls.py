@@ -136,9 +136,8 @@ def _secrets(rows: Rows, access: Access) -> tuple[str, ...]:
             if name.lower() == "authorization":  # the Base64 of Basic, above all
                 found.append((value.partition(" ")[2] or value).rstrip("="))
         app = rows.connection.oauth_app
-        secret = app.client_secret.reveal() if app and app.client_secret else ""
-        if secret and any(secret in value for value in (*access.headers.values(), *access.query.values())):
-            found.append(secret)
+        if app and app.client_secret and rows.provider.api_wants_client_secret:
+            found.append(app.client_secret.reveal())
     else:
         found += [access.token_secret, access.consumer.client_secret or ""]
     return tuple(secret for secret in found if secret)

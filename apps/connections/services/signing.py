@@ -79,7 +79,7 @@ def _key(rows: Rows) -> Access:
 
 def _bearer(rows: Rows) -> Access:
     _require_same_client(rows)
-    credentials = client_credentials(rows.connection.oauth_app)
+    credentials = client_credentials(rows.connection.oauth_app, with_secret=rows.provider.api_wants_client_secret)
     return token_access(rows.provider, token=rows.token, credentials=credentials)
 
 

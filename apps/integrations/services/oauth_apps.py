@@ -35,12 +35,12 @@ def oauth_app_for(team: Team | None, integration: Integration) -> OAuthApp | Non
 
 
 @sensitive_variables()
-def client_credentials(oauth_app: OAuthApp | None) -> ClientCredentials:
-    """The client ID and secret as the protocol takes them. Raises UnreadableSecret, and IntegrationMisconfigured
-    where a connection has no OAuth app."""
+def client_credentials(oauth_app: OAuthApp | None, *, with_secret: bool = True) -> ClientCredentials:
+    """The client ID and secret (where it is wanted) as the protocol takes them. Raises UnreadableSecret, and
+    IntegrationMisconfigured where a connection has no OAuth app."""
     if oauth_app is None:
         raise IntegrationMisconfigured("There is no OAuth app for this connection any more.")
-    secret = oauth_app.client_secret
+    secret = oauth_app.client_secret if with_secret else None
     return ClientCredentials(client_id=oauth_app.client_id, client_secret=secret.reveal() if secret else None)
 
 
