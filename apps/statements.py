@@ -43,14 +43,17 @@ class Statement:
     """A statement's text and the places in it, for one thread."""
 
     def __init__(self, sql: str, places: Sequence[Any]) -> None:
-        self.sql, self._places = sql, places
+        self.sql = sql
+        self._places: list[tuple[Any, Any]] = [
+            (place.name, place.output_field.get_db_prep_value) if isinstance(place, Given) else (place, None)
+            for place in places
+        ]
 
     def bound(self, values: Values) -> tuple[Any, ...]:
         """What the database is given for the places."""
         connection = connections[DEFAULT_DB_ALIAS]
         return tuple(
-            place.output_field.get_db_prep_value(values[place.name], connection) if isinstance(place, Given) else place
-            for place in self._places
+            [prepare(values[name], connection) if prepare else name for name, prepare in self._places],
         )
 
 

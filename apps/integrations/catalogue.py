@@ -82,7 +82,7 @@ def provider_config(
 
 @lru_cache(maxsize=1024)
 def _provider_config(entry: CatalogueEntry, given: str) -> ProviderConfig:
-    """The same, kept: calls and refreshes ask again and again. `given`: the app's params, the connection's, overrides."""
+    """The same, kept: calls and refreshes ask again and again. `given`: params of app and connection, overrides."""
     of_app, params, changes = json.loads(given)
     values = _matched_values(entry, of_app, params)
     if entry.oauth2 is None:

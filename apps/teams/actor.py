@@ -62,16 +62,16 @@ def service_actor(api_key: ApiKey, *, origin: Origin) -> Actor:
     )
 
 
-def key_holder_actor(api_key: ApiKey, membership: Membership, *, origin: Origin) -> Actor:
-    """The actor that a personal key is: its member, within the key's scopes."""
-    label = f"{membership.user} (key {api_key.name})"
+def key_holder_actor(api_key: ApiKey, role: Role, *, origin: Origin) -> Actor:
+    """The actor that a personal key is: its member, who has that role, within the key's scopes."""
+    label = f"{api_key.user} (key {api_key.name})"
     return Actor(
-        team=membership.team,
-        user=membership.user,
-        role=Role(membership.role),
+        team=api_key.team,
+        user=api_key.user,
+        role=role,
         api_key=api_key,
         scopes=frozenset(api_key.scopes),
-        origin=replace(origin, kind="user", id=str(membership.user_id), label=label),
+        origin=replace(origin, kind="user", id=str(api_key.user_id), label=label),
     )
 
 

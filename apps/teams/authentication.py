@@ -19,7 +19,7 @@ from apps.statements import Selection, given
 from apps.teams import keys
 from apps.teams.actor import Actor, key_holder_actor, service_actor
 from apps.teams.errors import KeyLacksScope, WithoutTeam
-from apps.teams.models import ApiKey, Membership, User
+from apps.teams.models import ApiKey, Membership, Role, User
 from apps.teams.origin import origin_of, with_usage
 from apps.teams.throttling import note_wrong_key, refuse_guessing
 
@@ -39,7 +39,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User | None, ApiKey] | None:
         """None without a key. Raises AuthenticationFailed (401) for a wrong one, Throttled (429) for guessing."""
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer":
             if any(value.startswith(f"{keys.SCHEME}_") for _, values in request.GET.lists() for value in values):
                 raise AuthenticationFailed(_IN_ADDRESS)
@@ -140,8 +140,7 @@ def _actor(api_key: ApiKey, request: HttpRequest) -> Actor:
     role: str | None = api_key.role  # type: ignore[attr-defined]  # annotated
     if role is None:
         raise AuthenticationFailed(_REFUSED)
-    membership = Membership(team=api_key.team, user=api_key.user, role=role)
-    return key_holder_actor(api_key, membership, origin=origin)
+    return key_holder_actor(api_key, Role(role), origin=origin)
 
 
 def _note_use(api_key: ApiKey) -> None:

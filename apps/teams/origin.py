@@ -21,7 +21,7 @@ _WORKFLOW = re.compile(r'(?P<id>[^;"]+?)\s*(?:;\s*name="(?P<name>(?:[^"\\]|\\.)*
 
 def client_address(request: HttpRequest) -> str | None:
     """The caller's IP address. Behind a proxy the rightmost forwarded one, which the proxy itself wrote."""
-    forwarded = request.headers.get("X-Forwarded-For", "") if settings.BEHIND_PROXY else ""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.BEHIND_PROXY else ""
     return _address(forwarded.rpartition(",")[2].strip()) or _address(request.META.get("REMOTE_ADDR", ""))
 
 
@@ -47,7 +47,7 @@ def origin_of(request: HttpRequest) -> Origin:
         id=str(user.pk) if known else "",
         label=str(user) if known else "",
         ip=client_address(request),
-        user_agent=_CONTROL.sub(" ", request.headers.get("User-Agent", ""))[:300],
+        user_agent=_CONTROL.sub(" ", request.META.get("HTTP_USER_AGENT", ""))[:300],
     )
 
 
@@ -56,10 +56,10 @@ def with_usage(origin: Origin, request: HttpRequest) -> Origin:
 
     Raises InvalidHeader (400) for one that is too long, malformed or holds control characters.
     """
+    if not ({"HTTP_SPECWAY_WORKFLOW", "HTTP_SPECWAY_RUN"} & request.META.keys()):
+        return origin
     workflow_id, workflow_name = _workflow(_text(request, "Specway-Workflow"))
     run_id = _fitting(_text(request, "Specway-Run"), "Specway-Run")
-    if not workflow_id and not run_id:
-        return origin
     return replace(origin, workflow_id=workflow_id, workflow_name=workflow_name, run_id=run_id)
 
 

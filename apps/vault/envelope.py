@@ -42,6 +42,8 @@ class Binding:
 
 def _canonical(team_id: object) -> str:
     # A UUID may have been assigned as text, in any of its spellings; from the database it comes as a UUID.
+    if isinstance(team_id, uuid.UUID):
+        return str(team_id)
     try:
         return "" if team_id is None else str(uuid.UUID(str(team_id)))
     except ValueError:

@@ -233,4 +233,4 @@ def _without_secrets(
             "secret cannot be kept out of it."
         )
     headers = [*without(headers, "accept-ranges"), ("Accept-Ranges", "none")]
-    return [(name, redactor.text(value)) for name, value in headers], redacted(pieces, redactor)
+    return redactor.headers(headers), redacted(pieces, redactor)

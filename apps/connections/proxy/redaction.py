@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
+from apps.connections.proxy.headers import Headers
 from apps.connections.proxy.spelling import plain, spellings
 from apps.egress import NoAnswer
 
@@ -37,6 +38,11 @@ class Redactor:
     def text(self, value: str) -> str:
         """A header's value without the secrets."""
         return self._masked(value.encode("latin-1")).decode("latin-1")
+
+    def headers(self, given: Headers) -> Headers:
+        """Headers without the secrets in their values, in which no line can break."""
+        values = self.text("\n".join(value for _, value in given)).split("\n")
+        return [(name, value) for (name, _), value in zip(given, values, strict=True)]
 
     def _masked(self, data: bytes) -> bytes:
         spans = list(_found(data.lower(), self._needles))

@@ -20,6 +20,7 @@ _ESCAPE = re.compile(
     rb"|\\{1,8}(?:[uU]([0-9a-fA-F]{4})|[xX]([0-9a-fA-F]{2})|(?=[+./=~-]))"
     rb"|&(?:amp;){0,3}(?:\#0{0,6}([0-9]{1,7})|\#[xX]0{0,6}([0-9a-fA-F]{1,6})|([a-z]{2,6}));?"
 )
+_ESCAPES_BEGIN = (b"%", b"\\", b"&")
 # One that the end of a piece may have cut in two.
 _CUT = re.compile(rb"(?:%[0-9a-fA-F]{0,8}|\\{1,8}(?:[uU][0-9a-fA-F]{0,3}|[xX][0-9a-fA-F]?)?|&[#\w;]{0,20})\Z")
 _LONGEST_CUT = 32
@@ -87,6 +88,8 @@ class Plain:
 
 def plain(data: bytes) -> Plain:
     """The bytes with each escape replaced by what it stands for."""
+    if not any(sign in data for sign in _ESCAPES_BEGIN):
+        return Plain(data, len(data))
     cut = _CUT.search(data, max(0, len(data) - _LONGEST_CUT))
     until = cut.start() if cut else len(data)
     parts, at, places, length, done = [], [], [], 0, 0
