@@ -40,21 +40,22 @@ def given(model: type[models.Model], field: str, *, name: str = "") -> Given:
 
 
 class Statement:
-    """A statement's text and the places in it, for one thread."""
+    """A statement's text and the places in it, for one thread.
+
+    Places have names, since Django's SQLite would search a whole text for those that have none, with every call.
+    """
 
     def __init__(self, sql: str, places: Sequence[Any]) -> None:
-        self.sql = sql
-        self._places: list[tuple[Any, Any]] = [
-            (place.name, place.output_field.get_db_prep_value) if isinstance(place, Given) else (place, None)
-            for place in places
-        ]
+        names = [f"p{number}" for number in range(len(places))]
+        self.sql = sql.replace("%%", "%%%%") % tuple(f"%({name})s" for name in names)
+        given = [(name, place) for name, place in zip(names, places, strict=True) if isinstance(place, Given)]
+        self._given = [(name, place.name, place.output_field.get_db_prep_value) for name, place in given]
+        self._fixed = dict(zip(names, places, strict=True))
 
-    def bound(self, values: Values) -> tuple[Any, ...]:
+    def bound(self, values: Values) -> dict[str, Any]:
         """What the database is given for the places."""
         connection = connections[DEFAULT_DB_ALIAS]
-        return tuple(
-            [prepare(values[name], connection) if prepare else name for name, prepare in self._places],
-        )
+        return self._fixed | {name: prepare(values[field], connection) for name, field, prepare in self._given}
 
 
 class Selection(threading.local, Generic[Row]):
