@@ -7,7 +7,7 @@ environment. Instead of one deadline there are limits for connecting, for silenc
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
 import certifi
@@ -16,6 +16,7 @@ from apps.egress.connection import Resolver, checked_addresses, open_socket, sys
 from apps.egress.deadline import Deadline
 from apps.egress.destination import Destination, check_url
 from apps.egress.errors import NoAnswer, NotSent, TimedOut
+from apps.egress.head import Head, read_head
 from apps.egress.pool import POOL
 from apps.egress.wire import PIECE, Wire
 
@@ -57,13 +58,11 @@ class Answer:
     A body that ends too early raises NoAnswer, so that a part is never taken for the whole. `close()` when done.
     """
 
-    def __init__(self, wire: Wire, head: HTTPResponse, *, key: object, reusable: bool) -> None:
-        self.status = head.status
-        self.headers: list[tuple[str, str]] = head.getheaders()
+    def __init__(self, wire: Wire, head: Head, *, key: object, reusable: bool) -> None:
+        self.status, self.headers = head.status, head.headers
         self._wire: Wire | None = wire
-        self._chunked, self._length = bool(head.chunked), head.length
-        both = head.chunked and head.getheader("Content-Length") is not None
-        self._key = key if reusable and not head.will_close and not both else None
+        self._chunked, self._length = head.is_chunked, head.length
+        self._key = key if reusable and not head.ends_connection else None
 
     def __iter__(self) -> Iterator[bytes]:
         wire = self._wire
@@ -187,13 +186,11 @@ def _send_head(wire: Wire, request: Outgoing) -> None:
     head.endheaders()
 
 
-def _head(wire: Wire, method: str) -> HTTPResponse:
+def _head(wire: Wire, method: str) -> Head:
     """The head of the final answer; interim ones (RFC 9110 15.2) are read over."""
     wire.expect_head()
     for _ in range(_INTERIM):
-        head = HTTPResponse(wire, method=method)  # type: ignore[arg-type]  # as above
-        head.begin()
-        head.fp = None  # type: ignore[assignment]  # it would close what is still to be read from
+        head = read_head(wire.reader, method=method)
         if head.status >= 200:
             wire.head_is_over()
             return head

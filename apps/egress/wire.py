@@ -65,10 +65,6 @@ class Wire:
         """What http.client calls for the head. An early answer is found by whoever reads next."""
         self.send(data)
 
-    def makefile(self, *_: Any) -> Any:
-        """What http.client reads from: the same reader each time."""
-        return self.reader
-
     def read_into(self, buffer: Any) -> int | None:
         if not self._may_read:
             return None
