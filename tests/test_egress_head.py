@@ -96,7 +96,7 @@ def test_some_answers_have_no_body_whatever_their_headers_say(status: str, metho
     ],
 )
 def test_what_cannot_be_understood_is_no_answer(lines: list[str]) -> None:
-    with pytest.raises(ValueError, match="no answer of HTTP|lengths of the body|too many headers"):
+    with pytest.raises(ValueError, match=r"no answer of HTTP|lengths of the body|too many headers"):
         head(*lines)
 
 
