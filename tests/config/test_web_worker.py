@@ -1,0 +1,97 @@
+"""The web server's worker, as the Procfile starts it, with an application of a few lines."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from config.quickstart.processes import die_with_parent
+from tests.processes import REPOSITORY, free_port
+
+THREADS = 2
+APPLICATION = """
+def application(environ, start_response):
+    body = f"{environ['PATH_INFO']}\\n".encode()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    folder = tmp_path_factory.mktemp("application")
+    (folder / "few_lines.py").write_text(APPLICATION)
+    port = free_port()
+    env = os.environ | {"PORT": str(port), "WEB_THREADS": str(THREADS), "WEB_CONCURRENCY": "1"}
+    command = [str(Path(sys.executable).with_name("gunicorn")), "-c", "config/gunicorn.py", "few_lines"]
+    process = subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env=env | {"PYTHONPATH": f"{folder}{os.pathsep}{REPOSITORY}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=die_with_parent,
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.1)
+        yield port, process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def ask(connection: http.client.HTTPConnection, path: str) -> None:
+    connection.request("GET", path)
+    assert connection.getresponse().read().decode() == f"{path}\n"
+
+
+def test_more_kept_connections_than_threads_are_all_served_in_turn(server: tuple[int, object]) -> None:
+    with ExitStack() as stack:
+        connections = [http.client.HTTPConnection("127.0.0.1", server[0], timeout=20) for _ in range(5 * THREADS)]
+        for connection in connections:
+            stack.callback(connection.close)
+        for turn in range(20):
+            for number, connection in enumerate(connections):
+                ask(connection, f"/{turn}/{number}")
+
+
+def test_requests_sent_without_waiting_are_answered_in_their_order(server: tuple[int, object]) -> None:
+    with socket.create_connection(("127.0.0.1", server[0]), timeout=20) as client:
+        client.sendall(b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(5)))
+        client.shutdown(socket.SHUT_WR)
+        answers = b"".join(iter(lambda: client.recv(65_536), b""))
+    told = [line for line in answers.splitlines() if line.startswith(b"/")]
+    assert told == [b"/%d" % number for number in range(5)]
+
+
+def test_a_caller_that_hangs_up_in_between_costs_nothing(server: tuple[int, object]) -> None:
+    for number in range(4 * THREADS):
+        connection = http.client.HTTPConnection("127.0.0.1", server[0], timeout=20)
+        ask(connection, f"/{number}")
+        connection.close()
+    last = http.client.HTTPConnection("127.0.0.1", server[0], timeout=20)
+    ask(last, "/after")
+
+
+def test_a_server_that_is_told_to_stop_answers_what_was_asked_and_ends(
+    server: tuple[int, subprocess.Popen[bytes]],
+) -> None:
+    port, process = server
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    ask(connection, "/before")
+    process.terminate()
+    assert process.wait(timeout=30) == 0
