@@ -651,3 +651,31 @@ def test_a_signed_request_has_a_signature_over_query_and_form(kind_api: HttpServ
         f"{kind_api.url}/api/x?y=%2F1", "POST", "a=1&b=two", {"Content-Type": "application/x-www-form-urlencoded"}
     )
     assert f"oauth_signature={sent['oauth_signature']}" in headers["Authorization"]
+
+
+def test_the_oauth_apps_secret_is_opened_only_for_services_that_want_it_with_each_call(
+    api: HttpServer, connection: Connection, mine: Caller, server: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from apps.connections.services import signing
+    from apps.vault import envelope
+
+    opened: list[str] = []
+    decrypt = envelope.decrypt
+
+    def seen(*args: Any, column: str, **more: Any) -> str:
+        opened.append(column)
+        return decrypt(*args, column=column, **more)
+
+    monkeypatch.setattr(envelope, "decrypt", seen)
+    api.will_answer(200, b"{}")
+    assert proxied(mine, connection).status_code == 200
+    assert opened == ["access_token"]
+    provider_of = signing.provider_of
+    wanted = {"X-Api-Key": "{client_id}:{client_secret}"}
+    monkeypatch.setattr(signing, "provider_of", lambda c: replace(provider_of(c), api_headers=wanted))
+    api.will_answer(200, json.dumps({"you sent": server.client_secret}).encode())
+    answer = proxied(mine, connection)
+    assert api.received[-1].headers["X-Api-Key"] == f"{server.client_id}:{server.client_secret}"
+    assert server.client_secret.encode() not in body_of(answer)

@@ -90,3 +90,34 @@ def test_only_so_many_callers_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
         add(ours, batch=1, key=key)
     assert len(ours._counts) == 2
     assert add(ours, batch=1, key="one") == 2
+
+
+def test_looking_counts_nothing_and_asks_the_cache_once_a_second(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = Tally(), Tally()
+    add(theirs, 3, batch=1)
+    assert [ours.look("who") for _ in range(3)] == [3, 3, 3]
+    add(theirs, 2, batch=1)
+    with monkeypatch.context() as watched:
+        watched.setattr(cache, "get", lambda *_: pytest.fail("The cache was asked again."))
+        assert ours.look("who") == 3
+    clock[0] += tally.TELL_EVERY
+    assert ours.look("who") == 5
+
+
+def test_what_a_process_counted_itself_it_sees_at_once(clock: list[float]) -> None:
+    ours = Tally()
+    assert ours.look("who") == 0
+    assert add(ours, 4, batch=100) == 4
+    assert ours.look("who") == 4
+
+
+def test_looking_does_not_put_off_the_telling(clock: list[float]) -> None:
+    ours, theirs = Tally(), Tally()
+    add(ours, 1, batch=100)
+    add(ours, 5, batch=100)
+    clock[0] += tally.TELL_EVERY
+    ours.look("who")
+    assert add(ours, 1, batch=100) == 7
+    assert theirs.look("who") == 7
