@@ -28,11 +28,16 @@ class CarefulLogger(Logger):  # type: ignore[misc]  # gunicorn ships no type inf
                 self.now(),
                 environ.get("REMOTE_ADDR", "-"),
                 environ["REQUEST_METHOD"],
-                redact(environ.get("PATH_INFO") or "-"),
+                _in_one_line(redact(environ.get("PATH_INFO") or "-")),
                 str(resp.status).partition(" ")[0],
                 resp.sent,
                 request_time / timedelta(milliseconds=1),
             )
+
+
+def _in_one_line(path: str) -> str:
+    """A path comes decoded: its line breaks would begin lines of their own, and its quotes end the field."""
+    return (path if path.isprintable() else path.encode("unicode_escape").decode("ascii")).replace('"', '\\"')
 
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,21 +27,26 @@ def application(environ, start_response):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    folder = tmp_path_factory.mktemp("application")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("application")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     (folder / "few_lines.py").write_text(APPLICATION)
     port = free_port()
     env = os.environ | {"PORT": str(port), "WEB_THREADS": str(THREADS), "WEB_CONCURRENCY": "1"}
     command = [str(Path(sys.executable).with_name("gunicorn")), "-c", "config/gunicorn.py", "few_lines"]
-    process = subprocess.Popen(
-        command,
-        cwd=REPOSITORY,
-        env=env | {"PYTHONPATH": f"{folder}{os.pathsep}{REPOSITORY}"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        preexec_fn=die_with_parent,
-    )
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=env | {"PYTHONPATH": f"{folder}{os.pathsep}{REPOSITORY}"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
     try:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
@@ -85,6 +91,19 @@ def test_a_caller_that_hangs_up_in_between_costs_nothing(server: tuple[int, obje
         connection.close()
     last = http.client.HTTPConnection("127.0.0.1", server[0], timeout=20)
     ask(last, "/after")
+
+
+def test_a_request_is_one_line_of_the_log_without_its_query(server: tuple[int, object], folder: Path) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server[0], timeout=20)
+    connection.request("GET", "/logged%0Aforged%22%20line?code=SECRET", headers={"Referer": "http://a/?code=SECRET"})
+    connection.getresponse().read()
+    ask(connection, "/logged-after")
+    deadline = time.monotonic() + 20
+    while "/logged-after" not in (log := (folder / "log").read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (line,) = [line for line in log.splitlines() if "forged" in line]
+    assert re.fullmatch(r'\[[^]]+] 127\.0\.0\.1 "GET /logged\\nforged\\" line" 200 \d+ bytes \d+ ms', line)
+    assert "SECRET" not in log
 
 
 def test_a_server_that_is_told_to_stop_answers_what_was_asked_and_ends(

@@ -145,3 +145,19 @@ def test_compressed_bodies_are_decoded_piece_by_piece(encode) -> None:  # type: 
 def test_what_cannot_be_decoded_is_no_answer(body: bytes) -> None:
     with pytest.raises(NoAnswer):
         list(inflated([body]))
+
+
+def test_headers_lose_the_secret_each_in_its_place() -> None:
+    given = [("X-One", "a"), ("X-Two", f"before {SECRET} after"), ("X-Three", ""), ("X-Four", quote(SECRET))]
+    shown = Redactor([SECRET]).headers(given)
+    assert [name for name, _ in shown] == [name for name, _ in given]
+    assert shown[0] == given[0]
+    assert shown[2] == given[2]
+    assert SECRET not in str(shown)
+    assert [len(value) for _, value in shown] == [len(value) for _, value in given]
+    assert Redactor([SECRET]).headers([]) == []
+
+
+def test_a_secret_of_several_lines_is_no_reason_to_lose_headers() -> None:
+    given = [("X-One", "first line"), ("X-Two", "second line")]
+    assert Redactor(["first line\nsecond line"]).headers(given) == given
