@@ -10,6 +10,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import RequestFactory
 
+from apps.errors import NotFound
 from apps.teams.models import Role
 from config.wsgi import application, is_key_call
 from tests.factories import client_for, make_key, make_member
@@ -92,6 +93,15 @@ def test_a_failure_of_ours_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
     status, headers, body = answer(ME, **by_key())
     assert (status, headers["Content-Type"]) == (500, "application/problem+json")
     assert b"should read" not in body
+
+
+def test_a_domain_error_that_no_view_answers_keeps_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*args: Any, **kwargs: Any) -> Any:
+        raise NotFound("There is no such thing.")
+
+    monkeypatch.setattr("apps.teams.api.MeView.dispatch", refuses)
+    status, _, body = answer(ME, **by_key())
+    assert (status, json.loads(body)["detail"]) == (404, "There is no such thing.")
 
 
 def test_a_host_that_is_not_ours_is_refused(settings: Any) -> None:
