@@ -11,7 +11,7 @@ import django
 from django.conf import settings
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.exception import convert_exception_to_response
-from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
@@ -44,8 +44,7 @@ class Application(WSGIHandler):
         self._key_calls.load_middleware()
 
     def get_response(self, request: HttpRequest) -> HttpResponseBase:
-        by_key = isinstance(request, WSGIRequest) and is_key_call(request)
-        return self._key_calls.get_response(request) if by_key else super().get_response(request)
+        return self._key_calls.get_response(request) if is_key_call(request) else super().get_response(request)
 
 
 def is_key_call(request: HttpRequest) -> bool:

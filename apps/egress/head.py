@@ -27,7 +27,7 @@ class Head:
 
 def read_head(reader: io.BufferedIOBase, *, method: str) -> Head:
     """The next head. Raises ValueError for what is none, and for lengths that contradict each other (6.3)."""
-    line = _line(reader)
+    line = read_line(reader)
     found = _STATUS_LINE.match(line)
     if found is None:
         raise ValueError("This is no answer of HTTP/1.")
@@ -49,7 +49,7 @@ def read_head(reader: io.BufferedIOBase, *, method: str) -> Head:
 def _headers(reader: io.BufferedIOBase) -> list[tuple[str, str]]:
     headers: list[tuple[str, str]] = []
     for _ in range(_MOST_LINES):
-        line = _line(reader)
+        line = read_line(reader)
         if not line:
             return headers
         if line[:1] in b" \t":  # a folded line belongs to the one before (5.2)
@@ -64,10 +64,11 @@ def _headers(reader: io.BufferedIOBase) -> list[tuple[str, str]]:
     raise ValueError("There are too many headers.")
 
 
-def _line(reader: io.BufferedIOBase) -> bytes:
+def read_line(reader: io.BufferedIOBase) -> bytes:
+    """The next line without its end, which may be a bare line feed (2.2). Raises ValueError where it has none."""
     line = reader.readline(_LONGEST_LINE)
     if not line.endswith(b"\n"):
-        raise ValueError("A line of the head does not end.")
+        raise ValueError("A line does not end.")
     return line[:-2] if line.endswith(b"\r\n") else line[:-1]
 
 

@@ -16,7 +16,7 @@ from apps.egress.connection import Resolver, checked_addresses, open_socket, sys
 from apps.egress.deadline import Deadline
 from apps.egress.destination import Destination, check_url
 from apps.egress.errors import NoAnswer, NotSent, TimedOut
-from apps.egress.head import Head, read_head
+from apps.egress.head import Head, read_head, read_line
 from apps.egress.pool import POOL
 from apps.egress.wire import PIECE, Wire
 
@@ -210,20 +210,13 @@ def _measured(wire: Wire, left: int) -> Iterator[bytes]:
 
 def _chunks(wire: Wire) -> Iterator[bytes]:
     """RFC 9112 7.1. Extensions and trailers are read over."""
-    while size := int(_line(wire).partition(b";")[0].strip(), 16):
+    while size := int(read_line(wire.reader).partition(b";")[0].strip(), 16):
         if size < 0:
             raise ValueError("A chunk has no such length.")
         yield from _measured(wire, size)
-        if _line(wire):
+        if read_line(wire.reader):
             raise ValueError("A chunk is longer than its length says.")
     for _ in range(100):
-        if not _line(wire):
+        if not read_line(wire.reader):
             return
     raise ValueError("There are too many trailers.")
-
-
-def _line(wire: Wire) -> bytes:
-    line = wire.reader.readline(8_192)
-    if not line.endswith(b"\n"):
-        raise ValueError("A line does not end.")
-    return line.rstrip(b"\r\n")

@@ -9,6 +9,7 @@ from django.conf import settings as configured
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import RequestFactory
+from django.utils.module_loading import import_string
 
 from apps.errors import NotFound
 from apps.teams.models import Role
@@ -57,6 +58,12 @@ def test_pages_have_all_of_it() -> None:
     status, headers, _ = answer("/accounts/login/")
     assert status == 200
     assert headers.keys() >= ABOUT_PAGES
+
+
+@pytest.mark.parametrize("path", configured.KEY_CALL_MIDDLEWARE)
+def test_no_middleware_of_key_calls_has_a_hook_that_their_way_lacks(path: str) -> None:
+    for hook in ("process_view", "process_template_response"):
+        assert not hasattr(import_string(path), hook)
 
 
 def test_every_middleware_of_key_calls_is_one_of_all_calls_in_the_same_order() -> None:
