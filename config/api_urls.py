@@ -6,9 +6,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 app_name = "api"
 urlpatterns = [
     # First, since it is called most, and each route before costs a comparison.
-    path("v1/", include("apps.connections.api_urls")),
+    path("v1/", include("apps.gateway.api_urls")),
+    path("v1/", include("apps.connections.api.urls")),
     path("v1/", include("apps.teams.api_urls")),
-    path("v1/", include("apps.integrations.api_urls")),
     path("v1/", include("apps.audit.api_urls")),
     path("v1/", include("apps.notifications.api_urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

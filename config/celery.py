@@ -19,7 +19,7 @@ app.conf.beat_schedule = {
     "refresh tokens that are due": every(5.0, "connections.refresh_due"),
     "finish interrupted disconnects": every(60.0, "connections.finish_disconnects"),
     # Sends each warning once, so it may look often: a refusal is told within a minute, a failed mail sent again.
-    "tell who keeps OAuth apps": every(60.0, "integrations.tell_keepers"),
+    "alert the maintainers of OAuth apps": every(60.0, "integrations.alert_oauth_app_maintainers"),
     "send webhooks again": every(5.0, "notifications.deliver_due"),
     "clear old traces of custom APIs": every(3600.0, "connections.clear_traces"),
     "clear expired authorization attempts": every(60.0, "connections.expire_attempts"),

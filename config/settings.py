@@ -60,6 +60,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
 INSTALLED_APPS = [
     "apps.web",
     "apps.connections",
+    "apps.gateway",
     "apps.integrations",
     "apps.notifications",
     "apps.teams",
@@ -331,7 +332,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["apps.teams.authentication.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["apps.rest.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "apps.rest.schema.DoorSchema",
+    "DEFAULT_SCHEMA_CLASS": "apps.rest.schema.StrictAutoSchema",
     "EXCEPTION_HANDLER": "apps.web.problems.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": ["apps.teams.throttling.CallsPerMinute"],
     "UNAUTHENTICATED_USER": None,

@@ -34,6 +34,7 @@ urlpatterns = [
     path("", include("apps.notifications.urls")),
     path("", include("apps.integrations.urls")),
     path("", include("apps.connections.urls")),
+    path("", include("apps.gateway.urls")),
     path("settings/audit-log/", include(audit_urls)),
     path("accounts/", include("allauth.urls")),
     path("admin/logout/", logout),

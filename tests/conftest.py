@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.services import MISSING, chromium
 
+pytest_plugins = ["tests.fixtures.connections", "tests.fixtures.integrations"]
+
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:

@@ -29,9 +29,9 @@ from django.core.management import call_command
 from config.quickstart.people import QUICKSTART, create_demo_team
 call_command("migrate", verbosity=0)
 with open(os.devnull, "w") as nowhere:
-    call_command("load_catalogue", stdout=nowhere)
+    call_command("load_catalog", stdout=nowhere)
 if client := json.loads(input()):
-    from apps.integrations.services import ensure_oauth_app
+    from apps.integrations.oauth_apps.services import ensure_oauth_app
     ensure_oauth_app(integration_slug="sandbox", origin=QUICKSTART, **client)
 print(json.dumps(create_demo_team()))
 """
@@ -113,7 +113,7 @@ def running_product(
     access_token_seconds: int = 60,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[Product]:
-    """The prepared product (demo team, catalogue, the sandbox as a client), answering; all of it ends with the block.
+    """The prepared product (demo team, catalog, the sandbox as a client), answering; all of it ends with the block.
 
     `web` counts web processes, each with a port of its own. With `sandbox`, `product.sandbox` is the service.
     """

@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from apps.audit.export import COLUMNS, CSV, JSON_LINES, SUFFIXES, export
 from apps.audit.models import AuditEvent
 from apps.audit.querysets import chosen, visible_to
-from apps.rest.doors import Door
 from apps.rest.fields import Id, Moment, QuerySerializer
 from apps.rest.pagination import Pages, page_of
+from apps.rest.views import StrictAPIView
 
 
 class EventFilter(QuerySerializer):
@@ -61,7 +61,7 @@ class JsonLinesNegotiation(JSONRenderer):
     media_type, format = JSON_LINES, "jsonl"
 
 
-class AuditEventsView(Door):
+class AuditEventsView(StrictAPIView):
     """Every access: for owners, admins and service keys the team's, for members what they did themselves."""
 
     required_scope = "audit:read"

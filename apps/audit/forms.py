@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from apps.audit.words import WORDS
+from apps.audit.messages import MESSAGES
 
 
 class FilterForm(forms.Form):
@@ -15,7 +15,7 @@ class FilterForm(forms.Form):
     action = forms.ChoiceField(
         required=False,
         label="Kind of event",
-        choices=[("", "Any event"), *sorted(WORDS.items(), key=lambda one: one[1])],
+        choices=[("", "Any event"), *sorted(MESSAGES.items(), key=lambda one: one[1])],
     )
     outcome = forms.ChoiceField(
         required=False, label="Outcome", choices=[("", "Any outcome"), ("success", "Done"), ("failure", "Failed")]

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from apps.audit.models import AuditEvent
 
 # So many rows are in memory at once while the log is walked through.
-PORTION = 500
+BATCH_SIZE = 500
 
 
 class Viewer(Protocol):
@@ -64,8 +64,8 @@ def walk(events: QuerySet[AuditEvent]) -> Iterator[AuditEvent]:
     before: int | None = None
     while True:
         rows = events.order_by("-id")
-        portion = list((rows.filter(pk__lt=before) if before else rows)[:PORTION])
+        portion = list((rows.filter(pk__lt=before) if before else rows)[:BATCH_SIZE])
         yield from portion
-        if len(portion) < PORTION:
+        if len(portion) < BATCH_SIZE:
             return
         before = portion[-1].pk

@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.audit.origin import Origin, Target
-from apps.statements import Addition
+from apps.sql import PreparedInsert
 
 logger = logging.getLogger(__name__)
 
-_add_event = Addition(AuditEvent)
+_add_event = PreparedInsert(AuditEvent)
 
 
 def fingerprint(secret: str) -> str:

@@ -15,9 +15,9 @@ from django.views.decorators.http import require_safe
 
 from apps.audit.export import CSV, JSON_LINES, SUFFIXES, export
 from apps.audit.forms import FilterForm
+from apps.audit.messages import action_label
 from apps.audit.models import AuditEvent
 from apps.audit.querysets import chosen, visible_to
-from apps.audit.words import in_words
 
 PAGE = 50
 EXPORTS = (("CSV", CSV), ("JSON Lines", JSON_LINES))
@@ -36,7 +36,7 @@ class Row:
 
     @cached_property
     def action(self) -> str:
-        return in_words(self.event.action)
+        return action_label(self.event.action)
 
     @cached_property
     def source(self) -> str:

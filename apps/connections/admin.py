@@ -50,7 +50,7 @@ class AuthorizationAttemptAdmin(ReadOnlyAdmin):
         "connection",
         "status",
         "error_code",
-        "error_sentence",
+        "error_message",
         "scopes_requested",
         "redirect_uri",
         "created_at",

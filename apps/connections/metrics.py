@@ -32,7 +32,7 @@ LEASE_WAITS = Histogram(
     ["integration"],
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 25),
 )
-FENCED_WRITES = Counter("specway_fenced_writes", "New tokens that came too late to be stored.", ["arrival"])
+STALE_WRITES = Counter("specway_fenced_writes", "New tokens that came too late to be stored.", ["arrival"])
 COMMITS = Counter("specway_commits_without_database", "Commits of new tokens that met no database.", ["step"])
 PROXY_CALLS = Counter("specway_proxy_calls", "Calls through connections by how they ended.", ["integration", "outcome"])
 PROXY_WAITS = Histogram(
@@ -68,7 +68,7 @@ def refreshed(integration: Integration, *, written: bool | None) -> None:
     outcome = {True: "success", False: "fenced", None: "spooled"}[written]
     REFRESHES.labels(label_of(integration), outcome).inc()
     if written is False:
-        FENCED_WRITES.labels("direct").inc()
+        STALE_WRITES.labels("direct").inc()
 
 
 @never_in_the_way
@@ -91,7 +91,7 @@ def arrival_spooled() -> None:
 def arrival_replayed(*, written: bool) -> None:
     COMMITS.labels("replayed").inc()
     if not written:
-        FENCED_WRITES.labels("replayed").inc()
+        STALE_WRITES.labels("replayed").inc()
 
 
 @never_in_the_way

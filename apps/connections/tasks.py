@@ -9,7 +9,7 @@ from uuid import UUID
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from apps.connections.services import beats, disconnect, expiry, schedule, tracing
+from apps.connections.services import attempt_expiry, disconnect, heartbeat, schedule, tracing
 
 logger = logging.getLogger(__name__)
 
@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 @shared_task(name="connections.refresh_due")
 def refresh_due() -> None:
     """Give out what is due, until shortly before the next beat."""
-    beats.note_beat()
-    schedule.give_out_due(_give, seconds=4.5)
+    heartbeat.record_heartbeat()
+    schedule.dispatch_due(_give, seconds=4.5)
 
 
 def _give(rows: list[tuple[UUID, int]]) -> None:
@@ -26,13 +26,13 @@ def _give(rows: list[tuple[UUID, int]]) -> None:
         refresh_some.delay([(str(token_set_id), version) for token_set_id, version in rows])
     except OperationalError:
         logger.warning("broker away: refresh here token_sets=%s", len(rows))
-        schedule.refresh_portion(rows)
+        schedule.refresh_batch(rows)
 
 
 @shared_task(name="connections.refresh_some")
 def refresh_some(rows: list[tuple[str, int]]) -> None:
     """Refresh token sets, by ID, those that still are at their version."""
-    schedule.refresh_portion([(UUID(token_set_id), version) for token_set_id, version in rows])
+    schedule.refresh_batch([(UUID(token_set_id), version) for token_set_id, version in rows])
 
 
 @shared_task(name="connections.finish_disconnects")
@@ -44,7 +44,7 @@ def finish_disconnects() -> None:
 @shared_task(name="connections.expire_attempts")
 def expire_attempts() -> None:
     """Settle trips from which nobody came back."""
-    expiry.expire_attempts()
+    attempt_expiry.expire_attempts()
 
 
 @shared_task(name="connections.clear_traces")

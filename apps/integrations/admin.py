@@ -13,19 +13,15 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.integrations import secret_expiry
-from apps.integrations.app_forms import ADVANCED, PARAM, oauth_app_form, settings_from
-from apps.integrations.catalogue import entry_of, links
+from apps.integrations.catalog.entries import entry_of, links
+from apps.integrations.catalog.sync import set_enabled
 from apps.integrations.errors import OAuthAppInUse
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.redirect import redirect_uri
-from apps.integrations.services import (
-    delete_oauth_app,
-    require_unused,
-    save_oauth_app,
-    set_enabled,
-)
-from apps.integrations.services.probe import probe_client
+from apps.integrations.oauth_apps import secret_expiry
+from apps.integrations.oauth_apps.forms import ADVANCED, PARAM, oauth_app_form, settings_from
+from apps.integrations.oauth_apps.probe import probe_client
+from apps.integrations.oauth_apps.services import delete_oauth_app, require_unused, save_oauth_app
+from apps.integrations.redirect_uri import redirect_uri
 from apps.teams.origin import origin_of
 
 
@@ -46,7 +42,7 @@ class HasOAuthApp(admin.SimpleListFilter):
 
 @admin.register(Integration)
 class IntegrationAdmin(admin.ModelAdmin[Integration]):
-    """Services come from the catalogue or from teams; an operator switches them on and off."""
+    """Services come from the catalog or from teams; an operator switches them on and off."""
 
     list_display = ["name", "slug", "kind", "category", "team", "is_enabled", "has_oauth_app"]
     list_filter = ["is_enabled", HasOAuthApp, "kind", "category"]
@@ -121,7 +117,7 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
         fieldsets: list[Any] = [
             (None, {"fields": ["integration", "team", "redirect_uri"]}),
             ("As registered at the service", {"fields": ["client_id", "secret", "secret_expires_on", *params]}),
-            ("Where the catalogue does not fit", {"classes": ["collapse"], "fields": [*ADVANCED]}),
+            ("Where the catalog does not fit", {"classes": ["collapse"], "fields": [*ADVANCED]}),
         ]
         standing = ["state", "last_test", "secret_ends", "at_stake", "created_at", "updated_at"]
         return [*fieldsets, ("How it stands", {"fields": standing})] if obj else fieldsets
@@ -166,7 +162,7 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
     @admin.display(description="Last test", ordering="tested_at")
     def last_test(self, oauth_app: OAuthApp) -> str:
         at = oauth_app.tested_at
-        return f"{oauth_app.test_sentence} Tested {at:%-d %b %Y, %H:%M} UTC." if at else "Not tested as it stands now."
+        return f"{oauth_app.test_message} Tested {at:%-d %b %Y, %H:%M} UTC." if at else "Not tested as it stands now."
 
     def save_model(self, request: HttpRequest, obj: OAuthApp, form: Any, change: bool) -> None:
         saved = save_oauth_app(

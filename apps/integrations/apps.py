@@ -8,4 +8,4 @@ class IntegrationsConfig(AppConfig):
     verbose_name = "Integrations"
 
     def ready(self) -> None:
-        from apps.integrations import checks  # noqa: F401 - registers the system check; needs the models
+        from apps.integrations.catalog import checks  # noqa: F401 - registers the system check; needs the models

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from apps.integrations.catalogue import entry_of, provider_config
-from apps.integrations.catalogue_schema import CatalogueEntry, Scope
+from apps.integrations.catalog.entries import entry_of, provider_config
+from apps.integrations.catalog.schema import CatalogEntry, Scope
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.key_forms import ConnectKeyForm
 from apps.integrations.keys import consent_preview, preview_of, shown_host
 from apps.integrations.models import KINDS_WITH_KEY, Integration, OAuthApp
-from apps.integrations.offer import Offer, offer_of
-from apps.integrations.services import oauth_app_for
+from apps.integrations.oauth_apps.offered_scopes import Offer, offer_of
+from apps.integrations.oauth_apps.services import oauth_app_for
 from apps.teams.models import Team
 
 _ORDER = {"read": 0, "write": 1, "admin": 2}
@@ -59,7 +59,7 @@ def _further(offer: Offer) -> list[Scope]:
     return sorted((scope for scope in offer.scopes if not scope.default), key=lambda scope: _ORDER[scope.access])
 
 
-def _where(integration: Integration, entry: CatalogueEntry | None, oauth_app: OAuthApp | None) -> dict[str, Any]:
+def _where(integration: Integration, entry: CatalogEntry | None, oauth_app: OAuthApp | None) -> dict[str, Any]:
     """`host`, where signing in will happen, or `problem`, why it cannot; for a key, the form that takes it."""
     if entry is None:
         return {}

@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 
 from django.http import QueryDict
 
-from apps.integrations.catalogue_schema import CatalogueEntry
+from apps.integrations.catalog.placeholders import problems
+from apps.integrations.catalog.schema import CatalogEntry
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import OAuthApp
-from apps.integrations.offer import Offer, offer_of
-from apps.integrations.placeholders import problems
+from apps.integrations.oauth_apps.offered_scopes import Offer, offer_of
 
 _PARAM = "param."
 
 
 def parse_connect_request(
-    entry: CatalogueEntry, data: QueryDict, *, oauth_app: OAuthApp | None = None
+    entry: CatalogEntry, data: QueryDict, *, oauth_app: OAuthApp | None = None
 ) -> tuple[list[str], dict[str, str]]:
     """`(scopes, params)` of a sent connect form: fields `scopes`, `other_scopes` (names between blanks or the service's
     separator) and `param.<name>`. Raises InvalidInput."""
@@ -27,14 +27,14 @@ def parse_connect_request(
 
 
 def check_connect_request(
-    entry: CatalogueEntry,
+    entry: CatalogEntry,
     *,
     scopes: Sequence[str],
     params: Mapping[str, str],
     others: Sequence[str] = (),
     oauth_app: OAuthApp | None = None,
 ) -> tuple[list[str], dict[str, str]]:
-    """`(scopes, params)` as the service takes them: scopes in the catalogue's order and once, defaults filled in.
+    """`(scopes, params)` as the service takes them: scopes in the catalog's order and once, defaults filled in.
 
     `scopes` are on offer through the OAuth app; `others` were named by somebody who knows the service, and follow.
     Raises InvalidInput for a permission or parameter that the service does not have, for no permission at all where
@@ -53,7 +53,7 @@ def check_connect_request(
 
 
 def _scope_errors(
-    entry: CatalogueEntry, offer: Offer, scopes: Sequence[str], others: Sequence[str]
+    entry: CatalogEntry, offer: Offer, scopes: Sequence[str], others: Sequence[str]
 ) -> list[tuple[str, str]]:
     unknown = [scope for scope in scopes if scope not in offer.names]
     if unknown:

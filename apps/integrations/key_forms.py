@@ -5,9 +5,9 @@ from typing import Any
 
 from django import forms
 
-from apps.integrations.catalogue_schema import CatalogueEntry, Param
+from apps.integrations.catalog.key_schema import Field
+from apps.integrations.catalog.schema import CatalogEntry, Param
 from apps.integrations.errors import InvalidInput
-from apps.integrations.key_schema import Field
 from apps.vault.forms import SecretFormField, WriteOnlySecretWidget
 
 _FIELD, _PARAM = "field.", "param."
@@ -37,7 +37,7 @@ class _KeyForm(forms.Form):
 class ConnectKeyForm(_KeyForm):
     """The parameters of the service, its fields, and a name for the connection."""
 
-    def __init__(self, entry: CatalogueEntry, data: Any = None) -> None:
+    def __init__(self, entry: CatalogEntry, data: Any = None) -> None:
         super().__init__(data)
         for param in entry.params_from("user"):
             self.fields[_PARAM + param.name] = _param_field(param)
@@ -56,7 +56,7 @@ class ReplaceKeyForm(_KeyForm):
     """New values for the fields. What is left empty stays as it is stored, unless nothing of it `is_kept`; and what
     the service asks for besides."""
 
-    def __init__(self, entry: CatalogueEntry, data: Any, *, wanted: Sequence[Param], is_kept: bool) -> None:
+    def __init__(self, entry: CatalogEntry, data: Any, *, wanted: Sequence[Param], is_kept: bool) -> None:
         super().__init__(data)
         self.wanted = wanted
         for param in wanted:

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from apps.integrations.catalogue import facts_about, filled, known, placeholder_values, standing
-from apps.integrations.catalogue_schema import CatalogueEntry
+from apps.integrations.catalog.entries import entry_for, filled, known, placeholder_values, standing
+from apps.integrations.catalog.key_schema import Field, Verification
+from apps.integrations.catalog.placeholders import PLACEHOLDER, matches, problems, put
+from apps.integrations.catalog.schema import CatalogEntry
 from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
-from apps.integrations.key_schema import Field, Verification
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.placeholders import PLACEHOLDER, matches, problems, put
 from apps.oauth.oauth1 import OAuth1Provider
 from apps.oauth.provider import ClientCredentials
 from apps.oauth.signing import PlainAccess, SignedAccess
@@ -19,7 +19,7 @@ _LONGEST = 8_000
 
 
 def checked_input(
-    entry: CatalogueEntry, *, fields: Mapping[str, object], params: Mapping[str, object]
+    entry: CatalogEntry, *, fields: Mapping[str, object], params: Mapping[str, object]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """`(fields, params)` stripped, with defaults. Raises InvalidInput, which names each as `field.x` or `param.x`."""
     given = {name: _stripped(value) for name, value in params.items()}
@@ -32,7 +32,7 @@ def checked_input(
     return {field.name: str(_stripped(fields[field.name])) for field in entry.fields}, values
 
 
-def field_problems(entry: CatalogueEntry, fields: Mapping[str, object]) -> list[tuple[str, str]]:
+def field_problems(entry: CatalogEntry, fields: Mapping[str, object]) -> list[tuple[str, str]]:
     """What is wrong with what was entered, as (name, sentence). No sentence holds a value."""
     known = {field.name for field in entry.fields}
     wrong = [(name[:60], f"{entry.name} has no such field.") for name in fields if name not in known]
@@ -43,7 +43,7 @@ def field_problems(entry: CatalogueEntry, fields: Mapping[str, object]) -> list[
     return wrong
 
 
-def _problem(entry: CatalogueEntry, field: Field, value: object) -> str:
+def _problem(entry: CatalogEntry, field: Field, value: object) -> str:
     if value is None or value == "":
         return f"Enter {field.label}."
     if not isinstance(value, str) or len(value) > _LONGEST or not value.isprintable():
@@ -61,7 +61,7 @@ def _stripped(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
 
-def key_access(entry: CatalogueEntry, *, fields: Mapping[str, str], params: Mapping[str, str]) -> PlainAccess:
+def key_access(entry: CatalogEntry, *, fields: Mapping[str, str], params: Mapping[str, str]) -> PlainAccess:
     """What opens the service's API: headers, query parameters or a path with the fields in their places."""
     places = placeholder_values(entry, None, params)
     standing_headers, standing_query = standing(entry, places)
@@ -83,7 +83,7 @@ def key_access(entry: CatalogueEntry, *, fields: Mapping[str, str], params: Mapp
 
 def oauth1_provider(integration: Integration, *, oauth_app: OAuthApp, params: Mapping[str, str]) -> OAuth1Provider:
     """What the protocol needs to know of a service with OAuth 1.0a. Raises IntegrationMisconfigured."""
-    entry = facts_about(integration)
+    entry = entry_for(integration)
     if entry.oauth1 is None:
         raise IntegrationMisconfigured(f"{entry.name} does not speak OAuth 1.0a.")
     values = placeholder_values(entry, oauth_app, params)
@@ -93,7 +93,7 @@ def oauth1_provider(integration: Integration, *, oauth_app: OAuthApp, params: Ma
 
 
 def verification_of(
-    entry: CatalogueEntry, *, fields: Mapping[str, str], params: Mapping[str, str], oauth_app: OAuthApp | None = None
+    entry: CatalogEntry, *, fields: Mapping[str, str], params: Mapping[str, str], oauth_app: OAuthApp | None = None
 ) -> Verification | None:
     """The call that shows whether access works, its address filled in; None where the service has none."""
     if entry.verification is None:
@@ -105,7 +105,7 @@ def verification_of(
 
 
 def signed_access(
-    entry: CatalogueEntry,
+    entry: CatalogEntry,
     *,
     oauth_app: OAuthApp | None,
     consumer: ClientCredentials,
@@ -118,12 +118,12 @@ def signed_access(
     return SignedAccess(consumer, token, token_secret, headers, query)
 
 
-def _in_addresses(entry: CatalogueEntry, fields: Mapping[str, str]) -> list[Field]:
+def _in_addresses(entry: CatalogEntry, fields: Mapping[str, str]) -> list[Field]:
     """The fields that may stand in an address: an account's number, never a secret."""
     return [field for field in entry.fields if field.pattern and not field.secret and field.name in fields]
 
 
-def api_hosts(entry: CatalogueEntry, *, params: Mapping[str, str], oauth_app: OAuthApp | None = None) -> frozenset[str]:
+def api_hosts(entry: CatalogEntry, *, params: Mapping[str, str], oauth_app: OAuthApp | None = None) -> frozenset[str]:
     """Hosts (with port) to which access of this connection may be sent: the API's, and the account call's."""
     values = placeholder_values(entry, oauth_app, params)
     addresses = [entry.api.base_url, *(call.url for call in (entry.account, entry.verification) if call)]
@@ -132,7 +132,7 @@ def api_hosts(entry: CatalogueEntry, *, params: Mapping[str, str], oauth_app: OA
     return frozenset(hosts)
 
 
-def main_secret(entry: CatalogueEntry, fields: Mapping[str, str]) -> str:
+def main_secret(entry: CatalogEntry, fields: Mapping[str, str]) -> str:
     """The value that stands for the whole credential: the first secret one."""
     return next((fields[field.name] for field in entry.fields if field.secret and field.name in fields), "")
 
@@ -142,13 +142,13 @@ def ending(secret: str) -> str:
     return secret[-4:] if len(secret) >= 20 else ""
 
 
-def preview_of(entry: CatalogueEntry) -> str:
+def preview_of(entry: CatalogEntry) -> str:
     """The API's address with the placeholders of what the person types, for a live preview; "" without any."""
     names = {param.name for param in entry.params_from("user")}
     return entry.api.base_url if names & set(PLACEHOLDER.findall(entry.api.base_url)) else ""
 
 
-def consent_preview(entry: CatalogueEntry) -> str:
+def consent_preview(entry: CatalogEntry) -> str:
     """The same for the consent page of OAuth 2.0, without what is the protocol's."""
     names = {param.name for param in entry.params_from("user")}
     address = entry.oauth2.authorization_url if entry.oauth2 else ""
@@ -156,7 +156,7 @@ def consent_preview(entry: CatalogueEntry) -> str:
     return address if names & set(PLACEHOLDER.findall(address)) and not others else ""
 
 
-def shown_host(entry: CatalogueEntry, params: Mapping[str, str] | None = None) -> str:
+def shown_host(entry: CatalogEntry, params: Mapping[str, str] | None = None) -> str:
     """The host that values are sent to; "" while it depends on what nobody has typed yet."""
     values = {**{param.name: param.default for param in entry.params}, **(params or {})}
     address = entry.client_credentials.token_url if entry.client_credentials else entry.api.base_url
@@ -166,7 +166,7 @@ def shown_host(entry: CatalogueEntry, params: Mapping[str, str] | None = None) -
     return urlsplit(put(address, values)).netloc
 
 
-def sent_as(entry: CatalogueEntry) -> list[str]:
+def sent_as(entry: CatalogEntry) -> list[str]:
     """How the values are sent, one line each, without any of them."""
     if entry.client_credentials:
         return ["client ID and secret, for an access token"]

@@ -6,9 +6,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.integrations.catalogue_schema import CATEGORY_WORDS, CatalogueEntry
+from apps.integrations.catalog.schema import CATEGORY_LABELS, CatalogEntry
 from apps.integrations.models import Integration
-from apps.integrations.redirect import redirect_uri
+from apps.integrations.redirect_uri import redirect_uri
 from apps.rest.fields import Flag, QuerySerializer, Text
 
 
@@ -16,7 +16,7 @@ class IntegrationFilter(QuerySerializer):
     """The query of a list: all of it optional."""
 
     search = Text(required=False, max_length=100, help_text="Words of the name or description.")
-    category = serializers.ChoiceField(required=False, choices=[*CATEGORY_WORDS])
+    category = serializers.ChoiceField(required=False, choices=[*CATEGORY_LABELS])
     auth_type = serializers.ChoiceField(required=False, choices=Integration.Kind.choices)
     connected = Flag(required=False, help_text="Only those with connections, or only those without.")
 
@@ -80,7 +80,7 @@ class LinksSerializer(serializers.Serializer[Any]):
 
 
 class IntegrationDetailSerializer(IntegrationSerializer):
-    """One service with what it takes to connect it. Context: catalogue `entry`, its `links`, `scopes` on offer."""
+    """One service with what it takes to connect it. Context: catalog `entry`, its `links`, `scopes` on offer."""
 
     scopes = serializers.SerializerMethodField()
     params = serializers.SerializerMethodField()
@@ -111,6 +111,6 @@ class IntegrationDetailSerializer(IntegrationSerializer):
         return LinksSerializer(self.context["links"] or {"docs_url": "", "manage_url": ""}).data
 
     @property
-    def _entry(self) -> CatalogueEntry | None:
-        entry: CatalogueEntry | None = self.context["entry"]
+    def _entry(self) -> CatalogEntry | None:
+        entry: CatalogEntry | None = self.context["entry"]
         return entry

@@ -3,10 +3,10 @@
 from celery import shared_task
 from django.utils import timezone
 
-from apps.integrations.services.keepers import tell_keepers
+from apps.integrations.oauth_apps.alerts import alert_maintainers
 
 
-@shared_task(name="integrations.tell_keepers")
-def tell_of_oauth_apps() -> None:
+@shared_task(name="integrations.alert_oauth_app_maintainers")
+def alert_oauth_app_maintainers() -> None:
     """Mail what those who keep OAuth apps have to know: once each, whenever and however often this runs."""
-    tell_keepers(today=timezone.now().date())
+    alert_maintainers(today=timezone.now().date())

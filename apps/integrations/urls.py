@@ -2,24 +2,25 @@
 
 from django.urls import path
 
-from apps.integrations import app_views, custom_param_views, custom_views, doctor_views, views
+from apps.integrations.custom_apis import param_views
+from apps.integrations.custom_apis import views as custom_apis
+from apps.integrations.custom_apis.doctor import views as doctor
+from apps.integrations.oauth_apps import views as oauth_apps
 
 app_name = "integrations"
 urlpatterns = [
-    path("plugins/", views.plugins, name="plugins"),
-    path("plugins/<slug:slug>/", views.service, name="service"),
-    path("plugins/<slug:slug>/app/", app_views.app, name="app"),
-    path("plugins/<slug:slug>/app/test/", app_views.probe, name="test_app"),
-    path("plugins/<slug:slug>/app/remove/", app_views.remove, name="remove_app"),
-    path("custom-apis/", custom_views.listing, name="custom_apis"),
-    path("custom-apis/new/", custom_views.new, name="custom_new"),
-    path("custom-apis/<slug:slug>/", custom_views.overview, name="custom_overview"),
-    path("custom-apis/<slug:slug>/authentication/", custom_views.authentication, name="custom_authentication"),
-    path("custom-apis/<slug:slug>/add-parameter/", custom_param_views.new, name="custom_param_new"),
-    path("custom-apis/<slug:slug>/parameters/<slug:name>/", custom_param_views.param, name="custom_param"),
-    path("custom-apis/<slug:slug>/check/", doctor_views.check, name="custom_check"),
-    path("custom-apis/<slug:slug>/register/", doctor_views.register, name="custom_register"),
-    path("custom-apis/<slug:slug>/operations/", custom_views.operations, name="custom_operations"),
-    path("custom-apis/<slug:slug>/redirect-uri/", custom_views.callback, name="custom_callback"),
-    path("custom-apis/<slug:slug>/delete/", custom_views.delete, name="custom_delete"),
+    path("plugins/<slug:slug>/app/", oauth_apps.app, name="app"),
+    path("plugins/<slug:slug>/app/test/", oauth_apps.probe, name="test_app"),
+    path("plugins/<slug:slug>/app/remove/", oauth_apps.remove, name="remove_app"),
+    path("custom-apis/", custom_apis.listing, name="custom_apis"),
+    path("custom-apis/new/", custom_apis.new, name="custom_new"),
+    path("custom-apis/<slug:slug>/", custom_apis.overview, name="custom_overview"),
+    path("custom-apis/<slug:slug>/authentication/", custom_apis.authentication, name="custom_authentication"),
+    path("custom-apis/<slug:slug>/add-parameter/", param_views.new, name="custom_param_new"),
+    path("custom-apis/<slug:slug>/parameters/<slug:name>/", param_views.param, name="custom_param"),
+    path("custom-apis/<slug:slug>/check/", doctor.check, name="custom_check"),
+    path("custom-apis/<slug:slug>/register/", doctor.register, name="custom_register"),
+    path("custom-apis/<slug:slug>/operations/", custom_apis.operations, name="custom_operations"),
+    path("custom-apis/<slug:slug>/redirect-uri/", custom_apis.callback, name="custom_callback"),
+    path("custom-apis/<slug:slug>/delete/", custom_apis.delete, name="custom_delete"),
 ]

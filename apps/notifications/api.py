@@ -19,12 +19,12 @@ from apps.notifications.serializers import (
     WebhookDetailSerializer,
     WebhookSerializer,
 )
-from apps.rest.doors import Door, no_body, validated
 from apps.rest.pagination import Pages, page_of
+from apps.rest.views import StrictAPIView, no_body, validated
 from apps.teams.authentication import actor_of
 
 
-class WebhooksView(Door):
+class WebhooksView(StrictAPIView):
     """Where the team hears of events."""
 
     required_scopes = {"GET": "connections:read", "POST": "connections:write"}
@@ -43,7 +43,7 @@ class WebhooksView(Door):
         return _answer(issued.webhook, issued.secret, status=201)
 
 
-class WebhookView(Door):
+class WebhookView(StrictAPIView):
     """One webhook."""
 
     required_scopes = {"GET": "connections:read", "PATCH": "connections:write", "DELETE": "connections:write"}
@@ -77,7 +77,7 @@ class WebhookView(Door):
         return Response(status=204)
 
 
-class WebhookTestView(Door):
+class WebhookTestView(StrictAPIView):
     """A message that only says that it arrives."""
 
     required_scope = "connections:write"

@@ -128,7 +128,7 @@ def _switch_off(delivery: Delivery, problem: str, *, is_gone: bool) -> None:
     webhook = Webhook.objects.filter(pk=delivery.webhook_id, is_on=True)
     if not is_gone:
         webhook = webhook.exclude(last_success_at__gt=delivery.created_at)
-    if webhook.update(is_on=False, gave_up_at=Now(), told_at=None):
+    if webhook.update(is_on=False, gave_up_at=Now(), notified_at=None):
         record(
             action="webhook.switched_off",
             origin=SYSTEM,

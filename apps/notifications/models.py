@@ -32,7 +32,7 @@ class Webhook(SealedRow):
     last_success_at = models.DateTimeField(null=True)
     # Set when Specway switched it off because nothing arrived; and when the admins were told by mail.
     gave_up_at = models.DateTimeField(null=True)
-    told_at = models.DateTimeField(null=True)
+    notified_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-created_at", "-id"]

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 TEST = "webhook.test"
 
 
-def tell(event: str, *, team_id: UUID, data: Mapping[str, Any]) -> None:
+def enqueue_webhook(event: str, *, team_id: UUID, data: Mapping[str, Any]) -> None:
     """Queue `event` for each of the team's webhooks that wants it. `data` is plain and without secrets."""
     for webhook in Webhook.objects.filter(team=team_id, is_on=True):
         if event in webhook.events:

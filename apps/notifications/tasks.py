@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from apps.notifications import delivery, given_up
+from apps.notifications import delivery, disabled_alerts
 
 
 @shared_task(name="notifications.deliver")
@@ -15,5 +15,5 @@ def deliver(delivery_id: str) -> None:
 def deliver_due() -> None:
     """Send again what is due, tell of webhooks that were switched off, and forget what is old."""
     delivery.deliver_due()
-    given_up.tell_admins()
+    disabled_alerts.alert_admins()
     delivery.forget_old()

@@ -44,7 +44,7 @@ class Issued:
 
 def webhooks_of(actor: Actor) -> QuerySet[Webhook]:
     """The team's webhooks. Raises NotAllowed for everybody but owners and admins."""
-    permissions.require(actor, Action.KEEP_WEBHOOKS)
+    permissions.require(actor, Action.MANAGE_WEBHOOKS)
     return Webhook.objects.filter(team=actor.team)
 
 
@@ -59,7 +59,7 @@ def webhook_of(actor: Actor, webhook_id: UUID) -> Webhook:
 @transaction.atomic
 def create_webhook(*, actor: Actor, url: str, events: Sequence[str], description: str = "") -> Issued:
     """Raises InvalidRequest (url, events), TooManyWebhooks."""
-    permissions.require(actor, Action.KEEP_WEBHOOKS)
+    permissions.require(actor, Action.MANAGE_WEBHOOKS)
     team = locked_team(actor)
     if Webhook.objects.filter(team=team).count() >= MOST:
         raise TooManyWebhooks(f"A team has at most {MOST} webhooks. Remove one first.")
@@ -97,7 +97,7 @@ def change_webhook(
     if description is not None:
         values["description"] = " ".join(description.split())[:200]
     if is_on is not None:
-        values |= {"is_on": is_on, "gave_up_at": None, "told_at": None}
+        values |= {"is_on": is_on, "gave_up_at": None, "notified_at": None}
     if values:
         Webhook.objects.filter(pk=webhook_id, team=actor.team).update(**values)
     webhook = webhook_of(actor, webhook_id)

@@ -349,7 +349,7 @@ def fetch_placement(
     credentials: ClientCredentials | None = None,
     deadline: float = 10.0,
 ) -> dict[str, str]:
-    """Asks where the account lives (its site, tenant or data centre): the first of its choices, by placeholder name.
+    """Asks where the account lives (its site, tenant or data center): the first of its choices, by placeholder name.
 
     Empty for a provider without such a call. Raises MalformedResponse where there is no choice, else as
     `fetch_account`.
@@ -368,7 +368,7 @@ def fetch_placement(
         document = next(iter(fitting), None)
     values = {name: text_at(document, path) for name, path in placement.values.items()}
     if not all(values.values()):
-        raise MalformedResponse("no site, tenant or data centre in the answer")
+        raise MalformedResponse("no site, tenant or data center in the answer")
     return values
 
 

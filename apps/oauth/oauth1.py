@@ -59,7 +59,7 @@ class RequestToken:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the browser brought back. To be believed only after `token` was recognised as one of ours."""
+    """What the browser brought back. To be believed only after `token` was recognized as one of ours."""
 
     token: str = field(repr=False)
     verifier: str | None = field(default=None, repr=False)

@@ -69,7 +69,7 @@ class AnswerAccount:
 
 @dataclass(frozen=True)
 class Placement:
-    """A call right after connecting that says where the account lives: its site, tenant or data centre.
+    """A call right after connecting that says where the account lives: its site, tenant or data center.
 
     `list_path` leads to the choices ("" if the answer is the list, None if it is the one choice itself); of those
     that pass `where`, the first counts. `values` are placeholder names with their paths within it.

@@ -41,7 +41,7 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-class DoorSchema(AutoSchema):
+class StrictAutoSchema(AutoSchema):
     """Adds to each operation the problem documents that may be its answer.
 
     A view that passes on what others answer says so with `answers_for_others`: any status may then have any content.

@@ -7,8 +7,8 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.rest.doors import Door, validated
 from apps.rest.pagination import Pages, page_of
+from apps.rest.views import StrictAPIView, validated
 from apps.teams.authentication import actor_of
 from apps.teams.models import ApiKey
 from apps.teams.querysets import keys_visible_to
@@ -16,7 +16,7 @@ from apps.teams.serializers import ApiKeySerializer, MadeApiKeySerializer, MeSer
 from apps.teams.services.api_keys import create_api_key, revoke_api_key
 
 
-class MeView(Door):
+class MeView(StrictAPIView):
     """Who am I: the team, the member or service key, and the scopes."""
 
     required_scope = ""
@@ -26,7 +26,7 @@ class MeView(Door):
         return Response(MeSerializer(actor_of(request)).data)
 
 
-class ApiKeysView(Door):
+class ApiKeysView(StrictAPIView):
     """The team's API keys: all of them for owners and admins, one's own personal ones for members."""
 
     required_scopes = {"GET": "connections:read", "POST": "connections:write"}
@@ -51,7 +51,7 @@ class ApiKeysView(Door):
         return Response(body, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
 
 
-class ApiKeyView(Door):
+class ApiKeyView(StrictAPIView):
     """One API key."""
 
     required_scopes = {"DELETE": "connections:write"}

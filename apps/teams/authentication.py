@@ -15,7 +15,7 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from apps.statements import Selection, given
+from apps.sql import PreparedSelect, param
 from apps.teams import keys
 from apps.teams.actor import Actor, key_holder_actor, service_actor
 from apps.teams.errors import KeyLacksScope, WithoutTeam
@@ -122,10 +122,10 @@ def _valid_key(text: str) -> ApiKey:
 def _keys_with_role() -> QuerySet[ApiKey]:
     role = Membership.objects.filter(team=OuterRef("team"), user=OuterRef("user"), user__is_active=True).values("role")
     keys_known = ApiKey.objects.select_related("team", "user").annotate(role=Subquery(role))
-    return keys_known.filter(prefix=given(ApiKey, "prefix"))
+    return keys_known.filter(prefix=param(ApiKey, "prefix"))
 
 
-_KEY = Selection(_keys_with_role)
+_KEY = PreparedSelect(_keys_with_role)
 
 
 def _known_key(prefix: str) -> ApiKey | None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.teams import keys
 from apps.teams.models import ApiKey, Role
 
-MOST_INVITATIONS = 20
+MAX_INVITATIONS = 20
 
 
 class SignupForm(forms.Form):
@@ -48,7 +48,7 @@ class InvitationForm(RoleForm):
 
     emails = forms.CharField(
         label="E-mail addresses",
-        max_length=MOST_INVITATIONS * 255,
+        max_length=MAX_INVITATIONS * 255,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="One per line. Each gets a link that works for 7 days.",
     )
@@ -58,8 +58,8 @@ class InvitationForm(RoleForm):
         """The addresses, lower-case and each once."""
         lines = self.cleaned_data["emails"].replace(",", "\n").replace(";", "\n").splitlines()
         addresses = list(dict.fromkeys(line.strip().lower() for line in lines if line.strip()))
-        if len(addresses) > MOST_INVITATIONS:
-            raise forms.ValidationError(f"Invite at most {MOST_INVITATIONS} people at once.")
+        if len(addresses) > MAX_INVITATIONS:
+            raise forms.ValidationError(f"Invite at most {MAX_INVITATIONS} people at once.")
         return addresses
 
 

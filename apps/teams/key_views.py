@@ -1,5 +1,6 @@
 """Pages of API keys: the list, a new one shown once, and the question before one is revoked."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -17,7 +18,7 @@ from apps.teams.permissions import Action
 from apps.teams.querysets import keys_visible_to
 from apps.teams.requests import TeamRequest
 from apps.teams.services.api_keys import Made, create_api_key, revoke_api_key
-from apps.teams.stakes import stakes_of
+from apps.teams.signals import api_key_dependents
 from apps.teams.views import get_or_post
 
 
@@ -36,7 +37,7 @@ def api_keys(request: TeamRequest) -> HttpResponse:
         "chosen": shown["scopes"].value() or [],
         "made": made,
         "scopes": keys.SCOPES,
-        "may_make_service_keys": permissions.may(request.actor, Action.MAKE_SERVICE_KEYS),
+        "may_make_service_keys": permissions.may(request.actor, Action.CREATE_SERVICE_KEYS),
     }
     return render(request, "teams/api_keys.html", context, status=status)
 
@@ -70,4 +71,6 @@ def revoke_api_key_page(request: TeamRequest, pk: UUID) -> HttpResponse:
         revoke_api_key(actor=request.actor, api_key_id=pk)
         messages.success(request, f"The key {api_key.name} is revoked. Nothing accepts it any more.")
         return redirect("teams:api_keys")
-    return render(request, "teams/revoke_api_key.html", {"api_key": api_key, "stakes": stakes_of(api_key)})
+    answers: list[tuple[Any, Any]] = api_key_dependents.send(ApiKey, api_key=api_key)
+    dependents = [row for _, rows in answers for row in rows]
+    return render(request, "teams/revoke_api_key.html", {"api_key": api_key, "dependents": dependents})

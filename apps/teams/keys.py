@@ -11,7 +11,7 @@ from typing import NamedTuple
 SCHEME = "spw"
 
 
-class ScopeWords(NamedTuple):
+class ScopeLabel(NamedTuple):
     """A scope in words, and what it lets one do: read, write or admin."""
 
     words: str
@@ -20,11 +20,11 @@ class ScopeWords(NamedTuple):
 
 
 SCOPES = {
-    "connections:read": ScopeWords("List connections and integrations", "read"),
-    "connections:use": ScopeWords("Call services through connections", "write"),
-    "connections:write": ScopeWords("Create, change and disconnect", "write"),
-    "audit:read": ScopeWords("Read the audit log", "read"),
-    "connections:token": ScopeWords(
+    "connections:read": ScopeLabel("List connections and integrations", "read"),
+    "connections:use": ScopeLabel("Call services through connections", "write"),
+    "connections:write": ScopeLabel("Create, change and disconnect", "write"),
+    "audit:read": ScopeLabel("Read the audit log", "read"),
+    "connections:token": ScopeLabel(
         "Read access tokens",
         "admin",
         "Whoever holds this key can take tokens out of Specway. Calls through connections need no such thing.",

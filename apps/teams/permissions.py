@@ -13,30 +13,30 @@ ADMINS = frozenset({Role.OWNER, Role.ADMIN})
 class Action(StrEnum):
     """Each value completes the sentence "Only owners and admins can …"."""
 
-    MAKE_PERSONAL_KEYS = "make personal API keys"
-    MAKE_SERVICE_KEYS = "make service keys"
+    CREATE_PERSONAL_KEYS = "make personal API keys"
+    CREATE_SERVICE_KEYS = "make service keys"
     REVOKE_ANY_KEY = "revoke the keys of others"
     INVITE = "invite people and withdraw invitations"
     CHANGE_ROLES = "change roles"
     REMOVE_MEMBERS = "remove members"
     RENAME_TEAM = "rename the team"
-    KEEP_OAUTH_APPS = "add, change, test and remove the team's own OAuth apps"
-    KEEP_CUSTOM_APIS = "add, change and delete the team's custom APIs"
-    KEEP_WEBHOOKS = "see and keep the team's webhooks"
+    MANAGE_OAUTH_APPS = "add, change, test and remove the team's own OAuth apps"
+    MANAGE_CUSTOM_APIS = "add, change and delete the team's custom APIs"
+    MANAGE_WEBHOOKS = "see and keep the team's webhooks"
     SEE_WHOLE_LOG = "see the team's whole audit log"
 
 
 ALLOWED = {
-    Action.MAKE_PERSONAL_KEYS: MEMBERS,
-    Action.MAKE_SERVICE_KEYS: ADMINS,
+    Action.CREATE_PERSONAL_KEYS: MEMBERS,
+    Action.CREATE_SERVICE_KEYS: ADMINS,
     Action.REVOKE_ANY_KEY: ADMINS,
     Action.INVITE: ADMINS,
     Action.CHANGE_ROLES: ADMINS,
     Action.REMOVE_MEMBERS: ADMINS,
     Action.RENAME_TEAM: ADMINS,
-    Action.KEEP_OAUTH_APPS: ADMINS,
-    Action.KEEP_CUSTOM_APIS: ADMINS,
-    Action.KEEP_WEBHOOKS: ADMINS,
+    Action.MANAGE_OAUTH_APPS: ADMINS,
+    Action.MANAGE_CUSTOM_APIS: ADMINS,
+    Action.MANAGE_WEBHOOKS: ADMINS,
     Action.SEE_WHOLE_LOG: ADMINS,
 }
 

@@ -17,13 +17,13 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from apps.teams.call_counter import CallCounter
 from apps.teams.origin import client_address
-from apps.teams.tally import Tally
 
 logger = logging.getLogger(__name__)
 
 WINDOW = 60
-_tally = Tally()
+_tally = CallCounter()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.fields import Field
 from django.db.models.query_utils import DeferredAttribute
 
-from apps.statements import Given
+from apps.sql import Parameter
 from apps.vault import datakeys, envelope
 from apps.vault.envelope import MASK, Binding, Ciphertext, WrappedKey
 from apps.vault.fixtures import Untouched, from_fixture
@@ -101,7 +101,7 @@ class EncryptedField(SecretField):
     def get_placeholder(self, value: Any, compiler: Any, connection: BaseDatabaseWrapper) -> str:
         # update(field=Value("...")) and bulk_update() come as expressions, past get_db_prep_value. Only the column
         # itself may stand here, the place of a value that is yet to pass it, and no value at all.
-        awaits_us = isinstance(value, Given) and value.output_field is self
+        awaits_us = isinstance(value, Parameter) and value.output_field is self
         if hasattr(value, "as_sql") and not awaits_us and getattr(value, "target", None) is not self:
             raise TypeError(f"{self.name} is stored encrypted: expressions and bulk_update() cannot write it.")
         if self in (getattr(compiler.query, "update_fields", None) or ()):

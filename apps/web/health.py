@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from apps.connections.models import Status
-from apps.connections.services.beats import last_beat
+from apps.connections.services.heartbeat import last_heartbeat
 from apps.vault.services import missing_key_ids, vault_ready
 from apps.web import operations
 
@@ -54,7 +54,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @admin.site.admin_view
 def page(request: HttpRequest) -> HttpResponse:
     """The same in words, for operators: what is late, what fails and why, and what will."""
-    by_status, refreshes, beat = operations.connections_by_status(), operations.refreshes_of_a_day(), last_beat()
+    by_status, refreshes, beat = operations.connections_by_status(), operations.refreshes_of_a_day(), last_heartbeat()
     now = timezone.now()
     context = {
         "now": now,

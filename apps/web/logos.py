@@ -1,4 +1,4 @@
-"""Logos of services: the real one where simplepycons (CC0) has it, else a monogram in a colour of its own. Pure."""
+"""Logos of services: the real one where simplepycons (CC0) has it, else a monogram in a color of its own. Pure."""
 
 import colorsys
 import hashlib
@@ -12,15 +12,15 @@ _SVG_PATH = "{http://www.w3.org/2000/svg}path"
 _HEX_COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """Relative luminance (0 to 1) of `#rrggbb` (WCAG 2.2, "relative luminance")."""
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def contrast(one: str, other: str) -> float:
-    """Contrast ratio (1 to 21) of two `#rrggbb` colours (WCAG 2.2, "contrast ratio")."""
+    """Contrast ratio (1 to 21) of two `#rrggbb` colors (WCAG 2.2, "contrast ratio")."""
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
@@ -31,17 +31,17 @@ def readable_on(background: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def monogram_colour(name: str) -> str:
-    """A dark colour that is always the same for `name`, with at least 4.5:1 against white."""
+def monogram_color(name: str) -> str:
+    """A dark color that is always the same for `name`, with at least 4.5:1 against white."""
     digest = hashlib.sha256(name.casefold().encode()).digest()
     hue = digest[0] / 256
     saturation = 0.35 + digest[1] / 256 * 0.35
     lightness = 0.42
     while True:
         channels = colorsys.hls_to_rgb(hue, lightness, saturation)
-        colour = "#" + "".join(f"{round(c * 255):02x}" for c in channels)
-        if contrast(WHITE, colour) >= 4.5:
-            return colour
+        color = "#" + "".join(f"{round(c * 255):02x}" for c in channels)
+        if contrast(WHITE, color) >= 4.5:
+            return color
         lightness -= 0.02
 
 
@@ -52,7 +52,7 @@ def monogram(name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def logo(slug: str) -> tuple[str, str] | None:
-    """`(colour, path data on a grid of 24)` of the logo with that simple-icons slug, or None if there is none."""
+    """`(color, path data on a grid of 24)` of the logo with that simple-icons slug, or None if there is none."""
     factory = getattr(ICONS, f"get_{slug}_icon", None)
     if factory is None:
         return None

@@ -19,7 +19,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from apps.connections.services.beats import last_beat
+from apps.connections.services.heartbeat import last_heartbeat
 from apps.web import operations
 
 
@@ -65,7 +65,11 @@ class Gauges(Collector):
 
 
 def _of_the_database() -> Iterator[Metric]:
-    queue, beat, apps = operations.queue(), operations.seconds_since(last_beat()), operations.oauth_apps_in_trouble()
+    queue, beat, apps = (
+        operations.queue(),
+        operations.seconds_since(last_heartbeat()),
+        operations.oauth_apps_in_trouble(),
+    )
     yield _gauge("refreshes_due", "Refreshes that are due and that nobody is at.", queue.due)
     yield _gauge("refresh_oldest_due_seconds", "For how long the oldest of them has been due.", queue.oldest_overdue)
     interrupted = "Token sets whose last refresh was interrupted, its outcome open."

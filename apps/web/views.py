@@ -22,7 +22,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """Leads everybody to where their work starts."""
     if not request.user.is_authenticated:
         return redirect("account_login")
-    return redirect("integrations:plugins" if getattr(request, "actor", None) else "teams:create")
+    return redirect("connections:plugins" if getattr(request, "actor", None) else "teams:create")
 
 
 @login_required

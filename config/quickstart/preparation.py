@@ -1,4 +1,4 @@
-"""The steps of quickstart that need the settings: database, catalogue, people, the sandbox's OAuth app."""
+"""The steps of quickstart that need the settings: database, catalog, people, the sandbox's OAuth app."""
 
 import fcntl
 import io
@@ -41,8 +41,8 @@ def _prepare(*, addresses: Addresses, new_passwords: bool, say: Say) -> dict[str
     say(f"Preparing the database ({_database()}) …")
     call_command("migrate", verbosity=0, interactive=False)
     call_command("check", databases=["default"], stdout=io.StringIO())
-    say("Loading the catalogue of services …")
-    call_command("load_catalogue", stdout=io.StringIO())
+    say("Loading the catalog of services …")
+    call_command("load_catalog", stdout=io.StringIO())
     passwords = people.set_new_passwords() if new_passwords else people.create_demo_team()
     if passwords:
         say("Setting new passwords of the demo team …" if new_passwords else "Creating the demo team …")
@@ -127,7 +127,7 @@ def _register_client(redirect_uri: str) -> dict[str, str]:
 
 
 def _store_oauth_app(client: dict[str, str], params: dict[str, str]) -> None:
-    from apps.integrations.services import ensure_oauth_app
+    from apps.integrations.oauth_apps.services import ensure_oauth_app
     from config.quickstart.people import QUICKSTART
 
     ensure_oauth_app(

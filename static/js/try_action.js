@@ -56,7 +56,7 @@ document.addEventListener("htmx:beforeRequest", ({ target }) => {
 
 document.addEventListener("htmx:sendAbort", () => {
   document.querySelector("#request [type=submit]")?.focus();
-  flash("Cancelled. The request may have reached the service all the same: look there before you send it again.");
+  flash("Canceled. The request may have reached the service all the same: look there before you send it again.");
 });
 
 // --- connecting in this tab, where the window was blocked -------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a token endpoint can do wrong. A behaviour is scripted for one call: `server.script(answers(503), reset())`."""
+"""What a token endpoint can do wrong. A behavior is scripted for one call: `server.script(answers(503), reset())`."""
 
 import gzip
 import json

@@ -31,7 +31,7 @@ class Gate:
 
 
 class AuthServer:
-    """Codes are handed out by `code_for`; the endpoints are those of the sandbox's catalogue entry."""
+    """Codes are handed out by `code_for`; the endpoints are those of the sandbox's catalog entry."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -185,17 +185,17 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(Answer.json(404, {}))
 
-    def _token(self, behaviour: Behaviour) -> None:
-        auth, form = self.server.auth, {} if behaviour.before_reading else self._form()
+    def _token(self, behavior: Behaviour) -> None:
+        auth, form = self.server.auth, {} if behavior.before_reading else self._form()
         before, after = auth.gate, auth.answer_gate
         if before:
             before.pass_through()
         auth.arrivals.append(form.get("grant_type", ""))
-        answer = behaviour.decide(lambda: auth.token(form, self.headers.get("Authorization", "")))
+        answer = behavior.decide(lambda: auth.token(form, self.headers.get("Authorization", "")))
         if after:
             after.pass_through()
-        if behaviour.send:
-            behaviour.send(self.connection, answer)
+        if behavior.send:
+            behavior.send(self.connection, answer)
         else:
             self._send(answer)
 

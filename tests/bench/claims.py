@@ -60,7 +60,7 @@ def grow_and_measure(original: Any, connections: int) -> float:
         began = time.monotonic()
         assert len(schedule.claim_due()) > 0
         times.append(time.monotonic() - began)
-        TokenSet.objects.filter(given_out_until__isnull=False).update(given_out_until=None)
+        TokenSet.objects.filter(dispatched_until__isnull=False).update(dispatched_until=None)
     return statistics.median(times)
 
 

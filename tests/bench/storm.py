@@ -96,7 +96,7 @@ def watch(
 def read_on(reader: tuple[Any, Any], over: threading.Event, reads: list[float]) -> None:
     from django.db import connections
 
-    from apps.connections.services.use import fresh_token
+    from apps.connections.services.tokens import fresh_token
 
     connection, actor = reader
     while not over.is_set():

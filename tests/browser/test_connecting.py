@@ -53,7 +53,7 @@ def test_cancelling_closes_the_popup_and_gives_the_focus_back(visitor: Visitor) 
     popup = visitor.popup_of(visitor.connect_button)
     with popup.expect_event("close"):
         visitor.page.get_by_role("button", name="Cancel").click()
-    expect(visitor.page.get_by_role("status").filter(has_text="Cancelled")).to_be_visible()
+    expect(visitor.page.get_by_role("status").filter(has_text="Canceled")).to_be_visible()
     visitor.page.get_by_role("button", name="Close", exact=True).click()
     expect(visitor.connect_button).to_be_focused()
 

@@ -12,7 +12,7 @@ from tests.processes import Product
 pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
 SET_UP = """
 import sys
-from apps.integrations.services import ensure_oauth_app
+from apps.integrations.oauth_apps.services import ensure_oauth_app
 ensure_oauth_app(integration_slug="zendesk", client_id="id", client_secret=sys.stdin.readline().strip())
 """
 HOSTILE = ["evil.com/#", "a.b@evil", "аcme"]  # the last begins with a Cyrillic letter

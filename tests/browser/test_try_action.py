@@ -18,7 +18,7 @@ from datetime import timedelta
 from django.utils import timezone
 from apps.connections.models import Connection, ConnectionShare, TokenSet
 from apps.integrations.models import Integration, Operation
-from apps.integrations.services import ensure_oauth_app
+from apps.integrations.oauth_apps.services import ensure_oauth_app
 from apps.teams.models import Membership
 ensure_oauth_app(integration_slug="sandbox", client_id="us", client_secret="c" * 32, params={"origin": origin})
 owner = Membership.objects.select_related("team", "user").get(user__email="owner@specway.example")
@@ -141,14 +141,14 @@ def test_cancel_ends_the_call_at_the_service_and_keeps_what_was_written(place: P
     fits(under_way)
     under_way.get_by_role("button", name="Cancel").click()
     assert place.service.hung_up.wait(10)
-    expect(under_way.locator("#flash")).to_contain_text("Cancelled. The request may have reached the service")
+    expect(under_way.locator("#flash")).to_contain_text("Canceled. The request may have reached the service")
     expect(under_way.get_by_role("button", name="Send")).to_be_focused()
     expect(under_way.get_by_role("button", name="Cancel")).to_be_hidden()
     expect(under_way.get_by_label("Body", exact=True)).to_have_value('{"text": "kept"}')
     under_way.get_by_label("Path").fill("echo")
     under_way.get_by_role("button", name="Send").click()
     expect(under_way.get_by_role("region", name="Answer", exact=True)).to_contain_text("200 OK")
-    expect(under_way.locator("#flash")).not_to_contain_text("Cancelled")
+    expect(under_way.locator("#flash")).not_to_contain_text("Canceled")
 
 
 def test_whoever_goes_to_another_page_ends_the_call(place: Place, under_way: Page) -> None:

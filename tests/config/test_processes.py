@@ -28,4 +28,4 @@ def test_the_processes_run_on_sqlite_and_the_folder_queue(tmp_path: Path) -> Non
 def test_the_processes_run_on_postgresql_and_redis(tmp_path: Path) -> None:
     with running_product(tmp_path, database="postgresql", broker="redis") as product:
         serves_and_logs_no_query(product)
-        assert "created: github" not in product.manage("load_catalogue")
+        assert "created: github" not in product.manage("load_catalog")

@@ -10,11 +10,11 @@ import requests
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import authorize
 from apps.connections.services.authorize import Trip
-from apps.integrations.custom_schema import Authentication, CustomScope
+from apps.integrations.custom_apis.schema import Authentication, CustomScope
+from apps.integrations.custom_apis.services.apis import create_custom_api, save_authentication
 from apps.integrations.models import CustomApi, Integration
-from apps.integrations.services.custom_apis import create_custom_api, save_authentication
 from apps.teams.actor import Actor
-from tests.connections.conftest import ORIGIN, SESSION
+from tests.fixtures.connections import ORIGIN, SESSION
 
 SCOPES = (CustomScope(name="messages:read"), CustomScope(name="profile"))
 

@@ -1,4 +1,4 @@
-"""Services of every kind beside OAuth 2.0 with consent, as catalogue files whose address a test fills in."""
+"""Services of every kind beside OAuth 2.0 with consent, as catalog files whose address a test fills in."""
 
 from pathlib import Path
 
@@ -133,7 +133,7 @@ access = "write"
 }
 
 
-def write_catalogue(folder: Path) -> None:
+def write_catalog(folder: Path) -> None:
     """The files of all of them."""
     for slug, text in FILES.items():
         (folder / f"{slug}.toml").write_text(text, encoding="utf-8")

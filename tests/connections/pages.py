@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectionShare, Status, TokenSet
+from apps.integrations.catalog.sync import load_catalog
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.services import ensure_oauth_app, load_catalogue
+from apps.integrations.oauth_apps.services import ensure_oauth_app
 from apps.teams.models import Membership
 
 JSON = {"accept": "application/json"}
@@ -19,7 +20,7 @@ JSON = {"accept": "application/json"}
 
 def set_up_service(slug: str = "sandbox") -> Integration:
     """A built-in service with an operator's OAuth app. Nothing listens at its address."""
-    load_catalogue()
+    load_catalog()
     ensure_oauth_app(
         integration_slug=slug,
         client_id="client-of-tests",

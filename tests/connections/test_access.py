@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import pytest
 from django.db.models.functions import Now
 
-from apps.connections.access import level_of, may_manage, may_see, may_take_token, may_use
 from apps.connections.models import Connection, ConnectionShare, Level
+from apps.connections.policy.access import level_of, may_manage, may_see, may_take_token, may_use
 from apps.integrations.models import Integration
 from apps.teams.actor import Actor, service_actor
 from apps.teams.models import ApiKey
 from tests import factories
-from tests.connections.conftest import ORIGIN, Cast
+from tests.fixtures.connections import ORIGIN, Cast
 
 # How the owner's (a plain member's) connection is shared: everyone's level and one's own.
 SHARINGS: dict[str, tuple[bool, dict[str, Level]]] = {

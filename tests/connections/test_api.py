@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import Connection, ConnectionShare, DailyUse, Level, WorkflowUse
-from apps.connections.services import use
+from apps.connections.services import tokens
 from apps.teams.models import ApiKey, Membership
 from tests import factories
 from tests.authserver import AuthServer, Gate, answers, refuses
-from tests.connections.conftest import (
+from tests.fixtures.connections import (
     Cast,
     Meanwhile,
     Traveller,
@@ -290,14 +290,14 @@ def test_without_a_record_no_token_is_answered(
     def fail(**_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(use, "record", fail)
+    monkeypatch.setattr(tokens, "record", fail)
     token = access_token(connection)
     with pytest.raises(RuntimeError):
         mine.post(of(connection, "token/"))
     monkeypatch.undo()
     browser = factories.client_for(Membership.objects.get(user=connection.owner, team=connection.team))
     browser.raise_request_exception = False
-    monkeypatch.setattr(use, "record", fail)
+    monkeypatch.setattr(tokens, "record", fail)
     response = browser.post(of(connection, "token/"), {}, content_type="application/json")
     assert response.status_code == 500
     assert token not in response.content.decode()

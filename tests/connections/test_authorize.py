@@ -11,11 +11,11 @@ from django.db.models.functions import Now
 from apps.audit.models import AuditEvent
 from apps.connections.errors import AccessDeclined, AttemptError, AttemptExpired, CallbackRejected, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
-from apps.connections.services import authorize, expiry
+from apps.connections.services import attempt_expiry, authorize
 from apps.errors import NotAllowed, SpecwayError
 from apps.integrations.errors import IntegrationMisconfigured
 from tests.authserver import AuthServer, altered, answers, refuses
-from tests.connections.conftest import (
+from tests.fixtures.connections import (
     ORIGIN,
     SCOPES,
     SESSION,
@@ -212,14 +212,14 @@ def test_a_trip_cannot_be_completed_after_it_was_cancelled(
     authorize.cancel(actor=cast.actor("admin"), attempt=trip.attempt)
     assert AuthorizationAttempt.objects.get().status == Status.PENDING, "only one's own trip"
     authorize.cancel(actor=cast.actor("member"), attempt=trip.attempt)
-    with pytest.raises(CallbackRejected, match="cancelled"):
+    with pytest.raises(CallbackRejected, match="canceled"):
         traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
     assert server.arrivals == []
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("behaviour", "words"),
+    ("behavior", "words"),
     [
         (refuses("invalid_grant"), "invalid_grant"),
         (answers(500), "HTTP status 500"),
@@ -229,9 +229,9 @@ def test_a_trip_cannot_be_completed_after_it_was_cancelled(
     ],
 )
 def test_a_failed_exchange_is_told_and_stores_nothing(
-    traveller: Traveller, cast: Cast, server: AuthServer, behaviour: object, words: str
+    traveller: Traveller, cast: Cast, server: AuthServer, behavior: object, words: str
 ) -> None:
-    server.script(behaviour)  # type: ignore[arg-type]
+    server.script(behavior)  # type: ignore[arg-type]
     trip = traveller.begin(cast.actor("member"))
     with pytest.raises(ExchangeFailed, match=words):
         traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
@@ -362,7 +362,7 @@ def test_trips_from_which_nobody_came_back_are_settled_and_old_ones_deleted(trav
     past = Now() - timedelta(seconds=1)
     AuthorizationAttempt.objects.filter(pk=expired.pk).update(expires_at=past)
     AuthorizationAttempt.objects.filter(pk=old.pk).update(expires_at=past, created_at=Now() - timedelta(days=2))
-    assert expiry.expire_attempts() == 2
+    assert attempt_expiry.expire_attempts() == 2
     left = {attempt.pk: attempt for attempt in AuthorizationAttempt.objects.all()}
     assert set(left) == {expired.pk, waiting.pk}
     assert (left[expired.pk].status, left[expired.pk].code_verifier) == (Status.FAILED, None)

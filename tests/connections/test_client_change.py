@@ -11,11 +11,12 @@ from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
 from apps.connections.services import schedule
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.use import fresh_token
+from apps.connections.services.tokens import fresh_token
 from apps.integrations.models import OAuthApp
-from apps.integrations.services import save_oauth_app
+from apps.integrations.oauth_apps.services import save_oauth_app
 from tests.authserver import AuthServer, Gate
-from tests.connections.conftest import (
+from tests.factories import client_for
+from tests.fixtures.connections import (
     SYSTEM,
     Cast,
     Meanwhile,
@@ -27,7 +28,6 @@ from tests.connections.conftest import (
     oauth_app,
     tokens_of,
 )
-from tests.factories import client_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,7 +84,7 @@ def test_no_token_is_sent_with_another_clients_credentials(
     row = tokens_of(connection)
     assert (row.lease_token, row.next_refresh_at) == (None, None)
     make_due(connection)
-    schedule.refresh_portion(schedule.claim_due())
+    schedule.refresh_batch(schedule.claim_due())
     assert server.arrivals == ["authorization_code"]
 
 
@@ -133,7 +133,7 @@ def test_a_trip_begun_for_the_client_before_brings_nothing(
 ) -> None:
     trip = traveller.begin(cast.actor("member"))
     change(client_id="another", client_secret="s")
-    assert AuthorizationAttempt.objects.get(pk=trip.attempt.pk).status == "cancelled"
+    assert AuthorizationAttempt.objects.get(pk=trip.attempt.pk).status == "canceled"
     assert server.arrivals == []
 
 

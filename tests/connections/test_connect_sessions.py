@@ -16,9 +16,9 @@ from apps.integrations.models import Integration
 from apps.teams.middleware import SESSION_TEAM
 from apps.teams.models import ApiKey, Membership
 from tests.authserver import AuthServer
-from tests.connections.conftest import Cast, Traveller, actions
 from tests.connections.test_api import Caller, caller
 from tests.factories import client_for, make_member, make_team
+from tests.fixtures.connections import Cast, Traveller, actions
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/connect-sessions/"

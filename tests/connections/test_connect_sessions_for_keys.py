@@ -12,11 +12,11 @@ from apps.connections.models import Connection, ConnectSession
 from apps.connections.services.credentials import stored_fields
 from apps.teams.models import ApiKey, Membership
 from tests.connections import test_views_keys
-from tests.connections.conftest import Cast, actions
 from tests.connections.test_api import Caller, caller
 from tests.connections.test_connect_sessions import URL, standing
 from tests.connections.test_views_keys import WORKS, entered, made_by, words
 from tests.factories import client_for
+from tests.fixtures.connections import Cast, actions
 from tests.servers import HttpServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,9 +100,9 @@ def test_two_clicks_at_once_store_one_key(
     _, path = link_for(program, cast.member)
     # The other click came between this one's look and its claim.
     ConnectSession.objects.update(used_at="2031-01-01T00:00:00Z")
-    from apps.connections.views import links
+    from apps.connections.views import connect_links
 
-    before = links.connect_sessions.session_of_link
+    before = connect_links.connect_sessions.session_of_link
 
     def stale(token: str) -> ConnectSession | None:
         found = before(token)
@@ -110,7 +110,7 @@ def test_two_clicks_at_once_store_one_key(
         found.used_at, found.attempt = None, None
         return found
 
-    monkeypatch.setattr(links.connect_sessions, "session_of_link", stale)
+    monkeypatch.setattr(connect_links.connect_sessions, "session_of_link", stale)
     service.will_answer(200, WORKS)
     answer = client_for(cast.member).post(path, entered(service, secrets.token_urlsafe(24)))
     assert answer.status_code >= 400

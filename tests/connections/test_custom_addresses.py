@@ -12,14 +12,14 @@ import pytest
 
 from apps import egress
 from apps.egress import destination
-from apps.integrations.custom_schema import ADDRESSES, Authentication
+from apps.integrations.custom_apis.schema import ADDRESSES, Authentication
+from apps.integrations.custom_apis.services.apis import change_custom_api, create_custom_api, save_authentication
+from apps.integrations.custom_apis.services.discovery import discovered
+from apps.integrations.custom_apis.services.document_import import fetch_description
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi
-from apps.integrations.services.custom_apis import change_custom_api, create_custom_api, save_authentication
-from apps.integrations.services.custom_discovery import discovered
-from apps.integrations.services.custom_import import fetch_description
-from tests.connections.conftest import Cast
 from tests.connections.custom import Walker, describe, redirected
+from tests.fixtures.connections import Cast
 from tests.servers import HttpServer, http_server
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,12 +16,12 @@ from apps import egress
 from apps.audit.models import AuditEvent
 from apps.connections.errors import CallbackRejected
 from apps.connections.models import AuthorizationAttempt, Connection
+from apps.integrations.custom_apis.services.apis import use_common_callback
 from apps.integrations.models import Integration
-from apps.integrations.services.custom_apis import use_common_callback
 from tests.authserver import AuthServer
-from tests.connections.conftest import CALLBACK, Cast, Traveller, asked_of
 from tests.connections.custom import Walker, describe
 from tests.factories import client_for
+from tests.fixtures.connections import CALLBACK, Cast, Traveller, asked_of
 from tests.servers import HttpServer, http_server
 
 pytestmark = pytest.mark.django_db(transaction=True)

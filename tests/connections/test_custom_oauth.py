@@ -15,22 +15,22 @@ from apps.connections.services.credentials import connect_with_key, stored_field
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
 from apps.egress import destination
-from apps.integrations.custom_schema import Authentication, authentication_from
-from apps.integrations.errors import IntegrationInUse
-from apps.integrations.models import CustomApi, Integration
-from apps.integrations.redirect import redirect_uri
-from apps.integrations.services.custom_apis import (
+from apps.integrations.custom_apis.schema import Authentication, authentication_from
+from apps.integrations.custom_apis.services.apis import (
     change_custom_api,
     create_custom_api,
     delete_custom_api,
     save_authentication,
 )
+from apps.integrations.errors import IntegrationInUse
+from apps.integrations.models import CustomApi, Integration
+from apps.integrations.redirect_uri import redirect_uri
 from apps.oauth.signing import RequestParts
 from tests.authlibserver import AuthlibServer, authlib_server
 from tests.authserver import AuthServer
-from tests.connections.conftest import Cast, access_token, asked_of, refresh_token
 from tests.connections.custom import Walker, describe, redirected
 from tests.connections.signed import signed_request
+from tests.fixtures.connections import Cast, access_token, asked_of, refresh_token
 from tests.sandbox.cast import Client as SandboxClient
 from tests.sandbox.cast import Person
 from tests.sandbox.server import running_sandbox

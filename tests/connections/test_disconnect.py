@@ -12,12 +12,12 @@ from apps.connections.models import AuthorizationAttempt, Connection, TokenSet, 
 from apps.connections.services import disconnect as disconnecting
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import load
-from apps.connections.services.use import fresh_token
+from apps.connections.services.tokens import fresh_token
 from apps.errors import NotFound
 from apps.oauth import client
 from apps.oauth.errors import RevocationUnsupported
 from tests.authserver import AuthServer
-from tests.connections.conftest import (
+from tests.fixtures.connections import (
     Cast,
     Traveller,
     access_token,

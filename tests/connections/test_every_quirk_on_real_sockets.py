@@ -1,6 +1,6 @@
 """Every kind of service and every way in which one departs from the RFCs, through the connection services.
 
-What was sent is read from the service's own notes. A key of the catalogue's schema that no case uses fails here.
+What was sent is read from the service's own notes. A key of the catalog's schema that no case uses fails here.
 """
 
 import secrets
@@ -18,16 +18,16 @@ from apps.connections.services.authorize import begin, complete
 from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.use import fresh_token, key_material
+from apps.connections.services.tokens import fresh_token, key_material
 from apps.egress import destination
-from apps.integrations import catalogue
+from apps.integrations.catalog import entries
+from apps.integrations.catalog.sync import load_catalog
 from apps.integrations.models import Integration
-from apps.integrations.services import ensure_oauth_app, load_catalogue
+from apps.integrations.oauth_apps.services import ensure_oauth_app
 from apps.oauth.provider import ClientCredentials
 from apps.oauth.signing import RequestParts
 from apps.teams.actor import Actor
 from tests.authserver.dialect import DialectServer, dialect_server
-from tests.connections.conftest import CALLBACK, ORIGIN, SESSION, Cast, expire
 from tests.connections.quirks import consent, ending, living, tokens  # noqa: F401 - they register their cases
 from tests.connections.quirks.coverage import uncovered
 from tests.connections.quirks.files import as_toml
@@ -35,6 +35,7 @@ from tests.connections.quirks.keys import CLIENT, KEY_CASES, KeyCase
 from tests.connections.quirks.signed import SIGNED_CASES
 from tests.connections.quirks.story import CASES, live
 from tests.connections.signed import signed_request
+from tests.fixtures.connections import CALLBACK, ORIGIN, SESSION, Cast, expire
 from tests.oauth1server import oauth1_server
 
 WHO = {"id": 41, "name": "Ada", "ok": True}
@@ -43,19 +44,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def folder(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty catalogue, to be filled before it is read."""
+    """An empty catalog, to be filled before it is read."""
     settings.SPOOL_DIR = str(tmp_path / "spool")
-    made = tmp_path / "catalogue"
+    made = tmp_path / "catalog"
     made.mkdir()
-    monkeypatch.setattr(catalogue, "CATALOGUE_DIR", made)
+    monkeypatch.setattr(entries, "PROVIDERS_DIR", made)
     _forget()
     yield made
     _forget()
 
 
 def _forget() -> None:
-    catalogue.catalogue.cache_clear()
-    catalogue.code_parameters.cache_clear()
+    entries.catalog.cache_clear()
+    entries.code_parameters.cache_clear()
 
 
 @pytest.fixture
@@ -68,9 +69,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[DialectServer]:
 
 
 def offer(folder: Path, case: Any) -> None:
-    """The catalogue holds this service alone."""
+    """The catalog holds this service alone."""
     (folder / f"{case.slug}.toml").write_text(as_toml(case.document), encoding="utf-8")
-    load_catalogue()
+    load_catalog()
 
 
 @pytest.mark.parametrize("name", CASES)

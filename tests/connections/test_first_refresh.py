@@ -8,10 +8,10 @@ import pytest
 from apps.connections.models import Connection, FirstRefresh, TokenSet
 from apps.connections.services import schedule
 from tests.authserver import ABSENT, AuthServer, altered, answers, refuses
-from tests.connections.conftest import Cast, Traveller
 from tests.connections.custom import Walker
 from tests.connections.test_trace import walker_at
 from tests.factories import client_for
+from tests.fixtures.connections import Cast, Traveller
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,7 +28,7 @@ def walker(server: AuthServer, cast: Cast) -> Walker:
 
 def beat() -> None:
     """What the schedule does a moment later."""
-    schedule.refresh_portion(schedule.claim_due())
+    schedule.refresh_batch(schedule.claim_due())
 
 
 def outcome(connection: Connection) -> tuple[str, str]:

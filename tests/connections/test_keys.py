@@ -24,9 +24,9 @@ from apps.integrations.models import Integration
 from apps.oauth.signing import RequestParts
 from apps.teams.actor import service_actor
 from apps.teams.models import ApiKey
-from tests.connections.conftest import ORIGIN, Cast, actions
 from tests.connections.signed import signed_request
 from tests.factories import make_key
+from tests.fixtures.connections import ORIGIN, Cast, actions
 from tests.servers import HttpServer, http_server
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -21,9 +21,9 @@ from apps import egress
 from apps.audit.origin import Origin
 from apps.connections import metrics, tasks
 from apps.connections.models import Connection, TokenSet
-from apps.connections.refresh_policy import Outcome
-from apps.connections.services import schedule, spool, use
-from apps.connections.services.beats import last_beat
+from apps.connections.policy.refresh_policy import Outcome
+from apps.connections.services import schedule, spool, tokens
+from apps.connections.services.heartbeat import last_heartbeat
 from apps.connections.services.refresh import load, refresh_now
 from apps.egress import destination
 from apps.errors import SpecwayError
@@ -178,7 +178,7 @@ def test_a_token_that_is_handed_out_is_counted(server: HttpServer, transactional
     connection = make_connection(make_integration(server.url), owner)
     server.will_answer(200, token_answer())
     since = Since()
-    use.fresh_token(connection=connection, actor=factories.actor_for(owner))
+    tokens.fresh_token(connection=connection, actor=factories.actor_for(owner))
     assert since("specway_tokens_handed_out_total", integration="sandbox") == 1
 
 
@@ -202,12 +202,12 @@ def test_counting_that_fails_loses_no_token(
 
 def test_each_round_of_the_schedule_is_noted(transactional_db: None, settings: Any, tmp_path: Path) -> None:
     settings.SPOOL_DIR = str(tmp_path)
-    assert last_beat() is None
+    assert last_heartbeat() is None
     tasks.refresh_due()
-    first = last_beat()
+    first = last_heartbeat()
     assert first is not None
     call_command("refresh_due", stdout=StringIO())
-    second = last_beat()
+    second = last_heartbeat()
     assert second is not None
     assert second >= first
     assert schedule.claim_due() == []

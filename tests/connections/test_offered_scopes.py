@@ -1,4 +1,4 @@
-"""Connecting through an OAuth app that may not ask for everything, or for more than the catalogue knows; and overrides
+"""Connecting through an OAuth app that may not ask for everything, or for more than the catalog knows; and overrides
 in the requests that really leave."""
 
 from typing import Any
@@ -12,9 +12,9 @@ from apps.connections.services.refresh import refresh_now
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import OAuthApp
 from tests.authserver import AuthServer
-from tests.connections.conftest import Cast, Traveller, asked_of, expire
 from tests.connections.pages import JSON, set_up_service
 from tests.factories import client_for
+from tests.fixtures.connections import Cast, Traveller, asked_of, expire
 
 pytestmark = pytest.mark.django_db
 

@@ -11,9 +11,9 @@ from apps.connections.errors import ReauthorizationRequired
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import provider, schedule
 from apps.connections.services.refresh import load, refresh_now, try_refresh
-from apps.connections.services.use import fresh_token
+from apps.connections.services.tokens import fresh_token
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.services import save_oauth_app
+from apps.integrations.oauth_apps.services import save_oauth_app
 from tests.authserver import (
     AuthServer,
     Behaviour,
@@ -27,7 +27,7 @@ from tests.authserver import (
     truncated,
 )
 from tests.authserver.faults import ABSENT
-from tests.connections.conftest import (
+from tests.fixtures.connections import (
     SYSTEM,
     Cast,
     Traveller,
@@ -45,7 +45,7 @@ HTTP_DATE = {"Date": "Tue, 24 Nov 2026 12:00:00 GMT", "Retry_After": "Tue, 24 No
 
 
 def attempt_refresh(connection: Connection) -> None:
-    schedule.refresh_portion([(load(connection.pk).pk, load(connection.pk).version)])
+    schedule.refresh_batch([(load(connection.pk).pk, load(connection.pk).version)])
 
 
 def waiting(connection: Connection) -> float:
@@ -58,7 +58,7 @@ def waiting(connection: Connection) -> float:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("behaviour", "outcome"),
+    ("behavior", "outcome"),
     [
         (answers(500), "unknown"),
         (answers(502, b"<html>bad gateway</html>", Content_Type="text/html"), "unknown"),
@@ -91,10 +91,10 @@ def waiting(connection: Connection) -> float:
     ],
 )
 def test_a_failure_is_classed_recorded_and_leaves_the_valid_token_and_the_green_status(
-    connection: Connection, cast: Cast, server: AuthServer, behaviour: Behaviour, outcome: str
+    connection: Connection, cast: Cast, server: AuthServer, behavior: Behaviour, outcome: str
 ) -> None:
     secrets = access_token(connection), refresh_token(connection)
-    server.script(behaviour)
+    server.script(behavior)
     attempt_refresh(connection)
     row = tokens_of(connection)
     assert row.last_failure == outcome
@@ -262,7 +262,7 @@ def test_a_refused_client_is_the_oauth_apps_fault_and_heals_with_its_secret(
     assert right != "rotated-there"
     due = schedule.claim_due()
     assert len(due) == 2, "both are due at once, not when they would have been looked at again"
-    schedule.refresh_portion(due)
+    schedule.refresh_batch(due)
     assert set(Connection.objects.values_list("status", "status_reason")) == {("active", "")}
     assert actions("connection.recovered") == ["connection.recovered"] * 2
     server.journal.check()

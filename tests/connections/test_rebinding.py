@@ -16,28 +16,28 @@ import pytest
 from django.db.models.functions import Now
 
 from apps.connections.models import Connection
+from apps.connections.models.trace import TraceEntry
 from apps.connections.services.credentials import connect_with_key
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.trace_models import TraceEntry
 from apps.egress import destination
 from apps.errors import SpecwayError
-from apps.integrations.custom_schema import ADDRESSES, Authentication
+from apps.integrations.custom_apis.doctor.check import check_configuration
+from apps.integrations.custom_apis.schema import ADDRESSES, Authentication
+from apps.integrations.custom_apis.services.apis import create_custom_api, save_authentication
+from apps.integrations.custom_apis.services.discovery import discovered
+from apps.integrations.custom_apis.services.document_import import fetch_description, import_custom_api
+from apps.integrations.custom_apis.services.registration import register_client
 from apps.integrations.models import CustomApi, Integration
-from apps.integrations.services.custom_apis import create_custom_api, save_authentication
-from apps.integrations.services.custom_discovery import discovered
-from apps.integrations.services.custom_import import fetch_description, import_custom_api
-from apps.integrations.services.custom_registration import register_client
-from apps.integrations.services.doctor import check_configuration
 from apps.notifications import webhooks
 from apps.notifications.delivery import deliver
 from apps.notifications.models import Delivery, Event
-from tests.connections.conftest import Cast, asked_of
 from tests.connections.custom import Walker, describe
 from tests.connections.test_api import caller
-from tests.connections.test_proxy import body_of, proxied
 from tests.connections.url_fields import url_fields
-from tests.integrations.openapi import documents
+from tests.fixtures.connections import Cast, asked_of
+from tests.gateway.test_proxy import body_of, proxied
+from tests.integrations.custom_apis.openapi import documents
 from tests.internet import HERE, PUBLIC, Internet, internet
 
 pytestmark = pytest.mark.django_db(transaction=True)

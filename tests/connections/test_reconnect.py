@@ -7,14 +7,14 @@ from django.db.models.functions import Now
 
 from apps.connections.errors import AttemptSettled, CallbackRejected, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
+from apps.connections.services.account_mismatch import resolve_account_mismatch
+from apps.connections.services.attempt_expiry import expire_attempts
 from apps.connections.services.authorize import attempt_of, cancel
-from apps.connections.services.decide import decide
 from apps.connections.services.disconnect import disconnect
-from apps.connections.services.expiry import expire_attempts
 from apps.errors import NotAllowed, NotFound
 from apps.teams.models import Role
 from tests.authserver import AuthServer, altered
-from tests.connections.conftest import (
+from tests.fixtures.connections import (
     Cast,
     Traveller,
     access_token,
@@ -111,7 +111,7 @@ def test_the_pending_tokens_are_ciphertext(undecided: AuthorizationAttempt, serv
 def test_replace_gives_the_connection_the_new_account(
     connection: Connection, undecided: AuthorizationAttempt, cast: Cast, server: AuthServer
 ) -> None:
-    decided = decide(actor=cast.actor("member"), attempt=undecided, decision="replace")
+    decided = resolve_account_mismatch(actor=cast.actor("member"), attempt=undecided, decision="replace")
     assert (decided.status, decided.connection_id) == (Status.SUCCEEDED, connection.pk)
     replaced = Connection.objects.get()
     assert (replaced.account_subject, replaced.name) == ("grace", "grace@sandbox.example")
@@ -125,7 +125,7 @@ def test_new_makes_another_connection_and_leaves_the_first(
     connection: Connection, undecided: AuthorizationAttempt, cast: Cast
 ) -> None:
     before = access_token(connection)
-    decided = decide(actor=cast.actor("member"), attempt=undecided, decision="new")
+    decided = resolve_account_mismatch(actor=cast.actor("member"), attempt=undecided, decision="new")
     assert decided.connection_id != connection.pk
     assert access_token(connection) == before
     assert set(Connection.objects.values_list("account_subject", flat=True)) == {"ada", "grace"}
@@ -135,8 +135,8 @@ def test_new_makes_another_connection_and_leaves_the_first(
 def test_discard_forgets_and_revokes_the_new_grant_only(
     connection: Connection, undecided: AuthorizationAttempt, cast: Cast, server: AuthServer
 ) -> None:
-    decided = decide(actor=cast.actor("member"), attempt=undecided, decision="discard")
-    assert decided.status == Status.CANCELLED
+    decided = resolve_account_mismatch(actor=cast.actor("member"), attempt=undecided, decision="discard")
+    assert decided.status == Status.CANCELED
     assert AuthorizationAttempt.objects.get(pk=undecided.pk).pending_tokens is None
     assert [family.revoked for family in server.grants.families] == [False, True]
     assert "authorization.discarded" in actions()
@@ -147,7 +147,7 @@ def test_discard_does_not_revoke_an_account_that_another_connection_lives_on(
     traveller: Traveller, undecided: AuthorizationAttempt, cast: Cast, server: AuthServer
 ) -> None:
     living = traveller.connect(cast.actor("admin"), subject="grace")
-    decide(actor=cast.actor("member"), attempt=undecided, decision="discard")
+    resolve_account_mismatch(actor=cast.actor("member"), attempt=undecided, decision="discard")
     assert server.journal.revoked == []
     assert server.knows(access_token(living))
 
@@ -156,12 +156,15 @@ def test_discard_does_not_revoke_an_account_that_another_connection_lives_on(
 def test_a_discard_ends_well_although_the_service_is_not_reachable_any_more(
     undecided: AuthorizationAttempt, cast: Cast, server: AuthServer
 ) -> None:
-    from tests.connections.conftest import oauth_app
+    from tests.fixtures.connections import oauth_app
 
     app = oauth_app()
     app.params = {"origin": "http://10.0.0.1"}
     app.save()
-    assert decide(actor=cast.actor("member"), attempt=undecided, decision="discard").status == Status.CANCELLED
+    assert (
+        resolve_account_mismatch(actor=cast.actor("member"), attempt=undecided, decision="discard").status
+        == Status.CANCELED
+    )
 
 
 @pytest.mark.django_db
@@ -170,12 +173,12 @@ def test_a_decision_is_taken_once_and_only_by_who_asked_and_in_time(
 ) -> None:
     for who in ("admin", "stranger"):
         with pytest.raises(AttemptSettled):
-            decide(actor=cast.actor(who), attempt=undecided, decision="replace")
+            resolve_account_mismatch(actor=cast.actor(who), attempt=undecided, decision="replace")
         with pytest.raises(NotFound):
             attempt_of(cast.actor(who), undecided.pk)
-    decide(actor=cast.actor("member"), attempt=undecided, decision="new")
+    resolve_account_mismatch(actor=cast.actor("member"), attempt=undecided, decision="new")
     with pytest.raises(AttemptSettled):
-        decide(actor=cast.actor("member"), attempt=undecided, decision="replace")
+        resolve_account_mismatch(actor=cast.actor("member"), attempt=undecided, decision="replace")
     assert Connection.objects.count() == 2
 
 
@@ -185,7 +188,7 @@ def test_a_decision_after_ten_minutes_comes_too_late(
 ) -> None:
     AuthorizationAttempt.objects.filter(pk=undecided.pk).update(expires_at=Now() - timedelta(seconds=1))
     with pytest.raises(AttemptSettled):
-        decide(actor=cast.actor("member"), attempt=undecided, decision="replace")
+        resolve_account_mismatch(actor=cast.actor("member"), attempt=undecided, decision="replace")
     assert expire_attempts() == 1
     assert AuthorizationAttempt.objects.get(pk=undecided.pk).pending_tokens is None
     assert [family.revoked for family in server.grants.families] == [False, True], "nobody wants the other account's"
@@ -196,8 +199,8 @@ def test_a_decision_after_ten_minutes_comes_too_late(
 def test_of_two_decisions_at_once_one_counts(undecided: AuthorizationAttempt, cast: Cast) -> None:
     member = cast.actor("member")
     results = side_by_side(
-        lambda: decide(actor=member, attempt=undecided, decision="new"),
-        lambda: decide(actor=member, attempt=undecided, decision="new"),
+        lambda: resolve_account_mismatch(actor=member, attempt=undecided, decision="new"),
+        lambda: resolve_account_mismatch(actor=member, attempt=undecided, decision="new"),
     )
     assert sorted(type(result.error).__name__ for result in results) == ["AttemptSettled", "NoneType"]
     assert Connection.objects.count() == 2
@@ -213,9 +216,9 @@ def test_who_lost_the_right_to_manage_cannot_replace_the_account(
     cast.admin.role = Role.MEMBER
     cast.admin.save()
     with pytest.raises(NotAllowed):
-        decide(actor=cast.actor("admin"), attempt=attempt, decision="replace")
+        resolve_account_mismatch(actor=cast.actor("admin"), attempt=attempt, decision="replace")
     assert Connection.objects.get().account_subject == "ada"
-    decide(actor=cast.actor("admin"), attempt=attempt, decision="new")
+    resolve_account_mismatch(actor=cast.actor("admin"), attempt=attempt, decision="new")
 
 
 @pytest.mark.django_db
@@ -224,7 +227,7 @@ def test_a_replacement_of_a_connection_that_is_being_disconnected_is_refused(
 ) -> None:
     Connection.objects.update(status="disconnecting")
     with pytest.raises(AttemptSettled):
-        decide(actor=cast.actor("member"), attempt=undecided, decision="replace")
+        resolve_account_mismatch(actor=cast.actor("member"), attempt=undecided, decision="replace")
     assert tokens_of(Connection.objects.get()).version == 1
 
 
@@ -235,7 +238,7 @@ def test_the_refresh_token_of_the_account_before_never_serves_the_new_one(
     server.script(altered(refresh_token=None))
     trip = traveller.begin(cast.actor("member"), connection=connection)
     attempt = traveller.complete(trip, traveller.answer(trip, subject="grace"), actor=cast.actor("member"))
-    decide(actor=cast.actor("member"), attempt=attempt, decision="replace")
+    resolve_account_mismatch(actor=cast.actor("member"), attempt=attempt, decision="replace")
     row = tokens_of(connection)
     assert row.refresh_token is None
     assert row.next_refresh_at == row.expires_at
@@ -268,7 +271,7 @@ def test_a_red_connection_does_not_keep_the_refresh_token_of_the_grant_that_ende
 def test_a_cancelled_question_forgets_the_tokens(undecided: AuthorizationAttempt, cast: Cast) -> None:
     cancel(actor=cast.actor("member"), attempt=undecided)
     row = AuthorizationAttempt.objects.get(pk=undecided.pk)
-    assert (row.status, row.pending_tokens) == (Status.CANCELLED, None)
+    assert (row.status, row.pending_tokens) == (Status.CANCELED, None)
 
 
 @pytest.mark.django_db
@@ -277,5 +280,5 @@ def test_the_question_ends_with_the_connection(
 ) -> None:
     disconnect(actor=cast.actor("member"), connection=connection)
     with pytest.raises(AttemptSettled):
-        decide(actor=cast.actor("member"), attempt=undecided, decision="new")
+        resolve_account_mismatch(actor=cast.actor("member"), attempt=undecided, decision="new")
     assert not TokenSet.objects.exists()

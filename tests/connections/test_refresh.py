@@ -9,12 +9,12 @@ from apps.audit.models import AuditEvent
 from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import refresh as refreshing
-from apps.connections.services import use
+from apps.connections.services import tokens
 from apps.connections.services.refresh import ensure_fresh, load, refresh_now, try_refresh
-from apps.connections.services.use import fresh_token
+from apps.connections.services.tokens import fresh_token
 from tests.authserver import AuthServer, altered, answers
 from tests.authserver.faults import ABSENT
-from tests.connections.conftest import (
+from tests.fixtures.connections import (
     SYSTEM,
     Cast,
     access_token,
@@ -207,7 +207,7 @@ def test_no_record_no_token(connection: Connection, cast: Cast, monkeypatch: pyt
     def fail(**_: object) -> None:
         raise RuntimeError("the audit log is away")
 
-    monkeypatch.setattr(use, "record", fail)
+    monkeypatch.setattr(tokens, "record", fail)
     with pytest.raises(RuntimeError):
         token_for(connection, cast)
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from apps.connections import refresh_policy
 from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
 from apps.connections.models import Connection, TokenSet
+from apps.connections.policy import refresh_policy
 from apps.connections.services import lease as leases
-from apps.connections.services import renewal
+from apps.connections.services import refresh_grant
 from apps.connections.services.refresh import attempt_refresh, load, refresh_now
 from apps.connections.services.schedule import SYSTEM
 from apps.oauth import client
 from tests.authserver import AuthServer
-from tests.connections.conftest import (
+from tests.fixtures.connections import (
     Cast,
     expire,
     let_lease_run_out,
@@ -177,7 +177,7 @@ def test_a_slow_service_is_cut_off_by_one_deadline(
     from tests.authserver import dripped
 
     over = threading.Event()
-    monkeypatch.setattr(renewal, "CALL_DEADLINE", timedelta(seconds=0.4))
+    monkeypatch.setattr(refresh_grant, "CALL_DEADLINE", timedelta(seconds=0.4))
     server.script(dripped(over))
     began = time.monotonic()
     with pytest.raises(ServiceUnavailable):

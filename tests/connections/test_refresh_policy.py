@@ -5,8 +5,16 @@ from typing import Any
 
 import pytest
 
-from apps.connections import refresh_policy
-from apps.connections.refresh_policy import Outcome, Plan, after_failure, backoff, classify, next_refresh_at, skew
+from apps.connections.policy import refresh_policy
+from apps.connections.policy.refresh_policy import (
+    Outcome,
+    Plan,
+    after_failure,
+    backoff,
+    classify,
+    next_refresh_at,
+    skew,
+)
 from apps.oauth.errors import (
     EndpointRefused,
     InvalidGrant,
@@ -151,7 +159,7 @@ def test_a_refused_client_is_looked_at_again_and_red_only_once_the_token_has_end
 
 
 def test_a_backlog_goes_out_in_portions_and_a_few_one_by_one() -> None:
-    assert refresh_policy.portions([]) == []
-    assert refresh_policy.portions([1, 2, 3]) == [[1], [2], [3]]
-    assert [len(portion) for portion in refresh_policy.portions([*range(40)])] == [16, 16, 8]
-    assert [number for portion in refresh_policy.portions([*range(40)]) for number in portion] == [*range(40)]
+    assert refresh_policy.batches([]) == []
+    assert refresh_policy.batches([1, 2, 3]) == [[1], [2], [3]]
+    assert [len(portion) for portion in refresh_policy.batches([*range(40)])] == [16, 16, 8]
+    assert [number for portion in refresh_policy.batches([*range(40)]) for number in portion] == [*range(40)]

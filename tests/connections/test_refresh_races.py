@@ -12,17 +12,17 @@ from django.db import connection as database
 from apps.audit.models import AuditEvent
 from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
 from apps.connections.models import Connection, TokenSet
-from apps.connections.services import outcome
 from apps.connections.services import refresh as refreshing
+from apps.connections.services import refresh_outcome
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.provider import provider_of
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.tokens import accepted
-from apps.connections.services.use import fresh_token
+from apps.connections.services.token_values import accepted
+from apps.connections.services.tokens import fresh_token
 from apps.errors import NotFound
 from apps.oauth.token import TokenResponse
 from tests.authserver import AuthServer, Gate, answers
-from tests.connections.conftest import (
+from tests.fixtures.connections import (
     SYSTEM,
     Cast,
     Meanwhile,
@@ -223,8 +223,8 @@ def test_a_commit_and_a_disconnect_lock_in_the_same_order(
     slow = SimpleNamespace(objects=SimpleNamespace(filter=filter_slowly))
     row = TokenSet.objects.with_everything().get()
     values = accepted(row, TokenResponse("a" * 20), provider=provider_of(connection), sent_at=row.obtained_at)
-    monkeypatch.setattr(outcome, "Connection", slow)
-    commit = Meanwhile(lambda: outcome.commit_tokens(row, values, granted=[], lost=[], origin=SYSTEM))
+    monkeypatch.setattr(refresh_outcome, "Connection", slow)
+    commit = Meanwhile(lambda: refresh_outcome.commit_tokens(row, values, granted=[], lost=[], origin=SYSTEM))
     assert between.wait(10)
     disconnected = Meanwhile(lambda: disconnect(actor=cast.actor("member"), connection=connection))
     wait_until_somebody_is_blocked()
@@ -248,6 +248,6 @@ def test_the_version_is_compared_in_the_write_itself(connection: Connection, ser
     values = accepted(row, TokenResponse("a" * 20), provider=provider_of(connection), sent_at=row.obtained_at)
     TokenSet.objects.update(version=2)
     before = access_token(connection)
-    assert outcome.commit_tokens(row, values, granted=[], lost=[], origin=SYSTEM) is False
+    assert refresh_outcome.commit_tokens(row, values, granted=[], lost=[], origin=SYSTEM) is False
     assert access_token(connection) == before
     assert "connection.refreshed" not in actions()

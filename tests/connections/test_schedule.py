@@ -18,7 +18,7 @@ from apps.connections.services import schedule
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import load
 from tests.authserver import AuthServer
-from tests.connections.conftest import (
+from tests.fixtures.connections import (
     Cast,
     Meanwhile,
     Traveller,
@@ -53,9 +53,9 @@ def test_what_was_given_out_is_due_again_only_after_a_while(several: list[Connec
     assert len(schedule.claim_due()) == 6
     assert schedule.claim_due() == []
     row = load(several[0].pk)
-    assert row.given_out_until is not None
-    assert row.given_out_until - row.db_now > timedelta(seconds=50)  # type: ignore[attr-defined]
-    TokenSet.objects.update(given_out_until=Now() - timedelta(seconds=1))
+    assert row.dispatched_until is not None
+    assert row.dispatched_until - row.db_now > timedelta(seconds=50)  # type: ignore[attr-defined]
+    TokenSet.objects.update(dispatched_until=Now() - timedelta(seconds=1))
     assert len(schedule.claim_due()) == 6
 
 
@@ -104,9 +104,9 @@ def test_a_beat_skips_what_another_is_just_claiming(several: list[Connection], m
 @pytest.mark.django_db(transaction=True)
 def test_a_task_delivered_many_times_refreshes_once(connection: Connection, server: AuthServer) -> None:
     row = tokens_of(connection)
-    calls = [lambda: schedule.refresh_portion([(row.pk, row.version)])] * 4
+    calls = [lambda: schedule.refresh_batch([(row.pk, row.version)])] * 4
     assert [result.error for result in side_by_side(*calls)] == [None] * 4
-    schedule.refresh_portion([(row.pk, row.version)])
+    schedule.refresh_batch([(row.pk, row.version)])
     assert len(server.journal.refreshes) == 1
     assert tokens_of(connection).version == 2
     server.journal.check()
@@ -118,7 +118,7 @@ def test_a_task_for_a_connection_that_is_gone_does_nothing(
 ) -> None:
     row = tokens_of(connection)
     disconnect(actor=cast.actor("member"), connection=connection)
-    schedule.refresh_portion([(row.pk, row.version)])
+    schedule.refresh_batch([(row.pk, row.version)])
     assert server.journal.refreshes == []
 
 
@@ -133,7 +133,7 @@ def test_a_connection_that_goes_away_between_the_look_and_the_refresh_is_no_fail
         load(connection.pk)
 
     monkeypatch.setattr(schedule, "attempt_refresh", vanish)
-    schedule.refresh_portion([(row.pk, row.version)])
+    schedule.refresh_batch([(row.pk, row.version)])
 
 
 @pytest.mark.django_db
@@ -176,7 +176,7 @@ def test_one_that_breaks_leaves_the_rest_of_its_portion_alone(
         return attempt(row, origin=origin)
 
     monkeypatch.setattr(schedule, "attempt_refresh", breaks_once)
-    schedule.refresh_portion(rows)
+    schedule.refresh_batch(rows)
     assert len(server.journal.refreshes) == len(rows) - 1
 
 
@@ -187,7 +187,7 @@ def test_the_next_refresh_moves_on_with_every_lifetime(connection: Connection, s
     for _ in range(3):
         make_due(connection)
         (due,) = schedule.claim_due()
-        schedule.refresh_portion([due])
+        schedule.refresh_batch([due])
         row = tokens_of(connection)
         assert row.expires_at is not None
         assert row.next_refresh_at is not None
@@ -198,7 +198,7 @@ def test_the_next_refresh_moves_on_with_every_lifetime(connection: Connection, s
 
 @pytest.mark.django_db
 def test_a_reader_needs_neither_beat_nor_broker(connection: Connection, cast: Cast, server: AuthServer) -> None:
-    from apps.connections.services.use import fresh_token
+    from apps.connections.services.tokens import fresh_token
 
     expire(connection)
     TokenSet.objects.update(next_refresh_at=None)
@@ -211,7 +211,7 @@ def test_a_portion_leaves_alone_what_moved_on_since_it_was_given_out(
 ) -> None:
     rows = [(tokens_of(connection).pk, 1) for connection in several]
     TokenSet.objects.filter(pk=rows[2][0]).update(version=2)
-    schedule.refresh_portion(rows)
+    schedule.refresh_batch(rows)
     assert len(server.journal.refreshes) == len(rows) - 1
 
 
@@ -230,7 +230,7 @@ def test_a_portion_is_read_together_and_anew_after_each_failure(
 
     Connection.objects.update(name="before")
     monkeypatch.setattr(schedule, "attempt_refresh", fails_second)
-    schedule.refresh_portion(rows)
+    schedule.refresh_batch(rows)
     assert seen == ["before", "before", "after 2", "after 2", "after 2", "after 2"]
 
 
@@ -247,5 +247,5 @@ def test_each_of_a_portion_is_told_the_time_of_its_turn(
 
     monkeypatch.setattr(schedule, "attempt_refresh", takes_half_a_second)
     monkeypatch.setattr(schedule.time, "monotonic", lambda: clock[0])
-    schedule.refresh_portion(rows[:3])
+    schedule.refresh_batch(rows[:3])
     assert [later - told[0] for later in told] == [timedelta(seconds=seconds) for seconds in (0, 0.5, 1)]

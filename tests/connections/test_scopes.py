@@ -1,6 +1,6 @@
 """Scopes are sets; aliases count as one, and what no answer repeats is not compared."""
 
-from apps.connections import scopes
+from apps.connections.policy import scopes
 from apps.oauth.provider import ProviderConfig
 
 PROVIDER = ProviderConfig(

@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 
 from apps.audit.models import AuditEvent
-from apps.connections.access import level_of, may_manage, may_take_token, may_use, may_view
 from apps.connections.models import Connection, ConnectionShare, Level
+from apps.connections.policy.access import level_of, may_manage, may_take_token, may_use, may_view
 from apps.connections.services.share import share, transfer, unshare
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.errors import InvalidInput

@@ -16,9 +16,9 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.services import schedule, spool
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.use import fresh_token
+from apps.connections.services.tokens import fresh_token
 from tests.authserver import AuthServer
-from tests.connections.conftest import (
+from tests.fixtures.connections import (
     Cast,
     Traveller,
     access_token,
@@ -192,9 +192,9 @@ def test_a_connection_that_breaks_in_the_commit_is_opened_anew(
 ) -> None:
     from django.db import connection as database
 
-    from apps.connections.services import outcome
+    from apps.connections.services import refresh_outcome
 
-    kept, broken = outcome.record, []
+    kept, broken = refresh_outcome.record, []
 
     def break_once(**named: Any) -> Any:
         if not broken:
@@ -202,7 +202,7 @@ def test_a_connection_that_breaks_in_the_commit_is_opened_anew(
             database.connection.close()  # under Django's feet, in the middle of the transaction
         return kept(**named)
 
-    monkeypatch.setattr(outcome, "record", break_once)
+    monkeypatch.setattr(refresh_outcome, "record", break_once)
     expire(connection)
     assert server.knows(fresh_token(connection=connection, actor=cast.actor("member")).access_token)
     assert tokens_of(connection).version == 2
@@ -214,14 +214,14 @@ def test_a_connection_that_breaks_in_the_commit_is_opened_anew(
 def test_no_record_no_new_token_in_the_database(
     connection: Connection, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from apps.connections.services import outcome
+    from apps.connections.services import refresh_outcome
 
     def fail(**_: Any) -> None:
         raise OperationalError("the audit log is away")
 
     monkeypatch.setattr(spool, "COMMIT_RETRIES", timedelta(seconds=0))
     monkeypatch.setattr(spool.connection, "close", lambda: None)
-    monkeypatch.setattr(outcome, "record", fail)
+    monkeypatch.setattr(refresh_outcome, "record", fail)
     with pytest.raises(ServiceUnavailable):
         refresh_now(connection=connection, actor=cast.actor("member"))
     assert TokenSet.objects.get().version == 1

@@ -17,11 +17,11 @@ from apps.connections.models import Connection, TraceEntry
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.tracing import clear_traces
-from apps.integrations.redirect import redirect_uri
+from apps.integrations.redirect_uri import redirect_uri
 from tests.authserver import AuthServer, answers
-from tests.connections.conftest import Cast, Traveller, access_token, oauth_app, refresh_token
 from tests.connections.custom import Walker, describe
 from tests.factories import client_for
+from tests.fixtures.connections import Cast, Traveller, access_token, oauth_app, refresh_token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

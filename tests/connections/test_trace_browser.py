@@ -10,10 +10,10 @@ from pytest_django.live_server_helper import LiveServer
 
 from apps.connections.errors import ExchangeFailed
 from tests.authserver import ABSENT, AuthServer, altered, answers
-from tests.connections.conftest import Cast
 from tests.connections.test_trace import walker_at
 from tests.factories import client_for
-from tests.integrations.test_doctor_browser import photograph
+from tests.fixtures.connections import Cast
+from tests.integrations.custom_apis.test_doctor_browser import photograph
 
 pytestmark = [pytest.mark.needs_browser, pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("browser")]
 

@@ -12,7 +12,7 @@ from apps.audit.models import AuditEvent
 from apps.connections.models import Connection
 from apps.teams.models import Membership
 from tests.connections import pages
-from tests.connections.test_views_page import shown
+from tests.connections.test_views_detail import shown
 from tests.factories import client_for
 
 pytestmark = pytest.mark.django_db

@@ -86,7 +86,7 @@ def test_a_trip_in_the_same_tab_does_not_close_it() -> None:
     AuthorizationAttempt.objects.update(in_popup=False)
     answer = come_back(browser, state=state, error="access_denied", iss="https://sandbox.example")
     assert "data-closes" not in answer.content.decode()
-    assert reverse("integrations:service", args=["sandbox"]) in answer.content.decode()
+    assert reverse("connections:service", args=["sandbox"]) in answer.content.decode()
 
 
 def test_an_answer_is_taken_once() -> None:

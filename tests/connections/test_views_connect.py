@@ -147,7 +147,7 @@ def test_cancelling_ends_the_trip_and_asking_by_a_link_does_not() -> None:
     url = reverse("connections:cancel", args=[attempt.pk])
     assert browser.get(url).status_code == 405
     answer = browser.post(url, headers=JSON).json()
-    assert answer["state"] == "cancelled"
+    assert answer["state"] == "canceled"
     assert answer["settled"]
     assert "Nothing was connected or stored" in answer["html"]
 
@@ -170,7 +170,7 @@ def test_continuing_in_this_tab_takes_the_place_of_the_trip_with_the_window() ->
     assert answer["Location"].startswith("https://sandbox.example/o/authorize/?")
     assert state not in answer["Location"]
     attempt.refresh_from_db()
-    assert attempt.status == "cancelled"
+    assert attempt.status == "canceled"
     onward = AuthorizationAttempt.objects.exclude(pk=attempt.pk).get()
     assert not onward.in_popup
     assert onward.scopes_requested == attempt.scopes_requested
@@ -182,7 +182,7 @@ def test_trying_again_calls_the_trip_before_off() -> None:
     first, _ = set_out(browser)
     set_out(browser, instead_of=str(first.pk))
     first.refresh_from_db()
-    assert first.status == "cancelled"
+    assert first.status == "canceled"
 
 
 def test_nobody_calls_off_the_trip_of_somebody_else() -> None:
@@ -215,7 +215,7 @@ def test_a_fault_of_the_oauth_app_is_not_put_on_the_person() -> None:
     set_up_service()
     browser = client_for(make_member())
     attempt, _ = set_out(browser)
-    AuthorizationAttempt.objects.update(status="failed", error_code="exchange_failed", error_sentence="No.")
+    AuthorizationAttempt.objects.update(status="failed", error_code="exchange_failed", error_message="No.")
     OAuthApp.objects.update(broken_since=timezone.now())
     card = browser.get(reverse("connections:attempt", args=[attempt.pk]), headers=JSON).json()["html"]
     assert "This is not about your account" in card

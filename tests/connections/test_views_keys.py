@@ -18,9 +18,9 @@ from apps.connections.services.credentials import connect_with_key, stored_field
 from apps.egress import destination
 from apps.integrations.models import Integration
 from apps.teams.models import ApiKey, Membership
-from tests.connections.conftest import Cast, actions
 from tests.connections.pages import share
 from tests.factories import actor_for, client_for, make_key
+from tests.fixtures.connections import Cast, actions
 from tests.servers import HttpServer, http_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,7 +62,7 @@ def made_by(service: HttpServer, who: Membership, cast: Cast, key: str = "") -> 
 
 
 def test_the_services_page_asks_for_its_fields_instead_of_permissions(service: HttpServer, cast: Cast) -> None:
-    page = words(client_for(cast.member).get(reverse("integrations:service", args=["keyed"])))
+    page = words(client_for(cast.member).get(reverse("connections:service", args=["keyed"])))
     assert f'action="{CONNECT}"' in page
     assert "Small letters." in page
     assert 'type="password" name="field.api_key"' in page

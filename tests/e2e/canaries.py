@@ -83,7 +83,7 @@ def disguises(value: str) -> set[bytes]:
     forms = {raw, quote(value, safe="").encode(), html.escape(value).encode(), raw.hex().encode()}
     forms |= {json.dumps(value)[1:-1].encode(), repr(value)[1:-1].encode()}
     for shift in range(3):
-        # Somewhere within a longer text: only the characters that the neighbours have no part in.
+        # Somewhere within a longer text: only the characters that the neighbors have no part in.
         encoded = base64.b64encode(b"\0" * shift + raw)
         whole = encoded[(0, 2, 3)[shift] : len(encoded) - 4]
         forms |= {whole, whole.translate(bytes.maketrans(b"+/", b"-_"))}

@@ -68,7 +68,7 @@ from datetime import timedelta
 from django.db.models.functions import Now
 from apps.connections.models import TokenSet
 mine = TokenSet.objects.filter(connection=connection)
-mine.update(expires_at=Now(), given_out_until=None)
+mine.update(expires_at=Now(), dispatched_until=None)
 mine.filter(lease_until__isnull=False).update(lease_until=Now() - timedelta(seconds=1))
 """
 AUDITED = """

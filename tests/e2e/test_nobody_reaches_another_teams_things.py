@@ -140,7 +140,7 @@ def world() -> World:
         "connections:rename": connection,
         "connections:sharing": connection,
         "connections:hand_over": connection,
-        "integrations:service": {"slug": own.slug},
+        "connections:service": {"slug": own.slug},
         "integrations:custom_overview": {"slug": own.slug},
         "integrations:custom_authentication": {"slug": own.slug},
         "integrations:custom_operations": {"slug": own.slug},
@@ -272,7 +272,7 @@ def test_ids_in_a_form_reach_no_further_than_those_in_an_address(world: World) -
 
 def test_a_filter_by_an_id_of_another_team_finds_nothing(world: World) -> None:
     client = factories.client_for(world.stranger)
-    for name in ("connections:list", "audit:list", "integrations:plugins", "teams:members", "teams:api_keys"):
+    for name in ("connections:list", "audit:list", "connections:plugins", "teams:members", "teams:api_keys"):
         shown = client.get(reverse(name), {"owner": str(world.owner.user_id), "integration": "sandbox", "new": "x"})
         assert shown.status_code == 200
         for thing in (world.owner.user.email, *(str(connection.pk) for connection in world.connections)):

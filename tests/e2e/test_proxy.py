@@ -26,7 +26,7 @@ from datetime import timedelta
 from django.utils import timezone
 from apps.connections.models import Connection, TokenSet
 from apps.integrations.models import Integration
-from apps.integrations.services import ensure_oauth_app
+from apps.integrations.oauth_apps.services import ensure_oauth_app
 from apps.teams.models import ApiKey, Membership
 from apps.teams import keys
 ensure_oauth_app(integration_slug="sandbox", client_id="us", client_secret="c" * 32, params={"origin": origin})

@@ -20,9 +20,9 @@ from tests.processes import Product, free_port, running_product
 pytestmark = [pytest.mark.needs_redis, pytest.mark.xdist_group("e2e_webhooks")]
 SET_UP = """
 from apps.audit.origin import Origin
-from apps.integrations.custom_schema import Authentication
+from apps.integrations.custom_apis.schema import Authentication
 from apps.integrations.models import Integration
-from apps.integrations.services.custom_apis import create_custom_api, save_authentication
+from apps.integrations.custom_apis.services.apis import create_custom_api, save_authentication
 from apps.notifications import webhooks
 from apps.teams import keys
 from apps.teams.actor import member_actor

@@ -1,4 +1,4 @@
-"""The Django app of the processes that tests drive: it puts a catalogue of the test's in the place of the product's."""
+"""The Django app of the processes that tests drive: it puts a catalog of the test's in the place of the product's."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ class FaultsConfig(AppConfig):
     name = "tests.faults"
 
     def ready(self) -> None:
-        from apps.integrations import catalogue
+        from apps.integrations.catalog import entries
 
-        if folder := os.environ.get("FAULT_CATALOGUE"):
-            catalogue.CATALOGUE_DIR = Path(folder)
+        if folder := os.environ.get("FAULT_CATALOG"):
+            entries.PROVIDERS_DIR = Path(folder)

@@ -12,14 +12,14 @@ def refresh(token_set_id: str, version: str) -> dict[str, Any]:
     """What the worker's task does."""
     from apps.connections.services import schedule
 
-    schedule.refresh_portion([(UUID(token_set_id), int(version))])
+    schedule.refresh_batch([(UUID(token_set_id), int(version))])
     return {}
 
 
 def read(connection_id: str, membership_id: str) -> dict[str, Any]:
     """What a program gets that asks for a token: it and its version, or the code of the error."""
     from apps.connections.models import Connection
-    from apps.connections.services.use import fresh_token
+    from apps.connections.services.tokens import fresh_token
     from apps.errors import SpecwayError
     from apps.teams.models import Membership
     from tests.factories import actor_for

@@ -13,7 +13,9 @@ from django.db import connection as database
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import schedule
 from tests.authserver import AuthServer
-from tests.connections.conftest import (
+from tests.faults.child import read
+from tests.faults.processes import Child, Crew
+from tests.fixtures.connections import (
     Cast,
     cast,
     connection,
@@ -26,8 +28,6 @@ from tests.connections.conftest import (
     tokens_of,
     traveller,
 )
-from tests.faults.child import read
-from tests.faults.processes import Child, Crew
 
 __all__ = ["cast", "connection", "integration", "server", "traveller"]
 
@@ -52,7 +52,7 @@ class Scene:
     patch: pytest.MonkeyPatch
 
     def rotate(self, rotation: Any) -> None:
-        """The service's rotation, and what the catalogue says about it, in this process and the others."""
+        """The service's rotation, and what the catalog says about it, in this process and the others."""
         rotate(self.patch, self.server, rotation)
         self.crew.use_rotation(rotation)
 
@@ -79,7 +79,7 @@ class Scene:
         let_lease_run_out(self.connection)
         make_due(self.connection)
         row = self.row
-        schedule.refresh_portion([(row.pk, row.version)])
+        schedule.refresh_batch([(row.pk, row.version)])
 
     def read(self) -> dict[str, Any]:
         """What a program gets from this process: never a token that is expired or unknown to the service."""

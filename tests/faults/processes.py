@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from apps.integrations.catalogue import CATALOGUE_DIR
+from apps.integrations.catalog.entries import PROVIDERS_DIR
 from config.quickstart.processes import die_with_parent
 from tests.processes import REPOSITORY
 
@@ -100,15 +100,15 @@ class Crew:
         return cls(folder, env)
 
     def use_rotation(self, rotation: str) -> None:
-        """What the catalogue says from now on about the service's refresh tokens: none, grace or strict."""
-        folder = self.folder / f"catalogue-{rotation}"
+        """What the catalog says from now on about the service's refresh tokens: none, grace or strict."""
+        folder = self.folder / f"catalog-{rotation}"
         if not folder.exists():
-            shutil.copytree(CATALOGUE_DIR, folder)
+            shutil.copytree(PROVIDERS_DIR, folder)
             entry = folder / "sandbox.toml"
             changed, times = re.subn(r'(?m)^rotation = "\w+"$', f'rotation = "{rotation}"', entry.read_text())
             assert times == 1
             entry.write_text(changed)
-        self.env["FAULT_CATALOGUE"] = str(folder)
+        self.env["FAULT_CATALOG"] = str(folder)
 
     def start(self, *command: str, at: str = "", times: Mapping[str, float] | None = None, **env: str) -> Child:
         """Starts `python COMMAND`. `at` is a fault point and what happens there; `times` change the policy's."""

@@ -4,7 +4,7 @@ import json
 import os
 from datetime import timedelta
 
-from apps.connections import refresh_policy
+from apps.connections.policy import refresh_policy
 
 # Before anything else imports them: {"LEASE": 1.5} in FAULT_TIMES is what this process takes for refresh_policy.LEASE.
 for _name, _seconds in json.loads(os.environ.get("FAULT_TIMES", "{}")).items():

@@ -14,10 +14,10 @@ from django.db import connection as database
 from apps.connections.services import spool
 from apps.connections.services.disconnect import disconnect
 from tests.authserver import AuthServer
-from tests.connections.conftest import actions, make_due
 from tests.faults.conftest import Scene, database_url
 from tests.faults.postgresql import Relay, running_cluster
 from tests.faults.processes import Crew, wait_until
+from tests.fixtures.connections import actions, make_due
 
 on_postgresql = pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite has no connection to cut")
 

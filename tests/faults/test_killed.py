@@ -6,8 +6,8 @@ import pytest
 from django.db.models.functions import Now
 
 from apps.connections.models import TokenSet
-from tests.connections.conftest import actions, expire, let_lease_run_out, make_due
 from tests.faults.conftest import Scene
+from tests.fixtures.connections import actions, expire, let_lease_run_out, make_due
 
 ROTATIONS = ["none", "grace", "strict"]
 ANSWERED = ["after_answer", "before_commit"]

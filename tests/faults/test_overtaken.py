@@ -3,9 +3,9 @@
 from apps.audit.models import AuditEvent
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services.disconnect import disconnect
-from tests.connections.conftest import Traveller, access_token, actions
 from tests.faults.conftest import Scene
 from tests.faults.processes import Child
+from tests.fixtures.connections import Traveller, access_token, actions
 
 
 def in_the_middle(scene: Scene) -> Child:

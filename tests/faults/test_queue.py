@@ -11,10 +11,10 @@ import redis
 from django.db.models.functions import Now
 
 from apps.connections.models import TokenSet
-from tests.connections.conftest import Traveller
 from tests.faults.conftest import Scene
 from tests.faults.processes import Child, wait_until
 from tests.faults.redis import start_redis
+from tests.fixtures.connections import Traveller
 from tests.processes import free_port
 
 LOUD = ["--loglevel", "INFO"]

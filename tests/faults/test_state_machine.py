@@ -27,11 +27,12 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.services import provider, refresh, schedule
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import load, refresh_now
-from apps.connections.services.use import fresh_token
+from apps.connections.services.tokens import fresh_token
 from apps.errors import SpecwayError
 from apps.integrations.models import OAuthApp
 from tests.authserver import AuthServer, Behaviour, answers, refuses, reset, truncated
-from tests.connections.conftest import (
+from tests.faults.conftest import rows_of
+from tests.fixtures.connections import (
     Cast,
     Traveller,
     expire,
@@ -40,7 +41,6 @@ from tests.connections.conftest import (
     refresh_token,
     tokens_of,
 )
-from tests.faults.conftest import rows_of
 
 # What a service can do to a refresh, and whether it used up the refresh token although no tokens came back.
 FAILURES: dict[str, tuple[Behaviour, bool]] = {
@@ -133,7 +133,7 @@ class Refreshing(RuleBasedStateMachine):
     @rule()
     def refresh_what_is_due(self) -> None:
         expects = self.doubts_before()
-        schedule.refresh_portion(schedule.claim_due())
+        schedule.refresh_batch(schedule.claim_due())
         self.note_doubts(expects)
 
     @precondition(lambda self: self.connection)
@@ -150,7 +150,7 @@ class Refreshing(RuleBasedStateMachine):
         row, expects = tokens_of(self.connected), self.doubts_before()
         world.crash_at = point
         try:
-            schedule.refresh_portion([(row.pk, row.version)])
+            schedule.refresh_batch([(row.pk, row.version)])
         except Died:
             if point != "before_send":
                 world.doubts[expects[0]] += 1
@@ -173,7 +173,7 @@ class Refreshing(RuleBasedStateMachine):
     @rule()
     def leases_run_out(self) -> None:
         let_lease_run_out(self.connected)
-        TokenSet.objects.filter(connection=self.connected).update(given_out_until=Now() - timedelta(seconds=1))
+        TokenSet.objects.filter(connection=self.connected).update(dispatched_until=Now() - timedelta(seconds=1))
 
     @precondition(lambda self: self.connection)
     @rule()
@@ -196,7 +196,7 @@ class Refreshing(RuleBasedStateMachine):
 
     def note_doubts(self, expected: tuple[str, int, list[Behaviour]]) -> None:
         token, arrivals, script = expected
-        used_up = any(behaviour is failure and lost for behaviour in script for failure, lost in FAILURES.values())
+        used_up = any(behavior is failure and lost for behavior in script for failure, lost in FAILURES.values())
         if len(world.server.arrivals) > arrivals and used_up:
             world.doubts[token] += 1
 

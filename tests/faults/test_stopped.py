@@ -6,9 +6,9 @@ import time
 import pytest
 from django.db import connection as database
 
-from tests.connections.conftest import actions, let_lease_run_out, make_due
 from tests.faults.conftest import Scene
 from tests.faults.processes import Child
+from tests.fixtures.connections import actions, let_lease_run_out, make_due
 
 
 def stop(scene: Scene, point: str, **times: float) -> Child:

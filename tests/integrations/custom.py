@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from apps.integrations.custom_definition import definition_of
-from apps.integrations.custom_schema import Authentication
+from apps.integrations.custom_apis.definition import definition_of
+from apps.integrations.custom_apis.schema import Authentication
 
 DESCRIBED: dict[str, Any] = {
     "kind": "none",

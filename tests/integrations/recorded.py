@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from apps.integrations.catalogue import CATALOGUE_DIR
+from apps.integrations.catalog.entries import PROVIDERS_DIR
 
 CLIENT_ID = "the-client"
 CALLBACK = "https://specway.example/oauth/callback"
@@ -19,7 +19,7 @@ FOREVER = datetime(2035, 1, 1, tzinfo=UTC)
 
 
 def toml_of(slug: str) -> dict[str, Any]:
-    return tomllib.loads((CATALOGUE_DIR / f"{slug}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((PROVIDERS_DIR / f"{slug}.toml").read_text(encoding="utf-8"))
 
 
 def examples(toml: Mapping[str, Any], *, of_app: bool) -> dict[str, str]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.audit.models import AuditEvent
 from apps.connections.models import Connection
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.services import client_credentials, mark_oauth_app_broken
+from apps.integrations.oauth_apps.services import client_credentials, mark_oauth_app_broken
 from apps.teams.models import Membership, User
 from tests.factories import client_for, make_user
 

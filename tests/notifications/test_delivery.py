@@ -12,7 +12,7 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from apps.audit.models import AuditEvent
-from apps.notifications import delivery, given_up, outbox, webhooks
+from apps.notifications import delivery, disabled_alerts, outbox, webhooks
 from apps.notifications.models import Delivery, Event, Webhook
 from apps.notifications.webhooks import Issued
 from apps.teams.models import Membership, Role
@@ -26,7 +26,7 @@ DATA = {"connection": "1", "name": "Fernhill — Slack"}
 
 def tell(issued: Issued, event: str = Event.CREATED) -> Delivery:
     with transaction.atomic():
-        outbox.tell(event, team_id=issued.webhook.team_id, data=DATA)
+        outbox.enqueue_webhook(event, team_id=issued.webhook.team_id, data=DATA)
     return Delivery.objects.latest("created_at", "pk")
 
 
@@ -92,7 +92,7 @@ def test_only_the_teams_webhooks_that_want_the_event_are_told(
 def test_what_is_rolled_back_is_told_to_nobody(issued: Issued, sent: Sent) -> None:
     def fails() -> None:
         with transaction.atomic():
-            outbox.tell(Event.CREATED, team_id=issued.webhook.team_id, data=DATA)
+            outbox.enqueue_webhook(Event.CREATED, team_id=issued.webhook.team_id, data=DATA)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -151,7 +151,7 @@ def test_after_the_last_try_the_webhook_is_off_and_its_admins_are_told_once(
     webhook = Webhook.objects.get()
     assert not webhook.is_on
     assert AuditEvent.objects.filter(action="webhook.switched_off", team_id=webhook.team_id).count() == 1
-    assert (given_up.tell_admins(), given_up.tell_admins()) == (1, 0)
+    assert (disabled_alerts.alert_admins(), disabled_alerts.alert_admins()) == (1, 0)
     assert [one.to for one in mail.outbox] == [[admin.user.email]]
     assert "key=q7" not in mail.outbox[0].body
 
@@ -190,9 +190,9 @@ def test_a_mail_that_fails_is_sent_at_the_next_look(issued: Issued, monkeypatch:
         raise OSError("no mail server")
 
     with monkeypatch.context() as without:
-        without.setattr(given_up, "send", away)
-        assert given_up.tell_admins() == 0
-    assert given_up.tell_admins() == 1
+        without.setattr(disabled_alerts, "send", away)
+        assert disabled_alerts.alert_admins() == 0
+    assert disabled_alerts.alert_admins() == 1
 
 
 def test_old_messages_are_forgotten_and_those_on_their_way_are_not(issued: Issued) -> None:

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from apps.connections.models import Connection, ConnectionShare, Level
 from apps.connections.services.connect_sessions import create_connect_session
+from apps.integrations.custom_apis.services.apis import create_custom_api
 from apps.integrations.models import Integration
-from apps.integrations.services.custom_apis import create_custom_api
 from apps.notifications import webhooks
 from apps.notifications.models import Event
 from apps.teams.models import ApiKey, Membership, Role

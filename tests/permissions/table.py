@@ -26,7 +26,7 @@ BODIES: dict[str, dict[str, object]] = {
     "POST teams:api_keys": {"name": "x", "kind": "personal", "days": "30", "scopes": "connections:read"},
     "POST connections:connect": {"scopes": "profile"},
     "POST connections:decide": {"decision": "discard"},
-    "POST connections:try": {"connection": "{connection}", "method": "GET", "path": "me"},
+    "POST gateway:try": {"connection": "{connection}", "method": "GET", "path": "me"},
     "POST connections:refresh_selected": {"id": "{connection}"},
     "POST connections:rename": {"name": "New name"},
     "POST connections:sharing": {"shared": "on", "level": "manage", "who": "everyone"},

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from apps.connections.access import ABILITIES
 from apps.connections.models import Connection, ConnectionShare, Level
+from apps.connections.policy.access import ABILITIES
 from apps.teams.actor import Actor
 from apps.teams.models import ApiKey, Role, Team, User
 from apps.teams.permissions import ALLOWED

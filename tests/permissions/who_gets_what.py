@@ -33,8 +33,8 @@ GET    teams:revoke_api_key             | 200 200 200 404 404 404 404 404
 POST   teams:revoke_api_key             | 302 302 302 404 404 404 404 404
 # Services and a team’s own OAuth apps
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
-GET    integrations:plugins             | 200
-GET    integrations:service             | 200
+GET    connections:plugins             | 200
+GET    connections:service             | 200
 GET    integrations:app                 | 403 200 200 403 403 403 403 200
 POST   integrations:app                 | 403 200 200 403 403 403 403 200
 POST   integrations:test_app            | 403 404 404 403 403 403 403 404
@@ -71,8 +71,8 @@ POST   connections:decide               | 302 404 404 404 404 404 404 404
 GET    connections:callback             | 400                              | 400                     | 400
 GET    connections:callback_of          | 400                              | 400                     | 400
 GET    connections:list                 | 200
-GET    connections:try                  | 200
-POST   connections:try                  | 502 502 502 502 502 502 404 404
+GET    gateway:try                  | 200
+POST   gateway:try                  | 502 502 502 502 502 502 404 404
 POST   connections:refresh_selected     | 302
 GET    connections:leave_team           | 200
 POST   connections:leave_team           | 400 409 400 302 302 302 302 409

@@ -45,8 +45,8 @@ def problem(answer: Any, status: int, code: str) -> Any:
 
 @pytest.mark.parametrize("path", LISTS + ONES)
 def test_an_unknown_parameter_is_named(owner: Membership, path: str) -> None:
-    told = problem(call(owner, "GET", f"{path}?colour=red"), 400, "validation_error")
-    assert [one["field"] for one in told["errors"]] == ["colour"]
+    told = problem(call(owner, "GET", f"{path}?color=red"), 400, "validation_error")
+    assert [one["field"] for one in told["errors"]] == ["color"]
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -103,7 +103,7 @@ def test_what_is_no_object_is_refused(owner: Membership, method: str, path: str,
 
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
-@pytest.mark.parametrize("name", ["team", "owner", "status", "team_id", "colour", "x" * 5000])
+@pytest.mark.parametrize("name", ["team", "owner", "status", "team_id", "color", "x" * 5000])
 def test_a_field_that_cannot_be_set_is_named(owner: Membership, method: str, path: str, name: str) -> None:
     told = problem(call(owner, method, path, json.dumps({name: "x"})), 400, "validation_error")
     assert name[:100] in {one["field"] for one in told["errors"]}
@@ -140,4 +140,4 @@ def test_nobody_is_told_how_to_sign_in(path: str) -> None:
 
 def test_a_body_where_none_belongs_is_refused(owner: Membership) -> None:
     path = f"webhooks/{uuid4()}/test/"
-    problem(call(owner, "POST", path, json.dumps({"colour": "red"})), 400, "validation_error")
+    problem(call(owner, "POST", path, json.dumps({"color": "red"})), 400, "validation_error")

@@ -9,8 +9,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from apps.teams import throttling
+from apps.teams.call_counter import CallCounter
 from apps.teams.models import Membership, Role
-from apps.teams.tally import Tally
 from tests.factories import client_for, make_key, make_member
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,7 @@ ME = "/api/v1/me/"
 def limits(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.API_RATES = {"default": 3, "token": 1, "failed": 2}
     monkeypatch.setattr(throttling.time, "time", lambda: 1_000_000_000.0)  # no minute ends in the middle of a test
-    monkeypatch.setattr(throttling, "_tally", Tally())
+    monkeypatch.setattr(throttling, "_tally", CallCounter())
     cache.clear()
     yield
     cache.clear()

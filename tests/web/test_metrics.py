@@ -19,7 +19,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.connections.models import TokenSet
-from apps.connections.services.beats import note_beat
+from apps.connections.services.heartbeat import record_heartbeat
 from apps.integrations.models import OAuthApp
 from apps.web import operations
 from apps.web.metrics import counted
@@ -83,7 +83,7 @@ def test_gauges_tell_how_it_stands(visitor: Client, settings: Any, tmp_path: Pat
     OAuthApp.objects.update(broken_since=timezone.now(), broken_code="invalid_client")
     silent = {"circuit_open_until": timezone.now(), "circuit_failures": 5}
     OAuthApp.objects.filter(integration=make_integration(slug="silent")).update(**silent)
-    note_beat()
+    record_heartbeat()
     lines = read(visitor).splitlines()
     assert "specway_refreshes_due 1.0" in lines
     assert "specway_token_sets_interrupted 1.0" in lines

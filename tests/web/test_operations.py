@@ -15,10 +15,10 @@ from django.utils import timezone
 from apps.audit.models import AuditEvent
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
-from apps.connections.models import Beat, Connection, TokenSet
-from apps.connections.refresh_policy import Outcome
-from apps.connections.services.beats import note_beat
-from apps.connections.words import _SENTENCES as SENTENCES
+from apps.connections.messages import _SENTENCES as SENTENCES
+from apps.connections.models import Connection, SchedulerHeartbeat, TokenSet
+from apps.connections.policy.refresh_policy import Outcome
+from apps.connections.services.heartbeat import record_heartbeat
 from apps.integrations.models import Integration, OAuthApp
 from apps.teams.models import Role, User
 from apps.web import health, operations
@@ -179,15 +179,15 @@ def test_parts_that_fail_are_named(operator: Client, spool_folder: Path, monkeyp
     monkeypatch.setattr(health, "_broker", broken)
     (spool_folder / "a.1.json").touch()
     OAuthApp.objects.filter(integration=make_integration()).update(circuit_open_until=timezone.now())
-    note_beat()
-    Beat.objects.update(at=timezone.now() - timedelta(minutes=5))
+    record_heartbeat()
+    SchedulerHeartbeat.objects.update(at=timezone.now() - timedelta(minutes=5))
     page = words(operator)
     assert "Does not answer" in page
     assert "redis.internal" not in page
     assert "1 waiting" in page
     assert "Do not answer</span> · Sandbox" in page
     assert "Does not run" in page
-    note_beat()
+    record_heartbeat()
     assert "Does not run" not in words(operator)
 
 

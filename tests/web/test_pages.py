@@ -54,7 +54,7 @@ def test_strangers_are_led_to_the_sign_in(visitor: Client) -> None:
 
 
 def test_members_are_led_to_the_plugins(member: Client) -> None:
-    assert member.get("/").headers["Location"] == reverse("integrations:plugins")
+    assert member.get("/").headers["Location"] == reverse("connections:plugins")
 
 
 def test_who_has_no_team_is_led_to_make_one() -> None:

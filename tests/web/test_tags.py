@@ -34,13 +34,13 @@ def test_an_unknown_service_gets_a_monogram(slug: str | None) -> None:
 
 def test_a_monogram_keeps_its_colour_and_differs_between_names() -> None:
     assert specway.tile("Carrier Hub") == specway.tile("Carrier Hub")
-    assert logos.monogram_colour("Carrier Hub") == logos.monogram_colour("CARRIER HUB")
-    assert len({logos.monogram_colour(f"service {n}") for n in range(50)}) > 40
+    assert logos.monogram_color("Carrier Hub") == logos.monogram_color("CARRIER HUB")
+    assert len({logos.monogram_color(f"service {n}") for n in range(50)}) > 40
 
 
 def test_every_monogram_is_readable() -> None:
-    colours = {logos.monogram_colour(f"service {n}") for n in range(2000)}
-    assert min(logos.contrast("#ffffff", colour) for colour in colours) >= 4.5
+    colors = {logos.monogram_color(f"service {n}") for n in range(2000)}
+    assert min(logos.contrast("#ffffff", color) for color in colors) >= 4.5
 
 
 def test_a_logo_on_a_light_brand_colour_is_drawn_dark() -> None:

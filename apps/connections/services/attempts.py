@@ -60,8 +60,8 @@ def _why_unusable(attempt: AuthorizationAttempt, *, origin: Origin) -> AttemptEr
     if current.status == _STATUS.PENDING:
         sentence = "This took longer than ten minutes, so nothing was connected. Start again; it takes a moment."
         return fail(current, "expired", AttemptExpired(sentence), origin=origin)
-    if current.status == _STATUS.CANCELLED:
-        sentence = "This was cancelled in Specway, so nothing was connected."
+    if current.status == _STATUS.CANCELED:
+        sentence = "This was canceled in Specway, so nothing was connected."
         return reject("cancelled_state", sentence, origin=origin, attempt=current)
     sentence = "This answer was used before. If the connection is not in your list, connect again."
     return reject("replayed_state", sentence, origin=origin, attempt=current)
@@ -98,7 +98,7 @@ def fail(attempt: AuthorizationAttempt, code: str, error: AttemptError, *, origi
         AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
             status=_STATUS.FAILED,
             error_code=error.code,
-            error_sentence=error.sentence[:500],
+            error_message=error.sentence[:500],
             code_verifier=None,
             pending_tokens=None,
         )

@@ -12,7 +12,6 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
-from apps.connections.access import may_manage
 from apps.connections.errors import (
     AttemptError,
     AttemptSettled,
@@ -22,18 +21,19 @@ from apps.connections.errors import (
     WrongKind,
 )
 from apps.connections.models import AuthorizationAttempt, Connection
-from apps.connections.services import attempts, oauth1_trip, tracing
-from apps.connections.services.adopt import adopt
-from apps.connections.services.decide import decide
-from apps.connections.services.departure import Departure
+from apps.connections.policy.access import may_manage
+from apps.connections.services import attempts, oauth1_flow, tracing
+from apps.connections.services.account_mismatch import resolve_account_mismatch
+from apps.connections.services.authorization_request import AuthorizationRequest
 from apps.connections.services.exchange import grant_of
-from apps.connections.services.fenced import revoke_unwanted
+from apps.connections.services.stale import revoke_unwanted
+from apps.connections.services.store_grant import store_grant
 from apps.errors import NotAllowed, NotFound, SpecwayError
-from apps.integrations.catalogue import code_parameters, provider_config
+from apps.integrations.catalog.entries import code_parameters, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.redirect import redirect_uri
-from apps.integrations.services import client_credentials, oauth_app_for, require_offered
+from apps.integrations.oauth_apps.services import client_credentials, oauth_app_for, require_offered
+from apps.integrations.redirect_uri import redirect_uri
 from apps.oauth import oauth1, pkce
 from apps.oauth.authorization import (
     CallbackParameters,
@@ -135,7 +135,7 @@ def _depart(
     callback: str,
     origin: Origin,
     login_hint: str = "",
-) -> Departure:
+) -> AuthorizationRequest:
     provider = provider_config(integration, oauth_app=oauth_app, params=params)
     state = secrets.token_urlsafe(32)
     verifier = pkce.new_verifier() if provider.pkce else None
@@ -151,12 +151,12 @@ def _depart(
         )
     except OAuthError as error:
         raise IntegrationMisconfigured(f"{provider.name} cannot be reached: {error}") from None
-    return Departure(state=state, secret=verifier, url=url)
+    return AuthorizationRequest(state=state, secret=verifier, url=url)
 
 
-_DEPARTURES: dict[str, Callable[..., Departure]] = {
+_DEPARTURES: dict[str, Callable[..., AuthorizationRequest]] = {
     Integration.Kind.OAUTH2: _depart,
-    Integration.Kind.OAUTH1: oauth1_trip.depart,
+    Integration.Kind.OAUTH1: oauth1_flow.depart,
 }
 
 
@@ -186,7 +186,7 @@ def complete(
     except InvalidCallback as error:
         sentence = f"The answer of the service is not valid: {error.reason}. Nothing was connected; start again."
         raise attempts.reject("invalid_callback", sentence, origin=origin, team_id=team_id) from None
-    state = oauth1_trip.state_of(parameters.token) if isinstance(parameters, oauth1.Answer) else parameters.state
+    state = oauth1_flow.state_of(parameters.token) if isinstance(parameters, oauth1.Answer) else parameters.state
     attempt = attempts.consume(
         state=state, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
     )
@@ -229,7 +229,7 @@ def _finish(
         raise attempts.fail(attempt, "not_a_manager", demoted, origin=origin)
     grant = grant_of(attempt, parameters, query_string, origin=origin)
     try:
-        return adopt(attempt, grant, origin=origin)
+        return store_grant(attempt, grant, origin=origin)
     except AttemptSettled:
         revoke_unwanted(attempt, grant)
         raise
@@ -238,11 +238,11 @@ def _finish(
 def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:
     """Stop waiting. An answer that still comes is not accepted; that of another account is given back."""
     if attempt.status == _STATUS.UNDECIDED:
-        decide(actor=actor, attempt=attempt, decision="discard")
+        resolve_account_mismatch(actor=actor, attempt=attempt, decision="discard")
         return
     with transaction.atomic():
         AuthorizationAttempt.objects.filter(pk=attempt.pk, user=actor.user, status=_STATUS.PENDING).update(
-            status=_STATUS.CANCELLED, code_verifier=None
+            status=_STATUS.CANCELED, code_verifier=None
         )
 
 

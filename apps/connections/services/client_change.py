@@ -33,7 +33,7 @@ def mark_connections(oauth_app: OAuthApp, origin: Origin) -> None:
     """
     status = AuthorizationAttempt.Status
     trips = AuthorizationAttempt.objects.filter(oauth_app=oauth_app, status__in=(status.PENDING, status.UNDECIDED))
-    trips.update(status=status.CANCELLED, code_verifier=None, pending_tokens=None)
+    trips.update(status=status.CANCELED, code_verifier=None, pending_tokens=None)
     theirs = Connection.objects.filter(oauth_app=oauth_app, token_set__isnull=False)
     one_by_one(theirs, lambda connection: _settle(connection, oauth_app, origin))
 
@@ -80,7 +80,7 @@ def reason_of(connection: Connection) -> str:
     """Why what is stored belongs to another client or other addresses than there are now; "" if it does not."""
     credential, oauth_app = getattr(connection, "credential", None), connection.oauth_app
     if credential is not None and connection.integration.kind != Integration.Kind.NONE:  # there, nothing is sent
-        return ADDRESS_REASON if credential.places_key != connection.integration.places_key else ""
+        return ADDRESS_REASON if credential.base_url_fingerprint != connection.integration.base_url_fingerprint else ""
     tokens: TokenSet | None = getattr(connection, "token_set", None)
     if oauth_app is None or tokens is None:
         return ""

@@ -24,11 +24,11 @@ from apps.connections.models import AuthorizationAttempt, Connection, ConnectSes
 from apps.connections.services.attempts import hashed
 from apps.connections.services.authorize import own_path
 from apps.errors import NotAllowed
-from apps.integrations.catalogue import entry_of
+from apps.integrations.catalog.entries import entry_of
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import KINDS_WITH_KEY, Integration
-from apps.integrations.offer import offer_of
-from apps.integrations.services import oauth_app_for, require_offered
+from apps.integrations.oauth_apps.offered_scopes import offer_of
+from apps.integrations.oauth_apps.services import oauth_app_for, require_offered
 from apps.notifications.services import Mail, send
 from apps.teams.actor import Actor
 from apps.teams.models import Membership, User
@@ -159,8 +159,8 @@ def outcome_of(session: ConnectSession, *, now: datetime) -> tuple[Outcome, str]
         return ("failed", "Nobody opened the link within an hour.") if is_over else ("pending", "")
     if attempt is None:
         return "failed", "The service could not be asked, or nobody came back from it."
-    if attempt.status in (_ATTEMPT.FAILED, _ATTEMPT.CANCELLED):
-        return "failed", attempt.error_sentence or "The person called it off."
+    if attempt.status in (_ATTEMPT.FAILED, _ATTEMPT.CANCELED):
+        return "failed", attempt.error_message or "The person called it off."
     if attempt.expires_at <= now:
         return "failed", "Nobody came back from the service within ten minutes."
     return "pending", ""

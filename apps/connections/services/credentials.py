@@ -13,19 +13,19 @@ from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.services import fingerprint, record
 from apps.connections.errors import AnotherAccount, KeyNotChecked, ReauthorizationRequired, WrongKind
+from apps.connections.messages import reason_sentence
 from apps.connections.models import Connection, Credential, Status, TokenSet
-from apps.connections.services import news
-from apps.connections.services.asked_values import wanted_values
-from apps.connections.services.own_client import obtain, own_client
+from apps.connections.services import events
+from apps.connections.services.client_credentials import obtain, own_client
+from apps.connections.services.connection_params import required_params
 from apps.connections.services.provider import provider_of
 from apps.connections.services.status import mark_reconnected, target_of
-from apps.connections.services.tokens import accepted
+from apps.connections.services.token_values import accepted
 from apps.connections.services.tracing import Trace, of_connection, traced
 from apps.connections.services.verification import Checked, verify
-from apps.connections.words import reason_sentence
 from apps.errors import NotAllowed, NotFound
-from apps.integrations.catalogue import facts_about, provider_config
-from apps.integrations.catalogue_schema import CatalogueEntry
+from apps.integrations.catalog.entries import entry_for, provider_config
+from apps.integrations.catalog.schema import CatalogEntry
 from apps.integrations.errors import InvalidInput
 from apps.integrations.keys import checked_input, ending, key_access, main_secret, verification_of
 from apps.integrations.models import KINDS_WITH_KEY, Integration
@@ -88,14 +88,14 @@ def connect_with_key(
             connection=connection,
             team=actor.team,
             fields=json.dumps(values),
-            places_key=integration.places_key,
+            base_url_fingerprint=integration.base_url_fingerprint,
             created_at=Now(),
             checked_at=Now() if checked.was_made else None,
         )
         if tried.token:
             _store_token(connection, tried.token)
         _record("connection.created", connection, entry, values, tried, actor=actor)
-        news.tell(Event.CREATED, connection)
+        events.emit(Event.CREATED, connection)
     return connection
 
 
@@ -115,14 +115,14 @@ def replace_key(
     where they open another one, and NotFound if the connection was disconnected meanwhile.
     """
     entry = keyed(connection.integration)
-    wanted = {param.name for param in wanted_values(connection)}
+    wanted = {param.name for param in required_params(connection)}
     if not entry.fields and not wanted:
         raise WrongKind(f"{connection.name} takes no key, so there is none to replace.")
     given = {name: value for name, value in fields.items() if not isinstance(value, str) or value.strip()}
     if not given and not wanted:
         raise InvalidInput([(f"field.{entry.fields[-1].name}", "Enter the new value.")])
     # What was entered for other addresses is not sent to these: then all of it is asked for again.
-    kept = stored_fields(connection) if is_for_these_places(connection) and not wanted else {}
+    kept = stored_fields(connection) if is_for_current_base_url(connection) and not wanted else {}
     entered = {name: value for name, value in params.items() if name in wanted}
     standing = {name: value for name, value in _user_params(entry, connection).items() if name not in wanted}
     values, places = checked_input(entry, fields=kept | given, params=standing | entered)
@@ -139,7 +139,7 @@ def replace_key(
         row = Credential.objects.select_for_update().get(connection=connection)
         Credential.objects.filter(pk=row.pk).update(
             **seal(row, fields=json.dumps(values)),
-            places_key=connection.integration.places_key,
+            base_url_fingerprint=connection.integration.base_url_fingerprint,
             replaced_at=Now(),
             checked_at=Now() if checked.was_made else None,
         )
@@ -153,11 +153,11 @@ def replace_key(
     return Connection.objects.with_details().get(pk=connection.pk)
 
 
-def keyed(integration: Integration) -> CatalogueEntry:
+def keyed(integration: Integration) -> CatalogEntry:
     """The facts about a service that takes keys. Raises WrongKind for any other."""
     if integration.kind not in KINDS_WITH_KEY:
         raise WrongKind(f"{integration.name} asks you itself for access: connect it in the browser, without a key.")
-    return facts_about(integration)
+    return entry_for(integration)
 
 
 @sensitive_variables()
@@ -174,25 +174,27 @@ def fields_in(row: Credential | None, integration: Integration) -> dict[str, str
     if row is None or row.fields is None:
         raise NotFound("Nothing is stored for this connection any more.")
     values: dict[str, str] = row.fields.reveal_json()
-    if values and row.places_key != integration.places_key:
+    if values and row.base_url_fingerprint != integration.base_url_fingerprint:
         raise ReauthorizationRequired(reason_sentence("address_changed", integration.name))
     return values
 
 
-def is_for_these_places(connection: Connection) -> bool:
+def is_for_current_base_url(connection: Connection) -> bool:
     """Whether what is stored may be sent to the addresses that the API has now."""
-    return Credential.objects.filter(connection=connection, places_key=connection.integration.places_key).exists()
+    return Credential.objects.filter(
+        connection=connection, base_url_fingerprint=connection.integration.base_url_fingerprint
+    ).exists()
 
 
 @sensitive_variables()
 def stored_ending(connection: Connection) -> str:
     """The last four characters of a long secret, so that its owner can tell which one it is; else nothing."""
-    if not is_for_these_places(connection):
+    if not is_for_current_base_url(connection):
         return ""
     return ending(main_secret(keyed(connection.integration), stored_fields(connection)))
 
 
-def _scopes(entry: CatalogueEntry, scopes: Sequence[str]) -> list[str]:
+def _scopes(entry: CatalogEntry, scopes: Sequence[str]) -> list[str]:
     listed = [scope.name for scope in entry.scopes]
     for scope in scopes:
         if scope not in listed:
@@ -200,7 +202,7 @@ def _scopes(entry: CatalogueEntry, scopes: Sequence[str]) -> list[str]:
     return [name for name in listed if name in scopes] or list(entry.default_scopes)
 
 
-def _user_params(entry: CatalogueEntry, connection: Connection) -> dict[str, Any]:
+def _user_params(entry: CatalogEntry, connection: Connection) -> dict[str, Any]:
     asked = {param.name for param in entry.params_from("user")}
     return {name: value for name, value in connection.params.items() if name in asked}
 
@@ -273,7 +275,7 @@ def _adopt_account(connection: Connection, tried: Tried) -> None:
 
 
 def _record(
-    action: str, connection: Connection, entry: CatalogueEntry, values: dict[str, str], tried: Tried, *, actor: Actor
+    action: str, connection: Connection, entry: CatalogEntry, values: dict[str, str], tried: Tried, *, actor: Actor
 ) -> None:
     record(
         action=action,

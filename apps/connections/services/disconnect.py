@@ -15,16 +15,16 @@ from django.db.models.functions import Now
 from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections.models import Connection, Status, TokenSet
-from apps.connections.services import news, spool, tracing
+from apps.connections.services import events, spool, tracing
 from apps.connections.services.client_change import belongs_to_earlier_client
+from apps.connections.services.client_credentials import own_client
 from apps.connections.services.credentials import stored_fields
-from apps.connections.services.own_client import own_client
 from apps.connections.services.provider import provider_of
 from apps.connections.services.status import target_of
 from apps.errors import NotFound, SpecwayError
-from apps.integrations.catalogue import entry_of, links
+from apps.integrations.catalog.entries import entry_of, links
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, KINDS_WITH_OAUTH_APP, Integration
-from apps.integrations.services import client_credentials
+from apps.integrations.oauth_apps.services import client_credentials
 from apps.notifications.models import Event
 from apps.oauth import client
 from apps.oauth.errors import OAuthError, RevocationUnsupported
@@ -98,7 +98,7 @@ def _revoke_and_erase(connection: Connection, *, origin: Origin) -> Disconnected
                 revocation=result.revocation,
                 workflows=workflows,
             )
-            news.tell(Event.DISCONNECTED, connection, revocation=result.revocation)
+            events.emit(Event.DISCONNECTED, connection, revocation=result.revocation)
     return result
 
 

@@ -14,14 +14,14 @@ from apps.connections.errors import (
     ExchangeFailed,
 )
 from apps.connections.models import AuthorizationAttempt
-from apps.connections.services import attempts, oauth1_trip
-from apps.connections.services.adopt import Grant
-from apps.connections.services.fenced import revoke_unwanted
-from apps.integrations import found
-from apps.integrations.catalogue import facts_about, provider_config
+from apps.connections.services import attempts, oauth1_flow
+from apps.connections.services.stale import revoke_unwanted
+from apps.connections.services.store_grant import Grant
+from apps.integrations.catalog import response_params
+from apps.integrations.catalog.entries import entry_for, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration
-from apps.integrations.services import client_credentials, mark_oauth_app_broken
+from apps.integrations.oauth_apps.services import client_credentials, mark_oauth_app_broken
 from apps.oauth import client, oauth1
 from apps.oauth.authorization import (
     CallbackParameters,
@@ -53,7 +53,7 @@ def grant_of(
         raise attempts.fail(attempt, "other_protocol", other, origin=origin)
     if isinstance(parameters, oauth1.Answer):
         return _signed_grant(attempt, parameters, origin=origin)
-    kept = found.in_callback(facts_about(attempt.integration), parameters.extra)
+    kept = response_params.in_callback(entry_for(attempt.integration), parameters.extra)
     provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
     code = _code(attempt, parameters, query_string, provider, origin=origin)
     response = _exchange(attempt, provider, code=code, origin=origin)
@@ -68,9 +68,9 @@ def _signed_grant(attempt: AuthorizationAttempt, answer: oauth1.Answer, *, origi
     except AuthorizationDenied as denied:
         declined = _declined(attempt.integration.name, denied.error)
         raise attempts.fail(attempt, denied.error[:60], declined, origin=origin) from None
-    redeem = partial(oauth1_trip.redeem, attempt, answer, verifier=verifier)
+    redeem = partial(oauth1_flow.redeem, attempt, answer, verifier=verifier)
     response = _redeemed(attempt, redeem, grant="oauth1_verifier", origin=origin)
-    account = oauth1_trip.account_of(attempt, response)
+    account = oauth1_flow.account_of(attempt, response)
     return Grant(response=response, subject=account.subject[:255], label=account.label[:255])
 
 
@@ -139,14 +139,14 @@ def _located(
 
     Without the former nothing could be done with it, so that it is given back.
     """
-    entry, name = facts_about(attempt.integration), attempt.integration.name
+    entry, name = entry_for(attempt.integration), attempt.integration.name
     try:
-        params = params | found.in_answer(entry, response.kept)
+        params = params | response_params.in_answer(entry, response.kept)
         provider = _config(attempt, params)
         token, credentials = response.access_token, client_credentials(attempt.oauth_app)
         if provider.placement:
             where = client.fetch_placement(provider, access_token=token, credentials=credentials)
-            params = params | found.in_placement(entry, where)
+            params = params | response_params.in_placement(entry, where)
             provider = _config(attempt, params)
     except (OAuthError, IntegrationMisconfigured) as error:
         revoke_unwanted(attempt, Grant(response=response, subject="", label="", params=params))

@@ -15,7 +15,7 @@ _TELLING = {outcome.value for outcome in _OUTCOME} - {_OUTCOME.DUE.value}
 
 def expect(connection: Connection, row: TokenSet) -> None:
     """Have a new or repaired connection refreshed at once, in the caller's transaction. Only for a team's own API
-    where people give consent: others have no refresh token, or are proven by the catalogue."""
+    where people give consent: others have no refresh token, or are proven by the catalog."""
     if not connection.integration.is_custom or connection.integration.kind != Integration.Kind.OAUTH2:
         return
     has_token = row.refresh_token is not None

@@ -16,9 +16,9 @@ from django.db.models.functions import Now
 
 from apps.audit.services import fingerprint
 from apps.connections.models import TokenSet
-from apps.connections.refresh_policy import CLAIM_TO_SEND, LEASE
-from apps.integrations.services.circuit import Admission
-from apps.statements import Change, given
+from apps.connections.policy.refresh_policy import CLAIM_TO_SEND, LEASE
+from apps.integrations.oauth_apps.circuit_breaker import Admission
+from apps.sql import PreparedUpdate, param
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ _AS_READ = ("id", "version", "failure_count", "unresolved_sends")
 
 def _claimed() -> tuple[QuerySet[TokenSet], dict[str, Any]]:
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    written = {name: given(TokenSet, name) for name in ("lease_token", "sent_at", "sent_token_fp")}
+    written = {name: param(TokenSet, name) for name in ("lease_token", "sent_at", "sent_token_fp")}
     marked = {"lease_until": Now() + LEASE, "unresolved_sends": F("unresolved_sends") + 1}
-    return TokenSet.objects.filter(free, **{name: given(TokenSet, name) for name in _AS_READ}), written | marked
+    return TokenSet.objects.filter(free, **{name: param(TokenSet, name) for name in _AS_READ}), written | marked
 
 
-_claim = Change(_claimed)
+_claim = PreparedUpdate(_claimed)
 
 
 def claim(*, row: TokenSet, refresh_token: str, admission: Admission = Admission.CLOSED) -> Lease | None:

@@ -2,8 +2,8 @@
 
 from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Connection
-from apps.connections.services.asked_values import wanted_values
-from apps.integrations.catalogue import provider_config
+from apps.connections.services.connection_params import required_params
+from apps.integrations.catalog.entries import provider_config
 from apps.integrations.models import KINDS_WITH_OAUTH_APP
 from apps.oauth.provider import ProviderConfig
 
@@ -21,6 +21,6 @@ def provider_of(connection: Connection) -> ProviderConfig:
 def provider_for_words(connection: Connection) -> ProviderConfig:
     """The same with examples in the places of what the connection lacks: to compare names of permissions by, and never
     to send anything."""
-    examples = {param.name: param.example for param in wanted_values(connection)}
+    examples = {param.name: param.example for param in required_params(connection)}
     params = {**connection.params, **examples}
     return provider_config(connection.integration, oauth_app=connection.oauth_app, params=params)

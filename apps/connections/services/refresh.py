@@ -14,32 +14,33 @@ from django.db import Error as DatabaseAway
 from django.db import transaction
 
 from apps.audit.origin import Origin
-from apps.connections import metrics, scopes
+from apps.connections import metrics
 from apps.connections.errors import (
     ReauthorizationRequired,
     ServiceUnavailable,
     WrongKind,
 )
+from apps.connections.messages import reason_sentence
 from apps.connections.models import Connection, Status, TokenSet
-from apps.connections.refresh_policy import READER_WAIT, Outcome, skew
-from apps.connections.services import asked_values, client_change, faultpoint, spool, tracing
-from apps.connections.services.fenced import drop_fenced
+from apps.connections.policy import scopes
+from apps.connections.policy.refresh_policy import READER_WAIT, Outcome, skew
+from apps.connections.services import client_change, connection_params, fault_points, spool, tracing
 from apps.connections.services.lease import Lease, claim, release
-from apps.connections.services.outcome import record_failure
 from apps.connections.services.provider import provider_of
-from apps.connections.services.renewal import Renewal, renewal_of
+from apps.connections.services.refresh_grant import RefreshGrant, refresh_grant_for
+from apps.connections.services.refresh_outcome import record_failure
+from apps.connections.services.stale import discard_stale
 from apps.connections.services.status import mark_needs_attention
-from apps.connections.services.tokens import accepted
-from apps.connections.words import reason_sentence
+from apps.connections.services.token_values import accepted
 from apps.errors import SpecwayError
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
-from apps.integrations.services import circuit
-from apps.integrations.services.circuit import Admission
+from apps.integrations.oauth_apps import circuit_breaker
+from apps.integrations.oauth_apps.circuit_breaker import Admission
 from apps.oauth.errors import OAuthError
 from apps.oauth.provider import ProviderConfig
 from apps.oauth.token import TokenResponse
-from apps.statements import Selection, given
+from apps.sql import PreparedSelect, param
 from apps.teams.actor import Actor
 
 NEVER_ENDING = (*KINDS_SENT_AS_ENTERED, Integration.Kind.OAUTH1)
@@ -50,11 +51,11 @@ PERSON_MUST_ACT = (
     "key_refused",
     client_change.ADDRESS_REASON,
     client_change.REASON,
-    asked_values.REASON,
+    connection_params.REASON,
 )
 
 
-_token_set = Selection(lambda: TokenSet.objects.with_everything().filter(connection=given(TokenSet, "connection")))
+_token_set = PreparedSelect(lambda: TokenSet.objects.with_everything().filter(connection=param(TokenSet, "connection")))
 
 
 def load(connection_id: UUID) -> TokenSet:
@@ -87,8 +88,8 @@ def ensure_fresh(row: TokenSet, *, min_ttl: timedelta, origin: Origin) -> TokenS
     wanted = min(min_ttl, lifetime - skew(lifetime))
     if left > max(skew(lifetime), wanted):
         return row
-    if left > timedelta(0) and (left >= wanted or not row.renewing_grant):
-        hasten(row)
+    if left > timedelta(0) and (left >= wanted or not row.refresh_grant_type):
+        schedule_now(row)
         return row
     try:
         return refresh_or_wait(row, origin=origin)
@@ -100,10 +101,10 @@ def ensure_fresh(row: TokenSet, *, min_ttl: timedelta, origin: Origin) -> TokenS
         raise
 
 
-def hasten(row: TokenSet) -> None:
+def schedule_now(row: TokenSet) -> None:
     """Make a refresh due now, for the next beat to find. Nothing waits for it."""
     now: datetime = row.db_now  # type: ignore[attr-defined]  # annotated
-    if row.renewing_grant and not row.failure_count and row.next_refresh_at and row.next_refresh_at > now:
+    if row.refresh_grant_type and not row.failure_count and row.next_refresh_at and row.next_refresh_at > now:
         TokenSet.objects.filter(pk=row.pk, version=row.version).update(next_refresh_at=now)
 
 
@@ -139,7 +140,7 @@ def try_refresh(row: TokenSet, *, origin: Origin) -> TokenSet | None:
 
 def attempt_refresh(row: TokenSet, *, origin: Origin) -> bool:
     """Refresh if the claim can be won; False if somebody else holds it or tried since. Raises what `why_not` says."""
-    if not row.renewing_grant or row.connection.status_reason in PERSON_MUST_ACT:
+    if not row.refresh_grant_type or row.connection.status_reason in PERSON_MUST_ACT:
         raise why_not(row)
     provider = provider_of(row.connection)
     if row.unresolved_sends and spool.replay() and load(row.connection_id).version != row.version:
@@ -152,9 +153,9 @@ def attempt_refresh(row: TokenSet, *, origin: Origin) -> bool:
         # The refresh token may be used up already: first use up the access token that still lives (one try follows).
         TokenSet.objects.filter(pk=row.pk, version=row.version).update(next_refresh_at=row.expires_at)
         raise why_not(load(row.connection_id))
-    renewal = renewal_of(row, provider)
+    renewal = refresh_grant_for(row, provider)
     oauth_app = row.connection.oauth_app
-    admission = circuit.admit(oauth_app) if oauth_app else Admission.CLOSED
+    admission = circuit_breaker.admit(oauth_app) if oauth_app else Admission.CLOSED
     if admission is Admission.REFUSED:
         raise why_not(row)
     lease = claim(row=row, refresh_token=renewal.secret, admission=admission)
@@ -170,15 +171,15 @@ def _is_held(row: TokenSet) -> bool:
     return row.lease_until is not None and row.lease_until >= row.db_now  # type: ignore[attr-defined]  # annotated
 
 
-def _send_and_commit(lease: Lease, provider: ProviderConfig, renewal: Renewal, *, origin: Origin) -> None:
+def _send_and_commit(lease: Lease, provider: ProviderConfig, renewal: RefreshGrant, *, origin: Origin) -> None:
     row = lease.row
-    faultpoint.reached(faultpoint.BEFORE_SEND)
+    fault_points.reached(fault_points.BEFORE_SEND)
     if lease.too_old_to_send:
         # Stopped since the claim, perhaps past the lease: by now the refresh token may be used up by the next owner.
         release(lease)
         raise why_not(load(row.connection_id))
     try:
-        with metrics.token_call(row.connection.integration, grant=row.renewing_grant):
+        with metrics.token_call(row.connection.integration, grant=row.refresh_grant_type):
             response = renewal.send()
     except OAuthError as error:
         record_failure(lease, error, provider=provider, now=lease.now, origin=origin)
@@ -186,7 +187,7 @@ def _send_and_commit(lease: Lease, provider: ProviderConfig, renewal: Renewal, *
         if current.version == row.version:
             raise why_not(current) from None
         return  # a newer version is there, so this failure is nobody's concern
-    faultpoint.reached(faultpoint.AFTER_ANSWER)
+    fault_points.reached(fault_points.AFTER_ANSWER)
     _commit(lease, provider, response, origin=origin)
 
 
@@ -219,7 +220,7 @@ def _commit(lease: Lease, provider: ProviderConfig, response: TokenResponse, *, 
             retry_after=10,
         )
     if not written:
-        drop_fenced(row, provider, response, origin=origin)
+        discard_stale(row, provider, response, origin=origin)
 
 
 def _wait_for_change(row: TokenSet, *, until: float) -> TokenSet:
@@ -242,7 +243,7 @@ def why_not(row: TokenSet) -> SpecwayError:
         return ReauthorizationRequired(reason_sentence(connection.status_reason, name))
     if oauth_app is not None and oauth_app.broken_since is not None:
         return IntegrationMisconfigured(reason_sentence("integration_misconfigured", name))
-    if not row.renewing_grant:
+    if not row.refresh_grant_type:
         return ReauthorizationRequired(reason_sentence("token_expired", name))
     now: datetime = row.db_now  # type: ignore[attr-defined]  # annotated
     waits = [at for at in (row.next_refresh_at, oauth_app and oauth_app.circuit_open_until) if at and at > now]

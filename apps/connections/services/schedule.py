@@ -16,13 +16,19 @@ from django.db.models.functions import Now
 from apps.audit.origin import Origin
 from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Status, TokenSet
-from apps.connections.querysets import TokenSetQuerySet
-from apps.connections.refresh_policy import GIVEN_OUT_FOR, MISCONFIGURED_RECHECK, PARALLEL_CALLS, fair_share, portions
-from apps.connections.services import beats, spool
+from apps.connections.models.querysets import TokenSetQuerySet
+from apps.connections.policy.refresh_policy import (
+    DISPATCH_LEASE,
+    MISCONFIGURED_RECHECK,
+    PARALLEL_CALLS,
+    batches,
+    fair_share,
+)
+from apps.connections.services import heartbeat, spool
 from apps.connections.services.refresh import PERSON_MUST_ACT, attempt_refresh, is_valid
 from apps.connections.services.status import mark_needs_attention
 from apps.errors import SpecwayError
-from apps.integrations.catalogue import catalogue
+from apps.integrations.catalog.entries import catalog
 from apps.integrations.errors import IntegrationMisconfigured
 
 logger = logging.getLogger(__name__)
@@ -38,14 +44,14 @@ READ_ANEW_AFTER = 2.0
 SYSTEM = Origin(kind="system", id="", label="Specway")
 
 
-def give_out_due(give: Callable[[list[tuple[UUID, int]]], None], *, seconds: float) -> None:
+def dispatch_due(give: Callable[[list[tuple[UUID, int]]], None], *, seconds: float) -> None:
     """Give out what is due, in portions, as room comes free: until nothing is left, or `seconds` are over.
 
     Looked at only as often as the beat beats, a service that answers at once would be idle most of the time.
     """
     until = time.monotonic() + seconds
     while True:
-        for portion in portions(claim_due()):
+        for portion in batches(claim_due()):
             give(portion)
         if time.monotonic() + PAUSE > until or not _due().exists():
             return
@@ -58,7 +64,7 @@ def claim_due() -> list[tuple[UUID, int]]:
     What waits in the spool goes first: it may be the very token that a refresh would look for in vain.
     """
     spool.replay()
-    with beats.giving_out() as our_turn:
+    with heartbeat.leader_lock() as our_turn:
         return _claim_batch() if our_turn else []
 
 
@@ -83,19 +89,19 @@ def _give_out(chosen: list[UUID]) -> list[tuple[UUID, int]]:
             rows = rows.select_for_update(skip_locked=True, of=("self",))
         # Those of one integration side by side: what shares a portion waits for the same service.
         taken = list(rows.order_by("connection__integration", "next_refresh_at").values_list("pk", "version"))
-        TokenSet.objects.filter(pk__in=[pk for pk, _ in taken]).update(given_out_until=Now() + GIVEN_OUT_FOR)
+        TokenSet.objects.filter(pk__in=[pk for pk, _ in taken]).update(dispatched_until=Now() + DISPATCH_LEASE)
     return taken
 
 
 def _with_workers() -> Counter[str]:
     """How many token sets of each integration are with the workers."""
     slug = "connection__integration__slug"
-    counts = TokenSet.objects.filter(given_out_until__gt=Now()).values_list(slug).annotate(Count("pk")).order_by()
+    counts = TokenSet.objects.filter(dispatched_until__gt=Now()).values_list(slug).annotate(Count("pk")).order_by()
     return Counter(dict(counts))
 
 
 def _parallel_calls(slug: str) -> int:
-    entry = catalogue().get(slug)
+    entry = catalog().get(slug)
     return (entry.oauth2.refresh.parallel_calls if entry and entry.oauth2 else None) or PARALLEL_CALLS
 
 
@@ -108,7 +114,7 @@ def _wake_repaired() -> None:
     ).update(next_refresh_at=Now(), failure_count=0)
 
 
-def refresh_portion(rows: list[tuple[UUID, int]]) -> None:
+def refresh_batch(rows: list[tuple[UUID, int]]) -> None:
     """Refresh a portion, one after the other. One that breaks is logged and leaves the rest alone.
 
     They are read together, which costs little more than reading one; and anew after a failure, which may have opened
@@ -156,7 +162,7 @@ def _follow_up(row: TokenSet, *, misconfigured: bool) -> None:
     same = TokenSet.objects.filter(pk=current.pk, version=row.version, lease_until=None)
     next_at, reason = _next_look(current, misconfigured=misconfigured)
     with transaction.atomic():
-        if same.update(next_refresh_at=next_at, given_out_until=None) and reason:
+        if same.update(next_refresh_at=next_at, dispatched_until=None) and reason:
             mark_needs_attention(current.connection, reason=reason, origin=SYSTEM)
 
 
@@ -166,7 +172,7 @@ def _next_look(row: TokenSet, *, misconfigured: bool) -> tuple[datetime | None, 
     alive, oauth_app = is_valid(row), row.connection.oauth_app
     if row.connection.status_reason in PERSON_MUST_ACT:
         return None, ""
-    if not row.renewing_grant:
+    if not row.refresh_grant_type:
         return (row.expires_at, "") if alive else (None, "token_expired")
     if oauth_app is not None and oauth_app.circuit_open_until is not None:
         spread = timedelta(seconds=10 * random.random())  # noqa: S311 - spreads load, guards nothing

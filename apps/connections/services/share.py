@@ -7,10 +7,10 @@ from django.db import transaction
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
-from apps.connections.access import may_hand_over, may_share, may_view
 from apps.connections.models import Connection, ConnectionShare, Level, Status
+from apps.connections.policy.access import may_hand_over, may_share, may_view
+from apps.connections.policy.sharing import PERSONAL, Sharing, in_words, sharing_of
 from apps.connections.services.status import target_of
-from apps.connections.sharing import PERSONAL, Sharing, in_words, sharing_of
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.errors import InvalidInput
 from apps.teams.actor import Actor

@@ -8,15 +8,15 @@ from urllib.parse import urlsplit
 from django.views.decorators.debug import sensitive_variables
 
 from apps.connections.errors import ForeignHost, ReauthorizationRequired
+from apps.connections.messages import reason_sentence
 from apps.connections.models import Connection, Credential, TokenSet
+from apps.connections.services.client_credentials import own_client
 from apps.connections.services.credentials import fields_in, stored_fields
-from apps.connections.services.own_client import own_client
 from apps.connections.services.provider import provider_of
-from apps.connections.words import reason_sentence
-from apps.integrations.catalogue import facts_about
+from apps.integrations.catalog.entries import entry_for
 from apps.integrations.keys import api_hosts, key_access, signed_access
 from apps.integrations.models import Integration
-from apps.integrations.services import client_credentials
+from apps.integrations.oauth_apps.services import client_credentials
 from apps.oauth.provider import ProviderConfig
 from apps.oauth.signing import Access, token_access
 
@@ -26,7 +26,7 @@ _NO_TOKEN = "This connection has no token any more. Connect the service again."
 
 def require_own_host(connection: Connection, url: str) -> None:
     """Raises ForeignHost unless the address is the service's API."""
-    hosts = api_hosts(facts_about(connection.integration), params=connection.params, oauth_app=connection.oauth_app)
+    hosts = api_hosts(entry_for(connection.integration), params=connection.params, oauth_app=connection.oauth_app)
     if urlsplit(url).netloc.lower() not in {host.lower() for host in hosts}:
         raise ForeignHost(f"This address does not belong to {connection.integration.name}, so its access stays here.")
 
@@ -73,7 +73,7 @@ def access_in(rows: Rows) -> Access:
 
 
 def _key(rows: Rows) -> Access:
-    entry = facts_about(rows.connection.integration)
+    entry = entry_for(rows.connection.integration)
     return key_access(entry, fields=rows.fields(), params=rows.connection.params)
 
 
@@ -85,10 +85,10 @@ def _bearer(rows: Rows) -> Access:
 
 def _require_same_client(rows: Rows) -> None:
     """A team may change the addresses of its own API: a token that was given for others is not sent to these."""
-    oauth_app, custom = rows.connection.oauth_app, rows.connection.integration.places_key
+    oauth_app, custom = rows.connection.oauth_app, rows.connection.integration.base_url_fingerprint
     if not custom or oauth_app is None:
         return
-    if oauth_app.places_key != custom or rows.tokens().client_key != oauth_app.client_key:
+    if oauth_app.base_url_fingerprint != custom or rows.tokens().client_key != oauth_app.client_key:
         raise ReauthorizationRequired(reason_sentence("oauth_app_changed", rows.connection.integration.name))
 
 
@@ -102,7 +102,7 @@ def _signed(rows: Rows) -> Access:
         raise ReauthorizationRequired("The secret of this connection's token is gone. Reconnect it.")
     secret = str(kept.reveal_json()["kept"]["oauth_token_secret"])
     return signed_access(
-        facts_about(rows.connection.integration),
+        entry_for(rows.connection.integration),
         oauth_app=rows.connection.oauth_app,
         consumer=client_credentials(rows.connection.oauth_app),
         params=rows.connection.params,

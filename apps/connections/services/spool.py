@@ -22,8 +22,8 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from apps.audit.origin import Origin
 from apps.connections import metrics
 from apps.connections.models import TokenSet
-from apps.connections.refresh_policy import COMMIT_RETRIES
-from apps.connections.services.outcome import commit_tokens
+from apps.connections.policy.refresh_policy import COMMIT_RETRIES
+from apps.connections.services.refresh_outcome import commit_tokens
 from apps.vault.envelope import Ciphertext
 
 logger = logging.getLogger(__name__)

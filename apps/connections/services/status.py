@@ -8,11 +8,11 @@ from django.db.models.functions import Now
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
+from apps.connections.messages import reason_sentence
 from apps.connections.models import Connection, Status
-from apps.connections.services import news
-from apps.connections.words import reason_sentence
+from apps.connections.services import events
 from apps.notifications.models import Event
-from apps.statements import Selection, given
+from apps.sql import PreparedSelect, param
 
 # These heal by themselves, so they do not take the place of one that a person has to repair.
 PASSING = ("service_unavailable", "integration_misconfigured")
@@ -27,11 +27,11 @@ class Standing(NamedTuple):
 
 
 def _held_to_the_end() -> QuerySet[Connection, tuple[Any, ...]]:
-    one = Connection.objects.select_for_update().filter(pk=given(Connection, "id"))
+    one = Connection.objects.select_for_update().filter(pk=param(Connection, "id"))
     return one.values_list(*Standing._fields)
 
 
-_held = Selection(_held_to_the_end)
+_held = PreparedSelect(_held_to_the_end)
 
 
 def lock(connection_id: UUID) -> Standing | None:
@@ -70,7 +70,7 @@ def mark_needs_attention(connection: Connection, *, reason: str, origin: Origin)
             reason=reason,
         )
         detail = reason_sentence(reason, connection.integration.name)
-        news.tell(Event.NEEDS_ATTENTION, connection, reason=reason, detail=detail)
+        events.emit(Event.NEEDS_ATTENTION, connection, reason=reason, detail=detail)
 
 
 def mark_recovered(connection: Connection, *, origin: Origin) -> None:
@@ -96,4 +96,4 @@ def _turn_green(rows: QuerySet[Connection], connection: Connection, *, origin: O
             team_id=connection.team_id,
             target=target_of(connection),
         )
-        news.tell(Event.RECOVERED, connection)
+        events.emit(Event.RECOVERED, connection)

@@ -5,7 +5,7 @@ from typing import Any
 
 from apps import egress
 from apps.connections.errors import KeyNotChecked, KeyRefused
-from apps.integrations.key_schema import Verification
+from apps.integrations.catalog.key_schema import Verification
 from apps.oauth.errors import MalformedResponse
 from apps.oauth.provider import passes
 from apps.oauth.signing import Access, RequestParts

@@ -9,16 +9,16 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from apps.connections.access import may_manage
-from apps.connections.forms import SelectionForm
+from apps.connections.forms.connections import SelectionForm
 from apps.connections.models import Connection
+from apps.connections.policy.access import may_manage
 from apps.connections.services.authorize import own_path
 from apps.connections.services.disconnect import disconnect as disconnect_connection
 from apps.connections.services.refresh import refresh_now
+from apps.connections.services.usage import others_with_access, workflows_of
 from apps.connections.views.listing import visible
 from apps.connections.views.lookup import managed_connection, visible_connection
 from apps.connections.views.rows import row_of
-from apps.connections.whereabouts import others_with_access, workflows_of
 from apps.errors import SpecwayError
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required

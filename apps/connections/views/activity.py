@@ -12,12 +12,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from apps.audit.forms import FilterForm
+from apps.audit.messages import MESSAGES
 from apps.audit.models import AuditEvent
 from apps.audit.querysets import chosen
 from apps.audit.views import Row
-from apps.audit.words import WORDS
+from apps.connections.views.detail import frame
 from apps.connections.views.lookup import viewed_connection
-from apps.connections.views.page import frame
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
@@ -35,7 +35,7 @@ class ActivityForm(FilterForm):
 
     def __init__(self, data: Any, *, who: list[tuple[str, str]]) -> None:
         super().__init__(data)
-        kinds = [(action, words) for action, words in WORDS.items() if action.startswith(("connection.", "token."))]
+        kinds = [(action, words) for action, words in MESSAGES.items() if action.startswith(("connection.", "token."))]
         self.fields["action"].choices = [("", "Any event"), *sorted(kinds, key=lambda one: one[1])]  # type: ignore[attr-defined]
         self.fields["actor"].choices = [("", "Anybody"), *who]  # type: ignore[attr-defined]
 

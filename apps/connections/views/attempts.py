@@ -7,10 +7,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.connections.forms import DecisionForm
+from apps.connections.forms.connections import DecisionForm
 from apps.connections.models import AuthorizationAttempt
 from apps.connections.services import authorize, connect_sessions
-from apps.connections.services.decide import decide as settle
+from apps.connections.services.account_mismatch import resolve_account_mismatch as settle
 from apps.connections.views.cards import WINDOWS, attempt_answer, card_context, state_of
 from apps.connections.views.connect import drop_earlier, wants_json
 from apps.errors import SpecwayError
@@ -51,7 +51,7 @@ def continue_here(request: TeamRequest, attempt_id: UUID) -> HttpResponse:
     A new one, since only a hash is kept of the old one's state, and since the old window may still stand somewhere.
     """
     trip = authorize.attempt_of(request.actor, attempt_id)
-    if trip.status not in (Attempt.PENDING, Attempt.CANCELLED, Attempt.FAILED):
+    if trip.status not in (Attempt.PENDING, Attempt.CANCELED, Attempt.FAILED):
         return redirect("connections:attempt", trip.pk)
     drop_earlier(request.actor, str(trip.pk))
     onward = authorize.begin(

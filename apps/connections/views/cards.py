@@ -7,11 +7,11 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.connections import scopes
-from apps.connections.access import may_manage
 from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.policy import scopes
+from apps.connections.policy.access import may_manage
 from apps.errors import SpecwayError
-from apps.integrations.catalogue import provider_config
+from apps.integrations.catalog.entries import provider_config
 from apps.teams.requests import TeamRequest
 
 Attempt = AuthorizationAttempt.Status

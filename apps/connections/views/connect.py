@@ -10,16 +10,16 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.connections.errors import AttemptSettled
 from apps.connections.models import Connection
 from apps.connections.services import authorize
-from apps.connections.services.asked_values import wanted_values
+from apps.connections.services.connection_params import required_params
 from apps.connections.views.cards import attempt_answer, refusal_answer
 from apps.connections.views.lookup import integration_of, managed_connection
 from apps.errors import NotFound, SpecwayError
-from apps.integrations.catalogue import facts_about
+from apps.integrations.catalog.entries import entry_for
 from apps.integrations.forms import check_connect_request, parse_connect_request
 from apps.integrations.key_forms import ValuesForm
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.offer import offer_of
-from apps.integrations.services import oauth_app_for
+from apps.integrations.oauth_apps.offered_scopes import offer_of
+from apps.integrations.oauth_apps.services import oauth_app_for
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
@@ -36,7 +36,7 @@ def connect(request: TeamRequest, slug: str) -> HttpResponse:
     integration = integration_of(request.actor, slug)
     try:
         oauth_app = oauth_app_for(request.actor.team, integration)
-        wish = parse_connect_request(facts_about(integration), request.POST, oauth_app=oauth_app)
+        wish = parse_connect_request(entry_for(integration), request.POST, oauth_app=oauth_app)
         return _set_out(request, integration, wish)
     except SpecwayError as error:
         return _refuse(request, integration, error)
@@ -65,14 +65,14 @@ def reconnect(request: TeamRequest, connection_id: UUID) -> HttpResponse:
 def values(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     """What the service asks for and the connection lacks, to be entered before it is reconnected."""
     connection = managed_connection(request.actor, connection_id)
-    form = ValuesForm(wanted_values(connection))
+    form = ValuesForm(required_params(connection))
     context = {"connection": connection, "integration": connection.integration, "form": form}
     return render(request, "connections/values.html", context)
 
 
 def wish_again(connection: Connection, data: QueryDict, oauth_app: OAuthApp | None) -> Wish:
     """What a connection asked for before, and what the form adds. Raises InvalidInput for what cannot be asked for."""
-    entry = facts_about(connection.integration)
+    entry = entry_for(connection.integration)
     offer = offer_of(entry, oauth_app)
     # What is not on offer any more cannot be asked for again (what somebody named was granted, or it is forgotten);
     # what the form adds is checked in full.
@@ -82,7 +82,7 @@ def wish_again(connection: Connection, data: QueryDict, oauth_app: OAuthApp | No
     asked_of_person = {param.name for param in entry.params_from("user")}
     params = {name: value for name, value in connection.params.items() if name in asked_of_person}
     # Only what it lacks: a grant goes on at the place that it was given for.
-    params |= {name: data.get(f"param.{name}", "") for name in (param.name for param in wanted_values(connection))}
+    params |= {name: data.get(f"param.{name}", "") for name in (param.name for param in required_params(connection))}
     if "exactly" in data:
         chosen = data.getlist("scopes")
         others = [scope for scope in chosen if scope not in offer.names and scope in connection.scopes_granted]

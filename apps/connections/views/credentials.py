@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from apps.connections.credential_filters import CredentialFilterForm, is_custom
+from apps.connections.forms.credential_filters import CredentialFilterForm, is_custom
 from apps.connections.models import Connection
 from apps.connections.views.listing import visible
 from apps.connections.views.rows import Row, row_of

@@ -15,18 +15,18 @@ from django_htmx.http import trigger_client_event
 
 from apps.connections.errors import AnotherAccount, KeyNotChecked, KeyRefused
 from apps.connections.models import Connection, Credential
-from apps.connections.services.asked_values import wanted_values
+from apps.connections.services.connection_params import required_params
 from apps.connections.services.credentials import (
     IfUnchecked,
     connect_with_key,
-    is_for_these_places,
+    is_for_current_base_url,
     keyed,
     replace_key,
     stored_ending,
 )
 from apps.connections.views.lookup import integration_of, managed_connection
 from apps.errors import SpecwayError
-from apps.integrations.catalogue_schema import CatalogueEntry
+from apps.integrations.catalog.schema import CatalogEntry
 from apps.integrations.errors import InvalidInput
 from apps.integrations.key_forms import ConnectKeyForm, ReplaceKeyForm
 from apps.integrations.keys import preview_of, sent_as, shown_host
@@ -112,7 +112,7 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         "entry": entry,
         "key_form": form,
         "wanted": form.wanted,
-        "is_moved": not is_for_these_places(connection),
+        "is_moved": not is_for_current_base_url(connection),
         "credential": Credential.objects.defer("fields").filter(connection=connection).first(),
         "ending": stored_ending(connection),
         "sent_as": sent_as(entry),
@@ -127,12 +127,12 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
 
 def replace_form(connection: Connection, posted: Any) -> ReplaceKeyForm:
     """The form for other values: all of them where what is stored was entered for other addresses."""
-    wanted, is_kept = wanted_values(connection), is_for_these_places(connection)
+    wanted, is_kept = required_params(connection), is_for_current_base_url(connection)
     return ReplaceKeyForm(keyed(connection.integration), posted, wanted=wanted, is_kept=is_kept and not wanted)
 
 
 def _connect_context(
-    integration: Integration, entry: CatalogueEntry, form: ConnectKeyForm, problem: SpecwayError | None = None
+    integration: Integration, entry: CatalogEntry, form: ConnectKeyForm, problem: SpecwayError | None = None
 ) -> dict[str, Any]:
     return {
         "integration": integration,

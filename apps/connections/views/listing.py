@@ -9,11 +9,11 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from apps.connections.forms import FilterForm
+from apps.connections.forms.connections import FilterForm
 from apps.connections.models import Connection, Status
+from apps.connections.services.listed_integrations import attention_first, listed
+from apps.connections.views import plugin_cards
 from apps.connections.views.rows import grouped
-from apps.integrations import plugins
-from apps.integrations.models import Integration
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
@@ -52,7 +52,7 @@ def visible(actor: Actor) -> list[Connection]:
 
 def _starters(actor: Actor) -> dict[str, Any]:
     """What an empty list offers: the service that shows how all of it works, and three that are ready if possible."""
-    cards = plugins.cards(Integration.objects.visible_to(actor).with_standing(actor).listed().broken_first())
+    cards = plugin_cards.cards(attention_first(listed(actor)))
     hero = next((card for card in cards if card.hero and card.is_set_up), None)
     others = sorted((card for card in cards if card is not hero), key=lambda card: not card.is_set_up)
     return {"hero": hero, "starters": others[:3], "services": len(cards)}

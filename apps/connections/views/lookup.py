@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from apps.connections.access import may_manage, may_view
 from apps.connections.models import Connection
+from apps.connections.policy.access import may_manage, may_view
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.models import Integration
 from apps.teams.actor import Actor
@@ -36,7 +36,7 @@ def managed_connection(actor: Actor, connection_id: UUID) -> Connection:
 
 def integration_of(actor: Actor, slug: str) -> Integration:
     """The service that the team can connect to by this slug. Raises NotFound."""
-    integration = Integration.objects.visible_to(actor).filter(is_enabled=True).named(slug)
+    integration = Integration.objects.visible_to(actor).filter(is_enabled=True).with_slug(slug)
     if integration is None:
         raise NotFound("There is no such service, or it cannot be connected any more.")
     return integration

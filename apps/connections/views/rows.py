@@ -6,10 +6,10 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from apps.connections.access import level_of, may_manage, may_view
-from apps.connections.first_refresh_words import FAULTS, first_refresh_sentence
+from apps.connections.first_refresh_messages import FAULTS, first_refresh_sentence
+from apps.connections.messages import asks_values, help_anchor, reason_sentence, repair_label
 from apps.connections.models import Connection, Level, Status, TokenSet
-from apps.connections.words import asks_values, help_anchor, reason_sentence, repair_label
+from apps.connections.policy.access import level_of, may_manage, may_view
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.teams.actor import Actor
 
@@ -78,7 +78,7 @@ def row_of(actor: Actor, connection: Connection) -> Row:
         schedule_at=schedule_at,
         can_view=may_view(actor, connection),
         can_manage=can_manage,
-        can_refresh=can_manage and not repair and token_set is not None and token_set.renewing_grant != "",
+        can_refresh=can_manage and not repair and token_set is not None and token_set.refresh_grant_type != "",
         why=reason_sentence(connection.status_reason, connection.integration.name) if is_red else "",
         help_anchor=help_anchor(connection.status_reason) if is_red else "",
         repair=repair,
@@ -117,7 +117,7 @@ def _schedule(connection: Connection, token_set: TokenSet | None, now: datetime)
         return "Refresh waits for the app", None
     if token_set.next_refresh_at is not None:
         return ("Refreshes", token_set.next_refresh_at) if token_set.next_refresh_at > now else ("Refresh is due", None)
-    if token_set.renewing_grant and connection.status == Status.NEEDS_ATTENTION:
+    if token_set.refresh_grant_type and connection.status == Status.NEEDS_ATTENTION:
         return "Refresh stopped", None
     if token_set.expires_at is None:
         return "Never expires", None

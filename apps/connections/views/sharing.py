@@ -10,14 +10,14 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from apps.connections.access import may_hand_over, may_share
+from apps.connections.forms.sharing import HandOverForm, SharingForm
 from apps.connections.models import Connection
+from apps.connections.policy.access import may_hand_over, may_share
+from apps.connections.policy.sharing import LEVEL_SENTENCES, Loss, Sharing, losses, sharing_of
 from apps.connections.services.share import refusal, share, transfer, unshare
-from apps.connections.sharing import LEVEL_SENTENCES, Loss, Sharing, losses, sharing_of
-from apps.connections.sharing_forms import HandOverForm, SharingForm
+from apps.connections.services.usage import Workflow, workflows_of, workflows_of_people
+from apps.connections.views.detail import frame
 from apps.connections.views.lookup import managed_connection, viewed_connection
-from apps.connections.views.page import frame
-from apps.connections.whereabouts import Workflow, workflows_of, workflows_of_people
 from apps.errors import NotAllowed, SpecwayError
 from apps.teams.decorators import team_required
 from apps.teams.models import Membership, Role

@@ -10,13 +10,13 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from apps.connections.first_refresh_words import FAULTS, first_refresh_sentence
+from apps.connections.first_refresh_messages import FAULTS, first_refresh_sentence
 from apps.connections.models import Connection, TraceEntry
 from apps.connections.services.tracing import KEPT_FOR
 from apps.connections.views.lookup import managed_connection
 from apps.errors import NotFound
-from apps.integrations.redirect import redirect_uri
-from apps.integrations.services.custom_questions import custom_api_named, missing_of, operations_of
+from apps.integrations.custom_apis.services.queries import custom_api_named, missing_of, operations_of
+from apps.integrations.redirect_uri import redirect_uri
 from apps.teams import permissions
 from apps.teams.decorators import team_required
 from apps.teams.permissions import Action
@@ -48,7 +48,7 @@ def of_connection(request: TeamRequest, connection_id: UUID) -> HttpResponse:
 def of_api(request: TeamRequest, slug: str) -> HttpResponse:
     """What was exchanged with the API's server, trips that failed included. Raises NotFound, NotAllowed."""
     api = custom_api_named(request.actor, slug)
-    permissions.require(request.actor, Action.KEEP_CUSTOM_APIS)
+    permissions.require(request.actor, Action.MANAGE_CUSTOM_APIS)
     context = {
         "api": api,
         "integration": api.integration,

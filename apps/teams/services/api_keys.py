@@ -37,7 +37,7 @@ def create_api_key(
     itself) and InvalidRequest (name, scopes, expiry).
     """
     is_service = kind == ApiKey.Kind.SERVICE
-    permissions.require(actor, Action.MAKE_SERVICE_KEYS if is_service else Action.MAKE_PERSONAL_KEYS)
+    permissions.require(actor, Action.CREATE_SERVICE_KEYS if is_service else Action.CREATE_PERSONAL_KEYS)
     team = locked_team(actor)
     _check(actor, scopes, expires_at)
     text = keys.mint()

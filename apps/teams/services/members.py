@@ -11,8 +11,8 @@ from apps.teams.actor import Actor
 from apps.teams.errors import AlreadyMember, LastOwner, OwnsConnections
 from apps.teams.models import ApiKey, Membership, Role, User
 from apps.teams.permissions import Action
-from apps.teams.services import departures
 from apps.teams.services.teams import locked_team
+from apps.teams.signals import membership_ending
 
 
 @transaction.atomic
@@ -121,7 +121,6 @@ def _keep_an_owner(membership: Membership) -> None:
 
 
 def _end(actor: Actor, membership: Membership, *, verb: str) -> None:
-    # The connections' room stands above this one; the reverse relation is all that is known of it here.
     owned = membership.user.connections.filter(team=membership.team_id).count()
     if owned:
         who = "You still own" if verb == "left" else f"{membership.user} still owns"
@@ -131,7 +130,7 @@ def _end(actor: Actor, membership: Membership, *, verb: str) -> None:
         team=membership.team_id, user=membership.user_id, kind=ApiKey.Kind.PERSONAL, revoked_at=None
     ).update(revoked_at=timezone.now())
     target, team_id = target_of(membership), membership.team_id
-    departures.tell(membership, origin=actor.origin)
+    membership_ending.send(Membership, membership=membership, origin=actor.origin)
     membership.delete()
     record(
         action="member.removed", origin=actor.origin, team_id=team_id, target=target, how=verb, api_keys_revoked=ended

@@ -59,16 +59,16 @@ def _tile(name: str, slug: str, size_class: str) -> SafeString:
             '<svg class="tile{}" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="7" fill="{}"/>'
             '<text x="16" y="22">{}</text></svg>',
             size_class,
-            logos.monogram_colour(name),
+            logos.monogram_color(name),
             logos.monogram(name),
         )
-    colour, path = known
+    color, path = known
     return format_html(
         '<svg class="tile{}" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="7" fill="{}"/>'
         '<path fill="{}" transform="translate(7 7) scale(.75)" d="{}"/></svg>',
         size_class,
-        colour,
-        logos.readable_on(colour),
+        color,
+        logos.readable_on(color),
         path,
     )
 
@@ -154,7 +154,7 @@ def field(
         bound.help_text = hint
     widget = bound.field.widget
     wanted = {name.replace("_", "-"): value for name, value in attrs.items() if value is not False}
-    # Placeholders repeat the label in a weaker colour; a label stands above every field anyway.
+    # Placeholders repeat the label in a weaker color; a label stands above every field anyway.
     widget.attrs.pop("placeholder", None)
     is_check = isinstance(widget, CheckboxInput)
     classes = [widget.attrs.get("class", ""), wanted.pop("class", ""), "" if is_check else _control_class(widget)]
@@ -191,7 +191,7 @@ _SYSTEMS = (
 
 @register.filter
 def browser(user_agent: str) -> str:
-    """A `User-Agent` header in words: "Firefox on macOS". Good enough to recognise one's own devices."""
+    """A `User-Agent` header in words: "Firefox on macOS". Good enough to recognize one's own devices."""
     program = next((name for sign, name in _BROWSERS if sign in user_agent), "")
     system = next((name for sign, name in _SYSTEMS if sign in user_agent), "")
     if program and system:

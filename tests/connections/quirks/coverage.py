@@ -1,10 +1,10 @@
-"""Which keys of the catalogue's schema change what is sent or read, and which of them a set of files uses."""
+"""Which keys of the catalog's schema change what is sent or read, and which of them a set of files uses."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
 from typing import Any, Literal, get_args, get_type_hints
 
-from apps.integrations.catalogue_schema import CatalogueEntry
+from apps.integrations.catalog.schema import CatalogEntry
 
 # What people read, and where facts come from: nothing on the wire depends on it.
 _WORDS = {
@@ -14,7 +14,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def protocol_keys(shape: Any = CatalogueEntry, prefix: str = "") -> Iterator[str]:
+def protocol_keys(shape: Any = CatalogEntry, prefix: str = "") -> Iterator[str]:
     """Every dotted key beneath the schema, and `key=value` for each choice of one that has several."""
     for name, hint in get_type_hints(shape).items():
         key = f"{prefix}{name}"
@@ -43,7 +43,7 @@ def used_keys(document: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         yield key
 
 
-def defaults(shape: Any = CatalogueEntry, prefix: str = "") -> Iterator[str]:
+def defaults(shape: Any = CatalogEntry, prefix: str = "") -> Iterator[str]:
     """`key=value` of each choice that an omitted key stands for."""
     for name, hint in get_type_hints(shape).items():
         value = getattr(shape, name, None) if not isinstance(shape, type) else shape.__dict__.get(name)

@@ -1,4 +1,4 @@
-"""Catalogue files of made-up services: what all have, what one departs in, and the text of both as TOML."""
+"""Catalog files of made-up services: what all have, what one departs in, and the text of both as TOML."""
 
 import json
 from collections.abc import Mapping

@@ -13,16 +13,16 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.services import authorize
 from apps.connections.services.disconnect import Disconnected, disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.use import FreshToken, fresh_token
+from apps.connections.services.tokens import FreshToken, fresh_token
 from apps.errors import SpecwayError
-from apps.integrations.catalogue import provider_config
+from apps.integrations.catalog.entries import provider_config
 from apps.integrations.models import Integration
 from apps.oauth.signing import RequestParts
 from apps.teams.actor import Actor
 from tests.authserver.dialect import Dialect, DialectServer
-from tests.connections.conftest import CALLBACK, ORIGIN, SESSION, expire
 from tests.connections.quirks.files import HERE, OAUTH2, merged
 from tests.connections.signed import signed_request
+from tests.fixtures.connections import CALLBACK, ORIGIN, SESSION, expire
 from tests.servers import Received
 
 

@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from apps.connections.refresh_policy import portions
-from apps.connections.services import beats, disconnect, expiry, schedule, tracing
-from apps.integrations.services import keepers
+from apps.connections.policy.refresh_policy import batches
+from apps.connections.services import attempt_expiry, disconnect, heartbeat, schedule, tracing
+from apps.integrations.oauth_apps import alerts
 
 
 class Command(BaseCommand):
@@ -44,12 +44,12 @@ class Command(BaseCommand):
         return count
 
     def _round(self) -> int:
-        beats.note_beat()
+        heartbeat.record_heartbeat()
         disconnect.finish_disconnects()
-        expiry.expire_attempts()
+        attempt_expiry.expire_attempts()
         tracing.clear_traces()
-        keepers.tell_keepers(today=timezone.now().date())
+        alerts.alert_maintainers(today=timezone.now().date())
         rows = schedule.claim_due()
-        for portion in portions(rows):
-            schedule.refresh_portion(portion)
+        for portion in batches(rows):
+            schedule.refresh_batch(portion)
         return len(rows)

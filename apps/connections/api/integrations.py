@@ -1,0 +1,98 @@
+"""The REST API's doors to integrations: what this team can connect to."""
+
+from django.db.models import Q
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.connections.services.listed_integrations import listed, with_counts
+from apps.errors import NotFound
+from apps.integrations.catalog.entries import entry_of, links
+from apps.integrations.custom_apis import api
+from apps.integrations.custom_apis.serializers import (
+    CustomApiChangeSerializer,
+    CustomApiSerializer,
+    NewCustomApiSerializer,
+)
+from apps.integrations.models import Integration, IntegrationQuerySet
+from apps.integrations.oauth_apps.offered_scopes import offer_of
+from apps.integrations.oauth_apps.services import oauth_app_for
+from apps.integrations.serializers import IntegrationDetailSerializer, IntegrationFilter, IntegrationSerializer
+from apps.rest.pagination import Pages, page_of
+from apps.rest.views import StrictAPIView
+from apps.teams.actor import Actor
+from apps.teams.authentication import actor_of
+
+
+class BySlug(Pages):
+    ordering = ("slug", "id")
+
+
+class IntegrationListView(StrictAPIView):
+    """What this team can connect to."""
+
+    required_scopes = {"GET": "connections:read", "POST": "connections:write"}
+    filters = IntegrationFilter
+    pagination_class = BySlug
+
+    @extend_schema(
+        operation_id="integrations_list",
+        parameters=[IntegrationFilter],
+        responses=IntegrationSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        return page_of(self, self._rows(actor_of(request)), IntegrationSerializer)
+
+    def _rows(self, actor: Actor) -> IntegrationQuerySet:
+        asked = self.asked
+        rows = listed(actor)
+        for word in asked.get("search", "").split():
+            rows = rows.filter(Q(name__icontains=word) | Q(description__icontains=word) | Q(slug__icontains=word))
+        if category := asked.get("category"):
+            rows = rows.filter(category=category)
+        if kind := asked.get("auth_type"):
+            rows = rows.filter(kind=kind)
+        connected = asked.get("connected")
+        if connected is not None:
+            rows = rows.filter(Q(connected__gt=0) if connected else Q(connected=0))
+        return rows
+
+    @extend_schema(
+        operation_id="integrations_create", request=NewCustomApiSerializer, responses={201: CustomApiSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        """Describe an API of the team's own (owners and admins)."""
+        return api.create(request)
+
+
+class IntegrationDetailView(StrictAPIView):
+    """One service with its permissions, parameters and redirect URI."""
+
+    required_scopes = {"GET": "connections:read", "PATCH": "connections:write", "DELETE": "connections:write"}
+
+    @extend_schema(responses=IntegrationDetailSerializer, operation_id="integrations_retrieve")
+    def get(self, request: Request, slug: str) -> Response:
+        actor = actor_of(request)
+        integration = with_counts(Integration.objects.visible_to(actor), actor).with_slug(slug)
+        if integration is None:
+            raise NotFound("There is no such integration.")
+        entry = entry_of(integration)
+        app = oauth_app_for(actor.team, integration)
+        context = {
+            "entry": entry,
+            "links": links(entry, app) if entry else None,
+            "scopes": offer_of(entry, app).scopes if entry else (),
+        }
+        return Response(IntegrationDetailSerializer(integration, context=context).data)
+
+    @extend_schema(
+        operation_id="integrations_partial_update", request=CustomApiChangeSerializer, responses=CustomApiSerializer
+    )
+    def patch(self, request: Request, slug: str) -> Response:
+        """Change an API of the team's own (owners and admins)."""
+        return api.change(request, slug)
+
+    @extend_schema(operation_id="integrations_destroy", responses={204: None})
+    def delete(self, request: Request, slug: str) -> Response:
+        """Delete an API of the team's own, which must have no connection (owners and admins)."""
+        return api.delete(request, slug)

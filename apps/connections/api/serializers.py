@@ -1,0 +1,173 @@
+"""What the REST API takes and gives about connections."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.connections.messages import status_sentence
+from apps.connections.models import Connection, Level, Status
+from apps.connections.policy import scopes
+from apps.connections.policy.access import level_of
+from apps.connections.services.provider import provider_of
+from apps.errors import SpecwayError
+from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
+from apps.rest.fields import Id, Number, QuerySerializer, Text, texts
+from apps.teams.actor import Actor
+
+
+class AccountSerializer(serializers.Serializer[Any]):
+    """The account at the service."""
+
+    subject = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # DRF's metaclass takes the declared field away
+
+
+class OwnerSerializer(serializers.Serializer[Any]):
+    """The member whose grant it is."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class ScopesSerializer(serializers.Serializer[Any]):
+    """What was asked for, what the service granted, and what of it is missing."""
+
+    granted = serializers.ListField(child=serializers.CharField())
+    requested = serializers.ListField(child=serializers.CharField())
+    missing = serializers.ListField(child=serializers.CharField())
+
+
+class ConnectionSerializer(serializers.Serializer[Connection]):
+    """A connection as the caller sees it."""
+
+    id = serializers.UUIDField()
+    integration = serializers.SlugField(source="integration.slug")
+    name = serializers.CharField()
+    account = serializers.SerializerMethodField()
+    kind = serializers.ChoiceField(source="integration.kind", choices=Integration.Kind.choices)
+    owner = serializers.SerializerMethodField()
+    sharing = serializers.SerializerMethodField()
+    permission = serializers.SerializerMethodField()
+    status = serializers.ChoiceField(choices=[Status.ACTIVE, Status.NEEDS_ATTENTION])
+    status_reason = serializers.CharField()
+    status_detail = serializers.SerializerMethodField()
+    scopes = serializers.SerializerMethodField()
+    expires_at = serializers.DateTimeField(source="token_set.expires_at", allow_null=True, default=None)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    next_refresh_at = serializers.DateTimeField(source="token_set.next_refresh_at", allow_null=True, default=None)
+    created_at = serializers.DateTimeField()
+
+    def get_account(self, connection: Connection) -> AccountSerializer:
+        return AccountSerializer({"subject": connection.account_subject, "label": connection.account_label}).data  # type: ignore[return-value] # the annotation is what drf-spectacular documents
+
+    def get_owner(self, connection: Connection) -> OwnerSerializer:
+        return OwnerSerializer({"id": connection.owner_id, "name": str(connection.owner)}).data  # type: ignore[return-value] # as above
+
+    def get_sharing(self, connection: Connection) -> str:
+        return "shared" if connection.is_shared else "personal"
+
+    def get_permission(self, connection: Connection) -> Level:
+        actor: Actor = self.context["actor"]
+        return level_of(actor, connection) or Level.USE
+
+    def get_status_detail(self, connection: Connection) -> str:
+        return status_sentence(connection)
+
+    def get_scopes(self, connection: Connection) -> ScopesSerializer:
+        return ScopesSerializer(scope_sets_of(connection)).data  # type: ignore[return-value] # as above
+
+
+def scope_sets_of(connection: Connection) -> dict[str, list[str]]:
+    """Granted, requested and missing scopes of a connection."""
+    granted, requested = connection.scopes_granted, connection.scopes_requested
+    try:
+        missing = scopes.missing(wanted=requested, granted=granted, provider=provider_of(connection))
+    except SpecwayError:  # without its provider's aliases, the names themselves are compared
+        missing = sorted(set(requested) - set(granted))
+    return {"granted": granted, "requested": requested, "missing": missing}
+
+
+class ConnectionFilterSerializer(QuerySerializer):
+    """The filters of the list. What is not one of these is refused rather than ignored."""
+
+    integration = serializers.SlugField(required=False)
+    status = serializers.ChoiceField(choices=[Status.ACTIVE, Status.NEEDS_ATTENTION], required=False)
+    sharing = serializers.ChoiceField(choices=["personal", "shared"], required=False)
+    owner = Id(required=False)
+    kind = serializers.ChoiceField(choices=Integration.Kind.choices, required=False)
+    scopes = serializers.RegexField(
+        r"^[\x20-\x7e]+$",
+        required=False,
+        max_length=2000,
+        help_text="Scopes that are needed, separated by spaces. What a key may do is not known: it lacks none.",
+    )
+
+
+class TokenRequestSerializer(serializers.Serializer[Any]):
+    """How long the token should live at least (seconds), and the scopes that the caller needs."""
+
+    min_ttl = Number(min_value=0, max_value=86_400, default=0)
+    scopes = texts(default=list)
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    """A fresh access token. `expires_at` null: the service did not say when it ends."""
+
+    access_token = serializers.CharField()
+    token_type = serializers.CharField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    scopes = serializers.ListField(child=serializers.CharField())
+    missing_scopes = serializers.ListField(child=serializers.CharField())
+    connection = serializers.UUIDField()
+
+
+class NewConnectionSerializer(serializers.Serializer[Any]):
+    """A connection to a service that takes a key. What each service wants is at `GET integrations/{slug}/`."""
+
+    integration = serializers.SlugField()
+    name = Text(required=False, allow_blank=True, default="", max_length=200)
+    fields = serializers.DictField(  # type: ignore[assignment] # DRF's metaclass takes the declared field away
+        child=Text(max_length=8000, trim_whitespace=False),
+        write_only=True,
+        help_text="The values of the integration's `credential_fields`, by name. Never returned.",
+    )
+    params = serializers.DictField(child=Text(max_length=300), default=dict)
+    scopes = texts(default=list)
+    if_unchecked = serializers.ChoiceField(
+        choices=["refuse", "store"],
+        default="refuse",
+        help_text="What to do where the service cannot be asked whether the values are right.",
+    )
+
+
+class ConnectionChangeSerializer(serializers.Serializer[Any]):
+    """What can be changed: the name, and for services that take a key its values (those that are not named stay)."""
+
+    name = Text(required=False, max_length=200)
+    fields = serializers.DictField(  # type: ignore[assignment] # as above
+        child=Text(max_length=8000, trim_whitespace=False), required=False, write_only=True
+    )
+    params = serializers.DictField(
+        child=Text(max_length=300),
+        default=dict,
+        help_text="With `fields`: values that the integration asks for and the connection lacks.",
+    )
+    if_unchecked = serializers.ChoiceField(choices=["refuse", "store"], default="refuse")
+
+
+class KeyMaterialSerializer(serializers.Serializer[Any]):
+    """What a key connection adds to each request. Scopes are not checked: a key's rights are known to its service."""
+
+    kind = serializers.ChoiceField(choices=[*KINDS_SENT_AS_ENTERED])
+    headers = serializers.DictField(child=serializers.CharField())
+    query = serializers.DictField(child=serializers.CharField())
+    path_prefix = serializers.CharField(help_text="What the path of each address begins with; most often nothing.")
+    connection = serializers.UUIDField()
+
+
+class DisconnectedSerializer(serializers.Serializer[Any]):
+    """What a disconnect did at the service."""
+
+    revocation = serializers.ChoiceField(choices=["revoked", "unsupported", "failed", "none", "already_disconnected"])
+    detail = serializers.CharField()
+    manage_url = serializers.CharField(help_text="The service's own page for what is left, or empty.")

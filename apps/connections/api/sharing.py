@@ -1,0 +1,98 @@
+"""The REST API of sharing and of where a connection is used."""
+
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.connections.api.connections import visible_connection
+from apps.connections.api.sharing_serializers import (
+    SharingRequestSerializer,
+    SharingSerializer,
+    UsagePeriodSerializer,
+    UsageSerializer,
+    WorkflowsSerializer,
+)
+from apps.connections.models import Connection
+from apps.connections.policy.access import may_view
+from apps.connections.policy.sharing import sharing_of
+from apps.connections.services.share import share, unshare
+from apps.connections.services.usage import usage_of, workflows_of
+from apps.errors import NotFound
+from apps.rest.views import StrictAPIView, validated
+from apps.teams.actor import Actor
+from apps.teams.authentication import actor_of
+
+
+class SharingView(StrictAPIView):
+    """With whom a connection is shared, and at which level."""
+
+    required_scopes = {"GET": "connections:read", "PUT": "connections:write"}
+
+    @extend_schema(operation_id="connections_sharing_retrieve", responses=SharingSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        return Response(_answer(viewed(actor_of(request), pk)))
+
+    @extend_schema(
+        operation_id="connections_sharing_update", request=SharingRequestSerializer, responses=SharingSerializer
+    )
+    def put(self, request: Request, pk: UUID) -> Response:
+        """Make it personal, or share it with exactly these. Whoever is not named loses access at once."""
+        actor = actor_of(request)
+        connection = visible_connection(actor, pk)
+        wanted = validated(SharingRequestSerializer(data=request.data))
+        if not wanted["shared"]:
+            changed = unshare(actor=actor, connection=connection)
+        else:
+            changed = share(actor=actor, connection=connection, everyone=wanted["everyone"], members=wanted["members"])
+        return Response(_answer(changed))
+
+
+class WorkflowsView(StrictAPIView):
+    """The workflows that use a connection."""
+
+    required_scope = "connections:read"
+
+    @extend_schema(operation_id="connections_workflows", responses=WorkflowsSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        """What stops working when the connection goes. Needs the level View."""
+        connection = viewed(actor_of(request), pk)
+        listed = workflows_of([connection])
+        return Response(WorkflowsSerializer({"total": connection.workflows.count(), "results": listed}).data)
+
+
+class UsageView(StrictAPIView):
+    """Calls and failures of a connection."""
+
+    required_scope = "connections:read"
+    filters = UsagePeriodSerializer
+
+    @extend_schema(operation_id="connections_usage", parameters=[UsagePeriodSerializer], responses=UsageSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        """Per day (UTC). Needs the level View."""
+        connection = viewed(actor_of(request), pk)
+        usage = usage_of(connection, days=self.asked["days"], today=timezone.now().date())
+        return Response(UsageSerializer(usage).data)
+
+
+def viewed(actor: Actor, pk: UUID) -> Connection:
+    """The connection, for who may see its configuration. Raises NotFound: what one may not see is not there."""
+    connection = visible_connection(actor, pk)
+    if not may_view(actor, connection):
+        raise NotFound("There is nothing here that you may see: you may use this connection, not view it.")
+    return connection
+
+
+def _answer(connection: Connection) -> dict[str, Any]:
+    shares = connection.shares.select_related("user").exclude(user=None) if connection.is_shared else []
+    members = [{"id": share.user_id, "name": str(share.user), "level": share.level} for share in shares]
+    answer = {
+        "connection": connection.pk,
+        "shared": connection.is_shared,
+        "level": sharing_of(connection).everyone,
+        "members": sorted(members, key=lambda member: str(member["name"]).casefold()),
+    }
+    return dict(SharingSerializer(answer).data)

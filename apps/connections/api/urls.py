@@ -1,0 +1,23 @@
+"""Routes of the REST API that belong to connections."""
+
+from django.urls import path
+
+from apps.connections.api import connect_sessions, connections, integrations, sharing
+from apps.integrations.custom_apis import api as custom_apis
+from apps.integrations.custom_apis.doctor import api as doctor
+
+urlpatterns = [
+    path("connections/", connections.ConnectionsView.as_view(), name="connections"),
+    path("connections/<uuid:pk>/", connections.ConnectionView.as_view(), name="connection"),
+    path("connections/<uuid:pk>/token/", connections.TokenView.as_view(), name="connection_token"),
+    path("connections/<uuid:pk>/refresh/", connections.RefreshView.as_view(), name="connection_refresh"),
+    path("connections/<uuid:pk>/sharing/", sharing.SharingView.as_view(), name="connection_sharing"),
+    path("connections/<uuid:pk>/workflows/", sharing.WorkflowsView.as_view(), name="connection_workflows"),
+    path("connections/<uuid:pk>/usage/", sharing.UsageView.as_view(), name="connection_usage"),
+    path("connect-sessions/", connect_sessions.ConnectSessionsView.as_view(), name="connect_sessions"),
+    path("connect-sessions/<uuid:pk>/", connect_sessions.ConnectSessionView.as_view(), name="connect_session"),
+    path("integrations/", integrations.IntegrationListView.as_view(), name="integrations"),
+    path("integrations/import/", custom_apis.ImportView.as_view(), name="integrations_import"),
+    path("integrations/<slug:slug>/check/", doctor.CheckView.as_view(), name="integration_check"),
+    path("integrations/<slug:slug>/", integrations.IntegrationDetailView.as_view(), name="integration"),
+]

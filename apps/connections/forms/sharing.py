@@ -1,0 +1,99 @@
+"""What people send about sharing and handing over."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django import forms
+from django.http import QueryDict
+
+from apps.connections.models import Level
+from apps.connections.policy.sharing import PERSONAL, Sharing
+from apps.teams.models import Membership
+
+
+class SharingForm(forms.Form):
+    """`shared`, with `who` (everyone or chosen members) and a `level`; each chosen member may have another level.
+
+    A member's fields are `member` (the ticked IDs) and `level-<ID>`, which may be left empty: the common level.
+    """
+
+    shared = forms.BooleanField(required=False)
+    level = forms.ChoiceField(choices=Level.choices, required=False, initial=Level.USE)
+    who = forms.ChoiceField(choices=[("everyone", "Everyone"), ("chosen", "Chosen members")], required=False)
+    member = forms.TypedMultipleChoiceField(coerce=UUID, required=False)
+
+    def __init__(self, data: Any, *, members: list[Membership], sharing: Sharing) -> None:
+        super().__init__(data)
+        self._members, self._now = members, sharing
+        field = self.fields["member"]
+        assert isinstance(field, forms.TypedMultipleChoiceField)  # noqa: S101 - tells mypy what stands above
+        field.choices = [(str(one.user_id), str(one.user)) for one in members]
+        for one in members:
+            own = forms.ChoiceField(choices=[("", "As above"), *Level.choices], required=False)
+            self.fields[f"level-{one.user_id}"] = own
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if data.get("shared") and "member" in data:
+            if data.get("who") == "chosen" and not data["member"]:
+                self.add_error("member", "Choose at least one member, or everyone in the team.")
+            if not data.get("level"):
+                self.add_error("level", "Choose what members may do.")
+        return data
+
+    @property
+    def sharing(self) -> Sharing:
+        """What was asked for. The form must be valid."""
+        data = self.cleaned_data
+        if not data["shared"]:
+            return PERSONAL
+        common = Level(data["level"])
+        own = {user_id: Level(data[f"level-{user_id}"] or common) for user_id in data["member"]}
+        if data["who"] == "chosen":
+            return Sharing(None, own)
+        # With everyone, only those are listed by name who hold another level.
+        return Sharing(common, {user_id: level for user_id, level in own.items() if level != common})
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What stands in the form: as sent, else as it is now."""
+        if self.is_bound:
+            ticked = cast(QueryDict, self.data).getlist("member")
+            levels = {str(one.user_id): self.data.get(f"level-{one.user_id}", "") for one in self._members}
+            level, everyone = self.data.get("level") or Level.USE, self.data.get("who") != "chosen"
+            return self._state(bool(self.data.get("shared")), level, everyone, set(ticked), levels)
+        own = {str(user_id): level for user_id, level in self._now.members.items()}
+        common = self._now.everyone or min(self._now.members.values(), key=list(Level).index, default=Level.USE)
+        levels = {user_id: "" if level == common else level.value for user_id, level in own.items()}
+        everyone = self._now.everyone is not None or not own
+        return self._state(self._now.is_shared, common.value, everyone, set(own), levels)
+
+    def _state(
+        self, shared: bool, level: str, everyone: bool, ticked: set[str], levels: dict[str, str]
+    ) -> dict[str, Any]:
+        rows = [(one, str(one.user_id) in ticked, levels.get(str(one.user_id), "")) for one in self._members]
+        return {"shared": shared, "level": level, "everyone": everyone, "rows": rows, "choices": Level.choices}
+
+    @property
+    def again(self) -> list[tuple[str, str]]:
+        """The fields as they were sent, to be sent once more after a question."""
+        names = ["shared", "level", "who", "member", *(f"level-{one.user_id}" for one in self._members)]
+        data = cast(QueryDict, self.data)
+        return [(name, value) for name in names for value in data.getlist(name)]
+
+
+class HandOverForm(forms.Form):
+    """The new owner."""
+
+    owner = forms.TypedChoiceField(coerce=UUID, error_messages={"required": "Choose the new owner."})
+
+    def __init__(self, data: Any, *, members: list[Membership]) -> None:
+        super().__init__(data)
+        field = self.fields["owner"]
+        assert isinstance(field, forms.TypedChoiceField)  # noqa: S101 - as above
+        field.choices = [("", "Choose a member"), *((str(one.user_id), str(one.user)) for one in members)]
+
+    @property
+    def to(self) -> UUID:
+        user_id: UUID = self.cleaned_data["owner"]
+        return user_id

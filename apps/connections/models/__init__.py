@@ -1,0 +1,27 @@
+"""The tables of connections: the connections, their tokens, how they are made, shared and used."""
+
+from apps.connections.models.authorization import AuthorizationAttempt, ConnectSession
+from apps.connections.models.connection import Connection, Credential, Status
+from apps.connections.models.heartbeat import SchedulerHeartbeat
+from apps.connections.models.sharing import ConnectionShare, Level
+from apps.connections.models.token_set import TokenSet
+from apps.connections.models.trace import FirstRefresh, TraceEntry
+from apps.connections.models.usage import DailyUse, ScopeUse, WorkflowCaller, WorkflowUse
+
+__all__ = [
+    "AuthorizationAttempt",
+    "ConnectSession",
+    "Connection",
+    "ConnectionShare",
+    "Credential",
+    "DailyUse",
+    "FirstRefresh",
+    "Level",
+    "SchedulerHeartbeat",
+    "ScopeUse",
+    "Status",
+    "TokenSet",
+    "TraceEntry",
+    "WorkflowCaller",
+    "WorkflowUse",
+]

@@ -1,0 +1,87 @@
+"""Authorization attempts, and the connect sessions that ask a member to begin one."""
+
+import uuid
+
+from django.db import models
+
+from apps.connections.models.connection import Connection
+from apps.integrations.models import Integration, OAuthApp
+from apps.teams.models import Team, User
+from apps.vault.fields import EncryptedField
+from apps.vault.models import SealedRow
+
+
+class AuthorizationAttempt(SealedRow):
+    """One trip to the service's consent page and back. Its state is stored as a hash and consumed once."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Waiting for the service"
+        EXCHANGING = "exchanging", "Answer received"
+        # Another account than the connection's answered: the person decides what becomes of it.
+        UNDECIDED = "undecided", "Another account answered"
+        SUCCEEDED = "succeeded", "Connected"
+        FAILED = "failed", "Failed"
+        CANCELED = "canceled", "Canceled"
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="+")
+    oauth_app = models.ForeignKey(OAuthApp, on_delete=models.CASCADE, related_name="+")
+    # The connection to repair; empty for a new one, until it succeeded.
+    connection = models.ForeignKey(Connection, null=True, on_delete=models.CASCADE, related_name="+")
+    state_hash = models.CharField(max_length=64, unique=True, editable=False)
+    session_hash = models.CharField(max_length=64, editable=False)
+    redirect_uri = models.CharField(max_length=500)
+    code_verifier = EncryptedField()
+    scopes_requested = models.JSONField(default=list)
+    params = models.JSONField(default=dict)
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+    # While undecided: the token answer and the account that it belongs to.
+    pending_tokens = EncryptedField()
+    pending_account = models.JSONField(default=dict)
+    return_path = models.CharField(max_length=500, blank=True)
+    in_popup = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    consumed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["status", "expires_at"], name="attempt_status_expiry")]
+
+    def __str__(self) -> str:
+        return f"Authorization attempt {self.pk}"
+
+
+class ConnectSession(models.Model):
+    """A link with which one member is asked to connect a service, or to repair a connection. Only a hash of its token
+    is stored. What became of it is read from the trip that it began, and noted here once it succeeded."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    member = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="+")
+    # The connection to repair (`repairs`), or the one that came of it.
+    connection = models.ForeignKey(Connection, null=True, on_delete=models.SET_NULL, related_name="+")
+    repairs = models.BooleanField(default=False)
+    # Who made it, as the audit log names callers.
+    asked_by_kind = models.CharField(max_length=10)
+    asked_by_id = models.CharField(max_length=36)
+    asked_by_label = models.CharField(max_length=200)
+    scopes = models.JSONField(default=list)
+    return_url = models.CharField(max_length=500, blank=True)
+    login_hint = models.CharField(max_length=200, blank=True)
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    attempt = models.ForeignKey(AuthorizationAttempt, null=True, on_delete=models.SET_NULL, related_name="+")
+    connected_at = models.DateTimeField(null=True)
+    mailed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="connect_session_age")]
+
+    def __str__(self) -> str:
+        return f"Connect session {self.pk}"

@@ -1,0 +1,76 @@
+"""Connections: one account of one person at one integration, and the key that a person entered for it."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from apps.connections.models.querysets import ConnectionQuerySet
+from apps.integrations.models import Integration, OAuthApp
+from apps.teams.models import Team, User
+from apps.vault.fields import EncryptedField
+from apps.vault.models import SealedRow
+
+
+class Status(models.TextChoices):
+    ACTIVE = "active", "Active"
+    NEEDS_ATTENTION = "needs_attention", "Needs attention"
+    # Being disconnected: nobody may use it any more, the grant is being revoked, the row goes away next.
+    DISCONNECTING = "disconnecting", "Disconnecting"
+
+
+class Connection(models.Model):
+    """One account of one person at one integration."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="connections")
+    integration = models.ForeignKey(Integration, on_delete=models.PROTECT, related_name="connections")
+    oauth_app = models.ForeignKey(OAuthApp, null=True, on_delete=models.PROTECT, related_name="connections")
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="connections")
+    name = models.CharField(max_length=200)
+    # The account's stable ID at the service and its human label.
+    account_subject = models.CharField(max_length=255, blank=True)
+    account_label = models.CharField(max_length=255, blank=True)
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
+    status_reason = models.CharField(max_length=40, blank=True)
+    status_changed_at = models.DateTimeField()
+    scopes_requested = models.JSONField(default=list)
+    scopes_granted = models.JSONField(default=list)
+    # Values of the provider's placeholders (a subdomain, an instance URL): from the person, the callback or the answer.
+    params = models.JSONField(default=dict)
+    is_shared = models.BooleanField(default=False)
+    # After a hand-over, until somebody reconnects it: whose grant or key it still is. The name outlives the person.
+    handed_over_from = models.CharField(max_length=250, blank=True)
+    handed_over_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["team", "status"], name="connection_team_status"),
+            models.Index(fields=["team", "integration"], name="connection_team_integration"),
+            models.Index(fields=["status_reason"], condition=~Q(status_reason=""), name="connection_red"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Credential(SealedRow):
+    """What a person entered to sign in with: a key, a user name and password, a client ID and secret."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="credential")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    # The catalog's [[fields]] by name, as JSON; those that are no secret too, since they belong together.
+    fields = EncryptedField()
+    created_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True)
+    # `Integration.base_url_fingerprint` of a team's own API as it was when somebody entered this.
+    base_url_fingerprint = models.CharField(max_length=64, blank=True)
+    # When the service last accepted it in a call made for that; empty: not known to work.
+    checked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Credential of {self.connection_id}"

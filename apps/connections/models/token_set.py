@@ -1,0 +1,71 @@
+"""The tokens of an OAuth connection, with the lease and version that keep their refresh safe."""
+
+from django.db import models
+from django.db.models import Q
+
+from apps.connections.models.connection import Connection
+from apps.connections.models.querysets import TokenSetQuerySet
+from apps.integrations.models import Integration
+from apps.teams.models import Team
+from apps.vault.fields import EncryptedField
+from apps.vault.models import SealedRow
+
+
+class TokenSet(SealedRow):
+    """The secrets of an OAuth connection, with the lease and version that keep their refresh safe.
+
+    Times are the database's clock. `version` only grows; it is the fence of every write to the tokens.
+    """
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="token_set")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    access_token = EncryptedField()
+    refresh_token = EncryptedField()
+    # Further secrets of the token answer that the provider's data says to keep, as JSON.
+    kept_secrets = EncryptedField()
+    token_type = models.CharField(max_length=40, default="bearer")
+    access_token_fp = models.CharField(max_length=64, blank=True)
+    # `OAuthApp.client_key` of the client that the tokens were given to.
+    client_key = models.CharField(max_length=64, blank=True)
+    obtained_at = models.DateTimeField()
+    # Empty: the service did not say, or the token does not end.
+    expires_at = models.DateTimeField(null=True)
+    version = models.PositiveBigIntegerField(default=1)
+    lease_token = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    # Set immediately before a refresh request leaves, with the fingerprint of the refresh token that it carries.
+    sent_at = models.DateTimeField(null=True)
+    sent_token_fp = models.CharField(max_length=64, blank=True)
+    # How often the present refresh token was sent without an answer that settles what became of it.
+    unresolved_sends = models.PositiveSmallIntegerField(default=0)
+    next_refresh_at = models.DateTimeField(null=True)
+    # While a due refresh is in a worker's hands: until then nobody else is given it.
+    dispatched_until = models.DateTimeField(null=True)
+    failure_count = models.PositiveIntegerField(default=0)
+    last_failure = models.CharField(max_length=60, blank=True)
+    last_failure_at = models.DateTimeField(null=True)
+
+    objects = TokenSetQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["next_refresh_at"], condition=Q(next_refresh_at__isnull=False), name="token_set_due"),
+            # Few are; operators ask how many every few seconds.
+            models.Index(
+                fields=["unresolved_sends"], condition=Q(unresolved_sends__gt=0), name="token_set_interrupted"
+            ),
+            models.Index(
+                fields=["dispatched_until"], condition=Q(dispatched_until__isnull=False), name="token_set_dispatched"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Token set of {self.connection_id}, version {self.version}"
+
+    @property
+    def refresh_grant_type(self) -> str:
+        """What gives a new access token without anybody's consent: refresh_token, client_credentials, or ""."""
+        if self.refresh_token is not None:
+            return "refresh_token"
+        has_own_client = self.connection.integration.kind == Integration.Kind.CLIENT_CREDENTIALS
+        return "client_credentials" if has_own_client else ""

@@ -1,0 +1,40 @@
+"""Access tokens for a client that is the connection's own (RFC 6749 4.4)."""
+
+from collections.abc import Mapping, Sequence
+
+from django.views.decorators.debug import sensitive_variables
+
+from apps.connections.errors import KeyNotChecked, KeyRefused
+from apps.integrations.catalog.entries import provider_config
+from apps.integrations.models import Integration
+from apps.oauth import client
+from apps.oauth.errors import EndpointRefused, MalformedResponse, OAuthError, ProviderFault, TokenError
+from apps.oauth.provider import ClientCredentials
+from apps.oauth.token import TokenResponse
+
+
+def own_client(fields: Mapping[str, str]) -> ClientCredentials:
+    """The client that the fields of a credential describe."""
+    return ClientCredentials(client_id=fields["client_id"], client_secret=fields["client_secret"])
+
+
+@sensitive_variables()
+def obtain(
+    *, integration: Integration, fields: Mapping[str, str], params: Mapping[str, str], scopes: Sequence[str]
+) -> TokenResponse:
+    """The first token, which proves ID and secret. Raises KeyRefused or KeyNotChecked."""
+    provider, name = provider_config(integration, params=params), integration.name
+    try:
+        return client.client_credentials(provider, own_client(fields), scopes=scopes)
+    except TokenError as error:
+        raise KeyRefused(f"{name} refuses the client: it answered “{error.code}”.") from None
+    except EndpointRefused as error:
+        raise KeyNotChecked(f"{name} could not be asked: {error.reason}") from None
+    except OAuthError as error:
+        raise KeyNotChecked(f"{name} could not be asked: {_in_words(error)}.") from None
+
+
+def _in_words(error: OAuthError) -> str:
+    if isinstance(error, ProviderFault):
+        return f"it answered with HTTP status {error.status}"
+    return "its answer was not a token" if isinstance(error, MalformedResponse) else "it did not answer"

@@ -1,0 +1,47 @@
+"""Integrations with the connections that an actor can see of each: what Plugins, the pickers and the API list."""
+
+from typing import Any
+
+from django.db.models import Case, Count, IntegerField, OuterRef, Q, Subquery, When
+from django.db.models.functions import Coalesce, Lower
+
+from apps.connections.models import Connection, Status
+from apps.integrations.models import Integration, IntegrationQuerySet
+from apps.teams.actor import Actor
+
+
+def with_counts(integrations: IntegrationQuerySet, actor: Actor) -> IntegrationQuerySet:
+    """Each with `connected` and `attention`: how many connections the actor can see, and how many need attention.
+
+    Also `is_set_up`, see `IntegrationQuerySet.with_setup`.
+    """
+    visible = Connection.objects.visible_to(actor)
+    return integrations.with_setup(actor).annotate(
+        connected=_count(visible), attention=_count(visible.filter(status=Status.NEEDS_ATTENTION))
+    )
+
+
+def listed(actor: Actor) -> IntegrationQuerySet:
+    """Those that belong in a list, with counts: enabled, or connected before they were disabled.
+
+    A custom API is listed once its authentication is described.
+    """
+    described = Q(team=None) | Q(definition__isnull=False)
+    rows = with_counts(Integration.objects.visible_to(actor), actor)
+    return rows.filter(described, Q(is_enabled=True) | Q(connected__gt=0))
+
+
+def attention_first(integrations: IntegrationQuerySet) -> IntegrationQuerySet:
+    """What needs attention, then what is connected, then what can be connected, then the rest, each by name."""
+    tier = Case(
+        When(attention__gt=0, then=0),
+        When(connected__gt=0, then=1),
+        When(is_set_up=True, then=2),
+        default=3,
+    )
+    return integrations.order_by(tier, Lower("name"), "pk")
+
+
+def _count(connections: Any) -> Coalesce:
+    counted = connections.filter(integration=OuterRef("pk")).order_by().values("integration").annotate(n=Count("pk"))
+    return Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0)

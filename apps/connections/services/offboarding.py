@@ -1,0 +1,139 @@
+"""What becomes of somebody's connections when they leave a team: each is handed over or disconnected, none forgotten.
+
+The calls to the services stand between transactions, so this is no single one: what can be refused is refused before
+anything is done, and the membership ends last. Whoever is interrupted is still a member and goes on with the rest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.audit.origin import Origin
+from apps.connections.errors import Undecided
+from apps.connections.models import Connection, Status
+from apps.connections.policy.access import may_hand_over
+from apps.connections.services.disconnect import Disconnected, disconnect
+from apps.connections.services.share import transfer
+from apps.errors import NotAllowed, NotFound
+from apps.integrations.errors import InvalidInput
+from apps.teams.actor import Actor, member_actor
+from apps.teams.errors import LastOwner
+from apps.teams.models import Membership, Role, User
+from apps.teams.services import members, people
+from apps.teams.services.teams import close_team
+
+# By the connection's ID: the new owner's ID, or None to disconnect it.
+Decisions = Mapping[UUID, UUID | None]
+
+
+@dataclass
+class Settled:
+    """What was done: names of what was handed over, and how each disconnect ended."""
+
+    handed_over: list[str] = field(default_factory=list)
+    disconnected: list[Disconnected] = field(default_factory=list)
+
+
+def owned_by(membership: Membership) -> list[Connection]:
+    """The member's connections in this team, shared ones first."""
+    owned = Connection.objects.filter(team=membership.team_id, owner=membership.user_id)
+    owned = owned.exclude(status=Status.DISCONNECTING).with_details().prefetch_related("shares")
+    return list(owned.order_by("-is_shared", "name", "created_at"))
+
+
+def remove_member(*, actor: Actor, membership_id: int, decisions: Decisions) -> Settled:
+    """Settle a member's connections, then take them out of the team.
+
+    Raises what `members.remove_member` raises, Undecided where a connection is not in `decisions`, NotAllowed for
+    handing over another's personal one, and InvalidInput for a new owner who is no other member.
+    """
+    membership = members.removable(actor=actor, membership_id=membership_id)
+    settled = settle(actor=actor, membership=membership, decisions=decisions)
+    members.remove_member(actor=actor, membership_id=membership_id)
+    return settled
+
+
+def leave(*, actor: Actor, decisions: Decisions) -> Settled:
+    """Settle one's own connections, then leave the team. Raises as `remove_member`."""
+    membership = members.leavable(actor=actor)
+    settled = settle(actor=actor, membership=membership, decisions=decisions)
+    members.leave(actor=actor)
+    return settled
+
+
+def delete_account(*, user: User, decisions: Decisions, origin: Origin) -> Settled:
+    """Settle one's connections in every team, leave them, and delete the account for good.
+
+    A team without anybody else is closed. Raises LastOwner for one that would be left without an owner.
+    """
+    memberships = list(Membership.objects.filter(user=user).select_related("team", "user"))
+    for membership in memberships:
+        if not is_alone(membership) and is_last_owner(membership):
+            raise LastOwner
+        _check(member_actor(membership, origin=origin), membership, decisions)
+    done = Settled()
+    for membership in memberships:
+        actor = member_actor(membership, origin=origin)
+        settled = settle(actor=actor, membership=membership, decisions=decisions)
+        done.handed_over += settled.handed_over
+        done.disconnected += settled.disconnected
+        if is_alone(membership):
+            close_team(actor=actor)
+        else:
+            members.leave(actor=actor)
+    people.delete_person(user=user, origin=origin)
+    return done
+
+
+def settle(*, actor: Actor, membership: Membership, decisions: Decisions) -> Settled:
+    """Hand over and disconnect as decided. Raises Undecided, NotAllowed and InvalidInput before anything is done."""
+    owned = _check(actor, membership, decisions)
+    done = Settled()
+    with transaction.atomic():
+        for connection in owned:
+            if to := decisions[connection.pk]:
+                transfer(actor=actor, connection=connection, to=to)
+                done.handed_over.append(connection.name)
+    for connection in owned:
+        if decisions[connection.pk] is None:
+            try:
+                done.disconnected.append(disconnect(actor=actor, connection=connection))
+            except NotFound:  # somebody else disconnected it meanwhile
+                continue
+    return done
+
+
+def is_alone(membership: Membership) -> bool:
+    """Nobody else belongs to the team."""
+    return not Membership.objects.filter(team=membership.team_id).exclude(pk=membership.pk).exists()
+
+
+def is_last_owner(membership: Membership) -> bool:
+    """The team has no other owner."""
+    owners = Membership.objects.filter(team=membership.team_id, role=Role.OWNER).exclude(pk=membership.pk)
+    return membership.role == Role.OWNER and not owners.exists()
+
+
+def heirs_of(membership: Membership) -> list[User]:
+    """Who can take over what the member leaves, owners and admins first."""
+    others = Membership.objects.filter(team=membership.team_id, user__is_active=True).exclude(pk=membership.pk)
+    rank = {Role.OWNER: 0, Role.ADMIN: 1}
+    found = others.select_related("user").order_by("user__name", "user__email")
+    return [one.user for one in sorted(found, key=lambda one: rank.get(Role(one.role), 2))]
+
+
+def _check(actor: Actor, membership: Membership, decisions: Decisions) -> list[Connection]:
+    owned = owned_by(membership)
+    open_ones = [connection.name for connection in owned if connection.pk not in decisions]
+    if open_ones:
+        raise Undecided(f"Decide what becomes of {', '.join(open_ones[:5])}: hand over, or disconnect.")
+    heirs = {heir.pk for heir in heirs_of(membership)}
+    for connection in owned:
+        to = decisions[connection.pk]
+        if to and not may_hand_over(actor, connection):
+            raise NotAllowed(f"{connection.name} is personal to {connection.owner}: it can only be disconnected.")
+        if to and to not in heirs:
+            raise InvalidInput([(str(connection.pk), f"Choose another member of the team for {connection.name}.")])
+    return owned

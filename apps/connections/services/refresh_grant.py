@@ -1,0 +1,56 @@
+"""How a new access token is obtained without anybody's consent: by the grant that the connection has for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.views.decorators.debug import sensitive_variables
+
+from apps.connections.models import TokenSet
+from apps.connections.policy.refresh_policy import CALL_DEADLINE
+from apps.connections.services.client_credentials import own_client
+from apps.connections.services.credentials import stored_fields
+from apps.integrations.oauth_apps.services import client_credentials
+from apps.integrations.redirect_uri import redirect_uri
+from apps.oauth import client
+from apps.oauth.provider import ProviderConfig
+from apps.oauth.token import TokenResponse
+
+
+@dataclass(frozen=True)
+class RefreshGrant:
+    """A token call that is ready to be sent. `secret` is what it carries: a refresh token, or a client's secret."""
+
+    secret: str = field(repr=False)
+    send: Callable[[], TokenResponse] = field(repr=False)
+
+
+@sensitive_variables()
+def refresh_grant_for(row: TokenSet, provider: ProviderConfig) -> RefreshGrant:
+    """Everything that the call needs, revealed before anything is sent. Raises UnreadableSecret."""
+    return _BY_GRANT[row.refresh_grant_type](row, provider)
+
+
+def _by_refresh_token(row: TokenSet, provider: ProviderConfig) -> RefreshGrant:
+    secret = row.refresh_token.reveal() if row.refresh_token else ""
+    credentials = client_credentials(row.connection.oauth_app)
+    deadline = CALL_DEADLINE.total_seconds()
+    callback = redirect_uri(row.connection.integration)
+    return RefreshGrant(
+        secret,
+        lambda: client.refresh(provider, credentials, refresh_token=secret, redirect_uri=callback, deadline=deadline),
+    )
+
+
+def _by_own_client(row: TokenSet, provider: ProviderConfig) -> RefreshGrant:
+    credentials = own_client(stored_fields(row.connection))
+    scopes, deadline = row.connection.scopes_requested, CALL_DEADLINE.total_seconds()
+    return RefreshGrant(
+        credentials.client_secret or "",
+        lambda: client.client_credentials(provider, credentials, scopes=scopes, deadline=deadline),
+    )
+
+
+_BY_GRANT: dict[str, Callable[[TokenSet, ProviderConfig], RefreshGrant]] = {
+    "refresh_token": _by_refresh_token,
+    "client_credentials": _by_own_client,
+}

@@ -1,0 +1,162 @@
+"""The page that a connect session's link opens: who asks for what, and a click of the member that begins the trip."""
+
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from apps.connections.models import ConnectSession
+from apps.connections.services import authorize, connect_sessions
+from apps.connections.views.address import with_parameters
+from apps.connections.views.connect import Wish, wish_again
+from apps.connections.views.connect_link_key import key_page
+from apps.errors import NotFound, SpecwayError
+from apps.integrations.catalog.entries import entry_of
+from apps.integrations.errors import InvalidInput
+from apps.integrations.forms import check_connect_request
+from apps.integrations.models import KINDS_WITH_KEY
+from apps.integrations.oauth_apps.offered_scopes import offer_of
+from apps.integrations.oauth_apps.services import oauth_app_for
+from apps.teams.actor import Actor, member_actor
+from apps.teams.decorators import team_required
+from apps.teams.middleware import SESSION_TEAM
+from apps.teams.models import Membership
+from apps.teams.origin import origin_of
+from apps.teams.requests import TeamRequest
+
+
+@never_cache
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def link(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask; with the click (POST) the link is used up and the person goes to the service, or has entered its key."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(request.get_full_path())
+    response = _link(request, token)
+    response["Referrer-Policy"] = "no-referrer"  # the address is the key
+    return response
+
+
+def _link(request: HttpRequest, token: str) -> HttpResponse:
+    session = connect_sessions.session_of_link(token)
+    if session is None:
+        raise NotFound("There is no such link.")
+    actor = _actor(request, session)
+    if actor is None:  # nothing about what the link is for
+        return render(request, "connections/link_of_another.html", status=403)
+    if session.integration.kind in KINDS_WITH_KEY:
+        return key_page(request, actor, session, return_to=_shown(session.return_url))
+    if request.method == "POST":
+        return _set_out(request, actor, session)
+    return _page(request, session)
+
+
+def _actor(request: HttpRequest, session: ConnectSession) -> Actor | None:
+    """The signed-in person within the session's team, if it is they who are asked."""
+    members = Membership.objects.select_related("team", "user")
+    membership = members.filter(team=session.team, user=session.member_id).first()
+    if membership is None or membership.user_id != request.user.pk:
+        return None
+    return member_actor(membership, origin=origin_of(request))
+
+
+def _set_out(request: HttpRequest, actor: Actor, session: ConnectSession) -> HttpResponse:
+    # What follows (the trip's own page, the list) is about this team.
+    request.session[SESSION_TEAM] = str(session.team_id)
+    try:
+        scopes, params = _wish(request, session)
+    except InvalidInput as wrong:
+        return _page(request, session, problem=wrong, status=400)
+    connect_sessions.consume(actor=actor, session=session)
+    try:
+        trip = authorize.begin(
+            actor=actor,
+            integration=session.integration,
+            scopes=scopes,
+            params=params,
+            session_key=request.session.session_key or "",
+            in_popup=False,
+            return_path=reverse("connections:connect_done", args=[session.pk]),
+            connection=session.connection if session.repairs else None,
+            login_hint=session.login_hint,
+        )
+    except SpecwayError as error:
+        context = {"error": error, "integration": session.integration}
+        return render(request, "connections/refused.html", context, status=error.status)
+    connect_sessions.began(session, trip.attempt)
+    return HttpResponseRedirect(trip.url)
+
+
+def _wish(request: HttpRequest, session: ConnectSession) -> Wish:
+    oauth_app = oauth_app_for(session.team, session.integration)
+    if session.repairs and session.connection:
+        added = QueryDict(mutable=True)
+        added.setlist("scopes", session.scopes)
+        return wish_again(session.connection, added, oauth_app)
+    entry = entry_of(session.integration)
+    if entry is None:
+        raise InvalidInput([("integration", "This service cannot be connected any more.")])
+    offer = offer_of(entry, oauth_app)
+    asked = session.scopes or [scope.name for scope in offer.suggested]
+    params = {name.removeprefix("param."): value for name, value in request.POST.items() if name.startswith("param.")}
+    listed = [scope for scope in asked if scope in offer.names]
+    others = [scope for scope in asked if scope not in offer.names]
+    return check_connect_request(
+        entry, scopes=listed, others=others, params={k: str(v) for k, v in params.items()}, oauth_app=oauth_app
+    )
+
+
+def _page(
+    request: HttpRequest, session: ConnectSession, *, problem: SpecwayError | None = None, status: int = 200
+) -> HttpResponse:
+    outcome, why = connect_sessions.outcome_of(session, now=timezone.now())
+    entry = entry_of(session.integration)
+    offer = offer_of(entry, oauth_app_for(session.team, session.integration)) if entry else None
+    scopes = session.scopes or ([scope.name for scope in offer.suggested] if offer and not session.repairs else [])
+    if session.repairs and session.connection:
+        scopes = [*session.connection.scopes_requested, *session.scopes]
+    known = {scope.name: scope for scope in offer.scopes} if offer else {}
+    context: dict[str, Any] = {
+        "session": session,
+        "integration": session.integration,
+        "usable": outcome == "pending" and session.used_at is None,
+        "outcome": outcome,
+        "why": why,
+        "scopes": [(name, known.get(name)) for name in dict.fromkeys(scopes)],
+        "params": entry.params_from("user") if entry and not session.repairs else (),
+        "problem": problem,
+        "return_to": _shown(session.return_url),
+    }
+    return render(request, "connections/link.html", context, status=status if context["usable"] else 410)
+
+
+@require_safe
+@never_cache
+@team_required
+def done(request: TeamRequest, session_id: Any) -> HttpResponse:
+    """It is connected; where the program wanted the person back, the way there with its address."""
+    found = connect_sessions.sessions_of(request.actor).filter(pk=session_id, member=request.user).first()
+    if found is None:
+        raise NotFound("There is no such link.")
+    if found.connected_at is None or found.connection is None:
+        return redirect("connections:list")
+    context = {
+        "connection": found.connection,
+        "integration": found.integration,
+        "return_url": with_parameters(found.return_url, connect_session=str(found.pk)) if found.return_url else "",
+        "return_to": _shown(found.return_url),
+    }
+    return render(request, "connections/link_done.html", context)
+
+
+def _shown(url: str) -> str:
+    """Where the person is led afterwards: the origin, since that is what one can judge; Specway for own paths."""
+    if not url:
+        return ""
+    return "Specway" if url.startswith("/") else "/".join(url.split("/")[:3])

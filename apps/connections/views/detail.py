@@ -1,0 +1,126 @@
+"""A connection's page: overview and permissions, each as far as one's level shows it; and its name."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from apps.connections.messages import hand_over_sentence
+from apps.connections.models import Connection
+from apps.connections.policy.access import level_of, may_hand_over, may_share, may_view
+from apps.connections.policy.permission_summary import Permissions, permissions_of
+from apps.connections.services.provider import provider_for_words
+from apps.connections.services.rename import rename as rename_connection
+from apps.connections.services.usage import usage_of, workflows_of
+from apps.connections.views.lookup import managed_connection, viewed_connection, visible_connection
+from apps.connections.views.rows import row_of
+from apps.connections.views.usage_chart import chart_of
+from apps.errors import NotFound, SpecwayError
+from apps.integrations.catalog.entries import entry_for
+from apps.integrations.errors import InvalidInput
+from apps.integrations.models import KINDS_WITH_OAUTH_APP
+from apps.integrations.oauth_apps.offered_scopes import Offer, offer_of
+from apps.integrations.oauth_apps.services import oauth_app_for
+from apps.teams.decorators import team_required
+from apps.teams.requests import TeamRequest
+
+DAYS = 30
+
+
+def frame(request: TeamRequest, connection: Connection, tab: str) -> dict[str, Any]:
+    """What the head of each tab shows."""
+    return {
+        "connection": connection,
+        "integration": connection.integration,
+        "row": row_of(request.actor, connection),
+        "tab": tab,
+        "level": level_of(request.actor, connection),
+        "can_view": may_view(request.actor, connection),
+        "can_share": may_share(request.actor, connection),
+        "can_hand_over": may_hand_over(request.actor, connection),
+        "has_permissions": connection.integration.kind in KINDS_WITH_OAUTH_APP,
+        "handed_over": hand_over_sentence(connection) if connection.handed_over_from else "",
+        "here": request.path,
+    }
+
+
+@require_safe
+@never_cache
+@team_required
+def overview(request: TeamRequest, connection_id: UUID) -> HttpResponse:
+    """Name, account and status for everybody who sees it; facts, calls and workflows from the level View on."""
+    connection = visible_connection(request.actor, connection_id)
+    context = frame(request, connection, "overview")
+    if context["can_view"]:
+        usage = usage_of(connection, days=DAYS, today=timezone.now().date())
+        context |= {
+            "usage": usage,
+            "chart": chart_of(usage),
+            "workflows": workflows_of([connection]),
+            "unneeded": len(_permissions(connection).unneeded) if context["has_permissions"] else 0,
+        }
+    return render(request, "connections/page/overview.html", context)
+
+
+@require_safe
+@never_cache
+@team_required
+def permissions(request: TeamRequest, connection_id: UUID) -> HttpResponse:
+    """What was granted, what is missing and what nothing needs; and reconnecting with what is ticked."""
+    connection = viewed_connection(request.actor, connection_id)
+    context = frame(request, connection, "permissions")
+    if not context["has_permissions"]:
+        raise NotFound(f"{connection.name} signs in with a key, whose permissions are set at its service.")
+    shown = _permissions(connection)
+    offer = _offer(request, connection)
+    context |= {"permissions": shown, "further": _further(offer, shown), "offer": offer}
+    return render(request, "connections/page/permissions.html", context)
+
+
+def _permissions(connection: Connection) -> Permissions:
+    entry = entry_for(connection.integration)
+    return permissions_of(
+        granted=connection.scopes_granted,
+        requested=connection.scopes_requested,
+        used=dict(connection.scope_use.values_list("scope", "last_used_at")),
+        known={scope.name: scope for scope in entry.scopes},
+        provider=provider_for_words(connection),
+        since=connection.created_at,
+        now=timezone.now(),
+    )
+
+
+def _offer(request: TeamRequest, connection: Connection) -> Offer:
+    oauth_app = oauth_app_for(request.actor.team, connection.integration)
+    return offer_of(entry_for(connection.integration), oauth_app)
+
+
+def _further(offer: Offer, shown: Permissions) -> list[Any]:
+    """What could be asked for besides."""
+    listed = set(shown.wider)
+    return [scope for scope in offer.scopes if scope.name not in listed]
+
+
+@require_http_methods(["GET", "POST"])
+@never_cache
+@team_required
+def rename(request: TeamRequest, connection_id: UUID) -> HttpResponse:
+    """Another name, in place on the page; without a script, here."""
+    connection = managed_connection(request.actor, connection_id)
+    problem: SpecwayError | None = None
+    name = request.POST.get("name", connection.name)
+    if request.method == "POST":
+        try:
+            rename_connection(actor=request.actor, connection=connection, name=name)
+        except InvalidInput as wrong:
+            problem = wrong
+        else:
+            messages.success(request, f"It is called {connection.name} now.")
+            return redirect("connections:connection", connection.pk)
+    context = {"connection": connection, "integration": connection.integration, "problem": problem, "name": name}
+    return render(request, "connections/page/rename.html", context, status=problem.status if problem else 200)

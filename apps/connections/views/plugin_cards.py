@@ -1,0 +1,126 @@
+"""The Plugins page as data: which cards it shows for a search and a category, and the chips above them."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from apps.integrations.catalog.entries import entry_of
+from apps.integrations.catalog.schema import CATEGORY_LABELS, Hero
+from apps.integrations.models import Integration
+
+ALL, CONNECTED, OWN = "", "connected", "own"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One service of the list. `kind` and `state` are what `{% status %}` takes; empty where it is not connected."""
+
+    integration: Integration
+    connected: int
+    attention: int
+    is_set_up: bool
+    hero: Hero | None
+    is_checked: bool | None  # whether the vendor's own pages confirmed the facts; None: they are the team's own
+
+    @property
+    def status(self) -> str:
+        return "" if not self.connected else "bad" if self.attention else "good"
+
+    @property
+    def state(self) -> str:
+        """How its connections stand: "2 connected", "3 connected, 1 needs attention"."""
+        if not self.attention:
+            return f"{self.connected} connected"
+        if self.connected == 1:
+            return "1 connected, needs attention"
+        return f"{self.connected} connected, {self.attention} need{'s' if self.attention == 1 else ''} attention"
+
+    @property
+    def html(self) -> SafeString:
+        """The card itself."""
+        row = self.integration
+        return _card_html(
+            slug=row.slug,
+            name=row.name,
+            icon=row.icon,
+            description=row.description,
+            status=self.status,
+            state=self.state,
+            is_set_up=self.is_set_up,
+            is_checked=self.is_checked,
+        )
+
+    @property
+    def category(self) -> str:
+        return OWN if self.integration.team_id else self.integration.category
+
+
+@lru_cache(maxsize=4096)
+def _card_html(**values: str | bool | None) -> SafeString:
+    # Hundreds of cards, each rendered anew, would make the page several times slower than all others.
+    return render_to_string("integrations/_card.html", values)
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One choice of a category, with how many cards it shows."""
+
+    value: str
+    label: str
+    count: int
+    is_current: bool
+
+
+def cards(rows: Iterable[Integration]) -> list[Card]:
+    """A card for each row of `Integration.objects.with_standing(actor)`."""
+    made = []
+    for row in rows:
+        entry = entry_of(row)
+        made.append(
+            Card(
+                integration=row,
+                connected=row.connected,  # type: ignore[attr-defined] # annotated by with_standing
+                attention=row.attention,  # type: ignore[attr-defined]
+                is_set_up=row.is_set_up,  # type: ignore[attr-defined]
+                hero=entry.hero if entry else None,
+                is_checked=entry.facts.checked == "vendor" if entry and row.team_id is None else None,
+            )
+        )
+    return made
+
+
+def matching(every: Sequence[Card], *, search: str, category: str) -> list[Card]:
+    """The cards whose name, line or category hold every word of `search`, within the category."""
+    words = search.casefold().split()
+    return [card for card in every if all(word in _text(card) for word in words) and _belongs(card, category)]
+
+
+def chips(found: Sequence[Card], *, category: str) -> list[Chip]:
+    """All, Connected, each category that has cards, and the team's own; counted within what the search found."""
+    counts = Counter(card.category for card in found)
+    words = {**CATEGORY_LABELS, OWN: "Your APIs"}
+    choices = [(ALL, "All", len(found)), (CONNECTED, "Connected", sum(bool(card.connected) for card in found))]
+    named = sorted((value for value in {*counts, category} if value in words), key=lambda value: words[value])
+    choices += [(value, words[value], counts[value]) for value in named]
+    return [Chip(value, label, count, value == category) for value, label, count in choices]
+
+
+def is_category(value: str) -> bool:
+    """Whether `value` is one that a chip can have."""
+    return value in (ALL, CONNECTED, OWN) or value in CATEGORY_LABELS
+
+
+def _text(card: Card) -> str:
+    integration = card.integration
+    category = CATEGORY_LABELS.get(integration.category, "")
+    return f"{integration.name} {integration.description} {category} {integration.slug}".casefold()
+
+
+def _belongs(card: Card, category: str) -> bool:
+    if category == CONNECTED:
+        return card.connected > 0
+    return category in (ALL, card.category)

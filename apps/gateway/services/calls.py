@@ -1,0 +1,219 @@
+"""Calls to a service's API through a connection: who may make them, with what access, and what is written down."""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, transaction
+from django.db.models import F, QuerySet, prefetch_related_objects
+from django.db.models.functions import Now
+from django.views.decorators.debug import sensitive_variables
+
+from apps.audit.origin import Origin
+from apps.audit.services import fingerprint, record
+from apps.connections.errors import MissingScopes
+from apps.connections.models import Connection, DailyUse, TokenSet
+from apps.connections.policy.access import may_see, may_use
+from apps.connections.services.eligibility import missing_scopes_of
+from apps.connections.services.refresh import NEVER_ENDING, ensure_fresh, refresh
+from apps.connections.services.scope_use import note_scopes
+from apps.connections.services.signing import Rows, access_in
+from apps.connections.services.status import lock, mark_needs_attention, target_of
+from apps.connections.services.tokens import count_use, still_allowed
+from apps.errors import NotAllowed, NotFound
+from apps.integrations.catalog.entries import entry_for
+from apps.integrations.errors import IntegrationMisconfigured
+from apps.integrations.keys import main_secret
+from apps.oauth.signing import Access, PlainAccess
+from apps.sql import PreparedSelect, param
+from apps.teams.actor import Actor
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RequestCredentials:
+    """What a call needs: where the API is, what opens it, and the secrets of that, which not everybody may see.
+
+    `usual_headers` (in small letters) are those of the API that a caller may send otherwise.
+    """
+
+    connection: Connection
+    token_set: TokenSet | None
+    access: Access = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    token_fp: str
+    base_url: str
+    usual_headers: frozenset[str]
+    was_refreshed: bool = False
+
+
+def _with_all_of_it() -> QuerySet[Connection]:
+    of_team = Connection.objects.of_team(param(Connection, "team")).filter(pk=param(Connection, "id"))
+    return of_team.select_related("integration", "oauth_app", "token_set", "credential").annotate(db_now=Now())
+
+
+_CONNECTION = PreparedSelect(_with_all_of_it)
+
+
+def usable(*, actor: Actor, pk: UUID) -> Connection:
+    """The connection with all that a call needs of it, in one query, and `db_now`, the database's time.
+
+    Raises NotFound, and NotAllowed to whoever may see but not use it.
+    """
+    connection = _CONNECTION.one(team=actor.team.pk, id=pk) if actor.team else None
+    if connection is not None and connection.is_shared and not actor.is_admin:
+        prefetch_related_objects([connection], "shares")  # each of the questions below asks for them
+    if connection is None or not may_see(actor, connection):
+        raise NotFound("There is no such connection.")
+    if not may_use(actor, connection):
+        raise NotAllowed("This connection is its owner's alone. Ask for it to be shared.")
+    return connection
+
+
+def require_scopes(connection: Connection, scopes: tuple[str, ...]) -> None:
+    """Raises MissingScopes unless all are granted. What a key may do is known to its service only."""
+    missing = missing_scopes_of(connection, scopes)
+    if missing:
+        sentence = f"{connection.name} was not granted {', '.join(missing)}. Reconnect it with these permissions."
+        raise MissingScopes(sentence, missing_scopes=missing)
+
+
+@sensitive_variables()
+def credentials_for(connection: Connection, *, origin: Origin) -> RequestCredentials:
+    """The access of a connection from `usable`, its token fresh. Raises what `ensure_fresh` raises."""
+    row: TokenSet | None = getattr(connection, "token_set", None)
+    if row is None or connection.integration.kind in NEVER_ENDING:
+        return _credentials(connection, row)
+    row.connection, row.db_now = connection, connection.db_now  # type: ignore[attr-defined]  # annotated
+    fresh = ensure_fresh(row, origin=origin, min_ttl=timedelta(0))
+    return _credentials(connection, fresh, was_refreshed=fresh is not row)
+
+
+@sensitive_variables()
+def refreshed_credentials(credentials: RequestCredentials, *, origin: Origin) -> RequestCredentials | None:
+    """The access after one refresh for all who ask with the same token; None if there is nothing to renew it with.
+
+    Raises what `refresh` raises.
+    """
+    row = credentials.token_set
+    if row is None or not row.refresh_grant_type or credentials.connection.integration.kind in NEVER_ENDING:
+        return None
+    return _credentials(credentials.connection, refresh(row, origin=origin), was_refreshed=True)
+
+
+@sensitive_variables()
+def _credentials(connection: Connection, row: TokenSet | None, *, was_refreshed: bool = False) -> RequestCredentials:
+    rows = Rows(connection, row, getattr(connection, "credential", None))
+    entry, base_url = entry_for(connection.integration), rows.provider.api_base_url
+    if not base_url:
+        raise IntegrationMisconfigured(f"The address of {connection.integration.name}'s API is not known yet.")
+    access = access_in(rows)
+    return RequestCredentials(
+        connection=connection,
+        token_set=row,
+        access=access,
+        secrets=_secrets(rows, access),
+        token_fp=row.access_token_fp if row else fingerprint(main_secret(entry, rows.fields())),
+        base_url=base_url,
+        usual_headers=frozenset(name.lower() for name, value in entry.api.headers.items() if "{" not in value),
+        was_refreshed=was_refreshed,
+    )
+
+
+@sensitive_variables()
+def _secrets(rows: Rows, access: Access) -> tuple[str, ...]:
+    """What must not come back to somebody who may not have it, as it is sent and as it is stored."""
+    found = [rows.token] if rows.token_set else []
+    if rows.credential:
+        fields = rows.fields()
+        entry = entry_for(rows.connection.integration)
+        found += [fields[each.name] for each in entry.fields if each.secret and each.name in fields]
+    if isinstance(access, PlainAccess):
+        for name, value in access.headers.items():
+            if name.lower() == "authorization":  # the Base64 of Basic, above all
+                found.append((value.partition(" ")[2] or value).rstrip("="))
+        app = rows.connection.oauth_app
+        if app and app.client_secret and rows.provider.api_wants_client_secret:
+            found.append(app.client_secret.reveal())
+    else:
+        found += [access.token_secret, access.consumer.client_secret or ""]
+    return tuple(secret for secret in found if secret)
+
+
+def begin(
+    credentials: RequestCredentials, *, actor: Actor, method: str, path: str, scopes: tuple[str, ...] = ()
+) -> None:
+    """Writes the call and the scopes that it needs down before it leaves.
+
+    Raises NotFound if a refresh took long enough for access to end.
+    """
+    connection = credentials.connection
+    with transaction.atomic():
+        if credentials.was_refreshed:
+            still_allowed(connection, actor)
+        record(
+            action="connection.used",
+            origin=actor.origin,
+            team_id=connection.team_id,
+            target=target_of(connection),
+            token_fp=credentials.token_fp,
+            method=method,
+            path=path[:300],
+        )
+        now = connection.db_now  # type: ignore[attr-defined]  # annotated
+        count_use(connection, actor=actor, now=now)
+        note_scopes(connection, scopes, now=now)
+
+
+def failed(connection: Connection, *, actor: Actor, **detail: Any) -> None:
+    """Counts a failed call and writes down how it failed. The answer is on its way, so nothing is raised."""
+    day = connection.db_now.date()  # type: ignore[attr-defined]  # annotated
+    try:
+        with transaction.atomic():
+            record(
+                action="connection.use_failed",
+                origin=actor.origin,
+                team_id=connection.team_id,
+                target=target_of(connection),
+                outcome="failure",
+                **detail,
+            )
+            DailyUse.objects.filter(connection=connection, day=day).update(failures=F("failures") + 1)
+    except DatabaseError as error:
+        logger.warning("failed call not counted connection=%s error=%s", connection.pk, type(error).__name__)
+
+
+def note_missing_scopes(connection: Connection, scopes: tuple[str, ...], *, actor: Actor) -> None:
+    """The service says that it misses scopes (RFC 6750 3.1): from now on the connection says so too.
+
+    One that was believed granted is gone, which makes the connection red. One that was never asked for is noted, so
+    that the next reconnect asks for it; only those that the catalog knows: a service's answer is no wish of ours.
+    """
+    entry = entry_for(connection.integration)
+    known = {scope.name for scope in entry.scopes}
+    with transaction.atomic():
+        current = lock(connection.pk)
+        if current is None:
+            return
+        requested = Connection.objects.values_list("scopes_requested", flat=True).get(pk=connection.pk)
+        lost = sorted(set(scopes) & set(current.scopes_granted))
+        wished = sorted((set(scopes) & known) - set(requested))
+        if not lost and not wished:
+            return
+        Connection.objects.filter(pk=connection.pk).update(
+            scopes_granted=[scope for scope in current.scopes_granted if scope not in lost],
+            scopes_requested=[*requested, *wished],
+        )
+        record(
+            action="connection.lacks_scopes",
+            origin=actor.origin,
+            team_id=connection.team_id,
+            target=target_of(connection),
+            outcome="failure",
+            scopes=sorted({*lost, *wished}),
+        )
+        if lost:
+            mark_needs_attention(connection, reason="missing_scopes", origin=actor.origin)

@@ -1,0 +1,169 @@
+"""From what a team entered about its own API to facts in the catalog's schema, which every door reads. Pure."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from apps.integrations.custom_apis.schema import SECRET_ADDRESSES, Authentication, CustomScope
+
+# Permissions that the services which know them leave out of their answers.
+_NEVER_REPORTED = ("offline_access", "openid", "offline.access")
+_ADMIN = re.compile(r"admin|manage|owner|delete|billing|full", re.IGNORECASE)
+_READ = re.compile(r"read|view|get|list|openid|profile|email|offline|metadata", re.IGNORECASE)
+# Up to so many permissions were listed on purpose: all but those of admins are ticked beforehand.
+_FEW = 10
+
+
+def definition_of(
+    *, name: str, description: str, base_url: str, params: Sequence[Mapping[str, Any]], authentication: Authentication
+) -> dict[str, Any]:
+    """A document in the schema of `catalog_schema.py`, to be read by `catalog_reader.read_definition`."""
+    document: dict[str, Any] = {
+        "name": name,
+        "category": "other",
+        "description": description[:60],
+        "kind": authentication.type,
+        "facts": {"checked": "team"},
+        "api": {"base_url": base_url},
+        "params": [dict(param) for param in params],
+    }
+    return document | _BY_TYPE[authentication.type](authentication)
+
+
+def _none(authentication: Authentication) -> dict[str, Any]:
+    return {}
+
+
+def _api_key(authentication: Authentication) -> dict[str, Any]:
+    prefix = authentication.key_prefix or ("Bearer" if authentication.key_location == "bearer" else "")
+    value = f"{prefix} {{key}}" if prefix else "{key}"
+    if authentication.key_location == "query":
+        places: dict[str, Any] = {"query": {authentication.key_name: value}}
+    else:
+        header = "Authorization" if authentication.key_location == "bearer" else authentication.key_name
+        places = {"headers": {header: value}}
+    return {"api_key": places, "fields": [{"name": "key", "label": "API key"}]}
+
+
+def _basic(authentication: Authentication) -> dict[str, Any]:
+    return {
+        "basic": {"username": "{username}", "password": "{password}"},
+        "fields": [
+            {"name": "username", "label": "User name", "secret": False},
+            {"name": "password", "label": "Password"},
+        ],
+    }
+
+
+def _client_credentials(authentication: Authentication) -> dict[str, Any]:
+    return {
+        "client_credentials": {
+            "token_url": authentication.token_url,
+            "token_endpoint_auth_method": authentication.token_endpoint_auth_method,
+            "token_params": _targets(authentication) | dict(authentication.token_params),
+            "scope_separator": authentication.scope_separator,
+        },
+        "fields": [
+            {"name": "client_id", "label": "Client ID", "secret": False},
+            {"name": "client_secret", "label": "Client secret"},
+        ],
+        **_scopes_and_revocation(authentication),
+    }
+
+
+def _oauth2(authentication: Authentication) -> dict[str, Any]:
+    targets = _targets(authentication)
+    table: dict[str, Any] = {
+        "authorization_url": authentication.authorization_url,
+        "token_url": authentication.token_url,
+        "token_endpoint_auth_method": authentication.token_endpoint_auth_method,
+        "pkce": authentication.pkce,
+        "scope_separator": authentication.scope_separator,
+        "authorization_params": targets | dict(authentication.authorization_params),
+        "token_params": targets | dict(authentication.token_params),
+        # Servers that answer form-encoded say so in the content type, and some do not say anything right.
+        "token_answer_encodings": ["json", "form"],
+        "refresh": {
+            # What does least harm where nobody said what becomes of a used refresh token.
+            "rotation": "strict",
+            "params": targets | dict(authentication.token_params),
+            **({"url": authentication.refresh_url} if authentication.refresh_url else {}),
+        },
+        "iss_required": authentication.iss_required and bool(authentication.issuer),
+    }
+    if authentication.issuer:
+        table["issuer"] = authentication.issuer
+    return {"oauth2": table, **_account(authentication), **_scopes_and_revocation(authentication)}
+
+
+def _targets(authentication: Authentication) -> dict[str, str]:
+    """Which API the token is for: `resource` of RFC 8707, or the older `audience`."""
+    given = {"audience": authentication.audience, "resource": authentication.resource}
+    return {name: value for name, value in given.items() if value}
+
+
+def _account(authentication: Authentication) -> dict[str, Any]:
+    if not authentication.account_url:
+        return {}
+    return {
+        "account": {
+            "method": "GET",
+            "url": authentication.account_url,
+            "subject_path": authentication.account_subject_path or "sub | id | user_id",
+            "label_path": authentication.account_label_path or "email | name | login | username | preferred_username",
+        }
+    }
+
+
+def _scopes_and_revocation(authentication: Authentication) -> dict[str, Any]:
+    listed = [_scope(scope, few=len(authentication.scopes) <= _FEW) for scope in authentication.scopes]
+    found: dict[str, Any] = {"scopes": listed}
+    if authentication.revocation_url:
+        found["revocation"] = {"url": authentication.revocation_url}
+    return found
+
+
+def _scope(scope: CustomScope, *, few: bool) -> dict[str, Any]:
+    access = scope.access or access_of(scope.name)
+    return {
+        "name": scope.name,
+        "description": scope.description or scope.name,
+        "access": access,
+        "default": access == "read" or (few and access != "admin"),
+        "reported": scope.name not in _NEVER_REPORTED,
+    }
+
+
+def access_of(scope: str) -> str:
+    """What a permission probably lets one do, by its name: a caution where nobody said better."""
+    if _ADMIN.search(scope):
+        return "admin"
+    return "read" if _READ.search(scope) else "write"
+
+
+_BY_TYPE = {
+    "none": _none,
+    "api_key": _api_key,
+    "basic": _basic,
+    "oauth2": _oauth2,
+    "oauth2_client_credentials": _client_credentials,
+}
+
+
+def base_url_fingerprint(*, base_url: str, authentication: Authentication) -> str:
+    """Which addresses secrets and tokens go to, as a hash. Tokens and keys given for others are not sent to these.
+
+    Of the API and the account's address only the host counts: the path there changes nothing about who reads them.
+    """
+    used = authentication.type in ("oauth2", "oauth2_client_credentials")
+    addresses = [getattr(authentication, name) if used else "" for name in SECRET_ADDRESSES]
+    hosts = [_origin(base_url), _origin(authentication.account_url) if used else ""]
+    return hashlib.sha256(json.dumps([*addresses, *hosts]).encode()).hexdigest()
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()

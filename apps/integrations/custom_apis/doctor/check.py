@@ -1,0 +1,197 @@
+"""*Check configuration*: looks at the server of a team's own API, and has the doctor say what it means."""
+
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
+
+from django.db import transaction
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from apps import egress
+from apps.audit.origin import Target
+from apps.audit.services import record
+from apps.integrations.catalog.placeholders import PLACEHOLDER
+from apps.integrations.custom_apis.doctor import Finding, Observations, PageSeen, findings
+from apps.integrations.custom_apis.doctor.calls import Clock, refresh_reply, revocation_reply, token_replies
+from apps.integrations.custom_apis.schema import ADDRESSES, Authentication, authentication_from, missing
+from apps.integrations.custom_apis.services.queries import oauth_client_of
+from apps.integrations.custom_apis.services.registration import issuer_metadata
+from apps.integrations.models import CustomApi, OAuthApp
+from apps.integrations.oauth_apps.services import client_credentials
+from apps.integrations.redirect_uri import redirect_uri
+from apps.oauth import pkce
+from apps.oauth.authorization import authorization_url
+from apps.oauth.errors import OAuthError, safe_code
+from apps.oauth.provider import ClientCredentials, ProviderConfig, RevocationEndpoint
+from apps.teams import permissions
+from apps.teams.actor import Actor
+from apps.teams.permissions import Action
+
+_MAX_PAGE = 1_000_000
+
+
+@dataclass(frozen=True)
+class CheckUp:
+    """What a check came to, and when."""
+
+    findings: list[Finding]
+    at: datetime
+
+    @property
+    def faults(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.severity == "fault"]
+
+
+@sensitive_variables()
+def check_configuration(*, actor: Actor, api: CustomApi) -> CheckUp:
+    """Look at what is stored for the API, and audit that somebody did. Nothing is changed. Raises NotAllowed,
+    UnreadableSecret."""
+    permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
+    found = findings(observe(api))
+    integration = api.integration
+    with transaction.atomic():
+        record(
+            action="integration.checked",
+            origin=actor.origin,
+            team_id=integration.team_id,
+            target=Target("integration", str(integration.pk), integration.name, integration.slug),
+            faults=[finding.code for finding in found if finding.severity == "fault"],
+        )
+    return CheckUp(found, timezone.now())
+
+
+@sensitive_variables()
+def observe(api: CustomApi) -> Observations:
+    """Everything that can be seen from here, one call after the other."""
+    authentication, clock = _filled(api), Clock()
+    oauth_app, callback = oauth_client_of(api), redirect_uri(api.integration)
+    seen = Observations(
+        name=api.integration.name,
+        authentication=authentication,
+        redirect_uri=callback,
+        has_client=oauth_app is not None,
+        has_secret=oauth_app is not None and oauth_app.client_secret is not None,
+        missing=missing(authentication, has_client=oauth_app is not None),
+    )
+    if authentication.type not in ("oauth2", "oauth2_client_credentials"):
+        return replace(seen, base=_page(_put(api.base_url, api), clock.next_call()))
+    credentials = _credentials(oauth_app, authentication)
+    if authentication.type == "oauth2" and authentication.authorization_url and credentials:
+        seen = _with_consent_page(seen, _provider(api, authentication), credentials, callback, clock)
+    if authentication.token_url and credentials:
+        provider = _provider(api, authentication)
+        seen = replace(seen, token=token_replies(provider, credentials, callback, authentication, clock))
+        seen = _with_ends(seen, provider, credentials, clock)
+    if clock.is_over:
+        return seen
+    return replace(seen, metadata=issuer_metadata(authentication, deadline=clock.next_call()))
+
+
+@sensitive_variables()
+def _with_ends(
+    seen: Observations, provider: ProviderConfig, credentials: ClientCredentials, clock: Clock
+) -> Observations:
+    """With the endpoints at which a grant goes on and ends, where they are addresses of their own."""
+    entered = seen.authentication
+    if entered.refresh_url and entered.type == "oauth2" and not clock.is_over:
+        asked = replace(provider, refresh_url=entered.refresh_url, refresh_params=provider.token_params)
+        seen = replace(seen, refresh=refresh_reply(asked, credentials, clock))
+    if entered.revocation_url and not clock.is_over:
+        asked = replace(provider, revocation=RevocationEndpoint(url=entered.revocation_url))
+        seen = replace(seen, revocation=revocation_reply(asked, credentials, clock))
+    return seen
+
+
+def _credentials(oauth_app: OAuthApp | None, authentication: Authentication) -> ClientCredentials | None:
+    """The client; where each connection has one of its own, one that nobody registered."""
+    if authentication.type == "oauth2_client_credentials":
+        return ClientCredentials("specway-test", secrets.token_urlsafe(16))
+    return client_credentials(oauth_app) if oauth_app else None
+
+
+def _filled(api: CustomApi) -> Authentication:
+    """With examples in the place of what each connection gives."""
+    stored = authentication_from(api.authentication)
+    return stored.with_values({name: _put(getattr(stored, name), api) for name in ADDRESSES})
+
+
+def _put(url: str, api: CustomApi) -> str:
+    values = {str(one.get("name")): str(one.get("default") or one.get("example") or "") for one in api.params}
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), url)
+
+
+def _provider(api: CustomApi, authentication: Authentication) -> ProviderConfig:
+    """The facts, drafts included: those have no definition to read them from."""
+    targets = {"audience": authentication.audience, "resource": authentication.resource}
+    shared = {name: value for name, value in targets.items() if value}
+    return ProviderConfig(
+        slug=api.integration.slug,
+        name=api.integration.name,
+        authorization_url=authentication.authorization_url,
+        token_url=authentication.token_url,
+        pkce=authentication.pkce,
+        scope_separator=authentication.scope_separator,
+        token_endpoint_auth_method=authentication.token_endpoint_auth_method,
+        authorization_params=shared | dict(authentication.authorization_params),
+        token_params=shared | dict(authentication.token_params),
+        token_answer_encodings=("json", "form"),
+    )
+
+
+def _with_consent_page(
+    seen: Observations, provider: ProviderConfig, credentials: ClientCredentials, callback: str, clock: Clock
+) -> Observations:
+    scopes = [scope.name for scope in seen.authentication.scopes]
+    first = _consent_page(provider, credentials, callback, scopes, clock)
+    seen = replace(seen, authorization=first)
+    if first.error != "invalid_scope" or len(scopes) < 2:
+        return seen
+    others = {}
+    for separator in (" ", ",", ";", "+", "|"):
+        if separator != provider.scope_separator and not clock.is_over:
+            asking = replace(provider, scope_separator=separator)
+            others[separator] = _consent_page(asking, credentials, callback, scopes, clock)
+    return replace(seen, separators=others)
+
+
+def _consent_page(
+    provider: ProviderConfig, credentials: ClientCredentials, callback: str, scopes: Iterable[str], clock: Clock
+) -> PageSeen:
+    """What a browser would be answered that is sent there, without signing in. Nothing in it is secret."""
+    try:
+        url = authorization_url(
+            provider,
+            credentials,
+            redirect_uri=callback,
+            state=secrets.token_urlsafe(32),
+            scopes=list(scopes),
+            code_challenge=pkce.challenge(pkce.new_verifier()) if provider.pkce else None,
+        )
+    except OAuthError as error:
+        return PageSeen(failure=str(error))
+    return _page(url, clock.next_call(), callback)
+
+
+def _page(url: str, deadline: float, callback: str = "") -> PageSeen:
+    try:
+        with egress.session(deadline=deadline, max_bytes=_MAX_PAGE) as session:
+            answer = session.get(url, headers={"Accept": "text/html,application/json;q=0.9,*/*;q=0.8"})
+    except egress.AnswerTooLarge:
+        return PageSeen(status=200)  # a page it is, whatever is on it
+    except egress.EgressError as error:
+        return PageSeen(failure=str(error))
+    location = answer.headers.get("Location", "") if 300 <= answer.status_code < 400 else ""
+    leads_back = bool(callback) and location.startswith(callback)
+    told = parse_qs(urlsplit(location).query).get("error", [""])[0] if leads_back else ""
+    complains = 400 <= answer.status_code < 500 and re.search(rb"redirect[_ -]?ur[il]", answer.content, re.IGNORECASE)
+    return PageSeen(
+        status=answer.status_code,
+        content_type=answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()[:60],
+        leads_back=leads_back,
+        error=safe_code(told) if told else "",
+        about_redirect_uri=bool(complains),
+    )

@@ -1,0 +1,61 @@
+"""The buttons of a custom API's Authentication tab that ask its server: *Check configuration*, *Register for me*."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from apps.errors import SpecwayError
+from apps.integrations.custom_apis.doctor.check import check_configuration
+from apps.integrations.custom_apis.services.queries import custom_api_named, missing_of, operations_of
+from apps.integrations.custom_apis.services.registration import register_client
+from apps.integrations.errors import IntegrationInUse, InvalidInput
+from apps.integrations.redirect_uri import redirect_uri
+from apps.teams import permissions
+from apps.teams.decorators import team_required
+from apps.teams.permissions import Action
+from apps.teams.requests import TeamRequest
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@team_required
+def check(request: TeamRequest, slug: str) -> HttpResponse:
+    """The findings: for htmx as a panel of the tab, else as a page. Raises NotFound, NotAllowed."""
+    api = custom_api_named(request.actor, slug)
+    permissions.require(request.actor, Action.MANAGE_CUSTOM_APIS)
+    if request.method != "POST":  # somebody reloads, or comes back: a check is asked for by a click
+        return redirect("integrations:custom_authentication", slug)
+    context = {
+        "api": api,
+        "integration": api.integration,
+        "tab": "authentication",
+        "keeps": True,
+        "missing": missing_of(api),
+        "operations": operations_of(api.integration).count(),
+        "redirect_uri": redirect_uri(api.integration),
+        "check_up": check_configuration(actor=request.actor, api=api),
+    }
+    template = "_check.html" if getattr(request, "htmx", False) else "check.html"
+    return render(request, f"integrations/custom/{template}", context)
+
+
+@require_POST
+@never_cache
+@team_required
+def register(request: TeamRequest, slug: str) -> HttpResponse:
+    """Have the issuer register a client, or say why it does not. Raises NotFound, NotAllowed."""
+    api = custom_api_named(request.actor, slug)
+    try:
+        saved = register_client(actor=request.actor, api=api)
+    except (InvalidInput, IntegrationInUse) as refusal:
+        messages.error(request, _sentence(refusal))
+    else:
+        name = saved.integration.name
+        messages.success(request, f"{name} registered a client. Its ID and secret are stored; look the rest over.")
+    return redirect("integrations:custom_authentication", slug)
+
+
+def _sentence(refusal: SpecwayError) -> str:
+    return f"Not registered. {refusal.sentence}"

@@ -1,0 +1,225 @@
+"""The forms of a team's own APIs: made, read from a document, and how people sign in."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+
+from apps.integrations.custom_apis.openapi import LARGEST
+from apps.integrations.custom_apis.schema import NAMES, Authentication, CustomScope, authentication_from
+from apps.integrations.errors import InvalidInput
+from apps.integrations.models import OAuthApp
+from apps.vault.forms import SecretFormField, WriteOnlySecretWidget
+
+_PLAIN = {"autocomplete": "off", "spellcheck": "false", "class": "input--mono"}
+_TYPES = {
+    "none": "None",
+    "api_key": "API key",
+    "basic": "Basic",
+    "oauth2": "OAuth 2.0",
+    "oauth2_client_credentials": "Client credentials",
+}
+_LOCATIONS = {"bearer": "Authorization header (bearer)", "header": "A header", "query": "The query"}
+_METHODS = {
+    "client_secret_basic": "Header (client_secret_basic)",
+    "client_secret_post": "In the body (client_secret_post)",
+    "none": "None: a public client, with PKCE",
+}
+_SEPARATORS = {" ": "Blank", ",": "Comma", ";": "Semicolon", "+": "Plus", "|": "Bar"}
+ADVANCED = (
+    "issuer", "token_endpoint_auth_method", "scope_separator", "pkce", "audience", "resource", "authorization_params",
+    "token_params", "refresh_url", "revocation_url", "registration_url", "account_url", "account_subject_path",
+    "account_label_path",
+)  # fmt: skip
+
+
+class _Form(forms.Form):
+    def show(self, wrong: InvalidInput) -> None:
+        """Put each sentence beside its field."""
+        for name, sentence in wrong.errors:
+            self.add_error(name if name in self.fields else None, sentence)
+
+
+def _text(label: str, hint: str = "", *, required: bool = False, longest: int = 2_000) -> forms.CharField:
+    return forms.CharField(
+        label=label, help_text=hint, required=required, max_length=longest, widget=forms.TextInput(attrs=dict(_PLAIN))
+    )
+
+
+def _lines(label: str, hint: str, rows: int = 3, longest: int = 200_000) -> forms.CharField:
+    widget = forms.Textarea(attrs={"rows": rows, "spellcheck": "false", "class": "input--mono"})
+    return forms.CharField(label=label, help_text=hint, required=False, max_length=longest, widget=widget)
+
+
+def _choice(label: str, choices: Mapping[str, str], hint: str = "") -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, choices=[*choices.items()], help_text=hint)
+
+
+class CustomApiForm(_Form):
+    """Name and base URL."""
+
+    name = forms.CharField(label="Name", max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    base_url = _text("Base URL", "Where its API is, such as https://api.example.com/v2.", required=True)
+    description = forms.CharField(label="Description (optional)", max_length=60, required=False)
+
+
+class ImportForm(_Form):
+    """A document: by upload, paste or address; exactly one."""
+
+    file = forms.FileField(label="File", required=False, help_text="JSON or YAML, up to 10 MB.")
+    url = _text("Address", "Fetched by the Specway server, without signing in.")
+    document = _lines("Pasted text", "The whole document.", rows=6, longest=LARGEST)
+    base_url = _text("Base URL (optional)", "Only where the document does not say it, or says another.")
+
+    def clean(self) -> dict[str, Any]:
+        """Exactly one of the three."""
+        cleaned = super().clean() or {}
+        if not self.errors and sum(bool(cleaned.get(name)) for name in ("file", "url", "document")) != 1:
+            raise forms.ValidationError("Choose a file, or enter an address, or paste the document: one of the three.")
+        if cleaned.get("file") and cleaned["file"].size > LARGEST:
+            self.add_error("file", f"The document is larger than {LARGEST // 1_000_000} MB.")
+        return cleaned
+
+
+class AuthenticationForm(_Form):
+    """The Authentication tab. A stored client secret is never shown."""
+
+    type = forms.ChoiceField(label="How people sign in", choices=[*_TYPES.items()], widget=forms.RadioSelect)
+    key_location = _choice("Where the key goes", _LOCATIONS)
+    key_name = _text("Name of the header or parameter", "Such as X-API-Key.", longest=100)
+    key_prefix = _text("Word before the key (optional)", "Such as Token. Empty: Bearer for bearer keys.", longest=40)
+    authorization_url = _text("Authorization URL")
+    token_url = _text("Token URL")
+    client_id = _text("Client ID", longest=500)
+    client_secret = SecretFormField(
+        label="Client secret", required=False, widget=WriteOnlySecretWidget(attrs={"class": "input--mono"})
+    )
+    scopes = _lines("Scopes", "One per line: its name and then, if you like, what it means in your words.", rows=5)
+    issuer = _text("Issuer", "Compared exactly with what the server says of itself.")
+    token_endpoint_auth_method = _choice("Client authentication", _METHODS)
+    scope_separator = _choice("Scope separator", _SEPARATORS)
+    pkce = forms.BooleanField(
+        label="PKCE (S256)",
+        required=False,
+        help_text="Off only where the service refuses it.",
+    )
+    audience = _text("Audience", longest=500)
+    resource = _text("Resource", longest=500)
+    authorization_params = _lines("Extra parameters of the authorization request", "One name=value per line.")
+    token_params = _lines("Extra parameters of token requests", "One name=value per line.")
+    refresh_url = _text("Refresh URL", "Only where it is another one than the token URL.")
+    revocation_url = _text("Revocation URL")
+    registration_url = _text("Registration URL", "Where the issuer registers clients by itself (RFC 7591).")
+    account_url = _text("Account endpoint", "Says whose account a token opens.")
+    account_subject_path = _text("Path of the account’s ID", "In its answer, such as data.id.", longest=200)
+    account_label_path = _text("Path of the account’s name", "In its answer, such as data.email.", longest=200)
+    from_discovery = forms.CharField(required=False, max_length=1_000, widget=forms.HiddenInput)
+    # Which of the document's ways to sign in filled the form.
+    scheme = forms.CharField(required=False, max_length=3, widget=forms.HiddenInput)
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        before: Authentication,
+        oauth_app: OAuthApp | None,
+        marks: Mapping[str, str],
+        schemes: Sequence[Mapping[str, Any]] = (),
+        chosen: str = "",
+    ) -> None:
+        self.before, self.marks = before, dict(marks)
+        self.chosen = scheme_at(schemes, data.get("scheme", "") if data else chosen)
+        shown = with_scheme(before, self.chosen, marks) if self.chosen else before
+        super().__init__(data, initial=_initial(shown, oauth_app) | {"scheme": chosen if self.chosen else ""})
+        self.fields["scope_separator"].strip = False  # type: ignore[attr-defined]
+        if oauth_app is not None and oauth_app.client_secret is not None:
+            self.fields["client_secret"].help_text = "Stored. Left empty, it stays; changed addresses ask for it again."
+
+    @property
+    def advanced(self) -> list[forms.BoundField]:
+        return [self[name] for name in ADVANCED]
+
+    @property
+    def authentication(self) -> Authentication:
+        """What was entered."""
+        given = self.cleaned_data
+        values = {name: given[name] for name in NAMES if name in given}
+        values["scopes"] = scopes_in(given["scopes"], self.before)
+        for name in ("authorization_params", "token_params"):
+            values[name] = params_in(given[name])
+        values["iss_required"] = self.before.iss_required and values["issuer"] == self.before.issuer
+        return self.before.with_values(values)
+
+    @property
+    def filled_in(self) -> dict[str, str]:
+        """Which fields nobody typed: those that were marked and stand as they were, and what discovery just brought."""
+        after, before = self.authentication.as_json(), self.before.as_json()
+        kept = {name: mark for name, mark in self.marks.items() if after.get(name) == before.get(name)}
+        if self.chosen:
+            kept = dict.fromkeys(
+                (name for name in filled_by(self.chosen) if after[name] == self.chosen[name]), "document"
+            )
+        found = [name for name in self.cleaned_data["from_discovery"].split(",") if name in NAMES]
+        return kept | {name: "discovery" for name in found if name not in kept}
+
+    @property
+    def client(self) -> dict[str, str | None]:
+        """Client ID and secret as the service takes them: None keeps what is stored."""
+        return {name: self.cleaned_data[name] or None for name in ("client_id", "client_secret")}
+
+
+def _initial(authentication: Authentication, oauth_app: OAuthApp | None) -> dict[str, Any]:
+    values = authentication.as_json()
+    values["scopes"] = "\n".join(f"{scope.name} {scope.description}".strip() for scope in authentication.scopes)
+    for name in ("authorization_params", "token_params"):
+        values[name] = "\n".join(f"{key}={value}" for key, value in values[name].items())
+    return values | {"client_id": oauth_app.client_id if oauth_app else ""}
+
+
+def scheme_at(schemes: Sequence[Mapping[str, Any]], position: str) -> dict[str, Any]:
+    """The authentication of the document's way to sign in at this position; empty where there is none."""
+    is_number = position.isascii() and position.isdecimal() and len(position) <= 3
+    found = schemes[int(position)] if is_number and int(position) < len(schemes) else {}
+    return authentication_from(found["authentication"]).as_json() if found else {}
+
+
+def filled_by(scheme: Mapping[str, Any]) -> list[str]:
+    """The fields that the document says something about."""
+    nothing = Authentication().as_json()
+    return ["type", *(name for name in NAMES if scheme[name] != nothing[name] and name != "type")]
+
+
+def with_scheme(before: Authentication, scheme: Mapping[str, Any], marks: Mapping[str, str]) -> Authentication:
+    """`before` with what this way to sign in says. What another one of the document filled in is taken out."""
+    nothing = Authentication().as_json()
+    values = before.as_json() | {name: nothing[name] for name, mark in marks.items() if mark == "document"}
+    return authentication_from(values | {name: scheme[name] for name in filled_by(scheme)})
+
+
+def scopes_in(text: str, before: Authentication) -> tuple[CustomScope, ...]:
+    """One scope per line: name, blank, words. What was said of its access stays."""
+    known = {scope.name: scope.access for scope in before.scopes}
+    lines = [line.strip().split(None, 1) for line in text.splitlines() if line.strip()]
+    return tuple(
+        CustomScope(name=parts[0], description=parts[1] if len(parts) > 1 else "", access=known.get(parts[0], ""))
+        for parts in lines
+    )
+
+
+def params_in(text: str) -> dict[str, str]:
+    """`name=value` lines."""
+    pairs = (line.partition("=") for line in text.splitlines() if line.strip())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def with_found(data: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What was typed, with what discovery found in its place, for the form to be shown again before anybody saves."""
+    values = {name: value for name, value in data.items() if name != "client_secret"}
+    plain = {name: value for name, value in found.items() if name not in ("scopes", "pkce", "iss_required")}
+    values |= plain
+    if found.get("pkce"):
+        values["pkce"] = "on"
+    if "scopes" in found and not str(values.get("scopes", "")).strip():
+        values["scopes"] = "\n".join(scope["name"] for scope in found["scopes"])
+        plain["scopes"] = ""
+    return values | {"from_discovery": ",".join(plain)}

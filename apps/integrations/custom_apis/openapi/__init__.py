@@ -1,0 +1,8 @@
+"""API descriptions (OpenAPI 3.0 and 3.1, Swagger 2.0) read into what a team would otherwise type. Pure: nothing is
+fetched, and references are followed inside the document only."""
+
+from apps.integrations.custom_apis.openapi.described import Call, Described, FoundScheme, Note
+from apps.integrations.custom_apis.openapi.document import LARGEST, UnreadableDocument
+from apps.integrations.custom_apis.openapi.reader import read_description
+
+__all__ = ["LARGEST", "Call", "Described", "FoundScheme", "Note", "UnreadableDocument", "read_description"]

@@ -1,0 +1,96 @@
+"""The pages of the values that connections to a team's own API are asked for."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from apps.errors import NotFound
+from apps.integrations.custom_apis.param_forms import ParamForm
+from apps.integrations.custom_apis.params import uses_of
+from apps.integrations.custom_apis.schema import authentication_from
+from apps.integrations.custom_apis.services.params import add_param, change_param, move_param, remove_param
+from apps.integrations.custom_apis.services.queries import connections_at_stake, custom_api_named
+from apps.integrations.custom_apis.views import stored_words
+from apps.integrations.errors import InvalidInput
+from apps.integrations.models import CustomApi
+from apps.teams import permissions
+from apps.teams.decorators import team_required
+from apps.teams.permissions import Action
+from apps.teams.requests import TeamRequest
+
+get_or_post = require_http_methods(["GET", "HEAD", "POST"])
+_STEPS = {"earlier": -1, "later": 1}
+
+
+@get_or_post
+@never_cache
+@team_required
+def new(request: TeamRequest, slug: str) -> HttpResponse:
+    """Ask for one value more. Raises NotFound, NotAllowed."""
+    api = _kept(request, slug)
+    form = ParamForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            add_param(actor=request.actor, api=api, param=form.param)
+        except InvalidInput as wrong:
+            form.show(wrong)
+        else:
+            messages.success(request, f"{stored_words(api)} Write {{{form.param['name']}}} where the value belongs.")
+            return redirect("integrations:custom_overview", slug)
+    return _page(request, api, form, name="")
+
+
+@get_or_post
+@never_cache
+@team_required
+def param(request: TeamRequest, slug: str, name: str) -> HttpResponse:
+    """Change it; or, as the button says (`do`), ask for it earlier, later, or no more. Raises NotFound, NotAllowed."""
+    api = _kept(request, slug)
+    stored = next((param for param in api.params if param["name"] == name), None)
+    if stored is None:
+        raise NotFound("The API asks for no such value.")
+    what = request.POST.get("do", "change") if request.method == "POST" else ""
+    form = ParamForm(request.POST if what == "change" else None, stored=stored)
+    refusal: InvalidInput | None = None
+    try:
+        if what == "remove":
+            remove_param(actor=request.actor, api=api, name=name)
+        elif what in _STEPS:
+            move_param(actor=request.actor, api=api, name=name, step=_STEPS[what])
+        elif form.is_valid():
+            change_param(actor=request.actor, api=api, name=name, param=form.param)
+        else:
+            return _page(request, api, form, name=name)
+    except InvalidInput as wrong:
+        if what != "change":
+            refusal = wrong
+        else:
+            form.show(wrong)
+        return _page(request, api, form, name=name, refusal=refusal)
+    messages.success(request, f"{stored['label']} is asked for no more." if what == "remove" else stored_words(api))
+    return redirect("integrations:custom_overview", slug)
+
+
+def _kept(request: TeamRequest, slug: str) -> CustomApi:
+    api = custom_api_named(request.actor, slug)
+    permissions.require(request.actor, Action.MANAGE_CUSTOM_APIS)
+    return api
+
+
+def _page(
+    request: TeamRequest, api: CustomApi, form: ParamForm, *, name: str, refusal: InvalidInput | None = None
+) -> HttpResponse:
+    known = authentication_from(api.authentication)
+    context = {
+        "api": api,
+        "integration": api.integration,
+        "form": form,
+        "name": name,
+        "label": form.initial.get("label", ""),
+        "uses": uses_of(name, base_url=api.base_url, authentication=known) if name else [],
+        "refusal": refusal,
+        "at_stake": len(connections_at_stake(api)),
+    }
+    return render(request, "integrations/custom/param.html", context, status=refusal.status if refusal else 200)

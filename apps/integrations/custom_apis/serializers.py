@@ -1,0 +1,168 @@
+"""What the REST API takes and says about a team's own APIs: the fields of the Authentication tab."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.integrations.custom_apis.schema import (
+    AUTH_METHODS,
+    AUTH_TYPES,
+    KEY_LOCATIONS,
+    Authentication,
+    CustomScope,
+    authentication_from,
+)
+from apps.integrations.custom_apis.services.queries import missing_of, oauth_client_of
+from apps.integrations.models import CustomApi
+from apps.integrations.redirect_uri import redirect_uri
+
+_LONG = 2_000
+
+
+class CustomScopeSerializer(serializers.Serializer[Any]):
+    """A permission on offer. Without `access` it is told from the name."""
+
+    name = serializers.CharField(max_length=200)
+    description = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+    access = serializers.ChoiceField(choices=["", "read", "write", "admin"], required=False, default="")
+
+
+class CustomParamSerializer(serializers.Serializer[Any]):
+    """A value that each connection gives, which stands as `{name}` in addresses."""
+
+    name = serializers.RegexField("^[a-z][a-z0-9_]*$", max_length=60)
+    label = serializers.CharField(max_length=100)  # type: ignore[assignment] # hides Field.label, unused here
+    pattern = serializers.CharField(max_length=300, help_text="A regular expression for the whole value.")
+    example = serializers.CharField(max_length=200)
+    default = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    hint = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    optional = serializers.BooleanField(required=False)
+
+
+def _address(words: str = "") -> serializers.CharField:
+    return serializers.CharField(required=False, allow_blank=True, max_length=_LONG, help_text=words)
+
+
+class AuthenticationSerializer(serializers.Serializer[Any]):
+    """How people sign in; which fields count depends on `auth_type`. All optional: what is not named stays."""
+
+    auth_type = serializers.ChoiceField(choices=[*AUTH_TYPES], required=False)
+    key_location = serializers.ChoiceField(choices=[*KEY_LOCATIONS], required=False)
+    key_name = serializers.CharField(required=False, allow_blank=True, max_length=100)
+    key_prefix = serializers.CharField(required=False, allow_blank=True, max_length=40)
+    authorization_url = _address()
+    token_url = _address()
+    scopes = CustomScopeSerializer(many=True, required=False)
+    issuer = _address("Compared exactly with `iss` and the metadata.")
+    iss_required = serializers.BooleanField(required=False)
+    scope_separator = serializers.CharField(required=False, max_length=1, trim_whitespace=False)
+    token_endpoint_auth_method = serializers.ChoiceField(choices=[*AUTH_METHODS], required=False)
+    pkce = serializers.BooleanField(required=False)
+    authorization_params = serializers.DictField(child=serializers.CharField(max_length=500), required=False)
+    token_params = serializers.DictField(child=serializers.CharField(max_length=500), required=False)
+    audience = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    resource = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    refresh_url = _address()
+    revocation_url = _address()
+    registration_url = _address("Where the issuer registers clients by itself (RFC 7591).")
+    account_url = _address("Says whose account a token opens.")
+    account_subject_path = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    account_label_path = serializers.CharField(required=False, allow_blank=True, max_length=200)
+
+
+class CustomApiChangeSerializer(AuthenticationSerializer):
+    """What `PATCH` takes. What is not named stays; secrets are never returned."""
+
+    name = serializers.CharField(required=False, max_length=100)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=60)
+    base_url = serializers.CharField(required=False, max_length=_LONG)
+    params = CustomParamSerializer(many=True, required=False)
+    client_id = serializers.CharField(required=False, max_length=500)
+    client_secret = serializers.CharField(required=False, max_length=5_000, write_only=True, trim_whitespace=False)
+
+
+class NewCustomApiSerializer(CustomApiChangeSerializer):
+    """What `POST` takes: a name and a base URL at least; the rest can follow."""
+
+    name = serializers.CharField(max_length=100)
+    base_url = serializers.CharField(max_length=_LONG)
+
+
+class ImportSerializer(serializers.Serializer[Any]):
+    """An API description: `url` (fetched without signing in), `document` (its text), or `file`; exactly one."""
+
+    url = serializers.CharField(required=False, max_length=_LONG)
+    document = serializers.CharField(required=False, trim_whitespace=False)
+    file = serializers.FileField(required=False)
+    name = serializers.CharField(required=False, max_length=100, help_text="Instead of the document's title.")
+    base_url = serializers.CharField(required=False, max_length=_LONG, help_text="Instead of the document's server.")
+
+
+class NoteSerializer(serializers.Serializer[Any]):
+    """What of the document could not be used."""
+
+    where = serializers.CharField()
+    sentence = serializers.CharField()
+
+
+class RecognizedSerializer(serializers.Serializer[Any]):
+    """A way to sign in that the document describes; the first was filled in."""
+
+    name = serializers.CharField()
+    words = serializers.CharField()
+
+
+class CustomApiSerializer(AuthenticationSerializer):
+    """A team's own API as its owners and admins see it."""
+
+    id = serializers.UUIDField(source="integration.pk")
+    slug = serializers.CharField(source="integration.slug")
+    name = serializers.CharField(source="integration.name")
+    description = serializers.CharField(source="integration.description")
+    base_url = serializers.CharField()
+    params = CustomParamSerializer(many=True)
+    redirect_uri = serializers.CharField()
+    client_id = serializers.CharField()
+    has_client_secret = serializers.BooleanField()
+    is_set_up = serializers.BooleanField(help_text="Whether people can connect it.")
+    missing = serializers.ListField(child=serializers.CharField(), help_text="Fields to fill in first.")
+    filled_in = serializers.DictField(child=serializers.CharField(), help_text="Fields nobody typed, and their source.")
+    recognized = RecognizedSerializer(many=True)
+    notes = NoteSerializer(many=True)
+    operations = serializers.IntegerField(help_text="How many calls its document lists.")
+    imported_from = serializers.CharField()
+
+    def to_representation(self, instance: CustomApi) -> dict[str, Any]:
+        authentication = authentication_from(instance.authentication)
+        oauth_app = oauth_client_of(instance)
+        values = authentication.as_json()
+        values["auth_type"] = values.pop("type")
+        return {
+            "id": str(instance.pk),
+            "slug": instance.integration.slug,
+            "name": instance.integration.name,
+            "description": instance.integration.description,
+            "base_url": instance.base_url,
+            "params": [{name: value for name, value in one.items() if name != "source"} for one in instance.params],
+            **values,
+            "redirect_uri": redirect_uri(instance.integration),
+            "client_id": oauth_app.client_id if oauth_app else "",
+            "has_client_secret": bool(oauth_app and oauth_app.client_secret is not None),
+            "is_set_up": instance.integration.definition is not None,
+            "missing": missing_of(instance, authentication),
+            "filled_in": instance.filled_in,
+            "recognized": [{"name": one["name"], "words": one["words"]} for one in instance.schemes],
+            "notes": instance.notes,
+            "operations": instance.integration.operations.count(),
+            "imported_from": instance.source,
+        }
+
+
+def authentication_with(before: Authentication, given: dict[str, Any]) -> Authentication:
+    """`before` with the fields that were sent."""
+    values = {name: value for name, value in given.items() if name in AuthenticationSerializer().fields}
+    if "auth_type" in values:
+        values["type"] = values.pop("auth_type")
+    if "scopes" in values:
+        values["scopes"] = tuple(CustomScope(**scope) for scope in values["scopes"])
+    return before.with_values(values)

@@ -1,0 +1,153 @@
+"""*Register for me*: a client of one's own at an issuer that registers clients by itself (RFC 7591)."""
+
+import time
+
+from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
+
+from apps.audit.origin import Target
+from apps.audit.services import record
+from apps.integrations.custom_apis.schema import Authentication, authentication_from
+from apps.integrations.custom_apis.services.apis import save_authentication
+from apps.integrations.custom_apis.services.discovery import issuers_of
+from apps.integrations.custom_apis.services.queries import custom_api_named, oauth_client_of, require_no_connections
+from apps.integrations.errors import InvalidInput
+from apps.integrations.models import CustomApi
+from apps.integrations.oauth_apps.services import save_oauth_app
+from apps.integrations.redirect_uri import redirect_uri
+from apps.oauth import client
+from apps.oauth.discovery import ServerMetadata
+from apps.oauth.errors import EndpointRefused, MalformedResponse, OAuthError, ProviderFault, TokenError
+from apps.oauth.provider import AuthMethod
+from apps.oauth.registration import RegisteredClient, registration_request
+from apps.teams import permissions
+from apps.teams.actor import Actor
+from apps.teams.permissions import Action
+
+CLIENT_NAME = "Specway Connections"
+DEADLINE = 20.0
+_MOST_ISSUERS = 3
+
+
+def issuer_metadata(authentication: Authentication, *, deadline: float) -> ServerMetadata | None:
+    """What the issuer publishes: the one that was entered, else whichever the token URL lies below. None: nothing."""
+    url = authentication.issuer or authentication.token_url or authentication.authorization_url
+    if not url or "{" in url:
+        return None
+    end = time.monotonic() + deadline
+    candidates = [authentication.issuer] if authentication.issuer else issuers_of(url)[-_MOST_ISSUERS:]
+    for issuer in candidates:
+        left = end - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            return client.discover(issuer, deadline=left)
+        except OAuthError:
+            continue
+    return None
+
+
+@sensitive_variables()
+def register_client(*, actor: Actor, api: CustomApi) -> CustomApi:
+    """Have the issuer register a client with the API's redirect URI, and store its ID and secret with their end.
+
+    Only where it is known to do that: its metadata said so when it was looked up, or somebody entered where. Raises
+    NotAllowed, IntegrationInUse where connections live on the present client, and InvalidInput, in words, where the
+    issuer offers no registration or refuses it.
+    """
+    permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
+    authentication = authentication_from(api.authentication)
+    if authentication.type != "oauth2":
+        raise _refusal("Choose OAuth 2.0 and save first.")
+    require_no_connections(api, "They live on the client that stands here; another one would cut them off.")
+    endpoint, method = _offer(authentication)
+    asked = registration_request(
+        redirect_uri=redirect_uri(api.integration),
+        client_name=CLIENT_NAME,
+        token_endpoint_auth_method=method,
+        scope=" ".join(scope.name for scope in authentication.scopes[:50]),
+    )
+    try:
+        registered = client.register(endpoint, asked, deadline=DEADLINE / 2)
+    except OAuthError as error:
+        raise _refusal(_in_words(error, redirect_uri(api.integration))) from None
+    return _store(actor, api, authentication, registered)
+
+
+def _offer(authentication: Authentication) -> tuple[str, AuthMethod]:
+    """The registration endpoint and the client authentication to register for. Raises InvalidInput."""
+    endpoint, wanted = authentication.registration_url, authentication.token_endpoint_auth_method
+    if not endpoint or "{" in endpoint:
+        raise _refusal("Nothing says that the issuer registers clients by itself. Look it up at the issuer and save.")
+    metadata = issuer_metadata(authentication, deadline=DEADLINE / 2)
+    if metadata is None:
+        return endpoint, wanted
+    if metadata.registration_endpoint is None:
+        raise _refusal("The issuer does not register clients by itself. Do it at the service, and enter ID and secret.")
+    if metadata.registration_endpoint != endpoint:
+        raise _refusal("The issuer now names another registration URL. Look it up at the issuer and save first.")
+    if metadata.token_endpoint != authentication.token_url:
+        raise _refusal(
+            "The issuer’s token URL is another one than the one below, so a client of its would be of no use there. "
+            "Look it up at the issuer and save first."
+        )
+    supported = metadata.token_endpoint_auth_methods_supported
+    known: tuple[AuthMethod, ...] = ("client_secret_basic", "client_secret_post", "none")
+    ways = [way for way in (wanted, *known) if way in supported]
+    return endpoint, ways[0] if ways else wanted
+
+
+@sensitive_variables()
+def _store(actor: Actor, api: CustomApi, authentication: Authentication, registered: RegisteredClient) -> CustomApi:
+    ends = registered.secret_expires_at
+    with transaction.atomic():
+        saved = save_authentication(
+            actor=actor,
+            api=api,
+            authentication=authentication.with_values(
+                {"token_endpoint_auth_method": registered.token_endpoint_auth_method}
+            ),
+            client_id=registered.client_id,
+            client_secret=registered.client_secret,
+        )
+        oauth_app = oauth_client_of(saved)
+        if oauth_app is not None:
+            save_oauth_app(
+                origin=actor.origin,
+                integration=saved.integration,
+                team=saved.integration.team,
+                client_id=oauth_app.client_id,
+                params=oauth_app.params,
+                secret_expires_on=ends.date() if ends else None,
+                scopes_allowed=oauth_app.scopes_allowed,
+                overrides=oauth_app.overrides,
+            )
+        integration = saved.integration
+        record(
+            action="integration.client_registered",
+            origin=actor.origin,
+            team_id=integration.team_id,
+            target=Target("integration", str(integration.pk), integration.name, integration.slug),
+            client_id=registered.client_id,
+        )
+    return custom_api_named(actor, api.integration.slug)
+
+
+def _in_words(error: OAuthError, callback: str) -> str:
+    if isinstance(error, TokenError) and (error.about_redirect_uri or "redirect_uri" in error.code):
+        return f"The issuer refuses the redirect URI {callback}. Register a client there yourself."
+    if isinstance(error, TokenError) and error.code == "invalid_token":
+        return "The issuer registers clients only for those who have an initial access token. Ask its operator for one."
+    if isinstance(error, TokenError):
+        return f"The issuer refuses to register a client (it answered “{error.code}”)."
+    if isinstance(error, ProviderFault):
+        return f"The issuer’s registration answered with HTTP status {error.status}. Try again later."
+    if isinstance(error, MalformedResponse):
+        return f"The issuer’s answer to the registration cannot be used ({error.reason}). Nothing was stored."
+    if isinstance(error, EndpointRefused):
+        return f"The issuer’s registration address cannot be used. {error.reason}"
+    return "The issuer’s registration did not answer. Try again."
+
+
+def _refusal(sentence: str) -> InvalidInput:
+    return InvalidInput([("registration", sentence)])

@@ -1,8 +1,0 @@
-"""The doctor of a team's own APIs: from what was observed at its server to findings in words. Pure; the observing is
-`services/doctor.py`."""
-
-from apps.integrations.doctor.finding import Finding
-from apps.integrations.doctor.findings import findings
-from apps.integrations.doctor.observations import Observations, PageSeen, TokenReply
-
-__all__ = ["Finding", "Observations", "PageSeen", "TokenReply", "findings"]

@@ -1,0 +1,23 @@
+"""`manage.py load_catalog`: brings the built-in services in the database in line with the catalog's files."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.integrations.catalog.reader import CatalogError
+from apps.integrations.catalog.sync import load_catalog
+
+
+class Command(BaseCommand):
+    help = "Load the catalog of built-in services. Safe to run at every deployment."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            loaded = load_catalog()
+        except CatalogError as error:
+            raise CommandError(str(error)) from error
+        for what, slugs in vars(loaded).items():
+            if slugs:
+                self.stdout.write(f"{what}: {', '.join(slugs)}")
+        if not any(vars(loaded).values()):
+            self.stdout.write("The catalog is loaded already.")

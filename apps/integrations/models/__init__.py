@@ -1,0 +1,22 @@
+"""The tables of integrations: what a team can connect to, and the OAuth apps registered at the services."""
+
+from apps.integrations.models.custom_api import CustomApi, Operation
+from apps.integrations.models.integration import (
+    KINDS_SENT_AS_ENTERED,
+    KINDS_WITH_KEY,
+    KINDS_WITH_OAUTH_APP,
+    Integration,
+    IntegrationQuerySet,
+)
+from apps.integrations.models.oauth_app import OAuthApp
+
+__all__ = [
+    "KINDS_SENT_AS_ENTERED",
+    "KINDS_WITH_KEY",
+    "KINDS_WITH_OAUTH_APP",
+    "CustomApi",
+    "Integration",
+    "IntegrationQuerySet",
+    "OAuthApp",
+    "Operation",
+]

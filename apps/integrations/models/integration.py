@@ -1,0 +1,96 @@
+"""Integrations: the services that a team can connect to, built-in or described by the team itself."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Self
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+
+from apps.teams.actor import Actor
+from apps.teams.models import Team
+
+
+class IntegrationQuerySet(models.QuerySet["Integration", "Integration"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """The built-in ones and those of the actor's own team."""
+        return self.filter(Q(team=None) | Q(team=actor.team)) if actor.team else self.none()
+
+    def with_slug(self, slug: str) -> Integration | None:
+        """The one with this slug; the built-in one where a custom API of the team has the same. After `visible_to`."""
+        return self.filter(slug=slug).order_by(F("team_id").asc(nulls_first=True)).first()
+
+    def with_setup(self, actor: Actor) -> Self:
+        """Each with `is_set_up`: an OAuth app serves the actor's team, or none is needed."""
+        own_or_operators = Q(oauth_apps__team=None) | Q(oauth_apps__team=actor.team)
+        with_app = Integration.objects.filter(own_or_operators, pk=OuterRef("pk"), oauth_apps__isnull=False)
+        needs_no_app = models.When(kind__in=KINDS_WITH_KEY, then=True)
+        return self.annotate(is_set_up=models.Case(needs_no_app, default=Exists(with_app)))
+
+
+class Integration(models.Model):
+    """A service that a team can connect to: built-in (facts in the catalog, found by slug) or a team's own."""
+
+    class Kind(models.TextChoices):
+        OAUTH2 = "oauth2", "OAuth 2.0"
+        CLIENT_CREDENTIALS = "oauth2_client_credentials", "OAuth 2.0 client credentials"
+        OAUTH1 = "oauth1", "OAuth 1.0a"
+        API_KEY = "api_key", "API key"
+        BASIC = "basic", "User name and password"
+        NONE = "none", "No authentication"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    slug = models.SlugField(max_length=100)
+    name = models.CharField(max_length=100)
+    # Empty for built-in services.
+    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE, related_name="integrations")
+    kind = models.CharField(max_length=30, choices=Kind.choices, default=Kind.OAUTH2)
+    category = models.CharField(max_length=40)
+    description = models.CharField(max_length=200, blank=True)
+    icon = models.CharField(
+        max_length=60, blank=True, help_text="Slug of the logo in Simple Icons; a monogram without."
+    )
+    is_enabled = models.BooleanField(default=True, help_text="Off: nobody can make new connections.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    # A team's own: its facts in the catalog's schema. Empty until its authentication is described.
+    definition = models.JSONField(null=True, blank=True, editable=False)
+    # A team's own: which addresses secrets go to, as a hash (see custom_definition.py). Tokens and keys that were given
+    # to others are not sent there.
+    base_url_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
+    # A team's own that is registered with the one callback of built-in services, by an admin's deliberate choice.
+    uses_common_callback = models.BooleanField(default=False, editable=False)
+
+    objects = IntegrationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["slug"], condition=Q(team=None), name="one_built_in_integration_per_slug"),
+            models.UniqueConstraint(fields=["team", "slug"], name="one_integration_per_team_and_slug"),
+        ]
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def signs_in_through_app(self) -> bool:
+        """Whether people are sent there, as an OAuth app that is registered there."""
+        return self.kind in (self.Kind.OAUTH2, self.Kind.OAUTH1)
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether a team described it itself."""
+        return self.team_id is not None
+
+
+# Services with a consent page identify the product by an OAuth app; for the others, people enter their own keys.
+KINDS_WITH_OAUTH_APP = (Integration.Kind.OAUTH2, Integration.Kind.OAUTH1)
+KINDS_WITH_KEY = (
+    Integration.Kind.API_KEY,
+    Integration.Kind.BASIC,
+    Integration.Kind.CLIENT_CREDENTIALS,
+    Integration.Kind.NONE,
+)
+# What was entered is sent as it is: there is no token, and nothing to revoke.
+KINDS_SENT_AS_ENTERED = (Integration.Kind.API_KEY, Integration.Kind.BASIC, Integration.Kind.NONE)

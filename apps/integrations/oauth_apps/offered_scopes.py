@@ -1,0 +1,59 @@
+"""Which scopes can be asked for through an OAuth app: the catalog's, its own further ones, what it allows. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from apps.integrations.catalog.overrides import scope_problem
+from apps.integrations.catalog.schema import CatalogEntry, Scope
+from apps.integrations.models import OAuthApp
+
+_ADDED = "Not in the catalog"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """`scopes` to tick, in the catalog's order; `open_ended`: others may be named too."""
+
+    service: str
+    separator: str
+    scopes: tuple[Scope, ...]
+    open_ended: bool
+
+    @property
+    def names(self) -> set[str]:
+        return {scope.name for scope in self.scopes}
+
+    @property
+    def suggested(self) -> list[Scope]:
+        """The smallest useful set."""
+        return [scope for scope in self.scopes if scope.default]
+
+    def refusal(self, scopes: Iterable[str]) -> str:
+        """Why these scopes cannot be asked for, as a sentence; empty if they can."""
+        others = [scope for scope in scopes if scope not in self.names]
+        if not others:
+            return ""
+        if not self.open_ended:
+            return f"The OAuth app of {self.service} may not ask for {others[0][:100]}."
+        if any(self.separator.strip() and self.separator in scope for scope in others):
+            return f"Enter permissions one by one, without {self.separator} between them."
+        return scope_problem(others)
+
+
+def offer_of(entry: CatalogEntry, oauth_app: OAuthApp | None) -> Offer:
+    """What can be asked of the service through the OAuth app; without one, what the catalog lists."""
+    allowed: list[str] = oauth_app.scopes_allowed if oauth_app else []
+    extra: list[str] = oauth_app.overrides.get("extra_scopes", []) if oauth_app else []
+    known = {scope.name: scope for scope in entry.scopes}
+    names = [name for name in known if not allowed or name in allowed]
+    scopes = [known.get(name) or _by_name(name) for name in dict.fromkeys([*names, *allowed, *extra])]
+    return Offer(
+        service=entry.name,
+        separator=entry.oauth2.scope_separator if entry.oauth2 else " ",
+        scopes=tuple(scopes),
+        open_ended=oauth_app is not None and not allowed,
+    )
+
+
+def _by_name(name: str) -> Scope:
+    return Scope(name=name, description=_ADDED, access="write", caution="What it lets one do is not known here.")

@@ -1,0 +1,114 @@
+"""The pages of a team's own OAuth app at a service: add or change it, test it, remove it."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from apps.errors import NotFound, SpecwayError
+from apps.integrations.catalog.entries import entry_of, links
+from apps.integrations.errors import InvalidInput
+from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.oauth_apps import secret_expiry
+from apps.integrations.oauth_apps.forms import TeamAppForm
+from apps.integrations.oauth_apps.team_apps import own_app, probe_own_app, remove_own_app, save_own_app
+from apps.integrations.redirect_uri import redirect_uri
+from apps.teams.actor import Actor
+from apps.teams.decorators import team_required
+from apps.teams.requests import TeamRequest
+
+get_or_post = require_http_methods(["GET", "HEAD", "POST"])
+_LEVELS = {"accepted": messages.SUCCESS, "refused": messages.ERROR, "unknown": messages.WARNING}
+
+
+@sensitive_post_parameters("secret")
+@get_or_post
+@never_cache
+@team_required
+def app(request: TeamRequest, slug: str) -> HttpResponse:
+    """The form; its secret is taken and never shown. Raises NotFound, NotAllowed."""
+    integration = _integration_or_404(request.actor, slug)
+    if integration.team_id is not None:  # its client stands with its addresses, which it belongs to
+        return redirect("integrations:custom_authentication", slug)
+    oauth_app = own_app(request.actor, integration)
+    form = TeamAppForm(request.POST if request.method == "POST" else None, integration=integration, oauth_app=oauth_app)
+    if request.method == "POST" and form.is_valid():
+        try:
+            save_own_app(actor=request.actor, integration=integration, **form.values)
+        except InvalidInput as refusal:
+            form.add_error(None, refusal.sentence)
+        else:
+            messages.success(request, f"Stored. {integration.name} is connected through your team’s OAuth app now.")
+            return redirect("integrations:app", slug)
+    entry = entry_of(integration)
+    context = {
+        "integration": integration,
+        "oauth_app": oauth_app,
+        "form": form,
+        "links": links(entry, oauth_app) if entry else None,
+        "redirect_uri": redirect_uri(),
+        "expiry": _expiry(oauth_app),
+        "at_stake": _at_stake(oauth_app),
+    }
+    return render(request, "integrations/app.html", context)
+
+
+@require_POST
+@never_cache
+@team_required
+def probe(request: TeamRequest, slug: str) -> HttpResponse:
+    """Ask the service whether it accepts the app. Raises NotFound, NotAllowed."""
+    verdict = probe_own_app(actor=request.actor, integration=_integration_or_404(request.actor, slug))
+    messages.add_message(request, _LEVELS[verdict.result], str(verdict))
+    return redirect("integrations:app", slug)
+
+
+@get_or_post
+@never_cache
+@team_required
+def remove(request: TeamRequest, slug: str) -> HttpResponse:
+    """Ask, then remove; refused with a sentence while connections depend on it. Raises NotFound, NotAllowed."""
+    integration = _integration_or_404(request.actor, slug)
+    oauth_app = own_app(request.actor, integration)
+    if oauth_app is None:
+        raise NotFound(f"Your team has no OAuth app of its own at {integration.name}.")
+    refusal = None
+    if request.method == "POST":
+        try:
+            remove_own_app(actor=request.actor, integration=integration)
+        except SpecwayError as error:
+            refusal = error
+        else:
+            messages.success(request, f"Your team’s OAuth app at {integration.name} is removed, its secret erased.")
+            return redirect("connections:service", slug)
+    context = {"integration": integration, "oauth_app": oauth_app, "refusal": refusal}
+    return render(request, "integrations/remove_app.html", context, status=refusal.status if refusal else 200)
+
+
+def _integration_or_404(actor: Actor, slug: str) -> Integration:
+    found = Integration.objects.visible_to(actor).with_slug(slug)
+    if found is None or entry_of(found) is None or not found.signs_in_through_app:
+        raise NotFound("There is no such service, or it needs no OAuth app.")
+    return found
+
+
+def _expiry(oauth_app: OAuthApp | None) -> dict[str, object] | None:
+    """The warning about the secret's end: when, in words, and whether it is over; None while there is time."""
+    today = timezone.now().date()
+    if oauth_app is None or oauth_app.secret_expires_on is None:
+        return None
+    reached = secret_expiry.threshold(oauth_app.secret_expires_on, today=today)
+    if reached is None:
+        return None
+    words = secret_expiry.in_words(oauth_app.secret_expires_on, today=today)
+    return {"words": words, "has_ended": reached == secret_expiry.ENDED}
+
+
+def _at_stake(oauth_app: OAuthApp | None) -> list[str]:
+    if oauth_app is None:
+        return []
+    rows = oauth_app.connections.exclude(status="disconnecting").order_by("name", "pk")
+    return list(rows.values_list("name", flat=True))

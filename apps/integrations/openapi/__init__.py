@@ -1,8 +1,0 @@
-"""API descriptions (OpenAPI 3.0 and 3.1, Swagger 2.0) read into what a team would otherwise type. Pure: nothing is
-fetched, and references are followed inside the document only."""
-
-from apps.integrations.openapi.described import Call, Described, FoundScheme, Note
-from apps.integrations.openapi.document import LARGEST, UnreadableDocument
-from apps.integrations.openapi.reader import read_description
-
-__all__ = ["LARGEST", "Call", "Described", "FoundScheme", "Note", "UnreadableDocument", "read_description"]

@@ -1,0 +1,21 @@
+"""Every action in the log has words."""
+
+from apps.audit.messages import MESSAGES, action_label
+from tests.audit.actions import recorded_actions
+
+
+def test_each_action_that_the_code_records_has_words() -> None:
+    known = {
+        action
+        for action in recorded_actions()
+        if action in MESSAGES or (action.endswith(".") and any(word.startswith(action) for word in MESSAGES))
+    }
+    assert set(recorded_actions()) - known == set()
+
+
+def test_the_search_finds_actions_of_the_rooms() -> None:
+    assert {"api_key.created", "team.renamed", "second_factor.on", "logout"} <= set(recorded_actions())
+
+
+def test_an_action_of_an_older_version_is_shown_as_it_is() -> None:
+    assert action_label("toaster.warmed") == "toaster.warmed"

@@ -1,0 +1,84 @@
+"""Giving out what is due goes on while there is room, in turns, and never beyond an integration's limit."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db.models.functions import Now
+
+from apps.connections.models import SchedulerHeartbeat, TokenSet
+from apps.connections.services import heartbeat, schedule
+from tests.connections.rows import make_connection, make_integration
+from tests.factories import make_member
+from tests.fixtures.connections import side_by_side
+
+ROOM = 3
+
+
+@pytest.fixture
+def due(db: None, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Seven are due at a service that bears three calls at once."""
+    monkeypatch.setattr(schedule, "PARALLEL_CALLS", ROOM)
+    monkeypatch.setattr(schedule, "PAUSE", 0.001)
+    integration, owner = make_integration(), make_member()
+    for _ in range(7):
+        make_connection(integration, owner)
+    return 7
+
+
+def in_hand() -> int:
+    return TokenSet.objects.filter(dispatched_until__gt=Now()).count()
+
+
+def done(token_set_id: UUID) -> None:
+    TokenSet.objects.filter(pk=token_set_id).update(dispatched_until=None, next_refresh_at=None)
+
+
+@pytest.mark.django_db
+def test_it_goes_on_while_room_comes_free_until_nothing_is_due(due: int) -> None:
+    given: list[UUID] = []
+
+    def give(portion: list[tuple[UUID, int]]) -> None:
+        assert in_hand() <= ROOM
+        for token_set_id, _ in portion:
+            given.append(token_set_id)
+            done(token_set_id)
+
+    schedule.dispatch_due(give, seconds=60)
+    assert len(given) == len(set(given)) == due
+
+
+@pytest.mark.django_db
+def test_it_stops_in_time_where_no_room_comes_free_and_never_gives_out_more_than_fits(due: int) -> None:
+    given: list[UUID] = []
+    schedule.dispatch_due(lambda portion: given.extend(pk for pk, _ in portion), seconds=0.2)
+    assert len(given) == ROOM
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_beats_together_give_out_no_more_than_fits(due: int) -> None:
+    given: list[UUID] = []
+
+    def beat() -> Any:
+        schedule.dispatch_due(lambda portion: given.extend(pk for pk, _ in portion), seconds=0.2)
+
+    assert [result.error for result in side_by_side(beat, beat, beat)] == [None] * 3
+    assert len(given) == len(set(given)) == ROOM
+
+
+@pytest.mark.django_db
+def test_what_a_lost_task_had_is_given_out_again_after_a_while(due: int) -> None:
+    first = schedule.claim_due()
+    assert schedule.claim_due() == []
+    TokenSet.objects.filter(dispatched_until__isnull=False).update(dispatched_until=Now() - timedelta(seconds=1))
+    assert sorted(schedule.claim_due()) == sorted(first)
+
+
+@pytest.mark.django_db
+def test_a_turn_belongs_to_one_and_is_lost_by_who_does_not_end_it(due: int) -> None:
+    with heartbeat.leader_lock() as ours:
+        assert ours
+        assert schedule.claim_due() == []
+        SchedulerHeartbeat.objects.filter(name=heartbeat.DISPATCHING).update(at=Now() - timedelta(seconds=1))
+        assert len(schedule.claim_due()) == ROOM

@@ -1,0 +1,311 @@
+"""The Plugins page and the page of a service, as the owner, a member, a stranger and nobody see them."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from apps.connections.models import Connection, Status
+from apps.integrations.catalog.entries import catalog
+from apps.integrations.catalog.sync import load_catalog, set_enabled
+from apps.integrations.forms import check_connect_request
+from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.oauth_apps.services import mark_oauth_app_broken
+from apps.teams.models import Membership
+from tests.factories import client_for
+from tests.fixtures.integrations import FEW, ORIGIN
+from tests.integrations.custom import DESCRIBED
+from tests.integrations.oauth_apps.test_services import OPERATOR
+
+PLUGINS = reverse("connections:plugins")
+
+
+def html_of(who: Membership, url: str = PLUGINS, **data: str) -> str:
+    response = client_for(who).get(url, data)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def card(html: str, name: str) -> str:
+    """The card of a service, from its name to the end of its state."""
+    return html.partition(f">{name}</a>")[2].partition("</li>")[0]
+
+
+def names(html: str) -> list[str]:
+    return [part.partition("</a>")[0].rpartition(">")[2] for part in html.split('class="card__name"')[1:]]
+
+
+def service_url(slug: str) -> str:
+    return reverse("connections:service", args=[slug])
+
+
+# --- who may --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", [PLUGINS, service_url("github")])
+def test_nobody_signed_in_is_led_to_the_login_page(loaded: None, client: Client, url: str) -> None:
+    response = client.get(url)
+    assert response.status_code == 302
+    assert response["Location"].startswith(reverse("account_login"))
+
+
+@pytest.mark.parametrize("url", [PLUGINS, service_url("github")])
+def test_the_pages_are_for_looking_only(owner: Membership, loaded: None, url: str) -> None:
+    assert client_for(owner).post(url).status_code == 405
+
+
+def test_an_unknown_service_is_not_found(owner: Membership, loaded: None) -> None:
+    assert client_for(owner).get(service_url("no-such-service")).status_code == 404
+
+
+def test_another_teams_own_integration_is_neither_listed_nor_found(owner: Membership, stranger: Membership) -> None:
+    Integration.objects.create(slug="carrier-hub", name="Carrier Hub", team=owner.team, category="custom", **DESCRIBED)
+    assert "Carrier Hub" in html_of(owner)
+    assert "Carrier Hub" not in html_of(stranger)
+    assert client_for(stranger).get(service_url("carrier-hub")).status_code == 404
+
+
+def test_a_built_in_service_is_never_hidden_by_a_teams_own_of_the_same_slug(owner: Membership, loaded: None) -> None:
+    Integration.objects.create(slug="github", name="Our own", team=owner.team, category="custom", **DESCRIBED)
+    assert "<h1>GitHub</h1>" in html_of(owner, service_url("github"))
+
+
+# --- Plugins --------------------------------------------------------------------------------------------------------
+
+
+def test_counts_are_of_the_connections_that_one_may_see(
+    loaded: None, connect: Callable[..., Connection], owner: Membership, member: Membership, stranger: Membership
+) -> None:
+    connect(member, "github")
+    connect(member, "github", shared=True)
+    connect(owner, "github")
+    assert "3 connected" in card(html_of(owner), "GitHub")  # an admin sees the whole team's
+    assert "2 connected" in card(html_of(member), "GitHub")
+    assert "connected" not in card(html_of(stranger), "GitHub")
+
+
+def test_what_needs_attention_comes_first_then_what_is_connected_then_the_rest_by_name(
+    loaded: None, connect: Callable[..., Connection], owner: Membership
+) -> None:
+    connect(owner, "notion")
+    connect(owner, "slack")
+    connect(owner, "slack", status=Status.NEEDS_ATTENTION)
+    html = html_of(owner)
+    assert names(html) == ["Slack", "Notion", "GitHub", "Google Drive", "Microsoft Graph", "Sandbox"]
+    assert "2 connected, 1 needs attention" in card(html, "Slack")
+
+
+def test_a_card_says_whether_the_service_can_be_connected(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+    set_up("github")
+    html = html_of(owner)
+    assert ">Connect<" in card(html, "GitHub")
+    assert "Not set up yet" in card(html, "Slack")
+
+
+def test_a_card_and_its_page_say_whether_the_facts_were_checked(db: None, owner: Membership) -> None:
+    load_catalog()
+    html = html_of(owner)
+    assert ">Checked<" in card(html, "GitHub")
+    assert ">Not yet tried<" in card(html, "Wrike")
+    assert "own pages confirm" in html_of(owner, service_url("github"))
+    assert "were not compared" in html_of(owner, service_url("wrike"))
+
+
+def test_what_can_be_connected_comes_before_what_is_not_set_up(
+    set_up: Callable[..., OAuthApp], connect: Callable[..., Connection], owner: Membership
+) -> None:
+    set_up("slack")
+    connect(owner, "notion")
+    assert names(html_of(owner)) == ["Notion", "Slack", "GitHub", "Google Drive", "Microsoft Graph", "Sandbox"]
+
+
+def test_a_cards_kept_html_never_shows_anothers_state(
+    set_up: Callable[..., OAuthApp], connect: Callable[..., Connection], owner: Membership, stranger: Membership
+) -> None:
+    set_up("slack")
+    connect(owner, "slack")
+    assert "1 connected" in card(html_of(owner), "Slack")
+    assert "connected" not in card(html_of(stranger), "Slack")
+
+
+def test_hundreds_of_cards_take_no_more_queries_than_a_few(loaded: None, owner: Membership) -> None:
+    client = client_for(owner)
+    client.get(PLUGINS)
+    counts = []
+    for shown in (len(FEW), len(catalog())):
+        with CaptureQueriesContext(connection) as queries:
+            assert len(names(client.get(PLUGINS).content.decode())) == shown
+        counts.append(len(queries))
+        load_catalog()
+    assert counts[0] == counts[1]
+
+
+def test_an_optional_parameter_may_be_left_empty(db: None, owner: Membership, set_up: Callable[..., OAuthApp]) -> None:
+    entry = catalog()["google-ads"]
+    scopes = [scope.name for scope in entry.scopes if scope.default]
+    assert check_connect_request(entry, scopes=scopes, params={}) == (scopes, {"login_customer_id": ""})
+
+
+def test_another_teams_oauth_app_does_not_set_a_service_up(
+    loaded: None, owner: Membership, stranger: Membership
+) -> None:
+    OAuthApp.objects.create(integration=Integration.objects.get(slug="slack"), team=stranger.team, client_id="id")
+    assert "Not set up yet" in card(html_of(owner), "Slack")
+    assert ">Connect<" in card(html_of(stranger), "Slack")
+
+
+def test_the_sandbox_is_the_first_thing_to_try_once_it_is_set_up(
+    set_up: Callable[..., OAuthApp], owner: Membership
+) -> None:
+    assert "Try it with the sandbox" not in html_of(owner)
+    set_up("sandbox", origin=ORIGIN)
+    html = html_of(owner)
+    assert "Try it with the sandbox" in html
+    assert "Sandbox" not in names(html)
+    assert names(html_of(owner, search="sandbox")) == ["Sandbox"]
+
+
+def test_the_sandbox_is_never_lost_between_search_and_list(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+    set_up("sandbox", origin=ORIGIN)
+    client = client_for(owner)
+    cleared = client.get(PLUGINS, headers={"HX-Request": "true"}).content.decode()
+    assert 'id="hero-slot" hx-swap-oob="true"' in cleared
+    assert "Try it with the sandbox" in cleared
+    searched = client.get(PLUGINS, {"search": "sand"}, headers={"HX-Request": "true"}).content.decode()
+    assert "Try it with the sandbox" not in searched
+    assert names(searched) == ["Sandbox"]
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [("git", ["GitHub"]), ("PAGES", ["Notion"]), ("files drive", ["Google Drive"]), ("communication", ["Slack"])],
+)
+def test_the_search_looks_at_name_line_and_category(
+    loaded: None, owner: Membership, search: str, found: list[str]
+) -> None:
+    assert names(html_of(owner, search=search)) == found
+
+
+def test_nothing_found_offers_to_clear_the_filters(loaded: None, owner: Membership) -> None:
+    html = html_of(owner, search="zzz<script>")
+    assert "No service fits" in html
+    assert "Clear filters" in html
+    assert "zzz<script>" not in html
+
+
+def test_a_category_shows_its_services_and_keeps_the_search(
+    loaded: None, connect: Callable[..., Connection], owner: Membership
+) -> None:
+    connect(owner, "notion")
+    assert names(html_of(owner, category="communication")) == ["Slack"]
+    assert names(html_of(owner, category="connected")) == ["Notion"]
+    assert "?search=s&amp;category=communication" in html_of(owner, search="s")
+    assert len(names(html_of(owner, category="nonsense"))) == 6
+
+
+def test_htmx_gets_the_list_alone_and_caches_tell_the_two_apart(loaded: None, owner: Membership) -> None:
+    client = client_for(owner)
+    part = client.get(PLUGINS, {"search": "git"}, headers={"HX-Request": "true"})
+    assert b"<html" not in part.content
+    assert names(part.content.decode()) == ["GitHub"]
+    assert "HX-Request" in part["Vary"]
+    back = client.get(PLUGINS, headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
+    assert b"<html" in back.content
+
+
+def test_a_service_that_was_switched_off_is_listed_for_those_who_have_it_only(
+    loaded: None, connect: Callable[..., Connection], owner: Membership, stranger: Membership
+) -> None:
+    connect(owner, "slack")
+    set_enabled(origin=OPERATOR, integration=Integration.objects.get(slug="slack"), is_enabled=False)
+    assert "Slack" in names(html_of(owner))
+    assert "Slack" not in names(html_of(stranger))
+    page = html_of(owner, service_url("slack"))
+    assert "Switched off" in page
+    assert "data-connect" not in page
+
+
+def test_the_list_takes_as_many_queries_for_many_services_as_for_few(loaded: None, owner: Membership) -> None:
+    client = client_for(owner)
+    client.get(PLUGINS)
+    with CaptureQueriesContext(connection) as few:
+        client.get(PLUGINS)
+    Integration.objects.bulk_create(
+        Integration(slug=f"own-{number}", name=f"Own {number}", category="custom", team=owner.team, **DESCRIBED)
+        for number in range(30)
+    )
+    with CaptureQueriesContext(connection) as many:
+        client.get(PLUGINS)
+    assert len(many) == len(few)
+
+
+# --- one service ----------------------------------------------------------------------------------------------------
+
+
+def test_the_suggested_permissions_are_ticked_and_no_other(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+    set_up("sandbox", origin=ORIGIN)
+    html = html_of(owner, service_url("sandbox"))
+    ticked = {part.partition('value="')[2].partition('"')[0]: "checked" in part.partition(">")[0]
+              for part in html.split('type="checkbox"')[1:]}  # fmt: skip
+    assert ticked == {"profile": True, "messages:read": True, "messages:write": False, "workspace:admin": False}
+    assert f'action="{reverse("connections:connect", args=["sandbox"])}"' in html
+    assert "Opens" in html
+    assert "127.0.0.1:8100" in html
+    assert "badge--admin" in html
+    assert "scope__caution" in html
+
+
+def test_a_service_without_scopes_says_who_asks(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+    set_up("notion")
+    html = html_of(owner, service_url("notion"))
+    assert 'type="checkbox"' not in html
+    assert "Notion asks you itself" in html
+
+
+def test_parameters_are_asked_for_with_an_example(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+    set_up("microsoft-graph")
+    html = html_of(owner, service_url("microsoft-graph"))
+    assert 'name="param.tenant"' in html
+    assert "contoso.onmicrosoft.com" in html
+
+
+def test_a_service_without_oauth_app_sends_operators_to_the_administration_and_nobody_else(
+    loaded: None, owner: Membership
+) -> None:
+    slack = Integration.objects.get(slug="slack")
+    add = f"{reverse('admin:integrations_oauthapp_add')}?integration={slack.pk}"
+    html = html_of(owner, service_url("slack"))
+    assert "Not set up yet" in html
+    assert "data-connect" not in html
+    assert add not in html
+    owner.user.is_staff = True
+    owner.user.save()
+    assert add in html_of(owner, service_url("slack"))
+
+
+def test_a_refused_oauth_app_is_said_to_be_the_operators_matter(
+    set_up: Callable[..., OAuthApp], owner: Membership
+) -> None:
+    mark_oauth_app_broken(oauth_app=set_up("github"), code="invalid_client")
+    html = html_of(owner, service_url("github"))
+    assert "GitHub refuses the OAuth app" in html
+    assert "invalid_client" in html
+    assert "This is not about your account" in html
+
+
+def test_only_the_connections_that_one_may_see_are_listed(
+    loaded: None, connect: Callable[..., Connection], owner: Membership, member: Membership, stranger: Membership
+) -> None:
+    connect(owner, "github", name="mara-private")
+    connect(owner, "github", name="mara-shared", shared=True)
+    connect(member, "github", name="jonas-own")
+    url = service_url("github")
+    assert all(name in html_of(owner, url) for name in ("mara-private", "mara-shared", "jonas-own"))
+    as_member = html_of(member, url)
+    assert "mara-private" not in as_member
+    assert "mara-shared" in as_member
+    assert "jonas-own" in as_member
+    assert not any(name in html_of(stranger, url) for name in ("mara-", "jonas-own"))

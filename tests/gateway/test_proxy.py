@@ -1,0 +1,683 @@
+"""The proxy, with every kind of caller and credential, against real servers."""
+
+import base64
+import gzip
+import json
+import secrets
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.test import Client
+
+from apps import egress
+from apps.audit.models import AuditEvent
+from apps.connections.models import Connection, DailyUse, Status, WorkflowUse
+from apps.connections.services.credentials import connect_with_key
+from apps.egress import destination
+from apps.integrations.models import Integration
+from apps.teams.models import ApiKey
+from tests import factories
+from tests.authserver import AuthServer, refuses
+from tests.connections.test_api import Caller, caller, share
+from tests.fixtures.connections import Cast, Traveller, access_token, actions, expire, tokens_of
+from tests.servers import HttpServer, http_server
+
+pytestmark = pytest.mark.django_db(transaction=True)
+USE = ["connections:use"]
+
+
+def body_of(response: Any) -> bytes:
+    content = b"".join(response.streaming_content) if response.streaming else response.content
+    response.close()
+    return bytes(content)
+
+
+def proxied(
+    who: Caller | Client, connection: Connection, rest: str = "things", method: str = "GET", **more: Any
+) -> Any:
+    """A call; `rest` is the raw end of the request line, as gunicorn tells it."""
+    prefix = f"/api/v1/connections/{connection.pk}/proxy/"
+    headers = {name.replace("_", "-"): value for name, value in more.pop("headers", {}).items()}
+    client = who if isinstance(who, Client) else Client()
+    if isinstance(who, Caller):
+        headers["Authorization"] = f"Bearer {who.text}"
+    data, content_type = more.pop("data", b""), more.pop("content_type", "application/json")
+    address = prefix + rest
+    return client.generic(method, address, data, content_type=content_type, headers=headers, RAW_URI=address, **more)
+
+
+@pytest.fixture
+def api(server: AuthServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
+    """The service's API, on a host of its own, which the connection's integration is pointed at."""
+    with http_server() as running:
+        egress.configure(allowed_hosts=[server.url.removeprefix("http://"), f"127.0.0.1:{running.port}"])
+        yield running
+
+
+@pytest.fixture
+def connection(traveller: Traveller, cast: Cast, api: HttpServer, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    """The member's own connection to the sandbox; its API is `api`, its token endpoint the authorization server."""
+    from dataclasses import replace
+
+    from apps.connections.services import signing
+
+    made = traveller.connect(cast.actor("member"))
+    original = signing.provider_of
+    monkeypatch.setattr(signing, "provider_of", lambda c: replace(original(c), api_base_url=f"{api.url}/v2"))
+    monkeypatch.setattr(signing, "api_hosts", lambda *a, **k: frozenset({f"127.0.0.1:{api.port}"}))
+    return made
+
+
+@pytest.fixture
+def mine(cast: Cast) -> Caller:
+    return caller(cast.member, scopes=USE)
+
+
+def test_a_call_reaches_the_service_with_the_connections_access(
+    api: HttpServer, connection: Connection, mine: Caller
+) -> None:
+    api.will_answer(201, b'{"made": true}', X_Kind="thing", ETag='"7"')
+    answer = proxied(
+        mine,
+        connection,
+        "a%2Fb/c%20d?x=1&y=%C3%A9+z",
+        "POST",
+        data=b'{"n": 1}',
+        headers={"X-Own": "yes", "Cookie": "a=b", "X-Forwarded-For": "1.2.3.4", "Connection": "X-Hop", "X-Hop": "1"},
+    )
+    assert (answer.status_code, body_of(answer)) == (201, b'{"made": true}')
+    assert (answer["X-Kind"], answer["ETag"], answer["Content-Length"]) == ("thing", '"7"', "14")
+    (call,) = api.received
+    assert (call.method, call.path, call.body) == ("POST", "/v2/a%2Fb/c%20d?x=1&y=%C3%A9+z", b'{"n": 1}')
+    assert call.headers["Authorization"] == f"Bearer {access_token(connection)}"
+    assert call.headers["Content-Type"] == "application/json"
+    assert call.headers["X-Own"] == "yes"
+    assert not {"Cookie", "X-Forwarded-For", "X-Hop", "Specway-Run"} & set(call.headers)
+    assert call.headers["Host"] == f"127.0.0.1:{api.port}"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+def test_every_method_passes_with_its_body(api: HttpServer, connection: Connection, mine: Caller, method: str) -> None:
+    api.will_answer(200, b"{}")
+    answer = proxied(mine, connection, "x", method, data=b"body")
+    assert answer.status_code == 200, body_of(answer)
+    assert body_of(answer) == (b"" if method == "HEAD" else b"{}")
+    assert (api.received[0].method, api.received[0].body) == (method, b"body")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "//evil.example/x", "/x", "a//b", "../x", "a/..", "a/../b", "./x", "a/..;x/b", "a\\b",
+        "%2F%2Fevil", "a%2F%2Fb", "%2e%2e/x", "a/%2E%2e%2fb", "a%5Cb", "a%0d%0aX:1", "a%0Ab", "a%00b",
+        "%252e%252e/x", "%25%32%65%25%32%65/x", "a%250d%250ab", "a%255cb", "@evil.example//x", "x@evil.example/..",
+        "%25252e%25252e/x",
+        "a%2525252525252f", "a%zz", "a%", "a#b", "caf\u00e9",
+    ],
+)  # fmt: skip
+def test_a_path_that_could_lead_elsewhere_is_refused_in_every_spelling(
+    api: HttpServer, connection: Connection, mine: Caller, rest: str
+) -> None:
+    api.will_answer(200, b"{}")
+    prefix = f"/api/v1/connections/{connection.pk}/proxy/"
+    from urllib.parse import unquote
+
+    answer = Client().generic(
+        "GET",
+        prefix + "x",
+        headers={"Authorization": f"Bearer {mine.text}"},
+        RAW_URI=prefix + rest,
+        PATH_INFO=prefix + unquote(rest),
+    )
+    assert (answer.status_code, answer["Specway-Error"]) == (400, "invalid_path"), rest
+    assert answer.json()["code"] == "invalid_path"
+    assert api.received == []
+
+
+@pytest.mark.parametrize("rest", ["calendars/ada%40x.example/events", "@scope/name", "a@evil.example", "a%2540b"])
+def test_an_at_sign_passes_and_the_host_stays_the_services(
+    api: HttpServer, connection: Connection, mine: Caller, rest: str
+) -> None:
+    api.will_answer(200, b"{}")
+    assert proxied(mine, connection, rest).status_code == 200
+    assert (api.received[0].path, api.received[0].headers["Host"]) == (f"/v2/{rest}", f"127.0.0.1:{api.port}")
+
+
+@pytest.mark.parametrize(
+    "rest", ["a%2Fb", "v1.2/x..y", "compare/main...dev", "100%25", "a;b=1/c", "%E2%82%AC", "a+b", "", "a/"]
+)
+def test_an_honest_path_stays_in_its_own_spelling(
+    api: HttpServer, connection: Connection, mine: Caller, rest: str
+) -> None:
+    api.will_answer(200, b"{}")
+    assert proxied(mine, connection, rest).status_code == 200
+    assert api.received[0].path == (f"/v2/{rest}" if rest else "/v2")
+
+
+def test_answers_lose_what_would_act_on_our_origin(api: HttpServer, connection: Connection, mine: Caller) -> None:
+    api.will_answer(
+        200,
+        b"<script>alert(1)</script>",
+        Content_Type="text/html",
+        Set_Cookie="specway=stolen",
+        Strict_Transport_Security="max-age=0",
+        Clear_Site_Data='"*"',
+        Access_Control_Allow_Origin="*",
+        Content_Security_Policy="script-src *",
+        Specway_Error="forged",
+        Location="https://elsewhere.example/x",
+        Retry_After="7",
+        Vary="X-Thing",
+    )
+    answer = proxied(mine, connection)
+    body_of(answer)
+    assert not {"Set-Cookie", "Clear-Site-Data", "Access-Control-Allow-Origin", "Specway-Error"} & set(answer.headers)
+    assert answer.cookies == {}
+    assert answer["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Disposition"] == "attachment"
+    assert (answer["Location"], answer["Retry-After"]) == ("https://elsewhere.example/x", "7")
+
+
+def test_redirects_are_passed_on_and_not_followed(api: HttpServer, connection: Connection, mine: Caller) -> None:
+    api.will_answer(302, b"", Location=f"{api.url}/v2/other")
+    answer = proxied(mine, connection)
+    assert (answer.status_code, answer["Location"]) == (302, f"{api.url}/v2/other")
+    assert len(api.received) == 1
+
+
+def test_the_scopes_that_a_call_names_are_noted_as_needed(
+    api: HttpServer, connection: Connection, mine: Caller
+) -> None:
+    api.will_answer(200, b"{}")
+    scope = connection.scopes_granted[0]
+    body_of(proxied(mine, connection, headers={"Specway-Scopes": scope}))
+    assert list(connection.scope_use.values_list("scope", flat=True)) == [scope]
+
+
+def test_a_call_is_recorded_before_it_leaves_and_counted(
+    api: HttpServer, connection: Connection, mine: Caller, cast: Cast
+) -> None:
+    api.will_answer(200, b"{}")
+    headers = {"Specway-Workflow": 'wf-7; name="Night sync"', "Specway-Run": "r1"}
+    body_of(proxied(mine, connection, "a/b?q=hidden", headers=headers))
+    event = AuditEvent.objects.get(action="connection.used")
+    assert (event.actor_id, event.workflow_id, event.workflow_name, event.run_id) == (
+        str(cast.member.user.pk), "wf-7", "Night sync", "r1",
+    )  # fmt: skip
+    assert event.detail == {"method": "GET", "path": "/a/b"}
+    assert event.token_fp == tokens_of(connection).access_token_fp
+    assert (DailyUse.objects.get().calls, DailyUse.objects.get().failures) == (1, 0)
+    assert WorkflowUse.objects.get().workflow_id == "wf-7"
+    assert Connection.objects.get().last_used_at is not None
+
+
+def test_without_a_record_there_is_no_call(
+    api: HttpServer, connection: Connection, mine: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from apps.connections.errors import ServiceUnavailable
+    from apps.gateway.services import calls
+
+    def refuses(**_: Any) -> None:
+        raise ServiceUnavailable("The log is full.")
+
+    api.will_answer(200, b"{}")
+    monkeypatch.setattr(calls, "record", refuses)
+    assert proxied(mine, connection).status_code == 503
+    assert api.received == []
+
+
+@pytest.mark.parametrize(("status", "failures"), [(500, 1), (429, 1), (403, 1), (404, 0), (422, 0)])
+def test_failures_are_counted_where_they_say_something_about_the_connection(
+    api: HttpServer, connection: Connection, mine: Caller, status: int, failures: int
+) -> None:
+    api.will_answer(status, b"{}")
+    assert proxied(mine, connection).status_code == status
+    body_of(proxied(mine, connection))
+    DailyUse.objects.get()
+    body_of(proxied(mine, connection))
+    assert DailyUse.objects.get().failures >= failures
+    assert actions("connection.use_failed").count("connection.use_failed") == DailyUse.objects.get().failures
+    assert (DailyUse.objects.get().failures > 0) == bool(failures)
+
+
+# --- who may ------------------------------------------------------------------------------------------------------
+
+
+def test_a_shared_connection_is_used_by_members_and_service_keys(
+    api: HttpServer, connection: Connection, cast: Cast
+) -> None:
+    api.will_answer(200, b"{}")
+    share(connection)
+    for who in (caller(cast.owner, scopes=USE), caller(cast.admin, ApiKey.Kind.SERVICE, scopes=USE)):
+        assert proxied(who, connection).status_code == 200
+
+
+def test_strangers_members_and_keys_without_the_scope_do_not_use_it(
+    api: HttpServer, connection: Connection, cast: Cast
+) -> None:
+    api.will_answer(200, b"{}")
+    expected = [
+        (caller(cast.stranger), 404, "not_found"),
+        (caller(cast.owner), 403, "permission_denied"),  # an admin sees it, but a personal one is its owner's
+        (caller(cast.admin, ApiKey.Kind.SERVICE), 404, "not_found"),
+        (caller(cast.member, scopes=["connections:read"]), 403, "insufficient_scope"),
+    ]
+    for who, status, code in expected:
+        answer = proxied(who, connection)
+        assert (answer.status_code, answer["Specway-Error"]) == (status, code)
+    assert Client().get(f"/api/v1/connections/{connection.pk}/proxy/x").status_code == 401
+    assert api.received == []
+
+
+def test_the_browsers_session_works_with_the_csrf_token_and_forms_are_not_read(
+    api: HttpServer, connection: Connection, cast: Cast
+) -> None:
+    api.will_answer(200, b"{}")
+    browser = factories.client_for(cast.member, enforce_csrf_checks=True)
+    form = {"data": b"a=1&b=2", "content_type": "application/x-www-form-urlencoded", "method": "POST"}
+    assert proxied(browser, connection, **form).status_code == 403
+    assert api.received == []
+    browser.get("/settings/integrations/")
+    token = secrets.token_hex(16)
+    browser.cookies["specway-csrf"] = token
+    answer = proxied(browser, connection, headers={"X-CSRFToken": token, "Referer": "http://testserver/x"}, **form)
+    assert answer.status_code == 200, body_of(answer)
+    assert api.received[0].body == b"a=1&b=2"
+    assert not {"X-Csrftoken", "Referer", "Cookie"} & set(api.received[0].headers)
+
+
+def test_a_link_that_somebody_follows_makes_no_call(api: HttpServer, connection: Connection, cast: Cast) -> None:
+    api.will_answer(200, b"{}")
+    browser = factories.client_for(cast.member)
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}):
+        assert proxied(browser, connection, headers=headers).status_code == 403
+    assert api.received == []
+
+
+# --- tokens -------------------------------------------------------------------------------------------------------
+
+
+def test_an_expired_token_is_refreshed_first(
+    api: HttpServer, connection: Connection, mine: Caller, server: AuthServer
+) -> None:
+    api.will_answer(200, b"{}")
+    before = access_token(connection)
+    expire(connection)
+    assert proxied(mine, connection).status_code == 200
+    assert api.received[0].headers["Authorization"] == f"Bearer {access_token(connection)}" != f"Bearer {before}"
+
+
+def test_a_refused_token_is_renewed_once_and_a_kept_body_sent_again(
+    api: HttpServer, connection: Connection, mine: Caller
+) -> None:
+    api.will_answer(401, b"old")
+    api.will_answer(200, b"new")
+    answer = proxied(mine, connection, "x", "POST", data=b"body")
+    assert (answer.status_code, body_of(answer)) == (200, b"new")
+    first, second = api.received
+    assert first.body == second.body == b"body"
+    assert second.headers["Authorization"] == f"Bearer {access_token(connection)}" != first.headers["Authorization"]
+    assert actions("connection.refreshed") == ["connection.refreshed"]
+    assert actions("connection.used") == ["connection.used"]
+
+
+def test_a_service_that_always_refuses_is_not_asked_for_tokens_again_and_again(
+    api: HttpServer, connection: Connection, mine: Caller
+) -> None:
+    api.will_answer(401, b"no")
+    for _ in range(3):
+        answer = proxied(mine, connection)
+        assert (answer.status_code, body_of(answer)) == (401, b"no")
+    assert actions("connection.refreshed") == ["connection.refreshed"]
+
+
+def test_a_refused_grant_is_told_as_such(
+    api: HttpServer, connection: Connection, mine: Caller, server: AuthServer
+) -> None:
+    api.will_answer(401, b"no")
+    server.script(*[refuses("invalid_grant")] * 2)
+    answer = proxied(mine, connection)
+    assert answer.status_code in (409, 503)
+    assert answer["Specway-Error"] == answer.json()["code"]
+    assert len(api.received) == 1
+
+
+def test_needed_scopes_are_checked_before_the_call(api: HttpServer, connection: Connection, mine: Caller) -> None:
+    api.will_answer(200, b"{}")
+    answer = proxied(mine, connection, headers={"Specway-Scopes": "profile messages:write"})
+    assert (answer.status_code, answer["Specway-Error"]) == (409, "missing_scopes")
+    assert answer.json()["missing_scopes"] == ["messages:write"]
+    assert api.received == []
+    assert proxied(mine, connection, headers={"Specway-Scopes": "profile"}).status_code == 200
+
+
+def test_insufficient_scope_is_remembered_and_the_answer_passes(
+    api: HttpServer, connection: Connection, mine: Caller
+) -> None:
+    challenge = 'Bearer realm="x", error="insufficient_scope", scope="messages:write made:up"'
+    api.will_answer(403, b"denied", WWW_Authenticate=challenge)
+    answer = proxied(mine, connection)
+    assert (answer.status_code, body_of(answer), answer["Specway-Error"]) == (403, b"denied", "missing_scopes")
+    row = Connection.objects.get()
+    assert "messages:write" in row.scopes_requested
+    assert "made:up" not in row.scopes_requested
+    assert row.status == Status.ACTIVE
+    body_of(proxied(mine, connection))
+    assert actions("connection.lacks_scopes") == ["connection.lacks_scopes"]
+    assert actions("connection.refreshed") == []
+
+
+def test_a_scope_that_was_granted_and_is_refused_turns_the_connection_red(
+    api: HttpServer, connection: Connection, mine: Caller
+) -> None:
+    api.will_answer(403, b"denied", WWW_Authenticate='Bearer error="insufficient_scope" scope="messages:read"')
+    body_of(proxied(mine, connection))
+    row = Connection.objects.get()
+    assert (row.status, row.status_reason) == (Status.NEEDS_ATTENTION, "missing_scopes")
+    assert "messages:read" not in row.scopes_granted
+
+
+# --- retries ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_idempotent_calls_are_retried_where_that_is_wished(
+    api: HttpServer, connection: Connection, mine: Caller, status: int
+) -> None:
+    api.will_answer(status, b"busy", Retry_After="0")
+    api.will_answer(200, b"done")
+    answer = proxied(mine, connection, "x", "PUT", data=b"body", headers={"Specway-Retries": "1"})
+    assert (answer.status_code, body_of(answer)) == (200, b"done")
+    assert [call.body for call in api.received] == [b"body", b"body"]
+
+
+def test_nothing_is_retried_unasked_nor_what_is_not_idempotent_nor_after_a_long_wait(
+    api: HttpServer, connection: Connection, mine: Caller
+) -> None:
+    api.will_answer(503, b"busy", Retry_After="0")
+    assert proxied(mine, connection).status_code == 503
+    assert proxied(mine, connection, "x", "POST", headers={"Specway-Retries": "3"}).status_code == 503
+    assert len(api.received) == 2
+    api.answers.clear()
+    api.will_answer(503, b"busy", Retry_After="3600")
+    answer = proxied(mine, connection, headers={"Specway-Retries": "3"})
+    assert (answer.status_code, answer["Retry-After"]) == (503, "3600")
+    assert len(api.received) == 3
+
+
+def test_retries_end(api: HttpServer, connection: Connection, mine: Caller) -> None:
+    api.will_answer(503, b"busy", Retry_After="0")
+    assert proxied(mine, connection, headers={"Specway-Retries": "2"}).status_code == 503
+    assert len(api.received) == 3
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Specway-Retries": "4"}, {"Specway-Retries": "-1"}, {"Specway-Timeout": "0"}, {"Specway-Timeout": "601"},
+        {"Specway-Timeout": "soon"}, {"Specway-Retrys": "1"}, {"Specway-Workflow": "x; y"},
+    ],
+)  # fmt: skip
+def test_wishes_that_cannot_be_understood_are_errors(
+    api: HttpServer, connection: Connection, mine: Caller, headers: dict[str, str]
+) -> None:
+    answer = proxied(mine, connection, headers=headers)
+    assert (answer.status_code, answer["Specway-Error"]) == (400, "validation_error")
+    assert answer.json()["errors"][0]["field"] == next(iter(headers))
+
+
+def test_an_answer_that_breaks_off_is_broken_off_here_too(
+    connection: Connection, mine: Caller, api: HttpServer
+) -> None:
+    api.will_answer(200, b"", Content_Length="7")  # and then nothing: it breaks off
+    answer = proxied(mine, connection)
+    with pytest.raises(ConnectionResetError):
+        list(answer.streaming_content)
+    answer.close()
+    assert DailyUse.objects.get().failures == 1
+    assert AuditEvent.objects.get(action="connection.use_failed").detail["ended"] == "cut_off"
+
+
+def test_addresses_that_are_not_public_are_refused(
+    connection: Connection, mine: Caller, api: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destination, "_allowed", frozenset())
+    answer = proxied(mine, connection)
+    assert (answer.status_code, answer["Specway-Error"]) == (400, "destination_blocked")
+    assert api.received == []
+
+
+# --- the secret ---------------------------------------------------------------------------------------------------
+
+
+def echo(api: HttpServer, token: str, **headers: str) -> bytes:
+    body = json.dumps({"headers": {"Authorization": f"Bearer {token}"}, "twice": token}).encode()
+    api.will_answer(200, body, X_Echo=f"Bearer {token}", **headers)
+    return body
+
+
+def test_whoever_may_not_have_the_token_does_not_get_it_from_an_echo(
+    api: HttpServer, connection: Connection, mine: Caller, cast: Cast
+) -> None:
+    token = access_token(connection)
+    body = echo(api, token)
+    share(connection)
+    for who in (mine, caller(cast.admin), factories.client_for(cast.member)):
+        answer = proxied(who, connection)
+        shown = body_of(answer)
+        assert token.encode() not in shown
+        assert token not in str(answer.headers)
+        assert len(shown) == len(body) == int(answer["Content-Length"])
+        assert b"[redacted]" in shown
+    assert {call.headers["Accept-Encoding"] for call in api.received} == {"identity"}
+
+
+def test_whoever_may_take_the_token_sees_answers_as_they_are(
+    api: HttpServer, connection: Connection, cast: Cast
+) -> None:
+    body = echo(api, access_token(connection))
+    assert body_of(proxied(caller(cast.member), connection)) == body
+    compressed = gzip.compress(body)
+    api.answers.clear()
+    api.will_answer(200, compressed, Content_Encoding="gzip")
+    answer = proxied(caller(cast.member), connection, headers={"Accept-Encoding": "gzip"})
+    assert (body_of(answer), answer["Content-Encoding"]) == (compressed, "gzip")
+    assert api.received[-1].headers["Accept-Encoding"] == "gzip"
+
+
+def test_a_compressed_echo_is_decoded_and_redacted_and_an_unknown_coding_withheld(
+    api: HttpServer, connection: Connection, mine: Caller
+) -> None:
+    token = access_token(connection)
+    api.will_answer(200, gzip.compress(f"echo {token}".encode()), Content_Encoding="gzip")
+    answer = proxied(mine, connection)
+    shown = body_of(answer)
+    assert shown.startswith(b"echo [redacted]")
+    assert token.encode() not in shown
+    assert "Content-Encoding" not in answer
+    api.answers.clear()
+    api.will_answer(200, b"\x0b\x02", Content_Encoding="br")
+    answer = proxied(mine, connection)
+    assert (answer.status_code, answer["Specway-Error"]) == (502, "answer_withheld")
+
+
+# --- the other kinds ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kind_api(kinds: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
+    with http_server() as running:
+        monkeypatch.setattr(destination, "_allowed", frozenset())
+        egress.configure(allowed_hosts=[f"127.0.0.1:{running.port}"])
+        running.will_answer(200, b'{"ok": true, "id": 1, "name": "x"}')
+        yield running
+
+
+def by_key(api: HttpServer, cast: Cast, slug: str, **fields: str) -> Connection:
+    made = connect_with_key(
+        actor=cast.actor("member"),
+        integration=Integration.objects.get(slug=slug),
+        fields=fields,
+        params={"origin": api.url},
+        if_unchecked="store",
+    )
+    api.received.clear()
+    return made
+
+
+def test_a_key_goes_into_headers_and_query(kind_api: HttpServer, cast: Cast, mine: Caller) -> None:
+    key = secrets.token_urlsafe(12) + "/+"
+    made = by_key(kind_api, cast, "keyed", account="acme", region="eu west", api_key=key)
+    answer = proxied(mine, made, "x?a=%7E&region=mine&b=", headers={"X-Account": "other", "X-Version": "8"})
+    assert answer.status_code == 200
+    (call,) = kind_api.received
+    assert call.path == "/api/x?a=%7E&b=&region=eu+west"
+    assert (call.headers["Authorization"], call.headers["X-Account"]) == (f"Token {key}", "acme")
+    assert call.headers["X-Version"] == "8"  # a header of the API that is no secret is the caller's to choose
+
+
+def test_a_key_in_an_address_is_redacted_in_its_encodings(kind_api: HttpServer, cast: Cast, mine: Caller) -> None:
+    key = "k/y+" + secrets.token_urlsafe(12)
+    made = by_key(kind_api, cast, "keyed", account="acme", region="eu", api_key=key)
+    kind_api.answers.clear()
+    kind_api.will_answer(200, f"?key={quote(key, safe='')} {key} {json.dumps(key)}".replace("/", "\\/").encode())
+    shown = body_of(proxied(mine, made)).decode()
+    assert key not in shown.replace("\\/", "/")
+    assert quote(key, safe="") not in shown
+
+
+def test_a_key_in_the_path(kind_api: HttpServer, cast: Cast, mine: Caller) -> None:
+    made = by_key(kind_api, cast, "unverifiable", api_key="123456:abcdef".replace(":", "-"))
+    assert proxied(mine, made, "getMe").status_code == 200
+    assert kind_api.received[0].path == "/bot123456-abcdef/api/getMe"
+
+
+def test_basic_and_its_echo_in_base64(kind_api: HttpServer, cast: Cast, mine: Caller) -> None:
+    password = secrets.token_urlsafe(12)
+    made = by_key(kind_api, cast, "basic", email="ada@x.example", password=password)
+    pair = base64.b64encode(f"ada@x.example:{password}".encode()).decode()
+    kind_api.answers.clear()
+    kind_api.will_answer(200, f"you sent Basic {pair} that is {password}".encode())
+    answer = proxied(mine, made)
+    shown = body_of(answer).decode()
+    assert kind_api.received[0].headers["Authorization"] == f"Basic {pair}"
+    assert password not in shown
+    assert pair.rstrip("=") not in shown
+
+
+def test_a_client_of_ones_own_gets_tokens_and_renews_a_refused_one(
+    kind_api: HttpServer, cast: Cast, mine: Caller
+) -> None:
+    kind_api.answers.clear()
+
+    def token(text: str) -> None:
+        kind_api.will_answer(
+            200, json.dumps({"access_token": text, "token_type": "Bearer", "expires_in": 900}).encode()
+        )
+
+    first, second = secrets.token_urlsafe(12), secrets.token_urlsafe(12)
+    token(first)
+    kind_api.will_answer(200, b'{"id": 1, "name": "Bot"}')
+    made = by_key(kind_api, cast, "machine", client_id="c1", client_secret="s" * 20)
+    kind_api.answers.clear()
+    kind_api.will_answer(401, b"")
+    token(second)
+    kind_api.will_answer(200, b"done")
+    assert body_of(proxied(mine, made)) == b"done"
+    assert [call.headers.get("Authorization") for call in kind_api.received if call.path == "/api/things"] == [
+        f"Bearer {first}", f"Bearer {second}",
+    ]  # fmt: skip
+
+
+def test_a_service_that_is_not_there_is_told(
+    connection: Connection, mine: Caller, api: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from apps.connections.services import signing
+    from tests.processes import free_port
+
+    original, nowhere = signing.provider_of, f"127.0.0.1:{free_port()}"
+    egress.configure(allowed_hosts=[nowhere])
+    monkeypatch.setattr(signing, "provider_of", lambda c: replace(original(c), api_base_url=f"http://{nowhere}"))
+    monkeypatch.setattr(signing, "api_hosts", lambda *a, **k: frozenset({nowhere}))
+    answer = proxied(mine, connection)
+    assert (answer.status_code, answer["Specway-Error"]) == (502, "service_unreachable")
+    assert DailyUse.objects.get().failures == 1
+
+
+def test_access_stays_here_where_the_address_is_none_of_the_services(
+    connection: Connection, mine: Caller, api: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from apps.connections.services import signing
+
+    monkeypatch.setattr(signing, "api_hosts", lambda *a, **k: frozenset({"api.elsewhere.example"}))
+    answer = proxied(mine, connection)
+    assert (answer.status_code, answer["Specway-Error"]) == (400, "foreign_host")
+    assert api.received == []
+
+
+def test_a_signed_request_has_a_signature_over_query_and_form(kind_api: HttpServer, cast: Cast, mine: Caller) -> None:
+    from django.utils import timezone
+    from oauthlib.oauth1 import Client as Signer
+
+    from apps.connections.models import TokenSet
+    from apps.integrations.oauth_apps.services import ensure_oauth_app
+
+    service = Integration.objects.get(slug="signed")
+    ensure_oauth_app(integration_slug="signed", client_id="us", client_secret="c" * 20, params={"origin": kind_api.url})
+    now = timezone.now()
+    made = Connection.objects.create(
+        team=cast.team, owner=cast.member.user, integration=service, oauth_app=service.oauth_apps.get(),
+        name="Signed", status_changed_at=now, created_at=now,
+    )  # fmt: skip
+    row = TokenSet(connection=made, team=cast.team, obtained_at=now)
+    row.access_token = "token-of-ada"
+    row.kept_secrets = json.dumps({"kept": {"oauth_token_secret": "t" * 20}, "secondary": {}})
+    row.save(force_insert=True)
+    form = {"data": b"a=1&b=two", "content_type": "application/x-www-form-urlencoded", "method": "POST"}
+    assert proxied(mine, made, "x?y=%2F1", **form).status_code == 200
+    (call,) = kind_api.received
+    assert (call.path, call.body) == ("/api/x?y=%2F1", b"a=1&b=two")
+    sent = dict(part.strip().split("=", 1) for part in call.headers["Authorization"].removeprefix("OAuth ").split(","))
+    again = Signer(
+        "us", client_secret="c" * 20, resource_owner_key="token-of-ada", resource_owner_secret="t" * 20,
+        nonce=sent["oauth_nonce"].strip('"'), timestamp=sent["oauth_timestamp"].strip('"'),
+    )  # fmt: skip
+    _, headers, _ = again.sign(
+        f"{kind_api.url}/api/x?y=%2F1", "POST", "a=1&b=two", {"Content-Type": "application/x-www-form-urlencoded"}
+    )
+    assert f"oauth_signature={sent['oauth_signature']}" in headers["Authorization"]
+
+
+def test_the_oauth_apps_secret_is_opened_only_for_services_that_want_it_with_each_call(
+    api: HttpServer, connection: Connection, mine: Caller, server: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from apps.connections.services import signing
+    from apps.vault import envelope
+
+    opened: list[str] = []
+    decrypt = envelope.decrypt
+
+    def seen(*args: Any, column: str, **more: Any) -> str:
+        opened.append(column)
+        return decrypt(*args, column=column, **more)
+
+    monkeypatch.setattr(envelope, "decrypt", seen)
+    api.will_answer(200, b"{}")
+    assert proxied(mine, connection).status_code == 200
+    assert opened == ["access_token"]
+    provider_of = signing.provider_of
+    wanted = {"X-Api-Key": "{client_id}:{client_secret}"}
+    monkeypatch.setattr(signing, "provider_of", lambda c: replace(provider_of(c), api_headers=wanted))
+    api.answers.clear()
+    api.will_answer(200, json.dumps({"you sent": server.client_secret}).encode())
+    shown = body_of(proxied(mine, connection))
+    assert api.received[-1].headers["X-Api-Key"] == f"{server.client_id}:{server.client_secret}"
+    assert b"you sent" in shown
+    assert server.client_secret.encode() not in shown

@@ -1,0 +1,193 @@
+"""What a provider's file must not say, and how the refusal names file and key."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from apps.integrations.catalog import checks
+from apps.integrations.catalog.entries import PROVIDERS_DIR, catalog
+from apps.integrations.catalog.reader import CatalogError, read_provider
+
+VALID = """
+name = "Acme"
+category = "crm"
+description = "Accounts and deals"
+kind = "oauth2"
+
+[links]
+docs_url = "https://docs.acme.example/oauth"
+
+[facts]
+checked = "vendor"
+evidence = ["https://docs.acme.example/oauth"]
+
+[oauth2]
+authorization_url = "https://{sub}.acme.example/authorize"
+token_url = "https://{sub}.acme.example/token"
+token_endpoint_auth_method = "client_secret_basic"
+scope_separator = ","
+
+[account]
+method = "GET"
+url = "https://{sub}.acme.example/me"
+subject_path = "id"
+label_path = "name"
+
+[api]
+base_url = "https://{sub}.acme.example/v1"
+
+[[scopes]]
+name = "read"
+description = "Read it"
+access = "read"
+default = true
+
+[[params]]
+name = "sub"
+label = "Subdomain"
+pattern = "[a-z0-9-]+"
+example = "fernhill"
+source = "user"
+"""
+
+
+def written(folder: Path, text: str, name: str = "acme.toml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_valid_file_becomes_an_entry_named_after_the_file(tmp_path: Path) -> None:
+    entry = read_provider(written(tmp_path, VALID))
+    assert (entry.slug, entry.default_scopes, entry.params[0].source) == ("acme", ("read",), "user")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key", "problem"),
+    [
+        ('name = "Acme"\n', 'name = "Acme"\ncolour = "red"\n', "color", "unknown key"),
+        ("[oauth2]\n", "[oauth2]\npkse = true\n", "oauth2.pkse", "unknown key"),
+        ('access = "read"\n', 'access = "read"\nrisk = 1\n', "scopes[0].risk", "unknown key"),
+        ('name = "Acme"\n', "name = 7\n", "name", "must be text"),
+        ("[oauth2]\n", '[oauth2]\npkce = "yes"\n', "oauth2.pkce", "must be true or false"),
+        ("[oauth2]\n", "[oauth2]\niss_required = 1\n", "oauth2.iss_required", "must be true or false"),
+        (
+            "[account]",
+            "[oauth2.refresh]\ndefault_expires_in = true\n[account]",
+            "oauth2.refresh.default_expires_in",
+            "whole",
+        ),
+        ("[oauth2]\n", "[oauth2]\nauthorization_params = { a = 1 }\n", "oauth2.authorization_params.a", "must be text"),
+        ("[oauth2]\n", "[oauth2]\nkeep = [1]\n", "oauth2.keep[0]", "must be text"),
+        ("[oauth2]\n", '[oauth2]\nkeep = "team"\n', "oauth2.keep", "must be a list"),
+        ('[account]\nmethod = "GET"\n', "[account]\n", "account.method", "is missing"),
+        ('description = "Accounts and deals"\n', "", "description", "is missing"),
+        ('category = "crm"', 'category = "fun"', "category", "must be one of"),
+        ('access = "read"', 'access = "full"', "scopes[0].access", "must be one of"),
+        ('source = "user"', 'source = "guess"', "params[0].source", "must be one of"),
+        ("acme.example/token", "acme.example/{tenant}/token", "oauth2.token_url", "{tenant} is not declared"),
+        ("https://{sub}.acme.example/me", "http://{sub}.acme.example/me", "account.url", "https"),
+        ("https://{sub}.acme.example/me", "https://me@acme.example/me", "account.url", "without user name"),
+        ("https://{sub}.acme.example/me", "https://acme.example/me#now", "account.url", "fragment"),
+        ("https://{sub}.acme.example/me", "https://{sub}{x}/me", "account.url", "{x} is not declared"),
+        ('"https://docs.acme.example/oauth"]', '"see the docs"]', "facts.evidence[0]", "https"),
+        ('pattern = "[a-z0-9-]+"', 'pattern = "[a-z"', "params[0].pattern", "not a regular expression"),
+        ('pattern = "[a-z0-9-]+"', 'pattern = ".+"', "params[0].pattern", "accepts"),
+        ('pattern = "[a-z0-9-]+"', 'pattern = "[^/]+"', "params[0].pattern", "accepts"),
+        ('example = "fernhill"', 'example = "Fern Hill"', "params[0].example", "does not match"),
+        ('source = "user"', 'source = "user"\ndefault = "A"', "params[0].default", "does not match"),
+        ('name = "read"', 'name = "read,write"', "scopes[0].name", "separator"),
+        ('access = "read"', 'access = "read"\nincluded_in = ["all"]', "scopes[0].included_in", "all is not listed"),
+        ("[oauth2]\n", "[oauth2]\niss_required = true\n", "oauth2.issuer", "is missing"),
+        ("[api]\n", '[api]\nheaders = { X-Site = "{site}" }\n', "api.headers.X-Site", "{site} is not declared"),
+        ("[api]\n", '[api]\nquery = { t = "{access_token}" }\n', "api.query.t", "{access_token} is not declared"),
+        ("[oauth2]\n", '[oauth2]\nauthorization_params = { a = "{b}" }\n', "oauth2.authorization_params.a", "{b}"),
+        ("[oauth2]\n", '[oauth2]\ntoken_params = { a = "{random}" }\n', "oauth2.token_params.a", "{random}"),
+        ('name = "read"', 'name = "{site}/all"', "scopes.{site}/all", "{site} is not declared"),
+        (
+            "[api]\n",
+            '[placement]\nurl = "https://a.example"\nvalues = { site = "id" }\n[api]\n',
+            "placement.values.site",
+            "post_connect",
+        ),
+        ('source = "user"', 'source = "user"\nextract = "a"', "params[0].extract", "exactly one group"),
+        ('source = "user"', 'source = "user"\nextract = "("', "params[0].extract", "not a regular expression"),
+        ('evidence = ["https://docs.acme.example/oauth"]', "", "facts.evidence", "must name the vendor's pages"),
+    ],
+)
+def test_a_file_that_does_not_fit_the_schema_is_refused_with_file_and_key(
+    tmp_path: Path, before: str, after: str, key: str, problem: str
+) -> None:
+    assert VALID.count(before) >= 1
+    with pytest.raises(CatalogError) as refused:
+        read_provider(written(tmp_path, VALID.replace(before, after)))
+    assert str(refused.value).startswith(f"acme.toml: {key}: ")
+    assert problem in str(refused.value)
+
+
+FREE = VALID.replace("https://{sub}.acme.example", "https://{sub}").replace("[a-z0-9-]+", "[a-z0-9.-]+")
+
+
+@pytest.mark.parametrize("source", ["user", "token_response", "callback", "post_connect"])
+def test_neither_a_person_nor_an_answer_may_name_any_host(tmp_path: Path, source: str) -> None:
+    text = FREE.replace('source = "user"', f'source = "{source}"')
+    with pytest.raises(CatalogError, match=r"params\[0\]\.pattern: accepts 'evil.example': name the domains"):
+        read_provider(written(tmp_path, text))
+    named = text.replace("[a-z0-9.-]+", r"([a-z]+\\.)+acme\\.example").replace("fernhill", "eu.acme.example")
+    assert read_provider(written(tmp_path, named)).params[0].source == source
+
+
+def test_the_end_of_a_host_is_a_list_of_domains_too(tmp_path: Path) -> None:
+    text = VALID.replace("{sub}.acme.example", "acme.{sub}")
+    with pytest.raises(CatalogError, match="accepts 'zip'"):
+        read_provider(written(tmp_path, text))
+
+
+def test_an_operator_may_name_the_host_of_a_server_of_ones_own(tmp_path: Path) -> None:
+    assert read_provider(written(tmp_path, FREE.replace('source = "user"', 'source = "client"')))
+
+
+def test_a_scope_listed_twice_is_refused(tmp_path: Path) -> None:
+    twice = VALID + '\n[[scopes]]\nname = "read"\ndescription = "Again"\naccess = "read"\n'
+    with pytest.raises(CatalogError, match=r"scopes\[1\]\.name: read is listed twice"):
+        read_provider(written(tmp_path, twice))
+
+
+@pytest.mark.parametrize("name", ["Acme.toml", "a_b.toml", "acme-.toml"])
+def test_a_file_whose_name_is_no_slug_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CatalogError, match="must be a slug"):
+        read_provider(written(tmp_path, VALID, name))
+
+
+def test_broken_toml_is_refused_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match=r"acme\.toml: not valid TOML .*line 2"):
+        read_provider(written(tmp_path, 'name = "a"\nname\nkind = "oauth2"'))
+
+
+def test_the_system_check_names_every_file_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(PROVIDERS_DIR, tmp_path, dirs_exist_ok=True)
+    written(tmp_path, VALID.replace('kind = "oauth2"', 'kind = "oauth3"'))
+    written(tmp_path, "", "empty.toml")
+    monkeypatch.setattr(checks, "PROVIDERS_DIR", tmp_path)
+    errors = checks.catalog_is_valid(None)
+    assert [error.msg.partition(": ")[0] for error in errors] == ["acme.toml", "empty.toml"]
+    assert {error.id for error in errors} == {"integrations.E001"}
+
+
+def test_the_catalog_that_ships_is_valid() -> None:
+    assert checks.catalog_is_valid(None) == []
+    assert set(catalog()) >= {"github", "google-drive", "slack", "notion", "microsoft-graph", "sandbox"}
+
+
+# Where a connection is of use without any permission, or only the person can say which product it is for.
+NOTHING_SUGGESTED = ("freshworks", "tremendous")
+
+
+@pytest.mark.parametrize("slug", sorted(catalog()))
+def test_each_service_has_short_words_and_a_harmless_default(slug: str) -> None:
+    entry = catalog()[slug]
+    assert len(entry.description) <= 34
+    assert all(scope.access != "admin" for scope in entry.scopes if scope.default)
+    assert entry.default_scopes or not entry.scopes or slug in NOTHING_SUGGESTED
+    assert all(not scope.description.endswith(".") and len(scope.description) <= 60 for scope in entry.scopes)

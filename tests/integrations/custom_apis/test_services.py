@@ -1,0 +1,187 @@
+"""A team's own APIs as services know them: described, complete or not, changed, deleted, and nobody else's."""
+
+import pytest
+
+from apps.audit.models import AuditEvent
+from apps.errors import NotAllowed, NotFound
+from apps.integrations.catalog.entries import entry_for, entry_of, provider_config
+from apps.integrations.custom_apis.schema import ADDRESSES, Authentication, CustomScope
+from apps.integrations.custom_apis.services.apis import (
+    change_custom_api,
+    create_custom_api,
+    delete_custom_api,
+    save_authentication,
+    use_common_callback,
+)
+from apps.integrations.custom_apis.services.queries import custom_api_named, missing_of
+from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
+from apps.integrations.models import CustomApi, Integration, OAuthApp
+from apps.integrations.oauth_apps.services import oauth_app_for
+from apps.integrations.redirect_uri import redirect_uri
+from apps.teams.actor import Actor
+from apps.teams.models import Role
+from tests.factories import actor_for, make_member
+
+pytestmark = pytest.mark.django_db
+
+OAUTH = Authentication(
+    type="oauth2",
+    authorization_url="https://login.carrier.example/authorize",
+    token_url="https://login.carrier.example/token",
+    scopes=(CustomScope(name="shipments:read", description="See shipments"), CustomScope(name="admin")),
+)
+
+
+@pytest.fixture
+def admin() -> Actor:
+    return actor_for(make_member(role=Role.ADMIN))
+
+
+@pytest.fixture
+def api(admin: Actor) -> CustomApi:
+    return create_custom_api(actor=admin, name="Carrier Hub", base_url="https://api.carrier.example/v2")
+
+
+def save(admin: Actor, api: CustomApi, authentication: Authentication = OAUTH, **client: str | None) -> CustomApi:
+    given = client or {"client_id": "fernhill", "client_secret": "s3cret-of-fernhill"}
+    return save_authentication(actor=admin, api=api, authentication=authentication, **given)
+
+
+def fields_of(refusal: pytest.ExceptionInfo[InvalidInput]) -> list[str]:
+    return [name for name, _ in refusal.value.errors]
+
+
+def listed(actor: Actor) -> list[str]:
+    rows = Integration.objects.visible_to(actor).with_standing(actor).listed()
+    return list(rows.values_list("slug", flat=True))
+
+
+def test_a_new_api_is_a_draft_that_nobody_can_connect(admin: Actor, api: CustomApi) -> None:
+    assert api.integration.slug == "carrier-hub"
+    assert entry_of(api.integration) is None
+    assert listed(admin) == []
+    with pytest.raises(IntegrationMisconfigured, match="not described yet"):
+        entry_for(api.integration)
+
+
+def test_once_described_it_has_facts_like_any_other_service(admin: Actor, api: CustomApi) -> None:
+    integration = save(admin, api).integration
+    provider = provider_config(integration, oauth_app=oauth_app_for(admin.team, integration))
+    assert provider.token_url == OAUTH.token_url
+    assert provider.api_base_url == "https://api.carrier.example/v2"
+    assert entry_for(integration).default_scopes == ("shipments:read",)
+    assert listed(admin) == ["carrier-hub"]
+
+
+def test_it_stays_a_draft_while_something_is_missing(admin: Actor, api: CustomApi) -> None:
+    api = save_authentication(actor=admin, api=api, authentication=OAUTH)
+    assert missing_of(api) == ["client_id"]
+    assert entry_of(api.integration) is None
+
+
+def test_nobody_outside_the_team_knows_of_it(admin: Actor, api: CustomApi) -> None:
+    save(admin, api)
+    stranger = actor_for(make_member(role=Role.OWNER))
+    assert listed(stranger) == []
+    with pytest.raises(NotFound):
+        custom_api_named(stranger, "carrier-hub")
+    for call in (change_custom_api, delete_custom_api):
+        with pytest.raises(NotFound):
+            call(actor=stranger, api=api)
+    with pytest.raises(NotFound):
+        save(stranger, api)
+    with pytest.raises(NotFound):
+        use_common_callback(actor=stranger, api=api, wanted=True)
+
+
+def test_two_teams_may_give_the_same_name(admin: Actor, api: CustomApi) -> None:
+    other = actor_for(make_member(role=Role.OWNER))
+    twin = create_custom_api(actor=other, name="Carrier Hub", base_url="https://other.example")
+    again = create_custom_api(actor=admin, name="Carrier Hub", base_url="https://other.example")
+    assert (twin.integration.slug, again.integration.slug) == ("carrier-hub", "carrier-hub-2")
+
+
+def test_a_built_in_services_slug_is_left_to_it(admin: Actor) -> None:
+    Integration.objects.get_or_create(slug="slack", team=None, defaults={"name": "Slack"})
+    own = create_custom_api(actor=admin, name="Slack", base_url="https://slack.fernhill.example")
+    assert own.integration.slug == "slack-2"
+
+
+def test_members_may_do_none_of_it(admin: Actor, api: CustomApi) -> None:
+    member = actor_for(make_member(api.integration.team))
+    with pytest.raises(NotAllowed):
+        create_custom_api(actor=member, name="Mine", base_url="https://mine.example")
+    with pytest.raises(NotAllowed):
+        save(member, api)
+    with pytest.raises(NotAllowed):
+        delete_custom_api(actor=member, api=api)
+
+
+@pytest.mark.parametrize("name", ["authorization_url", "token_url", "refresh_url", "revocation_url"])
+def test_a_stored_secret_does_not_follow_a_changed_address(admin: Actor, api: CustomApi, name: str) -> None:
+    api = save(admin, api)
+    moved = OAUTH.with_values({name: "https://evil.example/x"})
+    with pytest.raises(InvalidInput) as refusal:
+        save_authentication(actor=admin, api=api, authentication=moved)
+    assert fields_of(refusal) == ["client_secret"]
+    api = save_authentication(actor=admin, api=api, authentication=moved, client_secret="another-secret")
+    assert OAuthApp.objects.get().client_secret.reveal() == "another-secret"
+
+
+def test_a_changed_address_makes_another_client_of_the_app(admin: Actor, api: CustomApi) -> None:
+    api = save(admin, api)
+    before = OAuthApp.objects.get().client_key
+    save(admin, api, OAUTH.with_values({"token_url": "https://new.example/token"}), client_secret="s3cret-of-fernhill")
+    assert OAuthApp.objects.get().client_key != before
+
+
+def test_the_api_moving_to_another_host_makes_another_client_too(admin: Actor, api: CustomApi) -> None:
+    api = save(admin, api)
+    before = OAuthApp.objects.get().client_key
+    change_custom_api(actor=admin, api=api, base_url="https://api.carrier.example/v3")
+    assert OAuthApp.objects.get().client_key == before
+    change_custom_api(actor=admin, api=api, base_url="https://elsewhere.example/v3")
+    assert OAuthApp.objects.get().client_key != before
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://login.carrier.example/token",
+        "https://user@login.carrier.example/token",
+        "https://login.carrier.example/token#part",
+        "https://login.carrier.example/token?client_id=x",
+        "https://127.0.0.1/token",
+        "https://169.254.169.254/latest",
+        "https://login.carrier.example:8443/token",
+        "javascript:alert(1)",
+        "https://{tenant}.carrier.example/token",
+        "//login.carrier.example",
+    ],
+)
+def test_addresses_that_cannot_be_an_endpoint_are_refused_by_field(admin: Actor, api: CustomApi, url: str) -> None:
+    for name in ADDRESSES:
+        with pytest.raises(InvalidInput) as refusal:
+            save(admin, api, OAUTH.with_values({name: url}))
+        assert fields_of(refusal) == [name]
+
+
+def test_its_callback_is_its_own_until_an_admin_says_otherwise(admin: Actor, api: CustomApi) -> None:
+    assert redirect_uri(api.integration).endswith(f"/oauth/callback/{api.pk}")
+    use_common_callback(actor=admin, api=api, wanted=True)
+    assert redirect_uri(Integration.objects.get(pk=api.pk)).endswith("/oauth/callback")
+    assert AuditEvent.objects.filter(action="integration.callback_changed").count() == 1
+
+
+def test_deleting_erases_the_client(admin: Actor, api: CustomApi) -> None:
+    api = save(admin, api)
+    delete_custom_api(actor=admin, api=api)
+    assert not OAuthApp.objects.exists()
+    assert not Integration.objects.filter(pk=api.pk).exists()
+
+
+def test_no_secret_is_in_the_log_or_the_row(admin: Actor, api: CustomApi) -> None:
+    api = save(admin, api)
+    api.refresh_from_db()
+    everything = str(list(AuditEvent.objects.values())) + str(api.authentication) + str(api.integration.definition)
+    assert "s3cret-of-fernhill" not in everything

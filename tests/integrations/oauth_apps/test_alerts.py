@@ -1,0 +1,178 @@
+"""Who is told by mail that a secret ends, that a service refuses its OAuth app, and that it works again: once each."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
+
+from apps.connections.models import Connection
+from apps.integrations.models import OAuthApp
+from apps.integrations.oauth_apps import alerts, circuit_breaker
+from apps.integrations.oauth_apps.secret_expiry import ENDED, in_words, threshold
+from apps.integrations.oauth_apps.services import client_credentials, mark_oauth_app_broken, save_oauth_app
+from apps.integrations.tasks import alert_oauth_app_maintainers
+from apps.teams.models import Membership, Role, User
+from config.celery import app as celery
+from tests.factories import make_member, make_user
+from tests.integrations.oauth_apps.test_services import OPERATOR
+
+ENDS = date(2027, 5, 1)
+Made = Callable[..., OAuthApp]
+
+
+@pytest.fixture
+def operator(db: Any) -> User:
+    user = make_user("Olu Operator")
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    gone = make_user("Gone Operator")
+    User.objects.filter(pk=gone.pk).update(is_staff=True, is_active=False)
+    return user
+
+
+@pytest.fixture
+def ending(set_up: Made, operator: User) -> OAuthApp:
+    app = set_up("github")
+    OAuthApp.objects.update(secret_expires_on=ENDS)
+    return app
+
+
+def tell(days_left: int) -> list[str]:
+    """The subjects of what is sent on that day."""
+    mail.outbox.clear()
+    alerts.alert_maintainers(today=ENDS - timedelta(days=days_left))
+    return [message.subject for message in mail.outbox]
+
+
+@pytest.mark.parametrize(
+    ("left", "reached"), [(61, None), (60, 60), (31, 60), (30, 30), (8, 30), (7, 7), (0, 7), (-1, ENDED), (-400, ENDED)]
+)
+def test_the_narrowest_threshold_counts(left: int, reached: int | None) -> None:
+    assert threshold(ENDS, today=ENDS - timedelta(days=left)) == reached
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (12, "in 12 days (1 May 2027)"),
+        (1, "tomorrow (1 May 2027)"),
+        (0, "today (1 May 2027)"),
+        (-3, "ended (1 May 2027)"),
+    ],
+)
+def test_the_end_in_words(left: int, words: str) -> None:
+    assert in_words(ENDS, today=ENDS - timedelta(days=left)) == words
+
+
+def test_each_threshold_is_told_once(ending: OAuthApp) -> None:
+    told = [bool(tell(left)) for left in (61, 60, 60, 45, 30, 29, 7, 3, 0, -1, -2, -90)]
+    assert told == [False, True, False, False, True, False, True, False, False, True, False, False]
+
+
+def test_one_that_comes_late_is_told_only_how_it_stands(ending: OAuthApp) -> None:
+    assert tell(5) == ["GitHub: the OAuth app’s secret ends in 5 days (1 May 2027), 0 connections at stake"]
+    assert tell(5) == []
+
+
+def test_another_date_begins_anew(ending: OAuthApp) -> None:
+    tell(7)
+    OAuthApp.objects.update(secret_expires_on=ENDS + timedelta(days=1))
+    assert len(tell(6)) == 1
+
+
+def test_the_mail_names_the_connections_at_stake_and_holds_no_secret(
+    ending: OAuthApp, connect: Callable[..., Connection], owner: Membership, operator: User
+) -> None:
+    for number in range(22):
+        connect(owner, "github", name=f"account-{number:02}")
+    connect(owner, "github", name="leaving", status="disconnecting")
+    assert tell(7) == ["GitHub: the OAuth app’s secret ends in 7 days (1 May 2027), 22 connections at stake"]
+    (message,) = mail.outbox
+    assert message.to == [operator.email]
+    html = str(message.alternatives[0][0])  # type: ignore[attr-defined] # mails of ours have one
+    for body in (str(message.body), html):
+        assert "account-00 (Fernhill Logistics)" in body
+        assert "and 2 more" in body
+        assert "account-21" not in body
+        assert "leaving" not in body
+        assert f"http://127.0.0.1:8000/admin/integrations/oauthapp/{ending.pk}/change/" in body
+        assert (client_credentials(ending).client_secret or "-") not in body
+    assert "ended (1 May 2027)" in tell(-1)[0]
+
+
+def test_a_teams_own_app_is_told_to_its_owners_and_admins_alone(
+    set_up: Made, owner: Membership, member: Membership, stranger: Membership, operator: User
+) -> None:
+    admin = make_member(owner.team, Role.ADMIN, user=make_user("Ada Admin"))
+    integration = set_up("github").integration
+    save_oauth_app(
+        origin=OPERATOR,
+        integration=integration,
+        team=owner.team,
+        client_id="own",
+        client_secret="s",
+        secret_expires_on=ENDS,
+    )
+    tell(30)
+    assert sorted(message.to[0] for message in mail.outbox) == sorted([owner.user.email, admin.user.email])
+    assert "http://127.0.0.1:8000/plugins/github/app/" in mail.outbox[0].body
+
+
+def test_a_refusal_and_the_recovery_are_told_once_each(set_up: Made, operator: User) -> None:
+    app = set_up("github")
+    mark_oauth_app_broken(oauth_app=app, code="invalid_client")
+    assert tell(99) == ["GitHub refuses the OAuth app: 0 connections cannot be refreshed"]
+    assert "invalid_client" in mail.outbox[0].body
+    assert tell(99) == []
+    circuit_breaker.close(OAuthApp.objects.get(), origin=OPERATOR)
+    assert tell(99) == ["GitHub accepts the OAuth app again"]
+    assert tell(99) == []
+    mark_oauth_app_broken(oauth_app=OAuthApp.objects.get(), code="invalid_client")
+    assert len(tell(99)) == 1, "another refusal is news again"
+
+
+def test_a_refusal_that_is_over_before_anybody_was_told_is_not_told(set_up: Made, operator: User) -> None:
+    app = set_up("github")
+    mark_oauth_app_broken(oauth_app=app, code="invalid_client")
+    circuit_breaker.close(OAuthApp.objects.get(), origin=OPERATOR)
+    assert tell(99) == []
+
+
+def test_who_enters_a_new_secret_is_not_told_that_it_is_accepted(set_up: Made, operator: User) -> None:
+    app = set_up("github")
+    mark_oauth_app_broken(oauth_app=app, code="invalid_client")
+    tell(99)
+    save_oauth_app(origin=OPERATOR, integration=app.integration, client_id=app.client_id, client_secret="new")
+    assert tell(99) == []
+
+
+def test_a_mail_that_could_not_be_sent_is_sent_at_the_next_look(
+    ending: OAuthApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(self: EmailBackend, messages: Any) -> int:
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(EmailBackend, "send_messages", down)
+        assert tell(7) == []
+    assert len(tell(7)) == 1
+    assert tell(7) == []
+
+
+def test_whoever_comes_second_sends_nothing(ending: OAuthApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    def meanwhile(*args: Any, **kwargs: Any) -> int:
+        monkeypatch.undo()
+        assert alerts.alert_maintainers(today=ENDS) == 0
+        return 1
+
+    monkeypatch.setattr(alerts, "send", meanwhile)
+    assert alerts.alert_maintainers(today=ENDS) == 1
+
+
+def test_the_schedule_looks(ending: OAuthApp) -> None:
+    assert "integrations.alert_oauth_app_maintainers" in {entry["task"] for entry in celery.conf.beat_schedule.values()}
+    OAuthApp.objects.update(secret_expires_on=date(2020, 1, 1))
+    alert_oauth_app_maintainers()
+    assert len(mail.outbox) == 1

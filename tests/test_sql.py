@@ -1,0 +1,189 @@
+"""Statements that are put together once do what the same querysets do, each time and in each thread."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import DataError, IntegrityError, connection, transaction
+from django.db.models import F, QuerySet
+from django.test.utils import CaptureQueriesContext
+
+from apps.connections.models import Connection, DailyUse, TokenSet
+from apps.sql import PreparedInsert, PreparedSelect, PreparedUpdate, param
+from apps.teams.models import Team
+from apps.vault.services import seal
+from tests.connections.rows import make_connection, make_integration
+
+pytestmark = pytest.mark.django_db
+
+Make = Callable[..., Connection]
+TODAY = date(2026, 11, 24)
+
+
+@pytest.fixture
+def make() -> Make:
+    return partial(make_connection, make_integration())
+
+
+def counted() -> tuple[QuerySet[DailyUse], dict[str, Any]]:
+    rows = DailyUse.objects.filter(connection=param(DailyUse, "connection"), day=param(DailyUse, "day"))
+    return rows, {"calls": F("calls") + param(DailyUse, "calls")}
+
+
+def test_a_selection_gives_what_the_queryset_gives_with_its_joins_and_annotations(make: Make) -> None:
+    row = make(name="Ours").token_set
+    make(name="Another")
+    one = PreparedSelect(lambda: TokenSet.objects.with_everything().filter(connection=param(TokenSet, "connection")))
+    one.one(connection=row.connection_id)
+    with CaptureQueriesContext(connection) as asked:
+        found = one.one(connection=row.connection_id)
+        assert found is not None
+        assert found.connection.integration.slug == row.connection.integration.slug
+    assert len(asked) == 1
+    assert found == row
+    assert found.access_token is not None
+    assert row.access_token is not None
+    assert found.access_token.reveal() == row.access_token.reveal()
+    expected = TokenSet.objects.with_everything().get(pk=row.pk)
+    assert vars(found).keys() == vars(expected).keys()
+    assert vars(found.connection).keys() == vars(expected.connection).keys()
+
+
+def test_a_selection_gives_other_rows_for_other_values_and_none_where_there_are_none(make: Make) -> None:
+    first, second = make(name="First"), make(name="Second")
+    by_name = PreparedSelect(lambda: Connection.objects.filter(name=param(Connection, "name")).order_by("pk"))
+    assert by_name(name="First") == [first]
+    assert by_name(name="Second") == [second]
+    assert by_name.one(name="Third") is None
+
+
+def test_a_value_is_data_whatever_stands_in_it(make: Make) -> None:
+    made = make(name='it\'s 100 % "ours"; --')
+    by_name = PreparedSelect(lambda: Connection.objects.filter(name=param(Connection, "name")))
+    assert by_name.one(name=made.name) == made
+    assert by_name(name="' OR 1=1 --") == []
+
+
+def test_a_selection_of_columns_gives_tuples(make: Make) -> None:
+    made = make(name="Ours")
+    names = PreparedSelect(
+        lambda: Connection.objects.filter(pk=param(Connection, "id")).values_list("name", "is_shared")
+    )
+    assert names(id=made.pk) == [("Ours", made.is_shared)]
+
+
+def test_two_places_of_one_field_have_names_of_their_own(make: Make) -> None:
+    made = make(name="Ours")
+    either = PreparedSelect(
+        lambda: Connection.objects.filter(
+            name__gte=param(Connection, "name", name="least"), name__lte=param(Connection, "name", name="most")
+        )
+    )
+    assert either(least="N", most="P") == [made]
+    assert either(least="P", most="Q") == []
+
+
+def test_a_change_writes_the_rows_meant_and_tells_how_many(make: Make) -> None:
+    ours, others = make(), make()
+    for each in (ours, others):
+        DailyUse.objects.create(connection=each, day=TODAY, calls=1)
+    count = PreparedUpdate(counted)
+    assert count(connection=ours.pk, day=TODAY, calls=2) == 1
+    assert count(connection=ours.pk, day=TODAY, calls=3) == 1
+    assert count(connection=ours.pk, day=date(2026, 11, 25), calls=1) == 0
+    assert DailyUse.objects.get(connection=ours).calls == 6
+    assert DailyUse.objects.get(connection=others).calls == 1
+
+
+def test_without_a_value_nothing_is_written(make: Make) -> None:
+    with pytest.raises(KeyError, match="calls"):
+        PreparedUpdate(counted)(connection=make().pk, day=TODAY)
+
+
+def test_a_change_goes_with_the_transaction_around_it(make: Make) -> None:
+    ours = make()
+    DailyUse.objects.create(connection=ours, day=TODAY, calls=1)
+    count = PreparedUpdate(counted)
+    with transaction.atomic():
+        assert count(connection=ours.pk, day=TODAY, calls=2) == 1
+        transaction.set_rollback(True)
+    assert DailyUse.objects.get(connection=ours).calls == 1
+
+
+def test_a_failed_statement_spoils_the_transaction_as_the_orm_s_do(make: Make) -> None:
+    ours = make()
+    DailyUse.objects.create(connection=ours, day=TODAY, calls=1)
+    with transaction.atomic():
+        with pytest.raises((DataError, IntegrityError, OverflowError)):
+            PreparedUpdate(counted)(connection=ours.pk, day=TODAY, calls=-5)
+        assert connection.needs_rollback
+        transaction.set_rollback(True)
+
+
+def test_an_addition_writes_one_row(make: Make) -> None:
+    add = PreparedInsert(DailyUse)
+    ours, others = make(), make()
+    add(connection_id=ours.pk, day=TODAY, calls=4, failures=1)
+    add(connection_id=others.pk, day=TODAY, calls=5, failures=0)
+    assert DailyUse.objects.get(connection=ours).calls == 4
+    assert DailyUse.objects.get(connection=others).failures == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_thread_has_a_statement_for_its_own_connection() -> None:
+    team = Team.objects.create(name="Fernhill")
+    by_name, seen = PreparedSelect(lambda: Team.objects.filter(name=param(Team, "name"))), dict[int, list[Team]]()
+    assert by_name(name="Fernhill") == [team]
+
+    def look(number: int) -> None:
+        try:
+            seen[number] = by_name(name="Fernhill") + by_name(name="Nobody's")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=look, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == {number: [team] for number in range(8)}
+
+
+def test_times_and_ids_come_back_as_they_were(make: Make) -> None:
+    made = make(name="Ours")
+    moment = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
+    Connection.objects.filter(pk=made.pk).update(last_used_at=moment)
+    at = PreparedSelect(lambda: Connection.objects.filter(last_used_at=param(Connection, "last_used_at")))
+    found = at.one(last_used_at=moment)
+    assert found is not None
+    assert (found.pk, found.last_used_at) == (made.pk, moment)
+
+
+def test_an_encrypted_column_takes_nothing_but_ciphertext_here_too(make: Make) -> None:
+    row = make().token_set
+    write = PreparedUpdate(
+        lambda: (
+            TokenSet.objects.filter(pk=param(TokenSet, "id")),
+            {"access_token": param(TokenSet, "access_token")},
+        )
+    )
+    with pytest.raises(TypeError, match="stored encrypted"):
+        write(id=row.pk, access_token="in clear")
+    assert write(id=row.pk, **seal(row, access_token="new")) == 1
+    row.refresh_from_db()
+    assert row.access_token is not None
+    assert row.access_token.reveal() == "new"
+
+
+def test_a_place_for_another_field_s_values_is_none_for_an_encrypted_column(make: Make) -> None:
+    write = PreparedUpdate(
+        lambda: (
+            TokenSet.objects.filter(pk=param(TokenSet, "id")),
+            {"access_token": param(TokenSet, "token_type")},
+        )
+    )
+    with pytest.raises(TypeError, match="stored encrypted"):
+        write(id=make().token_set.pk, token_type="in clear")
