@@ -42,7 +42,7 @@ def _in_one_line(path: str) -> str:
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-worker_class = "config.web_worker.LingeringWorker"
+worker_class = "gthread"
 threads = int(os.environ.get("WEB_THREADS", "8"))
 timeout = 60
 # The most that gunicorn allows: filters of lists stand in the address, escaped.

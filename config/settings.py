@@ -102,14 +102,6 @@ MIDDLEWARE = [
     "apps.web.middleware.SpecwayErrorMiddleware",
 ]
 
-# What calls of the API with a key in their header pass of it (config/wsgi.py): the rest is about pages and sessions.
-KEY_CALL_MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "apps.teams.throttling.RateLimitHeaders",
-    "apps.web.middleware.SpecwayErrorMiddleware",
-]
-
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,4 +1,4 @@
-"""The web server's worker, as the Procfile starts it, with an application of a few lines."""
+"""Gunicorn with our settings, as the Procfile starts it, serving an application of a few lines."""
 
 import http.client
 import os
@@ -65,26 +65,26 @@ def ask(connection: http.client.HTTPConnection, path: str) -> None:
     assert connection.getresponse().read().decode() == f"{path}\n"
 
 
-def test_more_kept_connections_than_threads_are_all_served_in_turn(server: tuple[int, object]) -> None:
+def test_more_open_connections_than_threads_are_all_served(server: tuple[int, object]) -> None:
     with ExitStack() as stack:
         connections = [http.client.HTTPConnection("127.0.0.1", server[0], timeout=20) for _ in range(5 * THREADS)]
         for connection in connections:
             stack.callback(connection.close)
-        for turn in range(20):
+        for round_number in range(20):
             for number, connection in enumerate(connections):
-                ask(connection, f"/{turn}/{number}")
+                ask(connection, f"/{round_number}/{number}")
 
 
-def test_requests_sent_without_waiting_are_answered_in_their_order(server: tuple[int, object]) -> None:
+def test_pipelined_requests_are_answered_in_order(server: tuple[int, object]) -> None:
     with socket.create_connection(("127.0.0.1", server[0]), timeout=20) as client:
         client.sendall(b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(5)))
         client.shutdown(socket.SHUT_WR)
         answers = b"".join(iter(lambda: client.recv(65_536), b""))
-    told = [line for line in answers.splitlines() if line.startswith(b"/")]
-    assert told == [b"/%d" % number for number in range(5)]
+    bodies = [line for line in answers.splitlines() if line.startswith(b"/")]
+    assert bodies == [b"/%d" % number for number in range(5)]
 
 
-def test_a_caller_that_hangs_up_in_between_costs_nothing(server: tuple[int, object]) -> None:
+def test_clients_that_hang_up_do_not_use_up_threads(server: tuple[int, object]) -> None:
     for number in range(4 * THREADS):
         connection = http.client.HTTPConnection("127.0.0.1", server[0], timeout=20)
         ask(connection, f"/{number}")
@@ -93,7 +93,7 @@ def test_a_caller_that_hangs_up_in_between_costs_nothing(server: tuple[int, obje
     ask(last, "/after")
 
 
-def test_a_request_is_one_line_of_the_log_without_its_query(server: tuple[int, object], folder: Path) -> None:
+def test_the_access_log_has_one_line_per_request_without_the_query(server: tuple[int, object], folder: Path) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server[0], timeout=20)
     connection.request("GET", "/logged%0Aforged%22%20line?code=SECRET", headers={"Referer": "http://a/?code=SECRET"})
     connection.getresponse().read()
@@ -106,7 +106,7 @@ def test_a_request_is_one_line_of_the_log_without_its_query(server: tuple[int, o
     assert "SECRET" not in log
 
 
-def test_a_server_that_is_told_to_stop_answers_what_was_asked_and_ends(
+def test_sigterm_ends_the_server_without_error(
     server: tuple[int, subprocess.Popen[bytes]],
 ) -> None:
     port, process = server
