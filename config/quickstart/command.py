@@ -12,7 +12,7 @@ from config.quickstart.refusal import Refusal
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs quickstart; gives the exit code."""
+    """Run quickstart and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
         return _quickstart(options)
@@ -24,31 +24,32 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def say(text: str) -> None:
-    """One line for the person at the terminal, also through a pipe at once."""
+    """Print one line at once, also into a pipe."""
     print(text, flush=True)  # noqa: T201 - this is a command
 
 
 def _quickstart(options: argparse.Namespace) -> int:
     starts = not (options.prepare_only or options.accounts)
-    addresses = _surroundings(options, starts=starts)
+    addresses = _prepare_environment(options, starts=starts)
     from config.quickstart.preparation import prepare
 
     passwords = prepare(addresses=addresses, new_passwords=options.accounts, say=say)
-    farewell = _Farewell(passwords)
+    summary = _Summary(passwords)
     if not starts:
-        farewell.print_accounts()
+        summary.print_accounts()
         return 0
     from config.quickstart import processes
 
     say("Starting web, worker, beat and sandbox (Ctrl-C stops them all) …")
     try:
-        return processes.run(addresses, environment=dict(os.environ), when_ready=farewell.print)
+        return processes.run(addresses, environment=dict(os.environ), when_ready=summary.print)
     finally:
-        farewell.print_passwords()
+        summary.print_passwords()
 
 
-def _surroundings(options: argparse.Namespace, *, starts: bool) -> Addresses:
-    """Checks the machine, writes `.env` if there is none, and puts the variables into this process's environment."""
+def _prepare_environment(options: argparse.Namespace, *, starts: bool) -> Addresses:
+    """Check the machine, write `.env` if there is none, and put the variables into this process's environment."""
+    checks.require_sandbox_packages()
     env_file = environment.env_file()
     is_new = not env_file.exists()
     variables = environment.read(env_file)
@@ -67,11 +68,16 @@ def _surroundings(options: argparse.Namespace, *, starts: bool) -> Addresses:
 
 
 def _addresses(wanted: int | None, variables: dict[str, str], *, must_be_free: bool) -> Addresses:
+    """The ports of this run. A SANDBOX_URL of the process's environment is kept; one in `.env` moves with --port."""
     port = wanted or environment.own_port(variables)
-    sandbox_port = (None if wanted else environment.own_sandbox_port(variables)) or port + 100
+    fixed = environment.sandbox_port_of(os.environ)
+    sandbox_port = fixed or (None if wanted else environment.sandbox_port_of(variables)) or port + 100
     if must_be_free:
         checks.require_free(port, option="--port")
-        sandbox_port = checks.first_free_port(sandbox_port)
+        if fixed:
+            checks.require_free(fixed, option="SANDBOX_URL")
+        else:
+            sandbox_port = checks.first_free_port(sandbox_port)
     return Addresses(port=port, sandbox_port=sandbox_port)
 
 
@@ -79,19 +85,20 @@ def _var_dir(variables: dict[str, str]) -> Path:
     return BASE_DIR / (variables.get("VAR_DIR") or "var")
 
 
-class _Farewell:
-    """The last lines: where to go, and the passwords, which are printed once whatever happens."""
+class _Summary:
+    """The last lines: the address, and the passwords, which are printed once whatever happens."""
 
     def __init__(self, passwords: dict[str, str]) -> None:
         self._passwords = passwords
 
     def print(self) -> None:
-        say(f"Open {os.environ['PUBLIC_URL']}/")
+        say(f"{'-' * 72}\nReady. Open {os.environ['PUBLIC_URL']}/")
         self.print_accounts()
+        say("-" * 72)
 
     def print_accounts(self) -> None:
         if not self._passwords:
-            say("The accounts were made before: manage.py quickstart --accounts sets new passwords and prints them.")
+            say("The accounts exist already. To set and print new passwords: manage.py quickstart --accounts")
         self.print_passwords()
 
     def print_passwords(self) -> None:
@@ -104,14 +111,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="manage.py quickstart", description="Prepare everything and start the product on this machine."
     )
-    parser.add_argument("--port", type=_port, help=f"of the web pages: {DEFAULT_PORT}, or what .env says")
-    doing = parser.add_mutually_exclusive_group()
-    doing.add_argument("--prepare-only", action="store_true", help="do everything but start")
-    doing.add_argument("--accounts", action="store_true", help="set new passwords of the demo team and print them")
+    parser.add_argument(
+        "--port", type=_port, help=f"of the web pages (default: that of PUBLIC_URL, else {DEFAULT_PORT})"
+    )
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--prepare-only", action="store_true", help="prepare everything without starting it")
+    mode.add_argument("--accounts", action="store_true", help="set new passwords for the demo team and print them")
     return parser
 
 
 def _port(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: take a number from 1 to 65535.")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number (1 to 65535).")
     return int(text)

@@ -5,6 +5,7 @@ import io
 import os
 import secrets
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ REQUIRED = {"SECRET_KEY", "VAULT_KEYS", "FINGERPRINT_KEY"}
 
 HEADING = """\
 # Written by "manage.py quickstart", which never changes it again. .env.example explains each variable.
-# VAULT_KEYS opens every stored token: keep a copy in a safe place, apart from the database's backups.
+# VAULT_KEYS decrypts every stored token: keep a copy in a safe location, apart from the database backups.
 """
 
 
@@ -48,7 +49,7 @@ def env_file() -> Path:
 
 
 def read(path: Path) -> dict[str, str]:
-    """The variables of the file as django-environ reads them, under those of the process, which win."""
+    """The file's variables as django-environ reads them; those of the process take precedence."""
     if not path.exists():
         return dict(os.environ)
     before = dict(os.environ)
@@ -70,18 +71,18 @@ def own_port(variables: dict[str, str]) -> int:
     return int(variables.get("PORT") or DEFAULT_PORT)
 
 
-def own_sandbox_port(variables: dict[str, str]) -> int | None:
+def sandbox_port_of(variables: Mapping[str, str]) -> int | None:
     return urlsplit(variables.get("SANDBOX_URL", "")).port
 
 
 def write(path: Path, addresses: Addresses) -> None:
-    """Writes fresh keys and the addresses, readable by the owner alone from its first byte; never over another file.
+    """Write fresh keys and the addresses with mode 0600; an existing file is never overwritten.
 
-    Leaves out what the process's own environment sets, since that wins anyway.
+    Variables that the process's own environment sets are left out, since they take precedence anyway.
     """
     fresh = {
         "SECRET_KEY": secrets.token_urlsafe(48),
-        # An ID of its own: a database sealed under a lost key shall be told apart from one sealed under this key.
+        # A unique ID, so that a database encrypted under a lost key is not confused with one under this key.
         "VAULT_KEYS": f"k{secrets.token_hex(3)}:" + base64.b64encode(secrets.token_bytes(32)).decode(),
         "FINGERPRINT_KEY": secrets.token_urlsafe(48),
     } | addresses.variables()
@@ -93,7 +94,7 @@ def write(path: Path, addresses: Addresses) -> None:
 
 
 def _write_once(path: Path, text: str) -> None:
-    # A link appears with its whole content or not at all, and fails where a file is already.
+    # A link appears with its whole content or not at all, and fails if the file exists.
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".env-") as draft:  # mode 0600
         draft.write(text)
         draft.flush()
@@ -115,9 +116,9 @@ def require_keys(path: Path, variables: dict[str, str]) -> None:
 
 
 def with_addresses(variables: dict[str, str], addresses: Addresses, *, chosen: bool) -> dict[str, str]:
-    """The variables for this run. What the process's own environment sets wins; then this run's addresses.
+    """The variables for this run. The process's own environment takes precedence, then this run's addresses.
 
-    `.env` keeps its PUBLIC_URL unless a port was `chosen` on the command line: it may be an operator's own address.
+    PUBLIC_URL from `.env` stays unless a port was `chosen` on the command line: it may be an operator's own address.
     """
     result = dict(variables)
     allowed = [host for host in variables.get("EGRESS_ALLOWED_HOSTS", "").split(",") if host]

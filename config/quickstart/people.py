@@ -1,4 +1,4 @@
-"""The demo team and its two people, with passwords that are shown once."""
+"""The demo team and its two members, whose passwords are printed once."""
 
 import secrets
 
@@ -21,7 +21,7 @@ Passwords = dict[str, str]
 
 @transaction.atomic
 def create_demo_team() -> Passwords:
-    """The team with its owner (an operator too) and a member. Gives the passwords, or {} if the people exist."""
+    """Create the team with an owner (also an operator) and a member. Return the passwords, or {} if they exist."""
     if User.objects.filter(email__in=[OWNER, MEMBER]).exists():
         return {}
     passwords = {email: _new_password() for email in (OWNER, MEMBER)}
@@ -35,7 +35,7 @@ def create_demo_team() -> Passwords:
 
 @transaction.atomic
 def set_new_passwords() -> Passwords:
-    """New passwords for the demo team's people, made anew if they are gone. Their sessions end."""
+    """Set new passwords for the demo team's members, creating them if they are missing. Their sessions end."""
     created = create_demo_team()
     if created:
         return created

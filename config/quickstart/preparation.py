@@ -24,8 +24,8 @@ Say = Callable[[str], None]
 
 
 def prepare(*, addresses: Addresses, new_passwords: bool, say: Say) -> dict[str, str]:
-    """Makes everything ready that is not; gives the passwords of accounts that it made or changed. Raises Refusal."""
-    with _sentences_for_failures():
+    """Prepare what is not ready yet; return the passwords of accounts that were created or changed. Raises Refusal."""
+    with _errors_as_refusals():
         django.setup()
         from django.conf import settings
 
@@ -52,7 +52,7 @@ def _prepare(*, addresses: Addresses, new_passwords: bool, say: Say) -> dict[str
 
 
 @contextmanager
-def _sentences_for_failures() -> Iterator[None]:
+def _errors_as_refusals() -> Iterator[None]:
     try:
         yield
     except (ImproperlyConfigured, CommandError) as error:
@@ -63,17 +63,18 @@ def _sentences_for_failures() -> Iterator[None]:
 
 @contextmanager
 def _one_at_a_time(var: Path) -> Iterator[None]:
-    """Two quickstarts in one folder prepare one after the other."""
+    """Two quickstarts in one folder take turns."""
     with (var / "quickstart.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _database() -> str:
-    place = connection.settings_dict
+    configured = connection.settings_dict
     if connection.vendor == "sqlite":
-        return f"SQLite, {place['NAME']}"
-    return f"{connection.display_name}, {place['NAME']} at {place['HOST'] or 'localhost'}:{place['PORT'] or 5432}"
+        return f"SQLite, {configured['NAME']}"
+    host, port = configured["HOST"] or "localhost", configured["PORT"] or 5432
+    return f"{connection.display_name}, {configured['NAME']} at {host}:{port}"
 
 
 def _require_redis() -> None:
@@ -86,11 +87,11 @@ def _require_redis() -> None:
     try:
         Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3).ping()
     except (RedisError, ValueError) as error:
-        raise Refusal(f"Redis does not answer: {error} Start it, or take REDIS_URL away.") from error
+        raise Refusal(f"Redis does not answer: {error} Start it, or unset REDIS_URL.") from error
 
 
 def _connect_sandbox(addresses: Addresses, say: Say) -> None:
-    """The sandbox knows the product as a client, and the product knows the client's secret. Does nothing if so."""
+    """Register the product as a client at the sandbox and store its client ID and secret, unless that is done."""
     from django.conf import settings
 
     from apps.integrations.models import OAuthApp

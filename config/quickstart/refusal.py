@@ -1,5 +1,5 @@
-"""The one way in which quickstart gives up: a sentence for people."""
+"""The error with which quickstart ends."""
 
 
 class Refusal(Exception):
-    """Its text says what is wrong and what to do; it ends quickstart with exit code 1 and no traceback."""
+    """Its message says what is wrong and what to do; quickstart prints it without a traceback and exits with code 1."""

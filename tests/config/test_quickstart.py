@@ -16,7 +16,9 @@ import psutil
 import pytest
 import requests
 
+from config.quickstart import checks
 from config.quickstart.processes import die_with_parent
+from config.quickstart.refusal import Refusal
 from tests.processes import REPOSITORY, free_port
 from tests.services import own_postgresql_database
 
@@ -94,7 +96,7 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], *words: str) -> 
         assert word in done.stderr
 
 
-def test_it_prepares_everything_once_and_keeps_what_is_there(quickstart: Quickstart) -> None:
+def test_it_prepares_everything_once_and_changes_nothing_the_next_time(quickstart: Quickstart) -> None:
     first = quickstart.run("--prepare-only", "--port", str(quickstart.port))
     assert first.returncode == 0, first.stderr
     assert [email for email, _ in PASSWORD_LINE.findall(first.stdout)] == [
@@ -116,7 +118,7 @@ def test_it_prepares_everything_once_and_keeps_what_is_there(quickstart: Quickst
     assert len(PASSWORD_LINE.findall(anew.stdout)) == 2
 
 
-def test_a_key_that_rows_still_need_is_missed_in_a_sentence(quickstart: Quickstart) -> None:
+def test_a_missing_key_that_rows_still_need_is_named(quickstart: Quickstart) -> None:
     assert quickstart.run("--prepare-only", "--port", str(quickstart.port)).returncode == 0
     quickstart.env_file.unlink()
     done = quickstart.run("--prepare-only", "--port", str(quickstart.port))
@@ -125,11 +127,24 @@ def test_a_key_that_rows_still_need_is_missed_in_a_sentence(quickstart: Quicksta
     assert "VAULT_KEYS" in done.stderr
 
 
-def test_a_taken_port_is_one_sentence_and_nothing_is_written(quickstart: Quickstart) -> None:
+def test_a_port_in_use_is_one_sentence_and_nothing_is_written(quickstart: Quickstart) -> None:
     with socket.create_server(("127.0.0.1", quickstart.port)):
         done = quickstart.run("--port", str(quickstart.port))
-    assert_one_sentence(done, f"Port {quickstart.port} is taken", "--port")
+    assert_one_sentence(done, f"Port {quickstart.port} is in use", "--port")
     assert not quickstart.env_file.exists()
+
+
+def test_a_sandbox_url_of_the_environment_is_kept_with_a_chosen_port(quickstart: Quickstart) -> None:
+    sandbox = free_port()
+    with socket.create_server(("127.0.0.1", sandbox)):
+        done = quickstart.run("--port", str(quickstart.port), SANDBOX_URL=f"http://127.0.0.1:{sandbox}")
+    assert_one_sentence(done, f"Port {sandbox} is in use", "SANDBOX_URL")
+
+
+def test_without_the_sandboxs_packages_it_says_how_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "find_spec", lambda _name: None)
+    with pytest.raises(Refusal, match=re.escape("-r constraints-sandbox.txt")):
+        checks.require_sandbox_packages()
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(quickstart: Quickstart) -> None:
@@ -138,7 +153,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(quickstart: Quickstart)
     assert not quickstart.env_file.exists()
 
 
-def test_an_env_file_without_keys_is_left_alone_and_named(quickstart: Quickstart) -> None:
+def test_an_env_file_without_keys_is_named_and_not_changed(quickstart: Quickstart) -> None:
     quickstart.env_file.write_text("DEBUG=false\n")
     assert_one_sentence(quickstart.run("--prepare-only"), "VAULT_KEYS", str(quickstart.env_file))
     assert quickstart.env_file.read_text() == "DEBUG=false\n"
@@ -149,7 +164,7 @@ def test_a_redis_that_is_down_is_one_sentence(quickstart: Quickstart) -> None:
     assert_one_sentence(done, "Redis does not answer")
 
 
-def test_a_database_that_is_down_is_told_without_a_traceback(quickstart: Quickstart) -> None:
+def test_a_database_that_is_down_is_reported_without_a_traceback(quickstart: Quickstart) -> None:
     done = quickstart.run("--prepare-only", DATABASE_URL=f"postgres://who:hidden@127.0.0.1:{free_port()}/specway")
     assert done.returncode == 1
     assert "cannot be used" in done.stderr
@@ -157,8 +172,8 @@ def test_a_database_that_is_down_is_told_without_a_traceback(quickstart: Quickst
     assert "hidden" not in done.stderr
 
 
-def test_a_port_that_is_none_is_refused(quickstart: Quickstart) -> None:
-    assert "is not a port" in quickstart.run("--port", "99999").stderr
+def test_an_invalid_port_is_refused(quickstart: Quickstart) -> None:
+    assert "is not a port number" in quickstart.run("--port", "99999").stderr
 
 
 @pytest.mark.needs_postgresql
@@ -173,10 +188,10 @@ def test_it_starts_everything_and_ctrl_c_stops_everything(
     running: tuple[Quickstart, subprocess.Popen[str], str],
 ) -> None:
     quickstart, process, output = running
-    assert f"\nOpen http://127.0.0.1:{quickstart.port}/\n" in output
+    assert f"\nReady. Open http://127.0.0.1:{quickstart.port}/\n" in output
     assert requests.get(f"http://127.0.0.1:{quickstart.port}/accounts/login/", timeout=30).status_code == 200
     children = psutil.Process(process.pid).children(recursive=True)
-    assert len(children) >= 8  # four programs, each with honcho's process beside it
+    assert len(children) >= 6  # web with its two workers, worker, beat and sandbox
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
