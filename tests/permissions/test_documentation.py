@@ -1,4 +1,4 @@
-"""The README's tables of who may do what: made from the predicates, so that neither says what the other does not."""
+"""The tables in docs/permissions.md are generated from the predicates, so the two cannot disagree."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from apps.teams.actor import Actor
 from apps.teams.models import ApiKey, Role, Team, User
 from apps.teams.permissions import ALLOWED
 
-README = Path(__file__).resolve().parents[2] / "README.md"
-BEGIN, END = "<!-- who may do what: written by tests/permissions/test_readme.py -->", "<!-- end -->"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "permissions.md"
+BEGIN, END = "<!-- who may do what: written by tests/permissions/test_documentation.py -->", "<!-- end -->"
 
 
 def connection_table() -> str:
@@ -55,7 +55,7 @@ def team_table() -> str:
     return "\n".join(lines)
 
 
-def test_the_readme_says_what_the_predicates_say() -> None:
-    shown = README.read_text().partition(BEGIN)[2].partition(END)[0].strip()
+def test_the_documented_tables_match_the_predicates() -> None:
+    shown = DOCUMENT.read_text().partition(BEGIN)[2].partition(END)[0].strip()
     expected = f"{connection_table()}\n\n{team_table()}"
-    assert shown == expected, f"Put this into the README:\n\n{expected}"
+    assert shown == expected, f"Put this into docs/permissions.md:\n\n{expected}"
