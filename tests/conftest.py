@@ -1,13 +1,13 @@
 """What every test shares: parts of the machine that may be missing, and what is said about them at the end."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.prepared import forget
 from tests.services import MISSING, chromium
 
 pytest_plugins = ["tests.fixtures.connections", "tests.fixtures.integrations"]
@@ -59,4 +59,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     # The folder of this run, which all its processes share, goes with the process that started them.
     if not hasattr(config, "workerinput") and (folder := os.environ.get("SPECWAY_TESTS_DIR")):
-        shutil.rmtree(Path(folder), ignore_errors=True)
+        forget(Path(folder))
