@@ -1,27 +1,79 @@
-"""What every test shares: parts of the machine that may be missing, and what is said about them at the end."""
+"""What all tests share: services that the machine may lack, and the choice of tests for each database."""
 
 import os
-import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from django.conf import settings
+from playwright.sync_api import Browser, expect, sync_playwright
+from pytest_django.plugin import DjangoDbBlocker
 
+from tests.database import copied_database, drop_migrated_database
+from tests.prepared import forget
 from tests.services import MISSING, chromium
 
 pytest_plugins = ["tests.fixtures.connections", "tests.fixtures.integrations"]
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_serialized_rollback"}
+LEFT_TO_SQLITE: list[int] = []
+# A bound, not a measure: five seconds, Playwright's own, are short where other programs keep the processors busy.
+expect.set_options(timeout=60_000)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are processors, since those that drive a browser or real services mostly wait."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Instead of pytest-django's, which migrates a database for each process."""
+    with ExitStack() as copy:
+        with django_db_blocker.unblock():
+            copy.enter_context(copied_database(os.environ.get("PYTEST_XDIST_WORKER", "main")))
+        yield
+        with django_db_blocker.unblock():
+            copy.close()
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, one for each test process: Playwright does not bear two drivers in one. For `needs_browser` tests."""
+    """Chromium, one for each test process: Playwright supports one driver in each. For `needs_browser` tests."""
     # Playwright's event loop stays in this thread, where Django would refuse the ORM to every later test.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         yield started
         started.close()
+
+
+@pytest.hookimpl(tryfirst=True, specname="pytest_collection_modifyitems")
+def leave_to_sqlite(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With PostgreSQL as the default database, only the tests that use the default database run.
+
+    All others do the same on either database, or start programs and name the database of those themselves.
+    """
+    if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+        return
+    others = [item for item in items if not uses_database(item)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if uses_database(item)]
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_to_sqlite"] = len(others)
+
+
+def uses_database(item: pytest.Item) -> bool:
+    """Whether the test asks for Django's test database, by the marker or a fixture."""
+    fixtures: list[str] = getattr(item, "fixturenames", [])
+    return item.get_closest_marker("django_db") is not None or not DATABASE_FIXTURES.isdisjoint(fixtures)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """pytest-xdist's main process has not collected: one of its processes reports what was left out."""
+    LEFT_TO_SQLITE.append(getattr(node, "workeroutput", {}).get("left_to_sqlite", 0))
 
 
 @pytest.hookimpl(trylast=True)
@@ -49,6 +101,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if left := max(LEFT_TO_SQLITE, default=0):
+        terminalreporter.write_line(f"{left} tests that do not use Django's database were left to the SQLite pass.")
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
     for name, why_missing in MISSING.values():
         tests = sum(f"{name} is left out" in text for text in skipped)
@@ -59,4 +113,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     # The folder of this run, which all its processes share, goes with the process that started them.
     if not hasattr(config, "workerinput") and (folder := os.environ.get("SPECWAY_TESTS_DIR")):
-        shutil.rmtree(Path(folder), ignore_errors=True)
+        drop_migrated_database()
+        forget(Path(folder))

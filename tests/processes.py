@@ -1,9 +1,6 @@
 """The product's real processes for end-to-end tests: the Procfile's lines, with a folder and database of their own."""
 
-import base64
-import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -19,22 +16,9 @@ import requests
 from honcho.environ import parse_procfile
 
 from config.quickstart.processes import die_with_parent
+from tests.prepared import REPOSITORY, copy_to_postgresql, copy_to_sqlite, keys
 from tests.sandbox.server import Sandbox, running_sandbox
-from tests.services import own_postgresql_database, own_redis_database
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-PREPARE = """
-import json, os
-from django.core.management import call_command
-from config.quickstart.people import QUICKSTART, create_demo_team
-call_command("migrate", verbosity=0)
-with open(os.devnull, "w") as nowhere:
-    call_command("load_catalog", stdout=nowhere)
-if client := json.loads(input()):
-    from apps.integrations.oauth_apps.services import ensure_oauth_app
-    ensure_oauth_app(integration_slug="sandbox", origin=QUICKSTART, **client)
-print(json.dumps(create_demo_team()))
-"""
+from tests.services import own_redis_database
 
 
 @dataclass
@@ -122,14 +106,17 @@ def running_product(
         env_of_its_own = _environment(tmp_path, urls[0])
         product = Product(urls=urls, var=tmp_path / "var", env=env_of_its_own, log_dir=tmp_path / "logs")
         product.log_dir.mkdir()
-        if database == "postgresql":
-            product.env["DATABASE_URL"] = stack.enter_context(own_postgresql_database())
         if broker == "redis":
             product.env["REDIS_URL"] = stack.enter_context(own_redis_database())
         if sandbox:
             product.sandbox = stack.enter_context(_sandbox(tmp_path, product, access_token_seconds))
+        origin = product.sandbox.url if product.sandbox else ""
+        if database == "postgresql":
+            copied = stack.enter_context(copy_to_postgresql(sandbox=origin))
+            product.env["DATABASE_URL"], product.accounts = copied
+        else:
+            product.accounts = copy_to_sqlite(product.var, sandbox=origin)
         product.env.update(env or {})
-        product.accounts = json.loads(product.manage("shell", "-v", "0", "-c", PREPARE, stdin=_client(product)))
         stack.callback(_stop, product)
         lines = parse_procfile((REPOSITORY / "Procfile").read_text()).processes
         for number, url in enumerate(urls[:web]):
@@ -148,16 +135,14 @@ def free_port() -> int:
 
 
 def _environment(tmp_path: Path, url: str) -> dict[str, str]:
-    """Nothing of the caller's but the search path; keys that exist for this product only."""
+    """Nothing of the caller's but the search path; keys that exist in this run only."""
     return {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
         "LANG": "C.UTF-8",
         "ENV_FILE": str(tmp_path / "no.env"),
         "VAR_DIR": str(tmp_path / "var"),
-        "SECRET_KEY": secrets.token_urlsafe(48),
-        "FINGERPRINT_KEY": secrets.token_urlsafe(48),
-        "VAULT_KEYS": "test:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        **keys(),
         "PUBLIC_URL": url,
         "LOG_LEVEL": "DEBUG",
     }
@@ -169,14 +154,6 @@ def _sandbox(tmp_path: Path, product: Product, access_token_seconds: int) -> Ite
     with running_sandbox(tmp_path, redirect_uris=[redirect_uri], access_token_seconds=access_token_seconds) as service:
         product.env["EGRESS_ALLOWED_HOSTS"] = service.url.removeprefix("http://")
         yield service
-
-
-def _client(product: Product) -> str:
-    service = product.sandbox
-    if service is None:
-        return "{}"
-    params = {"origin": service.url}
-    return json.dumps({"client_id": service.client_id, "client_secret": service.client_secret, "params": params})
 
 
 def _wait_until_ready(product: Product) -> None:

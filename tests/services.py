@@ -74,16 +74,29 @@ MISSING: dict[str, tuple[str, Callable[[], str]]] = {
 
 
 @contextmanager
-def own_postgresql_database() -> Iterator[str]:
-    """The URL of a new, empty database, which is dropped afterwards even if something is still connected."""
+def own_postgresql_database(*, template: str = "template1") -> Iterator[str]:
+    """The URL of a new database with what the template holds. It is dropped afterwards, whatever is still connected."""
     name = f"specway_test_{token_hex(6)}"
-    with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+    create_database(name, template=template)
     try:
-        yield urlunsplit(urlsplit(POSTGRESQL)._replace(path=f"/{name}"))
+        yield url_of_database(name)
     finally:
-        with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        drop_database(name)
+
+
+def create_database(name: str, *, template: str = "template1") -> None:
+    """Copies the template, to which nothing may be connected; PostgreSQL's own is empty."""
+    with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+
+
+def drop_database(name: str) -> None:
+    with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def url_of_database(name: str) -> str:
+    return urlunsplit(urlsplit(POSTGRESQL)._replace(path=f"/{name}"))
 
 
 @contextmanager

@@ -22,17 +22,15 @@ os.environ.pop("REDIS_URL", None)
 from config.settings import *  # noqa: E402, F403 - the environment above must be set before
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
-    # A file rather than memory: threads that share a database in memory get "locked" at once instead of waiting.
-    DATABASES["default"]["TEST"] = {"NAME": os.environ["VAR_DIR"] + "/test.sqlite3"}  # noqa: F405
     # Nothing here has to survive a power cut, and each migration would wait for the disk.
     DATABASES["default"]["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"  # noqa: F405
-else:
-    DATABASES["default"]["TEST"] = {"NAME": f"specway_{RUN_DIR.name.replace('-', '_').lower()}"}  # noqa: F405
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 API_RATES["failed"] = 0  # noqa: F405 - all tests come from one address
 CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT = ""
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Each test client has a WhiteNoise of its own: it finds files when they are requested instead of all of them before that.
+WHITENOISE_AUTOREFRESH = True
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ALLOWED_HOSTS = ["*"]
 # For the test-only management commands in tests/management, and the tables of the vault's tests.

@@ -13,7 +13,7 @@ def test_each_action_that_the_code_records_has_words() -> None:
     assert set(recorded_actions()) - known == set()
 
 
-def test_the_search_finds_actions_of_the_rooms() -> None:
+def test_the_search_finds_actions_of_the_packages() -> None:
     assert {"api_key.created", "team.renamed", "second_factor.on", "logout"} <= set(recorded_actions())
 
 

@@ -118,7 +118,7 @@ def test_the_list_shows_by_itself_what_another_window_connected(visitor: Visitor
     visitor.connect("Grace Example")
     # Never reloaded: it asks every five seconds while it can be seen.
     watching.page.bring_to_front()
-    expect(watching.row("Grace Example")).to_contain_text("Active", timeout=15_000)
+    expect(watching.row("Grace Example")).to_contain_text("Active")
 
 
 def test_a_session_that_ended_meanwhile_leads_to_the_login_page(visitor: Visitor) -> None:
@@ -134,7 +134,7 @@ def test_the_list_leads_to_the_login_page_when_the_session_ended(visitor: Visito
     visitor.connect("Ada Example")
     visitor.open_list()
     visitor.page.context.clear_cookies(name="specway")
-    visitor.page.wait_for_url("**/accounts/login/**", timeout=15_000)
+    visitor.page.wait_for_url("**/accounts/login/**")
     expect(visitor.page.get_by_role("heading", name="Integrations")).to_have_count(0)
 
 

@@ -111,7 +111,7 @@ def through_popup(page: Page, button: Locator) -> None:
     page.wait_for_load_state()  # without the page's script, the same tab would go there
     with page.expect_popup():
         button.click()
-    expect(page.locator("[data-connecting]")).to_contain_text("Connected", timeout=20_000)
+    expect(page.locator("[data-connecting]")).to_contain_text("Connected")
 
 
 def connect(page: Page, place: Place) -> None:
@@ -137,7 +137,7 @@ def test_from_a_document_to_a_call_and_to_the_end(place: Place, page: Page) -> N
     register(page, place)
     page.get_by_role("button", name="Check configuration").click()
     check = page.get_by_role("status").filter(has_text="Configuration check")
-    expect(check).to_be_visible(timeout=30_000)
+    expect(check).to_be_visible()
     expect(check.locator(".is-bad")).to_have_count(0)
     shoot(page, "checked")
     fits(page)

@@ -104,7 +104,7 @@ def test_what_is_ticked_stays_ticked_while_the_list_updates_itself(visitor: Visi
     visitor.open_list()
     box = visitor.page.get_by_role("checkbox", name="Select Ada Example")
     box.check()
-    with visitor.page.expect_response("**/settings/integrations/*", timeout=15_000):
+    with visitor.page.expect_response("**/settings/integrations/*"):
         pass
     expect(box).to_be_checked()
     visitor.page.get_by_role("button", name="Refresh selected").click()

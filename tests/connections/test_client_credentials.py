@@ -20,7 +20,7 @@ from tests.authserver import AuthServer, Gate, answers, reset
 from tests.connections.signed import signed_request
 from tests.fixtures.connections import Cast, Meanwhile, access_token, actions, expire, side_by_side, tokens_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def machine(server: AuthServer, cast: Cast, **fields: str) -> Connection:
@@ -72,6 +72,7 @@ def test_the_api_hands_out_a_token_and_renews_it_at_its_end(made: Connection, se
     assert server.knows(second.access_token)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_many_readers_at_expiry_make_one_token_call(made: Connection, server: AuthServer, cast: Cast) -> None:
     expire(made)
     results = side_by_side(*[lambda: fresh_token(connection=made, actor=cast.actor("member")).access_token] * 8)
@@ -111,6 +112,7 @@ def test_a_refused_client_asks_its_person_for_another_at_once(made: Connection, 
     assert tokens_of(made).next_refresh_at is not None
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_renewal_overtaken_by_a_replacement_is_dropped(made: Connection, server: AuthServer, cast: Cast) -> None:
     server.answer_gate = gate = Gate()
     expire(made)

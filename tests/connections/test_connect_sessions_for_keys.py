@@ -19,7 +19,7 @@ from tests.factories import client_for
 from tests.fixtures.connections import Cast, actions
 from tests.servers import HttpServer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 service = test_views_keys.service
 
 

@@ -24,7 +24,7 @@ from tests.factories import client_for
 from tests.fixtures.connections import CALLBACK, Cast, Traveller, asked_of
 from tests.servers import HttpServer, http_server
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

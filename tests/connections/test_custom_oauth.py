@@ -35,7 +35,7 @@ from tests.sandbox.cast import Client as SandboxClient
 from tests.sandbox.cast import Person
 from tests.sandbox.server import running_sandbox
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
@@ -187,6 +187,7 @@ def change(cast: Cast, api: CustomApi, *, client_secret: str | None = None, **fi
     save_authentication(actor=cast.actor("admin"), api=api, authentication=changed, client_secret=client_secret)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_changed_token_address_turns_connections_red_and_sees_no_token(
     authlib: AuthlibServer, server: AuthServer, cast: Cast
 ) -> None:
@@ -226,6 +227,7 @@ def keyed(cast: Cast, url: str, **fields: Any) -> Connection:
     return connect_with_key(actor=cast.actor("member"), integration=row, fields=values, params={})
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_key_does_not_follow_its_api_to_another_host(cast: Cast) -> None:
     connection = keyed(cast, "https://api.carrier.example", type="api_key", key_location="header", key_name="X-Key")
     api = CustomApi.objects.get()

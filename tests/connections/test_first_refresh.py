@@ -13,7 +13,7 @@ from tests.connections.test_trace import walker_at
 from tests.factories import client_for
 from tests.fixtures.connections import Cast, Traveller
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)

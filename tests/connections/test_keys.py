@@ -29,7 +29,7 @@ from tests.factories import make_key
 from tests.fixtures.connections import ORIGIN, Cast, actions
 from tests.servers import HttpServer, http_server
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 WORKS = json.dumps({"ok": True, "id": 41, "name": "Fernhill Ltd"}).encode()
 
 

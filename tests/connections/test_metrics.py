@@ -47,7 +47,7 @@ def server(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> It
 
 
 @pytest.fixture
-def connection(server: HttpServer, transactional_db: None) -> Connection:
+def connection(server: HttpServer, db: None) -> Connection:
     return make_connection(make_integration(server.url))
 
 
@@ -108,7 +108,7 @@ def test_each_kind_of_failure_is_an_outcome_of_its_own(
     assert since("specway_refreshes_total", integration="sandbox", outcome="success") == 0
 
 
-def test_a_service_that_cannot_be_reached_counts_as_not_sent(transactional_db: None, server: HttpServer) -> None:
+def test_a_service_that_cannot_be_reached_counts_as_not_sent(db: None, server: HttpServer) -> None:
     connection = make_connection(make_integration("http://127.0.0.1:1"))
     egress.configure(allowed_hosts=["127.0.0.1:1"])
     since = Since()
@@ -133,6 +133,7 @@ def test_what_was_overtaken_counts_as_fenced(
     assert since("specway_fenced_writes_total", arrival="direct") == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_commit_without_database_counts_its_retries_its_spooling_and_its_replay(
     server: HttpServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_commit_without_database_counts_its_retries_its_spooling_and_its_repla
     assert since("specway_fenced_writes_total", arrival="replayed") == 0
 
 
+@pytest.mark.django_db(transaction=True)
 def test_who_waits_for_the_winner_is_counted_and_timed(server: HttpServer, connection: Connection) -> None:
     row = TokenSet.objects.filter(connection=connection)
     row.update(lease_token=secrets.token_hex(16), lease_until=Now() + timedelta(seconds=30))
@@ -173,7 +175,7 @@ def test_who_waits_for_the_winner_is_counted_and_timed(server: HttpServer, conne
     assert server.received == []
 
 
-def test_a_token_that_is_handed_out_is_counted(server: HttpServer, transactional_db: None) -> None:
+def test_a_token_that_is_handed_out_is_counted(server: HttpServer, db: None) -> None:
     owner = factories.make_member()
     connection = make_connection(make_integration(server.url), owner)
     server.will_answer(200, token_answer())
@@ -200,7 +202,7 @@ def test_counting_that_fails_loses_no_token(
     assert load(connection.pk).version == 2
 
 
-def test_each_round_of_the_schedule_is_noted(transactional_db: None, settings: Any, tmp_path: Path) -> None:
+def test_each_round_of_the_schedule_is_noted(db: None, settings: Any, tmp_path: Path) -> None:
     settings.SPOOL_DIR = str(tmp_path)
     assert last_heartbeat() is None
     tasks.refresh_due()

@@ -34,7 +34,7 @@ from tests.connections.signed import signed_request
 from tests.fixtures.connections import CALLBACK, ORIGIN, SESSION, Cast, access_token, actions, oauth_app
 from tests.oauth1server import OAuth1Server, oauth1_server
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

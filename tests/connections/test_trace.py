@@ -23,7 +23,7 @@ from tests.connections.custom import Walker, describe
 from tests.factories import client_for
 from tests.fixtures.connections import Cast, Traveller, access_token, oauth_app, refresh_token
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)

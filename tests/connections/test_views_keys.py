@@ -23,7 +23,7 @@ from tests.factories import actor_for, client_for, make_key
 from tests.fixtures.connections import Cast, actions
 from tests.servers import HttpServer, http_server
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 WORKS = json.dumps({"ok": True, "id": 41, "name": "Fernhill Ltd"}).encode()
 LIST = reverse("connections:list")
 CONNECT = reverse("connections:connect_key", args=["keyed"])

@@ -19,12 +19,13 @@ from apps.connections.models import Connection
 from apps.connections.services import signing
 from tests import factories
 from tests.authserver import AuthServer
+from tests.combinations import combined
 from tests.connections.test_api import Caller, caller, share
 from tests.fixtures.connections import Cast, Traveller, access_token
 from tests.gateway import test_proxy
 from tests.gateway.test_proxy import USE, body_of, proxied
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 mine = test_proxy.mine
 
 SPELLED: dict[str, Callable[[str], bytes]] = {
@@ -113,7 +114,12 @@ def connection(
     echo.server_close()
 
 
-@pytest.fixture(params=["a member's key", "an admin's key", "a page"])
+THIEVES = ["a member's key", "an admin's key", "a page"]
+# The response takes the same way to each of them, so that one meets every case and the others some.
+EVERY_CASE = [THIEVES[0]]
+
+
+@pytest.fixture(params=THIEVES)
 def thief(request: pytest.FixtureRequest, cast: Cast) -> object:
     if request.param == "a page":
         return factories.client_for(cast.admin)
@@ -128,18 +134,29 @@ def gains(answer: object, token: str, spelled: bytes) -> bool:
     return spelled in whole or middle in whole or token.encode() in whole or token[4:-4].encode() in whole
 
 
-@pytest.mark.parametrize("spelling", SPELLED)
-@pytest.mark.parametrize("chunks", [0, 1, 7])
-def test_no_spelling_gives_it_away(connection: Connection, thief: Caller, spelling: str, chunks: int) -> None:
+CHUNKED = [(spelling, chunks) for chunks in (0, 1, 7) for spelling in SPELLED]
+
+
+@pytest.mark.parametrize(
+    ("thief", "case"), combined(THIEVES, CHUNKED, whole=EVERY_CASE, others=len(SPELLED)), indirect=["thief"]
+)
+def test_no_spelling_gives_it_away(connection: Connection, thief: Caller, case: tuple[str, int]) -> None:
+    spelling, chunks = case
     token = access_token(connection)
     answer = proxied(thief, connection, f"echo?as={quote(spelling)}&chunks={chunks}")
     assert answer.status_code == 200
     assert not gains(answer, token, SPELLED[spelling](token))
 
 
-@pytest.mark.parametrize("name", ["Location", "X-Echo", "Link", "Content-Disposition", "ETag", "WWW-Authenticate"])
-@pytest.mark.parametrize("spelling", ["plain", "address", "base64", "HEX"])
-def test_no_header_gives_it_away(connection: Connection, thief: Caller, name: str, spelling: str) -> None:
+NAMES = ["Location", "X-Echo", "Link", "Content-Disposition", "ETag", "WWW-Authenticate"]
+HEADERS = [(name, spelling) for spelling in ("plain", "address", "base64", "HEX") for name in NAMES]
+
+
+@pytest.mark.parametrize(
+    ("thief", "case"), combined(THIEVES, HEADERS, whole=EVERY_CASE, others=len(NAMES)), indirect=["thief"]
+)
+def test_no_header_gives_it_away(connection: Connection, thief: Caller, case: tuple[str, str]) -> None:
+    name, spelling = case
     token = access_token(connection)
     answer = proxied(thief, connection, f"echo?as={spelling}&header={name}")
     assert not gains(answer, token, SPELLED[spelling](token))
@@ -175,7 +192,10 @@ def test_whoever_may_have_the_token_gets_pieces(connection: Connection, cast: Ca
     assert (answer.status_code, body_of(answer)) == (206, access_token(connection)[:8].encode())
 
 
-@pytest.mark.parametrize("asked", ["gzip", "deflate", "br", "zstd", "gzip, br;q=0.5", "*"])
+CODINGS = ["gzip", "deflate", "br", "zstd", "gzip, br;q=0.5", "*"]
+
+
+@pytest.mark.parametrize(("thief", "asked"), combined(THIEVES, CODINGS, whole=EVERY_CASE, others=2), indirect=["thief"])
 def test_codings_are_not_asked_for(connection: Connection, thief: Caller, asked: str) -> None:
     token = access_token(connection)
     answer = proxied(thief, connection, "echo", headers={"Accept-Encoding": asked})

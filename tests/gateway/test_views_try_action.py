@@ -20,7 +20,7 @@ from tests.fixtures.connections import Cast, access_token
 from tests.gateway import test_proxy
 from tests.servers import HttpServer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 api, connection = test_proxy.api, test_proxy.connection
 URL = "/try/"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -29,7 +30,8 @@ def all_routes(resolver: URLResolver | None = None, name: str = "", path: str = 
             yield Route(name + (pattern.name or ""), whole, tuple(groups), tuple(methods))
 
 
+@cache
 def of_the_product() -> dict[str, Route]:
-    """But for the administration's and those of signing in, which have tests of their own."""
+    """The routes by name, without those of the admin site and of signing in, which have tests of their own."""
     routes = (route for route in all_routes() if not route.path.startswith(("/admin/", "/accounts/")))
     return {route.name: route for route in routes}

@@ -1,12 +1,15 @@
-"""Every route and everybody who may come to it: the answers are those of a table that somebody wrote."""
+"""Each route answers each actor as in a table that was written by hand."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
+from pytest_django.plugin import DjangoDbBlocker
 
 from apps.teams import keys
 from tests.permissions.cast import ACTORS, PEOPLE, SCOPES, World, make_world
@@ -17,20 +20,34 @@ from tests.permissions.who_gets_what import ROWS
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    """Made once for all tests here, within a transaction that is rolled back after the last of them."""
+    with django_db_blocker.unblock(), undone():
+        yield make_world()
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Nothing that happens within the block is left in the database."""
+    block = transaction.atomic()
+    # As Django's own tests mark theirs: services may begin durable transactions within.
+    block._from_testcase = True  # type: ignore[attr-defined]
+    with block:
+        yield
+        transaction.set_rollback(True)
+
+
 def answer(world: World, actor: str, method: str, route: str) -> int:
-    """The status of one request, of which nothing is left."""
+    """The status of one request, whose changes are rolled back."""
     url = world.address(route, of_the_product()[route].takes, actor)
     body = _filled(BODIES.get(f"{method} {route}", {}), world, actor)
     kind = "application/json"
     data = json.dumps(body) if method != "GET" else ""
     if not route.startswith("api:"):
         kind, data = "application/x-www-form-urlencoded", "&".join(f"{name}={value}" for name, value in body.items())
-    undone = transaction.atomic()
-    # As Django's own tests mark theirs: services may begin durable transactions within.
-    undone._from_testcase = True  # type: ignore[attr-defined]
-    with undone:
+    with undone():
         status: int = world.visit(actor)(method, url, data if method != "GET" else "", content_type=kind).status_code
-        transaction.set_rollback(True)
     return status
 
 
@@ -44,26 +61,22 @@ def _filled(body: dict[str, Any], world: World, actor: str) -> dict[str, Any]:
     return {name: str(known.get(value, value)) if isinstance(value, str) else value for name, value in body.items()}
 
 
-ROOMS = sorted({row.route.partition(":")[0] for row in ROWS})
+NAMESPACES = sorted({row.route.partition(":")[0] for row in ROWS})
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_everybody_gets_the_answer_of_the_table(room: str) -> None:
-    """What differs is shown as `{row: {actor: "expected, got"}}`."""
-    world, wrong = make_world(), {}
-    for row in (row for row in ROWS if row.route.startswith(f"{room}:")):
-        given = {actor: answer(world, actor, row.method, row.route) for actor in ACTORS}
-        differing = {a: f"{row.expected[a]}, got {given[a]}" for a in ACTORS if given[a] != row.expected[a]}
-        if differing:
-            wrong[str(row)] = differing
-    assert wrong == {}
+@pytest.mark.parametrize("actor", ACTORS)
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_each_route_answers_as_in_the_table(world: World, namespace: str, actor: str) -> None:
+    rows = [row for row in ROWS if row.route.startswith(f"{namespace}:")]
+    given = {str(row): answer(world, actor, row.method, row.route) for row in rows}
+    assert given == {str(row): row.expected[actor] for row in rows}
 
 
 def test_there_is_a_service_key_for_each_scope() -> None:
     assert set(SCOPES) == set(keys.SCOPES)
 
 
-def test_every_route_is_in_the_table() -> None:
+def test_each_route_is_in_the_table() -> None:
     routes, rows = of_the_product(), {(row.method, row.route) for row in ROWS}
     assert {route for _, route in rows} == set(routes)
     assert len(rows) == len(ROWS)
@@ -76,8 +89,8 @@ def test_every_route_is_in_the_table() -> None:
     assert missing == set()
 
 
-def test_every_method_that_a_page_takes_is_in_the_table() -> None:
-    world, rows = make_world(), {(row.method, row.route) for row in ROWS}
+def test_each_method_that_a_page_accepts_is_in_the_table(world: World) -> None:
+    rows = {(row.method, row.route) for row in ROWS}
     taken = {
         (method, route.name)
         for route in of_the_product().values()
@@ -92,12 +105,11 @@ def test_every_method_that_a_page_takes_is_in_the_table() -> None:
 READ_WITH_ANY_METHOD: set[tuple[str, str]] = set()
 
 
-# Signing in and out and changing one's password are everybody's own.
+# Signing in and out and changing one's own password.
 OWN = ("/admin/login/", "/admin/logout/", "/admin/password_change/", "/admin/password_change/done/")
 
 
-def test_the_administration_is_the_operators_alone() -> None:
-    world = make_world()
+def test_only_operators_reach_the_admin_site(world: World) -> None:
     paths = [route.path for route in all_routes() if route.path.startswith("/admin/") and not route.takes]
     for actor in ("boss", "stranger", "nobody"):
         for path in (path for path in paths if path not in OWN and "(?P" not in path):
@@ -105,9 +117,7 @@ def test_the_administration_is_the_operators_alone() -> None:
             assert given.status_code in (302, 403), (actor, path, given.status_code)
 
 
-# Pages of signing in that people who are signed in have no use for, and that others need.
-def test_nobodys_role_matters_to_the_pages_of_signing_in() -> None:
-    world = make_world()
+def test_the_sign_in_pages_answer_alike_to_each_role(world: World) -> None:
     for route in all_routes():
         if not route.path.startswith("/accounts/") or route.takes:
             continue

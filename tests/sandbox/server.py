@@ -1,13 +1,8 @@
 """The real sandbox service for tests: its own process, port, database and client. For every room's tests."""
 
-import atexit
-import functools
-import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +12,7 @@ from typing import Any
 
 import requests
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.prepared import REPOSITORY, copy_sandbox
 
 
 @dataclass(frozen=True)
@@ -43,8 +38,7 @@ def running_sandbox(
 ) -> Iterator[Sandbox]:
     """A sandbox on a free port, with one client registered. Its process has ended when the block ends, in any case."""
     var = tmp_path / "sandbox"
-    shutil.copytree(_prepared(), var)  # makes tmp_path, too, if need be
-    client = json.loads(run("register-client", "--redirect-uri", *redirect_uris, var=var).stdout)
+    client = copy_sandbox(var, redirect_uris=list(redirect_uris))  # makes tmp_path, too, if need be
     seconds = {"SANDBOX_ACCESS_TOKEN_SECONDS": str(access_token_seconds)}
     with serving(var, log=tmp_path / "sandbox.log", environment=seconds) as (url, process):
         yield Sandbox(url=url, process=process, **client)
@@ -90,15 +84,6 @@ def environment_for(var: Path) -> dict[str, str]:
     """The environment of this process without what could lead the sandbox elsewhere."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("SANDBOX_")}
     return kept | {"SANDBOX_VAR_DIR": str(var)}
-
-
-@functools.cache
-def _prepared() -> Path:
-    """A migrated sandbox to copy from, made once in each test process."""
-    var = Path(tempfile.mkdtemp(prefix="sandbox-prepared-"))
-    atexit.register(shutil.rmtree, var, ignore_errors=True)
-    run("register-client", "--redirect-uri", "http://127.0.0.1/callback", var=var)
-    return var
 
 
 def _url_of(process: subprocess.Popen[str], log: Path) -> str:

@@ -1,0 +1,49 @@
+"""Django's test database: migrated once in a run, and copied for each process of pytest-xdist."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from tests.prepared import once, run_folder
+
+
+@contextmanager
+def copied_database(process: str) -> Iterator[None]:
+    """Django's default database is a copy that belongs to the process of this name (`gw0`), while the block lasts."""
+    before = connection.settings_dict["NAME"]
+    _, made = once("database", _migrated)
+    _use(made["name"])
+    copy = connection.creation.get_test_db_clone_settings(process)["NAME"]
+    connection.creation.clone_test_db(process, verbosity=0)
+    _use(copy)
+    try:
+        yield
+    finally:
+        _use(before)
+        connection.creation._destroy_test_db(copy, verbosity=0)
+
+
+def drop_migrated_database() -> None:
+    """What the copies were made from, at the end of the run."""
+    if (run_folder() / "prepared" / "database" / "made.json").exists():
+        connection.creation._destroy_test_db(once("database", _migrated)[1]["name"], verbosity=0)
+
+
+def _migrated(folder: Path) -> dict[str, Any]:
+    if connection.vendor == "sqlite":
+        name = str(folder / "test.sqlite3")
+    else:
+        name = f"{run_folder().name.replace('-', '_').lower()}_migrated"
+    connection.settings_dict["TEST"]["NAME"] = name
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    connection.close()
+    return {"name": name}
+
+
+def _use(name: str) -> None:
+    connection.close()
+    settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name
