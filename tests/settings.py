@@ -29,7 +29,7 @@ API_RATES["failed"] = 0  # noqa: F405 - all tests come from one address
 CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT = ""
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-# Each test client has a WhiteNoise of its own: it finds files when they are requested instead of all of them before that.
+# Each test client has a WhiteNoise of its own: it looks files up when they are requested, not all of them first.
 WHITENOISE_AUTOREFRESH = True
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ALLOWED_HOSTS = ["*"]
