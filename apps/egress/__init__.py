@@ -1,15 +1,17 @@
-"""The only door out: where a request may go, how long it may take, how large its answer may be. No Django in here.
+"""The only outbound HTTP client: where a request may go, how long it may take and how much it may bring. No Django.
 
-Every outbound request goes through `session()`, or `stream()` where it may be of any size and length. What they hold
-to, whatever the caller asks for:
+Every outbound request goes through `stream()`, or through `session()`, which is `requests` on top of it. Their rules:
 
 - https on port 443 only. Hosts on the operator's allow-list may also be private, use http and any port they name.
-- A name is resolved once, every answer is checked, and the connection goes to a checked address, so a DNS that changes
-  its mind gains nothing. TLS is still verified against the host name.
-- Redirects are handed back, never followed; proxies and .netrc of the environment are ignored; no cookies are kept.
-- One deadline over the whole request, and a limit on the answer after decompression; for streams, limits on silence.
+- A name is resolved once, every address is checked, and the connection goes to a checked address, so a DNS that changes
+  its answer gains nothing. TLS is still verified against the host name.
+- Redirects are returned, never followed; proxies and .netrc of the environment are ignored; no cookies are kept.
+- Limits on time: to connect, for each wait, and for the whole. They end waiting: what has arrived is read however late.
+- A session also limits the size of a response after decompression.
 """
 
+from apps.egress.adapter import Adapter, Session, session
+from apps.egress.connection import ClientSocket, wait_for_client
 from apps.egress.destination import Destination, check_url, configure, is_allowed
 from apps.egress.errors import (
     Abandoned,
@@ -22,12 +24,11 @@ from apps.egress.errors import (
 )
 from apps.egress.observer import Exchange, observed
 from apps.egress.stream import IDEMPOTENT, Answer, Outgoing, Patience, stream
-from apps.egress.transport import Session, session
-from apps.egress.wire import ClientSocket, wait_for_client
 
 __all__ = [
     "IDEMPOTENT",
     "Abandoned",
+    "Adapter",
     "Answer",
     "AnswerTooLarge",
     "ClientSocket",

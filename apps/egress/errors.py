@@ -1,38 +1,38 @@
-"""The ways in which a request can bring no answer.
+"""The ways in which a request can end without a response.
 
 EgressError              one sentence, without URL, header or body
-├─ DestinationBlocked    we refuse to go there
-├─ NotSent               nothing left this machine: name, connection or TLS failed
-├─ NoAnswer              something may have been sent, no complete answer came
-│  └─ TimedOut           it was silent for too long
-├─ Abandoned             whoever asked for it went away
-└─ AnswerTooLarge        it was sent, the answer is larger than allowed
+├─ DestinationBlocked    requests may not go to this address
+├─ NotSent               nothing was sent: name, connection or TLS failed
+├─ NoAnswer              something may have been sent, no complete response came
+│  └─ TimedOut           a time limit ended the wait for it
+├─ Abandoned             the client that the response is for hung up
+└─ AnswerTooLarge        it was sent, the response is larger than allowed
 """
 
 
 class EgressError(Exception):
-    """A request that brought no answer. The text is a sentence that holds no secret."""
+    """A request without a response. The text is one sentence that holds no secret."""
 
 
 class DestinationBlocked(EgressError):
-    """The address is not one that requests may go to."""
+    """Requests may not go to this address."""
 
 
 class NotSent(EgressError):
-    """Nothing of the request left this machine, so it can be repeated safely."""
+    """Nothing of the request was sent, so it can be repeated safely."""
 
 
 class NoAnswer(EgressError):
-    """The request may have arrived, but no complete answer came back."""
+    """The request may have arrived, but no complete response came back."""
 
 
 class AnswerTooLarge(EgressError):
-    """The answer is larger than the caller allows."""
+    """The response is larger than the caller allows."""
 
 
 class TimedOut(NoAnswer):
-    """The host was silent for longer than it may be, or the whole call took longer than any may."""
+    """The host was silent for longer than the idle timeout, or the request took longer than its total timeout."""
 
 
 class Abandoned(EgressError):
-    """Whoever asked for the request has gone away, so it was broken off."""
+    """The client that the response is for hung up, so the request was canceled."""

@@ -1,4 +1,4 @@
-"""Watching what goes through the door, for as long as a block runs: each request with its answer or its failure."""
+"""Observing the requests of sessions for as long as a block runs: each with its response or its failure."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +13,8 @@ from apps.egress.errors import EgressError
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and what came of it: an answer, or the sentence of the failure. Both hold secrets: never store it
-    as it is. `seconds` is from the request's start to the answer's last byte."""
+    """One request and what came of it: a response, or the message of the failure. Both hold secrets: never store it
+    as it is. `seconds` is from the request's start to the response's last byte."""
 
     request: requests.PreparedRequest = field(repr=False)
     answer: requests.Response | None = field(repr=False)
@@ -29,7 +29,7 @@ _observers: ContextVar[tuple[Observer, ...]] = ContextVar("egress_observers", de
 
 @contextmanager
 def observed(observer: Observer) -> Iterator[None]:
-    """Tells `observer` of every request of this thread until the block ends. It must not raise."""
+    """Calls `observer` for every request of this thread until the block ends. It must not raise."""
     token = _observers.set((*_observers.get(), observer))
     try:
         yield
@@ -38,7 +38,7 @@ def observed(observer: Observer) -> Iterator[None]:
 
 
 def watched(send: Callable[[], requests.Response], request: requests.PreparedRequest) -> requests.Response:
-    """Sends, and tells whoever watches. Without anybody, it only sends."""
+    """Sends the request, and reports it to the observers that there are."""
     observers = _observers.get()
     if not observers:
         return send()

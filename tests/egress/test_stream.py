@@ -1,4 +1,4 @@
-"""Streaming calls: the door's rules hold for them too, and connections are used again by their own callers only."""
+"""Streamed requests: the same rules as for sessions, and connections that are reused for their own partition only."""
 
 import socket
 import threading
@@ -8,17 +8,10 @@ from typing import Any
 import pytest
 
 from apps import egress
-from apps.egress import destination
 from tests.servers import raw_server
-from tests.test_egress import tls_server  # noqa: F401 - a fixture
 
 PATIENCE = egress.Patience(connect=20, idle=20, total=60)
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-@pytest.fixture(autouse=True)
-def own_allow_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(destination, "_allowed", frozenset())
 
 
 class Talk:
@@ -126,9 +119,10 @@ def test_silence_ends_a_call(talk: Talk, ask: Ask) -> None:
         ask(patience=egress.Patience(connect=20, idle=0.2, total=60))
 
 
-def test_a_call_ends_when_its_time_is_up_also_without_silence(talk: Talk, ask: Ask) -> None:
-    with pytest.raises(egress.TimedOut):
+def test_a_request_whose_time_is_up_before_it_leaves_is_not_sent(talk: Talk, ask: Ask) -> None:
+    with pytest.raises(egress.NotSent):
         ask(patience=egress.Patience(connect=20, idle=20, total=0))
+    assert talk.requests == 0
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1"])
@@ -147,7 +141,7 @@ def test_a_header_with_a_line_break_is_not_sent(talk: Talk, ask: Ask) -> None:
     assert talk.requests == 0
 
 
-def test_tls_is_verified_against_the_hosts_name(tls_server: Any) -> None:  # noqa: F811
+def test_tls_is_verified_against_the_hosts_name(tls_server: Any) -> None:
     server, trust, asked = tls_server
     options = {"patience": PATIENCE, "ca_file": trust, "resolve": lambda host, port: ["127.0.0.1"]}
     answer = egress.stream(egress.Outgoing("GET", f"https://secure.test:{server.port}/x"), **options)

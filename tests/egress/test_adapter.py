@@ -1,25 +1,22 @@
-"""The door out, tried with real sockets on loopback."""
+"""Sessions: destinations, limits of time and size, failures and TLS, over real sockets on loopback."""
 
 import gzip
+import os
 import socket
 import threading
-import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import responses
 
 from apps import egress
-from apps.egress import connection, destination
+from apps.egress import addresses, destination
 from tests.servers import HttpServer, http_server, raw_server, self_signed
 
 ENOUGH = 10.0  # seconds: never reached in a passing test
 SHORT = 0.4
-
-
-@pytest.fixture(autouse=True)
-def own_allow_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(destination, "_allowed", frozenset())
 
 
 @pytest.fixture
@@ -33,7 +30,7 @@ def server() -> Iterator[HttpServer]:
 def get(
     url: str, *, resolves_to: list[str] | None = None, deadline: float = ENOUGH, max_bytes: int = 1_000_000
 ) -> bytes:
-    resolve = (lambda host, port: resolves_to) if resolves_to else connection.system_resolver
+    resolve = (lambda host, port: resolves_to) if resolves_to else addresses.system_resolver
     with egress.session(deadline=deadline, max_bytes=max_bytes, resolve=resolve) as session:
         return session.get(url).content
 
@@ -359,6 +356,99 @@ def test_a_compressed_answer_is_decompressed(server: HttpServer) -> None:
     assert get(server.url) == b"hello"
 
 
+# --- Bodies and how they are framed ------------------------------------------------------------------------------
+
+
+def raw_deflate(data: bytes) -> bytes:
+    compressor = zlib.compressobj(wbits=-15)
+    return compressor.compress(data) + compressor.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "encoded"),
+    [
+        ("gzip", gzip.compress(b"hello", mtime=0)),
+        ("x-gzip", gzip.compress(b"hello", mtime=0)),
+        ("deflate", zlib.compress(b"hello")),
+        ("deflate", raw_deflate(b"hello")),
+        ("deflate, gzip", gzip.compress(zlib.compress(b"hello"), mtime=0)),
+        ("identity", b"hello"),
+        ("", b"hello"),
+    ],
+)
+def test_every_usual_content_coding_is_decoded(server: HttpServer, coding: str, encoded: bytes) -> None:
+    server.answers.clear()
+    server.will_answer(200, encoded, Content_Encoding=coding)
+    assert get(server.url) == b"hello"
+
+
+def test_a_large_incompressible_body_up_to_the_limit_passes(server: HttpServer) -> None:
+    body = os.urandom(200_000)
+    server.answers.clear()
+    server.will_answer(200, gzip.compress(body), Content_Encoding="gzip")
+    assert get(server.url, max_bytes=len(body)) == body
+
+
+@pytest.mark.parametrize(
+    ("response", "status", "body"),
+    [
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\n",
+            200,
+            b"hello",
+        ),
+        (b"HTTP/1.1 200 OK\r\n\r\nhello", 200, b"hello"),
+        (b"HTTP/1.0 200 OK\r\n\r\nhello", 200, b"hello"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Encoding: gzip\r\n\r\n", 200, b""),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", 204, b""),
+        (b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", 304, b""),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, b"hello"),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 3 + b"HTTP/1.1 201 Created\r\n\r\nhello", 201, b"hello"),
+    ],
+)
+def test_each_way_to_end_a_body_is_understood(response: bytes, status: int, body: bytes) -> None:
+    def conversation(peer: socket.socket, over: threading.Event) -> None:
+        peer.recv(65_536)
+        peer.sendall(response)
+
+    with raw_server(conversation) as port:
+        egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
+        with egress.session(deadline=ENOUGH) as session:
+            received = session.get(f"http://127.0.0.1:{port}/")
+    assert (received.status_code, received.content) == (status, body)
+
+
+def test_a_response_to_head_has_no_body_whatever_its_headers_say(server: HttpServer) -> None:
+    with egress.session(deadline=ENOUGH) as session:
+        received = session.head(server.url)
+    assert (received.status_code, received.content) == (200, b"")
+
+
+def test_endless_chunk_extensions_count_towards_no_body_but_the_deadline_ends_them() -> None:
+    def conversation(peer: socket.socket, over: threading.Event) -> None:
+        peer.recv(65_536)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not over.is_set():
+            peer.sendall(b"1;" + b"e" * 10_000 + b"\r\nx\r\n")
+
+    with raw_server(conversation) as port:
+        egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
+        with pytest.raises(egress.EgressError):
+            get(f"http://127.0.0.1:{port}/", deadline=SHORT, max_bytes=1_000)
+
+
+# --- Mocking, as the documentation of `responses` shows it ----------------------------------------------------------
+
+
+def test_responses_can_stand_in_for_the_adapter() -> None:
+    with responses.RequestsMock(target="apps.egress.Adapter.send") as mock:
+        mock.post("https://service.test/token", json={"hello": "world"}, status=201)
+        with egress.session(deadline=ENOUGH) as session:
+            received = session.post("https://service.test/token", data={"a": "b"})
+        assert (received.status_code, received.json()) == (201, {"hello": "world"})
+        assert mock.calls[0].request.body == "a=b"
+
+
 # --- Failures are told apart -------------------------------------------------------------------------------------
 
 
@@ -429,18 +519,6 @@ def test_what_a_broken_answer_held_is_neither_in_the_error_nor_in_the_logs(caplo
 # --- TLS ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def tls_server(tmp_path: Path) -> Iterator[tuple[HttpServer, str, list[str | None]]]:
-    """A server for secure.test, the file to trust it by, and the names that clients asked for."""
-    context, trust = self_signed(tmp_path, "secure.test")
-    asked: list[str | None] = []
-    context.sni_callback = lambda sock, name, context: asked.append(name)
-    with http_server(tls=context) as running:
-        running.will_answer(200, b"secure")
-        egress.configure(allowed_hosts=["secure.test", "other.test"])
-        yield running, trust, asked
-
-
 def get_securely(name: str, port: int, trust: str | bool) -> bytes:
     with egress.session(deadline=ENOUGH, resolve=lambda host, port: ["127.0.0.1"]) as session:
         session.verify = trust
@@ -481,11 +559,3 @@ def test_the_deadline_ends_a_dripped_answer_over_tls(tmp_path: Path) -> None:
         egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
         with egress.session(deadline=SHORT) as session, pytest.raises(egress.NoAnswer, match="in time"):
             session.get(f"https://127.0.0.1:{port}/", verify=trust)
-
-
-def test_a_finished_request_leaves_no_thread_and_no_socket_behind(server: HttpServer) -> None:
-    get(server.url)
-    deadline = time.monotonic() + ENOUGH
-    while any(isinstance(thread, threading.Timer) for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -1,10 +1,10 @@
-"""Heads of answers: what is read of them, what is dropped, and what is no answer."""
+"""Messages of HTTP/1.1: which heads and chunks are understood, dropped or refused, and what a request looks like."""
 
 import io
 
 import pytest
 
-from apps.egress.head import Head, read_head
+from apps.egress.http1 import Head, chunked, read_chunked, read_head, request_head
 
 
 def head(*lines: str, method: str = "GET", end: str = "\r\n") -> Head:
@@ -96,7 +96,7 @@ def test_some_answers_have_no_body_whatever_their_headers_say(status: str, metho
     ],
 )
 def test_what_cannot_be_understood_is_no_answer(lines: list[str]) -> None:
-    with pytest.raises(ValueError, match=r"no answer of HTTP|lengths of the body|too many headers"):
+    with pytest.raises(ValueError, match=r"no response of HTTP|lengths of the body|too many headers"):
         head(*lines)
 
 
@@ -106,3 +106,56 @@ def test_what_cannot_be_understood_is_no_answer(lines: list[str]) -> None:
 def test_a_head_that_breaks_off_is_none(data: bytes) -> None:
     with pytest.raises(ValueError, match="does not end"):
         read_head(io.BytesIO(data), method="GET")
+
+
+# --- Chunks ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [b"5", b"05", b"5 ", b"5;ext=1", b"5 ; ext", b"0000000000000005"])
+def test_a_chunk_has_hexadecimal_digits_and_perhaps_an_extension(size: bytes) -> None:
+    assert list(read_chunked(io.BytesIO(size + b"\r\nhello\r\n0\r\n\r\n"))) == [b"hello"]
+
+
+@pytest.mark.parametrize(
+    "size", [b"0x5", b"+5", b"-5", b"0_5", b"5_", b"5h", b"", b";ext", b"5 5", b"\xb2", b"f" * 17, b"5\x00"]
+)
+def test_any_other_chunk_size_is_malformed(size: bytes) -> None:
+    with pytest.raises(ValueError, match="no such length"):
+        list(read_chunked(io.BytesIO(size + b"\r\nhello\r\n0\r\n\r\n")))
+
+
+def test_what_is_sent_in_chunks_is_read_from_chunks() -> None:
+    sent = b"".join(chunked([b"he", b"", b"llo"]))
+    assert b"".join(read_chunked(io.BytesIO(sent))) == b"hello"
+
+
+# --- Requests -------------------------------------------------------------------------------------------------------
+
+
+def test_a_request_is_written_with_its_own_framing_only() -> None:
+    given = [("X-Name", "\xe9"), ("Host", "elsewhere"), ("content-length", "9"), ("Transfer-Encoding", "x")]
+    sent = request_head("REPORT", "https://api.test:8443/a%2Fb?c=d", given, [("Content-Length", "5")])
+    assert sent == (b"REPORT /a%2Fb?c=d HTTP/1.1\r\nHost: api.test:8443\r\nX-Name: \xe9\r\nContent-Length: 5\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "name", "value"),
+    [
+        ("GET X", "https://api.test/", "X-A", "1"),
+        ("", "https://api.test/", "X-A", "1"),
+        ("GET", "https://api.test/a b", "X-A", "1"),
+        ("GET", "https://api.test/\x7f", "X-A", "1"),
+        ("GET", "https://api.test/\xe9", "X-A", "1"),
+        ("GET", "https://api.test/", "X A", "1"),
+        ("GET", "https://api.test/", "X-A:", "1"),
+        ("GET", "https://api.test/", "", "1"),
+        ("GET", "https://api.test/", "X-A", "1\r\nX-B: 2"),
+        ("GET", "https://api.test/", "X-A", "1\n 2"),
+        ("GET", "https://api.test/", "X-A", "1\r2"),
+        ("GET", "https://api.test/", "X-A", "\x00"),
+        ("GET", "https://api.test/", "X-A", "\u2019"),
+    ],
+)
+def test_what_could_end_a_line_or_is_no_text_is_not_sent(method: str, url: str, name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=r"cannot be sent|can't encode"):
+        request_head(method, url, [(name, value)], [])
