@@ -53,6 +53,9 @@ def authorization_url(
 ) -> str:
     """The URL that a browser opens to ask for consent. `extra` wins over the provider's own parameters.
 
+    Not built by OAuth2Session.authorization_url: that refuses http also for hosts on the operator's allow-list, has no
+    other names for its parameters, and drops empty ones.
+
     Raises ReservedParameter if `extra` or the provider's data carries what belongs to the protocol, and
     EndpointRefused if the authorization URL is not one to send a person to.
     """

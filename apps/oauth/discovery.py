@@ -1,11 +1,16 @@
-"""Where an issuer publishes its endpoints, and what may be believed of it (RFC 8414, OpenID Connect Discovery 1.0)."""
+"""An issuer's metadata: where it is published, and what of it is accepted (RFC 8414, OpenID Connect Discovery 1.0)."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from apps.oauth.errors import DiscoveryFailed
+from apps.oauth.errors import DiscoveryFailed, MalformedResponse
+from apps.oauth.http import send
+from apps.oauth.token import json_object
+
+_MAX_METADATA = 1_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,26 @@ class ServerMetadata:
     code_challenge_methods_supported: tuple[str, ...] = ()
     grant_types_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
+
+
+def discover(issuer: str, *, deadline: float = 10.0) -> ServerMetadata:
+    """Fetches an issuer's metadata from the first well-known URL that has some (RFC 8414 3, OpenID Discovery 4).
+
+    Raises DiscoveryFailed if there is none, or it is another issuer's; else what `send` raises.
+    """
+    check_issuer(issuer)
+    end = time.monotonic() + deadline
+    for url in metadata_urls(issuer):
+        headers = {"Accept": "application/json"}
+        response = send("GET", url, headers=headers, deadline=end - time.monotonic(), max_bytes=_MAX_METADATA)
+        if response.status_code != 200:
+            continue
+        try:
+            document = json_object(response.content)
+        except MalformedResponse:
+            continue  # a page for people, most likely: sites respond to unknown paths with one
+        return parse_metadata(document, issuer=issuer)
+    raise DiscoveryFailed("The issuer publishes no metadata.")
 
 
 def metadata_urls(issuer: str) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ Signatures are HMAC-SHA1 in the Authorization header. The callback is always nam
 token and has to be confirmed: without that (OAuth 1.0) a stranger's consent could be slipped under a person's session.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,19 +12,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import requests
 from requests_oauthlib import OAuth1
 
-from apps import egress
 from apps.oauth.authorization import check_endpoint
-from apps.oauth.client import transport_errors
 from apps.oauth.errors import AuthorizationDenied, InvalidCallback, MalformedResponse, token_error
+from apps.oauth.http import send
 from apps.oauth.provider import ClientCredentials
 from apps.oauth.token import TokenResponse, raise_for_fault
 
-_MAX_ANSWER = 64_000
 _MAX_QUERY = 16_384
-
-# They write keys, tokens and signature base strings at DEBUG.
-for _name in ("requests_oauthlib.oauth1_auth", "oauthlib.oauth1.rfc5849", "oauthlib.oauth1.rfc5849.signature"):
-    logging.getLogger(_name).addFilter(lambda record: False)
 
 
 @dataclass(frozen=True)
@@ -155,23 +148,22 @@ def access_token(
 
 def _call(provider: OAuth1Provider, url: str, auth: OAuth1, deadline: float, *, refusal: str) -> dict[str, str]:
     headers = {"Accept": "*/*", **provider.request_headers}
-    with transport_errors(), egress.session(deadline=deadline, max_bytes=_MAX_ANSWER) as session:
-        answer = session.post(url, auth=auth, headers=headers)
-    return _read(answer, refusal=refusal)
+    response = send("POST", url, auth=auth, headers=headers, deadline=deadline)
+    return _read(response, refusal=refusal)
 
 
-def _read(answer: requests.Response, *, refusal: str) -> dict[str, str]:
-    """The form-encoded pairs of an answer with a token and its secret."""
-    raise_for_fault(answer.status_code, answer.headers)
-    if answer.status_code in (400, 401, 403):
-        # No codes in RFC 5849: what a refusal means follows from what was asked for.
+def _read(response: requests.Response, *, refusal: str) -> dict[str, str]:
+    """The form-encoded pairs of a response with a token and its secret."""
+    raise_for_fault(response.status_code, response.headers)
+    if response.status_code in (400, 401, 403):
+        # No codes in RFC 5849: what a refusal means depends on the request.
         raise token_error(refusal)
-    if answer.status_code != 200:
-        raise MalformedResponse(f"status {answer.status_code} from a token endpoint")
+    if response.status_code != 200:
+        raise MalformedResponse(f"status {response.status_code} from a token endpoint")
     try:
-        values = dict(parse_qsl(answer.content.decode().strip(), strict_parsing=True, max_num_fields=100))
+        values = dict(parse_qsl(response.content.decode().strip(), strict_parsing=True, max_num_fields=100))
     except ValueError:
-        raise MalformedResponse("the answer is not form-encoded") from None
+        raise MalformedResponse("the response is not form-encoded") from None
     for name in ("oauth_token", "oauth_token_secret"):
         if not values.get(name) or not values[name].isprintable():
             raise MalformedResponse(f"{name} is missing or empty")

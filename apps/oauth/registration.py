@@ -1,4 +1,4 @@
-"""Registering a client with an authorization server that offers it: request and answer of RFC 7591, read strictly."""
+"""Dynamic client registration (RFC 7591): the request, and the response, read strictly."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from apps.oauth.errors import MalformedResponse, token_error
+from apps.oauth.http import send
 from apps.oauth.provider import AuthMethod
 from apps.oauth.token import json_object, raise_for_fault
 
@@ -14,7 +15,7 @@ _METHODS: tuple[str, ...] = get_args(AuthMethod)
 
 @dataclass(frozen=True)
 class RegisteredClient:
-    """What the server gave out. `secret_expires_at` None: never, or there is no secret.
+    """What the server issued. `secret_expires_at` None: never, or there is no secret.
 
     The registration access token (RFC 7592) is not kept: nothing here changes or deletes a registration.
     """
@@ -25,27 +26,39 @@ class RegisteredClient:
     secret_expires_at: datetime | None = None
 
 
+def register(endpoint: str, metadata: Mapping[str, Any], *, deadline: float = 10.0) -> RegisteredClient:
+    """Registers a client (RFC 7591 3.1); `metadata` comes from `registration_request`.
+
+    Raises what `send` and `parse_registration` raise.
+    """
+    headers = {"Accept": "application/json"}
+    response = send("POST", endpoint, json=dict(metadata), headers=headers, deadline=deadline)
+    return parse_registration(
+        status=response.status_code, headers=response.headers, body=response.content, metadata=metadata
+    )
+
+
 def registration_request(
     *, redirect_uri: str, client_name: str, token_endpoint_auth_method: AuthMethod, scope: str = ""
 ) -> dict[str, Any]:
     """The client metadata to send (RFC 7591 2)."""
-    asked: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "redirect_uris": [redirect_uri],
         "client_name": client_name,
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
         "token_endpoint_auth_method": token_endpoint_auth_method,
     }
-    return asked | ({"scope": scope} if scope else {})
+    return metadata | ({"scope": scope} if scope else {})
 
 
 def parse_registration(
-    *, status: int, headers: Mapping[str, str], body: bytes, asked: Mapping[str, Any]
+    *, status: int, headers: Mapping[str, str], body: bytes, metadata: Mapping[str, Any]
 ) -> RegisteredClient:
-    """Reads the answer (RFC 7591 3.2).
+    """Reads the response (RFC 7591 3.2).
 
     Raises ProviderFault (429, 5xx), TokenError by its code (`invalid_redirect_uri`, `invalid_client_metadata`, …; where
-    the server wants an initial access token, `invalid_token`), MalformedResponse where it is not one to live on.
+    the server wants an initial access token, `invalid_token`), MalformedResponse where it names no usable client.
     """
     raise_for_fault(status, headers)
     if status in (401, 403):
@@ -58,17 +71,17 @@ def parse_registration(
         raise token_error(str(document["error"]))
     if status not in (200, 201):
         raise MalformedResponse(f"status {status} without an OAuth error")
-    return _client(document, asked)
+    return _client(document, metadata)
 
 
-def _client(document: Mapping[str, Any], asked: Mapping[str, Any]) -> RegisteredClient:
+def _client(document: Mapping[str, Any], metadata: Mapping[str, Any]) -> RegisteredClient:
     client_id = _visible(document, "client_id", longest=500)
     if client_id is None:
         raise MalformedResponse("client_id is missing")
-    method = document.get("token_endpoint_auth_method", asked["token_endpoint_auth_method"])
+    method = document.get("token_endpoint_auth_method", metadata["token_endpoint_auth_method"])
     if method not in _METHODS:
         raise MalformedResponse("the client authentication method is not one that we can use")
-    _check_redirect_uris(document.get("redirect_uris"), asked["redirect_uris"])
+    _check_redirect_uris(document.get("redirect_uris"), metadata["redirect_uris"])
     secret = _visible(document, "client_secret", longest=5_000)
     if secret is None and method != "none":
         raise MalformedResponse("client_secret is missing")
@@ -81,16 +94,16 @@ def _client(document: Mapping[str, Any], asked: Mapping[str, Any]) -> Registered
     )
 
 
-def _check_redirect_uris(registered: object, asked: Sequence[str]) -> None:
-    """A server may leave them out of its answer; one that names others would refuse every trip."""
+def _check_redirect_uris(registered: object, requested: Sequence[str]) -> None:
+    """A server may leave them out; one that registered others would refuse every authorization request."""
     if registered is None:
         return
-    if not isinstance(registered, list) or any(uri not in registered for uri in asked):
+    if not isinstance(registered, list) or any(uri not in registered for uri in requested):
         raise MalformedResponse("another redirect URI was registered")
 
 
 def _visible(document: Mapping[str, Any], name: str, *, longest: int) -> str | None:
-    """Visible ASCII and blanks (RFC 6749 A.1, A.2); absent, null and empty are None."""
+    """Visible ASCII and spaces (RFC 6749 A.1, A.2); absent, null and empty are None."""
     value = document.get(name)
     if value is None or value == "":
         return None

@@ -1,11 +1,13 @@
-"""Ending a grant at the provider: requests and answers of RFC 7009 and of the shapes that providers use instead."""
+"""Ending a grant at the provider, by RFC 7009 or by what the provider has instead."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
 
-from apps.oauth.errors import MalformedResponse, RevocationUnsupported, safe_code, token_error
+from apps.oauth.errors import MalformedResponse, RevocationUnsupported, TokenError, safe_code, token_error
+from apps.oauth.http import send
 from apps.oauth.provider import (
     ClientCredentials,
     ProviderConfig,
@@ -17,7 +19,7 @@ from apps.oauth.provider import (
 )
 from apps.oauth.token import json_object, raise_for_fault
 
-_PLACES: dict[str, Literal["data", "json", "params"]] = {
+_ENCODINGS: dict[str, Literal["data", "json", "params"]] = {
     "form": "data",
     "json": "json",
     "query": "params",
@@ -35,6 +37,34 @@ class RevocationRequest:
     headers: Mapping[str, str] = field(repr=False)
     fields: Mapping[str, str] = field(repr=False)
     encoding: Literal["data", "json", "params"]
+
+
+def revoke(
+    provider: ProviderConfig,
+    credentials: ClientCredentials,
+    *,
+    access_token: str | None,
+    refresh_token: str | None,
+    deadline: float = 10.0,
+) -> None:
+    """Ends the grant at the provider (RFC 7009). Returns only if the provider confirmed it; `deadline` in seconds.
+
+    Raises RevocationUnsupported where there is no call for the tokens given, else whatever went wrong.
+    """
+    first, *others = revocation_requests(provider, credentials, access_token=access_token, refresh_token=refresh_token)
+    end = time.monotonic() + deadline
+    _send(first, deadline)
+    for request in others:
+        try:
+            _send(request, end - time.monotonic())
+        except TokenError:
+            continue  # most often it is unknown by now, because it was revoked with the first
+
+
+def _send(request: RevocationRequest, deadline: float) -> None:
+    payload: dict[str, Any] = {request.encoding: dict(request.fields)} if request.fields else {}
+    response = send(request.method, request.url, headers=request.headers, deadline=deadline, **payload)
+    check_revocation(request.endpoint, status=response.status_code, headers=response.headers, body=response.content)
 
 
 def revocation_requests(
@@ -68,14 +98,14 @@ def _request(
         url=endpoint.url.replace("{client_id}", quote(credentials.client_id, safe="")),
         headers=headers | more_headers,
         fields={} if endpoint.body_encoding == "none" else fields | more_fields,
-        encoding=_PLACES[endpoint.body_encoding],
+        encoding=_ENCODINGS[endpoint.body_encoding],
     )
 
 
 def _authentication(
     provider: ProviderConfig, endpoint: RevocationEndpoint, credentials: ClientCredentials, token: str
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Headers and body fields that say who is asking."""
+    """Headers and body fields that authenticate the client."""
     style: str = endpoint.client_authentication
     if style == "token_endpoint":
         style = provider.token_endpoint_auth_method.replace("none", "client_id")
@@ -92,7 +122,7 @@ def _authentication(
 
 
 def check_revocation(endpoint: RevocationEndpoint, *, status: int, headers: Mapping[str, str], body: bytes) -> None:
-    """Returns if the answer means that the token is dead.
+    """Returns if the response means that the token is revoked.
 
     Raises ProviderFault (429, 5xx), TokenError (an OAuth error), MalformedResponse (anything else).
     """
@@ -109,7 +139,7 @@ def check_revocation(endpoint: RevocationEndpoint, *, status: int, headers: Mapp
 
 
 def _object_or_nothing(body: bytes) -> dict[str, Any]:
-    """Most answers have no body, or one that says nothing (RFC 7009 2.2)."""
+    """Most responses have no body, or one that says nothing (RFC 7009 2.2)."""
     try:
         return json_object(body)
     except MalformedResponse:

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from apps.oauth import client
-from apps.oauth.discovery import metadata_urls, parse_metadata
+from apps.oauth.discovery import discover, metadata_urls, parse_metadata
 from apps.oauth.errors import DiscoveryFailed, EndpointRefused
 from tests.servers import HttpServer
 
@@ -63,7 +62,7 @@ def test_discovery_goes_on_to_the_next_place(server: HttpServer) -> None:
     server.will_answer(404, b"")
     server.will_answer(200, b"<html>", Content_Type="text/html")
     server.will_answer(200, json.dumps({"issuer": f"{server.url}/t"}).encode())
-    assert client.discover(f"{server.url}/t").issuer == f"{server.url}/t"
+    assert discover(f"{server.url}/t").issuer == f"{server.url}/t"
     assert [request.path for request in server.received] == [
         "/.well-known/oauth-authorization-server/t",
         "/.well-known/openid-configuration/t",
@@ -74,17 +73,17 @@ def test_discovery_goes_on_to_the_next_place(server: HttpServer) -> None:
 def test_an_issuer_without_metadata(server: HttpServer) -> None:
     server.will_answer(404, b"")
     with pytest.raises(DiscoveryFailed):
-        client.discover(server.url)
+        discover(server.url)
 
 
 @pytest.mark.parametrize("suffix", ["?a=b", "#a"])
 def test_an_issuer_has_no_query_and_no_fragment(server: HttpServer, suffix: str) -> None:
     with pytest.raises(DiscoveryFailed):
-        client.discover(server.url + suffix)
+        discover(server.url + suffix)
     assert not server.received
 
 
 @pytest.mark.parametrize("issuer", ["http://service.test", "https://169.254.169.254", "service.test", ""])
 def test_an_issuer_at_a_forbidden_address(issuer: str) -> None:
     with pytest.raises(EndpointRefused):
-        client.discover(issuer)
+        discover(issuer)

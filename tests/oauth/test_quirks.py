@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
-from apps.oauth import client
+from apps.oauth import token_request
+from apps.oauth.account import Account, fetch_account, fetch_placement
 from apps.oauth.authorization import authorization_url, code_of, parse_callback, verify_signature
-from apps.oauth.client import Account
 from apps.oauth.errors import InvalidCallback, InvalidGrant, MalformedResponse, ReservedParameter, TokenError
 from apps.oauth.provider import (
     AccountEndpoint,
@@ -30,7 +30,7 @@ from apps.oauth.provider import (
     access_headers,
     access_query,
 )
-from apps.oauth.revocation import revocation_requests
+from apps.oauth.revocation import revocation_requests, revoke
 from apps.oauth.token import TokenResponse, parse_token_response
 from tests.servers import HttpServer
 
@@ -43,7 +43,7 @@ def answer_with(server: HttpServer, **fields: Any) -> None:
 
 
 def exchange(provider: ProviderConfig, credentials: ClientCredentials, **more: Any) -> TokenResponse:
-    return client.exchange_code(
+    return token_request.exchange_code(
         provider, credentials, code="c", redirect_uri="https://us.test/cb", code_verifier=None, **more
     )
 
@@ -196,7 +196,7 @@ def test_the_token_request_bears_the_providers_names(
         token_parameter_names={"client_id": "clientId", "grant_type": "grantType", "refresh_token": "refreshToken"},
     )
     exchange(wants, credentials)
-    client.refresh(wants, credentials, refresh_token="r")
+    token_request.refresh(wants, credentials, refresh_token="r")
     sent, renewed = (json.loads(received.body) for received in server.received)
     assert sent == {
         "clientId": credentials.client_id,
@@ -262,8 +262,8 @@ def test_a_refresh_may_authenticate_otherwise_go_elsewhere_and_repeat_the_redire
         refresh_url=f"{server.url}/again",
         refresh_repeats_redirect_uri=True,
     )
-    client.refresh(wants, credentials, refresh_token="r", redirect_uri="https://us.test/cb")
-    client.refresh(provider, credentials, refresh_token="r", redirect_uri="https://us.test/cb")
+    token_request.refresh(wants, credentials, refresh_token="r", redirect_uri="https://us.test/cb")
+    token_request.refresh(provider, credentials, refresh_token="r", redirect_uri="https://us.test/cb")
     first, second = server.received
     assert (first.path, first.headers["Authorization"]) == ("/again", credentials.basic())
     assert first.form == {"grant_type": "refresh_token", "refresh_token": "r", "redirect_uri": "https://us.test/cb"}
@@ -376,7 +376,7 @@ def test_a_short_lived_token_is_exchanged_and_renews_itself(
     answer = exchange(wants, credentials)
     assert (answer.access_token, answer.refresh_token, answer.expires_in) == ("long", "long", 5_184_000)
     assert answer.kept == {"user_id": "7"}
-    renewed = client.refresh(wants, credentials, refresh_token="long")
+    renewed = token_request.refresh(wants, credentials, refresh_token="long")
     assert (renewed.access_token, renewed.refresh_token) == ("longer", "longer")
     _, second, third = server.received
     assert (second.method, urlsplit(second.path).path) == ("GET", "/long")
@@ -397,7 +397,7 @@ def test_a_long_lived_token_that_cannot_renew_itself_brings_no_refresh_token(
     wants = long_lived(server, provider, None)
     assert exchange(wants, credentials).refresh_token is None
     with pytest.raises(InvalidGrant):
-        client.refresh(wants, credentials, refresh_token="at")
+        token_request.refresh(wants, credentials, refresh_token="at")
 
 
 # --- The API --------------------------------------------------------------------------------------------------------
@@ -427,7 +427,7 @@ def test_the_token_may_go_into_the_query(server: HttpServer, provider: ProviderC
         account=AccountEndpoint("GET", f"{server.url}/me?site=x", subject_path="id", label_path="name"),
     )
     assert access_query(wants, access_token="t") == {"v": "20240101", "oauth_token": "t"}
-    assert client.fetch_account(wants, access_token="t") == Account("1", "Ada")
+    assert fetch_account(wants, access_token="t") == Account("1", "Ada")
     [received] = server.received
     assert received.path == "/me?site=x&v=20240101&oauth_token=t"
     assert "Authorization" not in received.headers
@@ -440,7 +440,7 @@ def test_the_account_may_be_asked_for_with_a_form(
     form = {"client_id": "{client_id}", "client_secret": "{client_secret}", "token": "{access_token}"}
     account = AccountEndpoint("POST", f"{server.url}/introspect", label_path="hub_domain", form=form)
     wants = replace(provider, account=account)
-    assert client.fetch_account(wants, access_token="t&x", credentials=credentials).subject == "acme.example"
+    assert fetch_account(wants, access_token="t&x", credentials=credentials).subject == "acme.example"
     assert server.received[0].form == {
         "client_id": credentials.client_id,
         "client_secret": credentials.client_secret,
@@ -451,7 +451,7 @@ def test_the_account_may_be_asked_for_with_a_form(
 def test_a_mere_name_tells_no_account_from_another(server: HttpServer, provider: ProviderConfig) -> None:
     server.will_answer(200, b'{"name": "Ada"}')
     named = AccountEndpoint("GET", f"{server.url}/me", subject_path="", label_path="name")
-    assert client.fetch_account(replace(provider, account=named), access_token="t") == Account("", "Ada")
+    assert fetch_account(replace(provider, account=named), access_token="t") == Account("", "Ada")
 
 
 # --- Where the account lives ----------------------------------------------------------------------------------------
@@ -479,7 +479,7 @@ def test_a_call_after_connecting_says_where_the_account_lives(
     server: HttpServer, provider: ProviderConfig, facts: dict[str, Any], answer: object, found: dict[str, str]
 ) -> None:
     server.will_answer(200, json.dumps(answer).encode())
-    assert client.fetch_placement(placed(server, provider, **facts), access_token="t") == found
+    assert fetch_placement(placed(server, provider, **facts), access_token="t") == found
     assert server.received[0].headers["Authorization"] == "OAuth t"
 
 
@@ -489,11 +489,11 @@ def test_an_account_that_lives_nowhere_is_an_error(
 ) -> None:
     server.will_answer(200, json.dumps(answer).encode())
     with pytest.raises(MalformedResponse):
-        client.fetch_placement(placed(server, provider, list_path=""), access_token="t")
+        fetch_placement(placed(server, provider, list_path=""), access_token="t")
 
 
 def test_a_provider_without_such_a_call_is_not_asked(server: HttpServer, provider: ProviderConfig) -> None:
-    assert client.fetch_placement(provider, access_token="t") == {}
+    assert fetch_placement(provider, access_token="t") == {}
     assert server.received == []
 
 
@@ -515,7 +515,7 @@ def test_a_revocation_may_want_a_query_headers_of_the_app_and_other_names(
         params={"account": "7"},
     )
     wants = replace(provider, revocation=endpoint, parameter_names={"client_id": "client_key"})
-    client.revoke(wants, app, access_token="a", refresh_token="r")
+    revoke(wants, app, access_token="a", refresh_token="r")
     [received] = server.received
     assert parse_qs(urlsplit(received.path).query) == {"token": ["r"], "client_key": ["id"], "account": ["7"]}
     assert (received.body, received.headers["Authorization"]) == (b"", f"Client {app.client_secret}")

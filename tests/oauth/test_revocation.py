@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.oauth import client
+from apps.oauth import revocation
 from apps.oauth.errors import (
     InvalidClient,
     MalformedResponse,
@@ -30,7 +30,7 @@ def revoke(
     access: str | None = "a",
     refresh: str | None = "r",
 ) -> None:
-    client.revoke(provider, credentials, access_token=access, refresh_token=refresh)
+    revocation.revoke(provider, credentials, access_token=access, refresh_token=refresh)
 
 
 def test_rfc_7009_sends_the_refresh_token_first(

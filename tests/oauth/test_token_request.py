@@ -1,4 +1,4 @@
-"""apps.oauth.client against a real server on loopback."""
+"""Token requests: what is sent, and what comes back, against a server on loopback."""
 
 import base64
 import json
@@ -9,19 +9,18 @@ from dataclasses import replace
 from urllib.parse import unquote_plus
 
 import pytest
+import responses
 
 from apps import egress
-from apps.oauth import client
-from apps.oauth.client import Account
+from apps.oauth import token_request
 from apps.oauth.errors import (
     EndpointRefused,
     InvalidGrant,
     MalformedResponse,
     ProviderFault,
-    TokenError,
     TransportFailure,
 )
-from apps.oauth.provider import AccountEndpoint, Check, ClientCredentials, ProviderConfig
+from apps.oauth.provider import ClientCredentials, ProviderConfig
 from apps.oauth.token import TokenResponse
 from tests.servers import HttpServer, raw_server
 
@@ -33,7 +32,7 @@ def answer_with(server: HttpServer, **fields: object) -> dict[str, object]:
 
 
 def exchange(provider: ProviderConfig, credentials: ClientCredentials, deadline: float = 10.0) -> TokenResponse:
-    return client.exchange_code(
+    return token_request.exchange_code(
         provider,
         credentials,
         code="the/code+",
@@ -119,7 +118,7 @@ def test_refresh_sends_the_refresh_token_to_the_refresh_url(
 ) -> None:
     document = answer_with(server)
     elsewhere = replace(provider, refresh_url=f"{server.url}/refresh", refresh_params={"version": "2"})
-    answer = client.refresh(elsewhere, credentials, refresh_token="r+/=")
+    answer = token_request.refresh(elsewhere, credentials, refresh_token="r+/=")
     assert answer.access_token == document["access_token"]
     assert answer.refresh_token is None
     [received] = server.received
@@ -132,7 +131,7 @@ def test_refresh_names_scopes_only_if_asked_to_and_does_not_mind_others_in_the_a
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     answer_with(server, scope="a")
-    answer = client.refresh(provider, credentials, refresh_token="r", scopes=["a", "b"])
+    answer = token_request.refresh(provider, credentials, refresh_token="r", scopes=["a", "b"])
     assert server.received[0].form["scope"] == "a b"
     assert answer.scopes == {"a"}
 
@@ -141,7 +140,7 @@ def test_client_credentials_names_the_scopes(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     answer_with(server)
-    client.client_credentials(replace(provider, scope_separator=","), credentials, scopes=["a", "b"])
+    token_request.client_credentials(replace(provider, scope_separator=","), credentials, scopes=["a", "b"])
     assert server.received[0].form == {"grant_type": "client_credentials", "scope": "a,b"}
     assert server.received[0].headers["Authorization"] == credentials.basic()
 
@@ -151,8 +150,26 @@ def test_http_on_an_allowed_host_needs_no_switch_for_the_whole_process(
 ) -> None:
     answer_with(server)
     exchange(provider, credentials)
-    client.refresh(provider, credentials, refresh_token="r")
+    token_request.refresh(provider, credentials, refresh_token="r")
     assert "OAUTHLIB_INSECURE_TRANSPORT" not in os.environ
+
+
+def test_a_token_request_can_be_mocked_as_responses_documents_it() -> None:
+    provider = ProviderConfig(
+        slug="example",
+        name="Example",
+        authorization_url="https://service.test/authorize",
+        token_url="https://service.test/token",
+    )
+    with responses.RequestsMock(target="apps.egress.Adapter.send") as mock:
+        sent = {"grant_type": "refresh_token", "refresh_token": "r"}
+        mock.post(
+            "https://service.test/token",
+            json={"access_token": "a", "token_type": "Bearer"},
+            match=[responses.matchers.urlencoded_params_matcher(sent)],
+        )
+        answer = token_request.refresh(provider, ClientCredentials("id", "secret"), refresh_token="r")
+    assert answer.access_token == "a"
 
 
 # --- What comes back ---------------------------------------------------------------------------------------------
@@ -161,7 +178,7 @@ def test_http_on_an_allowed_host_needs_no_switch_for_the_whole_process(
 def test_the_status_is_heeded(server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials) -> None:
     server.will_answer(503, b'{"access_token": "a", "token_type": "bearer"}', Retry_After="7")
     with pytest.raises(ProviderFault) as caught:
-        client.refresh(provider, credentials, refresh_token="r")
+        token_request.refresh(provider, credentials, refresh_token="r")
     assert (caught.value.status, caught.value.retry_after) == (503, 7.0)
 
 
@@ -171,7 +188,7 @@ def test_a_refused_grant_is_told(
 ) -> None:
     server.will_answer(status, b'{"error": "invalid_grant", "error_description": "no"}')
     with pytest.raises(InvalidGrant):
-        client.refresh(provider, credentials, refresh_token="r")
+        token_request.refresh(provider, credentials, refresh_token="r")
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -232,84 +249,13 @@ def test_nothing_secret_is_logged_at_debug(
 ) -> None:
     caplog.set_level("DEBUG")
     caplog.set_level("DEBUG", logger="requests_oauthlib")
-    caplog.set_level("DEBUG", logger="requests_oauthlib.oauth2_session")
+    caplog.set_level("DEBUG", logger="oauthlib")
+    caplog.set_level("DEBUG", logger="urllib3")
     posted = replace(provider, token_endpoint_auth_method="client_secret_post")
     document = answer_with(server, refresh_token=secrets.token_urlsafe())
     exchange(posted, credentials)
-    client.refresh(posted, credentials, refresh_token="a-refresh-token")
+    token_request.refresh(posted, credentials, refresh_token="a-refresh-token")
     for secret in (document["access_token"], document["refresh_token"], credentials.client_secret, "a-refresh-token"):
         assert str(secret) not in caplog.text
     assert "the/code" not in caplog.text
     assert "client_secret" not in caplog.text
-
-
-# --- The account -------------------------------------------------------------------------------------------------
-
-
-def with_account(provider: ProviderConfig, server: HttpServer, **facts: object) -> ProviderConfig:
-    facts = {"method": "GET", "subject_path": "id", "label_path": "login"} | facts
-    return replace(provider, account=AccountEndpoint(url=f"{server.url}/me", **facts))  # type: ignore[arg-type]
-
-
-def test_the_account_is_asked_with_all_headers(server: HttpServer, provider: ProviderConfig) -> None:
-    server.will_answer(200, b'{"id": 583231, "login": "octocat"}')
-    special = replace(
-        with_account(provider, server, headers={"X-Token": "{access_token}", "X-Client": "{client_id}"}),
-        access_token_header="Authorization: OAuth {access_token}",
-        api_headers={"X-Version": "2"},
-    )
-    assert client.fetch_account(special, access_token="t", credentials=ClientCredentials("c")) == Account(
-        "583231", "octocat"
-    )
-    headers = server.received[0].headers
-    assert headers["Authorization"] == "OAuth t"
-    assert (headers["X-Version"], headers["X-Token"], headers["X-Client"]) == ("2", "t", "c")
-
-
-def test_an_account_may_be_asked_by_post(server: HttpServer, provider: ProviderConfig) -> None:
-    server.will_answer(200, b'{"data": {"viewer": [{"email": "a@b.test"}]}}')
-    posted = with_account(
-        provider,
-        server,
-        method="POST",
-        headers={"Content-Type": "application/json"},
-        body='{"query": "{ viewer { email } }"}',
-        subject_path=None,
-        label_path="data.viewer[0].email",
-    )
-    assert client.fetch_account(posted, access_token="t") == Account("a@b.test", "a@b.test")
-    assert server.received[0].body == b'{"query": "{ viewer { email } }"}'
-
-
-@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"id": null, "login": {}}', b'{"id": true, "login": []}', b'"x"'])
-def test_an_account_without_a_name_is_empty(server: HttpServer, provider: ProviderConfig, body: bytes) -> None:
-    server.will_answer(200, body)
-    assert client.fetch_account(with_account(provider, server), access_token="t") == Account("", "")
-
-
-def test_a_provider_without_an_account_endpoint_gives_an_empty_account(provider: ProviderConfig) -> None:
-    assert client.fetch_account(provider, access_token="t") == Account("", "")
-
-
-@pytest.mark.parametrize(("status", "code"), [(401, "invalid_token"), (403, "insufficient_scope")])
-def test_an_account_that_refuses_the_token(
-    server: HttpServer, provider: ProviderConfig, status: int, code: str
-) -> None:
-    server.will_answer(status, b"")
-    with pytest.raises(TokenError) as caught:
-        client.fetch_account(with_account(provider, server), access_token="t")
-    assert caught.value.code == code
-
-
-def test_an_account_endpoint_may_fail_in_other_ways(server: HttpServer, provider: ProviderConfig) -> None:
-    checked = with_account(provider, server, success_check=Check("ok", True))
-    for status, body, kind in (
-        (500, b"", ProviderFault),
-        (302, b"", MalformedResponse),
-        (200, b"<html>", MalformedResponse),
-        (200, b'{"ok": false}', TokenError),
-    ):
-        server.answers[:] = []
-        server.will_answer(status, body)
-        with pytest.raises(kind):
-            client.fetch_account(checked, access_token="t")

@@ -1,0 +1,111 @@
+"""Calls right after a token was obtained: whose account it opens, and at which site, tenant or data center."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import requests
+
+from apps.oauth.errors import MalformedResponse, token_error
+from apps.oauth.http import send
+from apps.oauth.provider import (
+    AccountEndpoint,
+    Check,
+    ClientCredentials,
+    ProviderConfig,
+    access_headers,
+    access_query,
+    all_filled_in,
+    passes,
+    pick,
+)
+from apps.oauth.token import json_value, raise_for_fault, text_at
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whose account a token opens: a stable `subject` and a `label` for people; either may be empty."""
+
+    subject: str
+    label: str
+
+
+def fetch_account(
+    provider: ProviderConfig,
+    *,
+    access_token: str,
+    credentials: ClientCredentials | None = None,
+    deadline: float = 10.0,
+) -> Account:
+    """Asks the provider whose account the token opens; without a stable subject the label stands in for it.
+
+    `credentials` fill the placeholders that name the OAuth app. Raises TokenError "invalid_token" on 401 and
+    "insufficient_scope" on 403 (RFC 6750 3.1). A provider without an account endpoint gives an empty Account.
+    """
+    account = provider.account
+    if account is None:
+        return Account(subject="", label="")
+    filled = partial(all_filled_in, credentials=credentials, access_token=access_token)
+    response = send(
+        account.method,
+        account.url,
+        params=access_query(provider, access_token=access_token, credentials=credentials),
+        headers=_headers(provider, account.headers, access_token, credentials),
+        data=filled(account.form) or account.body,
+        deadline=deadline,
+    )
+    document = _document(response, account.success_check)
+    label = text_at(document, account.label_path)
+    return Account(subject=text_at(document, account.subject_path) or _subject_by_label(account, label), label=label)
+
+
+def _headers(
+    provider: ProviderConfig, own: Mapping[str, str], access_token: str, credentials: ClientCredentials | None
+) -> dict[str, str]:
+    headers = access_headers(provider, access_token=access_token, credentials=credentials)
+    return {"Accept": "application/json", **headers, **all_filled_in(own, credentials, access_token=access_token)}
+
+
+def _subject_by_label(account: AccountEndpoint, label: str) -> str:
+    """An e-mail address tells accounts apart, a mere name does not: then the subject's path is empty, not absent."""
+    return label if account.subject_path is None else ""
+
+
+def fetch_placement(
+    provider: ProviderConfig,
+    *,
+    access_token: str,
+    credentials: ClientCredentials | None = None,
+    deadline: float = 10.0,
+) -> dict[str, str]:
+    """Asks where the account lives (its site, tenant or data center): the first of its choices, by placeholder name.
+
+    Empty for a provider without such a call. Raises MalformedResponse where there is no choice, else as
+    `fetch_account`.
+    """
+    placement = provider.placement
+    if placement is None:
+        return {}
+    headers = _headers(provider, placement.headers, access_token, credentials)
+    document = _document(send("GET", placement.url, headers=headers, deadline=deadline), None)
+    if placement.list_path is not None:
+        choices = pick(document, placement.list_path) if placement.list_path else document
+        fitting = (item for item in choices if passes(placement.where, item)) if isinstance(choices, list) else ()
+        document = next(iter(fitting), None)
+    values = {name: text_at(document, path) for name, path in placement.values.items()}
+    if not all(values.values()):
+        raise MalformedResponse("no site, tenant or data center in the response")
+    return values
+
+
+def _document(response: requests.Response, check: Check | None) -> Any:
+    raise_for_fault(response.status_code, response.headers)
+    if response.status_code in (401, 403):
+        raise token_error("invalid_token" if response.status_code == 401 else "insufficient_scope")
+    if response.status_code != 200:
+        raise MalformedResponse(f"status {response.status_code} from the account endpoint")
+    document = json_value(response.content)
+    if not passes(check, document):
+        raise token_error("invalid_token")
+    return document

@@ -1,0 +1,77 @@
+"""Whose account a token opens: the call that asks, and what its responses mean."""
+
+from dataclasses import replace
+
+import pytest
+
+from apps.oauth.account import Account, fetch_account
+from apps.oauth.errors import MalformedResponse, ProviderFault, TokenError
+from apps.oauth.provider import AccountEndpoint, Check, ClientCredentials, ProviderConfig
+from tests.servers import HttpServer
+
+
+def with_account(provider: ProviderConfig, server: HttpServer, **facts: object) -> ProviderConfig:
+    facts = {"method": "GET", "subject_path": "id", "label_path": "login"} | facts
+    return replace(provider, account=AccountEndpoint(url=f"{server.url}/me", **facts))  # type: ignore[arg-type]
+
+
+def test_the_account_is_asked_with_all_headers(server: HttpServer, provider: ProviderConfig) -> None:
+    server.will_answer(200, b'{"id": 583231, "login": "octocat"}')
+    special = replace(
+        with_account(provider, server, headers={"X-Token": "{access_token}", "X-Client": "{client_id}"}),
+        access_token_header="Authorization: OAuth {access_token}",
+        api_headers={"X-Version": "2"},
+    )
+    assert fetch_account(special, access_token="t", credentials=ClientCredentials("c")) == Account("583231", "octocat")
+    headers = server.received[0].headers
+    assert headers["Authorization"] == "OAuth t"
+    assert (headers["X-Version"], headers["X-Token"], headers["X-Client"]) == ("2", "t", "c")
+
+
+def test_an_account_may_be_asked_by_post(server: HttpServer, provider: ProviderConfig) -> None:
+    server.will_answer(200, b'{"data": {"viewer": [{"email": "a@b.test"}]}}')
+    posted = with_account(
+        provider,
+        server,
+        method="POST",
+        headers={"Content-Type": "application/json"},
+        body='{"query": "{ viewer { email } }"}',
+        subject_path=None,
+        label_path="data.viewer[0].email",
+    )
+    assert fetch_account(posted, access_token="t") == Account("a@b.test", "a@b.test")
+    assert server.received[0].body == b'{"query": "{ viewer { email } }"}'
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"id": null, "login": {}}', b'{"id": true, "login": []}', b'"x"'])
+def test_an_account_without_a_name_is_empty(server: HttpServer, provider: ProviderConfig, body: bytes) -> None:
+    server.will_answer(200, body)
+    assert fetch_account(with_account(provider, server), access_token="t") == Account("", "")
+
+
+def test_a_provider_without_an_account_endpoint_gives_an_empty_account(provider: ProviderConfig) -> None:
+    assert fetch_account(provider, access_token="t") == Account("", "")
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "invalid_token"), (403, "insufficient_scope")])
+def test_an_account_that_refuses_the_token(
+    server: HttpServer, provider: ProviderConfig, status: int, code: str
+) -> None:
+    server.will_answer(status, b"")
+    with pytest.raises(TokenError) as caught:
+        fetch_account(with_account(provider, server), access_token="t")
+    assert caught.value.code == code
+
+
+def test_an_account_endpoint_may_fail_in_other_ways(server: HttpServer, provider: ProviderConfig) -> None:
+    checked = with_account(provider, server, success_check=Check("ok", True))
+    for status, body, kind in (
+        (500, b"", ProviderFault),
+        (302, b"", MalformedResponse),
+        (200, b"<html>", MalformedResponse),
+        (200, b'{"ok": false}', TokenError),
+    ):
+        server.answers[:] = []
+        server.will_answer(status, body)
+        with pytest.raises(kind):
+            fetch_account(checked, access_token="t")
