@@ -50,7 +50,7 @@ class Connection:
     def begin(self, *, idle: float, end: float, client: ClientSocket | None) -> None:
         """Sets the limits of a new request: `idle` seconds for each wait, none after `end` (of `time.monotonic`).
 
-        `client` is the socket of whom the response is for. Raises NotSent if the end has passed already.
+        `client` is the socket of the client that the response is for. Raises NotSent if the end has passed already.
         """
         if time.monotonic() >= end:
             raise NotSent("The host could not be reached in time.")
@@ -104,7 +104,7 @@ class Connection:
 
     @property
     def _pending(self) -> int:
-        """Bytes that TLS has decrypted and nobody has read: poll does not know of them."""
+        """Bytes that TLS has decrypted and that are unread: poll does not know of them."""
         return self._sock.pending() if isinstance(self._sock, ssl.SSLSocket) else 0
 
     def _without_blocking(self, operation: Callable[[], T], events: int) -> T:
@@ -131,7 +131,7 @@ class Connection:
         # The second look is for a process that was stopped while it waited.
         ready = dict(poll.poll(max(left, 0) * 1000) or poll.poll(0))
         if not ready:
-            raise TimedOut("The host did not answer in time.")
+            raise TimedOut("The host did not respond in time.")
         if self._client is not None and self._client.fileno() in ready:
             raise Abandoned("The client went away.")
         return ready[self._sock.fileno()]

@@ -42,15 +42,15 @@ def watched(send: Callable[[], requests.Response], request: requests.PreparedReq
     observers = _observers.get()
     if not observers:
         return send()
-    started, answer, error = time.monotonic(), None, ""
+    started, response, error = time.monotonic(), None, ""
     try:
-        answer = send()
+        response = send()
     except EgressError as failure:
         error = str(failure)
         raise
     finally:
-        if answer is not None or error:
-            exchange = Exchange(request, answer, error, time.monotonic() - started)
+        if response is not None or error:
+            exchange = Exchange(request, response, error, time.monotonic() - started)
             for observer in observers:
                 observer(exchange)
-    return answer
+    return response

@@ -1,4 +1,4 @@
-"""The trip to the consent page and back (RFC 6749 4.1.1 and 4.1.2, RFC 7636 4.3, RFC 9207)."""
+"""The authorization request and its callback (RFC 6749 4.1.1 and 4.1.2, RFC 7636 4.3, RFC 9207)."""
 
 import hashlib
 import hmac
@@ -57,7 +57,7 @@ def authorization_url(
     other names for its parameters, and drops empty ones.
 
     Raises ReservedParameter if `extra` or the provider's data carries what belongs to the protocol, and
-    EndpointRefused if the authorization URL is not one to send a person to.
+    EndpointRefused if the authorization URL is not allowed.
     """
     url = provider.authorization_url.replace("{client_id}", quote(credentials.client_id, safe=""))
     check_endpoint(url)
@@ -81,7 +81,7 @@ def _own_parameters(
     scopes: Sequence[str],
     code_challenge: str | None,
 ) -> dict[str, str]:
-    """What the protocol itself sends, by the provider's names."""
+    """The parameters of the protocol itself, by the provider's names."""
     own = {
         "response_type": provider.response_type,
         "client_id": credentials.client_id,
@@ -95,12 +95,12 @@ def _own_parameters(
 
 
 def _scope_parameters(provider: ProviderConfig, scopes: Sequence[str]) -> dict[str, str]:
-    """The parameters that ask for `scopes`: nearly always one, in the order given."""
-    asked: dict[str, list[str]] = {}
+    """The parameters that request `scopes`: nearly always one, in the order given."""
+    requested: dict[str, list[str]] = {}
     for scope in scopes:
         parameter = provider.scope_parameters.get(scope, provider.scope_parameter)
-        asked.setdefault(parameter, []).append(provider.scope_values.get(scope, scope))
-    return {parameter: provider.scope_separator.join(values) for parameter, values in asked.items()}
+        requested.setdefault(parameter, []).append(provider.scope_values.get(scope, scope))
+    return {parameter: provider.scope_separator.join(values) for parameter, values in requested.items()}
 
 
 def _refuse_reserved(names: Iterable[str], reserved: frozenset[str] = RESERVED_PARAMETERS) -> None:
@@ -111,7 +111,7 @@ def _refuse_reserved(names: Iterable[str], reserved: frozenset[str] = RESERVED_P
 
 @dataclass(frozen=True)
 class CallbackParameters:
-    """What the browser brought back. Everything but `state` is to be believed only after the state is verified."""
+    """The parameters of a callback. Everything but `state` may be used only after the state is verified."""
 
     state: str
     code: str | None = field(default=None, repr=False)
@@ -125,8 +125,8 @@ class CallbackParameters:
 def parse_callback(query_string: str, *, code_parameters: Iterable[str] = ()) -> CallbackParameters:
     """Reads the callback's query string (without "?").
 
-    `code_parameters` are further names that a code may come under, for `code_of` to take from `extra`: which provider
-    answers is not known before the state is.
+    `code_parameters` are further names that a code may come under, for `code_of` to take from `extra`: the provider
+    is not known before the state is.
 
     Raises InvalidCallback where it is too long, is not UTF-8, holds control characters, repeats a parameter of the
     protocol, lacks `state`, or has neither `code` nor `error`. An empty parameter counts as absent (RFC 6749 3.1).
@@ -172,7 +172,7 @@ def _check_text(name: str, value: str, limit: int) -> None:
 
 
 def _readable(text: str) -> str:
-    """Microsoft puts line breaks into its descriptions, so these are cleaned where other parameters are refused."""
+    """Microsoft puts line breaks into its descriptions, so these are cleaned where other parameters are rejected."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:1_000]
 
 
@@ -183,10 +183,10 @@ def verify_issuer(parameters: CallbackParameters, provider: ProviderConfig) -> N
     not know, because there is nothing to compare it with.
     """
     if parameters.iss is None and provider.iss_required:
-        raise IssuerMismatch("The answer does not name its issuer, although the provider promises to.")
+        raise IssuerMismatch("The callback does not name its issuer, although the provider promises to.")
     comparable = provider.issuer is not None or provider.iss_required
     if parameters.iss is not None and comparable and parameters.iss != provider.issuer:
-        raise IssuerMismatch("The answer comes from another issuer than the one that was asked.")
+        raise IssuerMismatch("The callback comes from another issuer than the one that the request was sent to.")
 
 
 def verify_signature(query_string: str, provider: ProviderConfig, credentials: ClientCredentials) -> None:
@@ -212,5 +212,5 @@ def code_of(parameters: CallbackParameters, provider: ProviderConfig) -> str:
     name = provider.callback_code_parameter
     code = parameters.code if name == "code" else parameters.extra.get(name)
     if parameters.error is not None or code is None:
-        raise AuthorizationDenied(parameters.error or "unrecognised", parameters.error_description)
+        raise AuthorizationDenied(parameters.error or "unrecognized", parameters.error_description)
     return code

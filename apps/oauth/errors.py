@@ -1,34 +1,34 @@
-"""What can go wrong between us and an authorization server: RFC codes, no words for people.
+"""What can go wrong with an authorization server: codes of the RFCs, no messages for people.
 
 OAuthError
-├─ TransportFailure       never reached or never answered; `sent` tells whether anything left us       transient
-│  └─ EndpointRefused     our own rules forbid the address                                             permanent
+├─ TransportFailure       no complete response; `sent` says whether anything was sent                  transient
+│  └─ EndpointRefused     the rules of egress forbid the address                                       permanent
 ├─ ProviderFault          5xx or 429, with `retry_after`                                               transient
 ├─ MalformedResponse      HTML, truncated JSON, wrong types, a redirect                                transient
 ├─ AuthorizationDenied    `error=` in the callback
-├─ InvalidCallback        the callback is not one that RFC 6749 knows
+├─ InvalidCallback        the callback does not follow RFC 6749
 ├─ IssuerMismatch         the callback comes from another authorization server (RFC 9207)
-├─ ReservedParameter      an extra parameter or URL carries one that the protocol owns
-├─ RevocationUnsupported  the provider has no way to revoke what we hold
+├─ ReservedParameter      an extra parameter or URL carries one that the protocol sets itself
+├─ RevocationUnsupported  the provider has no way to revoke these tokens
 ├─ DiscoveryFailed        the metadata is not the issuer's
 └─ TokenError             RFC 6749 5.2, by `code`
-   ├─ InvalidGrant        the person's grant is dead
+   ├─ InvalidGrant        the code or refresh token is expired or revoked
    ├─ InvalidClient       the OAuth app's ID or secret is wrong
    ├─ UnauthorizedClient  the OAuth app may not use this grant
    └─ InvalidScope
 
-No text or repr of these holds a token, an authorization code, or a piece of a body.
+No text or repr of these holds a token, an authorization code, or a part of a body.
 """
 
 import re
 
 
 class OAuthError(Exception):
-    """Something went wrong between us and an authorization server."""
+    """An authorization server refused, failed or could not be reached."""
 
 
 class TransportFailure(OAuthError):
-    """No complete answer. If `sent` is false, nothing left this machine and the request can be repeated safely."""
+    """No complete response. If `sent` is false, nothing was sent and the request can be repeated safely."""
 
     def __init__(self, reason: str, *, sent: bool) -> None:
         super().__init__(reason)
@@ -37,7 +37,7 @@ class TransportFailure(OAuthError):
 
 
 class EndpointRefused(TransportFailure):
-    """Egress forbids the address; `reason` is the sentence that says why."""
+    """Egress forbids the address; `reason` is the message that says why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, sent=False)
@@ -53,7 +53,7 @@ class ProviderFault(OAuthError):
 
 
 class MalformedResponse(OAuthError):
-    """The answer is not what the RFC says; `reason` names the shape, never the content."""
+    """The response does not follow the RFC; `reason` names its shape, never its content."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -78,7 +78,7 @@ class InvalidCallback(OAuthError):
 
 
 class IssuerMismatch(OAuthError):
-    """The callback names another issuer than the one we sent the person to, or none where one is promised."""
+    """The callback names another issuer than the one of the request, or none where one is promised."""
 
 
 class ReservedParameter(OAuthError):
@@ -86,7 +86,7 @@ class ReservedParameter(OAuthError):
 
 
 class RevocationUnsupported(OAuthError):
-    """The provider has no revocation call, or none for the tokens that we hold."""
+    """The provider has no revocation call, or none for the tokens given."""
 
 
 class DiscoveryFailed(OAuthError):
@@ -106,7 +106,7 @@ class TokenError(OAuthError):
 
 
 class InvalidGrant(TokenError):
-    """The code or refresh token is expired, revoked or not ours."""
+    """The code or refresh token is expired, revoked or issued to another client."""
 
 
 class InvalidClient(TokenError):
@@ -130,11 +130,11 @@ _BY_CODE: dict[str, type[TokenError]] = {
 
 
 def token_error(code: str, *, description: object = None) -> TokenError:
-    """The exception for an error code of RFC 6749 5.2, or of the provider's own. `description` is looked at only."""
+    """The exception for an error code of RFC 6749 5.2 or the provider's own. `description` is searched, not kept."""
     about_redirect_uri = re.search(r"redirect[_ -]?ur[il]", str(description), re.IGNORECASE) is not None
     return _BY_CODE.get(code, TokenError)(code, about_redirect_uri=about_redirect_uri)
 
 
 def safe_code(code: object) -> str:
-    """An error code if it looks like one, else "unrecognised": a server might echo a secret in its place."""
-    return code if isinstance(code, str) and re.fullmatch(r"[A-Za-z][A-Za-z_.-]{0,47}", code) else "unrecognised"
+    """An error code if it looks like one, else "unrecognized": a server might echo a secret in its place."""
+    return code if isinstance(code, str) and re.fullmatch(r"[A-Za-z][A-Za-z_.-]{0,47}", code) else "unrecognized"

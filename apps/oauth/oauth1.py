@@ -1,7 +1,7 @@
 """OAuth 1.0a, three-legged (RFC 5849 section 2): request token, consent, access token; on requests-oauthlib.
 
 Signatures are HMAC-SHA1 in the Authorization header. The callback is always named with the request for the request
-token and has to be confirmed: without that (OAuth 1.0) a stranger's consent could be slipped under a person's session.
+token and has to be confirmed: without that (OAuth 1.0) an attacker could attach another account to a person's session.
 """
 
 from collections import Counter
@@ -23,10 +23,10 @@ _MAX_QUERY = 16_384
 
 @dataclass(frozen=True)
 class OAuth1Provider:
-    """One service that speaks OAuth 1.0a; addresses have their placeholders filled in.
+    """A service with OAuth 1.0a; URLs have their placeholders filled in.
 
-    `scope_parameter` (of the consent page's address) takes the scopes joined by `scope_separator`; where
-    `scope_is_one` a larger one holds the smaller, and only the last of them is sent.
+    `scope_parameter` (of the authorization URL) takes the scopes joined by `scope_separator`; where
+    `scope_is_one` a larger one includes the smaller, and only the last of them is sent.
     """
 
     slug: str
@@ -44,7 +44,7 @@ class OAuth1Provider:
 
 @dataclass(frozen=True)
 class RequestToken:
-    """A temporary credential: `token` goes along in the browser, `secret` stays here."""
+    """A temporary credential: `token` is sent through the browser, `secret` is not."""
 
     token: str = field(repr=False)
     secret: str = field(repr=False)
@@ -52,7 +52,7 @@ class RequestToken:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the browser brought back. To be believed only after `token` was recognized as one of ours."""
+    """The parameters of a callback. To be used only after `token` was found among the pending authorizations."""
 
     token: str = field(repr=False)
     verifier: str | None = field(default=None, repr=False)
@@ -85,7 +85,7 @@ def authorization_url(provider: OAuth1Provider, *, token: str, scopes: Sequence[
 
 
 def is_answer(query_string: str) -> bool:
-    """Whether a callback speaks OAuth 1.0a: it names a request token, or one that was denied, and no `state`."""
+    """Whether a callback is one of OAuth 1.0a: it names a request token, or one that was denied, and no `state`."""
     names = {name for name, _ in parse_qsl(query_string[:_MAX_QUERY], keep_blank_values=True)}
     return bool(names & {"oauth_token", "denied"}) and "state" not in names
 
@@ -93,7 +93,7 @@ def is_answer(query_string: str) -> bool:
 def parse_callback(query_string: str) -> Answer:
     """Reads the callback's query string (without "?"). Raises InvalidCallback.
 
-    A person who says no comes back with `denied=<token>`, or with the token and no verifier: services differ.
+    A denial arrives as `denied=<token>`, or as the token without a verifier: services differ.
     """
     if len(query_string) > _MAX_QUERY:
         raise InvalidCallback("too long")
@@ -106,7 +106,7 @@ def parse_callback(query_string: str) -> Answer:
         if counts[name] > 1:
             raise InvalidCallback(f"{name} is repeated")
         if len(values.get(name, "")) > 2_048 or not values.get(name, "").isprintable():
-            raise InvalidCallback(f"{name} is not one that can be")
+            raise InvalidCallback(f"{name} is too long or not text")
     denied = values.get("denied") or ""
     token = values.get("oauth_token") or denied
     if not token:
@@ -114,11 +114,11 @@ def parse_callback(query_string: str) -> Answer:
     return Answer(token=token, verifier=None if denied else values.get("oauth_verifier") or None)
 
 
-def verifier_of(answer: Answer) -> str:
+def verifier_of(response: Answer) -> str:
     """The verifier that proves the consent. Raises AuthorizationDenied where there is none."""
-    if answer.verifier is None:
+    if response.verifier is None:
         raise AuthorizationDenied("access_denied")
-    return answer.verifier
+    return response.verifier
 
 
 def access_token(

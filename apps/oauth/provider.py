@@ -1,6 +1,6 @@
-"""What the protocol needs to know about a provider: facts as data, so that no code asks for a provider's name.
+"""What the protocol needs to know about a provider: its quirks as data, so that no code names a provider.
 
-Paths are dotted with `[n]` for list items ("data.users[0].id"), on the JSON answer. Mappings are read only.
+Paths are dotted with `[n]` for list items ("data.users[0].id"), on the JSON response. Mappings are read only.
 """
 
 import base64
@@ -18,7 +18,7 @@ _BUILT_IN = re.compile(r"\{(access_token|client_id|client_secret)\}")
 
 @dataclass(frozen=True)
 class ClientCredentials:
-    """The OAuth app: what we are at the provider. A public client has no secret."""
+    """The OAuth app: ID and secret at the provider. A public client has no secret."""
 
     client_id: str
     client_secret: str | None = field(default=None, repr=False)
@@ -30,7 +30,7 @@ class ClientCredentials:
 
 
 class Check(NamedTuple):
-    """A JSON answer is a success only if the value at `path` equals this one, type included (Slack's `ok`)."""
+    """A JSON response is a success only if the value at `path` equals this one, type included (Slack's `ok`)."""
 
     path: str
     equals: str | int | bool
@@ -38,9 +38,9 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True)
 class AccountEndpoint:
-    """The call that says whose account a token opens.
+    """The call that returns the account of a token.
 
-    Without `subject_path` the label stands in for a stable subject; an empty one says that it cannot.
+    Without `subject_path` the label is used as the stable subject; an empty one says that it cannot be.
     `headers` and the values of `form` (sent instead of `body`) may hold {access_token}, {client_id}, {client_secret}.
     """
 
@@ -56,7 +56,7 @@ class AccountEndpoint:
 
 @dataclass(frozen=True)
 class AnswerAccount:
-    """Where the token answer itself says whose account it is: among its fields, or in the claims of its ID token.
+    """Where the token response itself says whose account it is: among its fields, or in the claims of its ID token.
 
     That token comes straight from the token endpoint over TLS, so its signature need not be checked (OpenID Connect
     Core 3.1.3.7, point 6).
@@ -71,7 +71,7 @@ class AnswerAccount:
 class Placement:
     """A call right after connecting that says where the account lives: its site, tenant or data center.
 
-    `list_path` leads to the choices ("" if the answer is the list, None if it is the one choice itself); of those
+    `list_path` leads to the choices ("" if the response is the list, None if it is the one choice itself); of those
     that pass `where`, the first counts. `values` are placeholder names with their paths within it.
     """
 
@@ -86,8 +86,8 @@ class Placement:
 class LongLivedExchange:
     """A second exchange, of a short-lived access token for a long-lived one (instead of a refresh token).
 
-    The token goes as `token_parameter`. With `renewal_grant_type` the long-lived token can renew itself, so that it
-    stands for a refresh token here.
+    The token goes as `token_parameter`. With `renewal_grant_type` the long-lived token can be
+    extended, so that it takes the role of a refresh token.
     """
 
     url: str
@@ -98,9 +98,9 @@ class LongLivedExchange:
 
 @dataclass(frozen=True)
 class RevocationEndpoint:
-    """The call that ends a grant; the defaults are RFC 7009. `url` may hold {client_id}, a header {client_secret} too.
+    """The call that revokes a grant, by default RFC 7009. `url` may hold {client_id}, a header also {client_secret}.
 
-    `tokens` are sent one call each, in this order, as far as we hold them; the first must be accepted.
+    `tokens` are sent one call each, in this order, as far as there are any; the first must be accepted.
     `client_authentication`: "token_endpoint" does as there, "client_id" only names a public client in the body,
     "bearer" sends the token itself as the provider's API wants it, "none" nothing.
     `token_parameter` None leaves the token out of the body. `already_revoked_errors` are refusals that mean success.
@@ -152,26 +152,26 @@ class ProviderConfig:
     # The request for authorization
     scope_separator: str = " "
     scope_parameter: str = "scope"
-    # A scope -> the parameter that it is asked for with, where that is another one.
+    # A scope -> the parameter that requests it, where that is another one.
     scope_parameters: Mapping[str, str] = field(default_factory=dict)
-    # A scope -> what is sent for it, where its name holds a value of the connection.
+    # A scope -> what is sent for it, where its name contains a value of the connection.
     scope_values: Mapping[str, str] = field(default_factory=dict)
     authorization_params: Mapping[str, str] = field(default_factory=dict)
     # Behind "#" at the end; one that begins with "/" is a page of its own and takes the parameters.
     authorization_fragment: str = ""
     response_type: str = "code"
     pkce: bool = True
-    # The redirect that answers it
+    # The callback
     callback_code_parameter: str = "code"
     callback_signature_parameter: str = ""  # HMAC-SHA256 of all others, by the client secret
-    callback_scope_parameter: str = ""  # where the granted scopes stand, if the token answer has none
+    callback_scope_parameter: str = ""  # with the granted scopes, if the token response has none
     # The name that the RFC gives a parameter -> the provider's, everywhere and at the token endpoint only.
     parameter_names: Mapping[str, str] = field(default_factory=dict)
     token_parameter_names: Mapping[str, str] = field(default_factory=dict)
     # The token endpoint
     grant_type: str = "authorization_code"
     token_request_method: Literal["GET", "POST"] = "POST"
-    token_request_scope: bool = False  # the scopes are named again with the code
+    token_request_scope: bool = False  # the scopes are repeated with the code
     token_params: Mapping[str, str] = field(default_factory=dict)
     client_grant_type: str = "client_credentials"  # what the service calls the grant of RFC 6749 4.4
     refresh_params: Mapping[str, str] = field(default_factory=dict)
@@ -181,7 +181,7 @@ class ProviderConfig:
     token_endpoint_auth_method: AuthMethod = "client_secret_basic"
     token_request_encoding: Literal["form", "json"] = "form"
     token_request_headers: Mapping[str, str] = field(default_factory=dict)
-    # Its answer
+    # The token response
     token_answer_encodings: tuple[Literal["json", "form"], ...] = ("json",)
     token_types: tuple[str, ...] = ("bearer",)
     access_token_path: str = "access_token"
@@ -198,12 +198,12 @@ class ProviderConfig:
     error_aliases: Mapping[str, str] = field(default_factory=dict)  # its own error codes -> RFC 6749 5.2
     # Refresh and scopes
     refresh_supported: bool = True
-    rotation: Literal["none", "grace", "strict"] = "strict"  # what does harm least where it is not known
-    refresh_margin: int | None = None  # seconds before its end at which a token is refreshed
-    unused_lifetime: int | None = None  # seconds after which an unused refresh token dies
+    rotation: Literal["none", "grace", "strict"] = "strict"  # the safest assumption where it is not known
+    refresh_margin: int | None = None  # seconds before its expiry at which a token is refreshed
+    unused_lifetime: int | None = None  # seconds after which an unused refresh token expires
     ignored_scopes: frozenset[str] = frozenset()
     scope_aliases: Mapping[str, str] = field(default_factory=dict)
-    # A scope -> the larger ones in whose favour the provider leaves it out of its answer.
+    # A scope -> the larger ones that make the provider leave it out of its response.
     scope_included_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
     # The API behind it
     api_base_url: str | None = None
@@ -218,7 +218,7 @@ class ProviderConfig:
 
     @property
     def api_wants_client_secret(self) -> bool:
-        """Whether calls to the API carry the OAuth app's secret beside the token, as few services want it."""
+        """Whether API requests carry the OAuth app's secret beside the token, as few services require."""
         templates = (*self.api_headers.values(), *self.api_query.values(), self.access_token_header)
         return any("{client_secret}" in template for template in templates)
 
@@ -247,7 +247,7 @@ def all_filled_in(
 def access_headers(
     provider: ProviderConfig, *, access_token: str, credentials: ClientCredentials | None = None
 ) -> dict[str, str]:
-    """The headers that open the provider's API: its own fixed ones and the one that carries the token.
+    """The headers of every API request: the provider's fixed ones and the one that carries the token.
 
     Without `credentials`, those that name the OAuth app are left out.
     """
@@ -261,7 +261,7 @@ def access_headers(
 def access_query(
     provider: ProviderConfig, *, access_token: str, credentials: ClientCredentials | None = None
 ) -> dict[str, str]:
-    """What belongs into the query of every call to the API; empty for nearly all providers."""
+    """The query parameters of every API request; none for nearly all providers."""
     query = dict(provider.api_query)
     if provider.access_token_parameter:
         query[provider.access_token_parameter] = "{access_token}"
@@ -283,7 +283,7 @@ def pick(document: Any, path: str) -> Any:
 
 
 def passes(check: Check | None, document: Any) -> bool:
-    """Whether a JSON answer meets a check; without a check it always does. True is not 1 here."""
+    """Whether a JSON response meets a check; without a check it always does. True is not 1 here."""
     if check is None:
         return True
     path, expected = check

@@ -1,4 +1,4 @@
-"""How a request to a service's API shows whose it is: headers, query and path for most kinds, a signature for one."""
+"""Credentials of API requests: headers, query parameters and path prefixes, or an OAuth 1.0a signature."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ from apps.oauth.provider import ClientCredentials, ProviderConfig, access_header
 
 @dataclass(frozen=True)
 class RequestParts:
-    """A request that is still to be sent. `url` is whole, its query included; a key may stand in it."""
+    """A request before it is sent. `url` includes the query, and perhaps a key."""
 
     method: str
     url: str = field(repr=False)
@@ -21,14 +21,14 @@ class RequestParts:
 
 @dataclass(frozen=True)
 class PlainAccess:
-    """What is added to every request: fixed headers, query parameters, and a beginning of the path."""
+    """What is added to every request: fixed headers, query parameters, and a prefix of the path."""
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     path_prefix: str = field(default="", repr=False)
 
     def sign(self, parts: RequestParts) -> RequestParts:
-        """`parts` with all of it. What the caller gave under the same name gives way: it could not be the secret."""
+        """`parts` with all of it, replacing what the caller sent under the same names."""
         taken = {name.lower() for name in self.headers}
         headers = {name: value for name, value in parts.headers.items() if name.lower() not in taken}
         address = urlsplit(_with_query(parts.url, self.query))
@@ -38,7 +38,7 @@ class PlainAccess:
 
 @dataclass(frozen=True)
 class SignedAccess:
-    """An OAuth 1.0a token with its secret: each request gets a signature of its own (RFC 5849 3)."""
+    """An OAuth 1.0a token with its secret: each request is signed (RFC 5849 3)."""
 
     consumer: ClientCredentials
     token: str = field(repr=False)
@@ -66,12 +66,12 @@ class SignedAccess:
 
 
 def _with_query(url: str, query: Mapping[str, str]) -> str:
-    """`url` with these parameters; what stood there under the same names gives way, the rest keeps its spelling."""
+    """`url` with these parameters, replacing those of the same names; the rest stays as it is encoded."""
     if not query:
         return url
     address = urlsplit(url)
-    given = [piece for piece in address.query.split("&") if piece]
-    kept = [piece for piece in given if unquote_plus(piece.partition("=")[0]) not in query]
+    pairs = [pair for pair in address.query.split("&") if pair]
+    kept = [pair for pair in pairs if unquote_plus(pair.partition("=")[0]) not in query]
     return urlunsplit(address._replace(query="&".join([*kept, urlencode(query)])))
 
 
@@ -79,7 +79,7 @@ Access = PlainAccess | SignedAccess
 
 
 def token_access(provider: ProviderConfig, *, token: str, credentials: ClientCredentials) -> PlainAccess:
-    """What an OAuth 2.0 access token adds to every request, as the provider wants it sent."""
+    """What an OAuth 2.0 access token adds to every request, by the provider's data."""
     return PlainAccess(
         access_headers(provider, access_token=token, credentials=credentials),
         access_query(provider, access_token=token, credentials=credentials),

@@ -33,7 +33,7 @@ class SecondaryToken:
 
 @dataclass(frozen=True)
 class TokenResponse:
-    """A successful answer.
+    """A successful response.
 
     `refresh_token` None: the old one stays. `expires_in`: seconds from the moment of sending, 0 for expired now,
     None for unknown. `scopes` None: as requested (RFC 6749 5.1). `kept`: the values at the provider's `keep` paths.
@@ -46,7 +46,7 @@ class TokenResponse:
     scopes: frozenset[str] | None = None
     kept: Mapping[str, Any] = field(default_factory=dict, repr=False)
     secondary: Mapping[str, SecondaryToken] = field(default_factory=dict)
-    # Whose account it is, where the answer itself says so.
+    # Whose account it is, where the response itself says so.
     subject: str = ""
     label: str = ""
 
@@ -54,7 +54,7 @@ class TokenResponse:
 def parse_token_response(
     *, status: int, headers: Mapping[str, str], body: bytes, provider: ProviderConfig
 ) -> TokenResponse:
-    """Reads a token endpoint's answer; `body` is decompressed and of bounded size.
+    """Reads a token endpoint's response; `body` is decompressed and of bounded size.
 
     Raises ProviderFault (429, 5xx), TokenError by its code (an OAuth error, with whatever status), MalformedResponse.
     """
@@ -83,7 +83,7 @@ def parse_token_response(
 
 
 def read_answer(*, status: int, headers: Mapping[str, str], body: bytes, provider: ProviderConfig) -> dict[str, Any]:
-    """The document of a successful answer; raises as parse_token_response does for all others."""
+    """The document of a successful response; raises as parse_token_response does for all others."""
     raise_for_fault(status, headers)
     if 300 <= status < 400:
         raise MalformedResponse(f"status {status}: redirects are not followed")
@@ -184,9 +184,9 @@ def _form_document(text: str) -> dict[str, Any]:
             text.strip(), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=100
         )
     except ValueError:
-        raise MalformedResponse("not a form-encoded answer") from None
+        raise MalformedResponse("not a form-encoded response") from None
     if len(dict(pairs)) != len(pairs):
-        raise MalformedResponse("a form-encoded answer repeats a field")
+        raise MalformedResponse("a form-encoded response repeats a field")
     return dict(pairs)
 
 
@@ -256,7 +256,7 @@ def text_at(document: Any, path: str | None) -> str:
 
 
 def _all_scopes(scopes: frozenset[str] | None, secondary: Mapping[str, SecondaryToken]) -> frozenset[str] | None:
-    """What all tokens of the answer may do together; None if one of them does not say, so that nothing seems lost."""
+    """What all tokens of the response may do together; None if one of them does not say, so that nothing seems lost."""
     if scopes is None:
         return None
     return scopes.union(*(token.scopes or () for token in secondary.values()))

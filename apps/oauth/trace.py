@@ -1,7 +1,7 @@
 """What may be kept of an exchange with an authorization server: names, types and sizes, never a secret. Pure.
 
-What is shown is on a list; all that is not on it counts as secret. Names are the server's own words and may be made of
-what it was sent, so one that holds a piece of a secret is left out as well.
+Values are shown only if their names are on a list. Names come from the server too and may contain what it was sent, so
+a name that contains a part of a secret is left out as well.
 """
 
 import base64
@@ -48,8 +48,8 @@ _MEDIA_TYPES = frozenset(
 )
 _MOST = 60  # parameters or fields
 _DEEPEST = 3
-_SHORTEST_SECRET = 6  # what is shorter stands in ordinary words
-_PIECE = 12
+_SHORTEST_SECRET = 6  # a shorter one may be part of an ordinary word
+_PART = 12
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _code(code: object, ours: Iterable[str]) -> str:
     """The OAuth error, unless the server echoes in its place what we sent."""
     if not code:
         return ""
-    return "unrecognised" if _holds(str(code), ours) else safe_code(code)
+    return "unrecognized" if _holds(str(code), ours) else safe_code(code)
 
 
 def _sent_in(body: bytes | str | None, content_type: str) -> list[tuple[str, str]]:
@@ -219,11 +219,11 @@ def _name(name: str, secrets: Iterable[str]) -> str:
 
 
 def _holds(text: str, secrets: Iterable[str]) -> bool:
-    """A short secret, or a piece of a long one, however it is capitalised: servers fold the case of some names."""
+    """A short secret, or a part of a long one, in upper or lower case: servers fold the case of some names."""
     text = text.lower()
-    pieces = {text[start : start + _PIECE] for start in range(len(text) - _PIECE + 1)}
+    parts = {text[start : start + _PART] for start in range(len(text) - _PART + 1)}
     lowered = [secret.lower() for secret in secrets]
-    return any(secret in text or any(piece in secret for piece in pieces) for secret in lowered)
+    return any(secret in text or any(part in secret for part in parts) for secret in lowered)
 
 
 def _type(value: Any) -> str:

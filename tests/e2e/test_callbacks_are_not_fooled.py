@@ -142,7 +142,7 @@ def test_an_error_counts_even_beside_a_code(scene: Scene) -> None:
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [("access_denied", "access_denied"), ("server_error", "server_error"), (HTML, "unrecognised")],
+    [("access_denied", "access_denied"), ("server_error", "server_error"), (HTML, "unrecognized")],
     ids=["denied", "failed", "html"],
 )
 def test_what_a_service_says_in_html_is_escaped(scene: Scene, error: str, code: str) -> None:

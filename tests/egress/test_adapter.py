@@ -100,7 +100,7 @@ def test_public_addresses_are_accepted(address: str) -> None:
 @pytest.mark.parametrize(
     "host", ["2130706433", "0x7f.1", "0177.0.0.1", "127.1", "0", "localhost", "[::1]", "127.0.0.1"]
 )
-def test_other_spellings_of_loopback_are_refused(host: str) -> None:
+def test_other_notations_of_loopback_are_refused(host: str) -> None:
     with pytest.raises(egress.EgressError) as caught:
         get(f"https://{host}/")
     assert isinstance(caught.value, egress.DestinationBlocked)
@@ -141,12 +141,12 @@ def test_urls_of_other_kinds_are_refused(url: str) -> None:
         "https://@service.test/",
     ],
 )
-def test_a_form_learns_what_requests_would_quietly_repair(url: str) -> None:
+def test_check_url_refuses_what_requests_would_quietly_repair(url: str) -> None:
     with pytest.raises(egress.DestinationBlocked):
         egress.check_url(url)
 
 
-def test_a_literal_private_address_is_refused_without_asking_the_dns() -> None:
+def test_a_literal_private_address_is_refused_without_dns() -> None:
     with pytest.raises(egress.DestinationBlocked, match="link-local"):
         egress.check_url("https://169.254.169.254/latest/meta-data/")
 
@@ -220,7 +220,7 @@ def test_the_next_address_is_tried_when_one_refuses(server: HttpServer) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_handed_back_even_where_it_is_asked_to_be_followed(server: HttpServer, status: int) -> None:
+def test_a_redirect_is_returned_even_with_allow_redirects(server: HttpServer, status: int) -> None:
     server.answers.clear()
     server.will_answer(status, b"", Location=f"{server.url}/elsewhere")
     with egress.session(deadline=ENOUGH) as session:
@@ -284,14 +284,14 @@ def silence(peer: socket.socket, over: threading.Event) -> None:
     ],
     ids=["status line", "header", "body with length", "body without length", "chunk", "silence"],
 )
-def test_the_deadline_ends_an_answer_that_never_ends(conversation: Conversation) -> None:
+def test_the_deadline_ends_a_response_that_never_ends(conversation: Conversation) -> None:
     with raw_server(conversation) as port:
         egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
         with pytest.raises(egress.NoAnswer, match="in time"):
             get(f"http://127.0.0.1:{port}/", deadline=SHORT)
 
 
-def test_the_deadline_ends_a_request_that_nobody_reads() -> None:
+def test_the_deadline_ends_a_request_that_the_host_does_not_read() -> None:
     with raw_server(silence) as port:
         egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
         with egress.session(deadline=SHORT) as session, pytest.raises(egress.NoAnswer):
@@ -350,7 +350,7 @@ def test_a_body_up_to_the_limit_passes_and_one_byte_more_does_not(server: HttpSe
         get(server.url, max_bytes=999)
 
 
-def test_a_compressed_answer_is_decompressed(server: HttpServer) -> None:
+def test_a_compressed_response_is_decompressed(server: HttpServer) -> None:
     server.answers.clear()
     server.will_answer(200, gzip.compress(b"hello"), Content_Encoding="gzip")
     assert get(server.url) == b"hello"
@@ -406,7 +406,7 @@ def test_a_large_incompressible_body_up_to_the_limit_passes(server: HttpServer) 
         (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 3 + b"HTTP/1.1 201 Created\r\n\r\nhello", 201, b"hello"),
     ],
 )
-def test_each_way_to_end_a_body_is_understood(response: bytes, status: int, body: bytes) -> None:
+def test_each_framing_of_a_body_is_understood(response: bytes, status: int, body: bytes) -> None:
     def conversation(peer: socket.socket, over: threading.Event) -> None:
         peer.recv(65_536)
         peer.sendall(response)
@@ -424,7 +424,7 @@ def test_a_response_to_head_has_no_body_whatever_its_headers_say(server: HttpSer
     assert (received.status_code, received.content) == (200, b"")
 
 
-def test_endless_chunk_extensions_count_towards_no_body_but_the_deadline_ends_them() -> None:
+def test_the_deadline_ends_endless_chunk_extensions() -> None:
     def conversation(peer: socket.socket, over: threading.Event) -> None:
         peer.recv(65_536)
         peer.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -440,7 +440,7 @@ def test_endless_chunk_extensions_count_towards_no_body_but_the_deadline_ends_th
 # --- Mocking, as the documentation of `responses` shows it ----------------------------------------------------------
 
 
-def test_responses_can_stand_in_for_the_adapter() -> None:
+def test_the_adapter_can_be_mocked_with_responses() -> None:
     with responses.RequestsMock(target="apps.egress.Adapter.send") as mock:
         mock.post("https://service.test/token", json={"hello": "world"}, status=201)
         with egress.session(deadline=ENOUGH) as session:
@@ -449,7 +449,7 @@ def test_responses_can_stand_in_for_the_adapter() -> None:
         assert mock.calls[0].request.body == "a=b"
 
 
-# --- Failures are told apart -------------------------------------------------------------------------------------
+# --- Kinds of failures -------------------------------------------------------------------------------------------
 
 
 def test_a_refused_connection_means_that_nothing_was_sent() -> None:
@@ -483,7 +483,7 @@ def test_a_name_that_does_not_resolve_means_that_nothing_was_sent(host: str) -> 
         b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100_000 + b"\r\n\r\n",
     ],
 )
-def test_a_broken_answer_means_that_something_was_sent(answer: bytes) -> None:
+def test_a_broken_response_means_that_something_was_sent(answer: bytes) -> None:
     def conversation(peer: socket.socket, over: threading.Event) -> None:
         peer.recv(65_536)
         peer.sendall(answer)
@@ -503,7 +503,7 @@ def test_a_header_that_cannot_be_sent_is_not_quoted_in_the_error(server: HttpSer
     assert not server.received
 
 
-def test_what_a_broken_answer_held_is_neither_in_the_error_nor_in_the_logs(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_content_of_a_broken_response_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     def conversation(peer: socket.socket, over: threading.Event) -> None:
         peer.recv(65_536)
         peer.sendall(b"HTTP/1.1 200 OK\r\n: s3cret\r\nbad header s3cret\r\nContent-Length: 2\r\n\r\nok")
@@ -525,7 +525,7 @@ def get_securely(name: str, port: int, trust: str | bool) -> bytes:
         return session.get(f"https://{name}:{port}/").content
 
 
-def test_tls_asks_for_and_verifies_the_host_name(tls_server: tuple[HttpServer, str, list[str | None]]) -> None:
+def test_tls_sends_and_verifies_the_host_name(tls_server: tuple[HttpServer, str, list[str | None]]) -> None:
     server, trust, asked = tls_server
     assert get_securely("secure.test", server.port, trust) == b"secure"
     assert asked == ["secure.test"]
@@ -539,7 +539,7 @@ def test_a_certificate_for_another_name_is_refused(tls_server: tuple[HttpServer,
 
 
 @pytest.mark.parametrize("verify", [True, False])
-def test_an_unknown_authority_is_refused_even_if_asked_not_to_verify(
+def test_an_unknown_authority_is_refused_even_with_verify_false(
     tls_server: tuple[HttpServer, str, list[str | None]], verify: bool
 ) -> None:
     server, _, _ = tls_server
@@ -548,7 +548,7 @@ def test_an_unknown_authority_is_refused_even_if_asked_not_to_verify(
     assert not server.received
 
 
-def test_the_deadline_ends_a_dripped_answer_over_tls(tmp_path: Path) -> None:
+def test_the_deadline_ends_a_dripped_response_over_tls(tmp_path: Path) -> None:
     context, trust = self_signed(tmp_path, "127.0.0.1")
 
     def conversation(peer: socket.socket, over: threading.Event) -> None:

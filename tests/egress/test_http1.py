@@ -29,9 +29,9 @@ def test_a_reason_may_be_missing() -> None:
     assert head("HTTP/1.1 200 ").status == 200
 
 
-@pytest.mark.parametrize("sign", ["\x0b", "\x0c", "\x1c", "\x85", "\r"])
-def test_only_a_line_feed_ends_a_header(sign: str) -> None:
-    found = head("HTTP/1.1 200 OK", f"X-Name: a{sign}Location: https://elsewhere.example", "Content-Length: 0")
+@pytest.mark.parametrize("character", ["\x0b", "\x0c", "\x1c", "\x85", "\r"])
+def test_only_a_line_feed_ends_a_header(character: str) -> None:
+    found = head("HTTP/1.1 200 OK", f"X-Name: a{character}Location: https://elsewhere.example", "Content-Length: 0")
     assert [name for name, _ in found.headers] == ["X-Name", "Content-Length"]
 
 
@@ -63,7 +63,7 @@ def test_how_the_body_ends(lines: list[str], is_chunked: bool, length: int | Non
     assert (found.is_chunked, found.length, found.ends_connection) == (is_chunked, length, ends)
 
 
-def test_the_older_version_ends_the_connection_unless_it_says_otherwise() -> None:
+def test_http_1_0_closes_the_connection_unless_keep_alive_is_sent() -> None:
     assert head("HTTP/1.0 200 OK", "Content-Length: 1").ends_connection
     assert not head("HTTP/1.0 200 OK", "Content-Length: 1", "Connection: keep-alive").ends_connection
 
@@ -72,7 +72,7 @@ def test_the_older_version_ends_the_connection_unless_it_says_otherwise() -> Non
     ("status", "method"),
     [("204 No Content", "GET"), ("304 Not Modified", "GET"), ("103 Early Hints", "GET"), ("200 OK", "HEAD")],
 )
-def test_some_answers_have_no_body_whatever_their_headers_say(status: str, method: str) -> None:
+def test_some_responses_have_no_body_whatever_their_headers_say(status: str, method: str) -> None:
     for header in ("Content-Length: 5", "Transfer-Encoding: chunked", "X-Name: a"):
         found = head(f"HTTP/1.1 {status}", header, method=method)
         assert (found.length, found.is_chunked, found.ends_connection) == (0, False, False)
@@ -95,7 +95,7 @@ def test_some_answers_have_no_body_whatever_their_headers_say(status: str, metho
         [""],
     ],
 )
-def test_what_cannot_be_understood_is_no_answer(lines: list[str]) -> None:
+def test_what_is_not_http_1_is_an_error(lines: list[str]) -> None:
     with pytest.raises(ValueError, match=r"no response of HTTP|lengths of the body|too many headers"):
         head(*lines)
 
@@ -103,7 +103,7 @@ def test_what_cannot_be_understood_is_no_answer(lines: list[str]) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK\r\nX-Name: a", b"HTTP/1.1 200 OK\r\nX-Name: a\r\n"]
 )
-def test_a_head_that_breaks_off_is_none(data: bytes) -> None:
+def test_an_incomplete_head_is_an_error(data: bytes) -> None:
     with pytest.raises(ValueError, match="does not end"):
         read_head(io.BytesIO(data), method="GET")
 
@@ -156,6 +156,6 @@ def test_a_request_is_written_with_its_own_framing_only() -> None:
         ("GET", "https://api.test/", "X-A", "\u2019"),
     ],
 )
-def test_what_could_end_a_line_or_is_no_text_is_not_sent(method: str, url: str, name: str, value: str) -> None:
+def test_characters_that_could_end_a_line_are_not_sent(method: str, url: str, name: str, value: str) -> None:
     with pytest.raises(ValueError, match=r"cannot be sent|can't encode"):
         request_head(method, url, [(name, value)], [])

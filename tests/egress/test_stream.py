@@ -27,10 +27,10 @@ class Talk:
         for _ in range(self.hang_up_after):
             seen = b""
             while b"\r\n\r\n" not in seen:
-                piece = sock.recv(4096)
-                if not piece:
+                chunk = sock.recv(4096)
+                if not chunk:
                     return
-                seen += piece
+                seen += chunk
             self.requests += 1
             sock.sendall(self.answer)
         sock.shutdown(socket.SHUT_RDWR)
@@ -61,18 +61,18 @@ def ask(talk: Talk) -> Iterator[Ask]:
         yield call
 
 
-def test_a_connection_is_used_again_by_its_own_partition_only(talk: Talk, ask: Ask) -> None:
+def test_a_connection_is_reused_by_its_own_partition_only(talk: Talk, ask: Ask) -> None:
     assert [ask("a"), ask("a"), ask("b")] == [b"ok"] * 3
     assert (talk.connections, talk.requests) == (2, 3)
 
 
-def test_bytes_that_nobody_asked_for_are_nobodys_answer(talk: Talk, ask: Ask) -> None:
+def test_unrequested_bytes_are_not_the_next_response(talk: Talk, ask: Ask) -> None:
     talk.answer = ANSWER + b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
     assert [ask(), ask()] == [b"ok", b"ok"]
     assert talk.connections == 2
 
 
-def test_after_a_body_where_none_is_expected_nothing_else_is_asked_there(talk: Talk, ask: Ask) -> None:
+def test_a_connection_is_not_reused_after_an_unexpected_body(talk: Talk, ask: Ask) -> None:
     assert [ask(body=b"GET /evil HTTP/1.1"), ask()] == [b"ok", b"ok"]
     assert talk.connections == 2
 
@@ -98,13 +98,13 @@ def test_a_connection_that_the_host_closed_is_replaced(talk: Talk, ask: Ask) -> 
     ],
     ids=["short", "unfinished", "negative", "too long", "large head", "switched", "no HTTP"],
 )
-def test_half_an_answer_is_none(talk: Talk, ask: Ask, answer: bytes) -> None:
+def test_an_incomplete_response_is_an_error(talk: Talk, ask: Ask, answer: bytes) -> None:
     talk.answer, talk.hang_up_after = answer, 1
     with pytest.raises(egress.NoAnswer):
         ask()
 
 
-def test_interim_answers_and_trailers_are_read_over(talk: Talk, ask: Ask) -> None:
+def test_interim_responses_and_trailers_are_skipped(talk: Talk, ask: Ask) -> None:
     talk.answer = (
         b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"2;ext=1\r\nok\r\n0\r\nX-Trailer: 1\r\n\r\n"
@@ -113,20 +113,20 @@ def test_interim_answers_and_trailers_are_read_over(talk: Talk, ask: Ask) -> Non
     assert talk.connections == 1
 
 
-def test_silence_ends_a_call(talk: Talk, ask: Ask) -> None:
+def test_the_idle_timeout_ends_a_request(talk: Talk, ask: Ask) -> None:
     talk.answer = b""
     with pytest.raises(egress.TimedOut):
         ask(patience=egress.Patience(connect=20, idle=0.2, total=60))
 
 
-def test_a_request_whose_time_is_up_before_it_leaves_is_not_sent(talk: Talk, ask: Ask) -> None:
+def test_a_request_whose_time_is_up_is_not_sent(talk: Talk, ask: Ask) -> None:
     with pytest.raises(egress.NotSent):
         ask(patience=egress.Patience(connect=20, idle=20, total=0))
     assert talk.requests == 0
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1"])
-def test_a_name_that_leads_to_a_private_address_is_not_called(address: str) -> None:
+def test_a_name_with_a_private_address_is_not_called(address: str) -> None:
     request = egress.Outgoing("GET", "https://api.example.com/x")
     with pytest.raises(egress.DestinationBlocked):
         egress.stream(request, patience=PATIENCE, resolve=lambda host, port: ["93.184.216.34", address])

@@ -15,7 +15,7 @@ def with_account(provider: ProviderConfig, server: HttpServer, **facts: object) 
     return replace(provider, account=AccountEndpoint(url=f"{server.url}/me", **facts))  # type: ignore[arg-type]
 
 
-def test_the_account_is_asked_with_all_headers(server: HttpServer, provider: ProviderConfig) -> None:
+def test_the_account_request_has_all_headers(server: HttpServer, provider: ProviderConfig) -> None:
     server.will_answer(200, b'{"id": 583231, "login": "octocat"}')
     special = replace(
         with_account(provider, server, headers={"X-Token": "{access_token}", "X-Client": "{client_id}"}),
@@ -28,7 +28,7 @@ def test_the_account_is_asked_with_all_headers(server: HttpServer, provider: Pro
     assert (headers["X-Version"], headers["X-Token"], headers["X-Client"]) == ("2", "t", "c")
 
 
-def test_an_account_may_be_asked_by_post(server: HttpServer, provider: ProviderConfig) -> None:
+def test_the_account_request_may_be_a_post(server: HttpServer, provider: ProviderConfig) -> None:
     server.will_answer(200, b'{"data": {"viewer": [{"email": "a@b.test"}]}}')
     posted = with_account(
         provider,
@@ -54,7 +54,7 @@ def test_a_provider_without_an_account_endpoint_gives_an_empty_account(provider:
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "invalid_token"), (403, "insufficient_scope")])
-def test_an_account_that_refuses_the_token(
+def test_an_account_endpoint_that_refuses_the_token(
     server: HttpServer, provider: ProviderConfig, status: int, code: str
 ) -> None:
     server.will_answer(status, b"")

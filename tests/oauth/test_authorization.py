@@ -112,7 +112,7 @@ def test_parameters_of_the_protocol_cannot_be_smuggled_in(name: str) -> None:
         "",
     ],
 )
-def test_a_person_is_not_sent_to_such_a_url(url: str) -> None:
+def test_an_unusable_authorization_url_is_refused(url: str) -> None:
     with pytest.raises(EndpointRefused):
         url_for(replace(PROVIDER, authorization_url=url))
     with pytest.raises(EndpointRefused):
@@ -161,7 +161,7 @@ def test_a_callback_is_read() -> None:
         "state=s&code=c" + "&x=y" * 200,
     ],
 )
-def test_a_callback_that_the_rfc_does_not_know_is_refused(query: str) -> None:
+def test_a_callback_that_breaks_the_rfc_is_rejected(query: str) -> None:
     with pytest.raises(InvalidCallback):
         parse_callback(query)
 
@@ -175,10 +175,10 @@ def test_an_error_wins_over_a_code() -> None:
     assert str(caught.value) == "access_denied"
 
 
-def test_what_does_not_look_like_an_error_code_is_not_repeated() -> None:
+def test_what_does_not_look_like_an_error_code_is_not_kept() -> None:
     with pytest.raises(AuthorizationDenied) as caught:
         code_of(parse_callback("state=s&error=<script>alert(1)</script>"), PLAIN)
-    assert caught.value.error == "unrecognised"
+    assert caught.value.error == "unrecognized"
 
 
 def test_a_callback_does_not_show_its_code() -> None:

@@ -9,7 +9,7 @@ from apps.oauth.errors import DiscoveryFailed, EndpointRefused
 from tests.servers import HttpServer
 
 
-def test_the_well_known_places_of_an_issuer_with_a_path() -> None:
+def test_the_well_known_urls_of_an_issuer_with_a_path() -> None:
     assert metadata_urls("https://service.test/tenant/1") == (
         "https://service.test/.well-known/oauth-authorization-server/tenant/1",
         "https://service.test/.well-known/openid-configuration/tenant/1",
@@ -17,7 +17,7 @@ def test_the_well_known_places_of_an_issuer_with_a_path() -> None:
     )
 
 
-def test_the_well_known_places_of_an_issuer_without_a_path() -> None:
+def test_the_well_known_urls_of_an_issuer_without_a_path() -> None:
     assert metadata_urls("https://service.test/") == (
         "https://service.test/.well-known/oauth-authorization-server",
         "https://service.test/.well-known/openid-configuration",
@@ -58,7 +58,7 @@ def test_metadata_of_another_issuer_or_of_wrong_types_is_refused(document: dict[
         parse_metadata(document, issuer="https://service.test")
 
 
-def test_discovery_goes_on_to_the_next_place(server: HttpServer) -> None:
+def test_discovery_goes_on_to_the_next_url(server: HttpServer) -> None:
     server.will_answer(404, b"")
     server.will_answer(200, b"<html>", Content_Type="text/html")
     server.will_answer(200, json.dumps({"issuer": f"{server.url}/t"}).encode())

@@ -1,4 +1,4 @@
-"""OAuth 1.0a answers, read strictly; the happy way stands in tests/connections/test_oauth1_trip.py."""
+"""OAuth 1.0a responses, read strictly; whole flows are in tests/connections."""
 
 import secrets
 from dataclasses import replace
@@ -42,7 +42,7 @@ def asked(server: HttpServer, status: int, body: bytes) -> RequestToken:
     return oauth1.request_token(at(server), CONSUMER, callback="https://specway.example/oauth/callback")
 
 
-def test_the_callback_is_part_of_what_is_signed(server: HttpServer) -> None:
+def test_the_callback_is_signed(server: HttpServer) -> None:
     asked(server, 200, GOOD)
     header = server.received[0].headers["Authorization"]
     assert 'oauth_callback="https%3A%2F%2Fspecway.example%2Foauth%2Fcallback"' in header
@@ -67,7 +67,7 @@ def test_the_callback_is_part_of_what_is_signed(server: HttpServer) -> None:
         (200, b"\xff\xfe", MalformedResponse),
     ],
 )
-def test_an_answer_that_is_no_request_token_is_an_error_without_its_text(
+def test_a_response_without_a_request_token_is_an_error_without_its_text(
     server: HttpServer, status: int, body: bytes, error: type[OAuthError]
 ) -> None:
     with pytest.raises(error) as raised:
@@ -75,17 +75,17 @@ def test_an_answer_that_is_no_request_token_is_an_error_without_its_text(
     assert "oauth_token=" not in str(raised.value)
 
 
-def test_the_consent_page_keeps_its_own_parameters() -> None:
+def test_the_authorization_url_keeps_its_own_parameters() -> None:
     url = oauth1.authorization_url(PROVIDER, token="t&x=1", scopes=["read", "write"])
     assert url == "https://acme.example/authorize?lang=en&scope=read%2Cwrite&oauth_token=t%26x%3D1"
 
 
-def test_a_consent_page_without_tls_is_refused() -> None:
+def test_an_authorization_url_without_tls_is_refused() -> None:
     with pytest.raises(EndpointRefused):
         oauth1.authorization_url(replace(PROVIDER, authorization_url="http://acme.example/"), token="t", scopes=[])
 
 
-def test_a_refused_verifier_is_a_dead_grant_and_kept_values_are_kept(server: HttpServer) -> None:
+def test_a_refused_verifier_is_an_invalid_grant(server: HttpServer) -> None:
     held = RequestToken("t", "s")
     server.will_answer(401, b"")
     server.will_answer(200, b"oauth_token=a&oauth_token_secret=b&user_id=7&other=x")
@@ -110,7 +110,7 @@ def test_the_two_protocols_are_told_apart(query: str, is_one: bool) -> None:
     assert oauth1.is_answer(query) is is_one
 
 
-def test_nothing_of_an_access_shows_in_its_repr() -> None:
+def test_credentials_are_not_in_their_repr() -> None:
     secret = secrets.token_urlsafe(16)
     plain = PlainAccess({"Authorization": secret}, {"key": secret}, f"/{secret}")
     signed = SignedAccess(CONSUMER, secret, secret)
@@ -118,7 +118,7 @@ def test_nothing_of_an_access_shows_in_its_repr() -> None:
     assert secret not in repr((plain, signed, parts, RequestToken(secret, secret)))
 
 
-def test_what_the_caller_gave_under_the_same_name_gives_way() -> None:
+def test_credentials_replace_what_the_caller_sent_under_the_same_name() -> None:
     access = PlainAccess({"X-Key": "ours"}, {"key": "ours"})
     parts = access.sign(RequestParts("GET", "https://a.example/p?key=theirs&key=again&b=", {"x-key": "theirs"}))
     assert parts.url == "https://a.example/p?b=&key=ours"

@@ -5,7 +5,7 @@ import re
 from apps.oauth import pkce
 
 
-def test_the_challenge_is_that_of_the_rfc() -> None:
+def test_the_challenge_matches_the_example_of_the_rfc() -> None:
     """The example of RFC 7636, appendix B."""
     assert (
         pkce.challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"

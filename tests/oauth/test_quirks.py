@@ -82,7 +82,7 @@ def jwt(**claims: Any) -> str:
 # --- The consent page -----------------------------------------------------------------------------------------------
 
 
-def test_parameters_bear_the_providers_names(provider: ProviderConfig) -> None:
+def test_parameters_have_the_providers_names(provider: ProviderConfig) -> None:
     names = {"client_id": "client_key", "redirect_uri": "redirect_url", "scope": "permissions"}
     query = query_of(url_of(replace(provider, parameter_names=names), "read"))
     assert (query["client_key"], query["redirect_url"], query["permissions"]) == (
@@ -103,12 +103,12 @@ def test_the_response_type_may_be_another(provider: ProviderConfig) -> None:
     assert query_of(url_of(replace(provider, response_type="auth_code")))["response_type"] == "auth_code"
 
 
-def test_the_client_id_may_stand_in_the_path(server: HttpServer, provider: ProviderConfig) -> None:
+def test_the_client_id_may_be_in_the_path(server: HttpServer, provider: ProviderConfig) -> None:
     url = url_of(replace(provider, authorization_url=f"{server.url}/authorize/{{client_id}}"))
     assert urlsplit(url).path == "/authorize/the%20id"
 
 
-def test_a_fragment_ends_the_address(provider: ProviderConfig) -> None:
+def test_a_fragment_ends_the_url(provider: ProviderConfig) -> None:
     url = url_of(replace(provider, authorization_fragment="wechat_redirect"))
     assert url.endswith("#wechat_redirect")
     assert query_of(url)["state"] == "st"
@@ -128,7 +128,7 @@ def test_a_nonce_is_new_each_time(provider: ProviderConfig) -> None:
     assert first != second
 
 
-def test_scopes_may_be_asked_for_with_other_parameters(provider: ProviderConfig) -> None:
+def test_scopes_may_be_requested_with_other_parameters(provider: ProviderConfig) -> None:
     wants = replace(provider, scope_parameters={"search": "user_scope", "tickets": "optional_scope"})
     query = query_of(url_of(wants, "read", "search", "tickets", "write"))
     assert (query["scope"], query["user_scope"], query["optional_scope"]) == ("read write", "search", "tickets")
@@ -184,7 +184,7 @@ def test_a_signed_redirect_is_accepted_and_any_other_refused(
 # --- The token request ----------------------------------------------------------------------------------------------
 
 
-def test_the_token_request_bears_the_providers_names(
+def test_the_token_request_has_the_providers_names(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     answer_with(server)
@@ -228,7 +228,7 @@ def test_the_grant_type_may_be_another(
     assert server.received[0].form["grant_type"] == "auth_code"
 
 
-def test_the_secret_may_travel_in_a_header(
+def test_the_secret_may_be_sent_in_a_header(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     answer_with(server)
@@ -241,7 +241,7 @@ def test_the_secret_may_travel_in_a_header(
     assert "client_secret" not in server.received[0].form
 
 
-def test_scopes_are_named_again_with_the_code_only_where_that_is_wanted(
+def test_scopes_are_repeated_with_the_code_only_where_the_data_says_so(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     answer_with(server)
@@ -251,7 +251,7 @@ def test_scopes_are_named_again_with_the_code_only_where_that_is_wanted(
     assert server.received[1].form["scope"] == "a b"
 
 
-def test_a_refresh_may_authenticate_otherwise_go_elsewhere_and_repeat_the_redirect_uri(
+def test_a_refresh_may_have_its_own_url_authentication_and_redirect_uri(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     answer_with(server)
@@ -273,7 +273,7 @@ def test_a_refresh_may_authenticate_otherwise_go_elsewhere_and_repeat_the_redire
 # --- Its answer -----------------------------------------------------------------------------------------------------
 
 
-def test_tokens_may_stand_deeper_or_in_one_of_several_places(provider: ProviderConfig) -> None:
+def test_tokens_may_be_nested_or_at_one_of_several_paths(provider: ProviderConfig) -> None:
     deep = replace(
         provider,
         access_token_path="access_token | data[0].access_token",
@@ -299,12 +299,12 @@ def test_tokens_may_stand_deeper_or_in_one_of_several_places(provider: ProviderC
         (True, 99),
     ],
 )
-def test_expiry_may_be_a_moment_told_by_the_servers_clock(provider: ProviderConfig, said: object, seconds: int) -> None:
+def test_expiry_may_be_a_moment_by_the_servers_clock(provider: ProviderConfig, said: object, seconds: int) -> None:
     wants = replace(provider, expires_at_path="expires_at", default_expires_in=99)
     assert parsed(wants, access_token="t", expires_at=said).expires_in == seconds
 
 
-def test_expiry_may_stand_in_the_token_itself(provider: ProviderConfig) -> None:
+def test_expiry_may_be_a_claim_of_the_token(provider: ProviderConfig) -> None:
     wants = replace(provider, expiry_in_token=True, default_expires_in=99)
     assert parsed(wants, access_token=jwt(exp=int(NOW.timestamp()) + 1800)).expires_in == 1800
     for opaque in ("opaque", jwt(), "a.b.c", jwt(exp="never")):
@@ -335,7 +335,7 @@ def test_a_failure_may_come_as_a_success(provider: ProviderConfig) -> None:
         parsed(wants, status=293, access_token="t")
 
 
-def test_the_answer_or_its_id_token_may_say_whose_account_it_is(provider: ProviderConfig) -> None:
+def test_the_response_or_its_id_token_may_name_the_account(provider: ProviderConfig) -> None:
     by_answer = replace(provider, answer_account=AnswerAccount(subject_path="user.id", label_path="user.email"))
     answer = parsed(by_answer, access_token="t", user={"id": 7, "email": "ada@acme.example"})
     assert (answer.subject, answer.label) == ("7", "ada@acme.example")
@@ -362,7 +362,7 @@ def long_lived(server: HttpServer, provider: ProviderConfig, renewal: str | None
     )
 
 
-def test_a_short_lived_token_is_exchanged_and_renews_itself(
+def test_a_short_lived_token_is_exchanged_for_one_that_can_be_extended(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     for token in ("short", "long", "longer"):
@@ -390,7 +390,7 @@ def test_a_short_lived_token_is_exchanged_and_renews_itself(
     assert parse_qs(urlsplit(third.path).query) == {"grant_type": ["ig_refresh_token"], "access_token": ["long"]}
 
 
-def test_a_long_lived_token_that_cannot_renew_itself_brings_no_refresh_token(
+def test_a_long_lived_token_that_cannot_be_extended_has_no_refresh_token(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     answer_with(server)
@@ -433,7 +433,7 @@ def test_the_token_may_go_into_the_query(server: HttpServer, provider: ProviderC
     assert "Authorization" not in received.headers
 
 
-def test_the_account_may_be_asked_for_with_a_form(
+def test_the_account_request_may_be_a_form(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     server.will_answer(200, b'{"hub_domain": "acme.example"}')
@@ -448,7 +448,7 @@ def test_the_account_may_be_asked_for_with_a_form(
     }
 
 
-def test_a_mere_name_tells_no_account_from_another(server: HttpServer, provider: ProviderConfig) -> None:
+def test_a_mere_name_is_not_a_subject(server: HttpServer, provider: ProviderConfig) -> None:
     server.will_answer(200, b'{"name": "Ada"}')
     named = AccountEndpoint("GET", f"{server.url}/me", subject_path="", label_path="name")
     assert fetch_account(replace(provider, account=named), access_token="t") == Account("", "Ada")
@@ -475,7 +475,7 @@ def placed(server: HttpServer, provider: ProviderConfig, **facts: Any) -> Provid
         ),
     ],
 )
-def test_a_call_after_connecting_says_where_the_account_lives(
+def test_a_call_after_connecting_finds_the_site_of_the_account(
     server: HttpServer, provider: ProviderConfig, facts: dict[str, Any], answer: object, found: dict[str, str]
 ) -> None:
     server.will_answer(200, json.dumps(answer).encode())
@@ -484,15 +484,13 @@ def test_a_call_after_connecting_says_where_the_account_lives(
 
 
 @pytest.mark.parametrize("answer", [[], {}, [{}], [{"id": None}], "x", [7]])
-def test_an_account_that_lives_nowhere_is_an_error(
-    server: HttpServer, provider: ProviderConfig, answer: object
-) -> None:
+def test_an_account_without_a_site_is_an_error(server: HttpServer, provider: ProviderConfig, answer: object) -> None:
     server.will_answer(200, json.dumps(answer).encode())
     with pytest.raises(MalformedResponse):
         fetch_placement(placed(server, provider, list_path=""), access_token="t")
 
 
-def test_a_provider_without_such_a_call_is_not_asked(server: HttpServer, provider: ProviderConfig) -> None:
+def test_a_provider_without_a_placement_is_not_called(server: HttpServer, provider: ProviderConfig) -> None:
     assert fetch_placement(provider, access_token="t") == {}
     assert server.received == []
 

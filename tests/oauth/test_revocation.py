@@ -60,7 +60,7 @@ def test_without_a_refresh_token_the_access_token_is_revoked(
     }
 
 
-def test_an_access_token_that_died_with_the_refresh_token_is_no_failure(
+def test_an_access_token_revoked_with_the_refresh_token_is_no_failure(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     server.will_answer(200, b"")
@@ -173,14 +173,14 @@ def test_what_is_not_confirmed_is_a_failure(
     assert len(server.received) == 1
 
 
-def test_a_token_that_is_gone_already_counts_as_revoked(
+def test_a_token_that_is_already_invalid_counts_as_revoked(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     server.will_answer(400, b'{"error": "invalid_token"}')
     revoke(revoking(provider, server), credentials)
 
 
-def test_a_fault_on_the_second_call_is_not_swallowed(
+def test_a_fault_of_the_second_call_is_raised(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     server.will_answer(200, b"")
@@ -199,7 +199,7 @@ def test_without_an_endpoint_or_a_token_for_it_revocation_is_unsupported(
     assert not server.received
 
 
-def test_requests_do_not_show_their_tokens(
+def test_revocation_requests_do_not_show_their_tokens(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     requests = revocation_requests(revoking(provider, server), credentials, access_token="sec-a", refresh_token="sec-r")

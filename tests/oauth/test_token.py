@@ -44,7 +44,7 @@ def answer(**fields: object) -> dict[str, object]:
 # --- What is accepted --------------------------------------------------------------------------------------------
 
 
-def test_a_full_answer_is_read() -> None:
+def test_a_full_response_is_read() -> None:
     read = parse(answer(refresh_token="r", expires_in=3600, scope="read write"))
     assert (read.access_token, read.refresh_token, read.token_type) == ("a-token", "r", "bearer")
     assert read.expires_in == 3600
@@ -52,7 +52,7 @@ def test_a_full_answer_is_read() -> None:
 
 
 @pytest.mark.parametrize("fields", [{}, {"refresh_token": None}, {"refresh_token": ""}])
-def test_no_refresh_token_in_the_answer_means_that_the_old_one_stays(fields: dict[str, object]) -> None:
+def test_refresh_keeps_old_refresh_token_when_none_returned(fields: dict[str, object]) -> None:
     assert parse(answer(**fields)).refresh_token is None
 
 
@@ -133,7 +133,7 @@ def test_tokens_and_what_is_kept_are_found_by_path() -> None:
     assert read.kept == {"team.id": 7, "sites[1].url": "u"}
 
 
-def test_a_secondary_token_is_read_where_it_came() -> None:
+def test_a_secondary_token_is_read_where_there_is_one() -> None:
     rule = SecondaryTokenRule("user", access_token_path="authed_user.access_token", scope_path="authed_user.scope")
     provider = replace(PROVIDER, scope_separator=",", secondary_tokens=(rule,))
     read = parse(answer(authed_user={"access_token": "u", "scope": "a,b"}), provider=provider)
@@ -158,7 +158,7 @@ def test_json_comes_under_several_content_types(content_type: str) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded; charset=utf-8", "text/plain"])
-def test_a_form_encoded_answer_is_accepted_where_the_data_says_so(content_type: str) -> None:
+def test_a_form_encoded_response_is_accepted_where_the_data_says_so(content_type: str) -> None:
     provider = replace(PROVIDER, token_answer_encodings=("json", "form"), scope_response_separator=",")
     body = b"access_token=a%2Fb&scope=repo%2Cgist&token_type=bearer&expires_in=28800"
     headers = {"Content-Type": content_type}
@@ -199,7 +199,7 @@ def test_a_provider_with_both_encodings_may_send_json() -> None:
         b"access_token=a&token_type=bearer",
     ],
 )
-def test_a_body_that_is_no_token_answer_is_malformed(body: bytes) -> None:
+def test_a_body_that_is_no_token_response_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedResponse):
         parse(body)
 
@@ -252,7 +252,7 @@ def test_a_token_under_another_status_is_malformed(status: int) -> None:
 @pytest.mark.parametrize(
     "body", [b"access_token", b"access_token=a&access_token=b", b"a=%ff", b"&".join([b"a=b"] * 200)]
 )
-def test_a_broken_form_answer_is_malformed(body: bytes) -> None:
+def test_a_broken_form_response_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedResponse):
         parse(
             body,
@@ -276,7 +276,7 @@ def test_a_broken_form_answer_is_malformed(body: bytes) -> None:
         ("of_its_own", TokenError),
     ],
 )
-def test_an_error_is_told_by_its_code_whatever_the_status(status: int, code: str, kind: type[TokenError]) -> None:
+def test_an_error_is_recognized_by_its_code_whatever_the_status(status: int, code: str, kind: type[TokenError]) -> None:
     with pytest.raises(TokenError) as caught:
         parse({"error": code, "access_token": "a"}, status=status)
     assert type(caught.value) is kind
@@ -284,13 +284,13 @@ def test_an_error_is_told_by_its_code_whatever_the_status(status: int, code: str
 
 
 @pytest.mark.parametrize("error", [{"message": "m"}, ["x"], 7, "a b c", "x" * 100, "0f9d8b7c6a5e"])
-def test_an_error_that_is_no_code_is_not_repeated(error: object) -> None:
+def test_an_error_that_is_no_code_is_not_kept(error: object) -> None:
     with pytest.raises(TokenError) as caught:
         parse({"error": error}, status=400)
-    assert caught.value.code == "unrecognised"
+    assert caught.value.code == "unrecognized"
 
 
-def test_a_provider_has_error_codes_of_its_own() -> None:
+def test_a_provider_may_have_its_own_error_codes() -> None:
     provider = replace(PROVIDER, error_aliases={"bad_refresh_token": "invalid_grant"})
     with pytest.raises(InvalidGrant):
         parse({"error": "bad_refresh_token"}, provider=provider)
@@ -362,7 +362,7 @@ def test_tokens_are_not_in_the_repr() -> None:
 @pytest.mark.parametrize(
     "shape", ['{{"access_token": "{}"', '["{}"]', '{{"error": "{}"}}', "<p>{}</p>", '{{"access_token": "{}\\n"}}']
 )
-def test_errors_hold_nothing_of_the_answer(shape: str) -> None:
+def test_errors_contain_nothing_of_the_response(shape: str) -> None:
     secret = secrets.token_hex(12)
     with pytest.raises(OAuthError) as caught:
         parse(shape.format(secret).encode())

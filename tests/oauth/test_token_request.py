@@ -127,7 +127,7 @@ def test_refresh_sends_the_refresh_token_to_the_refresh_url(
     assert received.headers["Authorization"] == credentials.basic()
 
 
-def test_refresh_names_scopes_only_if_asked_to_and_does_not_mind_others_in_the_answer(
+def test_refresh_sends_given_scopes_and_accepts_others_in_the_response(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     answer_with(server, scope="a")
@@ -145,7 +145,7 @@ def test_client_credentials_names_the_scopes(
     assert server.received[0].headers["Authorization"] == credentials.basic()
 
 
-def test_http_on_an_allowed_host_needs_no_switch_for_the_whole_process(
+def test_http_on_an_allowed_host_needs_no_process_wide_setting(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
 ) -> None:
     answer_with(server)
@@ -175,7 +175,7 @@ def test_a_token_request_can_be_mocked_as_responses_documents_it() -> None:
 # --- What comes back ---------------------------------------------------------------------------------------------
 
 
-def test_the_status_is_heeded(server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials) -> None:
+def test_the_status_is_respected(server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials) -> None:
     server.will_answer(503, b'{"access_token": "a", "token_type": "bearer"}', Retry_After="7")
     with pytest.raises(ProviderFault) as caught:
         token_request.refresh(provider, credentials, refresh_token="r")
@@ -183,7 +183,7 @@ def test_the_status_is_heeded(server: HttpServer, provider: ProviderConfig, cred
 
 
 @pytest.mark.parametrize("status", [200, 400])
-def test_a_refused_grant_is_told(
+def test_a_refused_grant_is_reported(
     server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials, status: int
 ) -> None:
     server.will_answer(status, b'{"error": "invalid_grant", "error_description": "no"}')
@@ -236,7 +236,9 @@ def test_a_refused_connection_means_that_it_was_not_sent(
 
 
 @pytest.mark.parametrize("url", ["http://service.test/", "https://169.254.169.254/", "https://[::1]/", "token"])
-def test_a_forbidden_address_is_told_apart(provider: ProviderConfig, credentials: ClientCredentials, url: str) -> None:
+def test_a_forbidden_address_has_an_error_of_its_own(
+    provider: ProviderConfig, credentials: ClientCredentials, url: str
+) -> None:
     with pytest.raises(EndpointRefused):
         exchange(replace(provider, token_url=url), credentials)
 
