@@ -359,6 +359,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.gateway.schema.document_proxy",
         "apps.rest.schema.close_bodies",
     ],
     "COMPONENT_SPLIT_REQUEST": True,

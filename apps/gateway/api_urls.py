@@ -7,8 +7,8 @@ from django.urls import path, register_converter
 from apps.gateway import api
 
 
-class AnyPath:
-    """The rest of a path, slashes and line breaks included: the view refuses what it cannot send, with a reason."""
+class RawPath:
+    """The rest of a path with slashes and line breaks: the view refuses what cannot be sent, and says why."""
 
     regex = r"[\s\S]*"
 
@@ -19,8 +19,8 @@ class AnyPath:
         return str(value)
 
 
-register_converter(AnyPath, "any")
+register_converter(RawPath, "raw_path")
 
 urlpatterns = [
-    path("connections/<uuid:pk>/proxy/<any:path>", api.ProxyView.as_view(), name="connection_proxy"),
+    path("connections/<uuid:pk>/proxy/<raw_path:path>", api.proxy, name="connection_proxy"),
 ]

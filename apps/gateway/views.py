@@ -1,4 +1,4 @@
-"""Try an action: one request through a connection, as a workflow would send it, and the service's answer."""
+"""*Try an action*: one request through a connection, as a workflow would send it, and the service's response."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ from apps.connections.services.provider import provider_of
 from apps.errors import NotFound, SpecwayError
 from apps.gateway.proxy.response import CLIENT_GONE
 from apps.gateway.services import calls
-from apps.gateway.try_action.code_samples import curl_line, python_lines
+from apps.gateway.try_action.code_samples import curl_command, python_script
 from apps.gateway.try_action.forms import TryForm
-from apps.gateway.try_action.send import Wanted, send
+from apps.gateway.try_action.send import TryRequest, send
 from apps.integrations.connecting import can_connect, connect_form
 from apps.integrations.custom_apis.operations import Offered, operations_of
 from apps.integrations.models import Integration
@@ -34,32 +34,33 @@ from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 from apps.teams.throttling import count
 
-# What a link may fill in; sending is a click on this page, never a link.
+# Fields that a link may prefill; only the page's own form sends the request.
 _PREFILLED = ("method", "path", "query", "body")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is chosen so far. `scopes` are what the operation needs."""
+    """What is chosen so far, with the connections of the service in `eligible`."""
 
     integration: Integration | None
     operations: Sequence[Offered]
     operation: Offered | None
-    fits: list[Eligibility]
+    eligible: list[Eligibility]
     connection: Connection | None
 
     @property
     def scopes(self) -> tuple[str, ...]:
+        """The scopes that the operation requires."""
         return self.operation.scopes if self.operation else ()
 
     @property
-    def here(self) -> str:
-        """The address of this page with the same service and operation; a trip leads back to it."""
-        chosen = {
+    def url(self) -> str:
+        """This page with the same service and operation; an authorization flow returns to it."""
+        parameters = {
             "integration": self.integration.slug if self.integration else "",
             "operation": str(self.operation.position) if self.operation else "",
         }
-        return f"{reverse('gateway:try')}?{urlencode({name: value for name, value in chosen.items() if value})}"
+        return f"{reverse('gateway:try')}?{urlencode({name: value for name, value in parameters.items() if value})}"
 
 
 @require_http_methods(["GET", "POST"])
@@ -67,73 +68,73 @@ class Choice:
 @team_required
 @sensitive_post_parameters("query", "headers", "body")
 def try_action(request: TeamRequest) -> HttpResponse:
-    """The page. A link fills it in; only its form sends."""
+    """The page. A link may prefill it; only its form sends the request."""
     if request.method == "POST":
-        return _sent(request)
+        return _send(request)
     services = _services(request.actor)
     choice = _choice(request.actor, request.GET, services)
     form = TryForm(initial=_initial(request.GET, choice.operation))
     return _page(request, choice, form, services=services)
 
 
-def _sent(request: TeamRequest) -> HttpResponse:
+def _send(request: TeamRequest) -> HttpResponse:
     services = _services(request.actor)
     choice = _choice(request.actor, request.POST, services)
     form = TryForm(request.POST, base=_base(choice.connection))
     if not form.is_valid() or choice.connection is None:
         missing = "" if choice.connection else "Choose the connection to send it through."
         return _page(request, choice, form, services=services, status=400, missing=missing)
-    given = form.cleaned_data
-    wanted = Wanted(
-        given["method"], given["rest"], given["search"], given["headers"], given["body"], scopes=choice.scopes
+    data = form.cleaned_data
+    to_send = TryRequest(
+        data["method"], data["target_path"], data["target_query"], data["headers"], data["body"], scopes=choice.scopes
     )
-    shown: dict[str, Any] = {"lines": _lines(choice.connection, wanted)}
+    result: dict[str, Any] = {"code_samples": _code_samples(choice.connection, to_send)}
     try:
         _require_rate(request.actor)
         client = request.META.get("gunicorn.socket")
-        shown["answered"] = send(actor=request.actor, connection=choice.connection, wanted=wanted, client=client)
+        result["result"] = send(actor=request.actor, connection=choice.connection, request=to_send, client=client)
     except egress.Abandoned:
         return HttpResponse(status=CLIENT_GONE)
     except SpecwayError as error:
-        # What was found out on the way (a dead grant, a lost permission) stands in the picker, too.
+        # The call may have changed the connection's status (a revoked grant, a lost permission): load it again.
         choice = _choice(request.actor, request.POST, services)
-        return _page(request, choice, form, services=services, status=error.status, error=error, **shown)
-    return _page(request, choice, form, services=services, **shown)
+        return _page(request, choice, form, services=services, status=error.status, error=error, **result)
+    return _page(request, choice, form, services=services, **result)
 
 
 def _require_rate(actor: Actor) -> None:
-    """Raises TriedTooOften: this page is no way around the API's limit, and counts with it."""
+    """Raises TriedTooOften. The page counts towards the API's rate limit, so that it cannot be bypassed here."""
     quota = settings.API_RATES["default"]
-    standing = count("default", str(actor.user.pk if actor.user else ""), quota) if quota else None
-    if standing is not None and standing.is_over:
-        sentence = f"You sent {quota} requests within a minute. Wait until the next one begins."
-        raise TriedTooOften(sentence, retry_after=standing.reset)
+    usage = count("default", str(actor.user.pk if actor.user else ""), quota) if quota else None
+    if usage is not None and usage.is_over:
+        message = f"You sent {quota} requests within one minute. Try again in {usage.reset} seconds."
+        raise TriedTooOften(message, retry_after=usage.reset)
 
 
 def _services(actor: Actor) -> list[Integration]:
-    """The services that a request could go to, by name; `connected` tells whether there is a connection already."""
+    """The services that can be called or connected, by name; `connected` counts the connections."""
     ready: list[Integration] = [one for one in listed(actor) if one.connected or one.is_set_up]  # type: ignore[attr-defined]
     return sorted(ready, key=lambda one: one.name.casefold())
 
 
 def _choice(actor: Actor, data: Mapping[str, Any], services: list[Integration]) -> Choice:
-    """Raises NotFound for what the actor may not see, NotAllowed for another's personal connection.
+    """Raises NotFound for what the actor may not see, NotAllowed for another member's personal connection.
 
-    `new` is the connection that a trip in the same tab came back with.
+    The parameter `new` is the connection that an authorization flow in the same tab created.
     """
-    named = data.get("connection", "") or data.get("new", "")
-    connection = calls.usable(actor=actor, pk=_uuid(named)) if named else None
+    selected = data.get("connection", "") or data.get("new", "")
+    connection = calls.usable_connection(actor=actor, pk=_uuid(selected)) if selected else None
     integration = connection.integration if connection else _integration(actor, data.get("integration", ""), services)
     if integration is None:
         return Choice(None, (), None, [], None)
     operations = operations_of(integration)
     position = data.get("operation", "")
     operation = next((one for one in operations if str(one.position) == position), None)
-    fits = eligible_connections(actor, integration, operation.scopes if operation else ())
-    only = only_eligible(fits)
-    if connection is None and only and not named:
-        connection = calls.usable(actor=actor, pk=only.connection.pk)
-    return Choice(integration, operations, operation, fits, connection)
+    eligible = eligible_connections(actor, integration, operation.scopes if operation else ())
+    only = only_eligible(eligible)
+    if connection is None and only and not selected:
+        connection = calls.usable_connection(actor=actor, pk=only.connection.pk)
+    return Choice(integration, operations, operation, eligible, connection)
 
 
 def _integration(actor: Actor, slug: str, services: list[Integration]) -> Integration | None:
@@ -158,7 +159,7 @@ def _initial(data: Mapping[str, Any], operation: Offered | None) -> dict[str, st
 
 
 def _base(connection: Connection | None) -> str:
-    """The address that a path continues; "" where it is not known."""
+    """The base URL that the path continues; "" if it is not known."""
     if connection is None:
         return ""
     try:
@@ -167,17 +168,23 @@ def _base(connection: Connection | None) -> str:
         return ""
 
 
-def _lines(connection: Connection, wanted: Wanted) -> dict[str, str]:
+def _code_samples(connection: Connection, to_send: TryRequest) -> dict[str, str]:
     path = reverse("api:connection_proxy", kwargs={"pk": connection.pk, "path": "x"}).removesuffix("x")
-    url = f"{settings.PUBLIC_URL}{path}{wanted.rest}" + (f"?{wanted.search}" if wanted.search else "")
-    scopes = [("Specway-Scopes", " ".join(wanted.scopes))] if wanted.scopes else []
-    parts: dict[str, Any] = {"method": wanted.method, "url": url, "body": wanted.body}
-    headers = [*wanted.headers, *scopes]
-    return {"curl": curl_line(**parts, headers=headers), "python": python_lines(**parts, headers=headers)}
+    url = f"{settings.PUBLIC_URL}{path}{to_send.path}" + (f"?{to_send.query}" if to_send.query else "")
+    scopes = [("Specway-Scopes", " ".join(to_send.scopes))] if to_send.scopes else []
+    parts: dict[str, Any] = {"method": to_send.method, "url": url, "body": to_send.body}
+    headers = [*to_send.headers, *scopes]
+    return {"curl": curl_command(**parts, headers=headers), "python": python_script(**parts, headers=headers)}
 
 
 def _page(
-    request: TeamRequest, choice: Choice, form: TryForm, *, services: list[Integration], status: int = 200, **shown: Any
+    request: TeamRequest,
+    choice: Choice,
+    form: TryForm,
+    *,
+    services: list[Integration],
+    status: int = 200,
+    **result: Any,
 ) -> HttpResponse:
     context = {
         "choice": choice,
@@ -185,15 +192,15 @@ def _page(
         "services": services,
         "base": _base(choice.connection).removeprefix("https://").removeprefix("http://").rstrip("/"),
         "has_more": any(form[name].value() or form[name].errors for name in ("query", "headers")),
-        **shown,
+        **result,
     }
     partial = request.method == "POST" and getattr(request, "htmx", False)
     template = "_work.html" if partial else "page.html"
     if not partial and choice.integration:
-        form_of_service = connect_form(request.actor.team, choice.integration, needed=choice.scopes)
-        context["connect"] = form_of_service if can_connect(form_of_service) else None
+        service_form = connect_form(request.actor.team, choice.integration, needed=choice.scopes)
+        context["connect"] = service_form if can_connect(service_form) else None
     response = render(request, f"connections/try/{template}", context, status=status)
     if partial and status >= 400:
-        # Failures are shown in their place, not above the page.
+        # Show the failure in place instead of above the page.
         response["HX-Retarget"], response["HX-Reswap"] = "#work", "outerHTML"
     return response

@@ -42,18 +42,12 @@ DOCUMENT: dict[str, Any] = {
 
 
 class StrictAutoSchema(AutoSchema):
-    """Adds to each operation the problem documents that may be its answer.
-
-    A view that passes on what others answer says so with `answers_for_others`: any status may then have any content.
-    """
+    """Adds to each operation the problem documents that may be its response."""
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         answers = super()._get_response_bodies(direction)
         for status in self._failures():
             answers.setdefault(str(status.value), self._problem(status))
-        if getattr(self.view, "answers_for_others", False):
-            for answer in answers.values():
-                answer.setdefault("content", {}).setdefault("*/*", {"schema": {}})
         return answers
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:

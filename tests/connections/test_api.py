@@ -92,7 +92,7 @@ def is_problem(response: Any, status: int, code: str) -> bool:
 
 
 @pytest.mark.django_db
-def test_a_connection_looks_as_the_contract_says(connection: Connection, mine: Caller, cast: Cast) -> None:
+def test_a_connection_has_the_documented_fields(connection: Connection, mine: Caller, cast: Cast) -> None:
     [shown] = mine.get().json()["results"]
     assert shown == mine.get(of(connection)).json()
     assert set(shown) == FIELDS
@@ -104,7 +104,7 @@ def test_a_connection_looks_as_the_contract_says(connection: Connection, mine: C
 
 
 @pytest.mark.django_db
-def test_no_route_shows_a_secret(connection: Connection, mine: Caller) -> None:
+def test_no_route_returns_a_secret(connection: Connection, mine: Caller) -> None:
     hidden = [access_token(connection), refresh_token(connection)]
     for response in (mine.get(), mine.get(of(connection)), mine.post(of(connection, "refresh/"))):
         text = response.content.decode()
@@ -117,7 +117,7 @@ ROUTES = [("GET", ""), ("DELETE", ""), ("POST", "token/"), ("POST", "refresh/")]
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("method", "what"), ROUTES)
-def test_another_teams_or_persons_connection_does_not_exist(
+def test_inaccessible_connections_are_not_found(
     connection: Connection, cast: Cast, server: AuthServer, method: str, what: str
 ) -> None:
     outsiders = [
@@ -157,7 +157,7 @@ def test_each_route_needs_its_scope(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("method", "what"), [*ROUTES, ("GET", "../")])
-def test_without_a_valid_key_nothing_is_answered(connection: Connection, mine: Caller, method: str, what: str) -> None:
+def test_a_valid_key_is_required(connection: Connection, mine: Caller, method: str, what: str) -> None:
     path = URL if what == "../" else of(connection, what)
     anonymous = Client().generic(method, path)
     assert is_problem(anonymous, 401, "unauthorized")
@@ -167,7 +167,7 @@ def test_without_a_valid_key_nothing_is_answered(connection: Connection, mine: C
 
 
 @pytest.mark.django_db
-def test_a_session_needs_csrf_for_what_changes_something(connection: Connection, cast: Cast) -> None:
+def test_a_session_needs_the_csrf_token_for_changes(connection: Connection, cast: Cast) -> None:
     browser = factories.client_for(cast.member, enforce_csrf_checks=True)
     assert browser.get(of(connection)).status_code == 200
     for method, what in ROUTES[1:]:
@@ -188,7 +188,7 @@ def test_get_changes_nothing(connection: Connection, mine: Caller, what: str) ->
 
 
 @pytest.mark.django_db
-def test_the_owner_gets_a_token_that_the_service_accepts_and_nobody_may_store(
+def test_the_owner_gets_a_working_token_that_is_not_cached(
     connection: Connection, mine: Caller, server: AuthServer
 ) -> None:
     response = mine.post(of(connection, "token/"), {})
@@ -202,7 +202,7 @@ def test_the_owner_gets_a_token_that_the_service_accepts_and_nobody_may_store(
 
 
 @pytest.mark.django_db
-def test_the_raw_token_goes_to_its_owner_and_to_service_keys_only(
+def test_only_the_owner_and_service_keys_get_the_token(
     connection: Connection, mine: Caller, service: Caller, cast: Cast
 ) -> None:
     share(connection, Level.MANAGE)
@@ -215,7 +215,7 @@ def test_the_raw_token_goes_to_its_owner_and_to_service_keys_only(
 
 
 @pytest.mark.django_db
-def test_an_admin_sees_a_personal_connection_but_gets_no_token_of_it(connection: Connection, cast: Cast) -> None:
+def test_an_admin_gets_no_token_of_a_personal_connection(connection: Connection, cast: Cast) -> None:
     admin = caller(cast.admin)
     assert admin.get(of(connection)).status_code == 200
     assert is_problem(admin.post(of(connection, "token/")), 403, "permission_denied")
@@ -223,7 +223,7 @@ def test_an_admin_sees_a_personal_connection_but_gets_no_token_of_it(connection:
 
 
 @pytest.mark.django_db
-def test_the_usage_context_lands_in_the_log_and_in_the_workflows(connection: Connection, mine: Caller) -> None:
+def test_the_usage_context_is_stored_in_audit_log_and_workflows(connection: Connection, mine: Caller) -> None:
     headers = {"Specway_Workflow": 'wf-7; name="Nightly sync"', "Specway_Run": "run-3"}
     mine.post(of(connection, "token/"), {}, **headers)
     event = AuditEvent.objects.get(action="token.handed_out")
@@ -234,7 +234,7 @@ def test_the_usage_context_lands_in_the_log_and_in_the_workflows(connection: Con
 
 
 @pytest.mark.django_db
-def test_a_scope_that_was_not_granted_is_named(connection: Connection, mine: Caller) -> None:
+def test_a_missing_scope_is_named(connection: Connection, mine: Caller) -> None:
     response = mine.post(of(connection, "token/"), {"scopes": ["profile", "messages:write"]})
     assert is_problem(response, 409, "missing_scopes")
     assert response.json()["missing_scopes"] == ["messages:write"]
@@ -262,14 +262,14 @@ def test_a_scope_that_was_not_granted_is_named(connection: Connection, mine: Cal
         7,
     ],
 )
-def test_an_unfit_body_is_refused_in_words(connection: Connection, mine: Caller, body: Any) -> None:
+def test_an_invalid_body_is_refused_with_messages(connection: Connection, mine: Caller, body: Any) -> None:
     assert is_problem(mine.post(of(connection, "token/"), body), 400, "validation_error")
     assert "token.handed_out" not in actions()
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("body", ["{", "\xff", "min_ttl=5"])
-def test_what_is_no_json_is_refused(connection: Connection, mine: Caller, body: str) -> None:
+def test_invalid_json_is_refused(connection: Connection, mine: Caller, body: str) -> None:
     headers = {"Authorization": f"Bearer {mine.text}"}
     response = Client().post(of(connection, "token/"), body, content_type="application/json", headers=headers)
     assert response.status_code == 400
@@ -277,14 +277,14 @@ def test_what_is_no_json_is_refused(connection: Connection, mine: Caller, body: 
 
 
 @pytest.mark.django_db
-def test_a_null_body_is_no_document(connection: Connection, mine: Caller) -> None:
+def test_a_null_body_is_refused(connection: Connection, mine: Caller) -> None:
     headers = {"Authorization": f"Bearer {mine.text}"}
     response = Client().post(of(connection, "token/"), "null", content_type="application/json", headers=headers)
     assert is_problem(response, 400, "validation_error")
 
 
 @pytest.mark.django_db
-def test_without_a_record_no_token_is_answered(
+def test_no_token_is_returned_if_it_cannot_be_recorded(
     connection: Connection, mine: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(**_: object) -> None:
@@ -305,7 +305,7 @@ def test_without_a_record_no_token_is_answered(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("what_happens", ["revoked", "ended", "unshared"])
-def test_a_key_that_loses_its_right_during_the_refresh_gets_no_token(
+def test_a_key_revoked_during_the_refresh_gets_no_token(
     connection: Connection, service: Caller, server: AuthServer, what_happens: str
 ) -> None:
     share(connection)
@@ -328,9 +328,7 @@ def test_a_key_that_loses_its_right_during_the_refresh_gets_no_token(
 
 
 @pytest.mark.django_db
-def test_an_expired_token_is_a_problem_never_an_answer(
-    connection: Connection, mine: Caller, server: AuthServer
-) -> None:
+def test_an_expired_token_is_never_returned(connection: Connection, mine: Caller, server: AuthServer) -> None:
     expire(connection)
     server.script(answers(503, Retry_After="30"))
     response = mine.post(of(connection, "token/"))
@@ -340,7 +338,7 @@ def test_an_expired_token_is_a_problem_never_an_answer(
 
 
 @pytest.mark.django_db
-def test_a_dead_grant_is_told_with_the_page_where_it_is_repaired(
+def test_a_revoked_grant_is_reported_with_the_reconnect_url(
     connection: Connection, mine: Caller, server: AuthServer
 ) -> None:
     server.script(*[refuses("invalid_grant")] * 2)
@@ -358,7 +356,7 @@ def test_a_dead_grant_is_told_with_the_page_where_it_is_repaired(
 
 
 @pytest.mark.django_db
-def test_a_refused_oauth_app_is_told_as_the_operators_matter(
+def test_a_refused_oauth_app_is_reported_as_misconfigured(
     connection: Connection, mine: Caller, server: AuthServer
 ) -> None:
     server.client_secret = "changed-there"
@@ -367,7 +365,7 @@ def test_a_refused_oauth_app_is_told_as_the_operators_matter(
 
 
 @pytest.mark.django_db
-def test_refresh_gives_the_connection_with_its_next_refresh(
+def test_refresh_returns_the_connection_with_its_next_refresh(
     connection: Connection, mine: Caller, server: AuthServer
 ) -> None:
     before = mine.get(of(connection)).json()
@@ -379,7 +377,7 @@ def test_refresh_gives_the_connection_with_its_next_refresh(
 
 
 @pytest.mark.django_db
-def test_a_disconnect_answers_what_was_revoked(connection: Connection, mine: Caller, server: AuthServer) -> None:
+def test_a_disconnect_reports_what_was_revoked(connection: Connection, mine: Caller, server: AuthServer) -> None:
     response = mine.request("DELETE", of(connection))
     assert response.status_code == 200
     assert response.json() == {
@@ -392,7 +390,7 @@ def test_a_disconnect_answers_what_was_revoked(connection: Connection, mine: Cal
 
 
 @pytest.mark.django_db
-def test_who_may_only_use_a_connection_cannot_disconnect_it(connection: Connection, cast: Cast) -> None:
+def test_the_level_use_cannot_disconnect(connection: Connection, cast: Cast) -> None:
     share(connection, Level.VIEW)
     other = caller(factories.make_member(cast.team))
     assert is_problem(other.request("DELETE", of(connection)), 403, "permission_denied")
@@ -403,7 +401,7 @@ def test_who_may_only_use_a_connection_cannot_disconnect_it(connection: Connecti
 
 
 @pytest.mark.django_db
-def test_the_list_filters_and_refuses_what_it_does_not_know(traveller: Traveller, cast: Cast, mine: Caller) -> None:
+def test_the_list_filters_and_refuses_unknown_parameters(traveller: Traveller, cast: Cast, mine: Caller) -> None:
     ada = traveller.connect(cast.actor("member"))
     grace = traveller.connect(cast.actor("member"), subject="grace", scopes=["profile"])
     Connection.objects.filter(pk=grace.pk).update(status="needs_attention", status_reason="service_unavailable")
@@ -448,7 +446,7 @@ def test_a_service_key_lists_what_is_shared(connection: Connection, service: Cal
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["x/", "x/token/", "00000000/"])
-def test_an_id_that_is_none_is_not_found(mine: Caller, path: str) -> None:
+def test_an_invalid_id_is_not_found(mine: Caller, path: str) -> None:
     response = mine.get(f"{URL}{path}")
     assert response.status_code == 404
     assert response["Content-Type"] == PROBLEM

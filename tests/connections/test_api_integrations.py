@@ -26,7 +26,7 @@ def slugs(who: Membership, **query: Any) -> list[str]:
     return [row["slug"] for row in response.json()["results"]]
 
 
-def test_the_list_says_what_the_team_can_connect_to(
+def test_the_list_contains_what_the_team_can_connect_to(
     set_up: Callable[..., OAuthApp], connect: Callable[..., Connection], owner: Membership, stranger: Membership
 ) -> None:
     set_up("github")
@@ -67,15 +67,13 @@ def test_the_list_is_filtered(
 
 
 @pytest.mark.parametrize("query", [{"category": "fun"}, {"auth_type": "magic"}, {"connected": "perhaps"}])
-def test_a_filter_that_does_not_exist_is_refused_by_name(
-    loaded: None, owner: Membership, query: dict[str, str]
-) -> None:
+def test_an_unknown_filter_is_refused_by_name(loaded: None, owner: Membership, query: dict[str, str]) -> None:
     response = get(owner, **query)
     assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
     assert [error["field"] for error in response.json()["errors"]] == list(query)
 
 
-def test_pages_follow_each_other_by_cursor_and_miss_nothing(loaded: None, owner: Membership) -> None:
+def test_cursor_pages_are_complete(loaded: None, owner: Membership) -> None:
     _, text = make_key(owner)
     url, seen = f"{URL}?page_size=4", []
     while url:
@@ -86,7 +84,7 @@ def test_pages_follow_each_other_by_cursor_and_miss_nothing(loaded: None, owner:
     assert seen == sorted(Integration.objects.values_list("slug", flat=True))
 
 
-def test_no_page_is_larger_than_two_hundred(owner: Membership) -> None:
+def test_pages_have_at_most_200_results(owner: Membership) -> None:
     Integration.objects.bulk_create(
         Integration(slug=f"s{number}", name=f"S{number}", category="other") for number in range(205)
     )
@@ -94,15 +92,13 @@ def test_no_page_is_larger_than_two_hundred(owner: Membership) -> None:
     assert get(owner, page_size=201).json()["errors"][0]["field"] == "page_size"
 
 
-def test_one_service_comes_with_the_scopes_that_its_oauth_app_may_ask_for(
-    set_up: Callable[..., OAuthApp], owner: Membership
-) -> None:
+def test_one_service_has_the_scopes_of_its_oauth_app(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
     set_up("github")
     OAuthApp.objects.update(scopes_allowed=["read:user", "copilot"])
     assert [scope["name"] for scope in get(owner, "github/").json()["scopes"]] == ["read:user", "copilot"]
 
 
-def test_one_service_comes_with_its_scopes_parameters_and_redirect_uri(loaded: None, owner: Membership) -> None:
+def test_one_service_has_scopes_parameters_and_redirect_uri(loaded: None, owner: Membership) -> None:
     found = get(owner, "microsoft-graph/").json()
     assert found["redirect_uri"] == "http://127.0.0.1:8000/oauth/callback"
     assert {"name": "User.Read", "description": "See one’s own profile", "access": "read", "default": True} in found[
@@ -112,21 +108,21 @@ def test_one_service_comes_with_its_scopes_parameters_and_redirect_uri(loaded: N
     assert found["links"]["manage_url"] == "https://myapps.microsoft.com/"
 
 
-def test_parameters_of_the_oauth_app_are_not_shown(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+def test_oauth_app_parameters_are_not_returned(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
     set_up("sandbox", origin="http://127.0.0.1:8100")
     found = get(owner, "sandbox/").json()
     assert found["params"] == []
     assert found["links"]["manage_url"] == "http://127.0.0.1:8100/"
 
 
-def test_another_teams_own_integration_does_not_exist(owner: Membership, stranger: Membership) -> None:
+def test_another_teams_custom_api_is_not_found(owner: Membership, stranger: Membership) -> None:
     Integration.objects.create(slug="carrier-hub", name="Carrier Hub", team=owner.team, category="custom", **DESCRIBED)
     assert get(owner, "carrier-hub/").json()["is_custom"]
     assert get(stranger, "carrier-hub/").status_code == 404
     assert slugs(stranger) == []
 
 
-def test_a_key_without_the_scope_and_nobody_are_refused(loaded: None, owner: Membership) -> None:
+def test_anonymous_callers_and_keys_without_the_scope_are_refused(loaded: None, owner: Membership) -> None:
     for path in ("", "github/"):
         assert get(owner, path, scopes=["connections:use"]).status_code == 403
         nobody = Client().get(f"{URL}{path}")
@@ -144,7 +140,7 @@ def test_a_service_key_counts_shared_connections_only(
     assert found["connections"] == 1
 
 
-def test_nothing_of_a_built_in_service_can_be_written(loaded: None, owner: Membership) -> None:
+def test_built_in_services_cannot_be_changed(loaded: None, owner: Membership) -> None:
     _, text = make_key(owner)
     for method, status in (("post", 405), ("put", 405), ("patch", 404), ("delete", 404)):
         send = getattr(Client(), method)

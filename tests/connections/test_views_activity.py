@@ -63,7 +63,7 @@ def days(page: str) -> list[str]:
     ],
     ids=str,
 )
-def test_each_filter_leaves_what_fits_it(
+def test_each_filter_keeps_its_matches(
     browser: Client, connection: Connection, filters: dict[str, str], expected: list[str]
 ) -> None:
     page = shown(browser, connection, "activity", **filters)
@@ -73,9 +73,7 @@ def test_each_filter_leaves_what_fits_it(
             assert f'value="{value}"' in page
 
 
-def test_whoever_did_something_can_be_chosen_and_is_named_as_they_are_now(
-    browser: Client, connection: Connection, mara: Membership
-) -> None:
+def test_every_actor_can_be_selected_by_current_name(browser: Client, connection: Connection, mara: Membership) -> None:
     happened(connection, "connection.used", kind="service", actor=KEY, label="Hourly export", days=4)
     page = shown(browser, connection, "activity", actor=KEY)
     assert f'<option value="{KEY}" selected>Hourly export (service key)</option>' in page
@@ -102,7 +100,7 @@ def test_filters_stay_from_page_to_page(browser: Client, connection: Connection)
     assert html.unescape(newest[1]) == f"/connections/{connection.pk}/activity/?action=connection.renamed&actor={KEY}"
 
 
-def test_filtered_to_nothing_says_so_and_offers_all(browser: Client, connection: Connection) -> None:
+def test_no_matches_offers_to_show_all(browser: Client, connection: Connection) -> None:
     page = shown(browser, connection, "activity", action="connection.shared")
     assert "Nothing that was done with this connection fits these filters." in page
     assert page.count(f'href="/connections/{connection.pk}/activity/">Clear filters') == 2

@@ -17,14 +17,14 @@ pytestmark = pytest.mark.django_db
 CALLBACK = reverse("connections:callback")
 
 
-def test_the_callback_is_where_the_documentation_says() -> None:
+def test_the_callback_has_the_documented_path() -> None:
     assert CALLBACK == "/oauth/callback"
 
 
 @pytest.mark.parametrize(
     "query", ["", "code=x", "state=nobodys&code=x", "state=a&state=b&code=x", "state=a&code=x&code=y"]
 )
-def test_an_answer_without_a_trip_is_refused_with_a_page(query: str) -> None:
+def test_a_callback_without_an_attempt_is_refused_with_a_page(query: str) -> None:
     with responses.RequestsMock() as outside:
         answer = client_for(make_member()).get(f"{CALLBACK}?{query}")
         assert len(outside.calls) == 0
@@ -33,7 +33,7 @@ def test_an_answer_without_a_trip_is_refused_with_a_page(query: str) -> None:
     assert not Connection.objects.exists()
 
 
-def test_the_page_lets_nothing_of_its_address_out() -> None:
+def test_the_page_does_not_leak_its_url() -> None:
     answer = client_for(make_member()).get(f"{CALLBACK}?state=nobodys&code=a-code-in-the-address")
     assert answer["Referrer-Policy"] == "no-referrer"
     assert "no-store" in answer["Cache-Control"]
@@ -44,7 +44,7 @@ def test_the_page_lets_nothing_of_its_address_out() -> None:
 
 
 @pytest.mark.parametrize("method", ["post", "head", "put", "delete"])
-def test_only_a_get_is_answered(method: str) -> None:
+def test_only_get_is_allowed(method: str) -> None:
     set_up_service()
     browser = client_for(make_member())
     _, state = set_out(browser)
@@ -53,7 +53,7 @@ def test_only_a_get_is_answered(method: str) -> None:
     assert AuthorizationAttempt.objects.get().status == "pending"
 
 
-def test_signed_out_in_between_is_told_without_carrying_the_code_to_the_login_page() -> None:
+def test_a_signed_out_callback_does_not_carry_the_code_to_the_login_page() -> None:
     set_up_service()
     _, state = set_out(client_for(make_member()))
     answer = come_back(Client(), state=state, code="a-code-in-the-address")
@@ -65,7 +65,7 @@ def test_signed_out_in_between_is_told_without_carrying_the_code_to_the_login_pa
     assert AuthorizationAttempt.objects.get().status == "pending"
 
 
-def test_access_denied_wakes_the_page_behind_and_is_told_there() -> None:
+def test_access_denied_notifies_the_waiting_page() -> None:
     set_up_service()
     browser = client_for(make_member())
     attempt, state = set_out(browser)
@@ -79,7 +79,7 @@ def test_access_denied_wakes_the_page_behind_and_is_told_there() -> None:
     assert "access was denied at Sandbox" in told["html"]
 
 
-def test_a_trip_in_the_same_tab_does_not_close_it() -> None:
+def test_a_flow_in_the_same_tab_does_not_close_it() -> None:
     set_up_service()
     browser = client_for(make_member())
     _, state = set_out(browser)
@@ -89,7 +89,7 @@ def test_a_trip_in_the_same_tab_does_not_close_it() -> None:
     assert reverse("connections:service", args=["sandbox"]) in answer.content.decode()
 
 
-def test_an_answer_is_taken_once() -> None:
+def test_a_callback_is_accepted_once() -> None:
     set_up_service()
     browser = client_for(make_member())
     _, state = set_out(browser)
@@ -99,7 +99,7 @@ def test_an_answer_is_taken_once() -> None:
     assert "was used before" in again.content.decode()
 
 
-def test_another_person_cannot_finish_the_trip() -> None:
+def test_another_person_cannot_complete_the_flow() -> None:
     set_up_service()
     _, state = set_out(client_for(make_member()))
     answer = come_back(client_for(make_member()), state=state, code="x", iss="https://sandbox.example")
@@ -108,7 +108,7 @@ def test_another_person_cannot_finish_the_trip() -> None:
     assert AuthorizationAttempt.objects.get().status == "pending"
 
 
-def test_the_same_person_in_another_browser_cannot_finish_the_trip() -> None:
+def test_another_browser_session_cannot_complete_the_flow() -> None:
     set_up_service()
     me = make_member()
     _, state = set_out(client_for(me))
@@ -117,7 +117,7 @@ def test_the_same_person_in_another_browser_cannot_finish_the_trip() -> None:
     assert AuthorizationAttempt.objects.get().status == "pending"
 
 
-def test_an_answer_after_ten_minutes_is_told_as_such() -> None:
+def test_a_callback_after_ten_minutes_is_expired() -> None:
     set_up_service()
     browser = client_for(make_member())
     _, state = set_out(browser)
@@ -146,5 +146,5 @@ def test_text_of_the_provider_is_escaped() -> None:
     assert "<script>x" not in answer.content.decode()
 
 
-def test_pages_that_open_the_window_stay_in_touch_with_it() -> None:
+def test_pages_that_open_a_popup_keep_a_reference_to_it() -> None:
     assert settings.SECURE_CROSS_ORIGIN_OPENER_POLICY == "same-origin-allow-popups"

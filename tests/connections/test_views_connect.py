@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 CONNECT = reverse("connections:connect", args=["sandbox"])
 
 
-def test_connect_gives_the_script_the_consent_page_and_where_to_ask_about_it() -> None:
+def test_connect_returns_the_consent_url_and_the_status_url() -> None:
     set_up_service()
     browser = client_for(make_member())
     answer = browser.post(CONNECT, {"scopes": ["profile"]}, headers=JSON)
@@ -40,7 +40,7 @@ def test_without_a_script_connect_goes_to_the_consent_page_in_the_same_tab() -> 
     assert not AuthorizationAttempt.objects.get().in_popup
 
 
-def test_connect_starts_nothing_by_a_link() -> None:
+def test_connect_starts_nothing_on_get() -> None:
     set_up_service()
     assert client_for(make_member()).get(CONNECT).status_code == 405
     assert not AuthorizationAttempt.objects.exists()
@@ -55,7 +55,7 @@ def test_connect_needs_the_csrf_token() -> None:
 
 @pytest.mark.parametrize("scopes", [["profile", "everything"], []])
 @pytest.mark.parametrize("headers", [JSON, {"accept": "text/html"}])
-def test_a_permission_that_does_not_exist_is_refused_in_words(scopes: list[str], headers: dict[str, str]) -> None:
+def test_an_unknown_scope_is_refused_with_a_message(scopes: list[str], headers: dict[str, str]) -> None:
     set_up_service()
     answer = client_for(make_member()).post(CONNECT, {"scopes": scopes}, headers=headers)
     assert answer.status_code == 400
@@ -79,13 +79,13 @@ def test_an_unknown_service_is_not_found() -> None:
 @pytest.mark.parametrize(
     "path", ["//evil.example/", "/\\evil.example/", "javascript:alert(1)", "https://evil.example/"]
 )
-def test_a_return_path_that_leads_elsewhere_is_dropped(path: str) -> None:
+def test_a_return_path_to_another_site_is_dropped(path: str) -> None:
     set_up_service()
     attempt, _ = set_out(client_for(make_member()), return_path=path)
     assert attempt.return_path == ""
 
 
-def test_reconnect_asks_for_what_was_asked_before_and_what_is_added() -> None:
+def test_reconnect_requests_the_earlier_scopes_and_added_ones() -> None:
     me = make_member()
     connection = make_connection(me, set_up_service())
     url = reverse("connections:reconnect", args=[connection.pk])
@@ -108,7 +108,7 @@ def test_reconnect_is_for_those_who_manage_the_connection() -> None:
 
 
 @pytest.mark.parametrize("action", ["attempt", "cancel", "continue", "decide"])
-def test_somebody_elses_trip_does_not_exist(action: str) -> None:
+def test_another_members_attempt_is_not_found(action: str) -> None:
     set_up_service()
     me = make_member()
     attempt, _ = set_out(client_for(me))
@@ -121,7 +121,7 @@ def test_somebody_elses_trip_does_not_exist(action: str) -> None:
     assert attempt.status == "pending"
 
 
-def test_signed_out_people_are_sent_to_sign_in() -> None:
+def test_anonymous_users_are_redirected_to_login() -> None:
     from django.test import Client
 
     assert "/accounts/login/" in Client().get(reverse("connections:attempt", args=[uuid4()]))["Location"]
@@ -131,7 +131,7 @@ def test_signed_out_people_are_sent_to_sign_in() -> None:
     ("window", "words"),
     [("open", "Waiting for"), ("blocked", "blocked the window"), ("closed", "was closed before"), ("x", "Waiting for")],
 )
-def test_what_the_page_knows_of_its_window_only_changes_the_words(window: str, words: str) -> None:
+def test_the_popup_state_only_changes_the_wording(window: str, words: str) -> None:
     set_up_service()
     browser = client_for(make_member())
     attempt, _ = set_out(browser)
@@ -140,7 +140,7 @@ def test_what_the_page_knows_of_its_window_only_changes_the_words(window: str, w
     assert not answer["settled"]
 
 
-def test_cancelling_ends_the_trip_and_asking_by_a_link_does_not() -> None:
+def test_canceling_needs_a_post() -> None:
     set_up_service()
     browser = client_for(make_member())
     attempt, _ = set_out(browser)
@@ -152,7 +152,7 @@ def test_cancelling_ends_the_trip_and_asking_by_a_link_does_not() -> None:
     assert "Nothing was connected or stored" in answer["html"]
 
 
-def test_a_trip_that_took_too_long_says_so_though_nobody_has_noted_it() -> None:
+def test_an_attempt_past_its_deadline_is_reported_as_expired() -> None:
     set_up_service()
     browser = client_for(make_member())
     attempt, _ = set_out(browser)
@@ -162,7 +162,7 @@ def test_a_trip_that_took_too_long_says_so_though_nobody_has_noted_it() -> None:
     assert "within ten minutes" in answer["html"]
 
 
-def test_continuing_in_this_tab_takes_the_place_of_the_trip_with_the_window() -> None:
+def test_continuing_in_this_tab_replaces_the_popup_attempt() -> None:
     set_up_service()
     browser = client_for(make_member())
     attempt, state = set_out(browser)
@@ -176,7 +176,7 @@ def test_continuing_in_this_tab_takes_the_place_of_the_trip_with_the_window() ->
     assert onward.scopes_requested == attempt.scopes_requested
 
 
-def test_trying_again_calls_the_trip_before_off() -> None:
+def test_trying_again_cancels_the_earlier_attempt() -> None:
     set_up_service()
     browser = client_for(make_member())
     first, _ = set_out(browser)
@@ -185,7 +185,7 @@ def test_trying_again_calls_the_trip_before_off() -> None:
     assert first.status == "canceled"
 
 
-def test_nobody_calls_off_the_trip_of_somebody_else() -> None:
+def test_another_members_attempt_cannot_be_canceled() -> None:
     set_up_service()
     first, _ = set_out(client_for(make_member()))
     set_out(client_for(make_member()), instead_of=str(first.pk))
@@ -193,7 +193,7 @@ def test_nobody_calls_off_the_trip_of_somebody_else() -> None:
     assert first.status == "pending"
 
 
-def test_another_account_is_asked_about_with_both_names() -> None:
+def test_a_different_account_asks_with_both_names() -> None:
     me = make_member()
     browser = client_for(me)
     connection = make_connection(me, set_up_service(), "Ada Example")
@@ -211,7 +211,7 @@ def test_another_account_is_asked_about_with_both_names() -> None:
     assert Connection.objects.count() == 1
 
 
-def test_a_fault_of_the_oauth_app_is_not_put_on_the_person() -> None:
+def test_an_oauth_app_failure_does_not_blame_the_person() -> None:
     set_up_service()
     browser = client_for(make_member())
     attempt, _ = set_out(browser)

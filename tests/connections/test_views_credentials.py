@@ -74,7 +74,7 @@ EVERY = {"Ada", "Ines&#x27;s", "Warehouse", "Stripe live", "Twilio texts"}
         ({"search": "nothing like it"}, set()),
     ],
 )
-def test_filters_stand_in_the_address(me, query, expected) -> None:
+def test_filters_are_in_the_query_string(me, query, expected) -> None:
     found = names(client_for(me), **query)
     assert set(found) == expected
     assert len(found) == len(expected)
@@ -87,7 +87,7 @@ def test_what_needs_attention_comes_first_and_each_leads_to_its_page(me) -> None
         assert reverse("connections:connection", args=[connection.pk]) in page
 
 
-def test_who_only_views_is_offered_no_change(me) -> None:
+def test_a_viewer_is_offered_no_actions(me) -> None:
     page = client_for(me).get(PAGE, {"search": "ines"}).content.decode()
     theirs = Connection.objects.get(name="Ines's")
     assert reverse("connections:activity", args=[theirs.pk]) in page
@@ -95,12 +95,12 @@ def test_who_only_views_is_offered_no_change(me) -> None:
         assert reverse(f"connections:{action}", args=[theirs.pk]) not in page
 
 
-def test_strangers_see_none_of_it_and_are_told_what_to_do(me) -> None:
+def test_other_teams_see_an_empty_page_with_a_hint(me) -> None:
     page = client_for(make_member(role=Role.OWNER)).get(PAGE).content.decode()
     assert "Nothing is stored yet" in page
     assert "Ada" not in page
 
 
-def test_filtered_to_nothing_offers_to_clear_the_filters(me) -> None:
+def test_no_matches_offers_to_clear_the_filters(me) -> None:
     page = client_for(me).get(PAGE, {"search": "nothing like it"}).content.decode()
     assert "Clear filters" in page

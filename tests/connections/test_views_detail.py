@@ -50,14 +50,14 @@ def share_by_name(mara: Membership, connection: Connection, whom: Membership, le
         ("manage", [200, 200, 200, 200]),
     ],
 )
-def test_each_tab_is_there_from_its_level_on(mara, ines, connection, level, expected) -> None:
+def test_each_tab_requires_its_level(mara, ines, connection, level, expected) -> None:
     if level:
         share_by_name(mara, connection, ines, level)
     browser = client_for(ines)
     assert [browser.get(url(connection, tab)).status_code for tab in TABS] == expected
 
 
-def test_who_may_only_use_it_sees_name_account_and_status_and_nothing_else(mara, ines, connection) -> None:
+def test_the_level_use_shows_name_account_and_status_only(mara, ines, connection) -> None:
     share_by_name(mara, connection, ines, "use")
     WorkflowUse.objects.create(connection=connection, workflow_id="w", name="Of others", last_used_at=timezone.now())
     page = shown(client_for(ines), connection)
@@ -67,7 +67,7 @@ def test_who_may_only_use_it_sees_name_account_and_status_and_nothing_else(mara,
         assert hidden not in page
 
 
-def test_who_views_it_sees_how_it_is_set_and_changes_nothing(mara, ines, connection) -> None:
+def test_the_level_view_shows_the_settings_without_actions(mara, ines, connection) -> None:
     share_by_name(mara, connection, ines, "view")
     browser = client_for(ines)
     page = shown(browser, connection)
@@ -83,7 +83,7 @@ def test_who_views_it_sees_how_it_is_set_and_changes_nothing(mara, ines, connect
     assert Connection.objects.get().name == "Fernhill Support"
 
 
-def test_the_overview_tells_when_it_was_used_and_by_what(mara, connection) -> None:
+def test_the_overview_shows_last_use_and_workflows(mara, connection) -> None:
     now = timezone.now()
     WorkflowUse.objects.create(connection=connection, workflow_id="w-1", name="Refund approval", last_used_at=now)
     DailyUse.objects.create(connection=connection, day=now.date(), calls=300, failures=3)
@@ -99,7 +99,7 @@ def test_the_overview_tells_when_it_was_used_and_by_what(mara, connection) -> No
     assert "Show as table" in page
 
 
-def test_a_red_one_says_why_and_offers_what_repairs_it(mara, ines, connection) -> None:
+def test_a_connection_that_needs_attention_shows_reason_and_fix(mara, ines, connection) -> None:
     make_red(connection)
     page = shown(client_for(mara), connection)
     assert "Sandbox no longer accepts this connection." in page
@@ -110,7 +110,7 @@ def test_a_red_one_says_why_and_offers_what_repairs_it(mara, ines, connection) -
     assert "data-connect>" not in page
 
 
-def test_what_is_handed_over_says_whose_grant_it_is(mara, ines, connection) -> None:
+def test_a_handed_over_connection_shows_whose_grant_it_is(mara, ines, connection) -> None:
     browser = client_for(mara)
     assert "Mara Lindqvist can no longer use it" in shown(browser, connection, "hand_over")
     assert browser.post(url(connection, "hand_over"), {"owner": str(ines.user_id)}).status_code == 302
@@ -120,13 +120,13 @@ def test_what_is_handed_over_says_whose_grant_it_is(mara, ines, connection) -> N
     assert "with the account and consent of Mara Lindqvist, until its new owner reconnects it" in page
 
 
-def test_a_hand_over_to_nobody_or_to_a_stranger_is_refused(mara, ines, connection) -> None:
+def test_handing_over_requires_a_member_of_the_team(mara, ines, connection) -> None:
     for wrong in ("", "x", str(make_member().user_id), str(mara.user_id)):
         assert client_for(mara).post(url(connection, "hand_over"), {"owner": wrong}).status_code == 400
     assert Connection.objects.get().owner == mara.user
 
 
-def test_it_is_renamed_in_place(mara, connection) -> None:
+def test_renaming_in_place(mara, connection) -> None:
     browser = client_for(mara)
     answer = browser.post(url(connection, "rename"), {"name": "  Support desk "})
     assert answer["Location"] == url(connection)
@@ -136,7 +136,7 @@ def test_it_is_renamed_in_place(mara, connection) -> None:
     assert "Enter a name of one line" in refused.content.decode()
 
 
-def test_refreshing_on_the_page_leads_back_to_it_and_to_no_other_site(mara, connection, monkeypatch) -> None:
+def test_refreshing_redirects_back_and_never_to_another_site(mara, connection, monkeypatch) -> None:
     from apps.connections.views import actions
 
     monkeypatch.setattr(actions, "refresh_now", lambda connection, actor: connection)
@@ -154,7 +154,7 @@ def permissions_page(browser: Client, connection: Connection) -> dict[str, str]:
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def test_granted_missing_and_not_needed_stand_apart_in_plain_words(mara, connection) -> None:
+def test_granted_missing_and_unused_scopes_are_listed_separately(mara, connection) -> None:
     Connection.objects.update(
         scopes_requested=["profile", "messages:read", "messages:write"],
         scopes_granted=["profile", "messages:read", "admin"],
@@ -172,14 +172,14 @@ def test_granted_missing_and_not_needed_stand_apart_in_plain_words(mara, connect
     assert 'name="scopes" value="messages:read"' not in unneeded
 
 
-def test_nothing_counts_as_not_needed_while_no_call_says_what_it_needs(mara, connection) -> None:
+def test_no_scope_counts_as_unused_before_calls_name_scopes(mara, connection) -> None:
     Connection.objects.update(created_at=timezone.now() - timedelta(days=200))
     parts = permissions_page(client_for(mara), connection)
     assert "unneeded" not in parts
     assert "no call has said so" in parts["granted"]
 
 
-def test_a_call_that_names_its_scopes_is_remembered(mara, connection) -> None:
+def test_the_scopes_of_a_call_are_stored(mara, connection) -> None:
     tokens.fresh_token(connection=connection, actor=actor_for(mara), scopes=("profile",))
     tokens.fresh_token(connection=connection, actor=actor_for(mara), scopes=("profile",))
     assert [row.scope for row in ScopeUse.objects.all()] == ["profile"]
@@ -192,7 +192,7 @@ def asked_of(browser: Client, connection: Connection, data: dict[str, Any]) -> l
     return re.split(r"\+|%20", found[1].replace("%3A", ":"))
 
 
-def test_reconnecting_asks_for_what_is_ticked_beside_or_exactly_that(mara, connection) -> None:
+def test_reconnect_requests_added_or_exactly_the_selected_scopes(mara, connection) -> None:
     Connection.objects.update(scopes_requested=["profile", "messages:read"])
     browser = client_for(mara)
     assert asked_of(browser, connection, {"scopes": "messages:write"}) == ["profile", "messages:read", "messages:write"]
@@ -200,7 +200,7 @@ def test_reconnecting_asks_for_what_is_ticked_beside_or_exactly_that(mara, conne
     assert asked_of(browser, connection, narrower) == ["profile"]
 
 
-def test_exactly_asks_for_no_permission_that_is_neither_offered_nor_granted(mara, connection) -> None:
+def test_exactly_refuses_scopes_that_are_neither_offered_nor_granted(mara, connection) -> None:
     answer = client_for(mara).post(url(connection, "reconnect"), {"exactly": "1", "scopes": "root"}, headers=JSON)
     assert answer.status_code == 400
 
@@ -208,7 +208,7 @@ def test_exactly_asks_for_no_permission_that_is_neither_offered_nor_granted(mara
 # --- activity ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_activity_is_the_connections_own_and_comes_in_pages(mara, connection) -> None:
+def test_the_activity_shows_only_this_connection_in_pages(mara, connection) -> None:
     other = make_connection(mara, connection.integration, "Another")
     for number in range(35):
         rename(actor=actor_for(mara), connection=connection, name=f"Name {number}")
@@ -225,7 +225,7 @@ def test_the_activity_is_the_connections_own_and_comes_in_pages(mara, connection
         assert "Newest" not in shown(browser, connection, "activity", before=nonsense)
 
 
-def test_the_activity_shows_nobody_where_others_were(mara, ines, connection) -> None:
+def test_the_activity_shows_no_addresses_of_others(mara, ines, connection) -> None:
     share_by_name(mara, connection, ines, "view")
     AuditEvent.objects.create(
         occurred_at=timezone.now(),
@@ -251,7 +251,7 @@ def test_no_page_shows_a_token(mara, connection) -> None:
     assert not [secret for secret in secrets if secret in pages]
 
 
-def test_an_admin_sees_the_page_of_a_personal_one_and_cannot_share_it(mara, connection) -> None:
+def test_an_admin_sees_a_personal_connection_and_cannot_share_it(mara, connection) -> None:
     admin = client_for(make_member(mara.team, Role.ADMIN))
     page = shown(admin, connection, "sharing")
     assert "only they can share it" in page

@@ -61,7 +61,7 @@ def made_by(service: HttpServer, who: Membership, cast: Cast, key: str = "") -> 
 # --- pages ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_services_page_asks_for_its_fields_instead_of_permissions(service: HttpServer, cast: Cast) -> None:
+def test_the_service_page_has_credential_fields_instead_of_scopes(service: HttpServer, cast: Cast) -> None:
     page = words(client_for(cast.member).get(reverse("connections:service", args=["keyed"])))
     assert f'action="{CONNECT}"' in page
     assert "Small letters." in page
@@ -72,7 +72,7 @@ def test_the_services_page_asks_for_its_fields_instead_of_permissions(service: H
     assert "What this connection may do" not in page
 
 
-def test_a_key_that_works_leads_to_the_list_with_words(service: HttpServer, cast: Cast) -> None:
+def test_a_working_key_redirects_to_the_list_with_a_message(service: HttpServer, cast: Cast) -> None:
     service.will_answer(200, WORKS)
     browser = client_for(cast.member)
     answer = browser.post(CONNECT, entered(service, "k" * 24))
@@ -86,7 +86,7 @@ def test_a_key_that_works_leads_to_the_list_with_words(service: HttpServer, cast
     assert reverse("connections:reconnect", args=[made.pk]) not in page
 
 
-def test_a_refused_key_is_told_with_the_code_and_not_shown_again(service: HttpServer, cast: Cast) -> None:
+def test_a_refused_key_is_reported_and_not_repeated(service: HttpServer, cast: Cast) -> None:
     service.will_answer(401, b"{}")
     key = secrets.token_urlsafe(24)
     answer = client_for(cast.member).post(CONNECT, entered(service, key))
@@ -99,9 +99,7 @@ def test_a_refused_key_is_told_with_the_code_and_not_shown_again(service: HttpSe
     assert 'value="acme"' in page
 
 
-def test_storing_unchecked_is_offered_only_after_a_check_that_could_not_be_made(
-    service: HttpServer, cast: Cast
-) -> None:
+def test_storing_unverified_is_offered_only_after_a_failed_check(service: HttpServer, cast: Cast) -> None:
     service.will_answer(503, b"{}")
     browser = client_for(cast.member)
     assert "Store unchecked" not in words(browser.get(CONNECT))
@@ -118,21 +116,21 @@ def test_storing_unchecked_is_offered_only_after_a_check_that_could_not_be_made(
     "origin",
     ["http://evil.example/#", "http://127.0.0.1:1@evil.example", "http://127.0.0.1:1\\@evil", "http://１27.0.0.1:1"],
 )
-def test_a_parameter_outside_its_pattern_is_told_beside_its_field(service: HttpServer, cast: Cast, origin: str) -> None:
+def test_a_parameter_error_is_at_its_field(service: HttpServer, cast: Cast, origin: str) -> None:
     page = words(client_for(cast.member).post(CONNECT, entered(service, "k" * 24, **{"param.origin": origin})))
     assert 'href="#id_param.origin"' in page
     assert 'aria-invalid="true"' in page
     assert service.received == []
 
 
-def test_nothing_to_check_with_is_said(service: HttpServer, cast: Cast) -> None:
+def test_a_service_without_a_check_is_reported(service: HttpServer, cast: Cast) -> None:
     browser = client_for(cast.member)
     url = reverse("connections:connect_key", args=["unverifiable"])
     browser.post(url, {"param.origin": service.url, "field.api_key": "k" * 24})
     assert "Unverifiable has no call that only tells who you are" in words(browser.get(LIST))
 
 
-def test_a_red_key_offers_its_replacement(service: HttpServer, cast: Cast) -> None:
+def test_a_refused_key_offers_its_replacement(service: HttpServer, cast: Cast) -> None:
     made = made_by(service, cast.member, cast)
     Connection.objects.update(status=Status.NEEDS_ATTENTION, status_reason="key_refused")
     page = words(client_for(cast.member).get(LIST))
@@ -140,7 +138,7 @@ def test_a_red_key_offers_its_replacement(service: HttpServer, cast: Cast) -> No
     assert f'id="replace-{made.pk}"' in page
 
 
-def test_its_page_tells_how_it_is_sent_and_replaces_it(service: HttpServer, cast: Cast) -> None:
+def test_the_key_page_shows_its_use_and_replaces_it(service: HttpServer, cast: Cast) -> None:
     old, new = "o" * 20 + "1234", "n" * 20 + "5678"
     made = made_by(service, cast.member, cast, old)
     browser, url = client_for(cast.member), reverse("connections:key", args=[made.pk])
@@ -168,14 +166,14 @@ def test_a_refused_replacement_leaves_the_old_key(service: HttpServer, cast: Cas
     assert stored_fields(made) == before
 
 
-def test_the_question_before_a_disconnect_does_not_promise_what_cannot_be_done(service: HttpServer, cast: Cast) -> None:
+def test_the_disconnect_question_promises_no_impossible_revocation(service: HttpServer, cast: Cast) -> None:
     made = made_by(service, cast.member, cast)
     browser, url = client_for(cast.member), reverse("connections:disconnect", args=[made.pk])
     assert "Keyed is not told" in words(browser.get(url))
     assert "Nothing to revoke at Keyed" in words(browser.post(url))
 
 
-def test_each_route_is_closed_to_whoever_may_not_manage(service: HttpServer, cast: Cast) -> None:
+def test_each_route_requires_the_level_manage(service: HttpServer, cast: Cast) -> None:
     made = made_by(service, cast.owner, cast)
     url = reverse("connections:key", args=[made.pk])
     calls = len(service.received)
@@ -223,7 +221,7 @@ def document(service: HttpServer, key: str, **more: Any) -> dict[str, Any]:
     return {"integration": "keyed", "fields": fields, "params": {"origin": service.url}, **more}
 
 
-def test_the_api_makes_a_connection_and_hands_out_what_it_adds(service: HttpServer, cast: Cast) -> None:
+def test_the_api_creates_a_connection_and_returns_its_credentials(service: HttpServer, cast: Cast) -> None:
     service.will_answer(200, WORKS)
     key, api = secrets.token_urlsafe(24), Api(cast.member)
     answer = api.call("POST", "connections/", document(service, key))
@@ -258,7 +256,7 @@ def test_the_api_makes_a_connection_and_hands_out_what_it_adds(service: HttpServ
         ({"scopes": ["admin"]}, "scopes"),
     ],
 )
-def test_what_does_not_fit_is_named_by_field(
+def test_invalid_values_are_reported_by_field(
     service: HttpServer, cast: Cast, change: dict[str, Any], field: str
 ) -> None:
     answer = Api(cast.member).call("POST", "connections/", document(service, "k" * 24) | change)
@@ -267,7 +265,7 @@ def test_what_does_not_fit_is_named_by_field(
     assert service.received == []
 
 
-def test_a_refused_key_and_a_silent_service_have_codes(service: HttpServer, cast: Cast) -> None:
+def test_a_refused_key_and_an_unreachable_service_have_codes(service: HttpServer, cast: Cast) -> None:
     api = Api(cast.member)
     service.will_answer(401, b"{}")
     refused = api.call("POST", "connections/", document(service, "k" * 24))
@@ -295,7 +293,7 @@ def test_the_api_renames_and_replaces_and_nothing_else(service: HttpServer, cast
     assert api.call("PATCH", path, {"name": " "}).status_code == 400
 
 
-def test_a_key_goes_to_its_owner_and_to_service_keys_only(service: HttpServer, cast: Cast) -> None:
+def test_only_the_owner_and_service_keys_get_the_key(service: HttpServer, cast: Cast) -> None:
     made = made_by(service, cast.member, cast)
     path = f"connections/{made.pk}/token/"
     machine = Api(cast.admin, ApiKey.Kind.SERVICE)
@@ -307,7 +305,7 @@ def test_a_key_goes_to_its_owner_and_to_service_keys_only(service: HttpServer, c
     assert Api(cast.member, scopes=["connections:read"]).call("POST", path).status_code == 403
 
 
-def test_changing_and_making_ask_for_the_right_to_write(service: HttpServer, cast: Cast) -> None:
+def test_creating_and_changing_require_the_write_scope(service: HttpServer, cast: Cast) -> None:
     made = made_by(service, cast.owner, cast)
     path = f"connections/{made.pk}/"
     reader = Api(cast.owner, scopes=["connections:read"])
@@ -323,14 +321,16 @@ def test_changing_and_making_ask_for_the_right_to_write(service: HttpServer, cas
     assert Connection.objects.count() == 1
 
 
-def test_the_integration_says_what_it_wants(service: HttpServer, cast: Cast) -> None:
+def test_the_integration_lists_its_credential_fields(service: HttpServer, cast: Cast) -> None:
     answer = Api(cast.member).call("GET", "integrations/keyed/").json()
     assert [field["name"] for field in answer["credential_fields"]] == ["account", "region", "api_key"]
     assert answer["credential_fields"][0]["hint"] == "Small letters."
     assert answer["is_set_up"] is True
 
 
-def test_no_page_answer_or_log_holds_the_key(service: HttpServer, cast: Cast, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_page_response_or_log_contains_the_key(
+    service: HttpServer, cast: Cast, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     service.will_answer(200, WORKS)
     key, browser = secrets.token_urlsafe(24), client_for(cast.member)

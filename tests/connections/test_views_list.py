@@ -28,14 +28,14 @@ def shown(browser: Client, **query: str) -> str:
     return re.sub(r"\s+", " ", answer.content.decode())
 
 
-def test_without_connections_it_says_where_to_begin() -> None:
+def test_an_empty_list_shows_how_to_start() -> None:
     set_up_service()
     page = shown(client_for(make_member()))
     assert "Connect Sandbox" in page
     assert page.count('class="card"') == 3
 
 
-def test_a_member_sees_their_own_and_the_shared_ones_only() -> None:
+def test_a_member_sees_own_and_shared_connections_only() -> None:
     mara, service = make_member(), set_up_service()
     make_connection(mara, service, "of-mara-alone")
     share(make_connection(mara, service, "of-everybody"))
@@ -46,7 +46,7 @@ def test_a_member_sees_their_own_and_the_shared_ones_only() -> None:
     assert "of-everybody" not in shown(client_for(make_member(role=Role.OWNER)))
 
 
-def test_what_one_may_not_manage_has_no_buttons() -> None:
+def test_connections_without_the_level_manage_have_no_buttons() -> None:
     mara, service = make_member(), set_up_service()
     connection = make_connection(mara, service)
     share(connection, level="view")
@@ -54,7 +54,7 @@ def test_what_one_may_not_manage_has_no_buttons() -> None:
     assert str(connection.pk) + "/disconnect" in shown(client_for(mara))
 
 
-def test_red_ones_come_first_with_the_reason_and_the_repair() -> None:
+def test_connections_that_need_attention_come_first_with_reason_and_fix() -> None:
     me, service = make_member(), set_up_service()
     make_connection(me, service, "A works")
     make_red(make_connection(me, service, "Z is refused"))
@@ -65,7 +65,7 @@ def test_red_ones_come_first_with_the_reason_and_the_repair() -> None:
     assert "1</span> needs attention" in page
 
 
-def test_a_fault_of_the_oauth_app_asks_nobody_to_reconnect() -> None:
+def test_an_oauth_app_failure_asks_no_one_to_reconnect() -> None:
     me = make_member()
     make_red(make_connection(me, set_up_service()), "integration_misconfigured")
     OAuthApp.objects.update(broken_since=timezone.now())
@@ -82,7 +82,7 @@ def test_a_fault_of_the_oauth_app_asks_nobody_to_reconnect() -> None:
         ({}, "Refreshes"),
     ],
 )
-def test_it_says_when_the_token_refreshes_next(fields: dict[str, object], words: str) -> None:
+def test_the_next_refresh_is_shown(fields: dict[str, object], words: str) -> None:
     me = make_member()
     make_connection(me, set_up_service())
     TokenSet.objects.update(**fields)
@@ -131,7 +131,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows() -> None:
     assert queries_with(3) == queries_with(30)
 
 
-def test_htmx_gets_the_list_alone() -> None:
+def test_htmx_gets_only_the_list() -> None:
     me = make_member()
     make_connection(me, set_up_service())
     fragment = client_for(me).get(LIST, headers={"hx-request": "true"}).content.decode()
@@ -148,7 +148,7 @@ def test_a_new_connection_is_marked() -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_actions_are_closed_to_whoever_may_not_manage(action: str) -> None:
+def test_actions_require_the_level_manage(action: str) -> None:
     owner = make_member()
     connection = make_connection(owner, set_up_service())
     url = reverse(f"connections:{action}", args=[connection.pk])
@@ -166,7 +166,7 @@ def test_actions_are_closed_to_whoever_may_not_manage(action: str) -> None:
 
 
 @pytest.mark.parametrize("action", ["refresh", "reconnect"])
-def test_a_link_does_nothing(action: str) -> None:
+def test_actions_need_a_post(action: str) -> None:
     me = make_member()
     connection = make_connection(me, set_up_service())
     assert client_for(me).get(reverse(f"connections:{action}", args=[connection.pk])).status_code == 405
@@ -197,7 +197,7 @@ def test_a_refused_refresh_offers_the_reconnect(monkeypatch: pytest.MonkeyPatch)
     assert "no longer accepts this connection" in shown(browser)
 
 
-def test_refreshing_what_is_ticked_leaves_out_what_one_may_not_manage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refreshing_the_selection_skips_unmanageable_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     from apps.connections.views import actions
 
     owner, service = make_member(), set_up_service()

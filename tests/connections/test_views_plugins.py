@@ -46,14 +46,14 @@ def service_url(slug: str) -> str:
 
 
 @pytest.mark.parametrize("url", [PLUGINS, service_url("github")])
-def test_nobody_signed_in_is_led_to_the_login_page(loaded: None, client: Client, url: str) -> None:
+def test_anonymous_users_are_sent_to_the_login_page(loaded: None, client: Client, url: str) -> None:
     response = client.get(url)
     assert response.status_code == 302
     assert response["Location"].startswith(reverse("account_login"))
 
 
 @pytest.mark.parametrize("url", [PLUGINS, service_url("github")])
-def test_the_pages_are_for_looking_only(owner: Membership, loaded: None, url: str) -> None:
+def test_the_pages_only_allow_reading(owner: Membership, loaded: None, url: str) -> None:
     assert client_for(owner).post(url).status_code == 405
 
 
@@ -61,14 +61,14 @@ def test_an_unknown_service_is_not_found(owner: Membership, loaded: None) -> Non
     assert client_for(owner).get(service_url("no-such-service")).status_code == 404
 
 
-def test_another_teams_own_integration_is_neither_listed_nor_found(owner: Membership, stranger: Membership) -> None:
+def test_another_teams_custom_api_is_neither_listed_nor_found(owner: Membership, stranger: Membership) -> None:
     Integration.objects.create(slug="carrier-hub", name="Carrier Hub", team=owner.team, category="custom", **DESCRIBED)
     assert "Carrier Hub" in html_of(owner)
     assert "Carrier Hub" not in html_of(stranger)
     assert client_for(stranger).get(service_url("carrier-hub")).status_code == 404
 
 
-def test_a_built_in_service_is_never_hidden_by_a_teams_own_of_the_same_slug(owner: Membership, loaded: None) -> None:
+def test_a_custom_api_never_hides_a_built_in_service_of_the_same_slug(owner: Membership, loaded: None) -> None:
     Integration.objects.create(slug="github", name="Our own", team=owner.team, category="custom", **DESCRIBED)
     assert "<h1>GitHub</h1>" in html_of(owner, service_url("github"))
 
@@ -76,7 +76,7 @@ def test_a_built_in_service_is_never_hidden_by_a_teams_own_of_the_same_slug(owne
 # --- Plugins --------------------------------------------------------------------------------------------------------
 
 
-def test_counts_are_of_the_connections_that_one_may_see(
+def test_counts_include_visible_connections_only(
     loaded: None, connect: Callable[..., Connection], owner: Membership, member: Membership, stranger: Membership
 ) -> None:
     connect(member, "github")
@@ -98,14 +98,14 @@ def test_what_needs_attention_comes_first_then_what_is_connected_then_the_rest_b
     assert "2 connected, 1 needs attention" in card(html, "Slack")
 
 
-def test_a_card_says_whether_the_service_can_be_connected(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+def test_a_card_shows_whether_the_service_is_set_up(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
     set_up("github")
     html = html_of(owner)
     assert ">Connect<" in card(html, "GitHub")
     assert "Not set up yet" in card(html, "Slack")
 
 
-def test_a_card_and_its_page_say_whether_the_facts_were_checked(db: None, owner: Membership) -> None:
+def test_a_card_and_its_page_show_whether_the_entry_was_checked(db: None, owner: Membership) -> None:
     load_catalog()
     html = html_of(owner)
     assert ">Checked<" in card(html, "GitHub")
@@ -122,7 +122,7 @@ def test_what_can_be_connected_comes_before_what_is_not_set_up(
     assert names(html_of(owner)) == ["Notion", "Slack", "GitHub", "Google Drive", "Microsoft Graph", "Sandbox"]
 
 
-def test_a_cards_kept_html_never_shows_anothers_state(
+def test_a_cached_card_never_shows_another_state(
     set_up: Callable[..., OAuthApp], connect: Callable[..., Connection], owner: Membership, stranger: Membership
 ) -> None:
     set_up("slack")
@@ -168,7 +168,7 @@ def test_the_sandbox_is_the_first_thing_to_try_once_it_is_set_up(
     assert names(html_of(owner, search="sandbox")) == ["Sandbox"]
 
 
-def test_the_sandbox_is_never_lost_between_search_and_list(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+def test_the_sandbox_is_always_in_the_search_or_the_list(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
     set_up("sandbox", origin=ORIGIN)
     client = client_for(owner)
     cleared = client.get(PLUGINS, headers={"HX-Request": "true"}).content.decode()
@@ -183,13 +183,13 @@ def test_the_sandbox_is_never_lost_between_search_and_list(set_up: Callable[...,
     ("search", "found"),
     [("git", ["GitHub"]), ("PAGES", ["Notion"]), ("files drive", ["Google Drive"]), ("communication", ["Slack"])],
 )
-def test_the_search_looks_at_name_line_and_category(
+def test_the_search_covers_name_description_and_category(
     loaded: None, owner: Membership, search: str, found: list[str]
 ) -> None:
     assert names(html_of(owner, search=search)) == found
 
 
-def test_nothing_found_offers_to_clear_the_filters(loaded: None, owner: Membership) -> None:
+def test_no_matches_offers_to_clear_the_search(loaded: None, owner: Membership) -> None:
     html = html_of(owner, search="zzz<script>")
     assert "No service fits" in html
     assert "Clear filters" in html
@@ -206,7 +206,7 @@ def test_a_category_shows_its_services_and_keeps_the_search(
     assert len(names(html_of(owner, category="nonsense"))) == 6
 
 
-def test_htmx_gets_the_list_alone_and_caches_tell_the_two_apart(loaded: None, owner: Membership) -> None:
+def test_htmx_gets_only_the_list_and_caches_vary(loaded: None, owner: Membership) -> None:
     client = client_for(owner)
     part = client.get(PLUGINS, {"search": "git"}, headers={"HX-Request": "true"})
     assert b"<html" not in part.content
@@ -216,7 +216,7 @@ def test_htmx_gets_the_list_alone_and_caches_tell_the_two_apart(loaded: None, ow
     assert b"<html" in back.content
 
 
-def test_a_service_that_was_switched_off_is_listed_for_those_who_have_it_only(
+def test_a_disabled_service_is_listed_only_with_connections(
     loaded: None, connect: Callable[..., Connection], owner: Membership, stranger: Membership
 ) -> None:
     connect(owner, "slack")
@@ -245,7 +245,7 @@ def test_the_list_takes_as_many_queries_for_many_services_as_for_few(loaded: Non
 # --- one service ----------------------------------------------------------------------------------------------------
 
 
-def test_the_suggested_permissions_are_ticked_and_no_other(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+def test_only_the_suggested_scopes_are_selected(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
     set_up("sandbox", origin=ORIGIN)
     html = html_of(owner, service_url("sandbox"))
     ticked = {part.partition('value="')[2].partition('"')[0]: "checked" in part.partition(">")[0]
@@ -258,23 +258,21 @@ def test_the_suggested_permissions_are_ticked_and_no_other(set_up: Callable[...,
     assert "scope__caution" in html
 
 
-def test_a_service_without_scopes_says_who_asks(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+def test_a_service_without_scopes_explains_the_consent(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
     set_up("notion")
     html = html_of(owner, service_url("notion"))
     assert 'type="checkbox"' not in html
     assert "Notion asks you itself" in html
 
 
-def test_parameters_are_asked_for_with_an_example(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+def test_parameters_have_an_example(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
     set_up("microsoft-graph")
     html = html_of(owner, service_url("microsoft-graph"))
     assert 'name="param.tenant"' in html
     assert "contoso.onmicrosoft.com" in html
 
 
-def test_a_service_without_oauth_app_sends_operators_to_the_administration_and_nobody_else(
-    loaded: None, owner: Membership
-) -> None:
+def test_only_operators_are_sent_to_set_up_the_oauth_app(loaded: None, owner: Membership) -> None:
     slack = Integration.objects.get(slug="slack")
     add = f"{reverse('admin:integrations_oauthapp_add')}?integration={slack.pk}"
     html = html_of(owner, service_url("slack"))
@@ -286,9 +284,7 @@ def test_a_service_without_oauth_app_sends_operators_to_the_administration_and_n
     assert add in html_of(owner, service_url("slack"))
 
 
-def test_a_refused_oauth_app_is_said_to_be_the_operators_matter(
-    set_up: Callable[..., OAuthApp], owner: Membership
-) -> None:
+def test_a_refused_oauth_app_is_for_the_operator_to_fix(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
     mark_oauth_app_broken(oauth_app=set_up("github"), code="invalid_client")
     html = html_of(owner, service_url("github"))
     assert "GitHub refuses the OAuth app" in html
@@ -296,7 +292,7 @@ def test_a_refused_oauth_app_is_said_to_be_the_operators_matter(
     assert "This is not about your account" in html
 
 
-def test_only_the_connections_that_one_may_see_are_listed(
+def test_only_visible_connections_are_listed(
     loaded: None, connect: Callable[..., Connection], owner: Membership, member: Membership, stranger: Membership
 ) -> None:
     connect(owner, "github", name="mara-private")

@@ -53,7 +53,7 @@ def run_workflow(connection: Connection, actor: Actor, name: str) -> None:
     count_use(connection, actor=member, now=timezone.now())
 
 
-def test_everyone_or_chosen_members_at_a_level_each(mara, ines, kwame, connection) -> None:
+def test_sharing_with_everyone_or_selected_members_by_level(mara, ines, kwame, connection) -> None:
     browser = client_for(mara)
     assert send(browser, connection, shared="on", level="use", who="everyone")[0] == 302
     assert shares(connection) == {"everyone": "use"}
@@ -68,7 +68,7 @@ def test_everyone_or_chosen_members_at_a_level_each(mara, ines, kwame, connectio
     assert shares(connection) == {"everyone": "view", "Kwame Boateng": "manage"}
 
 
-def test_the_form_stands_as_it_was_saved(mara, ines, kwame, connection) -> None:
+def test_the_form_shows_the_stored_sharing(mara, ines, kwame, connection) -> None:
     members = {ines.user_id: Level.USE, kwame.user_id: Level.MANAGE}
     share(actor=actor_for(mara), connection=connection, everyone=None, members=members)
     page = re.sub(
@@ -91,21 +91,21 @@ def test_the_form_stands_as_it_was_saved(mara, ines, kwame, connection) -> None:
         ({"shared": "on", "level": "use", "who": "chosen", "member": ["x"]}, "Select a valid choice"),
     ],
 )
-def test_what_makes_no_sense_is_said_and_not_stored(mara, ines, connection, fields, sentence) -> None:
+def test_invalid_sharing_is_reported_and_not_stored(mara, ines, connection, fields, sentence) -> None:
     status, page = send(client_for(mara), connection, **fields)
     assert status == 400
     assert sentence in page
     assert not Connection.objects.get().is_shared
 
 
-def test_a_stranger_cannot_be_ticked(mara, connection) -> None:
+def test_a_non_member_cannot_be_selected(mara, connection) -> None:
     stranger = make_member(role=Role.OWNER)
     fields = {"shared": "on", "level": "use", "who": "chosen", "member": [str(stranger.user_id)]}
     assert send(client_for(mara), connection, **fields)[0] == 400
     assert shares(connection) == {}
 
 
-def test_who_loses_access_is_named_with_their_workflows_before_it_is_withdrawn(mara, ines, kwame, connection) -> None:
+def test_losing_access_is_confirmed_with_names_and_workflows(mara, ines, kwame, connection) -> None:
     members = {ines.user_id: Level.USE, kwame.user_id: Level.MANAGE}
     share(actor=actor_for(mara), connection=connection, everyone=None, members=members)
     run_workflow(connection, actor_for(ines), "Refund approval")
@@ -124,14 +124,14 @@ def test_who_loses_access_is_named_with_their_workflows_before_it_is_withdrawn(m
     assert not Connection.objects.get().is_shared
 
 
-def test_a_lower_level_is_named_too(mara, ines, connection) -> None:
+def test_a_lower_level_is_confirmed_too(mara, ines, connection) -> None:
     share(actor=actor_for(mara), connection=connection, everyone=Level.MANAGE)
     _, page = send(client_for(mara), connection, shared="on", level="use", who="everyone")
     assert "Manage becomes Use only" in page
     assert shares(connection) == {"everyone": "manage"}
 
 
-def test_whoever_came_between_question_and_click_is_named_first(mara, ines, kwame, connection) -> None:
+def test_a_change_after_the_question_asks_again(mara, ines, kwame, connection) -> None:
     share(actor=actor_for(mara), connection=connection, everyone=None, members={ines.user_id: Level.USE})
     browser = client_for(mara)
     _, page = send(browser, connection)
@@ -142,7 +142,7 @@ def test_whoever_came_between_question_and_click_is_named_first(mara, ines, kwam
     assert shares(connection) == {"everyone": "use"}
 
 
-def test_service_keys_and_their_workflows_are_named(mara, connection) -> None:
+def test_service_keys_and_their_workflows_are_listed(mara, connection) -> None:
     share(actor=actor_for(mara), connection=connection, everyone=Level.USE)
     key, _ = factories.make_key(make_member(mara.team, Role.ADMIN), ApiKey.Kind.SERVICE)
     run_workflow(connection, service_actor(key, origin=Origin(kind="", id="", label="")), "Nightly")
@@ -152,13 +152,13 @@ def test_service_keys_and_their_workflows_are_named(mara, connection) -> None:
     assert "by 1 service key" in page
 
 
-def test_more_for_everybody_asks_nothing(mara, ines, connection) -> None:
+def test_more_access_needs_no_confirmation(mara, ines, connection) -> None:
     share(actor=actor_for(mara), connection=connection, everyone=Level.USE)
     assert send(client_for(mara), connection, shared="on", level="manage", who="everyone")[0] == 302
     assert shares(connection) == {"everyone": "manage"}
 
 
-def test_a_manager_shares_and_may_lock_themselves_out(mara, ines, connection) -> None:
+def test_a_manager_can_remove_their_own_access(mara, ines, connection) -> None:
     share(actor=member_actor(mara), connection=connection, everyone=None, members={ines.user_id: Level.MANAGE})
     browser = client_for(ines)
     _, page = send(browser, connection)

@@ -112,7 +112,7 @@ def memory(place: Place) -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize("full", [True, False], ids=["as it is", "redacted"])
-def test_two_hundred_megabytes_come_down_in_little_memory(place: Place, full: bool) -> None:
+def test_200_mb_download_in_little_memory(place: Place, full: bool) -> None:
     with memory(place) as grown:
         size = 0
         address = place.url(f"blob?{LARGE}")
@@ -125,7 +125,7 @@ def test_two_hundred_megabytes_come_down_in_little_memory(place: Place, full: bo
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "chunked"])
-def test_two_hundred_megabytes_go_up_in_little_memory(place: Place, chunked: bool) -> None:
+def test_200_mb_upload_in_little_memory(place: Place, chunked: bool) -> None:
     def pieces() -> Iterator[bytes]:
         for _ in range(LARGE // len(BLOCK)):
             yield BLOCK
@@ -145,7 +145,7 @@ def test_two_hundred_megabytes_go_up_in_little_memory(place: Place, chunked: boo
 
 
 @pytest.mark.parametrize("full", [True, False], ids=["as it is", "redacted"])
-def test_events_arrive_one_by_one_while_the_service_holds_the_stream(place: Place, full: bool) -> None:
+def test_events_arrive_one_by_one_from_an_open_stream(place: Place, full: bool) -> None:
     headers = place.headers(full=full) | {"Accept": "text/event-stream"}
     with requests.get(place.url("events"), headers=headers, stream=True, timeout=60) as answer:
         assert answer.headers["Content-Type"] == "text/event-stream"
@@ -158,7 +158,7 @@ def test_events_arrive_one_by_one_while_the_service_holds_the_stream(place: Plac
         assert list(lines) == []
 
 
-def test_a_client_that_goes_away_before_the_answer_ends_the_call(place: Place) -> None:
+def test_a_client_that_disconnects_before_the_response_ends_the_call(place: Place) -> None:
     place.service.waiting.clear()
     place.service.hung_up.clear()
     with _raw(place, "wait"):
@@ -166,14 +166,14 @@ def test_a_client_that_goes_away_before_the_answer_ends_the_call(place: Place) -
     assert place.service.hung_up.wait(30)
 
 
-def test_a_client_that_goes_away_within_the_answer_ends_the_call(place: Place) -> None:
+def test_a_client_that_disconnects_during_the_response_ends_the_call(place: Place) -> None:
     place.service.hung_up.clear()
     with _raw(place, f"blob?{LARGE}") as connection:
         assert connection.recv(1000)
     assert place.service.hung_up.wait(30)
 
 
-def test_a_body_that_breaks_off_is_not_passed_on_as_a_whole(place: Place) -> None:
+def test_an_interrupted_body_is_not_sent_as_complete(place: Place) -> None:
     before = len(place.service.received)
     with _raw(place, "sink", method="POST", more="Content-Length: 5000000\r\n") as connection:
         connection.sendall(b"x" * 2_000_000)
@@ -202,24 +202,24 @@ def _status(place: Place, rest: str) -> int:
         "@evil.example//x", "x/..%2f..%2fy", "a/%25252e%25252e",
     ],
 )  # fmt: skip
-def test_paths_that_lead_elsewhere_are_refused_as_the_web_server_sees_them(place: Place, rest: str) -> None:
+def test_paths_that_lead_elsewhere_are_refused_behind_gunicorn(place: Place, rest: str) -> None:
     before = len(place.service.lines)
     assert _status(place, rest) == 400
     assert len(place.service.lines) == before
 
 
-def test_the_path_keeps_its_spelling_through_the_web_server(place: Place) -> None:
+def test_the_path_keeps_its_encoding_through_gunicorn(place: Place) -> None:
     answer = requests.get(place.url("a%2Fb/%E2%82%AC%3F?q=%2F&r=a%20b"), headers=place.headers(), timeout=60)
     assert answer.json()["line"] == "GET /api/a%2Fb/%E2%82%AC%3F?q=%2F&r=a%20b HTTP/1.1"
 
 
-def test_an_echo_shows_the_token_to_nobody_who_may_not_have_it(place: Place) -> None:
+def test_an_echoed_token_is_redacted(place: Place) -> None:
     shown = requests.get(place.url("echo"), headers=place.headers(full=False), timeout=60).text
     assert "Bearer [redacted]" in shown
     assert "-nobody-may-see" not in shown
 
 
-def test_a_hundred_refused_calls_make_one_refresh(place: Place) -> None:
+def test_a_hundred_refused_calls_cause_one_refresh(place: Place) -> None:
     place.inside.expire(place.connection)  # a token of the service's own making, which it then forgets
     requests.get(place.url("guarded"), headers=place.headers(), timeout=60)
     place.service.accepted, before = "another", place.service.token_calls
@@ -233,7 +233,7 @@ def test_a_hundred_refused_calls_make_one_refresh(place: Place) -> None:
     assert statuses == [200] * 100
 
 
-def test_the_key_ends_in_no_log(place: Place) -> None:
+def test_no_log_contains_the_key(place: Place) -> None:
     logs = place.product.logs()
     assert TOKEN not in logs
     assert "token-number-" not in logs

@@ -19,35 +19,35 @@ api, connection, mine = test_proxy.api, test_proxy.connection, test_proxy.mine
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(concurrency, "_PATIENCE", 0.0)
+    monkeypatch.setattr(concurrency, "_MAX_WAIT", 0.0)
 
 
-def test_beyond_the_places_there_are_a_call_is_refused(impatient: None) -> None:
+def test_a_call_beyond_the_limit_is_refused(impatient: None) -> None:
     two = ConcurrencyLimiter(lambda: 2)
-    first = two.take()
-    two.take()
+    first = two.acquire()
+    two.acquire()
     with pytest.raises(TooManyCalls):
-        two.take()
+        two.acquire()
     first()
     first()
-    two.take()
+    two.acquire()
     with pytest.raises(TooManyCalls):
-        two.take()
+        two.acquire()
 
 
-def test_who_waits_gets_the_place_that_becomes_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(concurrency, "_PATIENCE", 60.0)
+def test_a_waiting_call_gets_the_slot_that_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concurrency, "_MAX_WAIT", 60.0)
     one = ConcurrencyLimiter(lambda: 1)
-    give_back = one.take()
-    waiting = threading.Thread(target=one.take)
+    release = one.acquire()
+    waiting = threading.Thread(target=one.acquire)
     waiting.start()
-    give_back()
+    release()
     waiting.join(timeout=30)
     assert not waiting.is_alive()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_open_stream_holds_its_place_until_it_is_closed(
+def test_an_open_stream_keeps_its_slot_until_it_is_closed(
     impatient: None, api: HttpServer, connection: Connection, mine: Caller, settings: object
 ) -> None:
     gc.collect()
@@ -62,7 +62,7 @@ def test_an_open_stream_holds_its_place_until_it_is_closed(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_failed_call_holds_no_place(
+def test_a_failed_call_releases_its_slot(
     impatient: None, api: HttpServer, connection: Connection, mine: Caller, settings: object
 ) -> None:
     gc.collect()

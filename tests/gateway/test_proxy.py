@@ -74,7 +74,7 @@ def mine(cast: Cast) -> Caller:
     return caller(cast.member, scopes=USE)
 
 
-def test_a_call_reaches_the_service_with_the_connections_access(
+def test_a_call_reaches_the_service_with_the_connections_credentials(
     api: HttpServer, connection: Connection, mine: Caller
 ) -> None:
     api.will_answer(201, b'{"made": true}', X_Kind="thing", ETag='"7"')
@@ -147,15 +147,15 @@ def test_an_at_sign_passes_and_the_host_stays_the_services(
 @pytest.mark.parametrize(
     "rest", ["a%2Fb", "v1.2/x..y", "compare/main...dev", "100%25", "a;b=1/c", "%E2%82%AC", "a+b", "", "a/"]
 )
-def test_an_honest_path_stays_in_its_own_spelling(
-    api: HttpServer, connection: Connection, mine: Caller, rest: str
-) -> None:
+def test_an_allowed_path_is_sent_unchanged(api: HttpServer, connection: Connection, mine: Caller, rest: str) -> None:
     api.will_answer(200, b"{}")
     assert proxied(mine, connection, rest).status_code == 200
     assert api.received[0].path == (f"/v2/{rest}" if rest else "/v2")
 
 
-def test_answers_lose_what_would_act_on_our_origin(api: HttpServer, connection: Connection, mine: Caller) -> None:
+def test_response_headers_that_would_act_on_our_origin_are_removed(
+    api: HttpServer, connection: Connection, mine: Caller
+) -> None:
     api.will_answer(
         200,
         b"<script>alert(1)</script>",
@@ -180,23 +180,21 @@ def test_answers_lose_what_would_act_on_our_origin(api: HttpServer, connection: 
     assert (answer["Location"], answer["Retry-After"]) == ("https://elsewhere.example/x", "7")
 
 
-def test_redirects_are_passed_on_and_not_followed(api: HttpServer, connection: Connection, mine: Caller) -> None:
+def test_redirects_are_returned_and_not_followed(api: HttpServer, connection: Connection, mine: Caller) -> None:
     api.will_answer(302, b"", Location=f"{api.url}/v2/other")
     answer = proxied(mine, connection)
     assert (answer.status_code, answer["Location"]) == (302, f"{api.url}/v2/other")
     assert len(api.received) == 1
 
 
-def test_the_scopes_that_a_call_names_are_noted_as_needed(
-    api: HttpServer, connection: Connection, mine: Caller
-) -> None:
+def test_the_scopes_of_a_call_are_stored_as_used(api: HttpServer, connection: Connection, mine: Caller) -> None:
     api.will_answer(200, b"{}")
     scope = connection.scopes_granted[0]
     body_of(proxied(mine, connection, headers={"Specway-Scopes": scope}))
     assert list(connection.scope_use.values_list("scope", flat=True)) == [scope]
 
 
-def test_a_call_is_recorded_before_it_leaves_and_counted(
+def test_a_call_is_recorded_before_it_is_sent_and_counted(
     api: HttpServer, connection: Connection, mine: Caller, cast: Cast
 ) -> None:
     api.will_answer(200, b"{}")
@@ -213,7 +211,7 @@ def test_a_call_is_recorded_before_it_leaves_and_counted(
     assert Connection.objects.get().last_used_at is not None
 
 
-def test_without_a_record_there_is_no_call(
+def test_no_call_is_sent_if_it_cannot_be_recorded(
     api: HttpServer, connection: Connection, mine: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from apps.connections.errors import ServiceUnavailable
@@ -229,7 +227,7 @@ def test_without_a_record_there_is_no_call(
 
 
 @pytest.mark.parametrize(("status", "failures"), [(500, 1), (429, 1), (403, 1), (404, 0), (422, 0)])
-def test_failures_are_counted_where_they_say_something_about_the_connection(
+def test_failures_that_concern_the_connection_are_counted(
     api: HttpServer, connection: Connection, mine: Caller, status: int, failures: int
 ) -> None:
     api.will_answer(status, b"{}")
@@ -288,7 +286,7 @@ def test_the_browsers_session_works_with_the_csrf_token_and_forms_are_not_read(
     assert not {"X-Csrftoken", "Referer", "Cookie"} & set(api.received[0].headers)
 
 
-def test_a_link_that_somebody_follows_makes_no_call(api: HttpServer, connection: Connection, cast: Cast) -> None:
+def test_following_a_link_makes_no_call(api: HttpServer, connection: Connection, cast: Cast) -> None:
     api.will_answer(200, b"{}")
     browser = factories.client_for(cast.member)
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}):
@@ -309,7 +307,7 @@ def test_an_expired_token_is_refreshed_first(
     assert api.received[0].headers["Authorization"] == f"Bearer {access_token(connection)}" != f"Bearer {before}"
 
 
-def test_a_refused_token_is_renewed_once_and_a_kept_body_sent_again(
+def test_a_refused_token_is_refreshed_once_and_a_buffered_body_sent_again(
     api: HttpServer, connection: Connection, mine: Caller
 ) -> None:
     api.will_answer(401, b"old")
@@ -323,7 +321,7 @@ def test_a_refused_token_is_renewed_once_and_a_kept_body_sent_again(
     assert actions("connection.used") == ["connection.used"]
 
 
-def test_a_service_that_always_refuses_is_not_asked_for_tokens_again_and_again(
+def test_a_service_that_always_answers_401_causes_one_refresh(
     api: HttpServer, connection: Connection, mine: Caller
 ) -> None:
     api.will_answer(401, b"no")
@@ -333,9 +331,7 @@ def test_a_service_that_always_refuses_is_not_asked_for_tokens_again_and_again(
     assert actions("connection.refreshed") == ["connection.refreshed"]
 
 
-def test_a_refused_grant_is_told_as_such(
-    api: HttpServer, connection: Connection, mine: Caller, server: AuthServer
-) -> None:
+def test_a_revoked_grant_is_reported(api: HttpServer, connection: Connection, mine: Caller, server: AuthServer) -> None:
     api.will_answer(401, b"no")
     server.script(*[refuses("invalid_grant")] * 2)
     answer = proxied(mine, connection)
@@ -344,7 +340,7 @@ def test_a_refused_grant_is_told_as_such(
     assert len(api.received) == 1
 
 
-def test_needed_scopes_are_checked_before_the_call(api: HttpServer, connection: Connection, mine: Caller) -> None:
+def test_required_scopes_are_checked_before_the_call(api: HttpServer, connection: Connection, mine: Caller) -> None:
     api.will_answer(200, b"{}")
     answer = proxied(mine, connection, headers={"Specway-Scopes": "profile messages:write"})
     assert (answer.status_code, answer["Specway-Error"]) == (409, "missing_scopes")
@@ -353,7 +349,7 @@ def test_needed_scopes_are_checked_before_the_call(api: HttpServer, connection: 
     assert proxied(mine, connection, headers={"Specway-Scopes": "profile"}).status_code == 200
 
 
-def test_insufficient_scope_is_remembered_and_the_answer_passes(
+def test_insufficient_scope_is_stored_and_the_response_is_returned(
     api: HttpServer, connection: Connection, mine: Caller
 ) -> None:
     challenge = 'Bearer realm="x", error="insufficient_scope", scope="messages:write made:up"'
@@ -369,7 +365,7 @@ def test_insufficient_scope_is_remembered_and_the_answer_passes(
     assert actions("connection.refreshed") == []
 
 
-def test_a_scope_that_was_granted_and_is_refused_turns_the_connection_red(
+def test_a_refused_granted_scope_makes_the_connection_need_attention(
     api: HttpServer, connection: Connection, mine: Caller
 ) -> None:
     api.will_answer(403, b"denied", WWW_Authenticate='Bearer error="insufficient_scope" scope="messages:read"')
@@ -383,7 +379,7 @@ def test_a_scope_that_was_granted_and_is_refused_turns_the_connection_red(
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_idempotent_calls_are_retried_where_that_is_wished(
+def test_idempotent_calls_are_retried_on_request(
     api: HttpServer, connection: Connection, mine: Caller, status: int
 ) -> None:
     api.will_answer(status, b"busy", Retry_After="0")
@@ -393,7 +389,7 @@ def test_idempotent_calls_are_retried_where_that_is_wished(
     assert [call.body for call in api.received] == [b"body", b"body"]
 
 
-def test_nothing_is_retried_unasked_nor_what_is_not_idempotent_nor_after_a_long_wait(
+def test_no_retry_without_the_option_for_post_or_after_a_long_retry_after(
     api: HttpServer, connection: Connection, mine: Caller
 ) -> None:
     api.will_answer(503, b"busy", Retry_After="0")
@@ -407,7 +403,7 @@ def test_nothing_is_retried_unasked_nor_what_is_not_idempotent_nor_after_a_long_
     assert len(api.received) == 3
 
 
-def test_retries_end(api: HttpServer, connection: Connection, mine: Caller) -> None:
+def test_retries_are_limited(api: HttpServer, connection: Connection, mine: Caller) -> None:
     api.will_answer(503, b"busy", Retry_After="0")
     assert proxied(mine, connection, headers={"Specway-Retries": "2"}).status_code == 503
     assert len(api.received) == 3
@@ -420,7 +416,7 @@ def test_retries_end(api: HttpServer, connection: Connection, mine: Caller) -> N
         {"Specway-Timeout": "soon"}, {"Specway-Retrys": "1"}, {"Specway-Workflow": "x; y"},
     ],
 )  # fmt: skip
-def test_wishes_that_cannot_be_understood_are_errors(
+def test_invalid_call_options_are_errors(
     api: HttpServer, connection: Connection, mine: Caller, headers: dict[str, str]
 ) -> None:
     answer = proxied(mine, connection, headers=headers)
@@ -428,7 +424,7 @@ def test_wishes_that_cannot_be_understood_are_errors(
     assert answer.json()["errors"][0]["field"] == next(iter(headers))
 
 
-def test_an_answer_that_breaks_off_is_broken_off_here_too(
+def test_an_interrupted_response_is_interrupted_for_the_caller_too(
     connection: Connection, mine: Caller, api: HttpServer
 ) -> None:
     api.will_answer(200, b"", Content_Length="7")  # and then nothing: it breaks off
@@ -458,7 +454,7 @@ def echo(api: HttpServer, token: str, **headers: str) -> bytes:
     return body
 
 
-def test_whoever_may_not_have_the_token_does_not_get_it_from_an_echo(
+def test_a_caller_without_token_access_gets_no_token_from_an_echo(
     api: HttpServer, connection: Connection, mine: Caller, cast: Cast
 ) -> None:
     token = access_token(connection)
@@ -474,7 +470,7 @@ def test_whoever_may_not_have_the_token_does_not_get_it_from_an_echo(
     assert {call.headers["Accept-Encoding"] for call in api.received} == {"identity"}
 
 
-def test_whoever_may_take_the_token_sees_answers_as_they_are(
+def test_a_caller_with_token_access_gets_responses_unchanged(
     api: HttpServer, connection: Connection, cast: Cast
 ) -> None:
     body = echo(api, access_token(connection))
@@ -487,7 +483,7 @@ def test_whoever_may_take_the_token_sees_answers_as_they_are(
     assert api.received[-1].headers["Accept-Encoding"] == "gzip"
 
 
-def test_a_compressed_echo_is_decoded_and_redacted_and_an_unknown_coding_withheld(
+def test_a_compressed_echo_is_redacted_and_an_unknown_coding_withheld(
     api: HttpServer, connection: Connection, mine: Caller
 ) -> None:
     token = access_token(connection)
@@ -527,7 +523,7 @@ def by_key(api: HttpServer, cast: Cast, slug: str, **fields: str) -> Connection:
     return made
 
 
-def test_a_key_goes_into_headers_and_query(kind_api: HttpServer, cast: Cast, mine: Caller) -> None:
+def test_a_key_is_sent_in_headers_and_query(kind_api: HttpServer, cast: Cast, mine: Caller) -> None:
     key = secrets.token_urlsafe(12) + "/+"
     made = by_key(kind_api, cast, "keyed", account="acme", region="eu west", api_key=key)
     answer = proxied(mine, made, "x?a=%7E&region=mine&b=", headers={"X-Account": "other", "X-Version": "8"})
@@ -538,7 +534,7 @@ def test_a_key_goes_into_headers_and_query(kind_api: HttpServer, cast: Cast, min
     assert call.headers["X-Version"] == "8"  # a header of the API that is no secret is the caller's to choose
 
 
-def test_a_key_in_an_address_is_redacted_in_its_encodings(kind_api: HttpServer, cast: Cast, mine: Caller) -> None:
+def test_a_key_in_a_url_is_redacted_in_its_encodings(kind_api: HttpServer, cast: Cast, mine: Caller) -> None:
     key = "k/y+" + secrets.token_urlsafe(12)
     made = by_key(kind_api, cast, "keyed", account="acme", region="eu", api_key=key)
     kind_api.answers.clear()
@@ -554,7 +550,7 @@ def test_a_key_in_the_path(kind_api: HttpServer, cast: Cast, mine: Caller) -> No
     assert kind_api.received[0].path == "/bot123456-abcdef/api/getMe"
 
 
-def test_basic_and_its_echo_in_base64(kind_api: HttpServer, cast: Cast, mine: Caller) -> None:
+def test_basic_credentials_are_redacted_in_base64_too(kind_api: HttpServer, cast: Cast, mine: Caller) -> None:
     password = secrets.token_urlsafe(12)
     made = by_key(kind_api, cast, "basic", email="ada@x.example", password=password)
     pair = base64.b64encode(f"ada@x.example:{password}".encode()).decode()
@@ -567,9 +563,7 @@ def test_basic_and_its_echo_in_base64(kind_api: HttpServer, cast: Cast, mine: Ca
     assert pair.rstrip("=") not in shown
 
 
-def test_a_client_of_ones_own_gets_tokens_and_renews_a_refused_one(
-    kind_api: HttpServer, cast: Cast, mine: Caller
-) -> None:
+def test_client_credentials_are_refreshed_after_a_401(kind_api: HttpServer, cast: Cast, mine: Caller) -> None:
     kind_api.answers.clear()
 
     def token(text: str) -> None:
@@ -591,7 +585,7 @@ def test_a_client_of_ones_own_gets_tokens_and_renews_a_refused_one(
     ]  # fmt: skip
 
 
-def test_a_service_that_is_not_there_is_told(
+def test_an_unreachable_service_is_reported(
     connection: Connection, mine: Caller, api: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dataclasses import replace
@@ -608,7 +602,7 @@ def test_a_service_that_is_not_there_is_told(
     assert DailyUse.objects.get().failures == 1
 
 
-def test_access_stays_here_where_the_address_is_none_of_the_services(
+def test_credentials_are_not_sent_to_another_host(
     connection: Connection, mine: Caller, api: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from apps.connections.services import signing
@@ -652,7 +646,7 @@ def test_a_signed_request_has_a_signature_over_query_and_form(kind_api: HttpServ
     assert f"oauth_signature={sent['oauth_signature']}" in headers["Authorization"]
 
 
-def test_the_oauth_apps_secret_is_opened_only_for_services_that_want_it_with_each_call(
+def test_the_client_secret_is_decrypted_only_for_services_that_require_it_per_call(
     api: HttpServer, connection: Connection, mine: Caller, server: AuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dataclasses import replace

@@ -14,13 +14,13 @@ import pytest
 
 from apps.egress import NoAnswer
 from apps.gateway.proxy.encodings import encodings_of
-from apps.gateway.proxy.redaction import Redactor, inflated, redacted
+from apps.gateway.proxy.redaction import Redactor, decompressed, redacted
 
 SECRET = "s3cr3t/with+signs=="
 
 
 @pytest.mark.parametrize("size", range(1, 25))
-def test_a_secret_is_found_across_any_pieces(size: int) -> None:
+def test_a_secret_is_found_across_chunks(size: int) -> None:
     body = f"before {SECRET}{SECRET} after {SECRET[:9]} end".encode()
     pieces = [body[at : at + size] for at in range(0, len(body), size)]
     shown = b"".join(redacted(pieces, Redactor([SECRET])))
@@ -41,7 +41,7 @@ def test_random_bodies_keep_their_length_and_lose_only_the_secret() -> None:
         assert needle not in shown
 
 
-def test_only_what_may_begin_a_secret_is_held_back() -> None:
+def test_only_the_possible_start_of_a_secret_is_held_back() -> None:
     redactor = Redactor([SECRET])
     assert redactor.feed(b"data: 1\n\n") == b"data: 1\n\n"
     assert redactor.feed(b"data: s3c") == b"data: "
@@ -93,7 +93,7 @@ def undone(shown: bytes) -> str:
 
 @pytest.mark.parametrize("name", ESCAPES)
 @pytest.mark.parametrize("secret", [SECRET, "a.b_c-d~e!f*g'h(i)j%41k&amp;l\"m\\n", "Zz9" * 30])
-def test_every_spelling_is_found_across_any_pieces(name: str, secret: str) -> None:
+def test_every_encoding_is_found_across_chunks(name: str, secret: str) -> None:
     spelled = ESCAPES[name](secret).encode()
     body = b'{"it": "' + spelled + b'", "again": "' + spelled + b'"}'
     middle = spelled[len(spelled) // 3 : len(spelled) * 2 // 3]
@@ -109,7 +109,7 @@ def test_every_spelling_is_found_across_any_pieces(name: str, secret: str) -> No
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le", "utf-32"])
-def test_wide_letters_hide_nothing(encoding: str) -> None:
+def test_secrets_in_utf_16_and_utf_32_are_found(encoding: str) -> None:
     body = f"before {SECRET} after".encode(encoding)
     for size in (1, 3, len(body)):
         pieces = [body[at : at + size] for at in range(0, len(body), size)]
@@ -118,14 +118,14 @@ def test_wide_letters_hide_nothing(encoding: str) -> None:
         assert len(shown) == len(body)
 
 
-def test_what_only_looks_like_escapes_passes_as_it_is() -> None:
+def test_text_that_looks_like_escapes_is_unchanged() -> None:
     body = rb"100% of %zz &unknown; &#99999999; \u12 \ud800 \" %25 &amp; C:\new \/ " + bytes(range(256))
     for size in (1, 5, len(body)):
         pieces = [body[at : at + size] for at in range(0, len(body), size)]
         assert b"".join(redacted(pieces, Redactor([SECRET]))) == body
 
 
-def test_short_secrets_are_not_looked_for() -> None:
+def test_short_secrets_are_not_searched_for() -> None:
     assert encodings_of(["abc"]) == ()
     assert not any(len(needle) < 8 for needle in encodings_of(["abcd"]) if needle != b"abcd" and b"\0" not in needle)
 
@@ -133,21 +133,21 @@ def test_short_secrets_are_not_looked_for() -> None:
 @pytest.mark.parametrize(
     "encode", [gzip.compress, zlib.compress, lambda body: gzip.compress(body) + gzip.compress(b"!")]
 )
-def test_compressed_bodies_are_decoded_piece_by_piece(encode) -> None:  # type: ignore[no-untyped-def]
+def test_compressed_bodies_are_decoded_in_bounded_chunks(encode) -> None:  # type: ignore[no-untyped-def]
     body = b"x" * 1_000_000 + b"end"
     packed = encode(body)
-    pieces = list(inflated(packed[at : at + 100] for at in range(0, len(packed), 100)))
+    pieces = list(decompressed(packed[at : at + 100] for at in range(0, len(packed), 100)))
     assert b"".join(pieces).removesuffix(b"!") == body
     assert max(map(len, pieces)) <= 65_536
 
 
 @pytest.mark.parametrize("body", [b"plain text", gzip.compress(b"cut off" * 100)[:-9]], ids=["plain", "cut off"])
-def test_what_cannot_be_decoded_is_no_answer(body: bytes) -> None:
+def test_an_undecodable_body_is_an_error(body: bytes) -> None:
     with pytest.raises(NoAnswer):
-        list(inflated([body]))
+        list(decompressed([body]))
 
 
-def test_headers_lose_the_secret_each_in_its_place() -> None:
+def test_secrets_are_redacted_in_each_header() -> None:
     given = [("X-One", "a"), ("X-Two", f"before {SECRET} after"), ("X-Three", ""), ("X-Four", quote(SECRET))]
     shown = Redactor([SECRET]).headers(given)
     assert [name for name, _ in shown] == [name for name, _ in given]
@@ -158,6 +158,6 @@ def test_headers_lose_the_secret_each_in_its_place() -> None:
     assert Redactor([SECRET]).headers([]) == []
 
 
-def test_a_secret_of_several_lines_is_no_reason_to_lose_headers() -> None:
+def test_a_multi_line_secret_does_not_remove_headers() -> None:
     given = [("X-One", "first line"), ("X-Two", "second line")]
     assert Redactor(["first line\nsecond line"]).headers(given) == given

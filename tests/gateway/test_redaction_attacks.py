@@ -140,7 +140,7 @@ CHUNKED = [(spelling, chunks) for chunks in (0, 1, 7) for spelling in SPELLED]
 @pytest.mark.parametrize(
     ("thief", "case"), combined(THIEVES, CHUNKED, whole=EVERY_CASE, others=len(SPELLED)), indirect=["thief"]
 )
-def test_no_spelling_gives_it_away(connection: Connection, thief: Caller, case: tuple[str, int]) -> None:
+def test_no_encoding_reveals_the_token(connection: Connection, thief: Caller, case: tuple[str, int]) -> None:
     spelling, chunks = case
     token = access_token(connection)
     answer = proxied(thief, connection, f"echo?as={quote(spelling)}&chunks={chunks}")
@@ -155,20 +155,20 @@ HEADERS = [(name, spelling) for spelling in ("plain", "address", "base64", "HEX"
 @pytest.mark.parametrize(
     ("thief", "case"), combined(THIEVES, HEADERS, whole=EVERY_CASE, others=len(NAMES)), indirect=["thief"]
 )
-def test_no_header_gives_it_away(connection: Connection, thief: Caller, case: tuple[str, str]) -> None:
+def test_no_header_reveals_the_token(connection: Connection, thief: Caller, case: tuple[str, str]) -> None:
     name, spelling = case
     token = access_token(connection)
     answer = proxied(thief, connection, f"echo?as={spelling}&header={name}")
     assert not gains(answer, token, SPELLED[spelling](token))
 
 
-def test_the_words_beside_the_status_are_not_the_services(connection: Connection, thief: Caller) -> None:
+def test_the_reason_phrase_is_not_the_services(connection: Connection, thief: Caller) -> None:
     token = access_token(connection)
     assert not gains(proxied(thief, connection, "echo?as=hex&reason=1"), token, token.encode())
 
 
 @pytest.mark.parametrize("header", ["Range", "Request-Range"])
-def test_asked_for_pieces_the_service_gives_the_whole(connection: Connection, thief: Caller, header: str) -> None:
+def test_a_range_request_gets_the_whole_response(connection: Connection, thief: Caller, header: str) -> None:
     token = access_token(connection)
     shown = b""
     for first in range(0, 80, 8):
@@ -181,13 +181,13 @@ def test_asked_for_pieces_the_service_gives_the_whole(connection: Connection, th
     assert token[5:15].encode() not in shown
 
 
-def test_pieces_that_nobody_asked_for_are_withheld(connection: Connection, thief: Caller) -> None:
+def test_an_unrequested_partial_response_is_withheld(connection: Connection, thief: Caller) -> None:
     answer = proxied(thief, connection, "echo?range=10-17")
     assert (answer.status_code, answer["Specway-Error"]) == (502, "answer_withheld")
     assert "answered with a part only" in body_of(answer).decode()
 
 
-def test_whoever_may_have_the_token_gets_pieces(connection: Connection, cast: Cast) -> None:
+def test_a_caller_with_token_access_gets_ranges(connection: Connection, cast: Cast) -> None:
     answer = proxied(caller(cast.member), connection, "echo", headers={"Range": "bytes=10-17"})
     assert (answer.status_code, body_of(answer)) == (206, access_token(connection)[:8].encode())
 
@@ -196,7 +196,7 @@ CODINGS = ["gzip", "deflate", "br", "zstd", "gzip, br;q=0.5", "*"]
 
 
 @pytest.mark.parametrize(("thief", "asked"), combined(THIEVES, CODINGS, whole=EVERY_CASE, others=2), indirect=["thief"])
-def test_codings_are_not_asked_for(connection: Connection, thief: Caller, asked: str) -> None:
+def test_content_codings_are_not_requested(connection: Connection, thief: Caller, asked: str) -> None:
     token = access_token(connection)
     answer = proxied(thief, connection, "echo", headers={"Accept-Encoding": asked})
     assert answer.status_code == 200
@@ -205,7 +205,7 @@ def test_codings_are_not_asked_for(connection: Connection, thief: Caller, asked:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_codings_that_come_all_the_same_are_undone(connection: Connection, thief: Caller, coding: str) -> None:
+def test_unrequested_content_codings_are_decoded(connection: Connection, thief: Caller, coding: str) -> None:
     token = access_token(connection)
     answer = proxied(thief, connection, f"echo?coding={coding}&chunks=3")
     assert answer.status_code == 200
@@ -213,12 +213,12 @@ def test_codings_that_come_all_the_same_are_undone(connection: Connection, thief
 
 
 @pytest.mark.parametrize("how", ["coding=br", "coding=zstd", "twice=1", "framing=1"])
-def test_codings_that_cannot_be_undone_are_withheld(connection: Connection, thief: Caller, how: str) -> None:
+def test_responses_in_unknown_codings_are_withheld(connection: Connection, thief: Caller, how: str) -> None:
     answer = proxied(thief, connection, f"echo?{how}")
     assert (answer.status_code, answer["Specway-Error"]) == (502, "answer_withheld")
 
 
-def test_the_page_to_try_with_shows_none_of_it_to_anybody(connection: Connection, cast: Cast) -> None:
+def test_try_an_action_never_displays_the_token(connection: Connection, cast: Cast) -> None:
     token = access_token(connection)
     for who in (cast.member, cast.admin):
         browser = factories.client_for(who)
@@ -230,7 +230,7 @@ def test_the_page_to_try_with_shows_none_of_it_to_anybody(connection: Connection
             assert token[5:-5].encode() not in page
 
 
-def test_the_echo_does_repeat_it(connection: Connection, cast: Cast) -> None:
+def test_the_test_server_does_echo_the_token(connection: Connection, cast: Cast) -> None:
     token = access_token(connection)
     for spelling, spell in SPELLED.items():
         assert spell(token) in body_of(proxied(caller(cast.member), connection, f"echo?as={quote(spelling)}"))

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from apps.gateway.try_action.code_samples import curl_line, python_lines
-from apps.gateway.try_action.response_view import indented, shown
+from apps.gateway.try_action.code_samples import curl_command, python_script
+from apps.gateway.try_action.response_view import displayed, indented
 
 URL = "https://specway.example/api/v1/connections/x/proxy/a'b$(id)?q=%C3%A9&z=[1]"
 BODY = '{"a": "it\'s $HOME `id`\n\\u00e9 \u20ac"}'
@@ -17,8 +17,8 @@ HEADERS = [("X-Own", 'it\'s "quoted" $HOME')]
 
 
 @pytest.mark.parametrize(("method", "body"), [("POST", BODY), ("PUT", BODY), ("GET", ""), ("DELETE", "")])
-def test_a_shell_reads_from_the_curl_line_what_was_sent(method: str, body: str) -> None:
-    line = curl_line(method=method, url=URL, headers=HEADERS, body=body)
+def test_a_shell_runs_the_curl_command_with_the_same_request(method: str, body: str) -> None:
+    line = curl_command(method=method, url=URL, headers=HEADERS, body=body)
     script = "curl() { printf '%s\\0' \"$@\"; }\n" + line
     told = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True, env={"SPECWAY_KEY": "my-key"})
     words = told.stdout.decode().split("\0")
@@ -27,8 +27,8 @@ def test_a_shell_reads_from_the_curl_line_what_was_sent(method: str, body: str) 
     assert ("-X" in words) is (method in ("PUT", "DELETE"))
 
 
-def test_python_reads_from_its_lines_what_was_sent() -> None:
-    tree = ast.parse(python_lines(method="POST", url=URL, headers=HEADERS, body=BODY))
+def test_the_python_script_makes_the_same_request() -> None:
+    tree = ast.parse(python_script(method="POST", url=URL, headers=HEADERS, body=BODY))
     (call,) = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "request"]
     assert [ast.literal_eval(arg) for arg in call.args] == ["POST", URL]
     given = {word.arg: word.value for word in call.keywords}
@@ -53,10 +53,10 @@ def test_indented_json_has_a_line_for_each_value() -> None:
     assert plain == '{\n  "a": [\n    1,\n    {}\n  ]\n}'
 
 
-def test_deep_json_does_not_grow_beyond_measure() -> None:
+def test_the_indentation_of_deep_json_is_bounded() -> None:
     assert len(indented("[" * 900 + "]" * 900)) < 200_000
 
 
-def test_a_character_that_is_cut_in_two_at_the_end_is_still_text() -> None:
-    assert shown("abc\u20ac".encode()[:-1], "text/plain").kind == "text"
-    assert shown(b"a\xe2b" + b"c" * 10, "text/plain").kind == "binary"
+def test_a_truncated_last_character_is_still_text() -> None:
+    assert displayed("abc\u20ac".encode()[:-1], "text/plain").kind == "text"
+    assert displayed(b"a\xe2b" + b"c" * 10, "text/plain").kind == "binary"

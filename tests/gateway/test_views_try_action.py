@@ -53,7 +53,7 @@ def text(response: Any) -> str:
     return str(response.content.decode())
 
 
-def test_a_request_is_sent_with_all_its_parts_and_the_answer_shown(
+def test_a_complete_request_is_sent_and_the_response_displayed(
     browser: Client, api: HttpServer, connection: Connection
 ) -> None:
     api.will_answer(201, b'{"made":true,"price":1.50,"many":[]}', X_Kind="thing")
@@ -81,7 +81,7 @@ def test_the_call_is_in_the_audit_log_and_counted(browser: Client, api: HttpServ
 
 
 @pytest.mark.parametrize("who", ["member", "admin"])
-def test_the_secret_is_shown_to_nobody_its_owner_included(
+def test_the_secret_is_displayed_to_no_one_not_even_the_owner(
     cast: Cast, api: HttpServer, connection: Connection, who: str
 ) -> None:
     share(connection)
@@ -93,7 +93,7 @@ def test_the_secret_is_shown_to_nobody_its_owner_included(
     assert secret not in page
 
 
-def test_a_secret_in_an_encoding_where_it_is_not_found_is_not_decoded_for_the_page(
+def test_text_in_an_encoding_without_redaction_is_not_displayed(
     browser: Client, api: HttpServer, connection: Connection
 ) -> None:
     secret = access_token(connection)
@@ -103,7 +103,7 @@ def test_a_secret_in_an_encoding_where_it_is_not_found_is_not_decoded_for_the_pa
     assert "Binary" in page
 
 
-def test_another_teams_connection_is_not_there(cast: Cast, api: HttpServer, connection: Connection) -> None:
+def test_another_teams_connection_is_not_found(cast: Cast, api: HttpServer, connection: Connection) -> None:
     stranger = factories.client_for(cast.stranger)
     share(connection)
     assert send(stranger, connection).status_code == 404
@@ -113,27 +113,27 @@ def test_another_teams_connection_is_not_there(cast: Cast, api: HttpServer, conn
     assert api.received == []
 
 
-def test_an_admin_does_not_use_a_members_personal_one(cast: Cast, api: HttpServer, connection: Connection) -> None:
+def test_an_admin_cannot_use_a_members_personal_connection(cast: Cast, api: HttpServer, connection: Connection) -> None:
     admin = factories.client_for(cast.admin)
     assert send(admin, connection).status_code == 403
     assert str(connection.pk) not in text(admin.get(URL, {"integration": "sandbox"}))
     assert api.received == []
 
 
-def test_a_link_fills_in_and_never_sends(browser: Client, api: HttpServer, connection: Connection) -> None:
+def test_a_link_prefills_and_never_sends(browser: Client, api: HttpServer, connection: Connection) -> None:
     page = text(browser.get(URL, {"connection": connection.pk, "method": "DELETE", "path": "things/7"}))
     assert 'value="things/7"' in page
     assert '<option value="DELETE" selected' in page
     assert api.received == []
 
 
-def test_sending_wants_the_pages_own_form(cast: Cast, api: HttpServer, connection: Connection) -> None:
+def test_sending_requires_the_csrf_token(cast: Cast, api: HttpServer, connection: Connection) -> None:
     strict = factories.client_for(cast.member, enforce_csrf_checks=True)
     assert send(strict, connection).status_code == 403
     assert api.received == []
 
 
-def test_the_only_fitting_connection_is_chosen(browser: Client, connection: Connection, operations: None) -> None:
+def test_the_only_eligible_connection_is_selected(browser: Client, connection: Connection, operations: None) -> None:
     def chosen() -> bool:
         return "checked" in picker(text(browser.get(URL, {"operation": "0"})))
 
@@ -155,7 +155,7 @@ def test_an_operation_without_its_scope_is_refused_before_it_is_sent(
     assert api.received == []
 
 
-def test_an_operation_with_its_scope_is_sent_and_noted(
+def test_an_operation_with_its_scope_is_sent_and_the_scope_stored(
     browser: Client, api: HttpServer, connection: Connection, operations: None
 ) -> None:
     api.will_answer(200, b"{}")
@@ -167,7 +167,7 @@ def test_an_operation_with_its_scope_is_sent_and_noted(
     assert list(connection.scope_use.values_list("scope", flat=True)) == ["profile"]
 
 
-def test_a_red_one_is_explained_with_its_repair_and_cannot_be_chosen(browser: Client, connection: Connection) -> None:
+def test_a_connection_that_needs_attention_is_explained_and_disabled(browser: Client, connection: Connection) -> None:
     pages.make_red(connection)
     page = text(browser.get(URL))
     assert "no longer accepts this connection" in page
@@ -175,7 +175,7 @@ def test_a_red_one_is_explained_with_its_repair_and_cannot_be_chosen(browser: Cl
     assert "disabled" in page
 
 
-def test_who_cannot_repair_is_told_whom_to_ask(cast: Cast, connection: Connection) -> None:
+def test_a_member_who_cannot_fix_it_learns_whom_to_ask(cast: Cast, connection: Connection) -> None:
     share(connection)
     pages.make_red(connection)
     page = text(factories.client_for(cast.member).get(URL))
@@ -202,7 +202,7 @@ def test_who_cannot_repair_is_told_whom_to_ask(cast: Cast, connection: Connectio
         ({"body": "x" * 200_000}, "131072"),
     ],
 )
-def test_what_cannot_be_sent_is_told_at_its_field_and_kept(
+def test_invalid_input_is_reported_at_its_field_and_kept(
     browser: Client, api: HttpServer, connection: Connection, fields: dict[str, str], words: str
 ) -> None:
     answer = send(browser, connection, **{"path": "kept/path", **fields})
@@ -212,9 +212,7 @@ def test_what_cannot_be_sent_is_told_at_its_field_and_kept(
     assert api.received == []
 
 
-def test_nothing_is_sent_where_no_connection_is_chosen(
-    browser: Client, api: HttpServer, connection: Connection
-) -> None:
+def test_nothing_is_sent_without_a_connection(browser: Client, api: HttpServer, connection: Connection) -> None:
     pages.make_red(connection, "service_unavailable")
     answer = send(browser, None, integration="sandbox")
     assert answer.status_code == 400
@@ -222,7 +220,7 @@ def test_nothing_is_sent_where_no_connection_is_chosen(
     assert api.received == []
 
 
-def test_the_whole_address_may_be_pasted(
+def test_a_whole_url_can_be_pasted(
     browser: Client, api: HttpServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.will_answer(200, b"{}")
@@ -231,7 +229,9 @@ def test_the_whole_address_may_be_pasted(
     assert api.received[0].path == "/v2/things?x=1"
 
 
-def test_other_bodies_go_with_the_type_that_is_named(browser: Client, api: HttpServer, connection: Connection) -> None:
+def test_other_bodies_are_sent_with_the_given_content_type(
+    browser: Client, api: HttpServer, connection: Connection
+) -> None:
     api.will_answer(200, b"{}")
     send(browser, connection, method="POST", headers="content-type: text/plain", body="one\r\ntwo")
     assert (api.received[0].body, api.received[0].headers["Content-Type"]) == (b"one\ntwo", "text/plain")
@@ -248,7 +248,7 @@ def test_other_bodies_go_with_the_type_that_is_named(browser: Client, api: HttpS
         (b"x" * 300_000, "text/plain", "There is more"),
     ],
 )
-def test_every_body_is_told_in_its_way(
+def test_each_kind_of_body_is_displayed(
     browser: Client, api: HttpServer, connection: Connection, body: bytes, kind: str, words: str
 ) -> None:
     api.will_answer(200, body, Content_Type=kind)
@@ -257,12 +257,12 @@ def test_every_body_is_told_in_its_way(
     assert len(page) < 400_000
 
 
-def test_an_answer_that_breaks_off_is_told(browser: Client, api: HttpServer, connection: Connection) -> None:
+def test_an_interrupted_response_is_reported(browser: Client, api: HttpServer, connection: Connection) -> None:
     api.will_answer(200, b"half", Content_Length="400", Content_Type="text/plain")
     assert "The answer broke off here" in text(send(browser, connection))
 
 
-def test_a_services_refusal_is_an_answer_and_no_failure_of_ours(
+def test_a_services_error_is_a_response_not_our_failure(
     browser: Client, api: HttpServer, connection: Connection
 ) -> None:
     api.will_answer(404, b'{"error":"none"}')
@@ -271,7 +271,7 @@ def test_a_services_refusal_is_an_answer_and_no_failure_of_ours(
     assert "404 Not Found" in text(answer)
 
 
-def test_htmx_gets_the_part_that_changed_and_failures_in_their_place(
+def test_htmx_gets_the_changed_part_and_failures_in_place(
     browser: Client, api: HttpServer, connection: Connection, operations: None
 ) -> None:
     api.will_answer(200, b"{}")
@@ -282,7 +282,7 @@ def test_htmx_gets_the_part_that_changed_and_failures_in_their_place(
     assert (refused.status_code, refused["HX-Retarget"]) == (409, "#work")
 
 
-def test_the_lines_for_a_program_hold_the_address_and_no_secret(
+def test_the_code_samples_contain_the_url_and_no_secret(
     browser: Client, api: HttpServer, connection: Connection
 ) -> None:
     api.will_answer(200, b"{}")
@@ -292,7 +292,7 @@ def test_the_lines_for_a_program_hold_the_address_and_no_secret(
     assert "Bearer $SPECWAY_KEY" in page
 
 
-def test_requests_count_with_the_apis(
+def test_requests_count_towards_the_api_rate_limit(
     browser: Client, api: HttpServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(site.API_RATES, "default", 1)
@@ -301,7 +301,7 @@ def test_requests_count_with_the_apis(
     assert len(api.received) == 1
 
 
-def test_who_has_nothing_is_told_what_to_do(cast: Cast) -> None:
+def test_a_member_without_connections_learns_what_to_do(cast: Cast) -> None:
     browser = factories.client_for(cast.stranger)
     assert reverse("connections:plugins") in text(browser.get(URL))
     pages.set_up_service()

@@ -1,4 +1,4 @@
-"""The REST API's doors to connect sessions: asking a member, by a link, to connect or to repair."""
+"""The REST API of connect sessions: a link for a member to connect a service or reconnect."""
 
 from typing import Any
 from uuid import UUID
@@ -22,31 +22,31 @@ from apps.teams.models import User
 
 
 class NewConnectSessionSerializer(serializers.Serializer[Any]):
-    """Whom to ask for what. With `connection`, its owner is asked to repair it, and `scopes` are added."""
+    """The member and what they should connect. With `connection`, its owner reconnects it, and `scopes` are added."""
 
-    integration = Text(required=False, max_length=100, help_text="The slug; may be left out with `connection`.")
-    connection = Id(required=False, help_text="The connection to repair.")
-    member = Id(required=False, help_text="Who is asked; you, if left out. With `connection` always its owner.")
-    scopes = texts(default=list, help_text="What to ask for; the suggested smallest set, if left out.")
+    integration = Text(required=False, max_length=100, help_text="The slug; optional with `connection`.")
+    connection = Id(required=False, help_text="The connection to reconnect.")
+    member = Id(required=False, help_text="The member; default: the caller. With `connection` always its owner.")
+    scopes = texts(default=list, help_text="The scopes to request; default: the suggested minimum.")
     return_url = Text(
         required=False,
         allow_blank=True,
         default="",
         max_length=500,
-        help_text="Where the person can go afterwards: a path of ours, or an address at an origin that is allowed.",
+        help_text="Where the person can go afterwards: a path of ours, or a URL at an allowed origin.",
     )
     login_hint = Text(
         required=False,
         allow_blank=True,
         default="",
         max_length=200,
-        help_text="The account that is meant, for the service.",
+        help_text="The account to sign in with, passed to the service.",
     )
-    notify = Flag(default=False, help_text="Send the link to the member by mail, too.")
+    notify = Flag(default=False, help_text="Also send the link to the member by e-mail.")
 
 
 class ConnectSessionSerializer(serializers.Serializer[Any]):
-    """How a session stands. `pending`: the person has not come back yet."""
+    """The state of a session. `pending`: the person has not finished yet."""
 
     id = serializers.UUIDField()
     status = serializers.ChoiceField(choices=["pending", "connected", "failed"])
@@ -55,19 +55,19 @@ class ConnectSessionSerializer(serializers.Serializer[Any]):
     connection = serializers.UUIDField(allow_null=True, help_text="The connection, once there is one.")
     member = serializers.UUIDField()
     expires_at = serializers.DateTimeField()
-    mailed = serializers.BooleanField(help_text="Whether the member got the link by mail.")
+    mailed = serializers.BooleanField(help_text="Whether the link was sent to the member by e-mail.")
 
 
 class LinkSerializer(ConnectSessionSerializer):
-    """A session with its link, which is in this answer and nowhere else."""
+    """A session with its link, which only this response contains."""
 
     url = serializers.URLField(
-        help_text="For the named member alone: it wants their login and a click, and works once."
+        help_text="Only for that member: the link requires their login and a click, and works once."
     )
 
 
 class ConnectSessionsView(StrictAPIView):
-    """Asking people to connect."""
+    """Connect sessions."""
 
     required_scopes = {"POST": "connections:write"}
 
@@ -75,20 +75,20 @@ class ConnectSessionsView(StrictAPIView):
         operation_id="connect_sessions_create", request=NewConnectSessionSerializer, responses={201: LinkSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Make a one-time link for a member: to connect a service, or to repair a connection of theirs."""
+        """Create a one-time link for a member: to connect a service, or to reconnect a connection of theirs."""
         actor = actor_of(request)
-        wanted = validated(NewConnectSessionSerializer(data=request.data))
-        connection = _connection(actor, wanted.pop("connection", None))
-        integration = _integration(actor, wanted.pop("integration", None), connection)
-        member = wanted.pop("member", None)
+        data = validated(NewConnectSessionSerializer(data=request.data))
+        connection = _connection(actor, data.pop("connection", None))
+        integration = _integration(actor, data.pop("integration", None), connection)
+        member = data.pop("member", None)
         if member is not None:
             member = User.objects.filter(pk=member, memberships__team=actor.team).first()
             if member is None:
                 raise ValidationError({"member": ["There is no such member of the team."]})
         link = create_connect_session(
-            actor=actor, integration=integration, connection=connection, member=member, **wanted
+            actor=actor, integration=integration, connection=connection, member=member, **data
         )
-        body = {**_shown(link.session), "url": link.url}
+        body = {**_session_data(link.session), "url": link.url}
         return Response(LinkSerializer(body).data, status=201, headers={"Cache-Control": "no-store"})
 
 
@@ -99,41 +99,41 @@ class ConnectSessionView(StrictAPIView):
 
     @extend_schema(operation_id="connect_sessions_retrieve", responses=ConnectSessionSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
-        """How it stands: for whoever made it, the member, and owners and admins."""
+        """The state of a session, for its creator, its member, and owners and admins."""
         session = sessions_of(actor_of(request)).filter(pk=pk).first()
         if session is None:
             raise NotFound("There is no such connect session.")
-        return Response(ConnectSessionSerializer(_shown(session)).data)
+        return Response(ConnectSessionSerializer(_session_data(session)).data)
 
 
 def _connection(actor: Actor, pk: UUID | None) -> Connection | None:
     if pk is None:
         return None
-    found = Connection.objects.visible_to(actor).with_details().filter(pk=pk).first()
-    if found is None:
+    connection = Connection.objects.visible_to(actor).with_details().filter(pk=pk).first()
+    if connection is None:
         raise ValidationError({"connection": ["There is no such connection."]})
-    return found
+    return connection
 
 
 def _integration(actor: Actor, slug: str | None, connection: Connection | None) -> Integration:
     if connection is not None:
         if slug not in (None, connection.integration.slug):
-            raise ValidationError({"integration": ["The connection is one of another integration."]})
+            raise ValidationError({"integration": ["The connection belongs to another integration."]})
         return connection.integration
     if slug is None:
-        raise ValidationError({"integration": ["Name the integration, or a connection to repair."]})
-    found = Integration.objects.visible_to(actor).filter(is_enabled=True).with_slug(slug)
-    if found is None:
+        raise ValidationError({"integration": ["Give an integration, or a connection to reconnect."]})
+    integration = Integration.objects.visible_to(actor).filter(is_enabled=True).with_slug(slug)
+    if integration is None:
         raise ValidationError({"integration": ["There is no such integration, or it cannot be connected."]})
-    return found
+    return integration
 
 
-def _shown(session: ConnectSession) -> dict[str, Any]:
-    status, why = outcome_of(session, now=timezone.now())
+def _session_data(session: ConnectSession) -> dict[str, Any]:
+    status, detail = outcome_of(session, now=timezone.now())
     return {
         "id": session.pk,
         "status": status,
-        "detail": why,
+        "detail": detail,
         "integration": session.integration.slug,
         "connection": session.connection_id,
         "member": session.member_id,

@@ -1,4 +1,4 @@
-"""The REST API of connections: thin doors to the services."""
+"""The REST API of connections."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,9 +40,9 @@ from apps.rest.views import StrictAPIView, no_body, validated
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
 
-_DONE_BEFORE = {
+_ALREADY_DISCONNECTED = {
     "revocation": "already_disconnected",
-    "detail": "This was disconnected before; what came of it stands in the audit log.",
+    "detail": "This connection was already disconnected. The audit log has the details.",
     "manage_url": "",
 }
 
@@ -70,18 +70,18 @@ class ConnectionsView(StrictAPIView):
         responses={201: ConnectionSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Make a connection to a service that takes a key: it is tried by a real call where the service has one."""
+        """Create a connection to a service with an API key, which is verified by a call where the service has one."""
         actor = actor_of(request)
-        wanted = validated(NewConnectionSerializer(data=request.data))
-        integration = Integration.objects.visible_to(actor).filter(is_enabled=True).with_slug(wanted.pop("integration"))
+        data = validated(NewConnectionSerializer(data=request.data))
+        integration = Integration.objects.visible_to(actor).filter(is_enabled=True).with_slug(data.pop("integration"))
         if integration is None:
             raise ValidationError({"integration": ["There is no such integration, or it cannot be connected."]})
         try:
-            connection = connect_with_key(actor=actor, integration=integration, **wanted)
-        except InvalidInput as wrong:
-            raise _by_api_names(wrong) from None
-        made = Connection.objects.with_details().get(pk=connection.pk)
-        return Response(ConnectionSerializer(made, context={"actor": actor}).data, status=201)
+            connection = connect_with_key(actor=actor, integration=integration, **data)
+        except InvalidInput as error:
+            raise _with_api_names(error) from None
+        created = Connection.objects.with_details().get(pk=connection.pk)
+        return Response(ConnectionSerializer(created, context={"actor": actor}).data, status=201)
 
 
 class ConnectionView(StrictAPIView):
@@ -102,37 +102,38 @@ class ConnectionView(StrictAPIView):
         operation_id="connections_update", request=ConnectionChangeSerializer, responses=ConnectionSerializer
     )
     def patch(self, request: Request, pk: UUID) -> Response:
-        """Rename, or replace the key: the old values work until the service has accepted the new ones."""
+        """Rename, or replace the key: the old values stay until the service has accepted the new ones."""
         actor = actor_of(request)
         connection = visible_connection(actor, pk)
         if not may_manage(actor, connection):
-            raise NotAllowed("Only who may manage this connection can change it.")
-        wanted = validated(ConnectionChangeSerializer(data=request.data))
+            raise NotAllowed("You are not allowed to change this connection. Ask its owner or an admin.")
+        data = validated(ConnectionChangeSerializer(data=request.data))
         try:
-            if "fields" in wanted:
-                given = {name: wanted[name] for name in ("fields", "params", "if_unchecked")}
-                replace_key(actor=actor, connection=connection, **given)
-            if "name" in wanted:
-                rename(actor=actor, connection=visible_connection(actor, pk), name=wanted["name"])
-        except InvalidInput as wrong:
-            raise _by_api_names(wrong) from None
+            if "fields" in data:
+                values = {name: data[name] for name in ("fields", "params", "if_unchecked")}
+                replace_key(actor=actor, connection=connection, **values)
+            if "name" in data:
+                rename(actor=actor, connection=visible_connection(actor, pk), name=data["name"])
+        except InvalidInput as error:
+            raise _with_api_names(error) from None
         return Response(ConnectionSerializer(visible_connection(actor, pk), context={"actor": actor}).data)
 
     @extend_schema(operation_id="connections_disconnect", responses={200: DisconnectedSerializer})
     def delete(self, request: Request, pk: UUID) -> Response:
-        """Disconnect: revoke the grant at the service, erase the secrets, and say what was revoked.
+        """Disconnect: revoke the grant at the service, delete the secrets, and report what was revoked.
 
-        Again, for whom the log tells that it was done: nothing happens, and `revocation` is `already_disconnected`.
+        Repeated by a caller who can see the earlier disconnect in the audit log, it does nothing, and `revocation` is
+        `already_disconnected`.
         """
         actor = actor_of(request)
         if done_before(actor, action="connection.disconnected", target_id=str(pk)):
-            return Response(DisconnectedSerializer(_DONE_BEFORE).data)
+            return Response(DisconnectedSerializer(_ALREADY_DISCONNECTED).data)
         connection = visible_connection(actor, pk)
         if not may_manage(actor, connection):
-            raise NotAllowed("Only who may manage this connection can disconnect it.")
+            raise NotAllowed("You are not allowed to disconnect this connection. Ask its owner or an admin.")
         done = disconnect(actor=actor, connection=connection)
-        answer = {"revocation": done.revocation, "detail": done.sentence, "manage_url": done.manage_url}
-        return Response(DisconnectedSerializer(answer).data)
+        result = {"revocation": done.revocation, "detail": done.sentence, "manage_url": done.manage_url}
+        return Response(DisconnectedSerializer(result).data)
 
 
 class TokenView(StrictAPIView):
@@ -151,32 +152,30 @@ class TokenView(StrictAPIView):
         ),
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        """Refreshes first if it must. The hand-out is in the audit log before the token is in the answer.
+        """Refreshes the token first if necessary. The audit event is stored before the token is returned.
 
-        A key has no token: what it adds to each request is answered instead.
+        For a connection with an API key, the response holds what the key adds to each request.
         """
         actor = actor_of(request)
-        wanted = validated(TokenRequestSerializer(data=request.data))
+        data = validated(TokenRequestSerializer(data=request.data))
         connection = visible_connection(actor, pk)
         if not may_take_token(actor, connection):
-            raise NotAllowed("The token itself goes to its owner and to service keys only.")
+            raise NotAllowed("Only its owner and service keys can get the token itself.")
         if connection.integration.kind in KINDS_SENT_AS_ENTERED:
-            material = KeyMaterialSerializer(
-                {**vars(key_material(connection=connection, actor=actor)), "connection": connection.pk}
-            )
-            return Response(material.data, headers={"Cache-Control": "no-store"})
+            credentials = vars(key_material(connection=connection, actor=actor)) | {"connection": connection.pk}
+            return Response(KeyMaterialSerializer(credentials).data, headers={"Cache-Control": "no-store"})
         try:
             token = fresh_token(
-                connection=connection, actor=actor, min_ttl=wanted["min_ttl"], scopes=tuple(wanted["scopes"])
+                connection=connection, actor=actor, min_ttl=data["min_ttl"], scopes=tuple(data["scopes"])
             )
         except ReauthorizationRequired as error:
             raise _with_reconnect_url(error, connection) from None
-        answer = TokenSerializer({**_fields(token), "connection": connection.pk}).data
-        return Response(answer, headers={"Cache-Control": "no-store"})
+        body = TokenSerializer({**_fields(token), "connection": connection.pk}).data
+        return Response(body, headers={"Cache-Control": "no-store"})
 
 
 class RefreshView(StrictAPIView):
-    """A new token now, whatever the schedule says."""
+    """A refresh now, independently of the schedule."""
 
     required_scope = "connections:use"
 
@@ -186,7 +185,7 @@ class RefreshView(StrictAPIView):
         actor = actor_of(request)
         connection = visible_connection(actor, pk)
         if not (may_use(actor, connection) or may_manage(actor, connection)):
-            raise NotAllowed("Only who may use or manage this connection can refresh it.")
+            raise NotAllowed("You are not allowed to refresh this connection. Ask its owner to share it.")
         try:
             refreshed = refresh_now(connection=connection, actor=actor)
         except ReauthorizationRequired as error:
@@ -201,27 +200,29 @@ def visible_connection(actor: Actor, pk: UUID) -> Connection:
     return connection
 
 
-def _by_api_names(wrong: InvalidInput) -> InvalidInput:
-    """The same errors, each field under the name that it has in the document."""
-    places = {"field": "fields", "param": "params"}
-    names = [(name.partition("."), sentence) for name, sentence in wrong.errors]
-    return InvalidInput([(f"{places.get(first, first)}{dot}{rest}", s) for (first, dot, rest), s in names])
+def _with_api_names(error: InvalidInput) -> InvalidInput:
+    """The same errors with the field names of the API instead of those of the form."""
+    prefixes = {"field": "fields", "param": "params"}
+    parts = [(name.partition("."), message) for name, message in error.errors]
+    return InvalidInput(
+        [(f"{prefixes.get(first, first)}{dot}{rest}", message) for (first, dot, rest), message in parts]
+    )
 
 
-def _filtered(connections: QuerySet[Connection], wanted: Mapping[str, Any]) -> QuerySet[Connection]:
+def _filtered(connections: QuerySet[Connection], filters: Mapping[str, Any]) -> QuerySet[Connection]:
     columns = {"integration": "integration__slug", "status": "status", "owner": "owner", "kind": "integration__kind"}
-    connections = connections.filter(**{columns[name]: value for name, value in wanted.items() if name in columns})
-    if "sharing" in wanted:
-        connections = connections.filter(is_shared=wanted["sharing"] == "shared")
-    if "scopes" in wanted:
-        needed = wanted["scopes"].split()
-        fitting = [connection.pk for connection in connections if not missing_scopes_of(connection, needed)]
-        connections = connections.filter(pk__in=fitting)
+    connections = connections.filter(**{columns[name]: value for name, value in filters.items() if name in columns})
+    if "sharing" in filters:
+        connections = connections.filter(is_shared=filters["sharing"] == "shared")
+    if "scopes" in filters:
+        needed = filters["scopes"].split()
+        eligible = [connection.pk for connection in connections if not missing_scopes_of(connection, needed)]
+        connections = connections.filter(pk__in=eligible)
     return connections
 
 
 def _with_reconnect_url(error: ReauthorizationRequired, connection: Connection) -> ReauthorizationRequired:
-    """The page on which the owner can reconnect, after login and with a click of theirs."""
+    """Adds the URL of the page on which the owner can reconnect, which requires a login and a click."""
     page = f"{settings.PUBLIC_URL}{reverse('connections:list')}#connection-{connection.pk}"
     return ReauthorizationRequired(error.sentence, reconnect_url=page)
 

@@ -1,4 +1,4 @@
-"""The REST API's doors to integrations: what this team can connect to."""
+"""The REST API of integrations: what this team can connect to."""
 
 from django.db.models import Q
 from drf_spectacular.utils import extend_schema
@@ -44,15 +44,15 @@ class IntegrationListView(StrictAPIView):
         return page_of(self, self._rows(actor_of(request)), IntegrationSerializer)
 
     def _rows(self, actor: Actor) -> IntegrationQuerySet:
-        asked = self.asked
+        filters = self.asked
         rows = listed(actor)
-        for word in asked.get("search", "").split():
+        for word in filters.get("search", "").split():
             rows = rows.filter(Q(name__icontains=word) | Q(description__icontains=word) | Q(slug__icontains=word))
-        if category := asked.get("category"):
+        if category := filters.get("category"):
             rows = rows.filter(category=category)
-        if kind := asked.get("auth_type"):
+        if kind := filters.get("auth_type"):
             rows = rows.filter(kind=kind)
-        connected = asked.get("connected")
+        connected = filters.get("connected")
         if connected is not None:
             rows = rows.filter(Q(connected__gt=0) if connected else Q(connected=0))
         return rows
@@ -61,12 +61,12 @@ class IntegrationListView(StrictAPIView):
         operation_id="integrations_create", request=NewCustomApiSerializer, responses={201: CustomApiSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Describe an API of the team's own (owners and admins)."""
+        """Create a custom API (owners and admins)."""
         return api.create(request)
 
 
 class IntegrationDetailView(StrictAPIView):
-    """One service with its permissions, parameters and redirect URI."""
+    """One service with its scopes, parameters and redirect URI."""
 
     required_scopes = {"GET": "connections:read", "PATCH": "connections:write", "DELETE": "connections:write"}
 
@@ -89,10 +89,10 @@ class IntegrationDetailView(StrictAPIView):
         operation_id="integrations_partial_update", request=CustomApiChangeSerializer, responses=CustomApiSerializer
     )
     def patch(self, request: Request, slug: str) -> Response:
-        """Change an API of the team's own (owners and admins)."""
+        """Change a custom API (owners and admins)."""
         return api.change(request, slug)
 
     @extend_schema(operation_id="integrations_destroy", responses={204: None})
     def delete(self, request: Request, slug: str) -> Response:
-        """Delete an API of the team's own, which must have no connection (owners and admins)."""
+        """Delete a custom API without connections (owners and admins)."""
         return api.delete(request, slug)

@@ -1,4 +1,4 @@
-"""What the REST API takes and gives about connections."""
+"""The serializers of connections."""
 
 from typing import Any
 
@@ -23,14 +23,14 @@ class AccountSerializer(serializers.Serializer[Any]):
 
 
 class OwnerSerializer(serializers.Serializer[Any]):
-    """The member whose grant it is."""
+    """The member who owns the connection."""
 
     id = serializers.UUIDField()
     name = serializers.CharField()
 
 
 class ScopesSerializer(serializers.Serializer[Any]):
-    """What was asked for, what the service granted, and what of it is missing."""
+    """Granted, requested and missing scopes."""
 
     granted = serializers.ListField(child=serializers.CharField())
     requested = serializers.ListField(child=serializers.CharField())
@@ -38,7 +38,7 @@ class ScopesSerializer(serializers.Serializer[Any]):
 
 
 class ConnectionSerializer(serializers.Serializer[Connection]):
-    """A connection as the caller sees it."""
+    """A connection, from the caller's perspective."""
 
     id = serializers.UUIDField()
     integration = serializers.SlugField(source="integration.slug")
@@ -82,13 +82,13 @@ def scope_sets_of(connection: Connection) -> dict[str, list[str]]:
     granted, requested = connection.scopes_granted, connection.scopes_requested
     try:
         missing = scopes.missing(wanted=requested, granted=granted, provider=provider_of(connection))
-    except SpecwayError:  # without its provider's aliases, the names themselves are compared
+    except SpecwayError:  # without the provider's aliases, the names are compared
         missing = sorted(set(requested) - set(granted))
     return {"granted": granted, "requested": requested, "missing": missing}
 
 
 class ConnectionFilterSerializer(QuerySerializer):
-    """The filters of the list. What is not one of these is refused rather than ignored."""
+    """The filters of the list. Unknown parameters are refused instead of ignored."""
 
     integration = serializers.SlugField(required=False)
     status = serializers.ChoiceField(choices=[Status.ACTIVE, Status.NEEDS_ATTENTION], required=False)
@@ -99,19 +99,19 @@ class ConnectionFilterSerializer(QuerySerializer):
         r"^[\x20-\x7e]+$",
         required=False,
         max_length=2000,
-        help_text="Scopes that are needed, separated by spaces. What a key may do is not known: it lacks none.",
+        help_text="Required scopes, separated by spaces. API keys have no known scopes, so they always match.",
     )
 
 
 class TokenRequestSerializer(serializers.Serializer[Any]):
-    """How long the token should live at least (seconds), and the scopes that the caller needs."""
+    """The minimum lifetime of the token (seconds), and the scopes that the caller requires."""
 
     min_ttl = Number(min_value=0, max_value=86_400, default=0)
     scopes = texts(default=list)
 
 
 class TokenSerializer(serializers.Serializer[Any]):
-    """A fresh access token. `expires_at` null: the service did not say when it ends."""
+    """A fresh access token. `expires_at` is null if the service does not report the expiry."""
 
     access_token = serializers.CharField()
     token_type = serializers.CharField()
@@ -122,7 +122,7 @@ class TokenSerializer(serializers.Serializer[Any]):
 
 
 class NewConnectionSerializer(serializers.Serializer[Any]):
-    """A connection to a service that takes a key. What each service wants is at `GET integrations/{slug}/`."""
+    """A connection to a service with an API key. `GET integrations/{slug}/` lists the required values."""
 
     integration = serializers.SlugField()
     name = Text(required=False, allow_blank=True, default="", max_length=200)
@@ -136,12 +136,12 @@ class NewConnectionSerializer(serializers.Serializer[Any]):
     if_unchecked = serializers.ChoiceField(
         choices=["refuse", "store"],
         default="refuse",
-        help_text="What to do where the service cannot be asked whether the values are right.",
+        help_text="What to do if the service cannot be called to verify the values.",
     )
 
 
 class ConnectionChangeSerializer(serializers.Serializer[Any]):
-    """What can be changed: the name, and for services that take a key its values (those that are not named stay)."""
+    """The changeable fields: the name, and the values of an API key, of which omitted ones stay."""
 
     name = Text(required=False, max_length=200)
     fields = serializers.DictField(  # type: ignore[assignment] # as above
@@ -150,24 +150,24 @@ class ConnectionChangeSerializer(serializers.Serializer[Any]):
     params = serializers.DictField(
         child=Text(max_length=300),
         default=dict,
-        help_text="With `fields`: values that the integration asks for and the connection lacks.",
+        help_text="With `fields`: parameters that the integration requires and the connection lacks.",
     )
     if_unchecked = serializers.ChoiceField(choices=["refuse", "store"], default="refuse")
 
 
 class KeyMaterialSerializer(serializers.Serializer[Any]):
-    """What a key connection adds to each request. Scopes are not checked: a key's rights are known to its service."""
+    """What an API key adds to each request. Scopes are not checked: only the service knows the key's permissions."""
 
     kind = serializers.ChoiceField(choices=[*KINDS_SENT_AS_ENTERED])
     headers = serializers.DictField(child=serializers.CharField())
     query = serializers.DictField(child=serializers.CharField())
-    path_prefix = serializers.CharField(help_text="What the path of each address begins with; most often nothing.")
+    path_prefix = serializers.CharField(help_text="The start of every path; usually empty.")
     connection = serializers.UUIDField()
 
 
 class DisconnectedSerializer(serializers.Serializer[Any]):
-    """What a disconnect did at the service."""
+    """The result of a disconnect at the service."""
 
     revocation = serializers.ChoiceField(choices=["revoked", "unsupported", "failed", "none", "already_disconnected"])
     detail = serializers.CharField()
-    manage_url = serializers.CharField(help_text="The service's own page for what is left, or empty.")
+    manage_url = serializers.CharField(help_text="The service's page to manage remaining access, or empty.")

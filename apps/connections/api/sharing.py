@@ -1,4 +1,4 @@
-"""The REST API of sharing and of where a connection is used."""
+"""The REST API of sharing and usage."""
 
 from typing import Any
 from uuid import UUID
@@ -28,27 +28,27 @@ from apps.teams.authentication import actor_of
 
 
 class SharingView(StrictAPIView):
-    """With whom a connection is shared, and at which level."""
+    """The members with whom a connection is shared, and their levels."""
 
     required_scopes = {"GET": "connections:read", "PUT": "connections:write"}
 
     @extend_schema(operation_id="connections_sharing_retrieve", responses=SharingSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
-        return Response(_answer(viewed(actor_of(request), pk)))
+        return Response(_sharing_data(viewed(actor_of(request), pk)))
 
     @extend_schema(
         operation_id="connections_sharing_update", request=SharingRequestSerializer, responses=SharingSerializer
     )
     def put(self, request: Request, pk: UUID) -> Response:
-        """Make it personal, or share it with exactly these. Whoever is not named loses access at once."""
+        """Make it personal, or share it with exactly these members. All others lose access immediately."""
         actor = actor_of(request)
         connection = visible_connection(actor, pk)
-        wanted = validated(SharingRequestSerializer(data=request.data))
-        if not wanted["shared"]:
+        data = validated(SharingRequestSerializer(data=request.data))
+        if not data["shared"]:
             changed = unshare(actor=actor, connection=connection)
         else:
-            changed = share(actor=actor, connection=connection, everyone=wanted["everyone"], members=wanted["members"])
-        return Response(_answer(changed))
+            changed = share(actor=actor, connection=connection, everyone=data["everyone"], members=data["members"])
+        return Response(_sharing_data(changed))
 
 
 class WorkflowsView(StrictAPIView):
@@ -58,10 +58,10 @@ class WorkflowsView(StrictAPIView):
 
     @extend_schema(operation_id="connections_workflows", responses=WorkflowsSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
-        """What stops working when the connection goes. Needs the level View."""
+        """The workflows that stop when it is disconnected. Requires the level View."""
         connection = viewed(actor_of(request), pk)
-        listed = workflows_of([connection])
-        return Response(WorkflowsSerializer({"total": connection.workflows.count(), "results": listed}).data)
+        page = {"total": connection.workflows.count(), "results": workflows_of([connection])}
+        return Response(WorkflowsSerializer(page).data)
 
 
 class UsageView(StrictAPIView):
@@ -72,27 +72,27 @@ class UsageView(StrictAPIView):
 
     @extend_schema(operation_id="connections_usage", parameters=[UsagePeriodSerializer], responses=UsageSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
-        """Per day (UTC). Needs the level View."""
+        """Per day (UTC). Requires the level View."""
         connection = viewed(actor_of(request), pk)
         usage = usage_of(connection, days=self.asked["days"], today=timezone.now().date())
         return Response(UsageSerializer(usage).data)
 
 
 def viewed(actor: Actor, pk: UUID) -> Connection:
-    """The connection, for who may see its configuration. Raises NotFound: what one may not see is not there."""
+    """The connection, for an actor with the level View. Raises NotFound."""
     connection = visible_connection(actor, pk)
     if not may_view(actor, connection):
-        raise NotFound("There is nothing here that you may see: you may use this connection, not view it.")
+        raise NotFound("You may use this connection, but not view its details.")
     return connection
 
 
-def _answer(connection: Connection) -> dict[str, Any]:
+def _sharing_data(connection: Connection) -> dict[str, Any]:
     shares = connection.shares.select_related("user").exclude(user=None) if connection.is_shared else []
     members = [{"id": share.user_id, "name": str(share.user), "level": share.level} for share in shares]
-    answer = {
+    data = {
         "connection": connection.pk,
         "shared": connection.is_shared,
         "level": sharing_of(connection).everyone,
         "members": sorted(members, key=lambda member: str(member["name"]).casefold()),
     }
-    return dict(SharingSerializer(answer).data)
+    return dict(SharingSerializer(data).data)

@@ -1,4 +1,4 @@
-"""What the REST API takes and gives about sharing, connected workflows and usage."""
+"""The serializers of sharing, connected workflows and usage."""
 
 from typing import Any
 from uuid import UUID
@@ -29,7 +29,7 @@ MAX_MEMBERS = 500
     }
 )
 class MemberLevelField(serializers.Field[Any, Any, Any, Any]):
-    """A member: an ID, who gets `level`, or `{"id", "level"}`."""
+    """A member: an ID, with the common level, or `{"id", "level"}`."""
 
     def to_internal_value(self, data: Any) -> tuple[UUID, Level | None]:
         if isinstance(data, dict):
@@ -51,19 +51,19 @@ def _member_id(value: object) -> UUID:
 
 
 def _not_an_id() -> UUID:
-    raise serializers.ValidationError('Each member is an ID, or {"id": …, "level": …}.')
+    raise serializers.ValidationError('Each member must be an ID or {"id": …, "level": …}.')
 
 
 def _level(value: object) -> Level:
     if not isinstance(value, str) or value not in Level.values:
-        raise serializers.ValidationError(f"A level is one of {', '.join(Level.values)}.")
+        raise serializers.ValidationError(f"The level must be one of {', '.join(Level.values)}.")
     return Level(value)
 
 
 class SharingRequestSerializer(serializers.Serializer[Any]):
-    """Personal, or shared with everyone in the team, or with `members`, or both.
+    """Personal, or shared with everyone in the team, with `members`, or both.
 
-    `level` is everyone's, and that of each member who is named without a level.
+    `level` holds for everyone, and for members without a level of their own.
     """
 
     shared = serializers.BooleanField()
@@ -72,14 +72,15 @@ class SharingRequestSerializer(serializers.Serializer[Any]):
         child=MemberLevelField(),
         required=False,
         max_length=MAX_MEMBERS,
-        help_text="With whom: IDs of members, or objects with `id` and `level`. Left out: everyone in the team.",
+        help_text="IDs of members, or objects with `id` and `level`. Default: everyone in the team.",
     )
     everyone = serializers.BooleanField(
-        required=False, help_text="Beside `members`, everyone in the team too, at `level`. Without `members`: true."
+        required=False,
+        help_text="With `members`: whether everyone in the team has access too, at `level`. Without `members`: true.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Gives `everyone` (a level or None) and `members` (levels by ID)."""
+        """Returns `everyone` (a level or None) and `members` (levels by ID)."""
         if not attrs["shared"]:
             if extra := sorted(set(attrs) - {"shared"}):
                 raise serializers.ValidationError({extra[0]: "A personal connection has no level and no members."})
@@ -88,10 +89,10 @@ class SharingRequestSerializer(serializers.Serializer[Any]):
         listed: list[tuple[UUID, Level | None]] = attrs.get("members", [])
         with_everyone = attrs.get("everyone", "members" not in attrs)
         if level is None and (with_everyone or any(own is None for _, own in listed)):
-            raise serializers.ValidationError({"level": "Say the level: use, view or manage."})
+            raise serializers.ValidationError({"level": "Give a level: use, view or manage."})
         members = {user_id: own or level for user_id, own in listed}
         if len(members) < len(listed):
-            raise serializers.ValidationError({"members": "A member is named twice."})
+            raise serializers.ValidationError({"members": "A member is listed twice."})
         return {"shared": True, "everyone": level if with_everyone else None, "members": members}
 
 
@@ -104,7 +105,7 @@ class SharedMemberSerializer(serializers.Serializer[Any]):
 
 
 class SharingSerializer(serializers.Serializer[Any]):
-    """With whom a connection is shared. `level` null: not with everyone. Its owner and the team's admins manage it."""
+    """With whom a connection is shared. `level` is null if not everyone has access. Owner and admins manage it."""
 
     connection = serializers.UUIDField()
     shared = serializers.BooleanField()
@@ -113,7 +114,7 @@ class SharingSerializer(serializers.Serializer[Any]):
 
 
 class WorkflowSerializer(serializers.Serializer[Any]):
-    """A workflow that used the connection. `people`: on whose behalf, by name; `keys`: how many service keys."""
+    """A workflow that used the connection, the names of people it acted for, and the number of service keys."""
 
     id = serializers.CharField()
     name = serializers.CharField(allow_blank=True)
@@ -123,20 +124,20 @@ class WorkflowSerializer(serializers.Serializer[Any]):
 
 
 class WorkflowsSerializer(serializers.Serializer[Any]):
-    """Lately used first, at most 200. `total`: how many there are."""
+    """Most recently used first, at most 200 of `total`."""
 
     total = serializers.IntegerField()
     results = WorkflowSerializer(many=True)
 
 
 class UsagePeriodSerializer(QuerySerializer):
-    """How many days, today (UTC) included."""
+    """The number of days, today (UTC) included."""
 
     days = serializers.IntegerField(min_value=1, max_value=365, default=30)
 
 
 class DaySerializer(serializers.Serializer[Any]):
-    """What happened on a day (UTC)."""
+    """The calls of a day (UTC)."""
 
     day = serializers.DateField()
     calls = serializers.IntegerField()
@@ -144,7 +145,7 @@ class DaySerializer(serializers.Serializer[Any]):
 
 
 class UsageSerializer(serializers.Serializer[Any]):
-    """Calls and failures for each day, oldest first, days without any included."""
+    """Calls and failures per day, oldest first, days without calls included."""
 
     since = serializers.DateField()
     until = serializers.DateField()

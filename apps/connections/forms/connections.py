@@ -1,4 +1,4 @@
-"""What people may ask of the pages of connections."""
+"""The forms of the pages of connections."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,25 +10,25 @@ from apps.teams.actor import Actor
 
 
 class DecisionForm(forms.Form):
-    """What becomes of another account that answered a reconnect."""
+    """What to do after a reconnect with another account."""
 
     decision = forms.ChoiceField(choices=[("replace", "Replace"), ("new", "Add as new"), ("discard", "Discard")])
 
 
 class SelectionForm(forms.Form):
-    """The connections that were ticked in the list."""
+    """The connections that are selected in the list."""
 
-    id = forms.TypedMultipleChoiceField(coerce=str, error_messages={"required": "Tick at least one connection first."})
+    id = forms.TypedMultipleChoiceField(coerce=str, error_messages={"required": "Select at least one connection."})
 
     def __init__(self, data: Any, *, connections: Iterable[Connection]) -> None:
         super().__init__(data)
         field = self.fields["id"]
-        assert isinstance(field, forms.TypedMultipleChoiceField)  # noqa: S101 - tells mypy what stands above
+        assert isinstance(field, forms.TypedMultipleChoiceField)  # noqa: S101 - narrows the type for mypy
         field.choices = [(str(connection.pk), connection.name) for connection in connections]
 
 
 class FilterForm(forms.Form):
-    """The filters of Settings → Integrations. State lives in the URL; what makes no sense there filters nothing."""
+    """The filters of Settings → Integrations, from the query string; invalid values are ignored."""
 
     search = forms.CharField(required=False, max_length=100)
     status = forms.ChoiceField(required=False)
@@ -40,33 +40,33 @@ class FilterForm(forms.Form):
     def __init__(self, data: Any, *, actor: Actor, connections: list[Connection]) -> None:
         super().__init__(data)
         self._actor = actor
-        red = sum(connection.status == Status.NEEDS_ATTENTION for connection in connections)
+        attention = sum(connection.status == Status.NEEDS_ATTENTION for connection in connections)
         for name, choices in (
-            ("status", _status_choices(red, len(connections) - red)),
+            ("status", _status_choices(attention, len(connections) - attention)),
             ("owner", _owner_choices(actor, connections)),
         ):
             field = self.fields[name]
-            assert isinstance(field, forms.ChoiceField)  # noqa: S101 - tells mypy what stands above
+            assert isinstance(field, forms.ChoiceField)  # noqa: S101 - narrows the type for mypy
             field.choices = choices
 
     @property
-    def wanted(self) -> dict[str, str]:
-        """The filters in force, by name: those that were given and make sense."""
+    def filters(self) -> dict[str, str]:
+        """The filters in effect by name: those that are set and valid."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
 
-    def chosen(self, connections: list[Connection]) -> list[Connection]:
-        """Those of the connections that pass the filters. Needs their workflows prefetched."""
-        wanted = self.wanted
-        return [connection for connection in connections if self._passes(connection, wanted)]
+    def matching(self, connections: list[Connection]) -> list[Connection]:
+        """The connections that match the filters. Needs their workflows prefetched."""
+        filters = self.filters
+        return [connection for connection in connections if self._matches(connection, filters)]
 
-    def _passes(self, connection: Connection, wanted: dict[str, str]) -> bool:
-        owner = wanted.get("owner", "")
+    def _matches(self, connection: Connection, filters: dict[str, str]) -> bool:
+        owner = filters.get("owner", "")
         return (
-            wanted.get("status", connection.status) == connection.status
+            filters.get("status", connection.status) == connection.status
             and (not owner or self._is_owner(connection, owner))
-            and ("sharing" not in wanted or connection.is_shared == (wanted["sharing"] == "shared"))
-            and wanted.get("search", "").casefold() in _words_of(connection)
+            and ("sharing" not in filters or connection.is_shared == (filters["sharing"] == "shared"))
+            and filters.get("search", "").casefold() in _searchable_text(connection)
         )
 
     def _is_owner(self, connection: Connection, owner: str) -> bool:
@@ -74,17 +74,17 @@ class FilterForm(forms.Form):
         return connection.owner_id == mine if owner == "me" else str(connection.owner_id) == owner
 
 
-def _words_of(connection: Connection) -> str:
+def _searchable_text(connection: Connection) -> str:
     workflows = (str(workflow) for workflow in connection.workflows.all())
-    words = (connection.name, connection.account_label, connection.integration.name, str(connection.owner), *workflows)
-    return "\n".join(words).casefold()
+    parts = (connection.name, connection.account_label, connection.integration.name, str(connection.owner), *workflows)
+    return "\n".join(parts).casefold()
 
 
-def _status_choices(red: int, green: int) -> list[tuple[str, str]]:
+def _status_choices(attention: int, active: int) -> list[tuple[str, str]]:
     return [
         ("", "Any status"),
-        (Status.NEEDS_ATTENTION, f"Needs attention ({red})"),
-        (Status.ACTIVE, f"Active ({green})"),
+        (Status.NEEDS_ATTENTION, f"Needs attention ({attention})"),
+        (Status.ACTIVE, f"Active ({active})"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The filters of Settings → Credentials. State lives in the URL; what makes no sense there filters nothing."""
+"""The filters of Settings → Credentials, from the query string; invalid values are ignored."""
 
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -11,16 +11,16 @@ from apps.connections.models import Connection
 from apps.integrations.models import Integration
 from apps.teams.actor import Actor
 
-_OFTEN = timedelta(days=30)
+_RECENT = timedelta(days=30)
 
 
 def is_custom(connection: Connection) -> bool:
-    """Whether it belongs to an API of the team's own."""
+    """Whether it belongs to a custom API."""
     return connection.integration.team_id is not None
 
 
 class CredentialFilterForm(FilterForm):
-    """The list's filters, and `used` and `kind`."""
+    """The filters of the list, plus `used` and `kind`."""
 
     KINDS: ClassVar[list[tuple[str, str]]] = [
         ("oauth", "OAuth"),
@@ -36,7 +36,7 @@ class CredentialFilterForm(FilterForm):
         choices=[
             ("", "Used at any time"),
             ("lately", "In the last 30 days"),
-            ("not", "Not for 30 days"),
+            ("not", "Not in the last 30 days"),
             ("never", "Never used"),
         ],
     )
@@ -44,22 +44,22 @@ class CredentialFilterForm(FilterForm):
 
     def __init__(self, data: Any, *, actor: Actor, connections: list[Connection]) -> None:
         super().__init__(data, actor=actor, connections=connections)
-        self._lately = timezone.now() - _OFTEN
+        self._recent_since = timezone.now() - _RECENT
 
-    def _passes(self, connection: Connection, wanted: dict[str, str]) -> bool:
-        return super()._passes(connection, wanted) and self._is_used(connection, wanted.get("used", ""))
+    def _matches(self, connection: Connection, filters: dict[str, str]) -> bool:
+        return super()._matches(connection, filters) and self._is_used(connection, filters.get("used", ""))
 
     def _is_used(self, connection: Connection, used: str) -> bool:
         last = connection.last_used_at
-        answers = {
-            "lately": last is not None and last >= self._lately,
-            "not": last is None or last < self._lately,
+        results = {
+            "lately": last is not None and last >= self._recent_since,
+            "not": last is None or last < self._recent_since,
             "never": last is None,
         }
-        return answers.get(used, True)
+        return results.get(used, True)
 
     def is_of_kind(self, connection: Connection, kind: str) -> bool:
-        """Whether it stands under that chip. One of a custom API stands under two: what it is, and *Custom*."""
+        """Whether the chip of that kind includes it. A custom API's connection has two: its own kind and *Custom*."""
         if kind == "custom":
             return is_custom(connection)
         is_oauth = connection.integration.kind in (Integration.Kind.OAUTH2, Integration.Kind.OAUTH1)

@@ -1,4 +1,4 @@
-"""What somebody who leaves, or is removed, decides about each of their connections."""
+"""The decisions about the connections of a member who leaves or is removed."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ DISCONNECT = "disconnect"
 
 @dataclass(frozen=True)
 class Item:
-    """A connection to decide about, with what stops and who loses access if it is disconnected."""
+    """A connection to decide about, with the workflows that stop and the people who lose access on disconnect."""
 
     connection: Connection
     heirs: list[tuple[str, str]]
@@ -32,7 +32,7 @@ class Item:
 
 
 def items_of(membership: Membership, actor: Actor | None, *, preferred: User | None = None) -> list[Item]:
-    """Shared ones are suggested to `preferred`, or else the first who can take them; personal ones to disconnect."""
+    """Shared connections are suggested for handing over, preferably to `preferred`, personal ones for disconnecting."""
     heirs = heirs_of(membership)
     names = [(str(heir.pk), f"Hand over to {heir}") for heir in heirs]
     is_own = actor is None or actor.user is None or actor.user.pk == membership.user_id
@@ -54,19 +54,19 @@ def items_of(membership: Membership, actor: Actor | None, *, preferred: User | N
     return items
 
 
-class LeavingForm(forms.Form):
-    """A field `c-<ID>` for each connection: the new owner's ID, or `disconnect`. All must be answered."""
+class OffboardingForm(forms.Form):
+    """A field `c-<ID>` for each connection: the new owner's ID, or `disconnect`. All are required."""
 
     def __init__(self, data: Any, *, items: list[Item]) -> None:
         super().__init__(data)
         self.items = items
         for item in items:
             choices = [*item.heirs, (DISCONNECT, "Disconnect")]
-            missing = f"Decide what becomes of {item.connection.name}."
+            missing = f"Choose what to do with {item.connection.name}."
             self.fields[item.name] = forms.ChoiceField(
                 choices=choices,
                 initial=item.suggested,
-                label=f"What becomes of {item.connection.name} at {item.connection.integration.name}",
+                label=f"What to do with {item.connection.name} ({item.connection.integration.name})",
                 error_messages={"required": missing, "invalid_choice": missing},
             )
 
@@ -76,6 +76,6 @@ class LeavingForm(forms.Form):
 
     @property
     def decisions(self) -> Decisions:
-        """As the service takes them. The form must be valid."""
+        """The decisions as the offboarding service takes them. The form must be valid."""
         chosen = {item.connection.pk: self.cleaned_data[item.name] for item in self.items}
         return {pk: None if value == DISCONNECT else UUID(value) for pk, value in chosen.items()}

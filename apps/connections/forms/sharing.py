@@ -1,4 +1,4 @@
-"""What people send about sharing and handing over."""
+"""The forms for sharing and handing over a connection."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -12,21 +12,21 @@ from apps.teams.models import Membership
 
 
 class SharingForm(forms.Form):
-    """`shared`, with `who` (everyone or chosen members) and a `level`; each chosen member may have another level.
+    """`shared`, with `who` (everyone or selected members) and a common `level`.
 
-    A member's fields are `member` (the ticked IDs) and `level-<ID>`, which may be left empty: the common level.
+    `member` holds the selected IDs; `level-<ID>` is a member's own level, or empty for the common one.
     """
 
     shared = forms.BooleanField(required=False)
     level = forms.ChoiceField(choices=Level.choices, required=False, initial=Level.USE)
-    who = forms.ChoiceField(choices=[("everyone", "Everyone"), ("chosen", "Chosen members")], required=False)
+    who = forms.ChoiceField(choices=[("everyone", "Everyone"), ("chosen", "Selected members")], required=False)
     member = forms.TypedMultipleChoiceField(coerce=UUID, required=False)
 
     def __init__(self, data: Any, *, members: list[Membership], sharing: Sharing) -> None:
         super().__init__(data)
         self._members, self._now = members, sharing
         field = self.fields["member"]
-        assert isinstance(field, forms.TypedMultipleChoiceField)  # noqa: S101 - tells mypy what stands above
+        assert isinstance(field, forms.TypedMultipleChoiceField)  # noqa: S101 - narrows the type for mypy
         field.choices = [(str(one.user_id), str(one.user)) for one in members]
         for one in members:
             own = forms.ChoiceField(choices=[("", "As above"), *Level.choices], required=False)
@@ -36,14 +36,14 @@ class SharingForm(forms.Form):
         data = self.cleaned_data
         if data.get("shared") and "member" in data:
             if data.get("who") == "chosen" and not data["member"]:
-                self.add_error("member", "Choose at least one member, or everyone in the team.")
+                self.add_error("member", "Select at least one member, or everyone in the team.")
             if not data.get("level"):
                 self.add_error("level", "Choose what members may do.")
         return data
 
     @property
     def sharing(self) -> Sharing:
-        """What was asked for. The form must be valid."""
+        """The requested sharing. The form must be valid."""
         data = self.cleaned_data
         if not data["shared"]:
             return PERSONAL
@@ -51,17 +51,17 @@ class SharingForm(forms.Form):
         own = {user_id: Level(data[f"level-{user_id}"] or common) for user_id in data["member"]}
         if data["who"] == "chosen":
             return Sharing(None, own)
-        # With everyone, only those are listed by name who hold another level.
+        # If everyone has access, only members with another level are listed.
         return Sharing(common, {user_id: level for user_id, level in own.items() if level != common})
 
     @property
-    def shown(self) -> dict[str, Any]:
-        """What stands in the form: as sent, else as it is now."""
+    def displayed(self) -> dict[str, Any]:
+        """The values to display: as submitted, else the current sharing."""
         if self.is_bound:
-            ticked = cast(QueryDict, self.data).getlist("member")
+            selected = cast(QueryDict, self.data).getlist("member")
             levels = {str(one.user_id): self.data.get(f"level-{one.user_id}", "") for one in self._members}
             level, everyone = self.data.get("level") or Level.USE, self.data.get("who") != "chosen"
-            return self._state(bool(self.data.get("shared")), level, everyone, set(ticked), levels)
+            return self._state(bool(self.data.get("shared")), level, everyone, set(selected), levels)
         own = {str(user_id): level for user_id, level in self._now.members.items()}
         common = self._now.everyone or min(self._now.members.values(), key=list(Level).index, default=Level.USE)
         levels = {user_id: "" if level == common else level.value for user_id, level in own.items()}
@@ -69,14 +69,14 @@ class SharingForm(forms.Form):
         return self._state(self._now.is_shared, common.value, everyone, set(own), levels)
 
     def _state(
-        self, shared: bool, level: str, everyone: bool, ticked: set[str], levels: dict[str, str]
+        self, shared: bool, level: str, everyone: bool, selected: set[str], levels: dict[str, str]
     ) -> dict[str, Any]:
-        rows = [(one, str(one.user_id) in ticked, levels.get(str(one.user_id), "")) for one in self._members]
+        rows = [(one, str(one.user_id) in selected, levels.get(str(one.user_id), "")) for one in self._members]
         return {"shared": shared, "level": level, "everyone": everyone, "rows": rows, "choices": Level.choices}
 
     @property
-    def again(self) -> list[tuple[str, str]]:
-        """The fields as they were sent, to be sent once more after a question."""
+    def submitted(self) -> list[tuple[str, str]]:
+        """The submitted fields, as hidden fields of the confirmation."""
         names = ["shared", "level", "who", "member", *(f"level-{one.user_id}" for one in self._members)]
         data = cast(QueryDict, self.data)
         return [(name, value) for name in names for value in data.getlist(name)]

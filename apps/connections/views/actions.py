@@ -1,4 +1,4 @@
-"""What can be done with a connection from its row: refresh it, or disconnect it after a question."""
+"""The actions of a connection's row: refresh, and disconnect after a confirmation."""
 
 import time
 from uuid import UUID
@@ -16,7 +16,7 @@ from apps.connections.services.authorize import own_path
 from apps.connections.services.disconnect import disconnect as disconnect_connection
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.usage import others_with_access, workflows_of
-from apps.connections.views.listing import visible
+from apps.connections.views.listing import visible_connections
 from apps.connections.views.lookup import managed_connection, visible_connection
 from apps.connections.views.rows import row_of
 from apps.errors import SpecwayError
@@ -24,15 +24,15 @@ from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
-# How long (seconds) one request may go on refreshing what was ticked: a service that is slow must not hold it for ever.
-BULK_BUDGET = 20
+# Seconds that one request may spend on refreshing the selected connections: a slow service must not block it.
+BULK_TIMEOUT = 20
 
 
 @require_POST
 @never_cache
 @team_required
 def refresh(request: TeamRequest, connection_id: UUID) -> HttpResponse:
-    """Fetch a new token now. A service that wants the person again turns the row red, with *Reconnect* in it."""
+    """Refresh the token now. If the service requires the person's consent again, the row shows *Reconnect*."""
     connection = managed_connection(request.actor, connection_id)
     problem = _try_refresh(request.actor, connection)
     if getattr(request, "htmx", False):
@@ -49,8 +49,8 @@ def refresh(request: TeamRequest, connection_id: UUID) -> HttpResponse:
 @never_cache
 @team_required
 def refresh_selected(request: TeamRequest) -> HttpResponse:
-    """Refresh what was ticked in the list, and say of each that it worked or why not."""
-    manageable = [one for one in visible(request.actor) if may_manage(request.actor, one)]
+    """Refresh the connections that are selected in the list, and report the outcome of each."""
+    manageable = [one for one in visible_connections(request.actor) if may_manage(request.actor, one)]
     form = SelectionForm(request.POST, connections=manageable)
     if not form.is_valid():
         messages.error(request, str(form.errors["id"][0]))
@@ -61,24 +61,24 @@ def refresh_selected(request: TeamRequest) -> HttpResponse:
 
 
 def _refresh_all(request: TeamRequest, connections: list[Connection]) -> None:
-    until = time.monotonic() + BULK_BUDGET
+    deadline = time.monotonic() + BULK_TIMEOUT
     done: list[str] = []
-    left: list[str] = []
+    skipped: list[str] = []
     for connection in connections:
-        if time.monotonic() > until:
-            left.append(connection.name)
+        if time.monotonic() > deadline:
+            skipped.append(connection.name)
         elif problem := _try_refresh(request.actor, connection):
             messages.error(request, f"{connection.name}: {problem.sentence}")
         else:
             done.append(connection.name)
     if done:
         messages.success(request, f"New tokens for {', '.join(done)}.")
-    if left:
-        messages.warning(request, f"Not tried for lack of time: {', '.join(left)}. Select them again.")
+    if skipped:
+        messages.warning(request, f"Out of time before refreshing {', '.join(skipped)}. Select them again.")
 
 
 def _try_refresh(actor: Actor, connection: Connection) -> SpecwayError | None:
-    """What went wrong, to be told beside the row; None if nothing did."""
+    """The error, for display in the row; None if the refresh succeeded."""
     try:
         refresh_now(connection=connection, actor=actor)
     except SpecwayError as error:
@@ -90,12 +90,12 @@ def _try_refresh(actor: Actor, connection: Connection) -> SpecwayError | None:
 @never_cache
 @team_required
 def disconnect(request: TeamRequest, connection_id: UUID) -> HttpResponse:
-    """Ask (a page, or for htmx a dialog), then do it and say what was and was not revoked."""
+    """Ask for confirmation (a page, or a dialog for htmx), then disconnect and report what was revoked."""
     connection = managed_connection(request.actor, connection_id)
     context: dict[str, object] = {
         "connection": connection,
         "integration": connection.integration,
-        # Before the rows go, to be told afterwards.
+        # Read before they are deleted, for the page that follows.
         "workflows": workflows_of([connection]),
         "people": others_with_access(connection),
     }

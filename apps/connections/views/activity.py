@@ -1,4 +1,4 @@
-"""A connection's events, with filters that stand in the address: what happened, through whom, when."""
+"""A connection's audit events, with filters in the query string."""
 
 from typing import Any
 from uuid import UUID
@@ -22,49 +22,51 @@ from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
 EVENTS = 30
-# Those who did something are told from so many of the newest events: a busy connection has a great many.
-_LOOKED_AT = 2_000
+# How many of the newest events are read to list the actors: a busy connection has very many events.
+_MAX_EVENTS_FOR_ACTORS = 2_000
 _SCHEDULER = "system"
 
 
 class ActivityForm(FilterForm):
-    """The audit log's filters, as far as they make sense for one connection. `who`: (value, label) of each actor."""
+    """The audit log's filters that apply to a single connection. `actors` holds the value and label of each actor."""
 
     integration = connection = None  # type: ignore[assignment]  # this is how Django takes fields away
-    actor = forms.ChoiceField(required=False, label="Who or what")  # type: ignore[assignment]  # of those that did something
+    actor = forms.ChoiceField(required=False, label="Actor")  # type: ignore[assignment]  # a choice instead of text
 
-    def __init__(self, data: Any, *, who: list[tuple[str, str]]) -> None:
+    def __init__(self, data: Any, *, actors: list[tuple[str, str]]) -> None:
         super().__init__(data)
-        kinds = [(action, words) for action, words in MESSAGES.items() if action.startswith(("connection.", "token."))]
-        self.fields["action"].choices = [("", "Any event"), *sorted(kinds, key=lambda one: one[1])]  # type: ignore[attr-defined]
-        self.fields["actor"].choices = [("", "Anybody"), *who]  # type: ignore[attr-defined]
+        actions = [
+            (action, label) for action, label in MESSAGES.items() if action.startswith(("connection.", "token."))
+        ]
+        self.fields["action"].choices = [("", "Any event"), *sorted(actions, key=lambda one: one[1])]  # type: ignore[attr-defined]
+        self.fields["actor"].choices = [("", "Anyone"), *actors]  # type: ignore[attr-defined]
 
 
 @require_safe
 @never_cache
 @team_required
 def activity(request: TeamRequest, connection_id: UUID) -> HttpResponse:
-    """Newest first. GET parameters: the filters, and `before`, the event after which the page starts."""
+    """Newest first. Query parameters: the filters, and `before`, the ID of the event before the page starts."""
     connection = viewed_connection(request.actor, connection_id)
     events = AuditEvent.objects.filter(team_id=connection.team_id, target_type="connection", target_id=connection.pk)
-    form = ActivityForm(request.GET, who=_who(events))
-    given, fitting = form.given(), _fitting(events, form.wanted())
+    form = ActivityForm(request.GET, actors=_actors(events))
+    filters, matching = form.given(), _matching(events, form.filters())
     before = request.GET.get("before", "")
     is_number = before.isascii() and before.isdecimal() and len(before) < 19
-    found = list((fitting.filter(pk__lt=int(before)) if is_number else fitting)[: EVENTS + 1])
+    page = list((matching.filter(pk__lt=int(before)) if is_number else matching)[: EVENTS + 1])
     context = frame(request, connection, "activity") | {
-        "events": [Row(event=event, is_open=False, toggle="") for event in found[:EVENTS]],
+        "events": [Row(event=event, is_open=False, toggle="") for event in page[:EVENTS]],
         "form": form,
-        "given": given,
-        "newest": f"{request.path}?{urlencode(given)}" if is_number else "",
-        "older": f"?{urlencode(given | {'before': str(found[EVENTS - 1].pk)})}" if len(found) > EVENTS else "",
+        "given": filters,
+        "newest": f"{request.path}?{urlencode(filters)}" if is_number else "",
+        "older": f"?{urlencode(filters | {'before': str(page[EVENTS - 1].pk)})}" if len(page) > EVENTS else "",
     }
     return render(request, "connections/page/activity.html", context)
 
 
-def _who(events: QuerySet[AuditEvent]) -> list[tuple[str, str]]:
-    newest = events.order_by("-id").values_list("actor_kind", "actor_id", "actor_label")[:_LOOKED_AT]
-    # The newest name of each is the one that it has now.
+def _actors(events: QuerySet[AuditEvent]) -> list[tuple[str, str]]:
+    newest = events.order_by("-id").values_list("actor_kind", "actor_id", "actor_label")[:_MAX_EVENTS_FOR_ACTORS]
+    # The newest label of an actor is the current one.
     labels: dict[str, str] = {}
     for kind, actor, label in newest:
         value = _SCHEDULER if kind == _SCHEDULER else actor
@@ -73,7 +75,7 @@ def _who(events: QuerySet[AuditEvent]) -> list[tuple[str, str]]:
     return sorted(labels.items(), key=lambda one: one[1].casefold())
 
 
-def _fitting(events: QuerySet[AuditEvent], wanted: dict[str, Any]) -> QuerySet[AuditEvent]:
-    if wanted.get("actor") == _SCHEDULER:
-        return chosen(events, {**wanted, "actor": ""}).filter(actor_kind=_SCHEDULER)
-    return chosen(events, wanted)
+def _matching(events: QuerySet[AuditEvent], filters: dict[str, Any]) -> QuerySet[AuditEvent]:
+    if filters.get("actor") == _SCHEDULER:
+        return chosen(events, {**filters, "actor": ""}).filter(actor_kind=_SCHEDULER)
+    return chosen(events, filters)

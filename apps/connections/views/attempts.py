@@ -1,4 +1,4 @@
-"""A trip under way: how it stands, calling it off, going on in the same tab, deciding about another account."""
+"""An authorization attempt in progress: its state, canceling it, continuing in the same tab, resolving a mismatch."""
 
 from uuid import UUID
 
@@ -11,8 +11,8 @@ from apps.connections.forms.connections import DecisionForm
 from apps.connections.models import AuthorizationAttempt
 from apps.connections.services import authorize, connect_sessions
 from apps.connections.services.account_mismatch import resolve_account_mismatch as settle
-from apps.connections.views.cards import WINDOWS, attempt_answer, card_context, state_of
-from apps.connections.views.connect import drop_earlier, wants_json
+from apps.connections.views.cards import POPUP_STATES, attempt_json, card_context, state_of
+from apps.connections.views.connect import cancel_earlier, wants_json
 from apps.errors import SpecwayError
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
@@ -24,68 +24,68 @@ Attempt = AuthorizationAttempt.Status
 @never_cache
 @team_required
 def attempt(request: TeamRequest, attempt_id: UUID) -> HttpResponse:
-    """How the trip stands: JSON with its card for the script that asks, else a page with the same card."""
-    trip = authorize.attempt_of(request.actor, attempt_id)
-    window = request.GET.get("popup", "")
-    return _tell(request, trip, window if window in WINDOWS else "open")
+    """The state of the attempt: JSON with a card for the page's script, else a page with the same card."""
+    current = authorize.attempt_of(request.actor, attempt_id)
+    popup = request.GET.get("popup", "")
+    return _state(request, current, popup if popup in POPUP_STATES else "open")
 
 
 @require_POST
 @never_cache
 @team_required
 def cancel(request: TeamRequest, attempt_id: UUID) -> HttpResponse:
-    """Call the trip off: an answer that still comes will not be accepted."""
-    trip = authorize.attempt_of(request.actor, attempt_id)
-    if trip.status == Attempt.PENDING:
-        authorize.cancel(actor=request.actor, attempt=trip)
-        trip = authorize.attempt_of(request.actor, attempt_id)
-    return _tell(request, trip)
+    """Cancel the attempt: a callback that still arrives is rejected."""
+    current = authorize.attempt_of(request.actor, attempt_id)
+    if current.status == Attempt.PENDING:
+        authorize.cancel(actor=request.actor, attempt=current)
+        current = authorize.attempt_of(request.actor, attempt_id)
+    return _state(request, current)
 
 
 @require_POST
 @never_cache
 @team_required
 def continue_here(request: TeamRequest, attempt_id: UUID) -> HttpResponse:
-    """Go to the service in this tab: a new trip in the place of the one whose window did not open.
+    """Go to the service in this tab, with a new attempt that replaces the one whose popup did not open.
 
-    A new one, since only a hash is kept of the old one's state, and since the old window may still stand somewhere.
+    A new one, because only a hash of the earlier state is stored and its popup may still be open.
     """
-    trip = authorize.attempt_of(request.actor, attempt_id)
-    if trip.status not in (Attempt.PENDING, Attempt.CANCELED, Attempt.FAILED):
-        return redirect("connections:attempt", trip.pk)
-    drop_earlier(request.actor, str(trip.pk))
-    onward = authorize.begin(
+    current = authorize.attempt_of(request.actor, attempt_id)
+    if current.status not in (Attempt.PENDING, Attempt.CANCELED, Attempt.FAILED):
+        return redirect("connections:attempt", current.pk)
+    cancel_earlier(request.actor, str(current.pk))
+    flow = authorize.begin(
         actor=request.actor,
-        integration=trip.integration,
-        scopes=trip.scopes_requested,
-        params=trip.params,
+        integration=current.integration,
+        scopes=current.scopes_requested,
+        params=current.params,
         session_key=request.session.session_key or "",
         in_popup=False,
-        return_path=trip.return_path,
-        connection=trip.connection,
+        return_path=current.return_path,
+        connection=current.connection,
     )
-    connect_sessions.follow(trip, onward.attempt)
-    return HttpResponseRedirect(onward.url)
+    connect_sessions.follow(current, flow.attempt)
+    return HttpResponseRedirect(flow.url)
 
 
 @require_POST
 @never_cache
 @team_required
 def decide(request: TeamRequest, attempt_id: UUID) -> HttpResponse:
-    """What becomes of the other account that answered a reconnect: replace, new, or discard."""
-    trip = authorize.attempt_of(request.actor, attempt_id)
+    """Resolve a reconnect that another account answered: replace, add as new, or discard."""
+    current = authorize.attempt_of(request.actor, attempt_id)
     form = DecisionForm(request.POST)
     if not form.is_valid():
-        raise SpecwayError("Choose what should happen with the account that answered.")
-    if trip.status == Attempt.UNDECIDED:
-        settle(actor=request.actor, attempt=trip, decision=form.cleaned_data["decision"])
-        trip = authorize.attempt_of(request.actor, attempt_id)
-    return _tell(request, trip)
+        raise SpecwayError("Choose what to do with the account that signed in.")
+    if current.status == Attempt.UNDECIDED:
+        settle(actor=request.actor, attempt=current, decision=form.cleaned_data["decision"])
+        current = authorize.attempt_of(request.actor, attempt_id)
+    return _state(request, current)
 
 
-def _tell(request: TeamRequest, trip: AuthorizationAttempt, window: str = "open") -> HttpResponse:
+def _state(request: TeamRequest, current: AuthorizationAttempt, popup: str = "open") -> HttpResponse:
     if wants_json(request):
-        return JsonResponse(attempt_answer(request, trip, window))
+        return JsonResponse(attempt_json(request, current, popup))
     if request.method == "POST":
-        return redirect("connections:attempt", trip.pk)
-    return render(request, "connections/attempt.html", card_context(request, trip, state_of(trip, window)))
+        return redirect("connections:attempt", current.pk)
+    return render(request, "connections/attempt.html", card_context(request, current, state_of(current, popup)))

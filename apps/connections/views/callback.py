@@ -1,5 +1,6 @@
-"""Coming back: the page to which the service sends the person with its answer."""
+"""The OAuth callback: the page to which a service redirects the person with its authorization response."""
 
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,7 +13,6 @@ from django.views.decorators.http import require_GET
 from apps.connections.errors import AttemptError
 from apps.connections.models import AuthorizationAttempt
 from apps.connections.services import authorize
-from apps.connections.views.address import with_parameters
 from apps.errors import SpecwayError
 from apps.teams.actor import Actor
 from apps.teams.origin import origin_of
@@ -21,7 +21,7 @@ Attempt = AuthorizationAttempt.Status
 
 
 class SignedOut(SpecwayError):
-    """The answer came to a browser in which nobody is signed in any more."""
+    """The callback arrived in a browser that is no longer signed in."""
 
     code, title, help = "signed_out", "You are signed out", "authorization-failed"
 
@@ -29,24 +29,24 @@ class SignedOut(SpecwayError):
 @require_GET
 @never_cache
 def callback(request: HttpRequest, integration_id: UUID | None = None) -> HttpResponseBase:
-    """Complete the trip, then close the popup or lead on in the same tab. Failures are told with 400 and words.
+    """Complete the authorization flow, then close the popup or redirect in the same tab. Failures are a page with 400.
 
-    `integration_id` only tells the path apart; the path itself is compared with the one recorded with the state.
+    `integration_id` only belongs to the path, which is compared with the one that was stored with the state.
     """
-    response = _answer(request)
-    # Code and state stand in this address.
+    response = _complete(request)
+    # The URL contains code and state.
     response["Referrer-Policy"] = "no-referrer"
-    # The service's page was cross-origin: any stricter policy would cut this window off from the one that opened it,
-    # and a window that nobody opened may not close itself.
+    # The service's page was cross-origin: a stricter policy would separate this window from its opener, and a window
+    # without an opener may not close itself.
     response["Cross-Origin-Opener-Policy"] = "unsafe-none"
     return response
 
 
-def _answer(request: HttpRequest) -> HttpResponseBase:
+def _complete(request: HttpRequest) -> HttpResponseBase:
     if not request.user.is_authenticated:
-        # No login page here: it would carry the code along in its address.
-        sentence = "Your session ended before the service answered. Nothing was stored. Sign in, then connect again."
-        return _failed(request, SignedOut(sentence))
+        # No redirect to the login page: its URL would contain the code.
+        message = "Your session ended before the service answered. Nothing was stored. Sign in, then connect again."
+        return _failed(request, SignedOut(message))
     actor: Actor | None = request.actor  # type: ignore[attr-defined] # set by ActorMiddleware
     try:
         attempt = authorize.complete(
@@ -63,22 +63,22 @@ def _answer(request: HttpRequest) -> HttpResponseBase:
         return render(request, "connections/result.html", _context(attempt))
     if attempt.status == Attempt.SUCCEEDED and attempt.connection is not None:
         messages.success(request, f"{attempt.connection.name} is connected.")
-    return redirect(_onward(attempt))
+    return redirect(_next_url(attempt))
 
 
-def _onward(attempt: AuthorizationAttempt) -> str:
+def _next_url(attempt: AuthorizationAttempt) -> str:
     if attempt.status != Attempt.SUCCEEDED:
         return reverse("connections:attempt", args=[attempt.pk])
-    # Checked once more where it is used, as it was when it was stored.
+    # Checked when it was stored, and again here where it is used.
     path = authorize.own_path(attempt.return_path) or reverse("connections:list")
     return with_parameters(path, new=str(attempt.connection_id))
 
 
 def _failed(request: HttpRequest, error: SpecwayError) -> HttpResponse:
     attempt = error.attempt if isinstance(error, AttemptError) else None
-    # A replayed answer made nothing, though the trip that it is taken from did.
+    # A replayed callback created nothing, even if its attempt did.
     context = {**_context(attempt), "error": error, "connection": None}
-    # What was the service's or our fault is still a bad answer to this address: one class of status for all of them.
+    # Always 400, even if the service or we are at fault: this callback did not succeed.
     return render(request, "connections/result.html", context, status=400)
 
 
@@ -91,3 +91,9 @@ def _context(attempt: AuthorizationAttempt | None) -> dict[str, object]:
         "connection": attempt.connection if attempt.status == Attempt.SUCCEEDED else None,
         "in_popup": attempt.in_popup,
     }
+
+
+def with_parameters(url: str, **parameters: str) -> str:
+    """The URL, of one of our pages or another site's, with these parameters added to its query."""
+    base, mark, fragment = url.partition("#")
+    return f"{base}{'&' if '?' in base else '?'}{urlencode(parameters)}{mark}{fragment}"

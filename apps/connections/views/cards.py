@@ -1,4 +1,4 @@
-"""The card that tells how a trip stands: a fragment for the page that waits, and part of the attempt's own page."""
+"""The card with the state of an authorization attempt: a fragment for the waiting page, and part of its own page."""
 
 from typing import Any
 
@@ -16,17 +16,17 @@ from apps.teams.requests import TeamRequest
 
 Attempt = AuthorizationAttempt.Status
 
-# What the page behind knows of its window: a hint for the words while the answer is out, never a result.
-WINDOWS = ("open", "blocked", "closed")
+# What the waiting page reports about its popup. It changes the wording of the card, never the result.
+POPUP_STATES = ("open", "blocked", "closed")
 
 
-def state_of(attempt: AuthorizationAttempt, window: str = "open") -> str:
-    """The card's name. A trip whose time is over failed, whether or not somebody has noted it yet."""
+def state_of(attempt: AuthorizationAttempt, popup: str = "open") -> str:
+    """The name of the card. An attempt past its deadline is expired, even before that is stored."""
     open_states = (Attempt.PENDING, Attempt.EXCHANGING, Attempt.UNDECIDED)
     if attempt.status in open_states and attempt.expires_at <= timezone.now():
         return "expired"
     if attempt.status == Attempt.PENDING:
-        return {"blocked": "blocked", "closed": "closed"}.get(window, "waiting")
+        return {"blocked": "blocked", "closed": "closed"}.get(popup, "waiting")
     return str(attempt.status)
 
 
@@ -34,9 +34,9 @@ def is_settled(state: str) -> bool:
     return state not in ("waiting", "blocked", "closed", Attempt.EXCHANGING)
 
 
-def attempt_answer(request: TeamRequest, attempt: AuthorizationAttempt, window: str = "open") -> dict[str, Any]:
-    """The JSON for the page that waits: the state, the card, and the connection once there is one."""
-    state = state_of(attempt, window)
+def attempt_json(request: TeamRequest, attempt: AuthorizationAttempt, popup: str = "open") -> dict[str, Any]:
+    """The JSON for the waiting page: the state, the card, and the connection once there is one."""
+    state = state_of(attempt, popup)
     succeeded = state == Attempt.SUCCEEDED
     return {
         "attempt": str(attempt.pk),
@@ -49,7 +49,7 @@ def attempt_answer(request: TeamRequest, attempt: AuthorizationAttempt, window: 
 
 
 def links(attempt: AuthorizationAttempt) -> dict[str, str]:
-    """Where to ask about the trip, call it off, or go on with it in the same tab."""
+    """The URLs to poll the attempt, cancel it, or continue it in the same tab."""
     return {
         "status_url": reverse("connections:attempt", args=[attempt.pk]),
         "cancel_url": reverse("connections:cancel", args=[attempt.pk]),
@@ -57,15 +57,15 @@ def links(attempt: AuthorizationAttempt) -> dict[str, str]:
     }
 
 
-def refusal_answer(request: HttpRequest, error: SpecwayError) -> dict[str, Any]:
-    """The JSON for a trip that could not begin."""
+def refusal_json(request: HttpRequest, error: SpecwayError) -> dict[str, Any]:
+    """The JSON for an authorization flow that could not be started."""
     html = render_to_string("connections/_refused.html", {"error": error}, request)
     return {"state": f"refused {error.sentence}", "settled": True, "connection": None, "html": html}
 
 
 def card_context(request: TeamRequest, attempt: AuthorizationAttempt, state: str) -> dict[str, Any]:
     context: dict[str, Any] = {"attempt": attempt, "state": state, "integration": attempt.integration}
-    # The fault of the set-up is told apart from the person's: trying again would not help.
+    # If the OAuth app is at fault, trying again does not help.
     context["app_broken"] = attempt.oauth_app.broken_since is not None
     connection = attempt.connection
     if connection is not None:
@@ -80,6 +80,6 @@ def card_context(request: TeamRequest, attempt: AuthorizationAttempt, state: str
 
 
 def missing_scopes(connection: Connection, attempt: AuthorizationAttempt) -> list[str]:
-    """What this trip asked for and the service did not grant."""
+    """The scopes that this attempt requested and the service did not grant."""
     provider = provider_config(connection.integration, oauth_app=connection.oauth_app, params=connection.params)
     return scopes.missing(wanted=attempt.scopes_requested, granted=connection.scopes_granted, provider=provider)

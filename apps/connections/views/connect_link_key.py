@@ -1,4 +1,4 @@
-"""The page of a connect session's link where the service takes a key, which the member enters there."""
+"""The page of a connect session's link for a service with an API key, which the member enters there."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 from apps.connections.models import Connection, ConnectSession
 from apps.connections.services import connect_sessions
 from apps.connections.services.credentials import connect_with_key, keyed, replace_key
-from apps.connections.views.keys import KEY_ANSWERS, if_unchecked_of, problem_context, replace_form
+from apps.connections.views.keys import KEY_ERRORS, if_unchecked_of, problem_context, replace_form
 from apps.errors import SpecwayError
 from apps.integrations.errors import InvalidInput
 from apps.integrations.key_forms import ConnectKeyForm, ReplaceKeyForm
@@ -23,28 +23,28 @@ KeyForm = ConnectKeyForm | ReplaceKeyForm
 
 @sensitive_variables()
 def key_page(request: HttpRequest, actor: Actor, session: ConnectSession, *, return_to: str) -> HttpResponse:
-    """Ask for the key of the session's service; a key that is refused may be entered again by the same link."""
+    """The form for the key of the session's service; a refused key can be corrected with the same link."""
     entry = keyed(session.integration)
     outcome, why = connect_sessions.outcome_of(session, now=timezone.now())
     usable = outcome == "pending" and session.used_at is None
     form = _form(session, request.POST if request.method == "POST" and usable else None)
     problem: SpecwayError | None = None
     if form.is_valid():
-        # What follows is about this team.
+        # The pages that follow belong to this team.
         request.session[SESSION_TEAM] = str(session.team_id)
         connect_sessions.consume(actor=actor, session=session)
         try:
-            made = _stored(request, actor, session, form)
+            connection = _store(request, actor, session, form)
         except SpecwayError as error:
             connect_sessions.reopen(session)
             if isinstance(error, InvalidInput):
                 form.show(error)
-            elif isinstance(error, KEY_ANSWERS):
+            elif isinstance(error, KEY_ERRORS):
                 problem = error
             else:
                 raise
         else:
-            connect_sessions.connected(session, made)
+            connect_sessions.connected(session, connection)
             return redirect("connections:connect_done", session.pk)
     context = {
         "session": session,
@@ -70,7 +70,7 @@ def _form(session: ConnectSession, data: Any) -> KeyForm:
 
 
 @sensitive_variables()
-def _stored(request: HttpRequest, actor: Actor, session: ConnectSession, form: KeyForm) -> Connection:
+def _store(request: HttpRequest, actor: Actor, session: ConnectSession, form: KeyForm) -> Connection:
     unchecked = if_unchecked_of(request)
     if isinstance(form, ConnectKeyForm):
         return connect_with_key(

@@ -1,9 +1,9 @@
-"""The page that a connect session's link opens: who asks for what, and a click of the member that begins the trip."""
+"""The page that a connect session's link opens: who requests what, and a button that starts the authorization flow."""
 
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -13,8 +13,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.connections.models import ConnectSession
 from apps.connections.services import authorize, connect_sessions
-from apps.connections.views.address import with_parameters
-from apps.connections.views.connect import Wish, wish_again
+from apps.connections.services.reconnect import reconnect_request
+from apps.connections.views.callback import with_parameters
+from apps.connections.views.connect import checked_reconnect_request
 from apps.connections.views.connect_link_key import key_page
 from apps.errors import NotFound, SpecwayError
 from apps.integrations.catalog.entries import entry_of
@@ -35,11 +36,11 @@ from apps.teams.requests import TeamRequest
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def link(request: HttpRequest, token: str) -> HttpResponse:
-    """Ask; with the click (POST) the link is used up and the person goes to the service, or has entered its key."""
+    """Show the request; POST uses up the link and redirects to the service, or stores the key that was entered."""
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
     response = _link(request, token)
-    response["Referrer-Policy"] = "no-referrer"  # the address is the key
+    response["Referrer-Policy"] = "no-referrer"  # the URL contains the token
     return response
 
 
@@ -48,17 +49,17 @@ def _link(request: HttpRequest, token: str) -> HttpResponse:
     if session is None:
         raise NotFound("There is no such link.")
     actor = _actor(request, session)
-    if actor is None:  # nothing about what the link is for
+    if actor is None:  # reveal nothing about the request
         return render(request, "connections/link_of_another.html", status=403)
     if session.integration.kind in KINDS_WITH_KEY:
-        return key_page(request, actor, session, return_to=_shown(session.return_url))
+        return key_page(request, actor, session, return_to=_destination(session.return_url))
     if request.method == "POST":
-        return _set_out(request, actor, session)
+        return _start(request, actor, session)
     return _page(request, session)
 
 
 def _actor(request: HttpRequest, session: ConnectSession) -> Actor | None:
-    """The signed-in person within the session's team, if it is they who are asked."""
+    """The signed-in person as a member of the session's team, if the link is for them."""
     members = Membership.objects.select_related("team", "user")
     membership = members.filter(team=session.team, user=session.member_id).first()
     if membership is None or membership.user_id != request.user.pk:
@@ -66,16 +67,16 @@ def _actor(request: HttpRequest, session: ConnectSession) -> Actor | None:
     return member_actor(membership, origin=origin_of(request))
 
 
-def _set_out(request: HttpRequest, actor: Actor, session: ConnectSession) -> HttpResponse:
-    # What follows (the trip's own page, the list) is about this team.
+def _start(request: HttpRequest, actor: Actor, session: ConnectSession) -> HttpResponse:
+    # The pages that follow belong to this team.
     request.session[SESSION_TEAM] = str(session.team_id)
     try:
-        scopes, params = _wish(request, session)
-    except InvalidInput as wrong:
-        return _page(request, session, problem=wrong, status=400)
+        scopes, params = _requested(request, session)
+    except InvalidInput as error:
+        return _page(request, session, problem=error, status=400)
     connect_sessions.consume(actor=actor, session=session)
     try:
-        trip = authorize.begin(
+        flow = authorize.begin(
             actor=actor,
             integration=session.integration,
             scopes=scopes,
@@ -89,24 +90,24 @@ def _set_out(request: HttpRequest, actor: Actor, session: ConnectSession) -> Htt
     except SpecwayError as error:
         context = {"error": error, "integration": session.integration}
         return render(request, "connections/refused.html", context, status=error.status)
-    connect_sessions.began(session, trip.attempt)
-    return HttpResponseRedirect(trip.url)
+    connect_sessions.began(session, flow.attempt)
+    return HttpResponseRedirect(flow.url)
 
 
-def _wish(request: HttpRequest, session: ConnectSession) -> Wish:
+def _requested(request: HttpRequest, session: ConnectSession) -> tuple[list[str], dict[str, str]]:
+    """`(scopes, params)` of the session. Raises InvalidInput."""
     oauth_app = oauth_app_for(session.team, session.integration)
     if session.repairs and session.connection:
-        added = QueryDict(mutable=True)
-        added.setlist("scopes", session.scopes)
-        return wish_again(session.connection, added, oauth_app)
+        again = reconnect_request(connection=session.connection, oauth_app=oauth_app, added_scopes=session.scopes)
+        return checked_reconnect_request(session.connection, oauth_app, again)
     entry = entry_of(session.integration)
     if entry is None:
-        raise InvalidInput([("integration", "This service cannot be connected any more.")])
+        raise InvalidInput([("integration", "This service can no longer be connected.")])
     offer = offer_of(entry, oauth_app)
-    asked = session.scopes or [scope.name for scope in offer.suggested]
+    requested = session.scopes or [scope.name for scope in offer.suggested]
     params = {name.removeprefix("param."): value for name, value in request.POST.items() if name.startswith("param.")}
-    listed = [scope for scope in asked if scope in offer.names]
-    others = [scope for scope in asked if scope not in offer.names]
+    listed = [scope for scope in requested if scope in offer.names]
+    others = [scope for scope in requested if scope not in offer.names]
     return check_connect_request(
         entry, scopes=listed, others=others, params={k: str(v) for k, v in params.items()}, oauth_app=oauth_app
     )
@@ -131,7 +132,7 @@ def _page(
         "scopes": [(name, known.get(name)) for name in dict.fromkeys(scopes)],
         "params": entry.params_from("user") if entry and not session.repairs else (),
         "problem": problem,
-        "return_to": _shown(session.return_url),
+        "return_to": _destination(session.return_url),
     }
     return render(request, "connections/link.html", context, status=status if context["usable"] else 410)
 
@@ -140,23 +141,24 @@ def _page(
 @never_cache
 @team_required
 def done(request: TeamRequest, session_id: Any) -> HttpResponse:
-    """It is connected; where the program wanted the person back, the way there with its address."""
-    found = connect_sessions.sessions_of(request.actor).filter(pk=session_id, member=request.user).first()
-    if found is None:
+    """The connection is made; with a return URL, the page links to it."""
+    session = connect_sessions.sessions_of(request.actor).filter(pk=session_id, member=request.user).first()
+    if session is None:
         raise NotFound("There is no such link.")
-    if found.connected_at is None or found.connection is None:
+    if session.connected_at is None or session.connection is None:
         return redirect("connections:list")
+    return_url = session.return_url
     context = {
-        "connection": found.connection,
-        "integration": found.integration,
-        "return_url": with_parameters(found.return_url, connect_session=str(found.pk)) if found.return_url else "",
-        "return_to": _shown(found.return_url),
+        "connection": session.connection,
+        "integration": session.integration,
+        "return_url": with_parameters(return_url, connect_session=str(session.pk)) if return_url else "",
+        "return_to": _destination(session.return_url),
     }
     return render(request, "connections/link_done.html", context)
 
 
-def _shown(url: str) -> str:
-    """Where the person is led afterwards: the origin, since that is what one can judge; Specway for own paths."""
+def _destination(url: str) -> str:
+    """Where the page leads afterwards: the origin, which a person can judge, or Specway for paths of ours."""
     if not url:
         return ""
     return "Specway" if url.startswith("/") else "/".join(url.split("/")[:3])

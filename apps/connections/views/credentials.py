@@ -1,4 +1,4 @@
-"""Settings → Credentials: everything that is stored to sign in somewhere, of every kind, in one table."""
+"""Settings → Credentials: all stored credentials, of every kind, in one table."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from apps.connections.forms.credential_filters import CredentialFilterForm, is_custom
 from apps.connections.models import Connection
-from apps.connections.views.listing import visible
+from apps.connections.views.listing import visible_connections
 from apps.connections.views.rows import Row, row_of
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
@@ -20,7 +20,7 @@ from apps.teams.requests import TeamRequest
 
 @dataclass(frozen=True)
 class Chip:
-    """A kind to choose, with how many there are and the address that chooses it."""
+    """A kind of credential, with the number of them and the URL that filters by it."""
 
     label: str
     count: int
@@ -32,11 +32,11 @@ class Chip:
 @never_cache
 @team_required
 def credentials(request: TeamRequest) -> HttpResponse:
-    """GET parameters, all optional: `search`, `status`, `owner`, `sharing`, `used`, `kind`."""
-    connections = visible(request.actor)
+    """Query parameters, all optional: `search`, `status`, `owner`, `sharing`, `used`, `kind`."""
+    connections = visible_connections(request.actor)
     filters = CredentialFilterForm(request.GET, actor=request.actor, connections=connections)
-    matching = filters.chosen(connections)
-    kind = filters.wanted.get("kind", "")
+    matching = filters.matching(connections)
+    kind = filters.filters.get("kind", "")
     chosen = [one for one in matching if not kind or filters.is_of_kind(one, kind)]
     context: dict[str, Any] = {
         "filters": filters,
@@ -49,12 +49,12 @@ def credentials(request: TeamRequest) -> HttpResponse:
 
 
 def _rows(request: TeamRequest, connections: list[Connection]) -> list[tuple[Row, bool]]:
-    """Each with whether it is of a custom API; red ones first, then by service and name."""
+    """Each row with whether it belongs to a custom API; those that need attention first, then by service and name."""
     rows = [(row_of(request.actor, connection), is_custom(connection)) for connection in connections]
     return sorted(
         rows,
         key=lambda pair: (
-            not pair[0].is_red,
+            not pair[0].needs_attention,
             pair[0].connection.integration.name.casefold(),
             pair[0].connection.name.casefold(),
         ),
@@ -62,12 +62,12 @@ def _rows(request: TeamRequest, connections: list[Connection]) -> list[tuple[Row
 
 
 def _chips(filters: CredentialFilterForm, matching: list[Connection], kind: str) -> list[Chip]:
-    others = {name: value for name, value in filters.wanted.items() if name != "kind"}
-    here = reverse("connections:credentials")
+    others = {name: value for name, value in filters.filters.items() if name != "kind"}
+    url = reverse("connections:credentials")
     chips = []
     for value, label in [("", "All kinds"), *filters.KINDS]:
         count = sum(not value or filters.is_of_kind(one, value) for one in matching)
         query = urlencode(others | ({"kind": value} if value else {}))
         if count or not value or value == kind:
-            chips.append(Chip(label, count, f"{here}?{query}" if query else here, value == kind))
+            chips.append(Chip(label, count, f"{url}?{query}" if query else url, value == kind))
     return chips

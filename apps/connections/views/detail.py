@@ -1,4 +1,4 @@
-"""A connection's page: overview and permissions, each as far as one's level shows it; and its name."""
+"""A connection's page: overview and permissions, as far as the actor's level allows, and renaming."""
 
 from typing import Any
 from uuid import UUID
@@ -29,11 +29,11 @@ from apps.integrations.oauth_apps.services import oauth_app_for
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
-DAYS = 30
+USAGE_DAYS = 30
 
 
 def frame(request: TeamRequest, connection: Connection, tab: str) -> dict[str, Any]:
-    """What the head of each tab shows."""
+    """The template context that all tabs share."""
     return {
         "connection": connection,
         "integration": connection.integration,
@@ -53,11 +53,11 @@ def frame(request: TeamRequest, connection: Connection, tab: str) -> dict[str, A
 @never_cache
 @team_required
 def overview(request: TeamRequest, connection_id: UUID) -> HttpResponse:
-    """Name, account and status for everybody who sees it; facts, calls and workflows from the level View on."""
+    """Name, account and status for everyone with access; details, calls and workflows from the level View on."""
     connection = visible_connection(request.actor, connection_id)
     context = frame(request, connection, "overview")
     if context["can_view"]:
-        usage = usage_of(connection, days=DAYS, today=timezone.now().date())
+        usage = usage_of(connection, days=USAGE_DAYS, today=timezone.now().date())
         context |= {
             "usage": usage,
             "chart": chart_of(usage),
@@ -71,14 +71,14 @@ def overview(request: TeamRequest, connection_id: UUID) -> HttpResponse:
 @never_cache
 @team_required
 def permissions(request: TeamRequest, connection_id: UUID) -> HttpResponse:
-    """What was granted, what is missing and what nothing needs; and reconnecting with what is ticked."""
+    """Granted, missing and unused scopes, and a form to reconnect with other scopes."""
     connection = viewed_connection(request.actor, connection_id)
     context = frame(request, connection, "permissions")
     if not context["has_permissions"]:
-        raise NotFound(f"{connection.name} signs in with a key, whose permissions are set at its service.")
-    shown = _permissions(connection)
+        raise NotFound(f"{connection.name} uses an API key, whose permissions are set at the service.")
+    summary = _permissions(connection)
     offer = _offer(request, connection)
-    context |= {"permissions": shown, "further": _further(offer, shown), "offer": offer}
+    context |= {"permissions": summary, "further": _other_scopes(offer, summary), "offer": offer}
     return render(request, "connections/page/permissions.html", context)
 
 
@@ -100,9 +100,9 @@ def _offer(request: TeamRequest, connection: Connection) -> Offer:
     return offer_of(entry_for(connection.integration), oauth_app)
 
 
-def _further(offer: Offer, shown: Permissions) -> list[Any]:
-    """What could be asked for besides."""
-    listed = set(shown.wider)
+def _other_scopes(offer: Offer, summary: Permissions) -> list[Any]:
+    """Scopes on offer that the summary does not list."""
+    listed = set(summary.wider)
     return [scope for scope in offer.scopes if scope.name not in listed]
 
 
@@ -110,17 +110,17 @@ def _further(offer: Offer, shown: Permissions) -> list[Any]:
 @never_cache
 @team_required
 def rename(request: TeamRequest, connection_id: UUID) -> HttpResponse:
-    """Another name, in place on the page; without a script, here."""
+    """Rename a connection: in place on its page, or here without a script."""
     connection = managed_connection(request.actor, connection_id)
     problem: SpecwayError | None = None
     name = request.POST.get("name", connection.name)
     if request.method == "POST":
         try:
             rename_connection(actor=request.actor, connection=connection, name=name)
-        except InvalidInput as wrong:
-            problem = wrong
+        except InvalidInput as error:
+            problem = error
         else:
-            messages.success(request, f"It is called {connection.name} now.")
+            messages.success(request, f"Renamed to {connection.name}.")
             return redirect("connections:connection", connection.pk)
     context = {"connection": connection, "integration": connection.integration, "problem": problem, "name": name}
     return render(request, "connections/page/rename.html", context, status=problem.status if problem else 200)

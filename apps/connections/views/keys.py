@@ -1,4 +1,4 @@
-"""Connecting with a key, and putting another one in its place: a form, a real call, and an answer in words."""
+"""Connecting with an API key and replacing it: a form, a verification call, and its result."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -34,7 +34,8 @@ from apps.integrations.models import Integration
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
-KEY_ANSWERS = (KeyRefused, KeyNotChecked, AnotherAccount)
+_FIRST_USE = "Its first use will show whether it works."
+KEY_ERRORS = (KeyRefused, KeyNotChecked, AnotherAccount)
 
 
 @sensitive_variables()
@@ -43,14 +44,14 @@ KEY_ANSWERS = (KeyRefused, KeyNotChecked, AnotherAccount)
 @never_cache
 @team_required
 def connect(request: TeamRequest, slug: str) -> HttpResponse:
-    """The form alone; sent, the values are checked by a real call and stored. Nothing is where the service refuses."""
+    """The form; on POST the values are verified by a call to the service and stored, unless it refuses them."""
     integration = integration_of(request.actor, slug)
     entry = keyed(integration)
     form = ConnectKeyForm(entry, request.POST if request.method == "POST" else None)
     problem: SpecwayError | None = None
     if form.is_valid():
         try:
-            made = connect_with_key(
+            connection = connect_with_key(
                 actor=request.actor,
                 integration=integration,
                 fields=form.key_fields,
@@ -58,18 +59,19 @@ def connect(request: TeamRequest, slug: str) -> HttpResponse:
                 name=form.cleaned_data["name"],
                 if_unchecked=if_unchecked_of(request),
             )
-        except InvalidInput as wrong:
-            form.show(wrong)
-        except KEY_ANSWERS as answer:
-            problem = answer
+        except InvalidInput as error:
+            form.show(error)
+        except KEY_ERRORS as error:
+            problem = error
         else:
-            _tell(request, made, entry_has_check=entry.verification is not None)
-            if _stays(request):
-                again = _connect_context(integration, entry, ConnectKeyForm(entry))
-                return _told(render(request, "connections/try/_connect_key.html", again | {"told": True}), made)
-            return redirect(f"{reverse('connections:list')}?{urlencode({'new': str(made.pk)})}")
+            _add_message(request, connection, entry_has_check=entry.verification is not None)
+            if _in_dialog(request):
+                empty = _connect_context(integration, entry, ConnectKeyForm(entry))
+                response = render(request, "connections/try/_connect_key.html", empty | {"told": True})
+                return _with_connected_event(response, connection)
+            return redirect(f"{reverse('connections:list')}?{urlencode({'new': str(connection.pk)})}")
     context = _connect_context(integration, entry, form, problem)
-    if _stays(request):
+    if _in_dialog(request):
         return render(request, "connections/try/_connect_key.html", context)
     return render(request, "connections/connect_key.html", context, status=_status(form, problem))
 
@@ -80,7 +82,7 @@ def connect(request: TeamRequest, slug: str) -> HttpResponse:
 @never_cache
 @team_required
 def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
-    """What is stored, as far as it may be told, and the form that replaces it."""
+    """What is stored, as far as it can be displayed, and the form that replaces it."""
     connection = managed_connection(request.actor, connection_id)
     entry = keyed(connection.integration)
     form = replace_form(connection, request.POST if request.method == "POST" else None)
@@ -94,19 +96,29 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
                 params=form.params,
                 if_unchecked=if_unchecked_of(request),
             )
-        except InvalidInput as wrong:
-            form.show(wrong)
-        except KEY_ANSWERS as answer:
-            problem = answer
+        except InvalidInput as error:
+            form.show(error)
+        except KEY_ERRORS as error:
+            problem = error
         else:
-            sentence = f"{replaced.name} has new values."
+            message = f"{replaced.name} uses the new values."
             if entry.fields:
-                sentence += " The old ones are erased here; delete them there too."
-            messages.success(request, sentence)
-            if _stays(request):
-                return _told(render(request, "connections/try/_told.html"), replaced)
+                message += " The old ones are deleted here. Revoke them at the service too."
+            messages.success(request, message)
+            if _in_dialog(request):
+                return _with_connected_event(render(request, "connections/try/_told.html"), replaced)
             return redirect("connections:key", replaced.pk)
-    context = {
+    context = _replace_context(connection, entry, form, problem)
+    if _in_dialog(request):
+        part = "_replace_key.html" if request.method == "POST" else "_replace_dialog.html"
+        return render(request, f"connections/try/{part}", context)
+    return render(request, "connections/key.html", context, status=_status(form, problem))
+
+
+def _replace_context(
+    connection: Connection, entry: CatalogEntry, form: ReplaceKeyForm, problem: SpecwayError | None
+) -> dict[str, Any]:
+    return {
         "connection": connection,
         "integration": connection.integration,
         "entry": entry,
@@ -119,14 +131,10 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         "host": shown_host(entry, connection.params),
         **problem_context(problem, can_store=entry.client_credentials is None),
     }
-    if _stays(request):
-        part = "_replace_key.html" if request.method == "POST" else "_replace_dialog.html"
-        return render(request, f"connections/try/{part}", context)
-    return render(request, "connections/key.html", context, status=_status(form, problem))
 
 
 def replace_form(connection: Connection, posted: Any) -> ReplaceKeyForm:
-    """The form for other values: all of them where what is stored was entered for other addresses."""
+    """The form for new values; all are required if the stored ones were entered for another base URL."""
     wanted, is_kept = required_params(connection), is_for_current_base_url(connection)
     return ReplaceKeyForm(keyed(connection.integration), posted, wanted=wanted, is_kept=is_kept and not wanted)
 
@@ -144,23 +152,23 @@ def _connect_context(
     }
 
 
-def _stays(request: TeamRequest) -> bool:
-    """Whether another page shows the form in a dialog, and stays. It gets every answer with 200: htmx drops others."""
+def _in_dialog(request: TeamRequest) -> bool:
+    """Whether another page displays the form in a dialog. Every response is 200 then: htmx ignores others."""
     return bool(getattr(request, "htmx", False))
 
 
-def _told(response: HttpResponse, connection: Connection) -> HttpResponse:
-    """The page that stays hears of the connection as it does after a trip."""
+def _with_connected_event(response: HttpResponse, connection: Connection) -> HttpResponse:
+    """Trigger the event that the page also gets after an authorization flow."""
     return trigger_client_event(response, "specway:connected", {"connection": str(connection.pk)}, after="swap")
 
 
 def if_unchecked_of(request: HttpRequest) -> IfUnchecked:
-    """What the button says that was pressed."""
+    """The choice of the button that was pressed."""
     return "store" if request.POST.get("unchecked") == "store" else "refuse"
 
 
 def problem_context(problem: SpecwayError | None, *, can_store: bool) -> dict[str, Any]:
-    """The answer above the form. Storing unchecked is offered only after a check could not be made."""
+    """The result above the form. Storing without verification is offered only if the verification failed to run."""
     unclear = isinstance(problem, KeyNotChecked)
     return {"problem": problem, "is_unclear": unclear, "may_store": unclear and can_store}
 
@@ -171,13 +179,13 @@ def _status(form: Any, problem: SpecwayError | None) -> int:
     return 400 if form.errors else 200
 
 
-def _tell(request: TeamRequest, connection: Connection, *, entry_has_check: bool) -> None:
+def _add_message(request: TeamRequest, connection: Connection, *, entry_has_check: bool) -> None:
     service = connection.integration.name
     has_token = connection.integration.kind == Integration.Kind.CLIENT_CREDENTIALS
     if has_token or Credential.objects.filter(connection=connection, checked_at__isnull=False).exists():
-        messages.success(request, f"{connection.name} is connected: {service} accepts what you entered.")
+        messages.success(request, f"{connection.name} is connected: {service} accepted the key.")
     elif entry_has_check:
-        messages.warning(request, f"{connection.name} is stored unchecked. Its first use shows whether it works.")
+        messages.warning(request, f"{connection.name} is stored, not verified. {_FIRST_USE}")
     else:
-        sentence = f"{connection.name} is stored, not checked: {service} has no call that only tells who you are."
-        messages.info(request, f"{sentence} Its first use shows whether it works.")
+        message = f"{connection.name} is stored, not verified: {service} has no call to check a key with."
+        messages.info(request, f"{message} {_FIRST_USE}")

@@ -1,4 +1,4 @@
-"""Settings → Integrations: every connection that one may see, by service, and the same list as a fragment."""
+"""Settings → Integrations: all visible connections by service, as a page and as a fragment."""
 
 from typing import Any
 
@@ -23,10 +23,10 @@ from apps.teams.requests import TeamRequest
 @never_cache
 @team_required
 def listing(request: TeamRequest) -> HttpResponse:
-    """The page; for htmx, which asks every few seconds, only what may have changed."""
-    connections = visible(request.actor)
+    """The page; for htmx, which polls every few seconds, only the parts that may have changed."""
+    connections = visible_connections(request.actor)
     filters = FilterForm(request.GET, actor=request.actor, connections=connections)
-    chosen = filters.chosen(connections)
+    chosen = filters.matching(connections)
     context = {
         "filters": filters,
         "groups": grouped(request.actor, chosen),
@@ -34,7 +34,7 @@ def listing(request: TeamRequest) -> HttpResponse:
         "red": sum(connection.status == Status.NEEDS_ATTENTION for connection in connections),
         "shown": len(chosen),
         "new": request.GET.get("new", ""),
-        "list_url": f"{reverse('connections:list')}?{urlencode(filters.wanted)}",
+        "list_url": f"{reverse('connections:list')}?{urlencode(filters.filters)}",
         **({} if connections else _starters(request.actor)),
     }
     return render(request, f"connections/{_template(request)}", context)
@@ -44,14 +44,14 @@ def _template(request: HttpRequest) -> str:
     return "_list_update.html" if getattr(request, "htmx", False) else "list.html"
 
 
-def visible(actor: Actor) -> list[Connection]:
-    """The connections that the actor may see with all that a row shows, in a fixed number of queries."""
-    found = Connection.objects.visible_to(actor).with_details().prefetch_related("shares", "workflows")
-    return list(found)
+def visible_connections(actor: Actor) -> list[Connection]:
+    """The connections that the actor may see, with everything a row displays, in a fixed number of queries."""
+    connections = Connection.objects.visible_to(actor).with_details().prefetch_related("shares", "workflows")
+    return list(connections)
 
 
 def _starters(actor: Actor) -> dict[str, Any]:
-    """What an empty list offers: the service that shows how all of it works, and three that are ready if possible."""
+    """What an empty list offers: the demonstration service, and three others that are preferably set up."""
     cards = plugin_cards.cards(attention_first(listed(actor)))
     hero = next((card for card in cards if card.hero and card.is_set_up), None)
     others = sorted((card for card in cards if card is not hero), key=lambda card: not card.is_set_up)

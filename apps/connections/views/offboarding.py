@@ -1,4 +1,4 @@
-"""Removing a member, leaving a team, deleting one's account: what becomes of each connection is decided first."""
+"""Removing a member, leaving a team, deleting an account: each connection is handed over or disconnected first."""
 
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from apps.connections.forms.offboarding import LeavingForm, items_of
+from apps.connections.forms.offboarding import OffboardingForm, items_of
 from apps.connections.services import offboarding
 from apps.connections.services.offboarding import Settled
 from apps.connections.services.usage import workflows_of_member
@@ -30,52 +30,52 @@ get_or_post = require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @admin_required
 def remove_member(request: TeamRequest, pk: int) -> HttpResponse:
-    """Whom it is about, what they own, what stops; then, with each decided, the end of the membership."""
+    """The member's connections and the workflows that would stop; on POST, apply the decisions and remove them."""
     of_team = Membership.objects.select_related("user", "team").filter(team=request.actor.team)
     membership = of_team.filter(pk=pk).first()
     if membership is None:
         raise NotFound("There is no such member in this team.")
     if not permissions.may_decide_about(request.actor, membership.role):
-        raise NotAllowed("Only owners decide about owners.")
+        raise NotAllowed("Only owners can remove owners.")
     form = _form(request, [membership], preferred=request.actor.user)
-    refusal: SpecwayError | None = None
+    problem: SpecwayError | None = None
     if form.is_valid():
         try:
             done = offboarding.remove_member(actor=request.actor, membership_id=pk, decisions=form.decisions)
         except SpecwayError as error:
-            refusal = error
+            problem = error
         else:
-            messages.success(request, f"{membership.user} is no longer a member. Their API keys of this team ended.")
-            _tell(request, done)
+            messages.success(request, f"{membership.user} is no longer a member. Their API keys are revoked.")
+            _add_messages(request, done)
             return redirect("teams:members")
     context = {
         "membership": membership,
         "is_self": membership.user_id == request.actor.user.pk if request.actor.user else False,
         "on_behalf": workflows_of_member(membership.team_id, membership.user_id),
     }
-    return _ask(request, "remove_member.html", form, refusal, context)
+    return _page(request, "remove_member.html", form, problem, context)
 
 
 @get_or_post
 @never_cache
 @team_required
 def leave(request: TeamRequest) -> HttpResponse:
-    """The same about oneself."""
+    """The same for the actor's own membership."""
     membership = next(one for one in request.memberships if one.team_id == cast(Any, request.actor.team).pk)
     form = _form(request, [membership])
-    refusal: SpecwayError | None = None
+    problem: SpecwayError | None = None
     if form.is_valid():
         try:
             done = offboarding.leave(actor=request.actor, decisions=form.decisions)
         except SpecwayError as error:
-            refusal = error
+            problem = error
         else:
             request.session.pop(SESSION_TEAM, None)
             messages.success(request, f"You left {membership.team}.")
-            _tell(request, done)
+            _add_messages(request, done)
             return redirect("web:home")
     context = {"on_behalf": workflows_of_member(membership.team_id, membership.user_id)}
-    return _ask(request, "leave.html", form, refusal, context)
+    return _page(request, "leave.html", form, problem, context)
 
 
 @get_or_post
@@ -83,16 +83,16 @@ def leave(request: TeamRequest) -> HttpResponse:
 @login_required
 @reauthentication_required  # type: ignore[untyped-decorator] # django-allauth ships no type information
 def delete_account(request: PersonRequest) -> HttpResponse:
-    """What one owns in each team, and which teams end with oneself; then the end of the account. Asks who it is."""
+    """The person's connections in each team, and teams that end with them; on POST, delete the account."""
     user = request.user
     memberships = list(Membership.objects.filter(user=user).select_related("team", "user").order_by("team__name"))
     form = _form(request, memberships)
-    refusal: SpecwayError | None = None
+    problem: SpecwayError | None = None
     if form.is_valid():
         try:
             offboarding.delete_account(user=user, decisions=form.decisions, origin=origin_of(request))
         except SpecwayError as error:
-            refusal = error
+            problem = error
         else:
             logout(request)
             messages.success(request, "Your account is deleted.")
@@ -103,27 +103,29 @@ def delete_account(request: PersonRequest) -> HttpResponse:
         "stuck": [one.team for one in memberships if one not in alone and offboarding.is_last_owner(one)],
         "on_behalf": [row for one in memberships for row in workflows_of_member(one.team_id, one.user_id)],
     }
-    return _ask(request, "delete_account.html", form, refusal, context)
+    return _page(request, "delete_account.html", form, problem, context)
 
 
-def _form(request: HttpRequest, memberships: list[Membership], *, preferred: User | None = None) -> LeavingForm:
+def _form(request: HttpRequest, memberships: list[Membership], *, preferred: User | None = None) -> OffboardingForm:
     sent = request.POST if request.method == "POST" else None
     actor = getattr(request, "actor", None)
-    return LeavingForm(sent, items=[item for one in memberships for item in items_of(one, actor, preferred=preferred)])
+    return OffboardingForm(
+        sent, items=[item for one in memberships for item in items_of(one, actor, preferred=preferred)]
+    )
 
 
-def _ask(
-    request: HttpRequest, template: str, form: LeavingForm, refusal: SpecwayError | None, context: dict[str, Any]
+def _page(
+    request: HttpRequest, template: str, form: OffboardingForm, problem: SpecwayError | None, context: dict[str, Any]
 ) -> HttpResponse:
-    status = refusal.status if refusal else 400 if form.errors else 200
-    context |= {"form": form, "refusal": refusal}
+    status = problem.status if problem else 400 if form.errors else 200
+    context |= {"form": form, "refusal": problem}
     return render(request, f"connections/leaving/{template}", context, status=status)
 
 
-def _tell(request: HttpRequest, done: Settled) -> None:
+def _add_messages(request: HttpRequest, done: Settled) -> None:
     if done.handed_over:
         messages.info(
-            request, f"Handed over: {', '.join(done.handed_over)}. They go on with the former owner's access."
+            request, f"Handed over: {', '.join(done.handed_over)}. They keep using the former owner's access."
         )
     for one in done.disconnected:
         messages.info(request, f"{one.name} is disconnected. {one.sentence}")

@@ -1,4 +1,4 @@
-"""The Plugins page as data: which cards it shows for a search and a category, and the chips above them."""
+"""The cards of the Plugins page for a search and a category, and the chips above them."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,14 +17,14 @@ ALL, CONNECTED, OWN = "", "connected", "own"
 
 @dataclass(frozen=True)
 class Card:
-    """One service of the list. `kind` and `state` are what `{% status %}` takes; empty where it is not connected."""
+    """One service. `status` and `state` are the arguments of `{% status %}`; empty if it is not connected."""
 
     integration: Integration
     connected: int
     attention: int
     is_set_up: bool
     hero: Hero | None
-    is_checked: bool | None  # whether the vendor's own pages confirmed the facts; None: they are the team's own
+    is_checked: bool | None  # whether the vendor's documentation confirmed the catalog entry; None for a custom API
 
     @property
     def status(self) -> str:
@@ -32,7 +32,7 @@ class Card:
 
     @property
     def state(self) -> str:
-        """How its connections stand: "2 connected", "3 connected, 1 needs attention"."""
+        """The state of its connections: "2 connected", "3 connected, 1 needs attention"."""
         if not self.attention:
             return f"{self.connected} connected"
         if self.connected == 1:
@@ -41,7 +41,7 @@ class Card:
 
     @property
     def html(self) -> SafeString:
-        """The card itself."""
+        """The rendered card."""
         row = self.integration
         return _card_html(
             slug=row.slug,
@@ -61,13 +61,13 @@ class Card:
 
 @lru_cache(maxsize=4096)
 def _card_html(**values: str | bool | None) -> SafeString:
-    # Hundreds of cards, each rendered anew, would make the page several times slower than all others.
+    # Rendering hundreds of cards each time would make the page several times slower than any other.
     return render_to_string("integrations/_card.html", values)
 
 
 @dataclass(frozen=True)
 class Chip:
-    """One choice of a category, with how many cards it shows."""
+    """A category, with the number of cards in it."""
 
     value: str
     label: str
@@ -77,10 +77,10 @@ class Chip:
 
 def cards(rows: Iterable[Integration]) -> list[Card]:
     """A card for each row of `Integration.objects.with_standing(actor)`."""
-    made = []
+    result = []
     for row in rows:
         entry = entry_of(row)
-        made.append(
+        result.append(
             Card(
                 integration=row,
                 connected=row.connected,  # type: ignore[attr-defined] # annotated by with_standing
@@ -90,27 +90,27 @@ def cards(rows: Iterable[Integration]) -> list[Card]:
                 is_checked=entry.facts.checked == "vendor" if entry and row.team_id is None else None,
             )
         )
-    return made
+    return result
 
 
 def matching(every: Sequence[Card], *, search: str, category: str) -> list[Card]:
-    """The cards whose name, line or category hold every word of `search`, within the category."""
+    """The cards of the category whose name, description or category contains every word of `search`."""
     words = search.casefold().split()
     return [card for card in every if all(word in _text(card) for word in words) and _belongs(card, category)]
 
 
-def chips(found: Sequence[Card], *, category: str) -> list[Chip]:
-    """All, Connected, each category that has cards, and the team's own; counted within what the search found."""
-    counts = Counter(card.category for card in found)
-    words = {**CATEGORY_LABELS, OWN: "Your APIs"}
-    choices = [(ALL, "All", len(found)), (CONNECTED, "Connected", sum(bool(card.connected) for card in found))]
-    named = sorted((value for value in {*counts, category} if value in words), key=lambda value: words[value])
-    choices += [(value, words[value], counts[value]) for value in named]
+def chips(matches: Sequence[Card], *, category: str) -> list[Chip]:
+    """All, Connected, each category with cards, and the team's own APIs, with counts of the search's matches."""
+    counts = Counter(card.category for card in matches)
+    labels = {**CATEGORY_LABELS, OWN: "Your APIs"}
+    choices = [(ALL, "All", len(matches)), (CONNECTED, "Connected", sum(bool(card.connected) for card in matches))]
+    named = sorted((value for value in {*counts, category} if value in labels), key=lambda value: labels[value])
+    choices += [(value, labels[value], counts[value]) for value in named]
     return [Chip(value, label, count, value == category) for value, label, count in choices]
 
 
 def is_category(value: str) -> bool:
-    """Whether `value` is one that a chip can have."""
+    """Whether a chip can have this value."""
     return value in (ALL, CONNECTED, OWN) or value in CATEGORY_LABELS
 
 

@@ -1,4 +1,4 @@
-"""The pages of services: all of them (Plugins), and one with what it can be asked for."""
+"""The Plugins page with all services, and the page of one service."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from apps.connections.services.listed_integrations import attention_first, listed
-from apps.connections.views import plugin_cards as shown
+from apps.connections.views import plugin_cards
 from apps.errors import NotFound
 from apps.integrations.catalog.entries import links
 from apps.integrations.connecting import connect_form
@@ -23,35 +23,36 @@ from apps.teams.requests import TeamRequest
 @require_safe
 @team_required
 def plugins(request: TeamRequest) -> HttpResponse:
-    """Every service, searched and filtered by `search` and `category`; htmx gets the list alone."""
+    """All services, filtered by `search` and `category`; htmx gets only the list."""
     search = request.GET.get("search", "").strip()[:100]
     category = request.GET.get("category", "")
-    if not shown.is_category(category):
-        category = shown.ALL
+    if not plugin_cards.is_category(category):
+        category = plugin_cards.ALL
     rows = attention_first(listed(request.actor))
-    every = shown.cards(rows)
-    cards = shown.matching(every, search=search, category=category)
+    every = plugin_cards.cards(rows)
+    cards = plugin_cards.matching(every, search=search, category=category)
+    found = plugin_cards.matching(every, search=search, category=plugin_cards.ALL)
     hero = None if search or category else next((card for card in cards if card.hero and card.is_set_up), None)
     context = {
         "search": search,
         "category": category,
-        "chips": shown.chips(shown.matching(every, search=search, category=shown.ALL), category=category),
+        "chips": plugin_cards.chips(found, category=category),
         "hero": hero,
         "cards": [card for card in cards if card is not hero],
         "found": len(cards),
         "total": len(every),
     }
-    template = "integrations/_update.html" if _wants_part(request) else "integrations/plugins.html"
+    template = "integrations/_update.html" if _is_partial(request) else "integrations/plugins.html"
     return _varied(render(request, template, context))
 
 
 @require_safe
 @team_required
 def service(request: TeamRequest, slug: str) -> HttpResponse:
-    """One service: its connections (htmx gets these alone), what it can be asked for, *Connect*. Raises NotFound."""
+    """One service: its connections (htmx gets only these), its scopes, and *Connect*. Raises NotFound."""
     integration = _visible_or_404(request.actor, slug)
     connections = _connections(request.actor, integration)
-    if _wants_part(request):
+    if _is_partial(request):
         return _varied(render(request, "integrations/_connections.html", {"connections": connections}))
     form = connect_form(request.actor.team, integration)
     entry = form["entry"]
@@ -64,22 +65,22 @@ def service(request: TeamRequest, slug: str) -> HttpResponse:
     return _varied(render(request, "integrations/service.html", context))
 
 
-def _wants_part(request: TeamRequest) -> bool:
-    """Whether htmx asks for a part of the page; after *Back* it asks for all of it."""
+def _is_partial(request: TeamRequest) -> bool:
+    """Whether htmx requests a part of the page; when restoring history it needs the whole page."""
     return bool(request.htmx) and not request.htmx.history_restore_request  # type: ignore[attr-defined] # django-htmx
 
 
 def _varied(response: HttpResponse) -> HttpResponse:
-    # Without it the browser's Back button may show a part alone, kept for the same address.
+    # Otherwise the Back button may display a cached partial response for the same URL.
     patch_vary_headers(response, ["HX-Request"])
     return response
 
 
 def _visible_or_404(actor: Actor, slug: str) -> Integration:
-    found = Integration.objects.visible_to(actor).with_slug(slug)
-    if found is None:
+    integration = Integration.objects.visible_to(actor).with_slug(slug)
+    if integration is None:
         raise NotFound("There is no such service.")
-    return found
+    return integration
 
 
 def _connections(actor: Actor, integration: Integration) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A connection's *Sharing* tab, the question before somebody loses access, and handing it over."""
+"""A connection's *Sharing* tab, the confirmation before someone loses access, and handing over."""
 
 import hashlib
 from typing import Any
@@ -28,27 +28,26 @@ from apps.teams.requests import TeamRequest
 @never_cache
 @team_required
 def sharing(request: TeamRequest, connection_id: UUID) -> HttpResponse:
-    """How it is shared; sent, who would lose access is named first, and it is stored after a second click."""
+    """The sharing form; a change that takes access away is stored only after a confirmation that names who loses it."""
     connection = viewed_connection(request.actor, connection_id)
     if request.method == "POST" and not may_share(request.actor, connection):
         raise NotAllowed(refusal(request.actor, connection))
-    others = _others(connection)
-    form = SharingForm(
-        request.POST if request.method == "POST" else None, members=others, sharing=sharing_of(connection)
-    )
+    others = _other_members(connection)
+    posted = request.POST if request.method == "POST" else None
+    form = SharingForm(posted, members=others, sharing=sharing_of(connection))
     problem: SpecwayError | None = None
     if request.method == "POST" and form.is_valid():
-        wanted = form.sharing
-        stakes = _stakes(connection, wanted, others)
-        if stakes["lost"] and request.POST.get("confirmed") != stakes["digest"]:
-            context = frame(request, connection, "sharing") | stakes | {"form": form, "wanted": wanted}
+        new = form.sharing
+        impact = _impact(connection, new, others)
+        if impact["lost"] and request.POST.get("confirmed") != impact["digest"]:
+            context = frame(request, connection, "sharing") | impact | {"form": form, "wanted": new}
             return render(request, "connections/page/sharing_question.html", context)
         try:
-            _store(request, connection, wanted)
+            _store(request, connection, new)
         except SpecwayError as error:
             problem = error
         else:
-            messages.success(request, _told(connection, wanted))
+            messages.success(request, _success_message(connection, new))
             return redirect("connections:sharing", connection.pk)
     context = frame(request, connection, "sharing") | {
         "form": form,
@@ -62,21 +61,21 @@ def sharing(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     return render(request, "connections/page/sharing.html", context, status=status)
 
 
-def _others(connection: Connection) -> list[Membership]:
+def _other_members(connection: Connection) -> list[Membership]:
     members = Membership.objects.filter(team=connection.team_id).exclude(user=connection.owner_id)
     return list(members.select_related("user").order_by("user__name", "user__email"))
 
 
-def _stakes(connection: Connection, wanted: Sharing, others: list[Membership]) -> dict[str, Any]:
-    """Who loses what, with the workflows that run on their behalf. `digest` stands for exactly this answer."""
-    # Owners and admins manage what is shared anyway; they lose only what becomes personal.
-    before, held = sharing_of(connection), [one for one in others if one.role == Role.MEMBER or not wanted.is_shared]
-    lost = losses(before, wanted, [(one.user_id, str(one.user)) for one in held])
-    gone = [loss.user_id for loss in lost if loss.after is None]
-    keys_lose = before.everyone is not None and wanted.everyone is None
+def _impact(connection: Connection, new: Sharing, others: list[Membership]) -> dict[str, Any]:
+    """Who loses access, with the workflows that run on their behalf; `digest` identifies exactly this impact."""
+    # Owners and admins manage shared connections anyway; they lose access only if it becomes personal.
+    before, affected = sharing_of(connection), [one for one in others if one.role == Role.MEMBER or not new.is_shared]
+    lost = losses(before, new, [(one.user_id, str(one.user)) for one in affected])
+    without_access = [loss.user_id for loss in lost if loss.after is None]
+    keys_lose = before.everyone is not None and new.everyone is None
     workflows: list[Workflow] = []
-    if gone or keys_lose:
-        workflows = workflows_of_people(connection, gone, with_keys=keys_lose)
+    if without_access or keys_lose:
+        workflows = workflows_of_people(connection, without_access, with_keys=keys_lose)
     return {
         "lost": lost or keys_lose,
         "people": lost,
@@ -87,23 +86,23 @@ def _stakes(connection: Connection, wanted: Sharing, others: list[Membership]) -
 
 
 def _digest(lost: list[Loss], keys_lose: bool, workflows: list[Workflow]) -> str:
-    """What was named is what is agreed to: whoever came meanwhile is named before they lose anything."""
-    named = [f"{loss.user_id}{loss.after}" for loss in lost] + [workflow.id for workflow in workflows] + [keys_lose]
-    return hashlib.sha256("\n".join(sorted(str(item) for item in named)).encode()).hexdigest()
+    """A confirmation covers exactly the people and workflows that were listed: a change meanwhile asks again."""
+    items = [f"{loss.user_id}{loss.after}" for loss in lost] + [workflow.id for workflow in workflows] + [keys_lose]
+    return hashlib.sha256("\n".join(sorted(str(item) for item in items)).encode()).hexdigest()
 
 
-def _store(request: TeamRequest, connection: Connection, wanted: Sharing) -> None:
-    if wanted.is_shared:
-        share(actor=request.actor, connection=connection, everyone=wanted.everyone, members=wanted.members)
+def _store(request: TeamRequest, connection: Connection, new: Sharing) -> None:
+    if new.is_shared:
+        share(actor=request.actor, connection=connection, everyone=new.everyone, members=new.members)
     else:
         unshare(actor=request.actor, connection=connection)
 
 
-def _told(connection: Connection, wanted: Sharing) -> str:
-    if not wanted.is_shared:
-        return f"{connection.name} is personal now: only {connection.owner} uses it."
-    people = len(wanted.members)
-    whom = "everyone in the team" if wanted.everyone else f"{people} member{'' if people == 1 else 's'}"
+def _success_message(connection: Connection, new: Sharing) -> str:
+    if not new.is_shared:
+        return f"{connection.name} is personal now. Only {connection.owner} can use it."
+    people = len(new.members)
+    whom = "everyone in the team" if new.everyone else f"{people} member{'' if people == 1 else 's'}"
     return f"{connection.name} is shared with {whom}."
 
 
@@ -120,11 +119,11 @@ def _used_by(connection: Connection) -> dict[str, str]:
 @never_cache
 @team_required
 def hand_over(request: TeamRequest, connection_id: UUID) -> HttpResponse:
-    """Ask to whom, say what that means, and do it."""
+    """The form with the consequences of handing over; on POST, hand the connection over."""
     connection = managed_connection(request.actor, connection_id)
     if not may_hand_over(request.actor, connection):
-        raise NotAllowed(f"Only its owner, and admins while it is shared, can hand {connection.name} over.")
-    form = HandOverForm(request.POST if request.method == "POST" else None, members=_others(connection))
+        raise NotAllowed(f"Only the owner, or an admin while it is shared, can hand over {connection.name}.")
+    form = HandOverForm(request.POST if request.method == "POST" else None, members=_other_members(connection))
     if request.method == "POST" and form.is_valid():
         changed = transfer(actor=request.actor, connection=connection, to=form.to)
         messages.success(request, f"{changed.name} belongs to {changed.owner} now.")

@@ -1,4 +1,4 @@
-"""The trace of a team's own API: what was exchanged with its server, without secrets, for those who may manage it."""
+"""The trace of a custom API: the exchanges with its server, without secrets, for members who manage it."""
 
 from typing import Any
 from uuid import UUID
@@ -22,17 +22,17 @@ from apps.teams.decorators import team_required
 from apps.teams.permissions import Action
 from apps.teams.requests import TeamRequest
 
-PAGE = 50
+PAGE_SIZE = 50
 
 
 @require_safe
 @never_cache
 @team_required
 def of_connection(request: TeamRequest, connection_id: UUID) -> HttpResponse:
-    """What was exchanged for a connection, and how its first refresh went. Raises NotFound, NotAllowed."""
+    """The exchanges for a connection, and the outcome of its first refresh. Raises NotFound, NotAllowed."""
     connection = managed_connection(request.actor, connection_id)
     if not connection.integration.is_custom:
-        raise NotFound("There is no trace of this connection: its service is built in.")
+        raise NotFound("Connections to built-in services have no trace.")
     context = {
         "connection": connection,
         "integration": connection.integration,
@@ -46,7 +46,7 @@ def of_connection(request: TeamRequest, connection_id: UUID) -> HttpResponse:
 @never_cache
 @team_required
 def of_api(request: TeamRequest, slug: str) -> HttpResponse:
-    """What was exchanged with the API's server, trips that failed included. Raises NotFound, NotAllowed."""
+    """The exchanges with the API's server, failed authorization flows included. Raises NotFound, NotAllowed."""
     api = custom_api_named(request.actor, slug)
     permissions.require(request.actor, Action.MANAGE_CUSTOM_APIS)
     context = {
@@ -63,12 +63,16 @@ def of_api(request: TeamRequest, slug: str) -> HttpResponse:
 
 
 def _page(request: TeamRequest, entries: QuerySet[TraceEntry]) -> dict[str, Any]:
-    return {"page": Paginator(entries, PAGE).get_page(request.GET.get("page")), "days": KEPT_FOR.days}
+    return {"page": Paginator(entries, PAGE_SIZE).get_page(request.GET.get("page")), "days": KEPT_FOR.days}
 
 
 def _first_refresh(connection: Connection) -> dict[str, Any] | None:
-    tried = getattr(connection, "first_refresh", None)
-    if tried is None:
+    first_refresh = getattr(connection, "first_refresh", None)
+    if first_refresh is None:
         return None
-    sentence = first_refresh_sentence(tried.outcome, name=connection.integration.name, code=tried.code)
-    return {"sentence": sentence, "is_fault": tried.outcome in FAULTS, "worked": tried.outcome == "worked"}
+    message = first_refresh_sentence(first_refresh.outcome, name=connection.integration.name, code=first_refresh.code)
+    return {
+        "sentence": message,
+        "is_fault": first_refresh.outcome in FAULTS,
+        "worked": first_refresh.outcome == "worked",
+    }

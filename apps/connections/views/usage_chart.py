@@ -1,17 +1,17 @@
-"""The chart of a connection's calls and failures: bars in the units of the drawing, and the same in words. Pure."""
+"""The chart of a connection's calls and failures: bars in SVG units, and a text alternative. Pure."""
 
 from dataclasses import dataclass
 
 from apps.connections.services.usage import Day, Usage
 
 WIDTH, CALLS_HEIGHT, FAILURES_HEIGHT = 600, 136, 36
-# How full the width of a day is.
+# The share of a day's width that its bar fills.
 _FILL = 0.7
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A day's bar, all numbers as SVG takes them. `left` and `slot` are the place of the whole day."""
+    """A day's bar, all numbers formatted for SVG. `left` and `slot` are the position and width of the whole day."""
 
     title: str
     left: str
@@ -24,20 +24,20 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """Two plots over the same days, with the tops of their axes, their words, and the dates below."""
+    """Two plots over the same days, with the maxima of their axes, their text alternatives, and the dates below."""
 
     calls: list[Bar]
     failures: list[Bar]
     calls_top: int
     failures_top: int
-    calls_words: str
-    failures_words: str
+    calls_text: str
+    failures_text: str
     dates: list[str]
     failure_share: str
 
 
 def chart_of(usage: Usage) -> Chart:
-    """What the page draws. Days without a failure have no bar in the lower plot."""
+    """The chart of a usage period. Days without a failure have no bar in the lower plot."""
     days, slot = usage.days, WIDTH / len(usage.days)
     calls_top = round_up(max(day.calls for day in days))
     failures_top = round_up(max(day.failures for day in days))
@@ -50,15 +50,15 @@ def chart_of(usage: Usage) -> Chart:
         ],
         calls_top=calls_top,
         failures_top=failures_top,
-        calls_words=_words("Calls", [(day, day.calls) for day in days]),
-        failures_words=_words("Failures", [(day, day.failures) for day in days]),
+        calls_text=_text("Calls", [(day, day.calls) for day in days]),
+        failures_text=_text("Failures", [(day, day.failures) for day in days]),
         dates=[_date(days[len(days) * part // 4 - (part == 4)]) for part in range(5)],
         failure_share=f"{100 * usage.failures / usage.calls:.1f} %" if usage.calls else "",
     )
 
 
 def round_up(number: int) -> int:
-    """The top of an axis: the next of 2, 4, 6, 8, 10, 20, 40, …, so that half of it is a whole number."""
+    """The maximum of an axis: the next of 2, 4, 6, 8, 10, 20, 40, …, so that half of it is a whole number."""
     step = 1
     while True:
         for factor in (2, 4, 6, 8, 10):
@@ -68,26 +68,26 @@ def round_up(number: int) -> int:
 
 
 def _bar(number: int, day: Day, slot: float, value: int, top: int, height: int) -> Bar:
-    tall = height * value / top
+    bar_height = height * value / top
     left = number * slot
     return Bar(
         title=f"{_date(day)}: {_count(day.calls, 'call')}, {_count(day.failures, 'failure')}",
         left=_number(left),
         slot=_number(slot),
         x=_number(left + slot * (1 - _FILL) / 2),
-        y=_number(height - tall),
+        y=_number(height - bar_height),
         width=_number(slot * _FILL),
-        height=_number(tall),
+        height=_number(bar_height),
     )
 
 
-def _words(what: str, values: list[tuple[Day, int]]) -> str:
+def _text(what: str, values: list[tuple[Day, int]]) -> str:
     busiest, most = max(values, key=lambda pair: pair[1])
     total = sum(value for _, value in values)
     if not total:
         return f"{what} per day: none"
     quiet = sum(not value for _, value in values)
-    return f"{what} per day: {total} in all, most on {_date(busiest)} with {most}, none on {_count(quiet, 'day')}"
+    return f"{what} per day: {total} in total, {most} on {_date(busiest)} (the most), none on {_count(quiet, 'day')}"
 
 
 def _date(day: Day) -> str:

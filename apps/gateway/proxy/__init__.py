@@ -1,5 +1,5 @@
-"""The service's API through a connection: a call in, the same call out with the connection's access, the answer back.
+"""Calls to a service's API through a connection: the request with the connection's credentials added, and the response.
 
-`call.py` is the way of a call; what it may hold on the way in and out stands in the modules around it. Nothing here
-knows Django's requests: `apps.gateway.api` is the door for programs, `views/try_action.py` that for people.
+`call.py` runs a call; the other modules decide what passes in either direction. Nothing here knows Django's requests:
+`apps.gateway.api` is the entry point for programs, `apps.gateway.views` the one for people.
 """

@@ -1,4 +1,4 @@
-"""The caller's body: kept where it is small, so that it can be sent again; passed on piece by piece where it is not."""
+"""The caller's body: buffered while it is small, so that it can be sent again; streamed when it is not."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,69 +7,73 @@ from typing import Any
 from apps.connections.errors import BodyTooLarge
 from apps.egress import Abandoned
 
-KEPT = 1_048_576
-# Chunks tell no length, and waiting for a megabyte of a slow stream would hold it up.
-_KEPT_OF_CHUNKS = 65_536
-_PIECE = 65_536
+MAX_BUFFERED = 1_048_576
+# A chunked body does not say how long it is, and buffering a megabyte of a slow one would delay it.
+_MAX_BUFFERED_CHUNKED = 65_536
+_CHUNK = 65_536
 
 
 @dataclass(frozen=True)
 class Body:
-    """Bytes, or an iterator that can be read once; its length (bytes) if it is known."""
+    """`content` is bytes, or an iterator that can be read once, whose `length` (bytes) may be unknown."""
 
     content: bytes | Iterator[bytes] = field(default=b"", repr=False)
     length: int | None = None
 
     @property
-    def is_kept(self) -> bool:
+    def is_buffered(self) -> bool:
         return isinstance(self.content, bytes)
 
-    def whole(self) -> bytes:
-        """All of it. Raises BodyTooLarge."""
+    def buffered(self) -> bytes:
+        """The whole body. Raises BodyTooLarge if it is streamed."""
         if not isinstance(self.content, bytes):
             raise BodyTooLarge(
-                f"This service wants forms signed, so they can have {KEPT} bytes at most, sent with their length."
+                f"This service requires signed forms, which may have at most {MAX_BUFFERED} bytes and need a "
+                "Content-Length."
             )
         return self.content
 
 
-def incoming(environ: Mapping[str, Any]) -> Body:
-    """The body of a WSGI request, straight from the server. Raises Abandoned if the client breaks off."""
+def read_body(environ: Mapping[str, Any]) -> Body:
+    """The body of a WSGI request. Raises Abandoned if the client disconnects while it is buffered."""
     if "chunked" in str(environ.get("HTTP_TRANSFER_ENCODING", "")).lower():
-        pieces = _pieces(environ["wsgi.input"])
-        first = b""
-        for piece in pieces:
-            first += piece
-            if len(first) >= _KEPT_OF_CHUNKS:
-                return Body(_chain(first, pieces))
-        return Body(first)
+        return _chunked_body(_chunks(environ["wsgi.input"]))
     length = int(environ.get("CONTENT_LENGTH") or 0)
-    measured = _measured(environ["wsgi.input"], length)
-    return Body(b"".join(measured)) if length <= KEPT else Body(measured, length)
+    chunks = _chunks_of_length(environ["wsgi.input"], length)
+    return Body(b"".join(chunks)) if length <= MAX_BUFFERED else Body(chunks, length)
 
 
-def _chain(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from pieces
+def _chunked_body(chunks: Iterator[bytes]) -> Body:
+    start = b""
+    for chunk in chunks:
+        start += chunk
+        if len(start) >= _MAX_BUFFERED_CHUNKED:
+            return Body(_chain(start, chunks))
+    return Body(start)
 
 
-def _pieces(stream: Any) -> Iterator[bytes]:
-    while piece := _read(stream, _PIECE):
-        yield piece
+def _chain(start: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield start
+    yield from rest
 
 
-def _measured(stream: Any, left: int) -> Iterator[bytes]:
-    while left:
-        piece = _read(stream, min(left, _PIECE))
-        if not piece:
-            raise Abandoned("The client broke off.")
-        left -= len(piece)
-        yield piece
+def _chunks(stream: Any) -> Iterator[bytes]:
+    while chunk := _read(stream, _CHUNK):
+        yield chunk
+
+
+def _chunks_of_length(stream: Any, remaining: int) -> Iterator[bytes]:
+    while remaining:
+        chunk = _read(stream, min(remaining, _CHUNK))
+        if not chunk:
+            raise Abandoned("The client disconnected.")
+        remaining -= len(chunk)
+        yield chunk
 
 
 def _read(stream: Any, size: int) -> bytes:
     try:
-        piece: bytes = stream.read(size)
-    except Exception:  # each server has exceptions of its own for a client that breaks off
-        raise Abandoned("The client broke off.") from None
-    return piece
+        chunk: bytes = stream.read(size)
+    except Exception:  # each WSGI server raises exceptions of its own when the client disconnects
+        raise Abandoned("The client disconnected.") from None
+    return chunk

@@ -1,4 +1,4 @@
-"""The way of a call: fresh access, the record, the service's answer, at most one renewal and a few retries."""
+"""One call: fresh credentials, the audit event, the service's response, at most one refresh after a 401, retries."""
 
 import random
 import time
@@ -24,9 +24,16 @@ from apps.gateway.proxy import challenge
 from apps.gateway.proxy.body import Body
 from apps.gateway.proxy.call_options import CallOptions
 from apps.gateway.proxy.concurrency import CALLS_IN_FLIGHT
-from apps.gateway.proxy.headers import IN_PIECES, Headers, all_of, to_caller, value_of, without
+from apps.gateway.proxy.headers import (
+    PARTIAL_REQUEST_HEADERS,
+    Headers,
+    joined_values,
+    response_headers,
+    value_of,
+    without,
+)
 from apps.gateway.proxy.recent_refreshes import RECENT_REFRESHES
-from apps.gateway.proxy.redaction import Redactor, inflated, redacted
+from apps.gateway.proxy.redaction import Redactor, decompressed, redacted
 from apps.gateway.proxy.response import ProxyResponse
 from apps.gateway.services import calls
 from apps.gateway.services.calls import RequestCredentials
@@ -34,9 +41,9 @@ from apps.oauth.signing import RequestParts, SignedAccess
 from apps.oauth.token import retry_after
 from apps.teams.actor import Actor
 
-_TRY_AGAIN = frozenset({429, 502, 503, 504})
-# A longer wait is the caller's: a thread that sleeps serves nobody.
-_LONGEST_PAUSE = 10.0
+_RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+# Seconds. A longer wait is left to the caller, since it would occupy a thread.
+_MAX_RETRY_DELAY = 10.0
 _FORM = "application/x-www-form-urlencoded"
 _DECODABLE = frozenset({"gzip", "x-gzip", "deflate"})
 # Partial Content (RFC 9110 15.3.7) and IM Used (RFC 3229 10.4.1).
@@ -45,54 +52,59 @@ _PARTIAL = frozenset({206, 226})
 
 @dataclass(frozen=True)
 class Call:
-    """What the caller wants sent. `rest` and `query` stand as they were sent; `client` is the caller's socket."""
+    """A call to make. `path` and `query` are percent-encoded as the caller sent them; `client` is the caller's socket.
+
+    With `may_see_secrets` the response passes unchanged; otherwise the connection's secrets are redacted in it.
+    """
 
     actor: Actor
     connection: Connection
     method: str
-    rest: str
+    path: str
     query: str = field(default="", repr=False)
     headers: Headers = field(default_factory=list, repr=False)
     body: Body = field(default_factory=Body, repr=False)
-    wishes: CallOptions = field(default_factory=CallOptions)
+    options: CallOptions = field(default_factory=CallOptions)
     client: egress.ClientSocket | None = None
-    by_browser: bool = False
-    sees_secret: bool = False
+    from_browser: bool = False
+    may_see_secrets: bool = False
 
     @property
-    def may_repeat(self) -> bool:
-        return self.body.is_kept and self.method in egress.IDEMPOTENT
+    def is_repeatable(self) -> bool:
+        return self.body.is_buffered and self.method in egress.IDEMPOTENT
 
 
-def forward(call: Call) -> ProxyResponse:
-    """The service's answer, its body still to come; close it. Raises the domain errors of refreshes and of calls.
+def send_call(call: Call) -> ProxyResponse:
+    """The service's response, its body still unread; close it.
 
-    Abandoned means that the caller has gone away, so there is nobody to tell.
+    Raises the domain errors of refreshes and calls, and egress.Abandoned if the caller disconnects.
     """
-    calls.require_scopes(call.connection, call.wishes.scopes)
-    give_back = CALLS_IN_FLIGHT.take()
+    calls.require_scopes(call.connection, call.options.scopes)
+    release = CALLS_IN_FLIGHT.acquire()
     try:
-        reply = _forwarded(call)
+        response = _send_recorded(call)
     except BaseException:
-        give_back()
+        release()
         raise
-    reply.when_closed(give_back)
-    return reply
+    response.on_close(release)
+    return response
 
 
-def _forwarded(call: Call) -> ProxyResponse:
+def _send_recorded(call: Call) -> ProxyResponse:
     connection = call.connection
-    material = calls.credentials_for(connection, origin=call.actor.origin)
-    request = _outgoing(call, material)
-    calls.begin(material, actor=call.actor, method=call.method, path=f"/{call.rest}", scopes=call.wishes.scopes)
+    credentials = calls.credentials_for(connection, origin=call.actor.origin)
+    request = _upstream_request(call, credentials)
+    calls.record_call(
+        credentials, actor=call.actor, method=call.method, path=f"/{call.path}", scopes=call.options.scopes
+    )
     started = time.monotonic()
     try:
         with metrics.proxy_wait(connection.integration):
-            answer, material = _answer(call, material, request)
-        return _reply(call, material, answer, started)
+            response, credentials = _send_with_retries(call, credentials, request)
+        return _proxy_response(call, credentials, response, started)
     except SpecwayError as error:
         metrics.proxied(connection.integration, outcome=error.code)
-        calls.failed(connection, actor=call.actor, method=call.method, code=error.code)
+        calls.record_failed_call(connection, actor=call.actor, method=call.method, code=error.code)
         raise
     except egress.Abandoned:
         metrics.proxied(connection.integration, outcome="client_gone")
@@ -100,139 +112,139 @@ def _forwarded(call: Call) -> ProxyResponse:
 
 
 @sensitive_variables()
-def _outgoing(call: Call, material: RequestCredentials) -> egress.Outgoing:
-    """The request with the connection's access in it. Raises ForeignHost, BodyTooLarge, InvalidPath."""
-    address = material.base_url.rstrip("/") + (f"/{call.rest}" if call.rest else "")
+def _upstream_request(call: Call, credentials: RequestCredentials) -> egress.Outgoing:
+    """The request with the connection's credentials added. Raises ForeignHost, BodyTooLarge, InvalidPath."""
+    address = credentials.base_url.rstrip("/") + (f"/{call.path}" if call.path else "")
     url = f"{address}?{call.query}" if call.query else address
     require_own_host(call.connection, url)
-    headers = dict(call.headers if call.sees_secret else without(call.headers, *IN_PIECES))
-    if not call.sees_secret:
+    headers = dict(call.headers if call.may_see_secrets else without(call.headers, *PARTIAL_REQUEST_HEADERS))
+    if not call.may_see_secrets:
         headers["Accept-Encoding"] = "identity"
     is_form = value_of(call.headers, "content-type").lower().startswith(_FORM)
-    signs_body = isinstance(material.access, SignedAccess) and is_form
-    parts = RequestParts(call.method, url, headers, call.body.whole() if signs_body else None)
+    signs_body = isinstance(credentials.access, SignedAccess) and is_form
+    parts = RequestParts(call.method, url, headers, call.body.buffered() if signs_body else None)
     try:
-        signed = material.access.sign(parts)
+        signed = credentials.access.sign(parts)
     except ValueError:
-        raise InvalidPath("This service wants requests signed, and query or form cannot be read for that.") from None
-    own = {name: value for name, value in headers.items() if name.lower() in material.usual_headers}
-    given = {name.lower() for name in own}
-    sent = {name: value for name, value in signed.headers.items() if name.lower() not in given} | own
+        raise InvalidPath("This service requires signed requests, and this query or form cannot be parsed.") from None
+    overridden = {name: value for name, value in headers.items() if name.lower() in credentials.default_headers}
+    overridden_names = {name.lower() for name in overridden}
+    sent = {name: value for name, value in signed.headers.items() if name.lower() not in overridden_names} | overridden
     if not value_of(list(sent.items()), "user-agent"):
         sent["User-Agent"] = "Specway-Connections"
     return egress.Outgoing(call.method, signed.url, list(sent.items()), call.body.content, call.body.length)
 
 
-def _answer(
-    call: Call, material: RequestCredentials, request: egress.Outgoing
+def _send_with_retries(
+    call: Call, credentials: RequestCredentials, request: egress.Outgoing
 ) -> tuple[egress.Answer, RequestCredentials]:
-    """The first answer that is neither renewed for nor retried, and the access that it was asked with."""
-    retries = call.wishes.retries if call.may_repeat else 0
-    tried, may_renew = 0, True
+    """The response that is returned to the caller, and the credentials that it was requested with."""
+    retries = call.options.retries if call.is_repeatable else 0
+    attempt, refreshed = 0, False
     while True:
         try:
-            answer = _sent(call, request)
+            response = _send(call, request)
         except (ServiceUnreachable, NoServiceAnswer, ServiceTimeout):
-            if tried >= retries:
+            if attempt >= retries:
                 raise
-            _pause(_backoff(tried), call)
-            tried += 1
-            continue
-        if answer.status == 401 and may_renew and RECENT_REFRESHES.may_renew(material):
-            may_renew = False
-            newer = _renewed(answer, material, call)
-            if newer is not None and call.body.is_kept:
-                answer.close()
-                material, request = newer, _outgoing(call, newer)
-                continue
-        pause = _wait_wanted(answer, tried)
-        if answer.status not in _TRY_AGAIN or tried >= retries or pause > _LONGEST_PAUSE:
-            return answer, material
-        answer.close()
-        _pause(pause, call)
-        tried += 1
-        if isinstance(material.access, SignedAccess):
-            request = _outgoing(call, material)  # a signature is good for one request
+            delay = _backoff(attempt)
+        else:
+            if response.status == 401 and not refreshed and RECENT_REFRESHES.may_refresh(credentials):
+                refreshed = True
+                renewed = _refresh(response, credentials, call)
+                if renewed is not None and call.body.is_buffered:
+                    response.close()
+                    credentials, request = renewed, _upstream_request(call, renewed)
+                    continue
+            delay = _retry_delay(response, attempt)
+            if response.status not in _RETRIED_STATUSES or attempt >= retries or delay > _MAX_RETRY_DELAY:
+                return response, credentials
+            response.close()
+        egress.wait_for_client(delay, call.client)
+        attempt += 1
+        if isinstance(credentials.access, SignedAccess):
+            request = _upstream_request(call, credentials)  # each request needs a signature of its own
 
 
-def _renewed(answer: egress.Answer, material: RequestCredentials, call: Call) -> RequestCredentials | None:
+def _refresh(response: egress.Answer, credentials: RequestCredentials, call: Call) -> RequestCredentials | None:
     try:
-        newer = calls.refreshed_credentials(material, origin=call.actor.origin)
+        renewed = calls.refreshed_credentials(credentials, origin=call.actor.origin)
     except SpecwayError:
-        answer.close()
+        response.close()
         raise
-    if newer is not None:
-        RECENT_REFRESHES.note(newer)
-    return newer
+    if renewed is not None:
+        RECENT_REFRESHES.add(renewed)
+    return renewed
 
 
-def _sent(call: Call, request: egress.Outgoing) -> egress.Answer:
+def _send(call: Call, request: egress.Outgoing) -> egress.Answer:
     name = call.connection.integration.name
-    patience = egress.Patience(idle=call.wishes.silence)
+    timeouts = egress.Patience(idle=call.options.idle_timeout)
     try:
-        return egress.stream(request, patience=patience, partition=str(call.connection.pk), client=call.client)
+        return egress.stream(request, patience=timeouts, partition=str(call.connection.pk), client=call.client)
     except egress.DestinationBlocked as error:
         raise DestinationRefused(f"{name} is not called: {error}") from None
     except egress.NotSent as error:
         raise ServiceUnreachable(f"{name} cannot be reached: {error}") from None
     except egress.TimedOut:
         raise ServiceTimeout(
-            f"{name} was silent for {call.wishes.silence} s. The call may have arrived: look before you repeat it."
+            f"{name} sent nothing for {call.options.idle_timeout} s. It may have received the call: check before you "
+            "repeat it."
         ) from None
     except egress.NoAnswer:
-        sentence = f"{name} broke off before it answered. The call may have arrived: look before you repeat it."
-        raise NoServiceAnswer(sentence) from None
+        raise NoServiceAnswer(
+            f"{name} closed the connection without a response. It may have received the call: check before you "
+            "repeat it."
+        ) from None
 
 
-def _wait_wanted(answer: egress.Answer, tried: int) -> float:
-    said = retry_after({name.title(): value for name, value in answer.headers})
-    return _backoff(tried) if said is None else said
+def _retry_delay(response: egress.Answer, attempt: int) -> float:
+    requested = retry_after({name.title(): value for name, value in response.headers})
+    return _backoff(attempt) if requested is None else requested
 
 
-def _backoff(tried: int) -> float:
-    return 0.25 * (1 << tried) * (1 + random.random())  # noqa: S311 - spreads load, guards nothing
-
-
-def _pause(seconds: float, call: Call) -> None:
-    egress.wait_for_client(seconds, call.client)
+def _backoff(attempt: int) -> float:
+    return 0.25 * (1 << attempt) * (1 + random.random())  # noqa: S311 - jitter, not a secret
 
 
 @sensitive_variables()
-def _reply(call: Call, material: RequestCredentials, answer: egress.Answer, started: float) -> ProxyResponse:
-    headers = to_caller(answer.headers, by_browser=call.by_browser)
-    lacking = challenge.insufficient_scope(answer.status, answer.headers)
-    if lacking is not None:
-        calls.note_missing_scopes(call.connection, lacking, actor=call.actor)
+def _proxy_response(
+    call: Call, credentials: RequestCredentials, response: egress.Answer, started: float
+) -> ProxyResponse:
+    headers = response_headers(response.headers, to_browser=call.from_browser)
+    missing = challenge.insufficient_scope(response.status, response.headers)
+    if missing is not None:
+        calls.note_missing_scopes(call.connection, missing, actor=call.actor)
         headers.append(("Specway-Error", "missing_scopes"))
-    pieces: Iterator[bytes] = iter(answer)
-    if not call.sees_secret:
-        headers, pieces = _without_secrets(call, material, answer, headers)
-    return ProxyResponse(answer, headers, pieces, call.connection, call.actor, call.method, started)
+    chunks: Iterator[bytes] = iter(response)
+    if not call.may_see_secrets:
+        headers, chunks = _without_secrets(call, credentials, response, headers)
+    return ProxyResponse(response, headers, chunks, call.connection, call.actor, call.method, started)
 
 
 @sensitive_variables()
 def _without_secrets(
-    call: Call, material: RequestCredentials, answer: egress.Answer, headers: Headers
+    call: Call, credentials: RequestCredentials, response: egress.Answer, headers: Headers
 ) -> tuple[Headers, Iterator[bytes]]:
-    """Headers and body without the connection's secret. Raises AnswerWithheld where it cannot be looked for."""
-    redactor = Redactor(material.secrets)
-    pieces: Iterator[bytes] = iter(answer)
-    coding, framing = (all_of(answer.headers, name) for name in ("content-encoding", "transfer-encoding"))
-    if answer.status in _PARTIAL:
-        answer.close()
+    """Headers and body with the connection's secrets redacted. Raises AnswerWithheld if they cannot be searched."""
+    redactor = Redactor(credentials.secrets)
+    chunks: Iterator[bytes] = iter(response)
+    coding, framing = (joined_values(response.headers, name) for name in ("content-encoding", "transfer-encoding"))
+    if response.status in _PARTIAL:
+        response.close()
         raise AnswerWithheld(
-            f"{call.connection.integration.name} answered with a part only, though it was asked for all. In parts the "
-            "connection's secret cannot be kept out of an answer."
+            f"{call.connection.integration.name} sent a partial response that was not requested. The connection's "
+            "secret cannot be redacted in parts of a response."
         )
     if coding in _DECODABLE:
         headers = without(headers, "content-encoding", "content-length")
-        pieces = inflated(pieces) if call.method != "HEAD" and answer.status not in (204, 304) else pieces
+        chunks = decompressed(chunks) if call.method != "HEAD" and response.status not in (204, 304) else chunks
     elif coding not in ("", "identity") or framing not in ("", "identity", "chunked"):
-        answer.close()
-        named = redactor.text(coding or framing)[:20]
+        response.close()
+        name = redactor.text(coding or framing)[:20]
         raise AnswerWithheld(
-            f"{call.connection.integration.name} encoded its answer in a way ({named}) in which the connection's "
-            "secret cannot be kept out of it."
+            f"{call.connection.integration.name} encoded its response as {name}, in which the connection's secret "
+            "cannot be redacted."
         )
     headers = [*without(headers, "accept-ranges"), ("Accept-Ranges", "none")]
-    return redactor.headers(headers), redacted(pieces, redactor)
+    return redactor.headers(headers), redacted(chunks, redactor)

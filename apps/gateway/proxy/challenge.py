@@ -1,4 +1,4 @@
-"""What a service says about scopes when it refuses a call (RFC 6750 3). Pure."""
+"""The missing scopes that a service names when it refuses a call (RFC 6750 3). Pure."""
 
 import re
 
@@ -8,13 +8,13 @@ _PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
 
 def insufficient_scope(status: int, headers: Headers) -> tuple[str, ...] | None:
-    """The scopes that a call lacked, as far as they are named; None if that was not what was wrong."""
+    """The missing scopes, as far as they are named; None if missing scopes were not the reason."""
     if status not in (401, 403):
         return None
     for name, value in headers:
         if name.lower() != "www-authenticate" or len(value) > 4_000:
             continue
-        said = {key.lower(): quoted or plain for key, quoted, plain in _PARAMETER.findall(value)}
-        if said.get("error") == "insufficient_scope":
-            return tuple(said.get("scope", "").split())[:50]
+        parameters = {key.lower(): quoted or plain for key, quoted, plain in _PARAMETER.findall(value)}
+        if parameters.get("error") == "insufficient_scope":
+            return tuple(parameters.get("scope", "").split())[:50]
     return None

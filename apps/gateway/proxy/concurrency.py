@@ -1,4 +1,4 @@
-"""How many calls one process has under way at a time: each takes one of its threads, and the site needs some too."""
+"""How many calls one process runs at a time: each occupies one of its threads, and pages need some of them too."""
 
 import threading
 import time
@@ -8,43 +8,43 @@ from django.conf import settings
 
 from apps.connections.errors import TooManyCalls
 
-# Most calls end in less than this (seconds), so whoever waits so long for a place gets one, unless streams hold them.
-_PATIENCE = 1.0
+# Seconds. Most calls are shorter, so a caller who waits this long usually gets a slot, unless streams occupy them all.
+_MAX_WAIT = 1.0
 _RETRY_AFTER = 5
 
 
 class ConcurrencyLimiter:
-    """The places of this process. A call takes one before it asks for anything, and gives it back when it is closed."""
+    """Limits the calls in flight in this process. Acquire a slot before a call and release it when it is closed."""
 
-    def __init__(self, count: Callable[[], int]) -> None:
-        self._count = count
-        self._taken: dict[object, float] = {}
-        self._free = threading.Condition()
+    def __init__(self, limit: Callable[[], int]) -> None:
+        self._limit = limit
+        self._acquired: dict[object, float] = {}
+        self._released = threading.Condition()
 
-    def take(self) -> Callable[[], None]:
-        """Gives what frees the place again, however often it is called. Raises TooManyCalls."""
-        place = object()
-        with self._free:
-            if not self._free.wait_for(self._may_enter, timeout=self._patience()):
+    def acquire(self) -> Callable[[], None]:
+        """A function that releases the slot; calling it again does nothing. Raises TooManyCalls."""
+        slot = object()
+        with self._released:
+            if not self._released.wait_for(self._has_free_slot, timeout=self._wait_time()):
                 raise TooManyCalls(
-                    "This server has as many calls to services under way as it may have. Try again in a moment.",
+                    "This server is already running as many calls to services as it can. Try again in a moment.",
                     retry_after=_RETRY_AFTER,
                 )
-            self._taken[place] = time.monotonic()
-        return lambda: self._give_back(place)
+            self._acquired[slot] = time.monotonic()
+        return lambda: self._release(slot)
 
-    def _may_enter(self) -> bool:
-        return len(self._taken) < self._count()
+    def _has_free_slot(self) -> bool:
+        return len(self._acquired) < self._limit()
 
-    def _patience(self) -> float:
-        """Nobody waits where all that is under way has been so for long: threads that wait serve nobody either."""
+    def _wait_time(self) -> float:
+        """Zero if every running call is a long one: a thread that waits in vain could serve someone else."""
         now = time.monotonic()
-        return _PATIENCE if any(now - since < _PATIENCE for since in self._taken.values()) else 0.0
+        return _MAX_WAIT if any(now - since < _MAX_WAIT for since in self._acquired.values()) else 0.0
 
-    def _give_back(self, place: object) -> None:
-        with self._free:
-            self._taken.pop(place, None)
-            self._free.notify()
+    def _release(self, slot: object) -> None:
+        with self._released:
+            self._acquired.pop(slot, None)
+            self._released.notify()
 
 
 CALLS_IN_FLIGHT = ConcurrencyLimiter(lambda: settings.PROXY_STREAMS)

@@ -1,4 +1,4 @@
-"""Which headers pass, to the service and back. Pure."""
+"""Which headers pass to the service and back. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -18,8 +18,8 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-# What is between the caller and us: who they are, where they came from, and how the body is framed.
-_OURS = HOP_BY_HOP | {
+# Headers that concern the caller and us: who the caller is, where the call comes from, how the body is framed.
+_NOT_FORWARDED = HOP_BY_HOP | {
     "authorization",
     "content-length",
     "cookie",
@@ -31,11 +31,11 @@ _OURS = HOP_BY_HOP | {
     "x-csrftoken",
     "x-real-ip",
 }
-_OUR_BEGINNINGS = ("x-forwarded-", "specway-")
-# What a browser adds by itself, about our own pages.
-_BROWSERS = frozenset({"origin", "referer", "x-requested-with", "dnt", "upgrade-insecure-requests"})
-# What would act on our origin instead of the service's, or on the connection to us.
-_KEPT_FROM_BROWSERS = HOP_BY_HOP | {
+_NOT_FORWARDED_PREFIXES = ("x-forwarded-", "specway-")
+# Headers that a browser adds on its own, about our pages.
+_ADDED_BY_BROWSERS = frozenset({"origin", "referer", "x-requested-with", "dnt", "upgrade-insecure-requests"})
+# Response headers that would act on our origin instead of the service's, or on the connection to us.
+_NOT_RETURNED = HOP_BY_HOP | {
     "alt-svc",
     "clear-site-data",
     "content-security-policy",
@@ -62,11 +62,11 @@ _KEPT_FROM_BROWSERS = HOP_BY_HOP | {
     "x-sourcemap",
     "x-xss-protection",
 }
-_KEPT_BEGINNINGS = ("access-control-", "cross-origin-", "specway-", "observe-browsing-", "sec-")
-# With these a service may be asked for pieces, each of which holds only a part of a secret (RFC 9110 14.2, RFC 3229).
-# A service may leave them unheard, so whoever asks so understands the whole.
-IN_PIECES = ("range", "if-range", "request-range", "a-im")
-SAFE = {
+_NOT_RETURNED_PREFIXES = ("access-control-", "cross-origin-", "specway-", "observe-browsing-", "sec-")
+# These request a part of a response, which may hold a part of a secret (RFC 9110 14.2, RFC 3229). A service may ignore
+# them, so a client that sends them also accepts the whole.
+PARTIAL_REQUEST_HEADERS = ("range", "if-range", "request-range", "a-im")
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -77,48 +77,51 @@ _ACTIVE = re.compile(
 )
 
 
-def to_service(environ: Mapping[str, object], *, by_browser: bool) -> Headers:
-    """The caller's headers that the service gets, from a WSGI environment."""
-    given = [
+def request_headers(environ: Mapping[str, object], *, from_browser: bool) -> Headers:
+    """The caller's headers that are sent to the service, from a WSGI environment."""
+    headers = [
         (name.removeprefix("HTTP_").replace("_", "-").title(), str(value))
         for name, value in environ.items()
         if name.startswith("HTTP_") or (name == "CONTENT_TYPE" and value)
     ]
-    named = _named_by_connection(given)
+    hop_by_hop = _connection_options(headers)
     return [
         (name, value)
-        for name, value in given
-        if name.lower() not in named and passes_on(name.lower(), by_browser=by_browser)
+        for name, value in headers
+        if name.lower() not in hop_by_hop and is_forwarded(name.lower(), from_browser=from_browser)
     ]
 
 
-def passes_on(name: str, *, by_browser: bool = False) -> bool:
-    """Whether a header of this name (in small letters) is the caller's to send."""
-    if name in _OURS or name.startswith(_OUR_BEGINNINGS):
+def is_forwarded(name: str, *, from_browser: bool = False) -> bool:
+    """Whether a request header of this name (in lower case) is sent to the service."""
+    if name in _NOT_FORWARDED or name.startswith(_NOT_FORWARDED_PREFIXES):
         return False
-    return not (by_browser and (name in _BROWSERS or name.startswith(("sec-", "hx-"))))
+    return not (from_browser and (name in _ADDED_BY_BROWSERS or name.startswith(("sec-", "hx-"))))
 
 
-def to_caller(given: Headers, *, by_browser: bool) -> Headers:
-    """The service's headers that the caller gets, and those of ours that keep a page of its from running here."""
-    named = _named_by_connection(given)
-    kept = [
+def response_headers(headers: Headers, *, to_browser: bool) -> Headers:
+    """The service's headers that the caller gets, plus ours that keep a page of the service from running here."""
+    hop_by_hop = _connection_options(headers)
+    returned = [
         (name, value)
-        for name, value in given
-        if name.lower() not in _KEPT_FROM_BROWSERS
-        and name.lower() not in named
-        and not name.lower().startswith(_KEPT_BEGINNINGS)
+        for name, value in headers
+        if name.lower() not in hop_by_hop
+        and _is_returned(name.lower())
         and _PRINTABLE.fullmatch(value)
-        # Its challenge would open the browser's own login window under our name.
-        and not (by_browser and name.lower() == "www-authenticate")
+        # A challenge would open the browser's own login dialog under our name.
+        and not (to_browser and name.lower() == "www-authenticate")
     ]
-    return [*_as_file(kept), *SAFE.items()]
+    return [*_as_attachment(returned), *SECURITY_HEADERS.items()]
 
 
-def _as_file(headers: Headers) -> Headers:
-    """Nothing that a browser would run is shown in place: it is a file to store, under the name that it had."""
+def _is_returned(name: str) -> bool:
+    return name not in _NOT_RETURNED and not name.startswith(_NOT_RETURNED_PREFIXES)
+
+
+def _as_attachment(headers: Headers) -> Headers:
+    """Make what a browser would execute a download, under the file name that the service gave it."""
     disposition = value_of(headers, "content-disposition")
-    others = [(name, value) for name, value in headers if name.lower() != "content-disposition"]
+    others = without(headers, "content-disposition")
     if disposition:
         _, semicolon, parameters = disposition.partition(";")
         return [*others, ("Content-Disposition", f"attachment{semicolon}{parameters}")]
@@ -127,22 +130,22 @@ def _as_file(headers: Headers) -> Headers:
     return headers
 
 
-def _named_by_connection(headers: Iterable[tuple[str, str]]) -> set[str]:
-    """Headers that are for one hop only because Connection says so (RFC 9110 7.6.1)."""
+def _connection_options(headers: Iterable[tuple[str, str]]) -> set[str]:
+    """Names of headers that are hop-by-hop because Connection lists them (RFC 9110 7.6.1)."""
     values = [value for name, value in headers if name.lower() == "connection"]
     return {name.strip().lower() for value in values for name in value.split(",")} - {"", "close", "keep-alive"}
 
 
 def value_of(headers: Iterable[tuple[str, str]], name: str) -> str:
-    """The first value of a header; "" without."""
-    return next((value for given, value in headers if given.lower() == name.lower()), "")
+    """The first value of a header; "" without one."""
+    return next((value for other, value in headers if other.lower() == name.lower()), "")
 
 
-def all_of(headers: Iterable[tuple[str, str]], name: str) -> str:
-    """The values of a list's headers as one, in small letters; "" without."""
-    return ", ".join(value.strip().lower() for given, value in headers if given.lower() == name and value.strip())
+def joined_values(headers: Iterable[tuple[str, str]], name: str) -> str:
+    """The values of a list header joined by commas, in lower case; "" without one."""
+    return ", ".join(value.strip().lower() for other, value in headers if other.lower() == name and value.strip())
 
 
 def without(headers: Headers, *names: str) -> Headers:
-    """The headers but those named (in small letters)."""
+    """The headers except those named (in lower case)."""
     return [(name, value) for name, value in headers if name.lower() not in names]

@@ -1,6 +1,6 @@
-"""Tokens that were renewed for a refused call a moment ago: if one of them is refused too, it is not the token's fault.
+"""Tokens that were refreshed after a refused call a moment ago: if such a token is refused too, it is not at fault.
 
-Without this, a caller who is refused for other reasons would make the service give a new token with every call.
+Without this, a caller who is refused for other reasons would cause a refresh with every call.
 """
 
 import threading
@@ -10,32 +10,33 @@ from uuid import UUID
 
 from apps.gateway.services.calls import RequestCredentials
 
-_AGAIN_AFTER = 60.0
-_REMEMBERED = 1_000
+_MIN_INTERVAL = 60.0
+_MAX_ENTRIES = 1_000
 
 
 class RecentRefreshes:
-    """By connection: the version that a refused call brought, and when. Each process remembers its own."""
+    """By connection: the token set version that a refresh after a 401 produced, and when. One per process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: OrderedDict[UUID, tuple[int, float]] = OrderedDict()
+        self._entries: OrderedDict[UUID, tuple[int, float]] = OrderedDict()
 
-    def note(self, material: RequestCredentials) -> None:
-        if material.token_set is None:
+    def add(self, credentials: RequestCredentials) -> None:
+        if credentials.token_set is None:
             return
         with self._lock:
-            self._made[material.connection.pk] = (material.token_set.version, time.monotonic())
-            self._made.move_to_end(material.connection.pk)
-            while len(self._made) > _REMEMBERED:
-                self._made.popitem(last=False)
+            self._entries[credentials.connection.pk] = (credentials.token_set.version, time.monotonic())
+            self._entries.move_to_end(credentials.connection.pk)
+            while len(self._entries) > _MAX_ENTRIES:
+                self._entries.popitem(last=False)
 
-    def may_renew(self, material: RequestCredentials) -> bool:
-        if material.token_set is None:
+    def may_refresh(self, credentials: RequestCredentials) -> bool:
+        """Whether a 401 with these credentials is a reason to refresh."""
+        if credentials.token_set is None:
             return False
         with self._lock:
-            version, at = self._made.get(material.connection.pk, (0, 0.0))
-        return version != material.token_set.version or time.monotonic() - at > _AGAIN_AFTER
+            version, at = self._entries.get(credentials.connection.pk, (0, 0.0))
+        return version != credentials.token_set.version or time.monotonic() - at > _MIN_INTERVAL
 
 
 RECENT_REFRESHES = RecentRefreshes()

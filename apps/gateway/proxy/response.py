@@ -1,4 +1,4 @@
-"""An answer on its way to the caller, and what is counted when it has arrived, or not."""
+"""A service's response on its way to the caller, and what is recorded when it has ended."""
 
 import errno
 import time
@@ -12,61 +12,64 @@ from apps.gateway.proxy.headers import Headers
 from apps.gateway.services import calls
 from apps.teams.actor import Actor
 
-# What a service refuses for these reasons says something about the connection; other refusals are about the request.
-_FAILED = frozenset({401, 403, 429})
+# A refusal with one of these concerns the connection; other 4xx responses concern the request.
+_COUNTED_AS_FAILURE = frozenset({401, 403, 429})
 
-CLIENT_GONE = 499  # nobody reads it; it is for the access log
+CLIENT_GONE = 499  # for the access log; the client no longer reads it
 
 
 class ProxyResponse:
-    """Status, headers and body of a service's answer. Iterate once; then `close`, whatever happened."""
+    """Status, headers and body of a service's response. Iterate once, then always `close`."""
 
     def __init__(
         self,
-        answer: egress.Answer,
+        upstream: egress.Answer,
         headers: Headers,
-        pieces: Iterator[bytes],
+        chunks: Iterator[bytes],
         connection: Connection,
         actor: Actor,
         method: str,
         started: float,
     ) -> None:
-        self.status, self.headers, self.started = answer.status, headers, started
-        self._answer, self._pieces = answer, pieces
+        self.status, self.headers, self.started = upstream.status, headers, started
+        self._upstream, self._chunks = upstream, chunks
         self._connection, self._actor, self._method = connection, actor, method
         self._outcome = "client_gone"
         self._open = True
-        self._after: Callable[[], object] = lambda: None
+        self._on_close: Callable[[], object] = lambda: None
 
-    def when_closed(self, act: Callable[[], None]) -> None:
-        """`act` runs at `close`, or when nobody holds the reply any more."""
-        self._after = weakref.finalize(self, act)
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """Run `callback` at `close`, or when the response is garbage collected."""
+        self._on_close = weakref.finalize(self, callback)
 
     def __iter__(self) -> Iterator[bytes]:
-        """The pieces as they come. An answer that breaks off is broken off here too, so that nobody takes it for whole:
-        the web server closes the connection on this error."""
+        """The chunks as they arrive.
+
+        Raises ConnectionResetError if the response ends early: the web server then closes the connection, so that no
+        client takes a part for the whole.
+        """
         try:
-            yield from self._pieces
+            yield from self._chunks
         except egress.Abandoned:
-            raise _broken_off() from None
+            raise _interrupted() from None
         except egress.EgressError:
             self._outcome = "cut_off"
-            raise _broken_off() from None
+            raise _interrupted() from None
         self._outcome = f"{self.status // 100}xx"
 
     def close(self) -> None:
-        """Ends the call at the service if it goes on, and counts how it ended."""
+        """End the call at the service if it is still running, and record how it ended."""
         if not self._open:
             return
         self._open = False
-        self._answer.close()
-        self._after()
+        self._upstream.close()
+        self._on_close()
         metrics.proxied(self._connection.integration, outcome=self._outcome)
-        if self.status >= 500 or self.status in _FAILED or self._outcome == "cut_off":
+        if self.status >= 500 or self.status in _COUNTED_AS_FAILURE or self._outcome == "cut_off":
             seconds = round(time.monotonic() - self.started, 1)
             detail = {"status": self.status, "ended": self._outcome, "seconds": seconds}
-            calls.failed(self._connection, actor=self._actor, method=self._method, **detail)
+            calls.record_failed_call(self._connection, actor=self._actor, method=self._method, **detail)
 
 
-def _broken_off() -> ConnectionResetError:
-    return ConnectionResetError(errno.ECONNRESET, "The answer broke off.")
+def _interrupted() -> ConnectionResetError:
+    return ConnectionResetError(errno.ECONNRESET, "The response was interrupted.")

@@ -1,4 +1,4 @@
-"""The path and query of a call as they were sent, and which paths are not sent on. Pure."""
+"""The path and query of a call as they were sent, and which paths are refused. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -6,42 +6,42 @@ from urllib.parse import quote, unquote, urlsplit
 
 from apps.connections.errors import InvalidPath
 
-_SENDABLE = re.compile(r"[!-~]*")
-_HALF_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_VISIBLE_ASCII = re.compile(r"[!-~]*")
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# How often something may be percent-encoded: servers in a row may each decode it once.
-_ROUNDS = 4
+# How many layers of percent-encoding are looked through: each server on the way may decode one.
+_MAX_LAYERS = 4
 
 
-def as_sent(environ: Mapping[str, object], *, path: str, rest: str) -> tuple[str, str]:
-    """`(rest, query)` in the spelling of the request line, where WSGI's own path is decoded already.
+def raw_target(environ: Mapping[str, object], *, path: str, service_path: str) -> tuple[str, str]:
+    """`(path, query)` for the service, percent-encoded as in the request line; WSGI's own path is already decoded.
 
-    `path` is the decoded path of the request, `rest` the end of it that belongs to the service. Servers that do not
-    tell the request line get the decoded path encoded anew.
+    `path` is the decoded path of the request, `service_path` the end of it that belongs to the service. Servers that
+    do not expose the request line get the decoded path encoded anew.
     """
-    line = environ.get("RAW_URI") or environ.get("REQUEST_URI")
-    if not line:
-        return quote(rest, safe="/:@!$&'()*+,;=~"), str(environ.get("QUERY_STRING", ""))
-    raw, _, query = str(line).partition("?")
+    request_target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    if not request_target:
+        return quote(service_path, safe="/:@!$&'()*+,;=~"), str(environ.get("QUERY_STRING", ""))
+    raw, _, query = str(request_target).partition("?")
     if not raw.startswith("/"):
         raw = urlsplit(raw).path
-    prefix = path.removesuffix(rest)
+    prefix = path.removesuffix(service_path)
     if not raw.startswith(prefix):
-        raise InvalidPath("Write the address up to /proxy/ without percent-encoding.")
+        raise InvalidPath("Send the URL up to /proxy/ without percent-encoding.")
     return raw.removeprefix(prefix), query
 
 
-def checked(rest: str, query: str) -> None:
-    """Raises InvalidPath for what could lead elsewhere, however often it is percent-encoded."""
-    if not _SENDABLE.fullmatch(rest) or not _SENDABLE.fullmatch(query):
-        raise InvalidPath("Percent-encode what is not printable ASCII in path and query.")
-    if "#" in rest or "#" in query:
-        raise InvalidPath("A # ends an address. Percent-encode it.")
-    if _HALF_ENCODED.search(rest):
-        raise InvalidPath("A % in the path must be followed by two hexadecimal digits. Write %25 for the sign itself.")
-    text = rest
-    for _ in range(_ROUNDS):
-        _refuse(text)
+def require_safe(path: str, query: str) -> None:
+    """Raises InvalidPath for what could lead elsewhere, through any number of layers of percent-encoding."""
+    if not _VISIBLE_ASCII.fullmatch(path) or not _VISIBLE_ASCII.fullmatch(query):
+        raise InvalidPath("Percent-encode everything except visible ASCII in path and query.")
+    if "#" in path or "#" in query:
+        raise InvalidPath("A # would end the URL. Percent-encode it.")
+    if _BROKEN_ESCAPE.search(path):
+        raise InvalidPath("A % in the path must be followed by two hexadecimal digits. Write %25 for a literal %.")
+    text = path
+    for _ in range(_MAX_LAYERS):
+        _require_safe_layer(text)
         decoded = unquote(text, encoding="latin-1")
         if decoded == text:
             return
@@ -49,13 +49,13 @@ def checked(rest: str, query: str) -> None:
     raise InvalidPath("The path is percent-encoded too many times.")
 
 
-def _refuse(text: str) -> None:
+def _require_safe_layer(text: str) -> None:
     if _CONTROL.search(text):
-        raise InvalidPath("The path holds a line break or another control character.")
-    # An @ may stand: it tells user and host apart only before the first / of an address, and that / is put by us.
+        raise InvalidPath("The path contains a line break or another control character.")
+    # An @ is harmless: it separates user and host only before the first / of a URL, and we write that /.
     if "\\" in text:
-        raise InvalidPath("The path holds \\, which could lead to another host.")
+        raise InvalidPath("The path contains \\, which could lead to another host.")
     if "//" in text or text.startswith("/"):
-        raise InvalidPath("The path holds //, which could lead to another host.")
+        raise InvalidPath("The path contains //, which could lead to another host.")
     if any(segment.partition(";")[0] in (".", "..") for segment in text.split("/")):
-        raise InvalidPath("The path holds . or .. as a segment, which could lead out of the service's API.")
+        raise InvalidPath("The path contains a . or .. segment, which could lead out of the service's API.")

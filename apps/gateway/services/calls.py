@@ -1,4 +1,4 @@
-"""Calls to a service's API through a connection: who may make them, with what access, and what is written down."""
+"""Calls to a service's API through a connection: who may make them, with which credentials, and what is recorded."""
 
 import logging
 from dataclasses import dataclass, field
@@ -35,9 +35,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RequestCredentials:
-    """What a call needs: where the API is, what opens it, and the secrets of that, which not everybody may see.
+    """What a call needs: the API's base URL, the access that signs requests, and the secrets that must not be returned.
 
-    `usual_headers` (in small letters) are those of the API that a caller may send otherwise.
+    `default_headers` are the names (in lower case) of headers of the API that a caller may override.
     """
 
     connection: Connection
@@ -46,44 +46,44 @@ class RequestCredentials:
     secrets: tuple[str, ...] = field(repr=False)
     token_fp: str
     base_url: str
-    usual_headers: frozenset[str]
+    default_headers: frozenset[str]
     was_refreshed: bool = False
 
 
-def _with_all_of_it() -> QuerySet[Connection]:
+def _with_credentials() -> QuerySet[Connection]:
     of_team = Connection.objects.of_team(param(Connection, "team")).filter(pk=param(Connection, "id"))
     return of_team.select_related("integration", "oauth_app", "token_set", "credential").annotate(db_now=Now())
 
 
-_CONNECTION = PreparedSelect(_with_all_of_it)
+_CONNECTION = PreparedSelect(_with_credentials)
 
 
-def usable(*, actor: Actor, pk: UUID) -> Connection:
-    """The connection with all that a call needs of it, in one query, and `db_now`, the database's time.
+def usable_connection(*, actor: Actor, pk: UUID) -> Connection:
+    """The connection with everything that a call needs, in one query, and the database's time as `db_now`.
 
-    Raises NotFound, and NotAllowed to whoever may see but not use it.
+    Raises NotFound, or NotAllowed for an actor who may see but not use it.
     """
     connection = _CONNECTION.one(team=actor.team.pk, id=pk) if actor.team else None
     if connection is not None and connection.is_shared and not actor.is_admin:
-        prefetch_related_objects([connection], "shares")  # each of the questions below asks for them
+        prefetch_related_objects([connection], "shares")  # each check below reads them
     if connection is None or not may_see(actor, connection):
         raise NotFound("There is no such connection.")
     if not may_use(actor, connection):
-        raise NotAllowed("This connection is its owner's alone. Ask for it to be shared.")
+        raise NotAllowed("This connection is personal. Ask its owner to share it.")
     return connection
 
 
 def require_scopes(connection: Connection, scopes: tuple[str, ...]) -> None:
-    """Raises MissingScopes unless all are granted. What a key may do is known to its service only."""
+    """Raises MissingScopes unless all are granted. Keys have no scopes that we know of, so they always pass."""
     missing = missing_scopes_of(connection, scopes)
     if missing:
-        sentence = f"{connection.name} was not granted {', '.join(missing)}. Reconnect it with these permissions."
-        raise MissingScopes(sentence, missing_scopes=missing)
+        message = f"{connection.name} was not granted {', '.join(missing)}. Reconnect it with these permissions."
+        raise MissingScopes(message, missing_scopes=missing)
 
 
 @sensitive_variables()
 def credentials_for(connection: Connection, *, origin: Origin) -> RequestCredentials:
-    """The access of a connection from `usable`, its token fresh. Raises what `ensure_fresh` raises."""
+    """Credentials with a fresh token, for a connection from `usable_connection`. Raises what `ensure_fresh` raises."""
     row: TokenSet | None = getattr(connection, "token_set", None)
     if row is None or connection.integration.kind in NEVER_ENDING:
         return _credentials(connection, row)
@@ -94,7 +94,7 @@ def credentials_for(connection: Connection, *, origin: Origin) -> RequestCredent
 
 @sensitive_variables()
 def refreshed_credentials(credentials: RequestCredentials, *, origin: Origin) -> RequestCredentials | None:
-    """The access after one refresh for all who ask with the same token; None if there is nothing to renew it with.
+    """The credentials after a refresh, which callers with the same token share; None if there is nothing to refresh.
 
     Raises what `refresh` raises.
     """
@@ -109,7 +109,7 @@ def _credentials(connection: Connection, row: TokenSet | None, *, was_refreshed:
     rows = Rows(connection, row, getattr(connection, "credential", None))
     entry, base_url = entry_for(connection.integration), rows.provider.api_base_url
     if not base_url:
-        raise IntegrationMisconfigured(f"The address of {connection.integration.name}'s API is not known yet.")
+        raise IntegrationMisconfigured(f"The base URL of {connection.integration.name}'s API is not set yet.")
     access = access_in(rows)
     return RequestCredentials(
         connection=connection,
@@ -118,37 +118,40 @@ def _credentials(connection: Connection, row: TokenSet | None, *, was_refreshed:
         secrets=_secrets(rows, access),
         token_fp=row.access_token_fp if row else fingerprint(main_secret(entry, rows.fields())),
         base_url=base_url,
-        usual_headers=frozenset(name.lower() for name, value in entry.api.headers.items() if "{" not in value),
+        default_headers=frozenset(name.lower() for name, value in entry.api.headers.items() if "{" not in value),
         was_refreshed=was_refreshed,
     )
 
 
 @sensitive_variables()
 def _secrets(rows: Rows, access: Access) -> tuple[str, ...]:
-    """What must not come back to somebody who may not have it, as it is sent and as it is stored."""
-    found = [rows.token] if rows.token_set else []
+    """What is redacted in responses: secrets as they are stored and as they are sent."""
+    secrets = [rows.token] if rows.token_set else []
     if rows.credential:
         fields = rows.fields()
         entry = entry_for(rows.connection.integration)
-        found += [fields[each.name] for each in entry.fields if each.secret and each.name in fields]
+        secrets += [fields[each.name] for each in entry.fields if each.secret and each.name in fields]
     if isinstance(access, PlainAccess):
-        for name, value in access.headers.items():
-            if name.lower() == "authorization":  # the Base64 of Basic, above all
-                found.append((value.partition(" ")[2] or value).rstrip("="))
+        secrets += [_credentials_in(value) for name, value in access.headers.items() if name.lower() == "authorization"]
         app = rows.connection.oauth_app
         if app and app.client_secret and rows.provider.api_wants_client_secret:
-            found.append(app.client_secret.reveal())
+            secrets.append(app.client_secret.reveal())
     else:
-        found += [access.token_secret, access.consumer.client_secret or ""]
-    return tuple(secret for secret in found if secret)
+        secrets += [access.token_secret, access.consumer.client_secret or ""]
+    return tuple(secret for secret in secrets if secret)
 
 
-def begin(
+def _credentials_in(authorization: str) -> str:
+    """What follows the scheme, such as the Base64 of Basic, without padding."""
+    return (authorization.partition(" ")[2] or authorization).rstrip("=")
+
+
+def record_call(
     credentials: RequestCredentials, *, actor: Actor, method: str, path: str, scopes: tuple[str, ...] = ()
 ) -> None:
-    """Writes the call and the scopes that it needs down before it leaves.
+    """Record the call and the scopes that it requires, before it is sent.
 
-    Raises NotFound if a refresh took long enough for access to end.
+    Raises NotFound if the actor lost access while a refresh was running.
     """
     connection = credentials.connection
     with transaction.atomic():
@@ -168,8 +171,8 @@ def begin(
         note_scopes(connection, scopes, now=now)
 
 
-def failed(connection: Connection, *, actor: Actor, **detail: Any) -> None:
-    """Counts a failed call and writes down how it failed. The answer is on its way, so nothing is raised."""
+def record_failed_call(connection: Connection, *, actor: Actor, **detail: Any) -> None:
+    """Record and count a failed call. Raises nothing, since the response may already have been sent."""
     day = connection.db_now.date()  # type: ignore[attr-defined]  # annotated
     try:
         with transaction.atomic():
@@ -187,10 +190,10 @@ def failed(connection: Connection, *, actor: Actor, **detail: Any) -> None:
 
 
 def note_missing_scopes(connection: Connection, scopes: tuple[str, ...], *, actor: Actor) -> None:
-    """The service says that it misses scopes (RFC 6750 3.1): from now on the connection says so too.
+    """Store that the service refused a call for missing scopes (RFC 6750 3.1).
 
-    One that was believed granted is gone, which makes the connection red. One that was never asked for is noted, so
-    that the next reconnect asks for it; only those that the catalog knows: a service's answer is no wish of ours.
+    A scope that counted as granted is removed, and the connection needs attention. A scope that was never requested is
+    added to what the next reconnect requests, if the catalog has it: a response cannot make us request other scopes.
     """
     entry = entry_for(connection.integration)
     known = {scope.name for scope in entry.scopes}
@@ -200,12 +203,12 @@ def note_missing_scopes(connection: Connection, scopes: tuple[str, ...], *, acto
             return
         requested = Connection.objects.values_list("scopes_requested", flat=True).get(pk=connection.pk)
         lost = sorted(set(scopes) & set(current.scopes_granted))
-        wished = sorted((set(scopes) & known) - set(requested))
-        if not lost and not wished:
+        added = sorted((set(scopes) & known) - set(requested))
+        if not lost and not added:
             return
         Connection.objects.filter(pk=connection.pk).update(
             scopes_granted=[scope for scope in current.scopes_granted if scope not in lost],
-            scopes_requested=[*requested, *wished],
+            scopes_requested=[*requested, *added],
         )
         record(
             action="connection.lacks_scopes",
@@ -213,7 +216,7 @@ def note_missing_scopes(connection: Connection, scopes: tuple[str, ...], *, acto
             team_id=connection.team_id,
             target=target_of(connection),
             outcome="failure",
-            scopes=sorted({*lost, *wished}),
+            scopes=sorted({*lost, *added}),
         )
         if lost:
             mark_needs_attention(connection, reason="missing_scopes", origin=actor.origin)

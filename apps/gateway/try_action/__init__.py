@@ -1,1 +1,1 @@
-"""What *Try an action* takes and shows: a request as a person writes it, its lines for a program, an answer to read."""
+"""The *Try an action* page: its form, sending the request, code samples, and displaying the response."""

@@ -1,4 +1,4 @@
-"""A request as a person writes it: each part checked at the field where it was written."""
+"""The form of *Try an action*: a request as a person enters it, with each error at its field."""
 
 import json
 import re
@@ -10,20 +10,20 @@ from django.core.exceptions import ValidationError
 
 from apps.connections.errors import InvalidPath
 from apps.gateway.proxy import target
-from apps.gateway.proxy.headers import Headers, passes_on, value_of
+from apps.gateway.proxy.headers import Headers, is_forwarded, value_of
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 MAX_BODY = 131_072
-_MOST_LINES = 50
+_MAX_LINES = 50
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
-_OPEN_PLACE = re.compile(r"\{([^{}/]*)\}")
-# What stays as it is written; the rest of a path is encoded for the person.
-_AS_WRITTEN = "/:@!$&'()*+,;=~%"
+_PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
+# Characters that are kept as entered; others in a path are percent-encoded for the person.
+_KEPT = "/:@!$&'()*+,;=~%"
 
 
 class TryForm(forms.Form):
-    """`base` is the address that the path continues, where a connection is chosen: one may paste all of it."""
+    """`base` is the base URL of the chosen connection: a pasted URL that starts with it is accepted as path."""
 
     method = forms.ChoiceField(choices=[(method, method) for method in METHODS])
     path = forms.CharField(required=False, max_length=4000)
@@ -39,14 +39,14 @@ class TryForm(forms.Form):
         required=False,
         max_length=8000,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text="One per line: Name: value. What signs the request in is added by Specway.",
+        help_text="One per line: Name: value. Specway adds the connection's credentials.",
     )
     body = forms.CharField(
         required=False,
         strip=False,
         max_length=MAX_BODY,
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
-        help_text="JSON, unless a Content-Type among the headers says otherwise.",
+        help_text="JSON, unless you set another Content-Type header.",
     )
 
     def __init__(self, *args: Any, base: str = "", **more: Any) -> None:
@@ -57,9 +57,8 @@ class TryForm(forms.Form):
         path = self.cleaned_data["path"]
         if self._base and path.startswith(f"{self._base}/"):
             path = path.removeprefix(self._base)
-        if _OPEN_PLACE.search(path):
-            name = _OPEN_PLACE.search(path)
-            raise ValidationError(f"Put a value in the place of {name.group(0) if name else ''}.")
+        if placeholder := _PLACEHOLDER.search(path):
+            raise ValidationError(f"Replace {placeholder.group(0)} with a value.")
         return str(path.removeprefix("/"))
 
     def clean_query(self) -> list[tuple[str, str]]:
@@ -71,54 +70,53 @@ class TryForm(forms.Form):
         return [(name.strip(), value) for name, _, value in pairs]
 
     def clean_headers(self) -> Headers:
-        found = []
+        headers = []
         for line in _lines(self.cleaned_data["headers"]):
             name, colon, value = (part.strip() for part in line.partition(":"))
             if not colon or not _TOKEN.fullmatch(name):
-                raise ValidationError(f"Write each header as Name: value. This is none: {line[:60]}")
-            if not passes_on(name.lower()):
-                raise ValidationError(f"{name} is set by Specway or not passed on. Leave it out.")
+                raise ValidationError(f"Enter each header as Name: value. This line is not a header: {line[:60]}")
+            if not is_forwarded(name.lower()):
+                raise ValidationError(f"{name} is set by Specway or not sent to services. Remove it.")
             if not _VALUE.fullmatch(value):
-                raise ValidationError(f"{name} holds a character that no header can carry.")
-            found.append((name.title(), value))
-        return found
+                raise ValidationError(f"{name} contains a character that is not allowed in headers.")
+            headers.append((name.title(), value))
+        return headers
 
     def clean_body(self) -> str:
         return str(self.cleaned_data["body"]).replace("\r\n", "\n")
 
     def clean(self) -> dict[str, Any]:
         super().clean()
-        self._join_address()
+        self._set_target()
         body, headers = self.cleaned_data.get("body", ""), self.cleaned_data.get("headers")
         if headers is not None and body.strip() and not value_of(headers, "content-type"):
             try:
                 json.loads(body)
-            except (ValueError, RecursionError) as wrong:
-                where = f" (line {wrong.lineno})" if isinstance(wrong, json.JSONDecodeError) else ""
-                sentence = f"This is not JSON{where}. Mend it, or name its Content-Type among the headers."
-                self.add_error("body", sentence)
+            except (ValueError, RecursionError) as error:
+                where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+                self.add_error("body", f"This is not valid JSON{where}. Correct it, or add a Content-Type header.")
             headers.append(("Content-Type", "application/json"))
         elif not body.strip():
             self.cleaned_data["body"] = ""
         return self.cleaned_data
 
-    def _join_address(self) -> None:
-        """`rest` and `search`: path and query as they are sent."""
+    def _set_target(self) -> None:
+        """Add `target_path` and `target_query`, percent-encoded as they are sent, to the cleaned data."""
         path, pairs = self.cleaned_data.get("path"), self.cleaned_data.get("query")
         if path is None or pairs is None:
             return
-        rest, _, search = path.partition("?")
-        rest, search = quote(rest, safe=_AS_WRITTEN), quote(search, safe=f"{_AS_WRITTEN}?")
-        search = "&".join(part for part in (search, urlencode(pairs, quote_via=quote)) if part)
+        path, _, query = path.partition("?")
+        path, query = quote(path, safe=_KEPT), quote(query, safe=f"{_KEPT}?")
+        query = "&".join(part for part in (query, urlencode(pairs, quote_via=quote)) if part)
         try:
-            target.checked(rest, search)
-        except InvalidPath as wrong:
-            self.add_error("path", wrong.sentence)
-        self.cleaned_data |= {"rest": rest, "search": search}
+            target.require_safe(path, query)
+        except InvalidPath as error:
+            self.add_error("path", error.sentence)
+        self.cleaned_data |= {"target_path": path, "target_query": query}
 
 
 def _lines(text: str) -> list[str]:
     lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) > _MOST_LINES:
-        raise ValidationError(f"At most {_MOST_LINES} lines.")
+    if len(lines) > _MAX_LINES:
+        raise ValidationError(f"Enter at most {_MAX_LINES} lines.")
     return lines

@@ -1,4 +1,4 @@
-"""A service's answer as a person reads it: JSON indented, text as it is, of anything else the number of bytes. Pure."""
+"""Displaying a service's response: JSON indented, text unchanged, of other content the size. Pure."""
 
 import json
 import re
@@ -7,47 +7,47 @@ from dataclasses import dataclass
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-SHOWN = 262_144
-_LONGEST_COLOURED = 32_768
-_DEEPEST = 40
+MAX_DISPLAYED = 262_144
+_MAX_COLORED = 32_768
+_MAX_INDENTATION = 40
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _READABLE = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Shown:
-    """`kind` is json, text, binary or empty; `html` is safe to put on a page; `size` is what was read (bytes)."""
+class DisplayedBody:
+    """`kind` is json, text, binary or empty; `html` is safe for a page; `size` (bytes) is what was read."""
 
     kind: str
     html: SafeString
     size: int
 
 
-def shown(content: bytes, content_type: str) -> Shown:
-    """The body, or as much of it as was read."""
+def displayed(content: bytes, content_type: str) -> DisplayedBody:
+    """How to display the body, or the part of it that was read."""
     if not content:
-        return Shown("empty", SafeString(""), 0)
+        return DisplayedBody("empty", SafeString(""), 0)
     text = _decoded(content, content_type)
     if text is None:
-        return Shown("binary", SafeString(""), len(content))
+        return DisplayedBody("binary", SafeString(""), len(content))
     if _is_json(text):
-        return Shown("json", indented(text), len(content))
-    return Shown("text", escape(text), len(content))
+        return DisplayedBody("json", indented(text), len(content))
+    return DisplayedBody("text", escape(text), len(content))
 
 
 def _decoded(content: bytes, content_type: str) -> str | None:
-    """Text in UTF-8 only: in another encoding, the connection's secret would not have been found in it."""
-    named = _CHARSET.search(content_type)
-    if named and named.group(1).lower() not in _READABLE:
+    """Text in UTF-8 only: in other encodings, redaction would not have found the connection's secret."""
+    charset = _CHARSET.search(content_type)
+    if charset and charset.group(1).lower() not in _READABLE:
         return None
     try:
         text = content.decode()
-    except UnicodeDecodeError as wrong:
-        # A character that is cut in two at the end is no sign of anything.
-        if wrong.start < len(content) - 4 or wrong.reason != "unexpected end of data":
+    except UnicodeDecodeError as error:
+        # A truncated character at the end does not mean that the encoding is another.
+        if error.start < len(content) - 4 or error.reason != "unexpected end of data":
             return None
-        text = content[: wrong.start].decode()
+        text = content[: error.start].decode()
     return None if "\x00" in text else text
 
 
@@ -62,33 +62,33 @@ def _is_json(text: str) -> bool:
 
 
 def indented(text: str) -> SafeString:
-    """Valid JSON on lines of its own, each number and string as the service wrote it, coloured unless it is long."""
-    color = _coloured if len(text) <= _LONGEST_COLOURED else lambda token, is_key: escape(token)
+    """Valid JSON, indented; numbers and strings stay as the service wrote them. Highlighted unless it is long."""
+    highlight = _highlighted if len(text) <= _MAX_COLORED else lambda token, is_key: escape(token)
     tokens = [match.group() for match in _TOKEN.finditer(text)]
     parts: list[str] = []
     depth = 0
-    for at, token in enumerate(tokens):
-        following = tokens[at + 1] if at + 1 < len(tokens) else ""
+    for index, token in enumerate(tokens):
+        following = tokens[index + 1] if index + 1 < len(tokens) else ""
         if token in "{[":
             depth += 1
-            parts.append(token if following in ("}", "]") else token + _break(depth))
+            parts.append(token if following in ("}", "]") else token + _line_break(depth))
         elif token in "}]":
             depth -= 1
-            is_empty = tokens[at - 1] in ("{", "[")
-            parts.append(token if is_empty else _break(depth) + token)
+            is_empty = tokens[index - 1] in ("{", "[")
+            parts.append(token if is_empty else _line_break(depth) + token)
         elif token == ",":
-            parts.append("," + _break(depth))
+            parts.append("," + _line_break(depth))
         elif token == ":":
             parts.append(": ")
         else:
-            parts.append(color(token, following == ":"))
-    return mark_safe("".join(parts))  # noqa: S308 - each token is escaped or one of six signs
+            parts.append(highlight(token, following == ":"))
+    return mark_safe("".join(parts))  # noqa: S308 - each token is escaped or punctuation
 
 
-def _break(depth: int) -> str:
-    return "\n" + "  " * min(depth, _DEEPEST)
+def _line_break(depth: int) -> str:
+    return "\n" + "  " * min(depth, _MAX_INDENTATION)
 
 
-def _coloured(token: str, is_key: bool) -> str:
-    sign = "k" if is_key else "s" if token.startswith('"') else "n"
-    return f'<span class="{sign}">{escape(token)}</span>'
+def _highlighted(token: str, is_key: bool) -> str:
+    css_class = "k" if is_key else "s" if token.startswith('"') else "n"
+    return f'<span class="{css_class}">{escape(token)}</span>'

@@ -1,4 +1,4 @@
-"""Sending one request for a person and reading as much of the answer as a page shows."""
+"""Sending one request for a person, and reading as much of the response as the page displays."""
 
 import time
 from dataclasses import dataclass
@@ -9,105 +9,102 @@ from django.views.decorators.debug import sensitive_variables
 from apps import egress
 from apps.connections.models import Connection
 from apps.gateway.proxy.body import Body
-from apps.gateway.proxy.call import Call, forward
+from apps.gateway.proxy.call import Call, send_call
 from apps.gateway.proxy.call_options import CallOptions
-from apps.gateway.proxy.headers import SAFE, Headers, value_of
+from apps.gateway.proxy.headers import SECURITY_HEADERS, Headers, value_of
 from apps.gateway.proxy.response import ProxyResponse
-from apps.gateway.try_action.response_view import SHOWN, Shown, shown
+from apps.gateway.try_action.response_view import MAX_DISPLAYED, DisplayedBody, displayed
 from apps.teams.actor import Actor
 
-# A page is not waited for longer (seconds): the service's silence, and the whole of an answer that does not end.
-SILENCE = 20
-_LONGEST = 30.0
+# Seconds: shorter than for programs, since a person waits for the page.
+IDLE_TIMEOUT = 20
+_TOTAL_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is sent: path and query as they stand on the wire."""
+class TryRequest:
+    """The request to send; path and query are percent-encoded."""
 
     method: str
-    rest: str
-    search: str
+    path: str
+    query: str
     headers: Headers
     body: str
     scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Answered:
-    """The service's answer. `end` is "whole", "cut" (there is more) or "broken" (it broke off)."""
+class TryResponse:
+    """The service's response. `ending` is "complete", "truncated" (there is more) or "interrupted"."""
 
     status: int
     headers: Headers
-    body: Shown
+    body: DisplayedBody
     milliseconds: int
-    end: str
+    ending: str
 
     @property
-    def phrase(self) -> str:
-        try:
-            return HTTPStatus(self.status).phrase
-        except ValueError:
-            return ""
-
-    @property
-    def words(self) -> str:
+    def status_line(self) -> str:
         """Status and phrase: "404 Not Found"."""
-        return f"{self.status} {self.phrase}".strip()
+        try:
+            phrase = HTTPStatus(self.status).phrase
+        except ValueError:
+            phrase = ""
+        return f"{self.status} {phrase}".strip()
 
     @property
-    def size_words(self) -> str:
-        """How much was read."""
+    def size_label(self) -> str:
+        """How much was read: "1 024 bytes"."""
         return f"{self.body.size:,} byte{'' if self.body.size == 1 else 's'}".replace(",", " ")
 
     @property
     def kind(self) -> str:
-        """What `{% status %}` takes."""
+        """The kind that the template tag `status` takes."""
         return "good" if self.status < 400 else "bad" if self.status >= 500 else "warn"
 
 
 @sensitive_variables()
 def send(
-    *, actor: Actor, connection: Connection, wanted: Wanted, client: egress.ClientSocket | None = None
-) -> Answered:
-    """The answer to one call through a connection from `calls.usable`. Raises what `forward` raises.
+    *, actor: Actor, connection: Connection, request: TryRequest, client: egress.ClientSocket | None = None
+) -> TryResponse:
+    """Send one request through a connection from `calls.usable_connection`. Raises what `send_call` raises.
 
-    The secret is kept out of it for everybody, its owner too: it is for a page. `client` is the socket of whoever waits
-    for that: with them gone, the call ends at the service, too.
+    The connection's secret is redacted for everyone, its owner included, since a page displays the response. `client`
+    is the browser's socket: if the person leaves, the call ends.
     """
     call = Call(
         actor=actor,
         connection=connection,
-        method=wanted.method,
-        rest=wanted.rest,
-        query=wanted.search,
-        headers=wanted.headers,
-        body=Body(wanted.body.encode()),
-        wishes=CallOptions(scopes=wanted.scopes, silence=SILENCE),
+        method=request.method,
+        path=request.path,
+        query=request.query,
+        headers=request.headers,
+        body=Body(request.body.encode()),
+        options=CallOptions(scopes=request.scopes, idle_timeout=IDLE_TIMEOUT),
         client=client,
     )
     started = time.monotonic()
-    reply = forward(call)
+    response = send_call(call)
     milliseconds = round((time.monotonic() - started) * 1000)
     try:
-        content, end = _read(reply, until=started + _LONGEST)
+        content, ending = _read(response, until=started + _TOTAL_TIMEOUT)
     finally:
-        reply.close()
-    ours = {*SAFE.items(), ("Content-Disposition", "attachment")}
-    headers = [pair for pair in reply.headers if pair not in ours and not pair[0].startswith("Specway-")]
-    body = shown(content, value_of(reply.headers, "content-type"))
-    return Answered(reply.status, headers, body, milliseconds, end)
+        response.close()
+    added = {*SECURITY_HEADERS.items(), ("Content-Disposition", "attachment")}
+    headers = [pair for pair in response.headers if pair not in added and not pair[0].startswith("Specway-")]
+    body = displayed(content, value_of(response.headers, "content-type"))
+    return TryResponse(response.status, headers, body, milliseconds, ending)
 
 
-def _read(reply: ProxyResponse, *, until: float) -> tuple[bytes, str]:
+def _read(response: ProxyResponse, *, until: float) -> tuple[bytes, str]:
     content = bytearray()
     try:
-        for piece in reply:
-            content += piece
-            if len(content) > SHOWN:
-                return bytes(content[:SHOWN]), "cut"
+        for chunk in response:
+            content += chunk
+            if len(content) > MAX_DISPLAYED:
+                return bytes(content[:MAX_DISPLAYED]), "truncated"
             if time.monotonic() > until:
-                return bytes(content), "cut"
+                return bytes(content), "truncated"
     except ConnectionResetError:
-        return bytes(content), "broken"
-    return bytes(content), "whole"
+        return bytes(content), "interrupted"
+    return bytes(content), "complete"
