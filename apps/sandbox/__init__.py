@@ -1,1 +1,1 @@
-"""The sandbox service: a real authorization server to practise with, a house of its own beside the product."""
+"""The sandbox service: an authorization server to practice with. Its own settings and process, never in production."""

@@ -1,4 +1,4 @@
-"""The sandbox's command line: `python -m apps.sandbox serve` and `python -m apps.sandbox register-client`."""
+"""The command line: `python -m apps.sandbox serve` and `python -m apps.sandbox register-client`."""
 
 import argparse
 import os
@@ -7,9 +7,7 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 NEEDED = ("csp", "django", "environ", "gunicorn", "oauth2_provider", "whitenoise")
-NOT_INSTALLED = (
-    "The sandbox needs this project's packages. README.md, heading 'Run it', has the line that installs them."
-)
+NOT_INSTALLED = "The sandbox needs this project's packages. Install them as described in README.md, 'Run it'."
 
 
 def main() -> None:
@@ -27,10 +25,10 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m apps.sandbox", description="A practice service on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="prepare the database and serve until interrupted")
-    serve.add_argument("--port", type=int, default=_default_port(), help="0 takes any free one")
+    serve = commands.add_parser("serve", help="migrate the database and serve until interrupted")
+    serve.add_argument("--port", type=int, default=_default_port(), help="0 for any free port")
     register = commands.add_parser("register-client", help="print a client ID and a new client secret as JSON")
-    register.add_argument("--name", default="specway", help="the same name is the same client")
+    register.add_argument("--name", default="specway", help="registering a name again replaces the client's secret")
     register.add_argument("--redirect-uri", action="extend", nargs="+", required=True, metavar="URI")
     return parser
 

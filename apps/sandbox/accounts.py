@@ -1,4 +1,4 @@
-"""The two people of the sandbox."""
+"""The two accounts of the sandbox."""
 
 from django.contrib.auth.models import User
 
@@ -6,7 +6,7 @@ PEOPLE = {"ada": "Ada Example", "grace": "Grace Example"}
 
 
 def create_people() -> None:
-    """Both accounts exist afterwards; neither has a password."""
+    """Create both accounts, without passwords, unless they exist."""
     for username, name in PEOPLE.items():
         User.objects.update_or_create(
             username=username,

@@ -19,18 +19,18 @@ ConsentView = Callable[[HttpRequest, Consent], HttpResponse]
 
 
 def protected(scope: str) -> Callable[[ConsentView], View]:
-    """Lets a view see only requests whose bearer token has `scope`; every call is told to the journal."""
+    """Require a bearer token with `scope`, and record each call in the journal."""
 
     def decorate(view: ConsentView) -> View:
         @wraps(view)
         def guarded(request: HttpRequest) -> HttpResponse:
             consent = consents.of_access_token(_bearer_token(request))
-            if response := faults.answer_instead(consent):
+            if response := faults.faulty_response(consent):
                 outcome = faults.outcome(response)
             elif response := _refusal(request, scope):
                 outcome = json.loads(response.content)["error"]
             else:
-                assert consent is not None  # noqa: S101 - every access token here comes of a consent
+                assert consent is not None  # noqa: S101 - every access token belongs to a consent
                 response = view(request, consent)
                 outcome = "ok" if response.status_code < 400 else "invalid_request"
             endpoint = f"{request.method} {request.path}"
@@ -46,7 +46,7 @@ def _refusal(request: HttpRequest, scope: str) -> JsonResponse | None:
     valid, checked = get_oauthlib_core().verify_request(request, scopes=[scope])
     if valid:
         return None
-    # RFC 6750 3.1: a request without any token is not told an error code in the challenge.
+    # RFC 6750, 3.1: without a token, the challenge carries no error code.
     error = getattr(checked, "oauth2_error", None)
     if error and error["error"] == "insufficient_scope":
         error = {**error, "scope": scope}
@@ -64,9 +64,9 @@ def _bearer_token(request: HttpRequest) -> str:
 @require_GET
 @protected("profile")
 def me(request: HttpRequest, consent: Consent) -> JsonResponse:
-    """Whose account it is; `id` never changes."""
-    if not consent.introduced:
-        Consent.objects.filter(pk=consent.pk).update(introduced=True)
+    """The account; `id` never changes."""
+    if not consent.account_read:
+        Consent.objects.filter(pk=consent.pk).update(account_read=True)
     account = consent.account
     return JsonResponse({"id": account.username, "name": account.first_name, "email": account.email})
 
@@ -89,8 +89,8 @@ def post_message(request: HttpRequest, consent: Consent) -> JsonResponse:
     """Takes `{"text": "..."}`, up to 1000 characters."""
     text = _text_in(request)
     if not text:
-        sentence = 'Send {"text": "..."} as JSON, with 1 to 1000 characters.'
-        return JsonResponse({"error": "invalid_request", "error_description": sentence}, status=400)
+        message = 'Send {"text": "..."} as JSON, with 1 to 1000 characters.'
+        return JsonResponse({"error": "invalid_request", "error_description": message}, status=400)
     return JsonResponse(_as_json(Message.objects.create(account=consent.account, text=text)), status=201)
 
 

@@ -1,4 +1,4 @@
-"""The sandbox as a Django app, under its own settings only."""
+"""The Django app of the sandbox, installed only by the sandbox's own settings."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""The trip in the browser: signing in as one of the two people, and the consent page (RFC 6749 4.1.1 and 4.1.2)."""
+"""The authorization endpoint (RFC 6749, 4.1.1 and 4.1.2): sign-in as one of two accounts, and the consent page."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -28,11 +28,11 @@ from .scopes import SCOPES, in_order
 @never_cache
 @require_http_methods(["GET", "POST"])
 def login(request: HttpRequest) -> HttpResponse:
-    """Both people as buttons, the scenarios as choices. The choice is good for the trip in `next` and for no other."""
-    trip = request.GET.get("next", "")
-    client = Application.objects.filter(client_id=_parameter(trip, "client_id")).first()
-    if not trip.startswith(reverse("oauth2_provider:authorize") + "?") or client is None:
-        return problem(request, "There is nothing to sign in to. Start at the client that you want to connect.")
+    """Choose an account and a scenario. Both apply to the authorization request in `next` only."""
+    flow = request.GET.get("next", "")
+    client = Application.objects.filter(client_id=_parameter(flow, "client_id")).first()
+    if not flow.startswith(reverse("oauth2_provider:authorize") + "?") or client is None:
+        return problem(request, "There is no authorization request to sign in for. Start at the client.")
     if request.method == "GET":
         return render(
             request, "sandbox/login.html", {"people": accounts.people(), "choices": CHOICES, "client": client}
@@ -40,36 +40,36 @@ def login(request: HttpRequest) -> HttpResponse:
     account = next((one for one in accounts.people() if one.username == request.POST.get("account")), None)
     scenario = request.POST.get("scenario", Scenario.WORKS)
     if account is None or scenario not in [*Scenario]:
-        return problem(request, "Choose one of the two accounts and one of the scenarios.")
+        return problem(request, "Choose one of the accounts and one of the scenarios.")
     if scenario == Scenario.OTHER_ACCOUNT:
         account = accounts.other_than(account)
     sign_in(request, account)
     request.session["scenario"] = scenario
-    request.session["trip"] = consents.checksum(trip)
-    return redirect(trip)
+    request.session["flow"] = consents.checksum(flow)
+    return redirect(flow)
 
 
 @never_cache
 @require_http_methods(["GET", "POST"])
 def authorize(request: HttpRequest) -> HttpResponse:
-    """Checks the client's request first, then has the person sign in, then asks for consent."""
+    """Validate the authorization request, require a sign-in for it, then ask for consent."""
     try:
         scopes, credentials = get_oauthlib_core().validate_authorization_request(request)
         _require_s256(credentials)
     except FatalClientError as error:
         return problem(
-            request, f"The client asked wrongly: {error.oauthlib_error.description or error.oauthlib_error}."
+            request, f"Invalid authorization request: {error.oauthlib_error.description or error.oauthlib_error}."
         )
     except OAuthToolkitError as error:
-        return _back_with(error)
-    if request.session.get("trip") != consents.checksum(request.get_full_path()):
+        return _error_redirect(error)
+    if request.session.get("flow") != consents.checksum(request.get_full_path()):
         return redirect_to_login(request.get_full_path(), reverse("login"))
     if request.method == "POST":
-        return _decide(request, scopes, credentials)
-    return _ask(request, scopes, credentials)
+        return _submit_consent(request, scopes, credentials)
+    return _consent_page(request, scopes, credentials)
 
 
-def _ask(request: HttpRequest, scopes: list[str], credentials: dict[str, Any]) -> HttpResponse:
+def _consent_page(request: HttpRequest, scopes: list[str], credentials: dict[str, Any]) -> HttpResponse:
     scenario = request.session["scenario"]
     requested = [scope for scope in SCOPES if scope.name in scopes]
     ticked = requested[:1] if scenario == Scenario.PARTIAL else requested
@@ -84,7 +84,7 @@ def _ask(request: HttpRequest, scopes: list[str], credentials: dict[str, Any]) -
     return render(request, "sandbox/consent.html", context)
 
 
-def _decide(request: HttpRequest, scopes: list[str], credentials: dict[str, Any]) -> HttpResponse:
+def _submit_consent(request: HttpRequest, scopes: list[str], credentials: dict[str, Any]) -> HttpResponse:
     account, scenario = request.user, Scenario(request.session["scenario"])
     granted = in_order(set(request.POST.getlist("permission")) & set(scopes))
     approved = request.POST.get("decision") == "approve" and bool(granted) and scenario != Scenario.DENY
@@ -101,25 +101,25 @@ def _decide(request: HttpRequest, scopes: list[str], credentials: dict[str, Any]
             outcome=error.oauthlib_error.error,
             status=302,
             client=credentials["client_id"],
-            account=account,  # type: ignore[arg-type]  # the trip in the session proves that it is no AnonymousUser
+            account=account,  # type: ignore[arg-type]  # `authorize` requires a sign-in
         )
-        uri = _back_with(error).url
-    logout(request)  # the next trip chooses again
+        uri = _error_redirect(error).url
+    logout(request)  # the next authorization request chooses an account again
     return HttpResponseRedirect(uri)
 
 
 def _require_s256(credentials: dict[str, Any]) -> None:
-    # The library would refuse "plain" only after the person has consented.
+    # django-oauth-toolkit would refuse "plain" only after the consent.
     if credentials.get("code_challenge_method") != "S256":
         error = InvalidRequestError(description="code_challenge_method must be S256.", state=credentials.get("state"))
         raise OAuthToolkitError(error=error, redirect_uri=credentials["redirect_uri"])
 
 
-def _back_with(error: OAuthToolkitError) -> HttpResponseRedirect:
-    """To the client with `error`, and with the issuer: RFC 9207 wants it in error responses, too."""
+def _error_redirect(error: OAuthToolkitError) -> HttpResponseRedirect:
+    """Redirect to the client with `error` and the issuer, which RFC 9207 requires in error responses too."""
     uri = error.oauthlib_error.redirect_uri
-    answer = f"{error.oauthlib_error.urlencoded}&{urlencode({'iss': settings.SANDBOX_URL})}"
-    return HttpResponseRedirect(f"{uri}{'&' if '?' in uri else '?'}{answer}")
+    params = f"{error.oauthlib_error.urlencoded}&{urlencode({'iss': settings.SANDBOX_URL})}"
+    return HttpResponseRedirect(f"{uri}{'&' if '?' in uri else '?'}{params}")
 
 
 def _parameter(uri: str, name: str) -> str:

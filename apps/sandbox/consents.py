@@ -1,4 +1,4 @@
-"""Which consent a code or a token came of, and what may be done to a consent."""
+"""Finding the consent of a code or token, and changing a consent's scenario."""
 
 import hashlib
 
@@ -10,7 +10,7 @@ from .scenarios import Scenario
 
 
 def checksum(secret: str) -> str:
-    """As django-oauth-toolkit computes it for its `token_checksum` columns."""
+    """SHA-256, as in django-oauth-toolkit's `token_checksum` columns."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -19,7 +19,7 @@ def of_code(code: str) -> Consent | None:
 
 
 def of_refresh_token(token: str) -> Consent | None:
-    """Finds revoked and rotated ones too, so that the journal can name whose reuse it was."""
+    """Also of a revoked or rotated token, so that the journal can show whose token was reused."""
     families = RefreshToken.objects.filter(token_checksum=checksum(token)).values("token_family")
     return Consent.objects.filter(token_family__in=families).first()
 
@@ -31,13 +31,13 @@ def of_access_token(token: str) -> Consent | None:
 
 
 def is_live(consent: Consent) -> bool:
-    """Whether a refresh token of it could still be used."""
+    """Whether the consent has a refresh token that is not revoked."""
     return bool(RefreshToken.objects.filter(token_family=consent.token_family, revoked__isnull=True).exists())
 
 
 @transaction.atomic
 def change_scenario(consent: Consent, *, scenario: Scenario) -> None:
-    """From now on `consent` behaves as `scenario` says: a revoked one at once, on every call."""
+    """Apply `scenario` to later requests. A revoked grant is refused from the next request on."""
     consent.scenario = scenario
-    consent.introduced = consent.introduced or scenario == Scenario.REVOKED
-    consent.save(update_fields=["scenario", "introduced"])
+    consent.account_read = consent.account_read or scenario == Scenario.REVOKED
+    consent.save(update_fields=["scenario", "account_read"])

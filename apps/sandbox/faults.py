@@ -1,4 +1,4 @@
-"""What a scenario does to an answer before the sandbox has even looked at the question."""
+"""Scenarios that replace or delay a response before the request is processed."""
 
 import time
 
@@ -9,10 +9,10 @@ from .models import Consent
 from .scenarios import RETRY_AFTER_SECONDS, SLOW_SECONDS, Scenario
 
 
-def answer_instead(consent: Consent | None) -> HttpResponse | None:
-    """The faulty answer that `consent` asks for, or None if the real one shall come (after a while if it is slow).
+def faulty_response(consent: Consent | None) -> HttpResponse | None:
+    """The response of a service that is down or answers with HTML; None for the real response.
 
-    Call it outside transactions: it may wait.
+    Sleeps in the "slow" scenario, so call it outside of transactions.
     """
     if consent is None:
         return None
@@ -26,10 +26,10 @@ def answer_instead(consent: Consent | None) -> HttpResponse | None:
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
     if consent.scenario == Scenario.HTML:
-        return render(None, "sandbox/instead_of_json.html")
+        return render(None, "sandbox/html_instead_of_json.html")
     return None
 
 
 def outcome(response: HttpResponse) -> str:
-    """How the journal names a faulty answer."""
+    """The journal's outcome for a faulty response."""
     return "unavailable" if response.status_code == 503 else "html"

@@ -1,9 +1,9 @@
-"""How client secrets are hashed here."""
+"""The password hasher of client secrets."""
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 
 class ClientSecretHasher(PBKDF2PasswordHasher):
-    """One round: a secret of 128 random characters has no dictionary, and every token request checks it."""
+    """PBKDF2 with one iteration: 128 random characters cannot be guessed, and each token request pays for the hash."""
 
     iterations = 1

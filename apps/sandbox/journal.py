@@ -1,4 +1,4 @@
-"""The journal: what clients did here, told without a token or a code."""
+"""The journal of the clients' requests. It holds no codes and no tokens."""
 
 from collections.abc import Iterable
 from datetime import UTC
@@ -23,7 +23,7 @@ def record(
     client: str = "",
     account: User | None = None,
 ) -> None:
-    """One line. `client` (an ID) and `account` are for calls that belong to no consent."""
+    """Add an entry. `client` (an ID) and `account` are for requests without a consent."""
     application = consent.application if consent else Application.objects.filter(client_id=client).first()
     account = consent.account if consent else account
     JournalEntry.objects.create(
@@ -58,8 +58,8 @@ def as_json(entries: Iterable[JournalEntry]) -> list[dict[str, Any]]:
     ]
 
 
-def forget_the_oldest() -> None:
-    """Keeps the last 5000 lines."""
+def delete_oldest() -> None:
+    """Keep the last 5000 entries."""
     newest = JournalEntry.objects.order_by("-id").values_list("id", flat=True)
     if oldest_kept := newest[KEPT - 1 : KEPT].first():
         JournalEntry.objects.filter(id__lt=oldest_kept).delete()

@@ -1,4 +1,4 @@
-"""What the sandbox remembers beyond django-oauth-toolkit's tables: consents, messages and the journal."""
+"""Consents, messages and the journal. Clients and tokens are django-oauth-toolkit's models."""
 
 from django.conf import settings
 from django.db import models
@@ -7,7 +7,7 @@ from .scenarios import CHOICES, Scenario
 
 
 class Consent(models.Model):
-    """One trip that ended in "Approve": everything issued on it shares its scenario."""
+    """An approved authorization request. Its code and tokens share its scenario."""
 
     account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     application = models.ForeignKey("oauth2_provider.Application", on_delete=models.CASCADE)
@@ -17,10 +17,10 @@ class Consent(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     code_checksum = models.CharField(max_length=64, unique=True)
-    # The family of the refresh tokens that came of it; null until the code is exchanged.
+    # The family of its refresh tokens; null until the code is exchanged.
     token_family = models.UUIDField(null=True, unique=True)
-    # The client has seen whose account it is (see scenarios.refuses_access).
-    introduced = models.BooleanField(default=False)
+    # The client has called /api/me (see scenarios.refuses_access).
+    account_read = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return f"Grant {self.pk}"
@@ -31,7 +31,7 @@ class Consent(models.Model):
 
 
 class Message(models.Model):
-    """Something that was posted through the protected API."""
+    """A message posted through the API."""
 
     account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     text = models.CharField(max_length=1000)
@@ -42,7 +42,7 @@ class Message(models.Model):
 
 
 class JournalEntry(models.Model):
-    """One call that a client made, or one decision on the consent page. Never a token or a code."""
+    """One request of a client, or one decision on the consent page."""
 
     at = models.DateTimeField(auto_now_add=True)
     endpoint = models.CharField(max_length=40)

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 from . import accounts, consents, journal
 from .models import Consent
 from .scenarios import LATER_CHOICES, Scenario
-from .scopes import WORDS
+from .scopes import LABELS
 
 
 @never_cache
@@ -19,7 +19,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "consent": consent,
             "account": accounts.label(consent.account),
             "live": consents.is_live(consent),
-            "words": [WORDS[scope] for scope in consent.scopes],
+            "labels": [LABELS[scope] for scope in consent.scopes],
         }
         for consent in Consent.objects.select_related("account", "application").order_by("-id")[:30]
     ]
@@ -40,20 +40,20 @@ def change_scenario(request: HttpRequest, consent_id: int) -> HttpResponse:
 @never_cache
 @require_GET
 def journal_json(request: HttpRequest) -> JsonResponse:
-    """The last thousand lines, oldest first."""
+    """The last thousand entries, oldest first."""
     return JsonResponse(journal.as_json(reversed(journal.latest(1000))), safe=False)
 
 
-def problem(request: HttpRequest, sentence: str, *, status: int = 400) -> HttpResponse:
-    """A page that says what is wrong."""
-    return render(request, "sandbox/problem.html", {"sentence": sentence}, status=status)
+def problem(request: HttpRequest, message: str, *, status: int = 400) -> HttpResponse:
+    """An error page."""
+    return render(request, "sandbox/problem.html", {"message": message}, status=status)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return problem(request, "There is no such page in the sandbox.", status=404)
 
 
-def form_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return problem(
-        request, "This form came without its token or is too old. Go back, reload, and try again.", status=403
+        request, "This form has no CSRF token or has expired. Go back, reload the page, and try again.", status=403
     )

@@ -1,15 +1,15 @@
-"""What a client may ask for at the sandbox: the scopes, in words."""
+"""The scopes that a client may request."""
 
 from typing import NamedTuple
 
 
 class Scope(NamedTuple):
     name: str
-    words: str
-    access: str  # read, write or admin: the badge on the consent page
+    label: str
+    access: str  # read, write or admin
 
 
-# From the most to the least harmless: the consent page shows this order, and what is taken away goes from the end.
+# Least powerful first: the order of the consent page. Scenarios remove scopes from the end.
 SCOPES = (
     Scope("profile", "See your name and e-mail address", "read"),
     Scope("messages:read", "Read your messages", "read"),
@@ -17,9 +17,9 @@ SCOPES = (
     Scope("workspace:admin", "Manage the whole workspace and its members", "admin"),
 )
 
-WORDS = {scope.name: scope.words for scope in SCOPES}
+LABELS = {scope.name: scope.label for scope in SCOPES}
 
 
 def in_order(names: list[str] | set[str]) -> list[str]:
-    """Those of `names` that exist here, from the most harmless to the most powerful."""
+    """The known scopes among `names`, least powerful first."""
     return [scope.name for scope in SCOPES if scope.name in names]

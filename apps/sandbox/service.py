@@ -1,4 +1,4 @@
-"""Preparing the sandbox (database, people, clients) and serving it, as its own process with its own settings."""
+"""Prepares the sandbox (database, accounts, clients) and serves it in its own process with its own settings."""
 
 import json
 import os
@@ -12,24 +12,24 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from gunicorn.app.base import BaseApplication
 
 SETTINGS = "apps.sandbox.settings"
-THREADS = 24  # a slow scenario keeps one busy for seconds
+THREADS = 24  # the slow scenario keeps one busy for seconds
 
 
 def serve(*, port: int) -> None:
-    """Serves on 127.0.0.1 until a signal comes: one process, several threads. Port 0 takes any free one."""
+    """Serve on 127.0.0.1 until SIGTERM or SIGINT: one process, several threads. Port 0 is any free port."""
     listener = _listen(port)
     port = listener.getsockname()[1]
     os.environ.setdefault("SANDBOX_URL", f"http://127.0.0.1:{port}")
     prepare()
     from django.core.wsgi import get_wsgi_application
 
-    print(f"Sandbox ready at http://127.0.0.1:{port}/", flush=True)  # noqa: T201 - for whoever started it
+    print(f"Sandbox ready at http://127.0.0.1:{port}/", flush=True)  # noqa: T201 - output of the command
     _Server(get_wsgi_application(), listener).run()
 
 
 def prepare() -> None:
-    """The database is migrated and both people exist afterwards. Ends the program with a sentence if it cannot be."""
-    # Set, not defaulted: a shell or a parent may carry the product's.
+    """Migrate the database and create the accounts. Exits with a message if that fails."""
+    # Set, not defaulted: the environment may name the product's settings.
     os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS
     try:
         django.setup()
@@ -39,29 +39,29 @@ def prepare() -> None:
 
         call_command("migrate", verbosity=0, interactive=False)
         accounts.create_people()
-        journal.forget_the_oldest()
+        journal.delete_oldest()
     except ImproperlyConfigured as error:
         sys.exit(str(error))
 
 
 def register_client(*, name: str, redirect_uris: list[str]) -> None:
-    """Prints `{"client_id", "client_secret"}`. The same name keeps its client ID; the secret is new each time."""
+    """Print `{"client_id", "client_secret"}`. A known name keeps its client ID and gets a new secret."""
     prepare()
     from oauth2_provider.generators import generate_client_secret
     from oauth2_provider.models import Application
 
     client = Application.objects.filter(name=name).first() or Application(name=name)
     secret = generate_client_secret()
-    client.client_secret = secret  # only its hash is kept
+    client.client_secret = secret  # stored as a hash
     client.redirect_uris = " ".join(redirect_uris)
     client.client_type = Application.CLIENT_CONFIDENTIAL
     client.authorization_grant_type = Application.GRANT_AUTHORIZATION_CODE
     try:
         client.full_clean()
     except ValidationError as error:
-        sys.exit("The sandbox does not take this client: " + " ".join(error.messages))
+        sys.exit("The sandbox cannot register this client: " + " ".join(error.messages))
     client.save()
-    print(json.dumps({"client_id": client.client_id, "client_secret": secret}))  # noqa: T201 - this is its answer
+    print(json.dumps({"client_id": client.client_id, "client_secret": secret}))  # noqa: T201 - output of the command
 
 
 def _listen(port: int) -> socket.socket:
@@ -87,9 +87,9 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "bind": f"fd://{self.listener.fileno()}",
             "workers": 1,
             "threads": THREADS,
-            "graceful_timeout": 1,  # a browser's idle connection must not keep Ctrl-C waiting
+            "graceful_timeout": 1,  # an idle browser connection must not delay Ctrl-C
             "loglevel": "warning",
-            "control_socket_disable": True,  # its path would be shared with every other gunicorn of this user
+            "control_socket_disable": True,  # all gunicorn processes of this user would share its path
         }
         for name, value in choices.items():
             self.cfg.set(name, value)

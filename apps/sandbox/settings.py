@@ -1,6 +1,6 @@
-"""The sandbox's own settings: nothing here is shared with the product, not even the secret key.
+"""The sandbox's own settings. They share nothing with the product, not even the secret key.
 
-Read from the environment: SANDBOX_VAR_DIR, SANDBOX_DATABASE_URL, SANDBOX_URL, SANDBOX_ACCESS_TOKEN_SECONDS.
+Environment variables: SANDBOX_VAR_DIR, SANDBOX_DATABASE_URL, SANDBOX_URL, SANDBOX_ACCESS_TOKEN_SECONDS.
 """
 
 from pathlib import Path
@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from apps.sandbox.keyfile import own_key
-from apps.sandbox.scopes import WORDS
+from apps.sandbox.keyfile import secret_key
+from apps.sandbox.scopes import LABELS
 
 env = environ.Env()
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -19,7 +19,7 @@ VAR_DIR = Path(env.str("SANDBOX_VAR_DIR", default=str(REPOSITORY / "var" / "sand
 SANDBOX_URL = env.str("SANDBOX_URL", default="http://127.0.0.1:8100").rstrip("/")
 _origin = urlsplit(SANDBOX_URL)
 if _origin.scheme != "http" or _origin.hostname not in ("127.0.0.1", "localhost", "::1") or _origin.path:
-    # Whoever reaches it may sign in as anybody: it must stay on this machine.
+    # Sign-in needs no password, so the sandbox must not be reachable from other machines.
     raise ImproperlyConfigured(
         f"SANDBOX_URL must be on this machine, such as http://127.0.0.1:8100, not {SANDBOX_URL!r}."
     )
@@ -28,7 +28,7 @@ ACCESS_TOKEN_SECONDS = env.int("SANDBOX_ACCESS_TOKEN_SECONDS", default=60)
 if ACCESS_TOKEN_SECONDS < 1:
     raise ImproperlyConfigured(f"SANDBOX_ACCESS_TOKEN_SECONDS must be 1 or more, not {ACCESS_TOKEN_SECONDS}.")
 
-SECRET_KEY = own_key(VAR_DIR / "secret-key")
+SECRET_KEY = secret_key(VAR_DIR / "secret-key")
 DEBUG = False
 ALLOWED_HOSTS = [_origin.hostname, "127.0.0.1", "localhost"]
 
@@ -69,15 +69,15 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
 
-# There are no passwords here, only client secrets of 128 random characters: see the hasher.
+# Only client secrets are hashed, no passwords.
 PASSWORD_HASHERS = ["apps.sandbox.hashers.ClientSecretHasher"]
 LOGIN_URL = "login"
 
-OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"  # migrations with a key to it ask for it
+OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"  # needed by migrations with a foreign key to it
 OAUTH2_PROVIDER = {
-    "SCOPES": WORDS,
+    "SCOPES": LABELS,
     "DEFAULT_SCOPES": ["profile"],
-    "OIDC_ISS_ENDPOINT": SANDBOX_URL,  # the issuer of RFC 8414 and RFC 9207; OpenID Connect itself stays off
+    "OIDC_ISS_ENDPOINT": SANDBOX_URL,  # the issuer (RFC 8414, RFC 9207); OpenID Connect itself is off
     "OAUTH2_VALIDATOR_CLASS": "apps.sandbox.validator.ScenarioValidator",
     "OAUTH2_RESPONSE_TYPES_SUPPORTED": ["code"],
     "OAUTH2_GRANT_TYPES_SUPPORTED": ["authorization_code", "refresh_token"],
@@ -101,15 +101,15 @@ LANGUAGE_CODE = "en-us"
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 
-# Cookies do not tell ports apart: on one host, the product's must not be overwritten.
+# Cookies are shared between ports of a host: do not overwrite the product's.
 SESSION_COOKIE_NAME = "sandbox_session"
 CSRF_COOKIE_NAME = "sandbox_csrf"
-CSRF_FAILURE_VIEW = "apps.sandbox.pages.form_too_old"
+CSRF_FAILURE_VIEW = "apps.sandbox.pages.csrf_failure"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-# "no-referrer" would make browsers send "Origin: null" with our own forms, and the CSRF check would refuse them.
+# "no-referrer" makes browsers send "Origin: null" with forms, which fails the CSRF check.
 SECURE_REFERRER_POLICY = "same-origin"
-# Like most services: the page does not cut itself off from the window that opened it.
+# As at most services, the page keeps its link to the window that opened it.
 SECURE_CROSS_ORIGIN_OPENER_POLICY = None
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -119,7 +119,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": ["'self'"],
         "base-uri": ["'none'"],
         "frame-ancestors": ["'none'"],
-        # No form-action: browsers apply it to the redirect that answers the consent form, which leads to the client.
+        # No form-action: browsers apply it to the redirect after the consent form, which leads to the client.
     }
 }
 

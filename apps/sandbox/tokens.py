@@ -1,4 +1,4 @@
-"""The endpoints that clients call without a person: tokens (RFC 6749 3.2) and revocation (RFC 7009)."""
+"""The token endpoint (RFC 6749, 3.2) and the revocation endpoint (RFC 7009)."""
 
 import base64
 import json
@@ -15,8 +15,8 @@ from oauth2_provider.oauth2_backends import get_oauthlib_core
 from . import consents, faults, journal
 from .models import Consent
 
-# Of the library: location, headers, body, status.
-Answer = tuple[Any, dict[str, str], str, int]
+# What django-oauth-toolkit's endpoints return: location, headers, body, status.
+LibraryResponse = tuple[Any, dict[str, str], str, int]
 
 
 @csrf_exempt
@@ -26,7 +26,7 @@ def token(request: HttpRequest) -> HttpResponse:
         consent = consents.of_code(code)
     else:
         consent = consents.of_refresh_token(request.POST.get("refresh_token", ""))
-    return _answered(request, "token", consent, get_oauthlib_core().create_token_response)
+    return _respond(request, "token", consent, get_oauthlib_core().create_token_response)
 
 
 @csrf_exempt
@@ -34,27 +34,27 @@ def token(request: HttpRequest) -> HttpResponse:
 def revoke(request: HttpRequest) -> HttpResponse:
     sent = request.POST.get("token", "")
     consent = consents.of_refresh_token(sent) or consents.of_access_token(sent)
-    return _answered(request, "revoke", consent, get_oauthlib_core().create_revocation_response)
+    return _respond(request, "revoke", consent, get_oauthlib_core().create_revocation_response)
 
 
-def _answered(
-    request: HttpRequest, endpoint: str, consent: Consent | None, answer: Callable[[HttpRequest], Answer]
+def _respond(
+    request: HttpRequest, endpoint: str, consent: Consent | None, process: Callable[[HttpRequest], LibraryResponse]
 ) -> HttpResponse:
-    told: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "endpoint": endpoint,
         "grant_type": request.POST.get("grant_type", ""),
         "client": _client_id(request),
     }
-    if fault := faults.answer_instead(consent):
-        journal.record(**told, consent=consent, outcome=faults.outcome(fault), status=fault.status_code)
+    if fault := faults.faulty_response(consent):
+        journal.record(**entry, consent=consent, outcome=faults.outcome(fault), status=fault.status_code)
         return fault
     with transaction.atomic():
         if consent:
-            # One call at a time for each grant. The library checks a refresh token before it locks it, so two
-            # refreshes at once would both pass; here the second one sees the rotation, and that is reuse.
+            # One request at a time per grant. django-oauth-toolkit validates a refresh token before it locks it, so
+            # two concurrent refreshes would both succeed; with the lock the second one counts as reuse.
             Consent.objects.select_for_update().get(pk=consent.pk)
-        _, headers, body, status = answer(request)
-        journal.record(**told, consent=consent, outcome=_outcome(status, body), status=status)
+        _, headers, body, status = process(request)
+        journal.record(**entry, consent=consent, outcome=_outcome(status, body), status=status)
     return HttpResponse(body or "", status=status, headers=headers)
 
 
@@ -63,7 +63,7 @@ def _outcome(status: int, body: str) -> str:
 
 
 def _client_id(request: HttpRequest) -> str:
-    """As the client says, in the body or by HTTP Basic; only for the journal."""
+    """The client ID in the body or in HTTP Basic, unverified: only for the journal."""
     kind, _, credentials = request.headers.get("Authorization", "").partition(" ")
     if kind != "Basic":
         return request.POST.get("client_id", "")

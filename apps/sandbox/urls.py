@@ -1,13 +1,13 @@
-"""Every address of the sandbox service."""
+"""URLs of the sandbox service."""
 
 from django.urls import include, path
 from oauth2_provider.views import OAuthServerMetadataView
 
-from . import api, pages, tokens, trip
+from . import api, authorize, pages, tokens
 
-# The names are those by which django-oauth-toolkit's metadata view finds the endpoints.
+# django-oauth-toolkit's metadata view reverses these names.
 oauth_urls = [
-    path("authorize/", trip.authorize, name="authorize"),
+    path("authorize/", authorize.authorize, name="authorize"),
     path("token/", tokens.token, name="token"),
     path("revoke_token/", tokens.revoke, name="revoke-token"),
 ]
@@ -16,7 +16,7 @@ urlpatterns = [
     path("", pages.home, name="home"),
     path("grants/<int:consent_id>/scenario", pages.change_scenario, name="change-scenario"),
     path("journal.json", pages.journal_json, name="journal"),
-    path("login/", trip.login, name="login"),
+    path("login/", authorize.login, name="login"),
     path("o/", include((oauth_urls, "oauth2_provider"))),
     path(".well-known/oauth-authorization-server", OAuthServerMetadataView.as_view(), name="metadata"),
     path("api/me", api.me, name="me"),

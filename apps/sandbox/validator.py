@@ -1,4 +1,4 @@
-"""Where django-oauth-toolkit asks whether a code or token is good: the scenarios of a consent have their say here."""
+"""django-oauth-toolkit's request validator, extended by the scenario of each consent."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from .scopes import in_order
 
 
 class ScenarioValidator(OAuth2Validator):  # type: ignore[misc]  # the library ships no types
-    """Keeps a `Consent` for each approved trip and lets it refuse what its scenario says."""
+    """Creates a `Consent` for each code, and rejects tokens as its scenario says."""
 
     def _create_authorization_code(self, request: Any, code: dict[str, str], expires: Any = None) -> Any:
         Consent.objects.create(
             account=request.user,
             application=request.client,
             scope=" ".join(in_order(request.scopes)),
-            scenario=request.scenario,  # put there by the consent view, with the credentials
+            scenario=request.scenario,  # set by the consent view, among the credentials
             code_checksum=consents.checksum(code["code"]),
         )
         return super()._create_authorization_code(request, code, expires)
@@ -35,14 +35,14 @@ class ScenarioValidator(OAuth2Validator):  # type: ignore[misc]  # the library s
         return token
 
     def validate_refresh_token(self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
-        # The library goes first: it must see every token, or it would miss the reuse of an old one.
+        # The library first: it must see every token to detect reuse.
         if not super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
             return False
         consent = consents.of_refresh_token(refresh_token)
         return consent is None or not refuses_refresh(consent.scenario)
 
     def get_original_scopes(self, refresh_token: str, request: Any, *args: Any, **kwargs: Any) -> Any:
-        # The consent, not the last token: what a scenario took away comes back when the scenario ends.
+        # Of the consent, not of the last token: a removed scope returns when the scenario ends.
         consent = consents.of_refresh_token(refresh_token)
         return consent.scopes if consent else super().get_original_scopes(refresh_token, request, *args, **kwargs)
 
@@ -54,7 +54,7 @@ class ScenarioValidator(OAuth2Validator):  # type: ignore[misc]  # the library s
 
     def validate_bearer_token(self, token: str, scopes: list[str], request: Any) -> bool:
         consent = consents.of_access_token(token) if token else None
-        if consent and refuses_access(consent.scenario, introduced=consent.introduced):
+        if consent and refuses_access(consent.scenario, account_read=consent.account_read):
             request.oauth2_error = {"error": "invalid_token", "error_description": "The grant was revoked."}
             return False
         return bool(super().validate_bearer_token(token, scopes, request))

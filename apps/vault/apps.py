@@ -1,4 +1,4 @@
-"""The Django app of everything that is encrypted at rest."""
+"""The Django app of encryption at rest."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""Who wraps data keys: the local key ring, HashiCorp Vault Transit or AWS KMS, behind one interface."""
+"""Key back ends that wrap data keys: the local key ring, HashiCorp Vault Transit, AWS KMS."""
 
 import base64
 import hashlib
@@ -22,19 +22,19 @@ DIGEST_BYTES = 32
 
 
 class Backend(Protocol):
-    """Wraps data keys. `aad` (bytes) is bound to the result: only the same `aad` unwraps it."""
+    """Wraps data keys. `aad` is associated data (RFC 5116): unwrapping requires the same bytes."""
 
     def primary(self) -> str:
-        """The ID of the key that `wrap` uses now."""
+        """The ID of the key that `wrap` uses."""
 
     def knows(self, kid: str) -> bool:
-        """Whether this backend can be asked to unwrap what the key `kid` wrapped."""
+        """Whether this backend can unwrap data keys wrapped by the key `kid`."""
 
     def wrap(self, data_key: bytes, aad: bytes) -> tuple[str, bytes]:
-        """Gives the ID of the key that wrapped, and the wrapped data key."""
+        """Returns the ID of the wrapping key and the wrapped data key. Raises UnwrapFailed."""
 
     def unwrap(self, kid: str, wrapped: bytes, aad: bytes) -> bytes:
-        """Gives the data key. Raises UnwrapFailed."""
+        """Returns the data key. Raises UnwrapFailed."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class LocalRing:
 
 
 def _with_kid(aad: bytes, kid: str) -> bytes:
-    # NUL stands neither in JSON, which `aad` is, nor in a key ID.
+    # NUL occurs neither in `aad`, which is JSON, nor in a key ID.
     return aad + b"\0" + kid.encode()
 
 
@@ -79,30 +79,29 @@ class TransitKey:
     name: str
 
     def primary(self) -> str:
-        answer = self._ask("read_key")
-        return f"transit.{answer['latest_version']}"
+        return f"transit.{self._call('read_key')['latest_version']}"
 
     def knows(self, kid: str) -> bool:
         return kid.startswith("transit.")
 
     def wrap(self, data_key: bytes, aad: bytes) -> tuple[str, bytes]:
-        # Not every client version passes associated data on, so its digest is encrypted with the data key.
+        # Not every version of hvac supports associated data, so its digest is encrypted with the data key.
         content = base64.b64encode(_digest(aad) + data_key).decode()
-        ciphertext: str = self._ask("encrypt_data", plaintext=content)["ciphertext"]
+        ciphertext: str = self._call("encrypt_data", plaintext=content)["ciphertext"]
         return f"transit.{ciphertext.split(':')[1].removeprefix('v')}", ciphertext.encode()
 
     def unwrap(self, kid: str, wrapped: bytes, aad: bytes) -> bytes:
-        content = base64.b64decode(self._ask("decrypt_data", ciphertext=wrapped.decode())["plaintext"])
+        content = base64.b64decode(self._call("decrypt_data", ciphertext=wrapped.decode())["plaintext"])
         digest, data_key = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
         if not hmac.compare_digest(digest, _digest(aad)):
             raise UnwrapFailed(f"The key {kid!r} protects this secret for another row.")
         return data_key
 
-    def _ask(self, operation: str, **what: str) -> dict[str, Any]:
+    def _call(self, operation: str, **arguments: str) -> dict[str, Any]:
         call = getattr(self.client.secrets.transit, operation)
         with _failures_of("HashiCorp Vault"):
-            answer: dict[str, Any] = call(name=self.name, mount_point=self.mount, **what)["data"]
-            return answer
+            data: dict[str, Any] = call(name=self.name, mount_point=self.mount, **arguments)["data"]
+            return data
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class KmsKey:
     key: str
 
     def primary(self) -> str:
-        # Key IDs of AWS are too long for a column that is read by people, and some of them hold colons.
+        # Key IDs of AWS are long, and ARNs contain colons, which separate the key ID in the column.
         return f"aws-kms.{hashlib.sha256(self.key.encode()).hexdigest()[:12]}"
 
     def knows(self, kid: str) -> bool:
@@ -121,13 +120,13 @@ class KmsKey:
 
     def wrap(self, data_key: bytes, aad: bytes) -> tuple[str, bytes]:
         with _failures_of("AWS KMS"):
-            answer = self.client.encrypt(KeyId=self.key, Plaintext=data_key, EncryptionContext=_context(aad))
-        return self.primary(), bytes(answer["CiphertextBlob"])
+            response = self.client.encrypt(KeyId=self.key, Plaintext=data_key, EncryptionContext=_context(aad))
+        return self.primary(), bytes(response["CiphertextBlob"])
 
     def unwrap(self, kid: str, wrapped: bytes, aad: bytes) -> bytes:
         with _failures_of("AWS KMS"):
-            answer = self.client.decrypt(KeyId=self.key, CiphertextBlob=wrapped, EncryptionContext=_context(aad))
-        return bytes(answer["Plaintext"])
+            response = self.client.decrypt(KeyId=self.key, CiphertextBlob=wrapped, EncryptionContext=_context(aad))
+        return bytes(response["Plaintext"])
 
 
 @contextmanager
@@ -135,8 +134,8 @@ def _failures_of(service: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Only the class is told: what such a library writes into its errors is not ours to vouch for.
-        raise UnwrapFailed(f"{service} did not do its part ({type(error).__name__}).") from None
+        # Only the exception's class: the library's message may contain anything.
+        raise UnwrapFailed(f"{service} failed ({type(error).__name__}).") from None
 
 
 def _digest(aad: bytes) -> bytes:
@@ -144,13 +143,13 @@ def _digest(aad: bytes) -> bytes:
 
 
 def _context(aad: bytes) -> dict[str, str]:
-    # Stands in AWS's own logs: names a table, a row and a team, nothing secret.
+    # Appears in AWS CloudTrail. It names a table, a row and a team, nothing secret.
     return {"specway": aad.decode()}
 
 
 @dataclass(frozen=True)
-class Succession:
-    """Wraps with the first backend and unwraps with whichever knows the key: the way from one backend to another."""
+class BackendChain:
+    """Wraps with the first backend, and unwraps with the one that knows the key: for migrating between back ends."""
 
     backends: tuple[Backend, ...]
 
@@ -171,14 +170,14 @@ class Succession:
 
 
 def active() -> Backend:
-    """The backend of VAULT_BACKEND, made once. Raises ConfigurationError."""
+    """The backend of VAULT_BACKEND, cached. Raises ConfigurationError."""
     if settings.VAULT_BACKEND == "local":
         return _local(settings.VAULT_KEYS)
     if settings.VAULT_BACKEND == "transit":
-        return _after_local(_transit(settings.VAULT_TRANSIT_MOUNT, settings.VAULT_TRANSIT_KEY), settings.VAULT_KEYS)
+        return _with_local(_transit(settings.VAULT_TRANSIT_MOUNT, settings.VAULT_TRANSIT_KEY), settings.VAULT_KEYS)
     if settings.VAULT_BACKEND == "aws-kms":
-        return _after_local(_kms(settings.VAULT_KMS_KEY), settings.VAULT_KEYS)
-    raise ConfigurationError(f"VAULT_BACKEND is {settings.VAULT_BACKEND!r}; it takes local, transit or aws-kms.")
+        return _with_local(_kms(settings.VAULT_KMS_KEY), settings.VAULT_KEYS)
+    raise ConfigurationError(f"VAULT_BACKEND must be local, transit or aws-kms, not {settings.VAULT_BACKEND!r}.")
 
 
 @lru_cache(maxsize=8)
@@ -186,8 +185,8 @@ def _local(keys: str) -> LocalRing:
     return LocalRing(KeyRing.parse(keys))
 
 
-def _after_local(remote: Backend, keys: str) -> Backend:
-    return Succession((remote, _local(keys))) if keys else remote
+def _with_local(remote: Backend, keys: str) -> Backend:
+    return BackendChain((remote, _local(keys))) if keys else remote
 
 
 @lru_cache(maxsize=8)
@@ -195,17 +194,17 @@ def _transit(mount: str, name: str) -> TransitKey:
     try:
         import hvac
     except ImportError:
-        raise ConfigurationError("VAULT_BACKEND=transit needs the extra 'vault' (hvac), which is missing.") from None
-    # Address and token come from VAULT_ADDR and VAULT_TOKEN, as everywhere with HashiCorp Vault.
+        raise ConfigurationError("VAULT_BACKEND=transit needs hvac. Install the extra 'vault'.") from None
+    # hvac reads the address and the token from VAULT_ADDR and VAULT_TOKEN.
     return TransitKey(hvac.Client(timeout=10), mount, name)
 
 
 @lru_cache(maxsize=8)
 def _kms(key: str) -> KmsKey:
     if not key:
-        raise ConfigurationError("VAULT_BACKEND=aws-kms needs VAULT_KMS_KEY, the ID or ARN of the key.")
+        raise ConfigurationError("VAULT_BACKEND=aws-kms requires VAULT_KMS_KEY, the ID or ARN of the key.")
     try:
         import boto3
     except ImportError:
-        raise ConfigurationError("VAULT_BACKEND=aws-kms needs the extra 'aws' (boto3), which is missing.") from None
+        raise ConfigurationError("VAULT_BACKEND=aws-kms needs boto3. Install the extra 'aws'.") from None
     return KmsKey(boto3.client("kms"), key)

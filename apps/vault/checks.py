@@ -1,4 +1,4 @@
-"""System checks of the vault: are there keys, and are all those there that rows still need."""
+"""System checks: the key back end works, and no key is missing that rows still use."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from apps.vault.services import missing_key_ids, sealed_models
 
 @register(Tags.security)
 def check_backend(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    """The keys can be read and the backend of VAULT_BACKEND can be made."""
+    """The settings describe a valid key backend."""
     try:
         backends.active()
     except ConfigurationError as error:
@@ -26,18 +26,18 @@ def check_backend(app_configs: Sequence[AppConfig] | None, **options: Any) -> li
 def check_keys_in_use(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **options: Any
 ) -> list[CheckMessage]:
-    """No key was removed that rows still use. Runs with `check --database default` and with `migrate`."""
-    if "default" not in (databases or ()) or not _tables_are_there():
+    """Every key that rows use is configured. Runs with `check --database default` and with `migrate`."""
+    if "default" not in (databases or ()) or not _tables_exist():
         return []
     try:
-        # Its own savepoint: `migrate` comes here with the columns of yesterday.
+        # In a savepoint: during `migrate`, columns may be missing.
         with transaction.atomic():
             missing = missing_key_ids()
     except (DatabaseError, ConfigurationError):
         return []
     return [
         Error(
-            f"Rows still use the key {kid!r}, which is not configured: their secrets cannot be read.",
+            f"Rows still use the key {kid!r}, which is not configured. Their secrets cannot be read.",
             hint="Put the key back into VAULT_KEYS, run 'manage.py rotate_vault_keys', and remove it afterwards.",
             id="vault.E011",
         )
@@ -45,6 +45,6 @@ def check_keys_in_use(
     ]
 
 
-def _tables_are_there() -> bool:
+def _tables_exist() -> bool:
     present = set(connections["default"].introspection.table_names())
     return all(model._meta.db_table in present for model in sealed_models())

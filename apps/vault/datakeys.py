@@ -1,4 +1,4 @@
-"""Which data key a row's secrets are sealed under. The database decides: a row never gets a second one."""
+"""The data key of a row. The database decides which one it is; a row never gets a second one."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from apps.vault.errors import SecretsStayWithTheirTeam
 
 
 def for_insert(row: Any) -> WrappedKey:
-    """The data key of a row that is not in the database yet."""
+    """The data key of a row before its INSERT."""
     if row.data_key is None:
         row.data_key = envelope.new_data_key(Binding.of(row))
     key: WrappedKey = row.data_key
@@ -16,30 +16,30 @@ def for_insert(row: Any) -> WrappedKey:
 
 
 def for_update(row: Any) -> WrappedKey:
-    """The data key of a row in the database, made and stored first if it has none.
+    """The data key of a row in the database. Created and stored if the row has none.
 
-    What is in memory is not trusted: a rollback may have undone it, or another process may have been first.
+    The key in memory is not used: it may have been rolled back, or another process may have stored one first.
     """
     rows = type(row)._base_manager.using(row._state.db).filter(pk=row.pk)
     stored: WrappedKey | None = rows.values_list("data_key", flat=True).first()
     if stored is None:
-        made = envelope.new_data_key(Binding.of(row))
-        if not rows.filter(data_key__isnull=True).update(data_key=made):
+        created = envelope.new_data_key(Binding.of(row))
+        if not rows.filter(data_key__isnull=True).update(data_key=created):
             stored = rows.values_list("data_key", flat=True).first()
-        # Still none: the row is not there, and the save will insert it with this one.
-        stored = stored or made
+        # Still none: the row does not exist, and save() inserts it with this key.
+        stored = stored or created
     return stored
 
 
 def remember_team(row: Any) -> None:
-    """Notes in memory which team's data key the row has, if that is loaded; a property of the model is not asked."""
+    """Remember the team that the row's data key is bound to, if `team_id` is loaded."""
     if "team_id" in row.__dict__:
         row.__dict__["_data_key_team"] = Binding.of(row).team
 
 
 def refuse_another_team(row: Any) -> None:
-    """Raises SecretsStayWithTheirTeam if the row got another team since it was loaded."""
+    """Raises SecretsStayWithTheirTeam if the row's team changed since it was loaded."""
     if "_data_key_team" in row.__dict__ and row.__dict__["_data_key_team"] != Binding.of(row).team:
         raise SecretsStayWithTheirTeam(
-            "What holds secrets cannot be given to another team. Delete it, and make a new one for that team."
+            "An object with secrets cannot move to another team. Delete it, and create a new one for that team."
         )

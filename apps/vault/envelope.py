@@ -1,4 +1,4 @@
-"""The envelope around a secret: a data key per row, wrapped by the backend, and what each ciphertext is bound to."""
+"""Envelope encryption: a data key per row, wrapped by the key backend, and what each ciphertext is bound to."""
 
 import base64
 import json
@@ -17,12 +17,12 @@ from apps.vault.errors import NotOurs
 FORMAT = 1
 DATA_KEY_BYTES = 32
 MASK = "stored"
-ALTERED = "It was altered, or belongs elsewhere."
+ALTERED = "It was altered, or belongs to another row or column."
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What a row's secrets are bound to: its table, primary key and team ("" is the operator)."""
+    """What a row's secrets are bound to: table, primary key and team ("" for the operator)."""
 
     table: str
     pk: str
@@ -36,12 +36,12 @@ class Binding:
 
     def aad(self, part: str) -> bytes:
         """Associated data (RFC 5116) of one column's ciphertext, or of the wrapped data key itself."""
-        # A JSON array: no two different lists of parts are ever written the same.
+        # A JSON array is unambiguous.
         return json.dumps([FORMAT, self.table, part, self.pk, self.team]).encode()
 
 
 def _canonical(team_id: object) -> str:
-    # A UUID may have been assigned as text, in any of its spellings; from the database it comes as a UUID.
+    # Code may assign a UUID as text in any form; the database returns a UUID.
     if isinstance(team_id, uuid.UUID):
         return str(team_id)
     try:
@@ -52,7 +52,7 @@ def _canonical(team_id: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ciphertext:
-    """One encrypted value: a format byte, the nonce (12 bytes) and the AES-256-GCM output. Its text is a mask."""
+    """An encrypted value: a format byte, the nonce (12 bytes) and the AES-256-GCM output. `str()` is a mask."""
 
     data: bytes = field(repr=False)
 
@@ -69,7 +69,7 @@ class Ciphertext:
 
 @dataclass(frozen=True, slots=True)
 class WrappedKey:
-    """A row's data key as it is stored: the ID of the key that wrapped it, and the wrapped bytes."""
+    """A row's data key as stored: the ID of the wrapping key, and the wrapped bytes."""
 
     kid: str
     data: bytes = field(repr=False)
@@ -83,7 +83,7 @@ class WrappedKey:
         try:
             return cls(kid, base64.b64decode(encoded))
         except ValueError:
-            # Reading a row must not fail because its data key is damaged; this one opens nothing.
+            # Loading a row must not fail because of a damaged data key. This one decrypts nothing.
             return cls(kid, b"")
 
     def to_bytes(self) -> bytes:
@@ -97,12 +97,12 @@ class WrappedKey:
         return MASK
 
 
-# The name under which the data key is bound. Columns are identifiers, so none can have a space in its name unnoticed.
+# The data key's "column" in its associated data. No column has a space in its name.
 DATA_KEY_PART = "the data key"
 
 
 def new_data_key(binding: Binding) -> WrappedKey:
-    """A fresh random data key for this row, wrapped by the primary key."""
+    """A random data key, wrapped by the primary key."""
     return wrap(os.urandom(DATA_KEY_BYTES), binding)
 
 

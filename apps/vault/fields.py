@@ -1,31 +1,52 @@
-"""The model fields that keep secrets encrypted, and the data key that they are encrypted under."""
+"""Model fields of encrypted text and of the row's data key."""
 
 from typing import TYPE_CHECKING, Any
 
 from django.core.checks import CheckMessage, Error
-from django.core.exceptions import FieldError
+from django.core.exceptions import FieldError, ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.fields import Field
 from django.db.models.query_utils import DeferredAttribute
+from django.db.models.sql.subqueries import InsertQuery
 
 from apps.sql import Parameter
 from apps.vault import datakeys, envelope
 from apps.vault.envelope import MASK, Binding, Ciphertext, WrappedKey
-from apps.vault.fixtures import Untouched, from_fixture
 from apps.vault.forms import SecretFormField
 from apps.vault.sealed import Sealed, StoredSecret, UnsavedSecret
 
 if TYPE_CHECKING:
-    # What one may assign, and what one reads: Field takes type arguments in the stubs only.
+    # The types of assignment and access: Field is generic in the stubs only.
     SecretField = Field[str | Sealed | None, Sealed | None]
     KeyField = Field[WrappedKey | None, WrappedKey | None]
 else:
     SecretField = KeyField = Field
 
 
+class Unchanged:
+    """A secret from a fixture. An UPDATE keeps the column's value, an INSERT leaves it empty.
+
+    `loaddata` passes attributes straight to the query, which resolves this into the expression to write.
+    """
+
+    def __init__(self, column: str) -> None:
+        self.column = column
+
+    def resolve_expression(self, query: Any, *args: Any, **options: Any) -> Any:
+        expression = models.Value(None) if isinstance(query, InsertQuery) else models.F(self.column)
+        return expression.resolve_expression(query, *args, **options)
+
+
+def from_fixture(name: str, value: object) -> Unchanged:
+    """Accepts the mask or null, which is what `dumpdata` writes. Raises ValidationError for anything else."""
+    if value is None or value == MASK:
+        return Unchanged(name)
+    raise ValidationError(f"A fixture cannot contain a secret: {name} must be null or {MASK!r}.")
+
+
 class SealedAttribute(DeferredAttribute):
-    """Gives `Sealed` or None. In the row's `__dict__`: None, a Ciphertext, a Sealed that was assigned, or Untouched."""
+    """Returns `Sealed` or None. The row's `__dict__` has None, Ciphertext, an assigned Sealed, or Unchanged."""
 
     def __get__(self, row: Any, cls: Any = None) -> Any:
         value = super().__get__(row, cls)
@@ -36,7 +57,7 @@ class SealedAttribute(DeferredAttribute):
     def __set__(self, row: Any, value: object) -> None:
         if isinstance(value, str):
             value = UnsavedSecret(value)
-        if value is not None and not isinstance(value, Sealed | Ciphertext | Untouched):
+        if value is not None and not isinstance(value, Sealed | Ciphertext | Unchanged):
             raise TypeError(f"{self.field.name} takes a string, a sealed value or None, not {type(value).__name__}.")
         row.__dict__[self.field.attname] = value
 
@@ -44,9 +65,9 @@ class SealedAttribute(DeferredAttribute):
 class EncryptedField(SecretField):
     """Text that is encrypted in the database and bound to its column, row, table and team.
 
-    Assign a string: the next save encrypts it. Read: `Sealed`, or None where nothing is stored. `QuerySet.update()`
-    takes only what `apps.vault.services.seal()` gives; the only lookup is `isnull`. The model is a SealedRow and has
-    a `team_id` (None: the operator's).
+    An assigned string is encrypted by the next save. The attribute returns `Sealed`, or None if nothing is stored.
+    `QuerySet.update()` accepts only the values of `apps.vault.services.seal()`; the only lookup is `isnull`. The model
+    is a SealedRow with a `team_id` (None: the operator's).
     """
 
     descriptor_class = SealedAttribute
@@ -62,17 +83,17 @@ class EncryptedField(SecretField):
 
     def pre_save(self, row: models.Model, add: bool) -> Any:
         if self.attname not in row.__dict__:
-            # Deferred: it stays what it is in the database.
+            # Deferred: keep the database's value.
             return models.F(self.attname)
         value = row.__dict__[self.attname]
-        if value is not None and not isinstance(value, Untouched):
+        if value is not None and not isinstance(value, Unchanged):
             value = row.__dict__[self.attname] = self._for_insert(row, value) if add else self._for_update(row, value)
         return value
 
     def _for_insert(self, row: Any, value: Sealed | Ciphertext) -> Ciphertext:
         sealed = getattr(row, self.attname)
         if isinstance(value, Ciphertext):
-            # A copy of another row under a new primary key would carry secrets that it can never open.
+            # Fails for a copy of another row under a new primary key, whose secrets could not be decrypted.
             sealed.reveal()
             return value
         return self._encrypt(row, sealed, datakeys.for_insert(row))
@@ -99,21 +120,19 @@ class EncryptedField(SecretField):
         return connection.Database.Binary(value.to_bytes())  # type: ignore[attr-defined]  # DB-API 2.0
 
     def get_placeholder(self, value: Any, compiler: Any, connection: BaseDatabaseWrapper) -> str:
-        # update(field=Value("...")) and bulk_update() come as expressions, past get_db_prep_value. Only the column
-        # itself may stand here, the place of a value that is yet to pass it, and no value at all.
-        awaits_us = isinstance(value, Parameter) and value.output_field is self
-        if hasattr(value, "as_sql") and not awaits_us and getattr(value, "target", None) is not self:
+        # Expressions, as of update(field=Value("...")) and bulk_update(), bypass get_db_prep_value. Only the column
+        # itself and a parameter of prepared SQL, whose value passes get_db_prep_value later, are allowed.
+        is_parameter = isinstance(value, Parameter) and value.output_field is self
+        if hasattr(value, "as_sql") and not is_parameter and getattr(value, "target", None) is not self:
             raise TypeError(f"{self.name} is stored encrypted: expressions and bulk_update() cannot write it.")
         if self in (getattr(compiler.query, "update_fields", None) or ()):
-            # bulk_create(update_conflicts=True): the ciphertext is bound to the new row, not to the one in its way.
+            # bulk_create(update_conflicts=True): the ciphertext is bound to the new row, not to the existing one.
             raise TypeError(f"{self.name} is bound to its row: an upsert cannot write it.")
         return "%s"
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name != "isnull":
-            raise FieldError(
-                f"{self.name} is encrypted: it can only be asked whether it is empty ({self.name}__isnull)."
-            )
+            raise FieldError(f"{self.name} is encrypted: the only supported lookup is {self.name}__isnull.")
         return super().get_lookup(lookup_name)
 
     def to_python(self, value: Any) -> Any:
@@ -126,7 +145,7 @@ class EncryptedField(SecretField):
         return super().formfield(**{"form_class": SecretFormField, **options})
 
     def save_form_data(self, instance: models.Model, data: Any) -> None:
-        # An empty input means: keep what is stored.
+        # Empty input keeps the stored secret.
         if data:
             setattr(instance, self.attname, data)
 
@@ -135,7 +154,7 @@ class EncryptedField(SecretField):
 
 
 class DataKeyField(KeyField):
-    """A row's wrapped data key, as "key ID:base64". Written once by the fields that need it, then only by rotation."""
+    """A row's wrapped data key, as "key ID:base64". Written with the row's first secret, then only by rotation."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         options.setdefault("null", True)
@@ -148,11 +167,11 @@ class DataKeyField(KeyField):
 
     def pre_save(self, row: Any, add: bool) -> Any:
         if add:
-            # This column is written before those of the secrets, which are still to be encrypted.
+            # This column is written before the secrets are encrypted.
             holds_secrets = any(row.__dict__.get(field.attname) is not None for field in encrypted_fields(type(row)))
             return datakeys.for_insert(row) if holds_secrets else row.data_key
         datakeys.refuse_another_team(row)
-        # A row loaded before a rotation must not write the old wrapping back: an UPDATE leaves the column alone.
+        # Never written by save(): a row loaded before a rotation would restore the old wrapping.
         return models.F(self.attname)
 
     def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> WrappedKey | None:
@@ -171,12 +190,12 @@ class DataKeyField(KeyField):
 
 
 def encrypted_fields(model: type[models.Model]) -> list[EncryptedField]:
-    """The encrypted fields of a model, in their order."""
+    """The encrypted fields of a model."""
     return [field for field in model._meta.concrete_fields if isinstance(field, EncryptedField)]
 
 
 def row_checks(field: EncryptedField) -> list[CheckMessage]:
-    """Whether the model of an encrypted field has everything that its secrets are bound to."""
+    """Check that the field's model has the columns that its secrets are bound to."""
     model = field.model
     wrong: list[CheckMessage] = []
     if not isinstance(model._meta.pk, models.UUIDField):

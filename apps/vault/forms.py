@@ -1,4 +1,4 @@
-"""Form parts for secrets: what is stored never reaches a page, and an empty input keeps it."""
+"""Form field and widget of secrets. A page never contains a stored secret; empty input keeps it."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django import forms
 
 
 class WriteOnlySecretWidget(forms.PasswordInput):
-    """A password input that is never filled: not with the stored secret, and not with one that was just typed."""
+    """A password input that is always rendered empty, also after a validation error."""
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         super().__init__(attrs={"autocomplete": "new-password", "spellcheck": "false", **(attrs or {})})
@@ -16,9 +16,9 @@ class WriteOnlySecretWidget(forms.PasswordInput):
 
 
 class SecretFormField(forms.CharField):
-    """Takes a new secret, or nothing: cleaned data is "" then, which means "keep what is stored".
+    """A new secret. The cleaned data is "" for empty input, which means "keep the stored secret".
 
-    In a ModelForm whose encrypted field is not editable, the form's own code assigns it:
+    Encrypted fields are not editable, so a ModelForm assigns the value itself:
     `if form.cleaned_data["client_secret"]: row.client_secret = form.cleaned_data["client_secret"]`.
     """
 

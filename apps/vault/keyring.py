@@ -1,4 +1,4 @@
-"""The key-encryption keys that the operator gives in VAULT_KEYS. Settings import this: no Django settings in here."""
+"""The key-encryption keys of VAULT_KEYS. Imported by the settings, so it must not import them."""
 
 import base64
 import binascii
@@ -13,48 +13,48 @@ KEY_BYTES = 32
 
 
 class ConfigurationError(ImproperlyConfigured):
-    """The vault cannot work with these settings. The sentence names the variable and never shows key material."""
+    """Invalid settings of the vault. The message names the variable, never key material."""
 
 
 @dataclass(frozen=True)
 class KeyRing:
-    """Key-encryption keys by their ID. The first one, the primary, wraps; every one unwraps."""
+    """Key-encryption keys by ID. The primary key, the first one, wraps; all of them unwrap."""
 
     primary: str
     keys: dict[str, bytes] = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads "kid:base64key,kid2:base64key" (32 bytes each). Raises ConfigurationError."""
+        """Parse "kid:base64key,kid2:base64key" (32 bytes each). Raises ConfigurationError."""
         keys: dict[str, bytes] = {}
         for position, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), start=1):
             kid, key = _entry(entry, position)
             if kid in keys:
-                raise ConfigurationError(f"VAULT_KEYS has the key ID {kid!r} twice. Every key needs an ID of its own.")
+                raise ConfigurationError(f"VAULT_KEYS has the key ID {kid!r} twice. Give each key its own ID.")
             keys[kid] = key
         if not keys:
             raise ConfigurationError(
-                "VAULT_KEYS is empty. It takes kid:base64key pairs, separated by commas; the first is the primary key."
+                "VAULT_KEYS is empty. Set it to comma-separated kid:base64key pairs; the first is the primary key."
             )
         return cls(primary=next(iter(keys)), keys=keys)
 
 
 def _entry(entry: str, position: int) -> tuple[str, bytes]:
     kid, colon, encoded = entry.partition(":")
-    # Without its colon the whole entry may be key material, so only its position is named.
+    # The entry itself may be key material, so the message has only its position.
     if not colon or not KEY_ID.fullmatch(kid):
         raise ConfigurationError(
-            f"Entry {position} of VAULT_KEYS does not read kid:base64key. "
+            f"Entry {position} of VAULT_KEYS is not of the form kid:base64key. "
             "A key ID has 1 to 32 letters, digits, '_' or '-'."
         )
     try:
-        # Keys may be written in the URL-safe alphabet too, as many generators do.
+        # Many generators use the URL-safe alphabet.
         key = base64.b64decode(encoded.strip().replace("-", "+").replace("_", "/"), validate=True)
     except (binascii.Error, ValueError):
         raise ConfigurationError(f"The key {kid!r} in VAULT_KEYS is not valid base64.") from None
     if len(key) != KEY_BYTES:
         raise ConfigurationError(
             f"The key {kid!r} in VAULT_KEYS has {len(key)} bytes instead of {KEY_BYTES}. "
-            "This makes one: openssl rand -base64 32"
+            "Create one with: openssl rand -base64 32"
         )
     return kid, key

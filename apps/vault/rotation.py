@@ -1,4 +1,4 @@
-"""Re-wrapping data keys under the primary key, in batches, next to a running product. Ciphertext is never touched."""
+"""Re-wraps data keys under the primary key, in batches, while the product runs. Ciphertext is not changed."""
 
 import uuid
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ BATCH = 200
 
 @dataclass
 class Progress:
-    """One table's share of a rotation, in rows. `unreadable` names the keys that could not open a row."""
+    """Rows of one table: `done`, changed by others meanwhile (`overtaken`), and `unreadable` with the reason by ID."""
 
     model: type[SealedRow]
     total: int
@@ -32,14 +32,14 @@ class Progress:
 
 
 def due(model: type[SealedRow]) -> "QuerySet[SealedRow]":
-    """The rows whose data key is wrapped by another key than the primary one."""
+    """Rows whose data key is not wrapped by the primary key."""
     return model._base_manager.filter(data_key_kid__isnull=False).exclude(data_key_kid=backends.active().primary())
 
 
 def rewrap(model: type[SealedRow], *, batch: int = BATCH) -> Iterator[Progress]:
-    """Re-wraps a table. Gives its progress before the first and after each batch, which is committed then.
+    """Re-wrap a table. Yields the progress before the first batch and after each committed one.
 
-    Stop it anywhere: what is done is done, and the next run goes on with the rest.
+    It can be stopped at any point; the next run continues with the remaining rows.
     """
     progress = Progress(model, total=due(model).count())
     yield progress
@@ -48,16 +48,16 @@ def rewrap(model: type[SealedRow], *, batch: int = BATCH) -> Iterator[Progress]:
     while chunk:
         _rewrap_batch(chunk, progress)
         yield progress
-        # Onwards by primary key: a row that cannot be opened is met once, not for ever.
+        # Continue by primary key, so that unreadable rows are not selected again.
         chunk = list(rows.filter(pk__gt=chunk[-1].pk)[:batch])
 
 
 def _rewrap_batch(chunk: list[SealedRow], progress: Progress) -> None:
-    # First all keys, then all rows: no transaction is open while a key service is asked.
+    # All keys first: no transaction is open during calls to a key service.
     rewrapped = [(row, key) for row in chunk if (key := _rewrapped(row, progress))]
     with transaction.atomic():
         for row, key in rewrapped:
-            # Compare-and-swap: whoever changed the data key meanwhile knows better.
+            # Compare-and-swap: a data key changed meanwhile is left alone.
             changed = progress.model._base_manager.filter(pk=row.pk, data_key=row.data_key).update(data_key=key)
             progress.done += changed
             progress.overtaken += 1 - changed

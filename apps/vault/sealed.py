@@ -1,4 +1,4 @@
-"""`Sealed`: what one reads from an encrypted field. It says that a secret is stored and nothing about it."""
+"""`Sealed`, the value of an encrypted field: it shows that a secret is stored, and nothing about it."""
 
 import json
 from typing import Any, NoReturn
@@ -13,19 +13,19 @@ __all__ = ["Sealed", "StoredSecret", "UnreadableSecret", "UnsavedSecret"]
 
 
 class Sealed:
-    """A secret behind a seal. `reveal()` gives it; no other way of looking at it does.
+    """A secret that only `reveal()` returns.
 
-    `str`, `repr`, formatting and templates show a mask, JSON refuses it, pickle keeps ciphertext only, two of them are
-    equal only when they are the same object, and it is always true: where nothing is stored, the field reads None.
+    `str`, `repr`, formatting and templates show a mask, JSON encoding fails, pickle contains only ciphertext, equality
+    is identity, and it is always true: an empty field is None.
     """
 
     __slots__ = ()
 
     def reveal(self) -> str:
-        """The secret. Raises UnreadableSecret and leaves what is stored as it is."""
+        """The secret. Raises UnreadableSecret; the stored ciphertext stays as it is."""
         raise NotImplementedError
 
-    # Templates call what is callable, unless it says that it alters data.
+    # Templates do not call methods with this attribute.
     reveal.alters_data = True  # type: ignore[attr-defined]  # an attribute that Django's template engine looks for
 
     def reveal_json(self) -> Any:
@@ -51,7 +51,7 @@ class Sealed:
 
 
 class StoredSecret(Sealed):
-    """A secret in the database: ciphertext, decrypted anew on each `reveal()`."""
+    """A secret in the database: ciphertext, decrypted by each `reveal()`."""
 
     __slots__ = ("_binding", "_ciphertext", "_column", "_wrapped")
 
@@ -64,7 +64,7 @@ class StoredSecret(Sealed):
     @sensitive_variables()
     def reveal(self) -> str:
         if self._wrapped is None:
-            raise UnreadableSecret("A stored secret cannot be read: the data key of its row is gone.")
+            raise UnreadableSecret("A stored secret cannot be read: its row has no data key.")
         try:
             return envelope.decrypt(self._ciphertext, wrapped=self._wrapped, binding=self._binding, column=self._column)
         except UnreadableSecret as failure:
@@ -76,12 +76,12 @@ class StoredSecret(Sealed):
         return StoredSecret, (self._ciphertext, self._wrapped, self._binding, self._column)
 
     def ciphertext_for(self, binding: Binding, column: str) -> Ciphertext | None:
-        """The ciphertext, if it was sealed for this very place."""
+        """The ciphertext, if it is bound to `binding` and `column`."""
         return self._ciphertext if (binding, column) == (self._binding, self._column) else None
 
 
 class UnsavedSecret(Sealed):
-    """A secret that was assigned to a field and waits for the save that encrypts it."""
+    """A secret assigned to a field, before save() encrypts it."""
 
     __slots__ = ("_plaintext",)
 
@@ -94,4 +94,4 @@ class UnsavedSecret(Sealed):
     reveal.alters_data = True  # type: ignore[attr-defined]  # as above
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A secret that is not saved yet is never pickled: save its row, then pass the row's ID.")
+        raise TypeError("An unsaved secret cannot be pickled. Save its row, and pass the row's ID.")

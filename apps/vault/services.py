@@ -1,4 +1,4 @@
-"""What other rooms ask of the vault: sealing for `QuerySet.update()`, and what its health is."""
+"""Sealing secrets for `QuerySet.update()`, and the state of keys."""
 
 import os
 from collections import Counter
@@ -17,10 +17,10 @@ from apps.vault.models import SealedRow
 
 @sensitive_variables()
 def seal(row: Any, **secrets: str | None) -> dict[str, Any]:
-    """Encrypts secrets of a SealedRow: `rows.update(version=2, **seal(row, access_token="...", refresh_token=None))`.
+    """Encrypt secrets of a SealedRow: `rows.update(version=2, **seal(row, access_token="...", refresh_token=None))`.
 
-    Gives Ciphertext or None by field name, and the data key too if the row had none in memory. If it has one, the
-    database is not asked, so this works while it is away; `row` itself is not changed. Raises UnreadableSecret.
+    Returns Ciphertext or None by field name, and `data_key` if the row had none in memory. With a data key in memory
+    it makes no query, so it works without the database. Does not change `row`. Raises UnreadableSecret.
     """
     values: dict[str, Any] = {}
     wrapped: WrappedKey | None = row.data_key
@@ -39,21 +39,21 @@ def _encrypt(row: Any, name: str, secret: str, wrapped: WrappedKey | None) -> Ci
 
 
 def erased(model: type[SealedRow]) -> dict[str, None]:
-    """Column values that erase every secret and the data key: `rows.update(**erased(TokenSet))`.
+    """Column values that erase all secrets and the data key: `rows.update(**erased(TokenSet))`.
 
-    Also the way on after a key was lost for good: nothing can be sealed under a data key that cannot be opened. Reload
-    the row afterwards, before sealing anything for it.
+    Also needed after a key was lost, since nothing can be encrypted under a data key that cannot be unwrapped. Reload
+    the row before sealing new secrets for it.
     """
     return {"data_key": None, **{field.attname: None for field in encrypted_fields(model)}}
 
 
 def to_spool(values: dict[str, Any]) -> dict[str, str | None]:
-    """What `seal()` gave, as JSON takes it: ciphertext in hexadecimal, the data key as wrapped. Nothing in clear."""
+    """The values of `seal()` for JSON: ciphertext and wrapped data key in hexadecimal, no plaintext."""
     return {name: None if value is None else value.to_bytes().hex() for name, value in values.items()}
 
 
 def from_spool(spooled: dict[str, str | None]) -> dict[str, Any]:
-    """The other way: values for `QuerySet.update()` of the same row."""
+    """The reverse of `to_spool`: values for `QuerySet.update()` of the same row."""
     kinds: dict[str, type[WrappedKey | Ciphertext]] = {"data_key": WrappedKey}
     return {
         name: None if text is None else kinds.get(name, Ciphertext).from_bytes(bytes.fromhex(text))
@@ -62,12 +62,12 @@ def from_spool(spooled: dict[str, str | None]) -> dict[str, Any]:
 
 
 def sealed_models() -> list[type[SealedRow]]:
-    """Every table that holds secrets."""
+    """All models with encrypted fields."""
     return [model for model in apps.get_models() if issubclass(model, SealedRow) and not model._meta.proxy]
 
 
 def rows_per_key() -> dict[str, int]:
-    """How many rows have their data key wrapped by which key, over all tables. Answered by an index."""
+    """The number of rows by the key that wraps their data key, over all tables. Uses an index only."""
     total: Counter[str] = Counter()
     for model in sealed_models():
         keyed = model._base_manager.filter(data_key_kid__isnull=False).order_by()
@@ -77,17 +77,17 @@ def rows_per_key() -> dict[str, int]:
 
 
 def missing_key_ids() -> set[str]:
-    """IDs of keys that rows still need and that are not configured: their secrets cannot be read."""
+    """IDs of keys that rows use and that are not configured."""
     backend = backends.active()
     return {kid for kid in rows_per_key() if not backend.knows(kid)}
 
 
 def vault_ready() -> None:
-    """Wraps and unwraps a made-up key. Raises UnreadableSecret or ConfigurationError if that does not work."""
+    """Wrap and unwrap a test key. Raises UnreadableSecret or ConfigurationError if that fails."""
     backend, data_key, aad = backends.active(), os.urandom(envelope.DATA_KEY_BYTES), b"self-test"
     try:
         kid, wrapped = backend.wrap(data_key, aad)
         if backend.unwrap(kid, wrapped, aad) != data_key:
-            raise UnreadableSecret("The vault gives back another key than it wrapped.")
+            raise UnreadableSecret("The vault returned another key than it wrapped.")
     except UnwrapFailed as failure:
         raise UnreadableSecret(f"The vault does not work. {failure}") from None

@@ -171,7 +171,7 @@ def test_the_whole_life_at_django_oauth_toolkits_server(cast: Cast, tmp_path: Pa
         def consent(url: str) -> str:
             here = Here(sandbox, redirect_uri=redirect_uri(api.integration))
             here.url = url
-            return f"{here.redirect_uri}?{urlencode(Person(here).travel())}"
+            return f"{here.redirect_uri}?{urlencode(Person(here).authorize())}"
 
         walker = Walker(api, cast.actor("member"), consent)
         connection = walker.connect()

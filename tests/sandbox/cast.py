@@ -1,4 +1,4 @@
-"""A person with a browser and a client with its tokens, over plain HTTP."""
+"""A person with a browser, and an OAuth client, over HTTP."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ CALLBACK = "http://127.0.0.1:9/oauth/callback"
 
 @dataclass
 class Client:
-    """The client's side: it makes the authorization URL and keeps what the token endpoint gives."""
+    """An OAuth client with PKCE: builds the authorization URL and sends token requests."""
 
     sandbox: Sandbox
     redirect_uri: str = CALLBACK
@@ -27,7 +27,7 @@ class Client:
 
     def authorization_url(self, **changed: str | None) -> str:
         challenge = base64.urlsafe_b64encode(hashlib.sha256(self.verifier.encode()).digest()).rstrip(b"=").decode()
-        asked = {
+        params = {
             "response_type": "code",
             "client_id": self.sandbox.client_id,
             "redirect_uri": self.redirect_uri,
@@ -36,12 +36,12 @@ class Client:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         } | changed
-        request = requests.Request("GET", f"{self.sandbox.url}/o/authorize/", params=asked).prepare()
+        request = requests.Request("GET", f"{self.sandbox.url}/o/authorize/", params=params).prepare()
         return str(request.url)
 
     def exchange(self, code: str, **changed: str) -> requests.Response:
-        asked = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri}
-        return self._post("/o/token/", asked | {"code_verifier": self.verifier} | changed)
+        fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri}
+        return self._post("/o/token/", fields | {"code_verifier": self.verifier} | changed)
 
     def refresh(self, refresh_token: str, **more: str) -> requests.Response:
         return self._post("/o/token/", {"grant_type": "refresh_token", "refresh_token": refresh_token} | more)
@@ -56,10 +56,10 @@ class Client:
         headers = {"Authorization": f"Bearer {token}"}
         return requests.post(self.sandbox.url + path, headers=headers, json=body, timeout=60)
 
-    def connect(self, **trip: Any) -> dict[str, Any]:
-        """The whole way; gives the token response."""
-        answer = Person(self).travel(**trip)
-        response = self.exchange(answer["code"])
+    def connect(self, **choices: Any) -> dict[str, Any]:
+        """Authorize and exchange the code. Returns the token response."""
+        params = Person(self).authorize(**choices)
+        response = self.exchange(params["code"])
         assert response.status_code == 200, response.text
         tokens: dict[str, Any] = response.json()
         return tokens
@@ -70,29 +70,29 @@ class Client:
 
 
 class Person:
-    """Somebody who follows the client's link and clicks through the pages."""
+    """A person who follows the client's link and submits the sandbox's forms."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self.browser = requests.Session()
         self.page = ""
 
-    def travel(
+    def authorize(
         self,
         *,
         account: str = "ada",
         scenario: str = "works",
         decision: str = "approve",
         permissions: list[str] | None = None,
-        **asked: str | None,
+        **params: str | None,
     ) -> dict[str, str]:
-        """Sign in, decide, come back; gives the parameters that the client receives."""
-        url = self.sign_in(account=account, scenario=scenario, **asked)
+        """Sign in and decide. Returns the parameters of the redirect to the client."""
+        url = self.sign_in(account=account, scenario=scenario, **params)
         return self.decide(url, decision=decision, permissions=permissions)
 
-    def sign_in(self, *, account: str, scenario: str, **asked: str | None) -> str:
-        """Gives the consent page's address."""
-        login = self.browser.get(self.client.authorization_url(**asked), timeout=60)
+    def sign_in(self, *, account: str, scenario: str, **params: str | None) -> str:
+        """Returns the URL of the consent page."""
+        login = self.browser.get(self.client.authorization_url(**params), timeout=60)
         assert urlsplit(login.url).path == "/login/", login.text
         answer = self.submit(login.url, login.text, account=account, scenario=scenario)
         assert answer.status_code == 302, answer.text

@@ -1,4 +1,4 @@
-"""One sandbox for each test module's worker; every test connects with a grant of its own."""
+"""One sandbox per test process. Each test creates its own grant."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The real sandbox service for tests: its own process, port, database and client. For every room's tests."""
+"""Runs the sandbox for tests: its own process, port, database and client."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from tests.prepared import REPOSITORY, copy_sandbox
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A running sandbox. `url` has no slash at the end; `journal()` gives the lines so far, oldest first."""
+    """A running sandbox. `url` has no trailing slash; `journal()` returns the entries, oldest first."""
 
     url: str
     client_id: str
@@ -36,7 +36,7 @@ class Sandbox:
 def running_sandbox(
     tmp_path: Path, *, redirect_uris: Sequence[str], access_token_seconds: int = 60
 ) -> Iterator[Sandbox]:
-    """A sandbox on a free port, with one client registered. Its process has ended when the block ends, in any case."""
+    """A sandbox on a free port with one registered client. Its process is stopped at the end of the block."""
     var = tmp_path / "sandbox"
     client = copy_sandbox(var, redirect_uris=list(redirect_uris))  # makes tmp_path, too, if need be
     seconds = {"SANDBOX_ACCESS_TOKEN_SECONDS": str(access_token_seconds)}
@@ -48,7 +48,7 @@ def running_sandbox(
 def serving(
     var: Path, *, log: Path, environment: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Serves what is in the folder `var`, on a free port; gives the address and the process."""
+    """Serve the data in the folder `var` on a free port. Yields the URL and the process."""
     with log.open("w") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "apps.sandbox", "serve", "--port", "0"],
@@ -65,7 +65,7 @@ def serving(
 
 
 def run(*arguments: str, var: Path) -> subprocess.CompletedProcess[str]:
-    """`python -m apps.sandbox ...` to its end. Raises with its own words if it fails."""
+    """Run `python -m apps.sandbox ...`. Raises RuntimeError with its output if it fails."""
     done = subprocess.run(
         [sys.executable, "-m", "apps.sandbox", *arguments],
         cwd=REPOSITORY,
@@ -81,14 +81,14 @@ def run(*arguments: str, var: Path) -> subprocess.CompletedProcess[str]:
 
 
 def environment_for(var: Path) -> dict[str, str]:
-    """The environment of this process without what could lead the sandbox elsewhere."""
+    """This process's environment, with no other sandbox settings than the folder."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("SANDBOX_")}
     return kept | {"SANDBOX_VAR_DIR": str(var)}
 
 
 def _url_of(process: subprocess.Popen[str], log: Path) -> str:
     assert process.stdout is not None
-    line = process.stdout.readline()  # comes when the port is open; empty if the process ended
+    line = process.stdout.readline()  # written when the port is open; empty if the process ended
     if "ready at" not in line:
         raise RuntimeError(f"The sandbox did not start: {log.read_text()}")
     return line.split()[-1].rstrip("/")

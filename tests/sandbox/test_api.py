@@ -1,4 +1,4 @@
-"""The protected API as a bearer of tokens meets it."""
+"""The sandbox's API, called with bearer tokens."""
 
 import secrets
 
@@ -17,29 +17,29 @@ def test_messages_are_posted_and_read(client: Client) -> None:
     assert posted.json()["text"] == text
 
 
-def test_messages_of_one_account_are_not_the_others(client: Client) -> None:
+def test_messages_are_visible_to_their_own_account_only(client: Client) -> None:
     text = secrets.token_hex(8)
     client.post("/api/messages", client.connect(account="ada")["access_token"], {"text": text})
     assert text not in client.get("/api/messages", client.connect(account="grace")["access_token"]).text
 
 
 @pytest.mark.parametrize("body", [{}, [], None, {"text": ""}, {"text": 7}, {"text": "x" * 1001}, {"text": "\0"}])
-def test_a_message_that_is_none_is_refused(client: Client, body: object) -> None:
+def test_an_invalid_message_is_rejected(client: Client, body: object) -> None:
     assert client.post("/api/messages", client.connect()["access_token"], body).status_code == 400
 
 
-def test_without_a_token_the_challenge_names_no_error(client: Client) -> None:
+def test_the_challenge_has_no_error_code_without_a_token(client: Client) -> None:
     answer = requests.get(f"{client.sandbox.url}/api/me", timeout=60)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="sandbox"'
 
 
-def test_an_unknown_token_is_invalid(client: Client) -> None:
+def test_an_unknown_token_is_rejected(client: Client) -> None:
     answer = client.get("/api/me", secrets.token_urlsafe(24))
     assert answer.status_code == 401
     assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
 
 
-def test_a_token_in_the_query_is_not_taken(client: Client) -> None:
+def test_a_token_in_the_query_is_not_accepted(client: Client) -> None:
     token = client.connect()["access_token"]
     assert requests.get(f"{client.sandbox.url}/api/me?access_token={token}", timeout=60).status_code == 401

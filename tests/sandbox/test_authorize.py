@@ -1,4 +1,4 @@
-"""The trip in the browser: sign in, consent, and back, each way it can end."""
+"""The authorization endpoint: sign-in, consent, and each outcome of the redirect to the client."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,14 +8,14 @@ import requests
 from .cast import CALLBACK, Client, Person
 
 
-def test_a_person_who_approves_comes_back_with_a_code_the_state_and_the_issuer(client: Client) -> None:
-    received = Person(client).travel()
+def test_approval_redirects_with_code_state_and_issuer(client: Client) -> None:
+    received = Person(client).authorize()
     assert set(received) == {"code", "state", "iss"}
     assert received["state"] == client.state
     assert received["iss"] == client.sandbox.url
 
 
-def test_the_code_is_exchanged_and_the_account_is_the_chosen_one(client: Client) -> None:
+def test_the_code_is_exchanged_for_tokens_of_the_chosen_account(client: Client) -> None:
     tokens = client.connect(account="grace")
     assert tokens["token_type"] == "Bearer"
     assert tokens["expires_in"] == 60
@@ -28,8 +28,8 @@ def test_the_code_is_exchanged_and_the_account_is_the_chosen_one(client: Client)
 
 
 @pytest.mark.parametrize("scenario", ["works", "deny"])
-def test_a_denied_consent_comes_back_as_access_denied_with_state_and_issuer(client: Client, scenario: str) -> None:
-    received = Person(client).travel(decision="deny", scenario=scenario)
+def test_denial_redirects_with_access_denied_state_and_issuer(client: Client, scenario: str) -> None:
+    received = Person(client).authorize(decision="deny", scenario=scenario)
     assert received["error"] == "access_denied"
     assert received["state"] == client.state
     assert received["iss"] == client.sandbox.url
@@ -38,15 +38,15 @@ def test_a_denied_consent_comes_back_as_access_denied_with_state_and_issuer(clie
 
 def test_the_deny_scenario_cannot_be_approved(client: Client) -> None:
     person = Person(client)
-    assert person.travel(scenario="deny", decision="approve")["error"] == "access_denied"
+    assert person.authorize(scenario="deny", decision="approve")["error"] == "access_denied"
     assert 'value="approve"' not in person.page
 
 
-def test_consent_to_nothing_is_a_denial(client: Client) -> None:
-    assert Person(client).travel(permissions=[])["error"] == "access_denied"
+def test_consent_without_permissions_is_a_denial(client: Client) -> None:
+    assert Person(client).authorize(permissions=[])["error"] == "access_denied"
 
 
-def test_the_partial_scenario_ticks_only_the_first_permission(client: Client) -> None:
+def test_the_partial_scenario_selects_only_the_first_permission(client: Client) -> None:
     tokens = client.connect(scenario="partial")
     assert tokens["scope"] == "profile"
     answer = client.get("/api/messages", tokens["access_token"])
@@ -55,30 +55,30 @@ def test_the_partial_scenario_ticks_only_the_first_permission(client: Client) ->
     assert 'scope="messages:read"' in answer.headers["WWW-Authenticate"]
 
 
-def test_a_person_may_untick_any_permission(client: Client) -> None:
+def test_any_permission_can_be_deselected(client: Client) -> None:
     tokens = client.connect(permissions=["messages:read"])
     assert tokens["scope"] == "messages:read"
     assert client.get("/api/me", tokens["access_token"]).status_code == 403
 
 
-def test_a_permission_that_was_not_asked_for_cannot_be_granted(client: Client) -> None:
+def test_a_permission_that_was_not_requested_cannot_be_granted(client: Client) -> None:
     tokens = client.connect(scope="profile", permissions=["profile", "workspace:admin"])
     assert tokens["scope"] == "profile"
 
 
-def test_the_other_account_is_signed_in_where_the_scenario_says_so(client: Client) -> None:
+def test_the_other_account_scenario_signs_in_the_other_account(client: Client) -> None:
     tokens = client.connect(account="ada", scenario="other_account")
     assert client.get("/api/me", tokens["access_token"]).json()["id"] == "grace"
 
 
-def test_each_trip_signs_in_anew(client: Client) -> None:
+def test_each_authorization_request_requires_a_new_sign_in(client: Client) -> None:
     person = Person(client)
-    person.travel(account="ada")
+    person.authorize(account="ada")
     again = person.browser.get(client.authorization_url(), timeout=60)
     assert urlsplit(again.url).path == "/login/"
 
 
-def test_a_sign_in_is_good_for_its_own_trip_only(client: Client) -> None:
+def test_a_sign_in_is_valid_for_its_own_authorization_request_only(client: Client) -> None:
     person = Person(client)
     person.sign_in(account="ada", scenario="works")
     another = person.browser.get(client.authorization_url(state="another"), timeout=60)
@@ -93,9 +93,7 @@ def test_a_sign_in_is_good_for_its_own_trip_only(client: Client) -> None:
         {"code_challenge_method": None},
     ],
 )
-def test_a_request_without_s256_is_sent_back_before_anybody_signs_in(
-    client: Client, changed: dict[str, str | None]
-) -> None:
+def test_a_request_without_s256_is_rejected_before_sign_in(client: Client, changed: dict[str, str | None]) -> None:
     answer = requests.get(client.authorization_url(**changed), allow_redirects=False, timeout=60)
     assert answer.headers["Location"].startswith(CALLBACK)
     received = parse_qs(urlsplit(answer.headers["Location"]).query)
@@ -105,14 +103,14 @@ def test_a_request_without_s256_is_sent_back_before_anybody_signs_in(
 
 
 @pytest.mark.parametrize("changed", [{"redirect_uri": "http://127.0.0.1:9/elsewhere"}, {"client_id": "nobody"}])
-def test_an_unknown_client_or_address_is_told_so_here_and_sent_nowhere(client: Client, changed: dict[str, str]) -> None:
+def test_an_unknown_client_or_redirect_uri_is_not_redirected(client: Client, changed: dict[str, str]) -> None:
     answer = requests.get(client.authorization_url(**changed), allow_redirects=False, timeout=60)
     assert answer.status_code == 400
     assert "Location" not in answer.headers
-    assert "The client asked wrongly" in answer.text
+    assert "Invalid authorization request" in answer.text
 
 
-def test_an_unknown_scope_is_sent_back(client: Client) -> None:
+def test_an_unknown_scope_redirects_with_invalid_scope(client: Client) -> None:
     answer = requests.get(client.authorization_url(scope="everything"), allow_redirects=False, timeout=60)
     assert parse_qs(urlsplit(answer.headers["Location"]).query)["error"] == ["invalid_scope"]
 
@@ -123,7 +121,7 @@ def test_the_login_page_leads_only_to_a_consent_page(client: Client, next_url: s
     assert answer.status_code == 400
 
 
-def test_signing_in_and_consent_need_the_form_token(client: Client) -> None:
+def test_sign_in_and_consent_require_a_csrf_token(client: Client) -> None:
     person = Person(client)
     consent = person.sign_in(account="ada", scenario="works")
     assert person.browser.post(consent, data={"decision": "approve"}, timeout=60).status_code == 403
@@ -131,29 +129,29 @@ def test_signing_in_and_consent_need_the_form_token(client: Client) -> None:
     assert person.browser.post(login, data={"account": "ada"}, timeout=60).status_code == 403
 
 
-def test_looking_at_the_consent_page_grants_nothing(client: Client) -> None:
+def test_a_get_of_the_consent_page_grants_nothing(client: Client) -> None:
     person = Person(client)
     consent = person.sign_in(account="ada", scenario="works")
     before = len(client.sandbox.journal())
     page = person.browser.get(consent + "&decision=approve&permission=profile", allow_redirects=False, timeout=60)
-    assert page.status_code == 302  # another address is another trip
+    assert page.status_code == 302  # another URL is another authorization request
     assert urlsplit(page.headers["Location"]).path == "/login/"
     assert person.browser.get(consent, allow_redirects=False, timeout=60).status_code == 200
     assert len(client.sandbox.journal()) == before
 
 
-def test_pages_are_strict_and_their_cookies_are_not_the_products(client: Client) -> None:
+def test_pages_have_a_strict_policy_and_their_own_cookies(client: Client) -> None:
     person = Person(client)
     login = person.browser.get(client.authorization_url(), timeout=60)
     policy = login.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert login.headers["Cache-Control"].count("no-store") == 1
-    person.travel()
+    person.authorize()
     assert {cookie.name for cookie in person.browser.cookies} <= {"sandbox_csrf", "sandbox_session"}
 
 
-def test_the_metadata_names_issuer_endpoints_and_promises_iss(client: Client) -> None:
+def test_the_metadata_lists_the_issuer_the_endpoints_and_iss_support(client: Client) -> None:
     url = client.sandbox.url
     metadata = requests.get(f"{url}/.well-known/oauth-authorization-server", timeout=60).json()
     assert metadata["issuer"] == url

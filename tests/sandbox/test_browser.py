@@ -1,4 +1,4 @@
-"""The trip in a real browser: what only a browser enforces (CSP on the redirect, Origin and cookies of the forms)."""
+"""The authorization flow in a real browser, which enforces CSP on redirects, and Origin and cookies of forms."""
 
 import threading
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ class Landing(BaseHTTPRequestHandler):
         self.wfile.write(b"back at the client")
 
     def log_message(self, *_: object) -> None:
-        """Says nothing: the address holds a code."""
+        """Log nothing: the URL contains a code."""
 
 
 @pytest.fixture
 def callback() -> Iterator[str]:
-    """On another host than the sandbox, so that a form-action in its policy would forbid the way back."""
+    """A callback on another host than the sandbox, which a form-action directive would block."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Landing)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://localhost:{server.server_port}/callback"
@@ -36,12 +36,14 @@ def callback() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_person_signs_in_consents_and_comes_back(tmp_path: Path, callback: str, browser: Browser) -> None:
+def test_a_person_signs_in_consents_and_is_redirected_to_the_client(
+    tmp_path: Path, callback: str, browser: Browser
+) -> None:
     with running_sandbox(tmp_path, redirect_uris=[callback]) as sandbox:
         client = Client(sandbox, redirect_uri=callback)
         page = browser.new_page(viewport={"width": 390, "height": 700})
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text))
+        console: list[str] = []
+        page.on("console", lambda message: console.append(message.text))
         page.goto(client.authorization_url())
         page.get_by_role("radio", name="I grant only part").check()
         page.get_by_role("button", name="Grace Example").click()
@@ -55,4 +57,4 @@ def test_a_person_signs_in_consents_and_comes_back(tmp_path: Path, callback: str
         assert page.get_by_label("Scenario of grant").input_value() == "refresh_refused"
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         page.close()
-    assert [text for text in complaints if "favicon" not in text] == []
+    assert [text for text in console if "favicon" not in text] == []

@@ -1,4 +1,4 @@
-"""Tokens: exchange, refresh with rotation and reuse detection, revocation, and many at once."""
+"""Tokens: exchange, refresh with rotation and reuse detection, revocation, concurrency."""
 
 import secrets
 import time
@@ -13,14 +13,14 @@ from .server import running_sandbox
 
 
 def test_a_code_works_once(client: Client) -> None:
-    code = Person(client).travel()["code"]
+    code = Person(client).authorize()["code"]
     assert client.exchange(code).status_code == 200
     again = client.exchange(code)
     assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
 
 
-def test_a_code_without_its_verifier_or_redirect_uri_is_refused(client: Client) -> None:
-    code = Person(client).travel()["code"]
+def test_a_code_with_another_verifier_or_redirect_uri_is_rejected(client: Client) -> None:
+    code = Person(client).authorize()["code"]
     assert client.exchange(code, code_verifier=secrets.token_urlsafe(48)).json()["error"] == "invalid_grant"
     assert client.exchange(code, redirect_uri="http://127.0.0.1:9/elsewhere").status_code == 400
 
@@ -34,7 +34,7 @@ def test_a_wrong_client_secret_is_invalid_client(client: Client) -> None:
     assert client.refresh(tokens["refresh_token"]).status_code == 200
 
 
-def test_the_client_secret_is_taken_in_the_body_too(client: Client) -> None:
+def test_the_client_secret_is_accepted_in_the_body_too(client: Client) -> None:
     tokens = client.connect()
     data = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
     data |= {"client_id": client.sandbox.client_id, "client_secret": client.sandbox.client_secret}
@@ -48,7 +48,7 @@ def test_a_refresh_rotates_both_tokens(client: Client) -> None:
     assert client.get("/api/me", second["access_token"]).status_code == 200
 
 
-def test_reuse_of_a_rotated_refresh_token_ends_the_whole_family(client: Client) -> None:
+def test_reuse_of_a_rotated_refresh_token_revokes_the_whole_family(client: Client) -> None:
     first = client.connect()
     second = client.refresh(first["refresh_token"]).json()
     reused = client.refresh(first["refresh_token"])
@@ -57,7 +57,7 @@ def test_reuse_of_a_rotated_refresh_token_ends_the_whole_family(client: Client) 
     assert client.get("/api/me", second["access_token"]).status_code == 401
 
 
-def test_of_parallel_refreshes_with_one_token_a_single_one_is_answered(client: Client) -> None:
+def test_only_one_of_several_concurrent_refreshes_succeeds(client: Client) -> None:
     token = client.connect()["refresh_token"]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: client.refresh(token), range(8)))
@@ -67,7 +67,7 @@ def test_of_parallel_refreshes_with_one_token_a_single_one_is_answered(client: C
 
 
 @pytest.mark.parametrize("which", ["refresh_token", "access_token"])
-def test_revoking_either_token_ends_both(client: Client, which: str) -> None:
+def test_revoking_either_token_revokes_both(client: Client, which: str) -> None:
     tokens = client.connect()
     assert client.get("/api/me", tokens["access_token"]).status_code == 200
     assert client.revoke(tokens[which]).status_code == 200
@@ -77,7 +77,7 @@ def test_revoking_either_token_ends_both(client: Client, which: str) -> None:
     assert client.refresh(tokens["refresh_token"]).json()["error"] == "invalid_grant"
 
 
-def test_an_access_token_ends_with_its_time(tmp_path: Path) -> None:
+def test_an_access_token_expires(tmp_path: Path) -> None:
     with running_sandbox(tmp_path, redirect_uris=[CALLBACK], access_token_seconds=1) as sandbox:
         client = Client(sandbox)
         tokens = client.connect()
@@ -90,7 +90,7 @@ def test_an_access_token_ends_with_its_time(tmp_path: Path) -> None:
         assert client.refresh(tokens["refresh_token"]).status_code == 200
 
 
-def test_fifty_calls_and_refreshes_at_once_are_all_answered(client: Client) -> None:
+def test_fifty_concurrent_calls_and_refreshes_all_succeed(client: Client) -> None:
     grants = [client.connect() for _ in range(3)]
     reader = client.connect()
 
@@ -103,8 +103,8 @@ def test_fifty_calls_and_refreshes_at_once_are_all_answered(client: Client) -> N
         assert set(pool.map(call, range(60))) == {200}
 
 
-def test_the_journal_tells_each_call_and_no_secret(client: Client) -> None:
-    code = Person(client).travel(account="grace")["code"]
+def test_the_journal_records_each_request_without_secrets(client: Client) -> None:
+    code = Person(client).authorize(account="grace")["code"]
     tokens = client.exchange(code).json()
     client.get("/api/me", tokens["access_token"])
     renewed = client.refresh(tokens["refresh_token"]).json()

@@ -1,4 +1,4 @@
-"""The key backends. hvac and boto3 are not installed here: stand-ins answer in the shape their documentation gives."""
+"""The key back ends. hvac and boto3 are optional, so fakes respond as their documentation describes."""
 
 import base64
 import sys
@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from apps.vault import backends
-from apps.vault.backends import KmsKey, LocalRing, Succession, TransitKey
+from apps.vault.backends import BackendChain, KmsKey, LocalRing, TransitKey
 from apps.vault.errors import UnwrapFailed
 from apps.vault.keyring import ConfigurationError, KeyRing
 from tests.vault.keys import new_key
 
 
-class StandInTransit:
+class FakeTransit:
     """`hvac.Client().secrets.transit`, as far as it is used: base64 in, "vault:v<version>:..." out."""
 
     def __init__(self):
@@ -33,7 +33,7 @@ class StandInTransit:
         return {"data": {"plaintext": base64.b64encode(self.kept[ciphertext]).decode()}}
 
 
-class StandInKms:
+class FakeKms:
     """`boto3.client("kms")`, as far as it is used: refuses another encryption context, as AWS does."""
 
     def __init__(self):
@@ -55,17 +55,17 @@ def ring(*kids):
     return LocalRing(KeyRing.parse(",".join(f"{kid}:{new_key()}" for kid in kids)))
 
 
-@pytest.fixture(params=["local", "transit stand-in", "kms stand-in", "transit stand-in before local"])
+@pytest.fixture(params=["local", "transit fake", "kms fake", "transit fake before local"])
 def backend(request):
     return {
         "local": lambda: ring("a"),
-        "transit stand-in": lambda: TransitKey(StandInTransit(), "transit", "specway"),
-        "kms stand-in": lambda: KmsKey(StandInKms(), "arn:aws:kms:eu-west-1:1:key/1"),
-        "transit stand-in before local": lambda: Succession((TransitKey(StandInTransit(), "t", "s"), ring("a"))),
+        "transit fake": lambda: TransitKey(FakeTransit(), "transit", "specway"),
+        "kms fake": lambda: KmsKey(FakeKms(), "arn:aws:kms:eu-west-1:1:key/1"),
+        "transit fake before local": lambda: BackendChain((TransitKey(FakeTransit(), "t", "s"), ring("a"))),
     }[request.param]()
 
 
-def test_what_is_wrapped_is_unwrapped(backend):
+def test_a_wrapped_key_is_unwrapped(backend):
     data_key = b"k" * 32
     kid, wrapped = backend.wrap(data_key, b"here")
     assert kid == backend.primary()
@@ -74,7 +74,7 @@ def test_what_is_wrapped_is_unwrapped(backend):
     assert backend.unwrap(kid, wrapped, b"here") == data_key
 
 
-def test_what_is_wrapped_for_one_place_is_not_unwrapped_for_another(backend):
+def test_a_key_wrapped_for_one_row_is_not_unwrapped_for_another(backend):
     kid, wrapped = backend.wrap(b"k" * 32, b"here")
     with pytest.raises(UnwrapFailed) as failure:
         backend.unwrap(kid, wrapped, b"there")
@@ -93,8 +93,8 @@ def test_the_local_ring_unwraps_with_every_key_and_wraps_with_the_first():
     assert both.wrap(b"k" * 32, b"")[0] == "two"
 
 
-def test_transit_names_the_version_that_wrapped():
-    stand_in = StandInTransit()
+def test_the_key_id_of_transit_has_the_version_that_wrapped():
+    stand_in = FakeTransit()
     key = TransitKey(stand_in, "transit", "specway")
     first, wrapped = key.wrap(b"k" * 32, b"")
     stand_in.version = 2
@@ -105,14 +105,14 @@ def test_transit_names_the_version_that_wrapped():
 def test_local_keys_still_unwrap_after_a_change_of_backend():
     local = ring("a")
     kid, wrapped = local.wrap(b"k" * 32, b"")
-    moved = Succession((KmsKey(StandInKms(), "key"), local))
+    moved = BackendChain((KmsKey(FakeKms(), "key"), local))
     assert moved.unwrap(kid, wrapped, b"") == b"k" * 32
     assert moved.wrap(b"k" * 32, b"")[0] == moved.primary() != kid
     with pytest.raises(UnwrapFailed, match="'unknown'"):
         moved.unwrap("unknown", wrapped, b"")
 
 
-def test_a_key_service_that_is_away_is_told_without_its_own_words():
+def test_an_error_of_a_key_service_is_reported_without_its_message():
     class Away:
         def encrypt(self, **what):
             raise ConnectionError("https://user:pass@kms.internal")
@@ -123,14 +123,14 @@ def test_a_key_service_that_is_away_is_told_without_its_own_words():
 
 
 @pytest.mark.parametrize(("name", "package", "extra"), [("transit", "hvac", "vault"), ("aws-kms", "boto3", "aws")])
-def test_a_missing_extra_is_named(settings, monkeypatch, name, package, extra):
+def test_the_error_names_the_extra_to_install(settings, monkeypatch, name, package, extra):
     monkeypatch.setitem(sys.modules, package, None)
     settings.VAULT_BACKEND, settings.VAULT_KMS_KEY = name, "key-of-this-test"
-    with pytest.raises(ConfigurationError, match=f"'{extra}' \\({package}\\)"):
+    with pytest.raises(ConfigurationError, match=f"needs {package}. Install the extra '{extra}'"):
         backends.active()
 
 
-def test_kms_needs_the_name_of_its_key(settings):
+def test_kms_requires_the_id_of_its_key(settings):
     settings.VAULT_BACKEND, settings.VAULT_KMS_KEY = "aws-kms", ""
     with pytest.raises(ConfigurationError, match="VAULT_KMS_KEY"):
         backends.active()

@@ -1,4 +1,4 @@
-"""System checks: keys, keys in use, and models that encrypted fields can be bound to."""
+"""System checks: keys, keys in use, and models with encrypted fields."""
 
 import pytest
 from django.core.checks import run_checks
@@ -62,15 +62,15 @@ def test_a_database_without_the_tables_yet_passes(monkeypatch):
     assert checks.check_keys_in_use(None, databases=["default"]) == []
 
 
-def test_a_wrong_backend_answer_is_told(monkeypatch):
-    class Liar:
+def test_a_backend_that_returns_another_key_is_not_ready(monkeypatch):
+    class WrongBackend:
         def wrap(self, data_key, aad):
             return "a", b""
 
         def unwrap(self, kid, wrapped, aad):
             return b""
 
-    monkeypatch.setattr("apps.vault.backends.active", Liar)
+    monkeypatch.setattr("apps.vault.backends.active", WrongBackend)
     with pytest.raises(UnreadableSecret, match="another key"):
         vault_ready()
 

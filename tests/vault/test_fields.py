@@ -1,4 +1,4 @@
-"""Saving and reading encrypted fields, and the ways past them that are closed."""
+"""Saving and reading encrypted fields, and the write paths that are rejected."""
 
 import copy
 import threading
@@ -26,7 +26,7 @@ def raw(row, column="password"):
         return [None if value is None else bytes(value) for (value,) in cursor.fetchall()]
 
 
-def test_what_is_saved_is_read_back_and_the_database_holds_ciphertext():
+def test_a_saved_secret_is_read_back_and_the_database_has_ciphertext():
     plain = secret()
     row = Account.objects.create(password=plain)
     assert row.password.reveal() == plain
@@ -47,7 +47,7 @@ def test_the_same_secret_is_encrypted_differently_each_time():
     assert raw(row) != raw(row, "recovery")
 
 
-def test_nothing_stored_reads_none_and_makes_no_data_key():
+def test_an_empty_field_is_none_and_creates_no_data_key():
     row = Account.objects.create()
     row.refresh_from_db()
     assert (row.password, row.data_key, row.data_key_kid) == (None, None, None)
@@ -80,7 +80,7 @@ def test_saving_the_first_secret_by_update_fields_stores_the_data_key_too():
     assert Account.objects.get().password.reveal() == plain
 
 
-def test_saving_something_else_leaves_the_ciphertext_alone():
+def test_saving_another_field_keeps_the_ciphertext():
     row = Account.objects.create(password=secret())
     before = raw(row)
     row = Account.objects.get()
@@ -89,7 +89,7 @@ def test_saving_something_else_leaves_the_ciphertext_alone():
     assert raw(row) == before
 
 
-def test_a_deferred_secret_is_read_and_written():
+def test_a_deferred_secret_can_be_read_and_written():
     plain, other = secret(), secret()
     Account.objects.create(password=plain)
     row = Account.objects.only("name").get()
@@ -99,7 +99,7 @@ def test_a_deferred_secret_is_read_and_written():
     assert Account.objects.only("recovery").get().recovery.reveal() == other
 
 
-def test_saving_a_deferred_secret_by_name_leaves_it_alone():
+def test_saving_a_deferred_secret_by_name_keeps_it():
     plain = secret()
     Account.objects.create(password=plain)
     Account.objects.only("name").get().save(update_fields=["name", "password", "data_key"])
@@ -136,7 +136,7 @@ def test_get_or_create_and_update_or_create_encrypt_their_defaults():
     "value",
     [lambda: "plain", lambda: b"plain", lambda: Value("plain"), lambda: F("name"), lambda: Concat("name", "name")],
 )
-def test_update_refuses_what_is_not_ciphertext(value):
+def test_update_rejects_values_that_are_not_ciphertext(value):
     row = Account.objects.create(password=secret())
     before = raw(row)
     with pytest.raises(TypeError, match="stored encrypted"), transaction.atomic():
@@ -215,19 +215,19 @@ def test_only_text_and_sealed_values_are_assigned(value):
 @pytest.mark.parametrize(
     "lookup", ["password", "password__exact", "password__in", "password__contains", "password__gt"]
 )
-def test_a_secret_is_not_searched(lookup):
+def test_a_secret_cannot_be_searched(lookup):
     with pytest.raises(FieldError, match="is encrypted"):
         Account.objects.filter(**{lookup: ["x"]}).exists()
 
 
-def test_whether_a_secret_is_stored_can_be_asked():
+def test_isnull_is_supported():
     Account.objects.create(name="with", password=secret())
     Account.objects.create(name="without")
     assert Account.objects.get(password__isnull=False).name == "with"
     assert Account.objects.get(password__isnull=True).name == "without"
 
 
-def test_a_sealed_value_from_another_row_is_sealed_anew():
+def test_a_sealed_value_of_another_row_is_encrypted_for_the_new_row():
     plain = secret()
     source, target = Account.objects.create(password=plain), Safe.objects.create()
     target.password = source.password
@@ -236,7 +236,7 @@ def test_a_sealed_value_from_another_row_is_sealed_anew():
     assert raw(target) != raw(source)
 
 
-def test_a_copy_of_a_row_under_a_new_key_does_not_carry_secrets_it_cannot_open():
+def test_a_copy_of_a_row_under_a_new_primary_key_fails_to_save():
     row = Account.objects.create(password=secret())
     row.pk, row._state.adding = Account().pk, True
     with pytest.raises(UnreadableSecret):
@@ -246,7 +246,7 @@ def test_a_copy_of_a_row_under_a_new_key_does_not_carry_secrets_it_cannot_open()
 @pytest.mark.parametrize("how", ["just saved", "loaded"])
 @pytest.mark.parametrize("update_fields", [None, ["team_id", "password"]])
 @pytest.mark.parametrize("new_secret", [None, "a new one"])
-def test_a_row_with_secrets_stays_in_its_team(how, update_fields, new_secret):
+def test_a_row_with_secrets_cannot_change_its_team(how, update_fields, new_secret):
     plain = secret()
     saved = Account.objects.create(password=plain)
     row = saved if how == "just saved" else Account.objects.get()
@@ -266,7 +266,7 @@ def test_a_row_without_secrets_may_change_its_team():
     assert Account.objects.get().password.reveal() == plain
 
 
-def test_sealing_for_update_gives_the_data_key_only_when_it_had_to_be_made():
+def test_seal_returns_a_data_key_only_if_the_row_had_none():
     row, plain, other = Account.objects.create(), secret(), secret()
     first = seal(row, password=plain, recovery=None)
     assert set(first) == {"password", "recovery", "data_key"}
@@ -279,24 +279,24 @@ def test_sealing_for_update_gives_the_data_key_only_when_it_had_to_be_made():
     assert (row.password.reveal(), row.recovery.reveal()) == (plain, other)
 
 
-def test_sealing_only_nothing_makes_no_data_key():
+def test_sealing_none_creates_no_data_key():
     assert seal(Account.objects.create(), password=None) == {"password": None}
 
 
-def test_sealing_asks_no_database_when_the_data_key_is_known(django_assert_num_queries):
+def test_sealing_makes_no_query_with_a_data_key_in_memory(django_assert_num_queries):
     Account.objects.create(password=secret())
     row = Account.objects.get()
     with django_assert_num_queries(0):
         seal(row, password=secret())
 
 
-def test_sealing_what_is_not_encrypted_is_refused():
+def test_sealing_a_field_that_is_not_encrypted_is_rejected():
     row = Account.objects.create(password=secret())
     with pytest.raises(TypeError, match="name is not an encrypted field"):
         seal(row, name="x")
 
 
-def test_ciphertext_survives_a_spool_file_and_shows_nothing_there():
+def test_spooled_values_have_no_plaintext_and_can_be_restored():
     row, plain = Account.objects.create(), secret()
     spooled = to_spool(seal(row, password=plain, recovery=None))
     assert plain not in str(spooled)
@@ -324,7 +324,7 @@ def test_two_first_secrets_at_once_share_one_data_key(monkeypatch):
     assert (row.password.reveal(), row.recovery.reveal()) == (plain, other)
 
 
-def test_a_save_after_a_rollback_does_not_trust_the_data_key_that_was_rolled_back():
+def test_a_save_after_a_rollback_does_not_use_the_rolled_back_data_key():
     row, plain = Account.objects.create(), secret()
     row.password = plain
     with transaction.atomic():
@@ -355,7 +355,7 @@ def test_many_threads_reveal_at_once():
     assert seen == [plain] * 400
 
 
-def test_a_deep_copy_of_a_row_holds_no_plaintext_and_still_reveals():
+def test_a_deep_copy_of_a_row_has_no_plaintext_and_can_be_revealed():
     plain = secret()
     row = Account.objects.create(password=plain)
     twin = copy.deepcopy(row)

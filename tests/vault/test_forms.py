@@ -1,4 +1,4 @@
-"""Secrets in forms: written, never shown."""
+"""The form field and widget of secrets: write-only."""
 
 import pytest
 from django import forms
@@ -22,7 +22,7 @@ def test_the_stored_secret_is_not_rendered():
     assert "stored" not in html
 
 
-def test_a_typed_secret_is_not_rendered_again_when_the_form_has_a_mistake():
+def test_an_entered_secret_is_not_rendered_again_after_a_validation_error():
     plain = secret()
     form = AccountForm({"name": "", "password": plain})
     assert not form.is_valid()
@@ -38,12 +38,12 @@ def test_an_empty_input_changes_nothing():
     assert form.changed_data == []
 
 
-def test_a_typed_secret_is_a_change():
+def test_an_entered_secret_is_a_change():
     form = AccountForm({"name": "a", "password": secret()}, initial={"name": "a"})
     assert form.changed_data == ["password"]
 
 
-def test_the_browser_is_told_not_to_fill_it_in():
+def test_the_input_disables_autofill():
     assert 'autocomplete="new-password"' in WriteOnlySecretWidget().render("x", "y")
 
 

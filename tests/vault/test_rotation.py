@@ -1,4 +1,4 @@
-"""`rotate_vault_keys`, whole, interrupted, and next to processes that write."""
+"""`rotate_vault_keys`: complete, interrupted, and beside concurrent writes."""
 
 import io
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def new_primary(settings):
-    """Gives a call that puts a new key before those there are."""
+    """A function that adds a new primary key."""
 
     def add():
         settings.VAULT_KEYS = f"new:{new_key()},{settings.VAULT_KEYS}"
@@ -41,7 +41,7 @@ def make(rows):
     return plains
 
 
-def test_rotation_rewraps_every_table_and_touches_no_ciphertext(new_primary, settings):
+def test_rotation_rewraps_every_table_and_changes_no_ciphertext(new_primary, settings):
     plains, safe = make(5), secret()
     Safe.objects.create(password=safe)
     before = ciphertexts()
@@ -63,14 +63,14 @@ def test_a_dry_run_changes_nothing(new_primary):
     assert rows_per_key() == {"test": 3}
 
 
-def test_rows_without_secrets_are_left_alone(new_primary):
+def test_rows_without_secrets_are_skipped(new_primary):
     Account.objects.create()
     new_primary()
     rotate()
     assert Account.objects.get().data_key is None
 
 
-def test_an_interrupted_rotation_keeps_what_is_done_and_goes_on(new_primary, monkeypatch):
+def test_an_interrupted_rotation_continues_with_the_remaining_rows(new_primary, monkeypatch):
     plains = make(5)
     new_primary()
     wrap, calls = envelope.wrap, []
@@ -82,7 +82,7 @@ def test_an_interrupted_rotation_keeps_what_is_done_and_goes_on(new_primary, mon
         return wrap(data_key, binding)
 
     monkeypatch.setattr(envelope, "wrap", wrap_until_interrupted)
-    with pytest.raises(CommandError, match="run it again"):
+    with pytest.raises(CommandError, match="Run it again"):
         rotate(batch=2)
     assert rows_per_key() == {"new": 2, "test": 3}
     assert {row.pk: row.password.reveal() for row in Account.objects.all()} == plains
@@ -102,7 +102,7 @@ def during_the_wrap(monkeypatch, deed):
     monkeypatch.setattr(envelope, "wrap", wrap_and_do)
 
 
-def test_a_secret_saved_during_rotation_stays(new_primary, monkeypatch):
+def test_a_secret_saved_during_rotation_is_kept(new_primary, monkeypatch):
     make(1)
     new_primary()
     row, plain = Account.objects.get(), secret()
@@ -117,7 +117,7 @@ def test_a_secret_saved_during_rotation_stays(new_primary, monkeypatch):
     assert rows_per_key() == {"new": 1}
 
 
-def test_a_data_key_that_was_made_anew_during_rotation_is_not_overwritten(new_primary, monkeypatch):
+def test_a_data_key_replaced_during_rotation_is_not_overwritten(new_primary, monkeypatch):
     make(1)
     new_primary()
     plain = secret()
@@ -134,7 +134,7 @@ def test_a_data_key_that_was_made_anew_during_rotation_is_not_overwritten(new_pr
     assert Account.objects.get().password.reveal() == plain
 
 
-def test_a_row_loaded_before_the_rotation_does_not_write_the_old_wrapping_back(new_primary):
+def test_saving_a_row_loaded_before_rotation_keeps_the_new_wrapping(new_primary):
     make(1)
     row = Account.objects.get()
     new_primary()
@@ -146,7 +146,7 @@ def test_a_row_loaded_before_the_rotation_does_not_write_the_old_wrapping_back(n
     assert Account.objects.get().password.reveal() == plain
 
 
-def test_values_sealed_before_the_rotation_still_open_after_it(new_primary):
+def test_values_sealed_before_the_rotation_are_decrypted_after_it(new_primary):
     make(1)
     plain = secret()
     values = seal(Account.objects.get(), password=plain)
@@ -156,13 +156,13 @@ def test_values_sealed_before_the_rotation_still_open_after_it(new_primary):
     assert Account.objects.get().password.reveal() == plain
 
 
-def test_rows_that_cannot_be_opened_are_named_and_left_and_the_rest_is_done(settings):
+def test_unreadable_rows_are_reported_and_the_others_are_rotated(settings):
     make(2)
     lost = settings.VAULT_KEYS
     settings.VAULT_KEYS = f"second:{new_key()}"
     plains = make(2)
     settings.VAULT_KEYS = f"new:{new_key()},{settings.VAULT_KEYS}"
-    with pytest.raises(CommandError, match="2 rows could not be opened"):
+    with pytest.raises(CommandError, match="2 rows could not be unwrapped"):
         rotate(batch=1)
     assert rows_per_key() == {"test": 2, "new": 2}
     assert missing_key_ids() == {"test"}
@@ -173,12 +173,12 @@ def test_rows_that_cannot_be_opened_are_named_and_left_and_the_rest_is_done(sett
     assert missing_key_ids() == set()
 
 
-def test_a_batch_of_no_rows_is_refused():
-    with pytest.raises(CommandError, match="from 1 upwards"):
+def test_a_batch_size_of_zero_is_rejected():
+    with pytest.raises(CommandError, match="must be 1 or more"):
         rotate(batch=0)
 
 
-def test_progress_is_told_after_each_batch(new_primary):
+def test_progress_is_reported_after_each_batch(new_primary):
     make(3)
     new_primary()
     assert [step.seen for step in rotation.rewrap(Account, batch=2)][-1] == 3

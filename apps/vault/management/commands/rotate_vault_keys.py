@@ -1,4 +1,4 @@
-"""`manage.py rotate_vault_keys`: brings every row's data key under the primary key."""
+"""`manage.py rotate_vault_keys`: re-wraps every row's data key under the primary key."""
 
 from typing import Any
 
@@ -16,16 +16,16 @@ class Command(BaseCommand):
         "Wraps the data key of every row under the primary key, the first of VAULT_KEYS. "
         "Secrets themselves are not touched. Can be interrupted and run again, while the product runs."
     )
-    # It must be able to run while a key is missing, which is an error of the system checks.
+    # It must run while a key is missing, which is a failing system check.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Only tell how many rows are due.")
+        parser.add_argument("--dry-run", action="store_true", help="Only report how many rows are due.")
         parser.add_argument("--batch", type=int, default=rotation.BATCH, help="Rows per transaction (%(default)s).")
 
     def handle(self, *args: Any, dry_run: bool, batch: int, **options: Any) -> None:
         if batch < 1:
-            raise CommandError("--batch takes a number of rows from 1 upwards.")
+            raise CommandError("--batch must be 1 or more.")
         if dry_run:
             for model in sealed_models():
                 self.stdout.write(f"{model._meta.label}: {rotation.due(model).count()} rows are due.")
@@ -41,10 +41,10 @@ class Command(BaseCommand):
                 unreadable += len(progress.unreadable)
         except KeyboardInterrupt:
             self._report()
-            raise CommandError("Interrupted. What is done is done; run it again for the rest.") from None
+            raise CommandError("Interrupted. Run it again for the remaining rows.") from None
         if unreadable:
             self._report()
-            raise CommandError(f"The data keys of {unreadable} rows could not be opened and were left as they are.")
+            raise CommandError(f"The data keys of {unreadable} rows could not be unwrapped and were not changed.")
 
     def _rotate_table(self, model: Any, batch: int) -> Progress:
         progress = Progress(model, total=0)
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         for pk, reason in progress.unreadable.items():
             self.stderr.write(f"{model._meta.label} {pk}: {reason}")
         if progress.overtaken:
-            self.stdout.write(f"{model._meta.label}: {progress.overtaken} rows changed meanwhile and were left alone.")
+            self.stdout.write(f"{model._meta.label}: {progress.overtaken} rows changed meanwhile and were skipped.")
         return progress
 
     def _report(self) -> None:
