@@ -104,5 +104,5 @@ def test_filters_stay_from_page_to_page(browser: Client, connection: Connection)
 
 def test_filtered_to_nothing_says_so_and_offers_all(browser: Client, connection: Connection) -> None:
     page = shown(browser, connection, "activity", action="connection.shared")
-    assert "Nothing that was done with this connection fits these filters." in page
+    assert "No event of this connection matches these filters." in page
     assert page.count(f'href="/connections/{connection.pk}/activity/">Clear filters') == 2

@@ -97,7 +97,7 @@ def test_who_only_views_is_offered_no_change(me) -> None:
 
 def test_strangers_see_none_of_it_and_are_told_what_to_do(me) -> None:
     page = client_for(make_member(role=Role.OWNER)).get(PAGE).content.decode()
-    assert "Nothing is stored yet" in page
+    assert "No credentials yet" in page
     assert "Ada" not in page
 
 

@@ -176,7 +176,7 @@ def test_nothing_counts_as_not_needed_while_no_call_says_what_it_needs(mara, con
     Connection.objects.update(created_at=timezone.now() - timedelta(days=200))
     parts = permissions_page(client_for(mara), connection)
     assert "unneeded" not in parts
-    assert "no call has said so" in parts["granted"]
+    assert "does not know which of these permissions are needed" in parts["granted"]
 
 
 def test_a_call_that_names_its_scopes_is_remembered(mara, connection) -> None:
@@ -254,7 +254,7 @@ def test_no_page_shows_a_token(mara, connection) -> None:
 def test_an_admin_sees_the_page_of_a_personal_one_and_cannot_share_it(mara, connection) -> None:
     admin = client_for(make_member(mara.team, Role.ADMIN))
     page = shown(admin, connection, "sharing")
-    assert "only they can share it" in page
+    assert "Only its owner can use or share it" in page
     assert "Save sharing" not in page
     assert admin.post(url(connection, "sharing"), {"shared": "on", "level": "use"}).status_code == 403
     assert admin.post(url(connection, "hand_over"), {"owner": str(mara.user_id)}).status_code == 403

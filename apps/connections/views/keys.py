@@ -104,7 +104,7 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
                 sentence += " The old ones are erased here; delete them there too."
             messages.success(request, sentence)
             if _stays(request):
-                return _told(render(request, "connections/try/_told.html"), replaced)
+                return _told(render(request, "connections/try/_messages.html"), replaced)
             return redirect("connections:key", replaced.pk)
     context = {
         "connection": connection,
