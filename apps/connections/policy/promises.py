@@ -5,7 +5,7 @@ They are all here so that tests/connections/test_promises.py can compare each wi
 
 from apps.teams.keys import SCOPES
 
-TOKEN_SCOPE = "connections:token"  # noqa: S105 - the name of a scope
+TOKEN_SCOPE = "connections:token"
 
 PROMISES = {
     "secret": (
