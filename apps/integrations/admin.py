@@ -117,10 +117,10 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
         fieldsets: list[Any] = [
             (None, {"fields": ["integration", "team", "redirect_uri"]}),
             ("As registered at the service", {"fields": ["client_id", "secret", "secret_expires_on", *params]}),
-            ("Where the catalog does not fit", {"classes": ["collapse"], "fields": [*ADVANCED]}),
+            ("Advanced settings", {"classes": ["collapse"], "fields": [*ADVANCED]}),
         ]
         standing = ["state", "last_test", "secret_ends", "at_stake", "created_at", "updated_at"]
-        return [*fieldsets, ("How it stands", {"fields": standing})] if obj else fieldsets
+        return [*fieldsets, ("Status", {"fields": standing})] if obj else fieldsets
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)

@@ -97,7 +97,7 @@ def _param_field(param: Param) -> forms.Field:
         "required": not (param.optional or param.default),
         "initial": param.default,
     }
-    attrs = {"data-param": param.name, "data-pattern": param.pattern, "data-words": words}
+    attrs = {"data-param": param.name, "data-pattern": param.pattern, "data-message": words}
     if param.choices:
         choices = [] if param.default else [("", "Choose one")]
         return forms.ChoiceField(

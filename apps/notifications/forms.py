@@ -11,10 +11,10 @@ class WebhookForm(forms.Form):
     url = forms.CharField(
         label="Address",
         max_length=1000,
-        help_text="Public, with https. Specway sends a signed POST request there.",
+        help_text="A public https URL. Specway sends signed POST requests to it.",
         widget=forms.URLInput(attrs={"placeholder": "https://example.com/hooks/specway", "autocomplete": "off"}),
     )
-    description = forms.CharField(max_length=200, required=False, help_text="What it is for, if you like.")
+    description = forms.CharField(max_length=200, required=False, help_text="Optional, to recognize the webhook.")
     events = forms.MultipleChoiceField(
         label="Events",
         choices=Event.choices,

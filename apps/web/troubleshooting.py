@@ -1,4 +1,4 @@
-"""The sections of the help page by anchor; every error's `help` names one. Their words stand in its template."""
+"""The sections of the help page by anchor; every error's `help` names one. The text is in its template."""
 
 SECTIONS = (
     ("callback", "Callback URL of this installation"),
@@ -7,10 +7,10 @@ SECTIONS = (
     ("connection-failed", "Connection failed"),
     ("popup-blocked", "Popup blocked"),
     ("authorization-failed", "Authorization failed"),
-    ("wrong-account", "Another account answered"),
+    ("wrong-account", "Different account"),
     ("redirect-uri-mismatch", "Redirect URI mismatch"),
     ("not-set-up", "Not set up yet"),
-    ("oauth-app-refused", "OAuth app refused"),
+    ("oauth-app-refused", "OAuth app rejected"),
     ("unreadable-secret", "Secret cannot be read"),
     ("invalid-api-key", "Invalid API key"),
     ("values-missing", "A value is missing"),
@@ -18,5 +18,5 @@ SECTIONS = (
     ("rate-limited", "Rate limited"),
     ("connection-refused", "Connection refused"),
     ("timeout", "Timeout"),
-    ("sandbox", "Playing through failures"),
+    ("sandbox", "Testing failures"),
 )

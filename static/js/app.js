@@ -1,15 +1,15 @@
-// What every page shares: menus, copy buttons, dialogs, the search shortcut, and failures of partial updates.
-// Listeners sit on the document, so that what htmx brings in later works without further ado.
+// Shared by all pages: menus, copy buttons, dialogs, the search shortcut, and errors of partial updates.
+// Listeners are on the document, so that content inserted by htmx works too.
 
-export function announce(sentence) {
+export function announce(message) {
   const live = document.getElementById("live");
   if (!live) return;
-  // Emptied first: the same sentence twice would otherwise be read only once.
+  // Cleared first: screen readers announce only changes, and the message may be the same as before.
   live.textContent = "";
-  setTimeout(() => (live.textContent = sentence), 50);
+  setTimeout(() => (live.textContent = message), 50);
 }
 
-// --- menus: <details class="menu"> opens by itself; Escape, arrows and a click outside are ours ----------------------
+// --- menus: <details class="menu"> opens without a script; Escape, arrow keys and clicks outside are handled here ----------------------
 
 const openMenus = () => document.querySelectorAll("details.menu[open]");
 
@@ -34,7 +34,7 @@ document.addEventListener("keydown", (event) => {
   const menu = event.target.closest?.("details.menu");
   if (!menu) return;
   if (event.key === "Escape" && menu.open) {
-    // The sidebar is a popover on small screens: Escape closes the menu first, not both.
+    // On small screens the sidebar is a popover: Escape closes the menu first, not both.
     event.preventDefault();
     event.stopPropagation();
     closeMenu(menu);
@@ -49,16 +49,16 @@ document.addEventListener("keydown", (event) => {
     menu.open = true;
   }
   event.preventDefault();
-  const here = items.indexOf(document.activeElement);
+  const current = items.indexOf(document.activeElement);
   let next;
   if (step === "first") next = 0;
   else if (step === "last") next = items.length - 1;
-  else if (here < 0) next = step > 0 ? 0 : items.length - 1;
-  else next = (here + step + items.length) % items.length;
+  else if (current < 0) next = step > 0 ? 0 : items.length - 1;
+  else next = (current + step + items.length) % items.length;
   items[next].focus();
 });
 
-// --- copy: <button data-copy="#id"> or inside .copybox; data-copied is what it says afterwards ------------------------
+// --- copy: <button data-copy="#id"> or inside .copybox; [data-label] is the text that changes ------------------------
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest(".copybox button, [data-copy]");
@@ -67,7 +67,7 @@ document.addEventListener("click", async (event) => {
     ? document.querySelector(button.dataset.copy)
     : button.closest(".copybox").querySelector("code");
   const done = await copy(source);
-  say(button, done ? "Copied" : "Press Ctrl+C");
+  confirmCopy(button, done ? "Copied" : "Press Ctrl+C");
 });
 
 async function copy(source) {
@@ -75,25 +75,25 @@ async function copy(source) {
     await navigator.clipboard.writeText((source.value ?? source.textContent).trim());
     return true;
   } catch {
-    // No clipboard without https or permission: select it, and let the person press the keys.
+    // No clipboard access without https or permission: select the text for Ctrl+C.
     if (source.select) source.select();
     else getSelection().selectAllChildren(source);
     return false;
   }
 }
 
-function say(button, word) {
+function confirmCopy(button, text) {
   const label = button.querySelector("[data-label]") ?? button;
-  if (label.dataset.word === undefined) label.dataset.word = label.textContent;
-  label.textContent = word;
-  announce(word);
+  if (label.dataset.text === undefined) label.dataset.text = label.textContent;
+  label.textContent = text;
+  announce(text);
   clearTimeout(button.copyTimer);
-  button.copyTimer = setTimeout(() => (label.textContent = label.dataset.word), 2000);
+  button.copyTimer = setTimeout(() => (label.textContent = label.dataset.text), 2000);
 }
 
-// --- dialogs: <a href="/the/same/question/" data-dialog="id">, or command="show-modal" where the browser lacks it -----
+// --- dialogs: <a href="/the/same/form/" data-dialog="id">, and command="show-modal" for browsers without it -----
 
-const knowsCommands = "commandForElement" in HTMLButtonElement.prototype;
+const supportsCommands = "commandForElement" in HTMLButtonElement.prototype;
 
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-dialog]");
@@ -103,7 +103,7 @@ document.addEventListener("click", (event) => {
     dialog.showModal();
     return;
   }
-  if (knowsCommands) return;
+  if (supportsCommands) return;
   const button = event.target.closest("button[commandfor]");
   const target = button && document.getElementById(button.getAttribute("commandfor"));
   if (button?.getAttribute("command") === "show-modal") target?.showModal();
@@ -114,7 +114,7 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
 });
 
-// --- "/" goes to the page's search ------------------------------------------------------------------------------------
+// --- "/" focuses the page's search ------------------------------------------------------------------------------------
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -126,7 +126,7 @@ document.addEventListener("keydown", (event) => {
   search.select();
 });
 
-// --- Enter in a field that has a button of its own: <input data-enter="id of the button"> ----------------------------
+// --- Enter in a field with its own button: <input data-enter="id of the button"> ----------------------------
 
 document.addEventListener("keydown", (event) => {
   const button = event.key === "Enter" && document.getElementById(event.target.dataset?.enter);
@@ -135,7 +135,7 @@ document.addEventListener("keydown", (event) => {
   button.click();
 });
 
-// --- a form that is being sent is not sent twice ----------------------------------------------------------------------
+// --- a form is not submitted twice ----------------------------------------------------------------------
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -144,7 +144,7 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
     return;
   }
-  // After the other listeners: one of them may send the form in its own way. And not for ever: loading may be stopped.
+  // After the other listeners, which may cancel the submission. Only for 5 seconds: the person may stop loading.
   setTimeout(() => {
     if (event.defaultPrevented) return;
     form.dataset.sent = "yes";
@@ -153,32 +153,32 @@ document.addEventListener("submit", (event) => {
 });
 
 addEventListener("pageshow", () => {
-  // Back from the browser's cache: everything may be sent again.
+  // Restored from the back/forward cache: forms may be submitted again.
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
 // --- partial updates --------------------------------------------------------------------------------------------------
 
 document.addEventListener("htmx:beforeSwap", (event) => {
-  // An error that names its own target (see SpecwayErrorMiddleware) is shown there; htmx would drop it.
+  // htmx drops error responses; those with a target (see SpecwayErrorMiddleware) are swapped in.
   if (event.detail.xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
 });
 
-document.addEventListener("htmx:sendError", () => flash("Specway did not answer. Check your network, then try again."));
+document.addEventListener("htmx:sendError", () => flash("Specway did not respond. Check your network connection and try again."));
 
 document.addEventListener("htmx:responseError", (event) => {
   if (event.detail.xhr.getResponseHeader("HX-Retarget")) return;
-  flash(`Specway could not do this (${event.detail.xhr.status}). Reload the page to see how things stand.`);
+  flash(`Specway could not complete the request (error ${event.detail.xhr.status}). Reload the page to see the current state.`);
 });
 
-export function flash(sentence) {
-  const place = document.getElementById("flash");
-  if (!place) return;
+export function flash(message) {
+  const container = document.getElementById("flash");
+  if (!container) return;
   const notice = document.createElement("div");
   notice.className = "notice notice--bad";
   const text = document.createElement("p");
   text.className = "notice__text";
-  text.textContent = sentence;
+  text.textContent = message;
   notice.append(text);
-  place.replaceChildren(notice);
+  container.replaceChildren(notice);
 }

@@ -1,8 +1,8 @@
-// The window of the service's consent page, once it has come back: wakes the page behind and closes itself.
+// The callback page in the popup: notifies the page that started the flow and closes the window.
 
 const result = document.querySelector("[data-result]");
 
-// The address still holds the answer's code and state. They are used up; no need to keep them in sight or history.
+// The URL still contains the authorization code and state. They are used up; remove them from the address bar and history.
 history.replaceState(null, "", location.pathname);
 
 const channel = new BroadcastChannel("specway-attempts");
@@ -14,9 +14,9 @@ if (result.matches("[data-closes]")) closeWindow();
 
 function closeWindow() {
   window.close();
-  // Only a window that a script opened may close itself. If it still stands after a moment, say so.
+  // Browsers close only windows that a script opened. If it is still open, show a message.
   setTimeout(() => {
-    for (const words of document.querySelectorAll("[data-cannot-close]")) words.hidden = false;
-    for (const words of document.querySelectorAll("[data-closing]")) words.hidden = true;
+    for (const text of document.querySelectorAll("[data-cannot-close]")) text.hidden = false;
+    for (const text of document.querySelectorAll("[data-closing]")) text.hidden = true;
   }, 700);
 }

@@ -1,9 +1,9 @@
-// The trip to a service's consent page, seen from the page that stays behind.
+// An authorization flow, seen from the page that started it.
 //
-// A form or button with data-connect starts it. The window is opened in the click itself, or the browser blocks it; then
-// Specway is asked for the address to send it to. What became of the trip is learnt from Specway alone: by asking, and at
-// once when the callback page calls on the channel. Neither window.opener nor popup.closed decides anything, since many
-// services cut both (Cross-Origin-Opener-Policy). All words come from the server, as a card.
+// A form or button with data-connect starts the flow. The window is opened in the click handler, or browsers block it; then
+// Specway returns the authorization URL to send it to. Only Specway reports the result: the page polls, and polls at once
+// when the callback page posts to the channel. Neither window.opener nor popup.closed is trusted, since many services cut
+// both (Cross-Origin-Opener-Policy). The server renders every text, as a card.
 
 import { announce, flash } from "./app.js";
 
@@ -12,15 +12,15 @@ const WINDOW_NAME = "specway-connect";
 const FIRST_DELAY = 1000;
 const LONGEST_DELAY = 3000;
 
-let trip = null;
+let flow = null;
 
 const channel = new BroadcastChannel("specway-attempts");
 channel.addEventListener("message", (event) => {
-  // A callback that could not tell its attempt sends an empty ID: then every page that waits looks.
-  if (trip?.attempt && (event.data === trip.attempt || event.data === "")) look(trip);
+  // A callback that could not determine its attempt sends an empty ID: then every waiting page polls.
+  if (flow?.attempt && (event.data === flow.attempt || event.data === "")) poll(flow);
 });
 
-// Captured: app.js marks forms as sent on their way up, and this one may be sent again.
+// In the capture phase: app.js marks forms as sent while the event bubbles, and this one may be sent again.
 document.addEventListener(
   "submit",
   (event) => {
@@ -29,8 +29,8 @@ document.addEventListener(
       event.preventDefault();
       event.stopPropagation();
       start(form, submitter);
-    } else if (trip && form.matches("[data-card]")) {
-      // Without a trip of this page's own the form is sent as it is, and the attempt's page follows.
+    } else if (flow && form.matches("[data-card]")) {
+      // Without a flow of this page, the browser submits the form and shows the attempt's page.
       event.preventDefault();
       event.stopPropagation();
       sendCard(form, submitter);
@@ -41,49 +41,49 @@ document.addEventListener(
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-again], [data-dismiss]");
-  if (!button || !trip) return;
-  if (button.matches("[data-again]")) start(trip.form, trip.submitter);
-  else dismiss(trip);
+  if (!button || !flow) return;
+  if (button.matches("[data-again]")) start(flow.form, flow.submitter);
+  else dismiss(flow);
 });
 
 // --- starting ---------------------------------------------------------------------------------------------------------
 
 async function start(form, submitter) {
-  if (trip?.starting) return;
-  if (trip && waits(trip) && trip.form === form && trip.submitter === submitter && isOpen(trip.popup)) {
-    trip.popup.focus();
+  if (flow?.starting) return;
+  if (flow && isWaiting(flow) && flow.form === form && flow.submitter === submitter && isOpen(flow.popup)) {
+    flow.popup.focus();
     return;
   }
-  const before = trip;
-  if (before) clearTimeout(before.timer);
+  const previous = flow;
+  if (previous) clearTimeout(previous.timer);
   const popup = openWindow();
-  trip = { form, submitter, popup, place: placeFor(form, before), starting: true, delay: FIRST_DELAY };
-  const mine = trip;
-  // What the last action had to say is overtaken by what happens now.
+  flow = { form, submitter, popup, container: containerFor(form, previous), starting: true, delay: FIRST_DELAY };
+  const current = flow;
+  // The message of the last action is outdated.
   document.getElementById("flash")?.replaceChildren();
-  const data = new FormData(form, ownButton(form, submitter));
-  if (before?.attempt) data.set("instead_of", before.attempt);
-  const answer = await ask(submitter?.getAttribute("formaction") ?? form.getAttribute("action"), data);
-  mine.starting = false;
-  if (!answer?.authorization_url) {
+  const body = new FormData(form, ownButton(form, submitter));
+  if (previous?.attempt) body.set("instead_of", previous.attempt);
+  const data = await fetchJson(submitter?.getAttribute("formaction") ?? form.getAttribute("action"), body);
+  current.starting = false;
+  if (!data?.authorization_url) {
     if (isOpen(popup)) popup.close();
-    if (answer) show(mine, answer);
+    if (data) show(current, data);
     return;
   }
-  mine.attempt = answer.attempt;
-  mine.statusUrl = answer.status_url;
-  mine.view = isOpen(popup) ? "open" : "blocked";
-  if (mine.view === "open") popup.location.replace(answer.authorization_url);
-  if (mine.view === "open") show(mine, answer);
-  else await look(mine);
-  plan(mine);
+  current.attempt = data.attempt;
+  current.statusUrl = data.status_url;
+  current.view = isOpen(popup) ? "open" : "blocked";
+  if (current.view === "open") popup.location.replace(data.authorization_url);
+  if (current.view === "open") show(current, data);
+  else await poll(current);
+  schedulePoll(current);
 }
 
 function openWindow() {
   let popup = null;
   try {
     popup = window.open("", WINDOW_NAME, FEATURES);
-    // A window of the trip before may still stand at the service; it is ours to send on all the same.
+    // The window of an earlier flow may still show the service's page; it can be reused.
     popup?.focus();
   } catch {
     return popup;
@@ -93,32 +93,32 @@ function openWindow() {
 
 const isOpen = (popup) => Boolean(popup) && !popup.closed;
 
-// A submitter may belong to a card that is gone by now; FormData refuses a button of another form.
+// The submitter may belong to a card that was replaced; FormData throws for a button of another form.
 const ownButton = (form, submitter) => (submitter?.form === form ? submitter : undefined);
 
 // --- waiting ----------------------------------------------------------------------------------------------------------
 
-const waits = (some) => Boolean(some.attempt) && !some.settled;
+const isWaiting = (candidate) => Boolean(candidate.attempt) && !candidate.settled;
 
-function plan(mine) {
-  clearTimeout(mine.timer);
-  if (mine !== trip || !waits(mine)) return;
-  mine.timer = setTimeout(async () => {
-    await look(mine);
-    mine.delay = Math.min(mine.delay * 1.3, LONGEST_DELAY);
-    plan(mine);
-  }, mine.delay);
+function schedulePoll(current) {
+  clearTimeout(current.timer);
+  if (current !== flow || !isWaiting(current)) return;
+  current.timer = setTimeout(async () => {
+    await poll(current);
+    current.delay = Math.min(current.delay * 1.3, LONGEST_DELAY);
+    schedulePoll(current);
+  }, current.delay);
 }
 
-async function look(mine) {
-  if (mine !== trip || !waits(mine)) return;
-  // Closed is only a hint for the words: the answer may still come, and then it counts.
-  if (mine.view === "open" && !isOpen(mine.popup)) mine.view = "closed";
-  const answer = await ask(`${mine.statusUrl}?popup=${mine.view}`, undefined, { quiet: true });
-  if (answer && mine === trip && waits(mine)) show(mine, answer);
+async function poll(current) {
+  if (current !== flow || !isWaiting(current)) return;
+  // A closed window only changes the text: the callback may still arrive, and then it counts.
+  if (current.view === "open" && !isOpen(current.popup)) current.view = "closed";
+  const data = await fetchJson(`${current.statusUrl}?popup=${current.view}`, undefined, { quiet: true });
+  if (data && current === flow && isWaiting(current)) show(current, data);
 }
 
-async function ask(url, body, { quiet = false } = {}) {
+async function fetchJson(url, body, { quiet = false } = {}) {
   try {
     const response = await fetch(url, {
       method: body ? "POST" : "GET",
@@ -127,47 +127,47 @@ async function ask(url, body, { quiet = false } = {}) {
       credentials: "same-origin",
       redirect: "manual",
     });
-    // The session ended: only the login page is answered now, and this page leads there.
+    // The session ended: reloading this page leads to the login.
     if (response.type === "opaqueredirect") location.reload();
     else if (response.headers.get("Content-Type")?.includes("json")) return await response.json();
-    else if (!quiet) flash(`Specway could not do this (${response.status}). Reload the page, then try again.`);
+    else if (!quiet) flash(`Specway could not complete the request (error ${response.status}). Reload the page and try again.`);
   } catch {
-    // A poll that failed is asked again; a click that failed must be told.
-    if (!quiet) flash("Specway did not answer. Check your network, then try again.");
+    // A failed poll is repeated; a failed click has to be reported.
+    if (!quiet) flash("Specway did not respond. Check your network connection and try again.");
   }
   return null;
 }
 
 // --- the card ---------------------------------------------------------------------------------------------------------
 
-function placeFor(form, before) {
-  const known = document.querySelector("[data-connecting]") ?? before?.place;
-  if (known?.isConnected) return known;
-  const place = document.createElement("div");
-  place.dataset.connecting = "";
-  form.before(place);
-  return place;
+function containerFor(form, previous) {
+  const existing = document.querySelector("[data-connecting]") ?? previous?.container;
+  if (existing?.isConnected) return existing;
+  const container = document.createElement("div");
+  container.dataset.connecting = "";
+  form.before(container);
+  return container;
 }
 
-function show(mine, answer) {
-  const settledNow = answer.settled && !mine.settled;
-  mine.settled = Boolean(answer.settled);
-  const state = `${answer.attempt ?? ""} ${answer.state}`;
-  if (mine.state === state) return;
-  const moveFocus = mine.state === undefined || mine.place.contains(document.activeElement) || settledNow;
-  mine.state = state;
-  mine.place.innerHTML = answer.html;
-  window.htmx?.process(mine.place);
-  if (moveFocus) focusCard(mine.place);
-  announce(mine.place.querySelector("h2, h3")?.textContent ?? "");
-  if (settledNow && isOpen(mine.popup)) mine.popup.close();
-  if (answer.connection) {
-    document.body.dispatchEvent(new CustomEvent("specway:connected", { detail: { connection: answer.connection } }));
+function show(current, data) {
+  const settledNow = data.settled && !current.settled;
+  current.settled = Boolean(data.settled);
+  const state = `${data.attempt ?? ""} ${data.state}`;
+  if (current.state === state) return;
+  const moveFocus = current.state === undefined || current.container.contains(document.activeElement) || settledNow;
+  current.state = state;
+  current.container.innerHTML = data.html;
+  window.htmx?.process(current.container);
+  if (moveFocus) focusCard(current.container);
+  announce(current.container.querySelector("h2, h3")?.textContent ?? "");
+  if (settledNow && isOpen(current.popup)) current.popup.close();
+  if (data.connection) {
+    document.body.dispatchEvent(new CustomEvent("specway:connected", { detail: { connection: data.connection } }));
   }
 }
 
-function focusCard(place) {
-  const card = place.firstElementChild;
+function focusCard(container) {
+  const card = container.firstElementChild;
   if (!card) return;
   card.tabIndex = -1;
   card.focus({ preventScroll: true });
@@ -175,17 +175,17 @@ function focusCard(place) {
 }
 
 async function sendCard(form, submitter) {
-  const mine = trip;
-  const answer = await ask(form.getAttribute("action"), new FormData(form, submitter));
-  if (!answer || mine !== trip) return;
-  show(mine, answer);
-  plan(mine);
+  const current = flow;
+  const data = await fetchJson(form.getAttribute("action"), new FormData(form, submitter));
+  if (!data || current !== flow) return;
+  show(current, data);
+  schedulePoll(current);
 }
 
-function dismiss(mine) {
-  clearTimeout(mine.timer);
-  mine.place.replaceChildren();
-  const back = mine.submitter?.isConnected ? mine.submitter : mine.form.querySelector("[type=submit]");
+function dismiss(current) {
+  clearTimeout(current.timer);
+  current.container.replaceChildren();
+  const back = current.submitter?.isConnected ? current.submitter : current.form.querySelector("[type=submit]");
   back?.focus();
-  trip = null;
+  flow = null;
 }

@@ -1,9 +1,9 @@
-// A connection's page: shows the head anew once a reconnect has ended well, and asks before a disconnect.
+// A connection's page: reloads the header after a reconnect, and shows the disconnect dialog.
 
 const dialogs = document.getElementById("dialogs");
 
 document.body.addEventListener("specway:connected", () => {
-  // The card says what happened; the state above it, and the reason that is gone, follow.
+  // The card shows the result; the status in the header is reloaded and the reason removed.
   document.getElementById("reason")?.remove();
   htmx.ajax("GET", location.pathname, { target: "#connection", select: "#connection", swap: "outerHTML" });
 });

@@ -1,20 +1,20 @@
-// Settings → Integrations: keeps the list up to date, its ticks in place, and asks before a disconnect.
+// Settings → Integrations: keeps the list up to date and its selection in place, and shows the disconnect dialog.
 
 const EVERY = 5000;
 const list = document.getElementById("connections");
 const dialogs = document.getElementById("dialogs");
 let updating = false;
 
-// --- up to date by itself ---------------------------------------------------------------------------------------------
+// --- polling ----------------------------------------------------------------------------------------------------------
 
-// Nothing moves under the hand of somebody who has a menu or a question open.
+// The list does not change while a menu or dialog is open.
 const isBusy = () => Boolean(list.querySelector("details[open], .htmx-request") || document.querySelector("dialog[open]"));
 
-async function update(newcomer = "") {
+async function update(created = "") {
   if (updating) return;
   updating = true;
   const url = new URL(list.dataset.url, location.href);
-  if (newcomer) url.searchParams.set("new", newcomer);
+  if (created) url.searchParams.set("new", created);
   try {
     await htmx.ajax("GET", url.pathname + url.search, { source: list, target: list, swap: "innerHTML" });
   } finally {
@@ -32,40 +32,40 @@ document.addEventListener("visibilitychange", () => {
 
 document.body.addEventListener("specway:connected", (event) => update(event.detail.connection));
 
-// A poll that finds no network says nothing: the next one may.
+// A poll that fails is not reported: the next one may succeed.
 list.addEventListener("htmx:sendError", (event) => event.detail.elt === list && event.stopPropagation());
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, pathInfo } = event.detail;
-  const asked = new URL(pathInfo?.requestPath ?? xhr.responseURL, location.href).pathname;
-  if (new URL(xhr.responseURL).pathname === asked) return;
-  // The session ended: what came is the login page, which belongs in the whole window.
+  const requested = new URL(pathInfo?.requestPath ?? xhr.responseURL, location.href).pathname;
+  if (new URL(xhr.responseURL).pathname === requested) return;
+  // The session ended: the response is the login page, which needs the whole window.
   event.detail.shouldSwap = false;
   location.reload();
 });
 
-// --- ticks ------------------------------------------------------------------------------------------------------------
+// --- selection ------------------------------------------------------------------------------------------------------------
 
 const form = document.querySelector("[data-selection]");
 const selectAll = form.querySelector("[data-select-all]");
 const boxes = () => [...list.querySelectorAll("input.box")];
-let ticked = [];
+let selected = [];
 
 list.addEventListener("htmx:beforeSwap", () => {
-  ticked = boxes().filter((box) => box.checked).map((box) => box.value);
+  selected = boxes().filter((box) => box.checked).map((box) => box.value);
 });
 
 document.addEventListener("htmx:afterSwap", () => {
-  for (const box of boxes()) if (ticked.includes(box.value)) box.checked = true;
+  for (const box of boxes()) if (selected.includes(box.value)) box.checked = true;
   count();
 });
 
 function count() {
   const all = boxes();
-  const chosen = all.filter((box) => box.checked).length;
-  selectAll.checked = chosen > 0 && chosen === all.length;
-  selectAll.indeterminate = chosen > 0 && chosen < all.length;
-  form.querySelector("[data-selected]").textContent = `${chosen} of ${all.length} selected`;
+  const checked = all.filter((box) => box.checked).length;
+  selectAll.checked = checked > 0 && checked === all.length;
+  selectAll.indeterminate = checked > 0 && checked < all.length;
+  form.querySelector("[data-selected]").textContent = `${checked} of ${all.length} selected`;
 }
 
 form.addEventListener("change", (event) => {
@@ -75,11 +75,11 @@ form.addEventListener("change", (event) => {
 
 form.addEventListener("reset", () => setTimeout(count));
 
-// --- filters as one goes; without a script there is a button ----------------------------------------------------------
+// --- filters apply on change; without a script there is a button ----------------------------------------------------------
 
 document.querySelector("[data-filters]")?.addEventListener("change", (event) => event.currentTarget.requestSubmit());
 
-// --- the question before a disconnect ---------------------------------------------------------------------------------
+// --- the disconnect dialog ---------------------------------------------------------------------------------
 
 dialogs.addEventListener("htmx:afterSwap", () => {
   const dialog = dialogs.querySelector("dialog");

@@ -1,3 +1,3 @@
-// Filters apply as one goes; without a script there is a button.
+// Filters apply on change; without a script there is a button.
 
 document.querySelector("[data-filters]")?.addEventListener("change", (event) => event.currentTarget.requestSubmit());

@@ -1,16 +1,15 @@
-// An operator adds an OAuth app: once the service is chosen, the fields that it needs are there. Without this script
-// they come with the answer to *Save*.
+// The form to add an OAuth app: loads the fields of the selected service. Without this script they appear after *Save*.
 
 const chosen = document.querySelector("select#id_integration");
 const ROWS = '.form-row[class*="field-param_"]';
 let latest = 0;
 
 async function showFields() {
-  const mine = ++latest;
+  const request = ++latest;
   const url = new URL(location.pathname, location.href);
   if (chosen.value) url.searchParams.set("integration", chosen.value);
   const page = await fetched(url);
-  if (!page || mine !== latest) return;
+  if (!page || request !== latest) return;
   const typed = new Map([...document.querySelectorAll(`${ROWS} input`)].map((input) => [input.name, input.value]));
   for (const row of document.querySelectorAll(ROWS)) row.remove();
   let last = document.querySelector(".form-row.field-secret_expires_on");
@@ -21,7 +20,7 @@ async function showFields() {
     last = row;
   }
   showWhereToRegister(page);
-  // So that a reload, or coming back, shows the same.
+  // Reloading and going back keep the selected service.
   history.replaceState(null, "", url);
 }
 
@@ -30,12 +29,12 @@ async function fetched(url) {
     const response = await fetch(url, { credentials: "same-origin", redirect: "error" });
     return response.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
   } catch {
-    return null; // Saving tells which fields are missing.
+    return null; // Saving reports missing fields.
   }
 }
 
 function showWhereToRegister(page) {
-  const [old, now] = [document, page].map((one) => one.querySelector(".form-row.field-client_id"));
+  const [old, now] = [document, page].map((root) => root.querySelector(".form-row.field-client_id"));
   const id = "#id_client_id_helptext";
   old.querySelector(id)?.remove();
   const hint = now?.querySelector(id);

@@ -1,7 +1,7 @@
-// A long text that was pasted goes up as a file: the fields of a form may have 2.5 MB, a document 10. Without this
-// script the answer says so, and asks for the file.
+// Uploads a long pasted text as a file: form fields are limited to 2.5 MB, files to 10. Without this script the
+// server rejects the text and suggests to upload a file.
 
-const LONG = 500_000; // bytes; what is shorter comes back in the form if something is wrong with it
+const LONG = 500_000; // bytes; a shorter text is shown again in the form if it is invalid
 
 for (const form of document.querySelectorAll("form[data-pasted]")) {
   form.addEventListener("formdata", ({ formData }) => {
@@ -10,7 +10,7 @@ for (const form of document.querySelectorAll("form[data-pasted]")) {
     if (file.size <= LONG) return;
     const chosen = formData.get(upload);
     formData.set(pasted, chosen?.size ? "see the file" : "");
-    // With a file besides, the answer says that one of the two is enough.
+    // If there is a file too, the server reports that only one of them is allowed.
     if (!chosen?.size) formData.set(upload, file);
   });
 }

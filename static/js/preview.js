@@ -1,29 +1,29 @@
-// The address that a form's parameters lead to, while they are typed, and words beside a value that cannot be one.
-// Without this script there are none of both until the form is sent; the server checks every value again.
+// Previews the URL that results from a form's parameters, and validates the values, as they are entered.
+// The server validates them again.
 
 for (const input of document.querySelectorAll("[data-param]")) {
-  const refusal = document.createElement("p");
-  refusal.className = "error";
-  refusal.id = `${input.id}-refusal`;
-  refusal.hidden = true;
-  input.closest(".field").append(refusal);
-  input.setAttribute("aria-describedby", `${input.getAttribute("aria-describedby") ?? ""} ${refusal.id}`.trim());
+  const error = document.createElement("p");
+  error.className = "error";
+  error.id = `${input.id}-error`;
+  error.hidden = true;
+  input.closest(".field").append(error);
+  input.setAttribute("aria-describedby", `${input.getAttribute("aria-describedby") ?? ""} ${error.id}`.trim());
   const check = () => {
     const typed = input.value.trim();
-    const words = typed && fits(input, typed) === false ? input.dataset.words : "";
-    // The browser would say it in a bubble on sending; it stands in the page already.
-    input.setCustomValidity(words);
-    if (words) input.setAttribute("aria-invalid", "true");
+    const message = typed && isValid(input, typed) === false ? input.dataset.message : "";
+    // The page shows the message itself, so that the browser does not need its bubble.
+    input.setCustomValidity(message);
+    if (message) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
-    refusal.textContent = words;
-    refusal.hidden = !words;
+    error.textContent = message;
+    error.hidden = !message;
   };
-  // Not at the first letter: nobody has typed a whole shop's name by then. Once it was said, it is taken back at once.
+  // Not on input, when the value is still incomplete; but a displayed message is removed on input.
   input.addEventListener("change", check);
-  input.addEventListener("input", () => refusal.hidden || check());
+  input.addEventListener("input", () => error.hidden || check());
   input.addEventListener("invalid", (event) => {
     check();
-    if (!refusal.hidden) {
+    if (!error.hidden) {
       event.preventDefault();
       input.focus();
     }
@@ -38,11 +38,11 @@ for (const preview of document.querySelectorAll("[data-preview]")) {
     let known = true;
     for (const input of inputs) {
       const typed = input.value.trim();
-      const value = fits(input, typed) ? typed : "";
+      const value = isValid(input, typed) ? typed : "";
       known &&= Boolean(value) || !address.includes(`{${input.dataset.param}}`);
       address = address.replaceAll(`{${input.dataset.param}}`, () => value || "…");
     }
-    // An address with a hole in it is worth nothing to anybody.
+    // Incomplete URLs are hidden.
     preview.hidden = !known;
     shown.textContent = address;
   };
@@ -50,10 +50,10 @@ for (const preview of document.querySelectorAll("[data-preview]")) {
   update();
 }
 
-function fits(input, typed) {
+function isValid(input, typed) {
   try {
     return new RegExp(`^(?:${input.dataset.pattern})$`).test(typed);
   } catch {
-    return null; // A pattern that only Python knows: no preview, and the server's words.
+    return null; // A pattern that only Python supports: no preview; the server validates.
   }
 }

@@ -1,4 +1,4 @@
-// Keeps the count of ticked permissions true. Without this script the count is not shown.
+// Counts the selected permissions. Without this script the count is hidden.
 
 for (const count of document.querySelectorAll("[data-ticked]")) {
   const form = count.closest("form");

@@ -1,27 +1,27 @@
-// Try an action: what is connected or repaired meanwhile stands in the picker, chosen, and nothing that was written is lost.
+// Try an action: selects a connection that was just created or repaired, and keeps the request being saved.
 
 import { announce, flash } from "./app.js";
 
-const KEPT = "specway-try";
+const STORAGE_KEY = "specway-try";
 const FIELDS = ["method", "path", "query", "headers", "body"];
 const dialogs = document.getElementById("dialogs");
 
 // --- connecting without leaving the page ------------------------------------------------------------------------------
 
 document.addEventListener("submit", ({ target: form }) => {
-  // The card in the page tells from here on; what was ticked stays in the dialog for another try.
+  // The card on the page shows the progress; the dialog keeps the selection for another attempt.
   if (form.matches("dialog [data-connect]")) form.closest("dialog").close();
-  if (form.matches("[data-connecting] form:not([data-card], [data-connect])")) keep();
+  if (form.matches("[data-connecting] form:not([data-card], [data-connect])")) saveRequest();
 }, true);
 
 document.body.addEventListener("specway:connected", ({ detail: { connection } }) => {
   document.querySelector("dialog[open]")?.close();
   const work = document.getElementById("work");
   if (!work) return;
-  const url = new URL(work.dataset.again, location.href);
+  const url = new URL(work.dataset.url, location.href);
   url.searchParams.set("connection", connection);
   const address = url.pathname + url.search;
-  // Only the picker and what belongs to it where a request is being written; all where there was nothing to send through.
+  // Replace only the picker if there is a request form, so that its fields are kept; else everything.
   if (!document.getElementById("try-base")) {
     htmx.ajax("GET", address, { target: "#work", select: "#work", swap: "outerHTML" });
   } else {
@@ -40,41 +40,41 @@ dialogs?.addEventListener("htmx:afterSwap", () => {
   dialog.addEventListener("close", () => dialogs.replaceChildren());
 });
 
-// --- calling off: with the browser gone, Specway hangs up at the service --------------------------------------------
+// --- canceling: if the browser disconnects, Specway cancels the request to the service --------------------------------------------
 
-const callOff = () => document.getElementById("request") && htmx.trigger("#request", "htmx:abort");
+const cancel = () => document.getElementById("request") && htmx.trigger("#request", "htmx:abort");
 
-document.addEventListener("click", ({ target }) => target.closest?.("[data-cancel]") && callOff());
+document.addEventListener("click", ({ target }) => target.closest?.("[data-cancel]") && cancel());
 
-// A browser that keeps the page for its Back button would let the request go on.
-addEventListener("pagehide", callOff);
+// Browsers that keep the page in the back/forward cache would not cancel the request.
+addEventListener("pagehide", cancel);
 
 document.addEventListener("htmx:beforeRequest", ({ target }) => {
-  // What the last attempt had to say is overtaken by this one.
+  // The message of the last attempt is outdated.
   if (target.id === "request") document.getElementById("flash")?.replaceChildren();
 });
 
 document.addEventListener("htmx:sendAbort", () => {
   document.querySelector("#request [type=submit]")?.focus();
-  flash("Canceled. The request may have reached the service all the same: look there before you send it again.");
+  flash("Canceled. The service may have received the request anyway, so check there before you send it again.");
 });
 
-// --- connecting in this tab, where the window was blocked -------------------------------------------------------------
+// --- connecting in this tab if the window was blocked -------------------------------------------------------------
 
-function keep() {
+function saveRequest() {
   const form = document.getElementById("request");
-  const written = Object.fromEntries(FIELDS.map((name) => [name, form?.elements[name]?.value ?? ""]));
-  sessionStorage.setItem(KEPT, JSON.stringify(written));
+  const saved = Object.fromEntries(FIELDS.map((name) => [name, form?.elements[name]?.value ?? ""]));
+  sessionStorage.setItem(STORAGE_KEY, JSON.stringify(saved));
 }
 
-function bringBack() {
-  const written = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+function restoreRequest() {
+  const saved = JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "null");
   const form = document.getElementById("request");
-  sessionStorage.removeItem(KEPT);
-  if (!written || !form?.elements.path) return;
-  for (const name of FIELDS) form.elements[name].value = written[name];
-  if (written.query || written.headers) form.querySelector("details").open = true;
-  announce("What you wrote is here again.");
+  sessionStorage.removeItem(STORAGE_KEY);
+  if (!saved || !form?.elements.path) return;
+  for (const name of FIELDS) form.elements[name].value = saved[name];
+  if (saved.query || saved.headers) form.querySelector("details").open = true;
+  announce("Your request was restored.");
 }
 
-bringBack();
+restoreRequest();

@@ -160,7 +160,7 @@ def test_what_the_service_did_not_grant_is_named(visitor: Visitor) -> None:
     with popup.expect_event("close"):
         popup.get_by_role("button", name="Approve").click()
     card = visitor.page.locator("[data-connecting]")
-    expect(card).to_contain_text("not everything was granted")
+    expect(card).to_contain_text("some permissions were not granted")
     expect(card).to_contain_text("messages:read")
 
 

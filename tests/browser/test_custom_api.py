@@ -41,7 +41,7 @@ def test_from_nothing_to_a_connection(visitor: Visitor, product: Product) -> Non
     page.get_by_role("link", name="New custom API").click()
     shoot(page, "new")
     fits(page)
-    make = page.get_by_role("form", name="Describe it by hand")
+    make = page.get_by_role("form", name="Enter the details")
     make.get_by_label("Name").fill("Practice Hub")
     make.get_by_label("Base URL").fill(f"{sandbox.url}/api")
     make.get_by_role("button", name="Create").click()
@@ -62,9 +62,9 @@ def test_from_nothing_to_a_connection(visitor: Visitor, product: Product) -> Non
     assert sandbox.client_secret not in page.content()
 
     # The practice service has the common redirect URI registered.
-    page.get_by_role("link", name="Another one is registered there already").click()
+    page.get_by_role("link", name="Use the shared redirect URI instead").click()
     shoot(page, "redirect-uri")
-    page.get_by_role("button", name="Use the common one").click()
+    page.get_by_role("button", name="Use shared redirect URI").click()
 
     page.get_by_role("link", name="Open in Plugins").click()
     popup = visitor.popup_of(page.get_by_role("button", name="Connect Practice Hub"))
@@ -84,7 +84,7 @@ def test_from_nothing_to_a_connection(visitor: Visitor, product: Product) -> Non
     shoot(page, "list")
     page.get_by_role("link", name="Practice Hub").click()
     page.get_by_role("link", name="Delete…").click()
-    expect(page.get_by_text("These connections stand in the way")).to_be_visible()
+    expect(page.get_by_text("Disconnect these connections first")).to_be_visible()
     shoot(page, "delete")
 
 
@@ -92,10 +92,10 @@ def test_a_document_fills_the_form(visitor: Visitor) -> None:
     page = visitor.page
     page.goto("/custom-apis/new/")
     page.get_by_label("Pasted text").fill(DOCUMENT)
-    page.get_by_role("button", name="Read document").click()
+    page.get_by_role("button", name="Import document").click()
     expect(page.get_by_label("Token URL")).to_have_value("https://login.carrierhub.example/token")
     expect(page.get_by_text("From the document").first).to_be_visible()
-    expect(page.get_by_text("Still missing")).to_be_visible()
+    expect(page.get_by_text("Missing")).to_be_visible()
     shoot(page, "imported")
     page.get_by_role("navigation", name="Custom API").get_by_role("link", name="Overview").click()
     shoot(page, "overview")
@@ -110,7 +110,7 @@ def test_a_document_that_cannot_be_read_says_where(visitor: Visitor) -> None:
     page = visitor.page
     page.goto("/custom-apis/new/")
     page.get_by_label("Pasted text").fill("openapi: 3.0.0\ninfo:\n\ttitle: x")
-    page.get_by_role("button", name="Read document").click()
+    page.get_by_role("button", name="Import document").click()
     expect(page.get_by_role("alert")).to_contain_text("line 3")
     shoot(page, "unreadable")
 
@@ -119,7 +119,7 @@ def test_enter_saves_and_looks_up_only_in_the_field_for_it(visitor: Visitor) -> 
     page = visitor.page
     page.goto("/custom-apis/new/")
     page.get_by_label("Pasted text").fill(DOCUMENT)
-    page.get_by_role("button", name="Read document").click()
+    page.get_by_role("button", name="Import document").click()
     page.get_by_label("Client ID").fill("fernhill")
     page.get_by_label("Client ID").press("Enter")
     expect(page.locator("#id_client_secret_error")).to_contain_text("Enter the client secret")
@@ -133,7 +133,7 @@ def test_the_redirect_uri_is_shown_to_those_who_need_it(visitor: Visitor) -> Non
     page = visitor.page
     page.goto("/custom-apis/new/")
     page.get_by_label("Pasted text").fill(DOCUMENT)
-    page.get_by_role("button", name="Read document").click()
+    page.get_by_role("button", name="Import document").click()
     redirect = page.get_by_role("region", name="Redirect URI")
     expect(redirect).to_be_visible()
     page.get_by_text("API key", exact=True).click()
@@ -146,9 +146,9 @@ def test_a_long_text_that_is_pasted_goes_up_as_a_file(visitor: Visitor) -> None:
     page.goto("/custom-apis/new/")
     head = '{"openapi":"3.1.0","info":{"title":"Long Hub"},"servers":[{"url":"https://long.example"}],"paths":{},"x":"'
     page.get_by_label("Pasted text").evaluate("(field, text) => (field.value = text)", f'{head}{"x" * 6_000_000}"}}')
-    page.get_by_role("button", name="Read document").click()
+    page.get_by_role("button", name="Import document").click()
     expect(page.get_by_role("heading", level=1, name="Long Hub")).to_be_visible()
-    expect(page.locator(".page-head")).to_contain_text("Read from a pasted text")
+    expect(page.locator(".page-head")).to_contain_text("Imported from pasted text")
 
 
 DOCUMENT = """

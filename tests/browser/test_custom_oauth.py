@@ -86,8 +86,8 @@ def tab(page: Page, name: str) -> None:
 def read_document(page: Page, place: Place) -> None:
     page.goto("/custom-apis/new/")
     page.get_by_label("Pasted text").fill(DOCUMENT.format(origin=place.carrier.url))
-    page.get_by_role("button", name="Read document").click()
-    expect(page.get_by_text("Still missing")).to_be_visible()
+    page.get_by_role("button", name="Import document").click()
+    expect(page.get_by_text("Missing")).to_be_visible()
 
 
 def register(page: Page, place: Place) -> None:
@@ -238,7 +238,7 @@ components: {{securitySchemes: {{key: {{type: apiKey, in: header, name: X-Depot-
 def test_a_key_is_asked_for_again_with_what_the_api_asks_for_now(place: Place, page: Page) -> None:
     page.goto("/custom-apis/new/")
     page.get_by_label("Pasted text").fill(KEYED.format(origin=place.carrier.url))
-    page.get_by_role("button", name="Read document").click()
+    page.get_by_role("button", name="Import document").click()
     page.get_by_role("link", name="Open in Plugins").click()
     page.get_by_label("API key").fill("k3y-of-mara-0123456789")
     page.get_by_role("button", name="Connect", exact=True).click()

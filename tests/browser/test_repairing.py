@@ -47,7 +47,7 @@ def test_another_account_on_reconnect_is_asked_about_and_can_become_a_new_connec
     visitor.open_list()
     visitor.reconnect(visitor.row("Ada Example"), "Grace Example")
     question = visitor.page.get_by_role("alert").filter(has_text="This is a different account")
-    expect(question).to_contain_text("Nothing was changed yet.")
+    expect(question).to_contain_text("Nothing has changed yet.")
     expect(visitor.page.locator(".conn")).to_have_count(1)
     question.get_by_role("button", name="Add Grace Example as new").click()
     expect(visitor.row("Grace Example")).to_contain_text("Active")

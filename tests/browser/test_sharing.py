@@ -52,7 +52,7 @@ def share(visitor: Visitor, level: str) -> None:
     tab(visitor.page, "Sharing")
     visitor.page.get_by_role("switch", name="Share with team").check()
     visitor.page.get_by_role("radio", name=level).check()
-    visitor.page.get_by_role("radio", name="Chosen members only").check()
+    visitor.page.get_by_role("radio", name="Selected members").check()
     visitor.page.get_by_role("checkbox", name="Max Member").check()
     visitor.page.get_by_role("button", name="Save sharing").click()
     expect(visitor.page.locator("#flash")).to_contain_text("is shared with 1 member")
@@ -112,7 +112,7 @@ def test_a_narrower_reconnect_asks_for_less_and_the_page_follows(visitor: Visito
     assert before > 1
     visitor.page.get_by_text("Reconnect with…").click()
     visitor.page.locator("details input[value='messages:read']").uncheck()
-    popup = visitor.popup_of(visitor.page.get_by_role("button", name="Reconnect with what is ticked"))
+    popup = visitor.popup_of(visitor.page.get_by_role("button", name="Reconnect with selected permissions"))
     visitor.sign_in_there(popup, "Ada Example")
     with popup.expect_event("close"):
         popup.get_by_role("button", name="Approve").click()

@@ -142,12 +142,12 @@ def describe_hub(page: Page, product: Product) -> None:
     }
     page.goto("/custom-apis/new/")
     page.get_by_label("Pasted text").fill(json.dumps(document))
-    page.get_by_role("button", name="Read document").click()
+    page.get_by_role("button", name="Import document").click()
     page.get_by_label("Client ID").fill(sandbox.client_id)
     page.get_by_label("Client secret").fill(sandbox.client_secret)
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("link", name="Another one is registered there already").click()
-    page.get_by_role("button", name="Use the common one").click()
+    page.get_by_role("link", name="Use the shared redirect URI instead").click()
+    page.get_by_role("button", name="Use shared redirect URI").click()
 
 
 def test_a_missing_permission_is_added_from_here(visitor: Visitor, product: Product) -> None:
@@ -168,7 +168,7 @@ def test_a_missing_permission_is_added_from_here(visitor: Visitor, product: Prod
     name.check()
     write(page)
     approve(visitor, page.get_by_role("button", name="Add permission"), "Ada Example")
-    expect(page.locator("main")).to_contain_text("Fits")
+    expect(page.locator("main")).to_contain_text("Eligible")
     expect(page.get_by_role("radio")).to_have_count(1)
     expect(page.get_by_role("radio")).to_be_checked()
     expect_written(page)
@@ -178,7 +178,7 @@ def test_a_missing_permission_is_added_from_here(visitor: Visitor, product: Prod
 
     # What the action needs is ticked for another account too.
     page.get_by_role("link", name="Connect another account").click()
-    expect(dialog(page)).to_contain_text("Needed for the action that you chose")
+    expect(dialog(page)).to_contain_text("Required by the selected action")
     expect(dialog(page).get_by_role("checkbox", name="Post messages")).to_be_checked()
 
 
@@ -191,7 +191,7 @@ Connection.objects.filter(name="First key").update(status="needs_attention", sta
 def test_a_key_is_entered_and_replaced_from_here(visitor: Visitor, product: Product) -> None:
     page = visitor.page
     page.goto("/custom-apis/new/")
-    make = page.get_by_role("form", name="Describe it by hand")
+    make = page.get_by_role("form", name="Enter the details")
     make.get_by_label("Name").fill("Keyed Hub")
     make.get_by_label("Base URL").fill("https://api.keyed.example/v1")
     make.get_by_role("button", name="Create").click()

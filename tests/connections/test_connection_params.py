@@ -132,7 +132,7 @@ def test_the_key_page_asks_for_the_value_and_the_key(cast: Cast, connection: Con
     browser = client_for(cast.member)
     url = reverse("connections:key", args=[connection.pk])
     page = browser.get(url).content.decode()
-    assert "Enter what is asked for now" in page
+    assert "Enter the missing values" in page
     refused = browser.post(url, {"param.region": "asia", "field.key": NEW_KEY})
     assert refused.context["key_form"].errors["param.region"] == ["Region must look like eu."]
     assert NEW_KEY not in refused.content.decode()

@@ -101,7 +101,7 @@ def test_with_the_common_callback_the_attack_would_succeed_which_is_why_an_admin
     assert "own again" in page.content.decode()
     use_common_callback(actor=cast.actor("admin"), api=trap.api, wanted=False)
     page = client_for(cast.admin).get(reverse("integrations:custom_callback", args=["free-shipping"]))
-    assert "A server that lies" in page.content.decode()
+    assert "A malicious server" in page.content.decode()
 
 
 def test_another_apis_address_is_another_path(trap: Walker, cast: Cast, liar: HttpServer, server: Any) -> None:

@@ -102,5 +102,5 @@ def test_filters_stay_from_page_to_page(browser: Client, connection: Connection)
 
 def test_no_matches_offers_to_show_all(browser: Client, connection: Connection) -> None:
     page = shown(browser, connection, "activity", action="connection.shared")
-    assert "Nothing that was done with this connection fits these filters." in page
+    assert "No event of this connection matches these filters." in page
     assert page.count(f'href="/connections/{connection.pk}/activity/">Clear filters') == 2

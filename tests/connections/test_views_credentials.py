@@ -97,7 +97,7 @@ def test_a_viewer_is_offered_no_actions(me) -> None:
 
 def test_other_teams_see_an_empty_page_with_a_hint(me) -> None:
     page = client_for(make_member(role=Role.OWNER)).get(PAGE).content.decode()
-    assert "Nothing is stored yet" in page
+    assert "No credentials yet" in page
     assert "Ada" not in page
 
 

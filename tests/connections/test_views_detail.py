@@ -176,7 +176,7 @@ def test_no_scope_counts_as_unused_before_calls_name_scopes(mara, connection) ->
     Connection.objects.update(created_at=timezone.now() - timedelta(days=200))
     parts = permissions_page(client_for(mara), connection)
     assert "unneeded" not in parts
-    assert "no call has said so" in parts["granted"]
+    assert "does not know which of these permissions are needed" in parts["granted"]
 
 
 def test_the_scopes_of_a_call_are_stored(mara, connection) -> None:
@@ -254,7 +254,7 @@ def test_no_page_shows_a_token(mara, connection) -> None:
 def test_an_admin_sees_a_personal_connection_and_cannot_share_it(mara, connection) -> None:
     admin = client_for(make_member(mara.team, Role.ADMIN))
     page = shown(admin, connection, "sharing")
-    assert "only they can share it" in page
+    assert "Only its owner can use or share it" in page
     assert "Save sharing" not in page
     assert admin.post(url(connection, "sharing"), {"shared": "on", "level": "use"}).status_code == 403
     assert admin.post(url(connection, "hand_over"), {"owner": str(mara.user_id)}).status_code == 403

@@ -108,10 +108,10 @@ def test_a_card_shows_whether_the_service_is_set_up(set_up: Callable[..., OAuthA
 def test_a_card_and_its_page_show_whether_the_entry_was_checked(db: None, owner: Membership) -> None:
     load_catalog()
     html = html_of(owner)
-    assert ">Checked<" in card(html, "GitHub")
-    assert ">Not yet tried<" in card(html, "Wrike")
+    assert ">Verified<" in card(html, "GitHub")
+    assert ">Not verified<" in card(html, "Wrike")
     assert "own pages confirm" in html_of(owner, service_url("github"))
-    assert "were not compared" in html_of(owner, service_url("wrike"))
+    assert "have not been compared" in html_of(owner, service_url("wrike"))
 
 
 def test_what_can_be_connected_comes_before_what_is_not_set_up(
@@ -191,7 +191,7 @@ def test_the_search_covers_name_description_and_category(
 
 def test_no_matches_offers_to_clear_the_search(loaded: None, owner: Membership) -> None:
     html = html_of(owner, search="zzz<script>")
-    assert "No service fits" in html
+    assert "No matching services" in html
     assert "Clear filters" in html
     assert "zzz<script>" not in html
 

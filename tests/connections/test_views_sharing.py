@@ -147,7 +147,7 @@ def test_service_keys_and_their_workflows_are_listed(mara, connection) -> None:
     key, _ = factories.make_key(make_member(mara.team, Role.ADMIN), ApiKey.Kind.SERVICE)
     run_workflow(connection, service_actor(key, origin=Origin(kind="", id="", label="")), "Nightly")
     _, page = send(client_for(mara), connection)
-    assert "service keys no longer reach it" in page
+    assert "service keys can no longer use it" in page
     assert "Nightly" in page
     assert "by 1 service key" in page
 

@@ -182,7 +182,7 @@ def test_a_member_who_cannot_fix_it_learns_whom_to_ask(cast: Cast, connection: C
     assert "Ask" not in page
     other = factories.client_for(factories.make_member(cast.team))
     page = text(other.get(URL))
-    assert "Ask Mara Member, who can mend it." in page
+    assert "Ask Mara Member, to repair it." in page
     assert "repair-" not in page
 
 
@@ -241,7 +241,7 @@ def test_other_bodies_are_sent_with_the_given_content_type(
     ("body", "kind", "words"),
     [
         (b"\x89PNG\x00\xff", "image/png", "Binary, 6 bytes"),
-        (b"", "text/plain", "The answer has no body"),
+        (b"", "text/plain", "The response has no body"),
         (b"<script>alert(1)</script>", "text/html", "&lt;script&gt;alert(1)&lt;/script&gt;"),
         (b'{"a": "<img src=x>"}', "application/json", "&lt;img src=x&gt;"),
         (b"[" * 5000 + b"]" * 5000, "application/json", "10 000 bytes"),
@@ -259,7 +259,7 @@ def test_each_kind_of_body_is_displayed(
 
 def test_an_interrupted_response_is_reported(browser: Client, api: HttpServer, connection: Connection) -> None:
     api.will_answer(200, b"half", Content_Length="400", Content_Type="text/plain")
-    assert "The answer broke off here" in text(send(browser, connection))
+    assert "The connection was lost here" in text(send(browser, connection))
 
 
 def test_a_services_error_is_a_response_not_our_failure(

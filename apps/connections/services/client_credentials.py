@@ -29,9 +29,9 @@ def obtain(
     except TokenError as error:
         raise KeyRefused(f"{name} refuses the client: it answered “{error.code}”.") from None
     except EndpointRefused as error:
-        raise KeyNotChecked(f"{name} could not be asked: {error.reason}") from None
+        raise KeyNotChecked(f"{name} could not be reached. {error.reason}") from None
     except OAuthError as error:
-        raise KeyNotChecked(f"{name} could not be asked: {_in_words(error)}.") from None
+        raise KeyNotChecked(f"{name} could not be reached: {_in_words(error)}.") from None
 
 
 def _in_words(error: OAuthError) -> str:

@@ -158,7 +158,7 @@ def outcome_of(session: ConnectSession, *, now: datetime) -> tuple[Outcome, str]
         is_over = session.expires_at <= now
         return ("failed", "Nobody opened the link within an hour.") if is_over else ("pending", "")
     if attempt is None:
-        return "failed", "The service could not be asked, or nobody came back from it."
+        return "failed", "The service could not be reached, or the authorization was not completed."
     if attempt.status in (_ATTEMPT.FAILED, _ATTEMPT.CANCELED):
         return "failed", attempt.error_message or "The person called it off."
     if attempt.expires_at <= now:

@@ -42,7 +42,7 @@ def verify(service: str, call: Verification | None, access: Access) -> Checked:
         with egress.session(deadline=DEADLINE, max_bytes=_MAX_ANSWER) as session:
             answer = session.request(parts.method, parts.url, headers=dict(parts.headers), data=parts.body)
     except egress.EgressError as error:
-        raise KeyNotChecked(f"{service} could not be asked: {error}") from None
+        raise KeyNotChecked(f"{service} could not be reached. {error}") from None
     return _read(service, call, answer.status_code, answer.content)
 
 

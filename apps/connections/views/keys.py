@@ -103,10 +103,10 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         else:
             message = f"{replaced.name} uses the new values."
             if entry.fields:
-                message += " The old ones are deleted here. Revoke them at the service too."
+                message += " The old ones are erased here; delete them there too."
             messages.success(request, message)
             if _in_dialog(request):
-                return _with_connected_event(render(request, "connections/try/_told.html"), replaced)
+                return _with_connected_event(render(request, "connections/try/_messages.html"), replaced)
             return redirect("connections:key", replaced.pk)
     context = _replace_context(connection, entry, form, problem)
     if _in_dialog(request):

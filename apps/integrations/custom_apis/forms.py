@@ -87,7 +87,7 @@ class AuthenticationForm(_Form):
     type = forms.ChoiceField(label="How people sign in", choices=[*_TYPES.items()], widget=forms.RadioSelect)
     key_location = _choice("Where the key goes", _LOCATIONS)
     key_name = _text("Name of the header or parameter", "Such as X-API-Key.", longest=100)
-    key_prefix = _text("Word before the key (optional)", "Such as Token. Empty: Bearer for bearer keys.", longest=40)
+    key_prefix = _text("Prefix of the key (optional)", "For example Token. Empty: Bearer for bearer keys.", longest=40)
     authorization_url = _text("Authorization URL")
     token_url = _text("Token URL")
     client_id = _text("Client ID", longest=500)
@@ -133,7 +133,7 @@ class AuthenticationForm(_Form):
         super().__init__(data, initial=_initial(shown, oauth_app) | {"scheme": chosen if self.chosen else ""})
         self.fields["scope_separator"].strip = False  # type: ignore[attr-defined]
         if oauth_app is not None and oauth_app.client_secret is not None:
-            self.fields["client_secret"].help_text = "Stored. Left empty, it stays; changed addresses ask for it again."
+            self.fields["client_secret"].help_text = "Stored. Leave empty to keep it, unless you change the URLs."
 
     @property
     def advanced(self) -> list[forms.BoundField]:

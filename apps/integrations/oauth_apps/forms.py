@@ -145,7 +145,7 @@ class TeamAppForm(forms.Form):
     )
     secret = SecretFormField(label="Client secret", required=False, max_length=4000)
     secret_expires_on = forms.DateField(
-        label="The secret ends on",
+        label="Secret expires on",
         required=False,
         help_text="If the service says so: you are told 60, 30 and 7 days before.",
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),

@@ -1,4 +1,4 @@
-"""Template tags of the design's small parts: icons, logos, states, badges, people, times, form fields."""
+"""Template tags for icons, logos, statuses, badges, avatars, times and form fields."""
 
 from datetime import datetime
 from functools import lru_cache
@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from apps.connections.policy.promises import PROMISES
 from apps.web import logos
 from apps.web.icons import ICONS
 
@@ -23,7 +24,7 @@ _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (30 * 86400, 8640
 
 @register.simple_tag
 def icon(name: str, extra: str = "") -> SafeString:
-    """One of the interface's icons, hidden from assistive technology: words always stand beside it."""
+    """One of the interface's icons, hidden from assistive technology, since a label is always next to it."""
     shape = mark_safe(ICONS[name])  # noqa: S308 - a constant of ours
     return format_html(
         '<svg class="icon{}" viewBox="0 0 16 16" aria-hidden="true">{}</svg>', f" {extra}" if extra else "", shape
@@ -32,7 +33,7 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 @register.simple_tag
 def mark() -> SafeString:
-    """Specway's own sign."""
+    """The Specway logo."""
     return mark_safe(
         '<svg class="brand__mark" viewBox="0 0 24 24" aria-hidden="true">'
         '<rect width="24" height="24" rx="6" fill="currentColor"/>'
@@ -44,7 +45,7 @@ def mark() -> SafeString:
 
 @register.simple_tag
 def tile(name: str, icon_slug: str | None = "", size: str = "") -> SafeString:
-    """The logo of the service `name`: simple-icons' `icon_slug` if it is known there, else a monogram.
+    """The logo of the service `name`: `icon_slug` of simple-icons if it exists, else a monogram.
 
     `size` is "" (32 px), "sm" (24 px) or "lg" (48 px).
     """
@@ -74,30 +75,36 @@ def _tile(name: str, slug: str, size_class: str) -> SafeString:
 
 
 @register.simple_tag
-def status(kind: str, word: str, reason: str = "") -> SafeString:
-    """A state: shape, word, reason. `kind` is good, bad, warn or idle."""
+def status(kind: str, label: str, reason: str = "") -> SafeString:
+    """A status: icon, label, reason. `kind` is good, bad, warn or idle."""
     if kind not in STATUS_KINDS:
         raise ValueError(f"status kind must be one of {', '.join(STATUS_KINDS)}, not {kind!r}")
     return format_html(
-        '<span class="status status--{}">{}<span><span class="status__word">{}</span>{}</span></span>',
+        '<span class="status status--{}">{}<span><span class="status__label">{}</span>{}</span></span>',
         kind,
         icon(kind),
-        word,
+        label,
         format_html(" · {}", reason) if reason else "",
     )
 
 
 @register.simple_tag
 def access_badge(access: str) -> SafeString:
-    """What a permission lets one do: read, write or admin."""
+    """The kind of access that a permission grants: read, write or admin."""
     if access not in ACCESS_LEVELS:
         raise ValueError(f"access must be one of {', '.join(ACCESS_LEVELS)}, not {access!r}")
     return format_html('<span class="badge badge--{}">{}</span>', access, access)
 
 
 @register.simple_tag
+def promise(name: str) -> str:
+    """A sentence about who may do what with a connection, by its name in `apps.connections.policy.promises`."""
+    return PROMISES[name]
+
+
+@register.simple_tag
 def avatar(name: str, size: str = "") -> SafeString:
-    """The initials of a person or team; the name itself must stand beside it. `size` is "" or "sm"."""
+    """The initials of a person or team; the name has to be next to it. `size` is "" or "sm"."""
     words = [word for word in name.replace("@", " ").split() if word[0].isalnum()]
     initials = "".join(word[0] for word in (words[:1] if size == "sm" else [*words[:1], *words[1:][-1:]])).upper()
     return format_html(
@@ -107,7 +114,7 @@ def avatar(name: str, size: str = "") -> SafeString:
 
 @register.simple_tag
 def ago(moment: datetime | None, empty: str = "never") -> SafeString:
-    """How long ago `moment` was, with the absolute time in UTC as title; `empty` where there is no moment."""
+    """How long ago `moment` was, with the absolute time in UTC as title; `empty` if `moment` is None."""
     if not moment:
         return format_html("{}", empty)
     seconds = (timezone.now() - moment).total_seconds()
@@ -116,28 +123,28 @@ def ago(moment: datetime | None, empty: str = "never") -> SafeString:
 
 @register.simple_tag
 def until(moment: datetime | None, empty: str = "") -> SafeString:
-    """In how long `moment` will be, with the absolute time in UTC as title; "now" once it has come."""
+    """The time until `moment`, with the absolute time in UTC as title; "now" if it has passed."""
     if not moment:
         return format_html("{}", empty)
     seconds = (moment - timezone.now()).total_seconds()
     return _time(moment, "now" if seconds < 1 else _span(seconds, "in {}"))
 
 
-def _span(seconds: float, sentence: str) -> str:
-    """`seconds` in the largest unit that fits; "" beyond 30 days, where the date says more."""
-    for limit, unit, word in _STEPS:
+def _span(seconds: float, template: str) -> str:
+    """`seconds` in the largest unit below it; "" beyond 30 days, where the date is clearer."""
+    for limit, unit, name in _STEPS:
         if seconds < limit:
-            return sentence.format(f"{int(seconds // unit)} {word}")
+            return template.format(f"{int(seconds // unit)} {name}")
     return ""
 
 
-def _time(moment: datetime, words: str) -> SafeString:
+def _time(moment: datetime, text: str) -> SafeString:
     utc = timezone.localtime(moment, timezone.get_fixed_timezone(0))
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
         f"{utc:%-d %b %Y, %H:%M:%S} UTC",
-        words or f"{utc:%-d %b %Y}",
+        text or f"{utc:%-d %b %Y}",
     )
 
 
@@ -154,7 +161,7 @@ def field(
         bound.help_text = hint
     widget = bound.field.widget
     wanted = {name.replace("_", "-"): value for name, value in attrs.items() if value is not False}
-    # Placeholders repeat the label in a weaker color; a label stands above every field anyway.
+    # Placeholders would repeat the label, which is always above the field.
     widget.attrs.pop("placeholder", None)
     is_check = isinstance(widget, CheckboxInput)
     classes = [widget.attrs.get("class", ""), wanted.pop("class", ""), "" if is_check else _control_class(widget)]
@@ -191,7 +198,7 @@ _SYSTEMS = (
 
 @register.filter
 def browser(user_agent: str) -> str:
-    """A `User-Agent` header in words: "Firefox on macOS". Good enough to recognize one's own devices."""
+    """A `User-Agent` header as text, such as "Firefox on macOS", for people to recognize their devices."""
     program = next((name for sign, name in _BROWSERS if sign in user_agent), "")
     system = next((name for sign, name in _SYSTEMS if sign in user_agent), "")
     if program and system:

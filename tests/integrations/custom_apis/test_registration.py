@@ -148,7 +148,7 @@ def without_its_address(draft: CustomApi, admin: Membership) -> CustomApi:
 
 
 def test_nobody_is_asked_who_is_not_known_to_offer_it(server: AuthServer, draft: CustomApi, admin: Membership) -> None:
-    assert "Nothing says" in refusal(without_its_address(draft, admin), admin)
+    assert "not known to support" in refusal(without_its_address(draft, admin), admin)
     assert server.registrations == []
 
 
@@ -165,7 +165,7 @@ def test_the_button_is_offered_once_discovery_found_it_and_was_saved(
     without_its_address(draft, admin)
     html = browser.get(page).content.decode()
     assert "/register/" not in html
-    assert "Nothing says that the issuer registers clients by itself" in html
+    assert "The issuer is not known to support dynamic client registration" in html
     shown = {"type": "oauth2", "key_location": "bearer", "token_endpoint_auth_method": "client_secret_basic",
              "scope_separator": " ", "discovery_url": server.url}  # fmt: skip
     looked_up = browser.post(page, shown | {"look_up": "yes"})
@@ -174,7 +174,7 @@ def test_the_button_is_offered_once_discovery_found_it_and_was_saved(
     assert browser.post(page, shown | found).status_code == 302
     html = browser.get(page).content.decode()
     assert f"/custom-apis/{draft.integration.slug}/register/" in html
-    assert "Nothing says" not in html
+    assert "appears here if the issuer" not in html
 
 
 def test_a_client_of_another_token_endpoint_is_not_registered(

@@ -72,7 +72,7 @@ def test_the_team_finds_it_in_plugins_and_the_list(api: CustomApi, admin: Member
     assert "Carrier Hub" in member.get(reverse("integrations:custom_apis")).content.decode()
     shown = member.get(page("service")).content.decode()
     assert "See shipments" in shown
-    assert "Your team described it itself" in shown
+    assert "Your team added this service" in shown
 
 
 @pytest.mark.parametrize("name", ADMINS_PAGES)

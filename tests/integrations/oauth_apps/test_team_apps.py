@@ -199,13 +199,13 @@ def test_the_page_warns_of_a_secret_that_ends_and_names_what_is_at_stake(
 def test_a_refused_own_app_is_the_teams_matter(loaded: None, owner: Membership, member: Membership) -> None:
     add(owner)
     mark_oauth_app_broken(oauth_app=own(owner), code="invalid_client")
-    assert "GitHub refuses this OAuth app" in html_of(owner)
-    assert "an owner or admin of your team has to put it right" in html_of(member, SERVICE)
+    assert "GitHub rejects this OAuth app" in html_of(owner)
+    assert "An owner or admin of your team has to fix it" in html_of(member, SERVICE)
 
 
 def test_a_service_that_nobody_set_up_can_be_by_the_team(loaded: None, owner: Membership, member: Membership) -> None:
-    assert "Bring your own OAuth app" in html_of(owner, SERVICE)
-    assert "Bring your own" not in html_of(member, SERVICE)
+    assert "Add your team’s OAuth app" in html_of(owner, SERVICE)
+    assert "Add your team" not in html_of(member, SERVICE)
 
 
 def test_the_service_page_offers_what_the_app_may_ask_for(loaded: None, owner: Membership) -> None:

@@ -99,7 +99,7 @@ def _answering(seen: Observations, page: PageSeen) -> Iterator[Finding]:
         )  # fmt: skip
     elif page.status is not None and page.status >= 400:
         yield Finding(
-            "authorization_complains", "advice", "The authorization URL does not like the request",
+            "authorization_complains", "advice", "The authorization URL rejected the request",
             f"It answers with HTTP status {page.status}. Most often the client ID or the redirect URI is not "
             "registered there.",
             f"Compare the client ID, and register exactly {seen.redirect_uri}.", "client_id",

@@ -78,7 +78,7 @@ def _offer(authentication: Authentication) -> tuple[str, AuthMethod]:
     """The registration endpoint and the client authentication to register for. Raises InvalidInput."""
     endpoint, wanted = authentication.registration_url, authentication.token_endpoint_auth_method
     if not endpoint or "{" in endpoint:
-        raise _refusal("Nothing says that the issuer registers clients by itself. Look it up at the issuer and save.")
+        raise _refusal("The issuer is not known to support dynamic client registration. Choose Look up, then save.")
     metadata = issuer_metadata(authentication, deadline=DEADLINE / 2)
     if metadata is None:
         return endpoint, wanted

@@ -1,0 +1,17 @@
+"""Sentences on pages that say who may do what with a connection. Templates take them by `{% promise %}`.
+
+They are all here so that tests/connections/test_promises.py can compare each with the permission rules.
+"""
+
+from apps.teams.keys import SCOPES
+
+TOKEN_SCOPE = "connections:token"
+
+PROMISES = {
+    "secret": (
+        "The stored secret can be read only through the API: by the connection’s owner and, if everyone in the team can"
+        f" use the connection, by service keys with the scope “{SCOPES[TOKEN_SCOPE].words}”."
+    ),
+    "personal": "Only its owner can use or share it.",
+    "admins": "Owners and admins can see and manage all connections, but only its owner can use a personal one.",
+}
