@@ -291,7 +291,7 @@ def test_a_refused_oauth_app_is_said_to_be_the_operators_matter(
 ) -> None:
     mark_oauth_app_broken(oauth_app=set_up("github"), code="invalid_client")
     html = html_of(owner, service_url("github"))
-    assert "GitHub refuses the OAuth app" in html
+    assert "GitHub rejects the OAuth app" in html
     assert "invalid_client" in html
     assert "This is not about your account" in html
 

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from apps.connections.first_refresh_messages import FAULTS, first_refresh_sentence
+from apps.connections.messages import FIRST_REFRESH_FAULTS, first_refresh_message
 from apps.connections.models import Connection, TraceEntry
 from apps.connections.services.tracing import KEPT_FOR
 from apps.connections.views.lookup import managed_connection
@@ -70,5 +70,9 @@ def _first_refresh(connection: Connection) -> dict[str, Any] | None:
     tried = getattr(connection, "first_refresh", None)
     if tried is None:
         return None
-    sentence = first_refresh_sentence(tried.outcome, name=connection.integration.name, code=tried.code)
-    return {"sentence": sentence, "is_fault": tried.outcome in FAULTS, "worked": tried.outcome == "worked"}
+    sentence = first_refresh_message(tried.outcome, name=connection.integration.name, code=tried.code)
+    return {
+        "sentence": sentence,
+        "is_fault": tried.outcome in FIRST_REFRESH_FAULTS,
+        "worked": tried.outcome == "worked",
+    }
