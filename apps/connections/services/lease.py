@@ -62,7 +62,12 @@ _COMPARED = ("id", "version", "failure_count", "unresolved_sends")
 def _acquire_update() -> tuple[QuerySet[TokenSet], dict[str, Any]]:
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     values = {name: param(TokenSet, name) for name in ("lease_token", "sent_at", "sent_token_fp")}
-    marks = {"lease_until": Now() + LEASE, "unresolved_sends": F("unresolved_sends") + 1}
+    # The dispatch mark ends with the lease: if the process dies, nothing delays the next attempt any longer.
+    marks = {
+        "lease_until": Now() + LEASE,
+        "dispatched_until": Now() + LEASE,
+        "unresolved_sends": F("unresolved_sends") + 1,
+    }
     return TokenSet.objects.filter(free, **{name: param(TokenSet, name) for name in _COMPARED}), values | marks
 
 
@@ -92,6 +97,7 @@ def release_lease(lease: Lease) -> None:
         TokenSet.objects.filter(pk=lease.row.pk, lease_token=lease.token).update(
             lease_token=None,
             lease_until=None,
+            dispatched_until=None,
             sent_at=lease.row.sent_at,
             sent_token_fp=lease.row.sent_token_fp,
             unresolved_sends=lease.row.unresolved_sends,

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connection as database
 from django.db import transaction
 from django.db.models import Count
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from apps.audit.origin import Origin
 from apps.connections.errors import IntegrationNotSetUp
@@ -46,17 +46,32 @@ SYSTEM = Origin(kind="system", id="", label="Specway")
 
 
 def dispatch_due(send: Callable[[list[tuple[UUID, int]]], None], *, seconds: float) -> None:
-    """Dispatch what is due in batches, as workers become free, until nothing is due or `seconds` are over.
+    """Dispatch what is due in batches, as workers become free, for `seconds` or until nothing more becomes due in them.
 
-    If it looked only once per scheduler run, a service that responds at once would be idle most of the time.
+    If it looked only once per scheduler run, a service that responds at once would be idle most of the time, and a
+    refresh whose process died would wait for the next run after its lease has ended.
     """
     until = time.monotonic() + seconds
     while True:
         for batch in batches(claim_due()):
             send(batch)
-        if time.monotonic() + PAUSE > until or not _due().exists():
+        left = until - time.monotonic()
+        wait = seconds_until_due(within=left)
+        if wait is None or max(wait, PAUSE) > left:
             return
-        time.sleep(PAUSE)
+        time.sleep(max(wait, PAUSE))
+
+
+def seconds_until_due(*, within: float) -> float | None:
+    """Seconds until the next refresh becomes due or its lease ends, by the database's clock; None if later."""
+    ends = [Coalesce(name, "next_refresh_at") for name in ("lease_until", "dispatched_until")]
+    upcoming = TokenSet.objects.filter(next_refresh_at__lte=Now() + timedelta(seconds=max(within, 0)))
+    upcoming = upcoming.exclude(connection__status=Status.DISCONNECTING).with_clock()
+    moments = upcoming.annotate(moment=Greatest("next_refresh_at", *ends)).order_by("moment")
+    for moment, now in moments.values_list("moment", "db_now")[:1]:
+        wait: float = (moment - now).total_seconds()
+        return max(wait, 0.0) if wait <= within else None
+    return None
 
 
 def claim_due() -> list[tuple[UUID, int]]:

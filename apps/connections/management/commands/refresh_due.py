@@ -27,7 +27,7 @@ class Command(BaseCommand):
         try:
             while True:
                 if not self._run_safely():
-                    time.sleep(every)
+                    time.sleep(self._pause(every))
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
 
@@ -42,6 +42,14 @@ class Command(BaseCommand):
         if count:
             self.stdout.write(f"{count} due")
         return count
+
+    def _pause(self, every: float) -> float:
+        """Until the next refresh is due, at least a moment and at most `every` seconds."""
+        try:
+            wait = schedule.seconds_until_due(within=every)
+        except (OperationalError, InterfaceError):
+            return every
+        return every if wait is None else min(max(wait, schedule.PAUSE), every)
 
     def _run(self) -> int:
         heartbeat.record_heartbeat()
