@@ -1,4 +1,4 @@
-"""The operators' view of connections: what is red and why, and *Refresh now*. Secrets do not appear."""
+"""The operators' view of connections: their status, and *Refresh now*. Secrets are not displayed."""
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -28,7 +28,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Refresh now", permissions=["view"])
     def refresh(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
-        """Refresh what was ticked, and say of each why it failed."""
+        """Refresh the selected connections, and report each failure."""
         actor = Actor(team=None, origin=origin_of(request))
         for connection in queryset.select_related("integration"):
             try:

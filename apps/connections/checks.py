@@ -1,4 +1,4 @@
-"""The system check that keeps what only tests may switch on away from where people work."""
+"""The system check that rejects FAULT_POINTS, which is for tests only, in production."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,10 +13,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @register()
 def fault_points_are_for_tests(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    """An error if FAULT_POINTS is set while PUBLIC_URL is not an address of this machine alone."""
+    """An error if FAULT_POINTS is set and PUBLIC_URL is not a loopback address."""
     public = urlsplit(settings.PUBLIC_URL)
-    alone = public.scheme == "http" and public.hostname in LOOPBACK
-    if getattr(settings, "FAULT_POINTS", None) is None or alone:
+    is_local = public.scheme == "http" and public.hostname in LOOPBACK
+    if getattr(settings, "FAULT_POINTS", None) is None or is_local:
         return []
-    sentence = "FAULT_POINTS lets tests kill processes in the middle of a refresh. Take it out of the settings."
-    return [Error(sentence, id="connections.E001")]
+    message = "FAULT_POINTS is for tests that kill processes during a refresh. Remove it from the settings."
+    return [Error(message, id="connections.E001")]

@@ -1,4 +1,4 @@
-"""The domain errors of connections. Each is one sentence, the same in the web UI, the API and the audit log."""
+"""The domain errors of connections. Each has one message, the same in the web UI, the API and the audit log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class AttemptError(SpecwayError):
-    """An authorization trip ended without a connection. `attempt` is the trip, where the answer belonged to one."""
+    """An authorization flow ended without a connection. `attempt` is set if the callback belongs to one."""
 
     help = "authorization-failed"
 
@@ -21,32 +21,32 @@ class AttemptError(SpecwayError):
 
 
 class CallbackRejected(AttemptError):
-    """The answer cannot be trusted: unknown, replayed or foreign state, wrong issuer, repeated parameters."""
+    """The callback is not accepted: unknown, replayed or foreign state, wrong issuer, repeated parameters."""
 
-    code, status, title = "callback_rejected", 400, "This answer was not accepted"
+    code, status, title = "callback_rejected", 400, "This response was not accepted"
 
 
 class AttemptExpired(AttemptError):
-    """The person took longer than the state lives."""
+    """The state expired before the callback."""
 
     code, status, title = "attempt_expired", 400, "This took too long"
 
 
 class AccessDeclined(AttemptError):
-    """The person, or somebody who has to allow it, said no at the service."""
+    """The person, or an administrator of the service, denied access."""
 
     code, status, title = "access_declined", 400, "Access was declined"
 
 
 class ExchangeFailed(AttemptError):
-    """The service sent the person back but gave no usable token."""
+    """The service redirected the person back but returned no usable token."""
 
-    code, status, title = "exchange_failed", 502, "The service gave no token"
+    code, status, title = "exchange_failed", 502, "The service returned no token"
     help = "connection-failed"
 
 
 class AttemptSettled(AttemptError):
-    """What the trip was for is decided, gone or over."""
+    """The attempt was decided or has expired, or its connection no longer exists."""
 
     code, status, title = "attempt_settled", 409, "Already settled"
 
@@ -58,126 +58,126 @@ class IntegrationNotSetUp(SpecwayError):
 
 
 class ReauthorizationRequired(SpecwayError):
-    """The grant has ended; only its person can give a new one."""
+    """The grant has ended; its person has to reconnect."""
 
     code, status, title, help = "reauthorization_required", 409, "Reconnect needed", "token-expired"
 
 
 class MissingScopes(SpecwayError):
-    """The connection lacks permissions that the caller named."""
+    """The connection lacks scopes that the caller named."""
 
     code, status, title, help = "missing_scopes", 409, "Permission missing", "insufficient-permissions"
 
 
 class ServiceUnavailable(SpecwayError):
-    """The service does not give a fresh token right now; it is tried again by itself."""
+    """The service does not issue a token right now; it is retried automatically."""
 
-    code, status, title, help = "service_unavailable", 503, "The service does not answer", "connection-failed"
+    code, status, title, help = "service_unavailable", 503, "The service does not respond", "connection-failed"
 
 
 class WrongKind(SpecwayError):
-    """This kind of connection has nothing of what was asked for."""
+    """This kind of connection does not support the request."""
 
     code, status, title = "wrong_kind", 409, "Not for this kind of connection"
 
 
 class KeyRefused(SpecwayError):
-    """The service does not accept what was entered. `answered` is its HTTP status, where it told by one."""
+    """The service rejected the key. `answered` is its HTTP status, if it responded with one."""
 
-    code, status, title, help = "key_refused", 400, "The service refuses this", "invalid-api-key"
+    code, status, title, help = "key_refused", 400, "The service rejected this key", "invalid-api-key"
 
 
 class KeyNotChecked(SpecwayError):
-    """Whether it works could not be found out: the person may decide to store it unchecked."""
+    """The key could not be verified: the person may store it unverified."""
 
-    code, status, title, help = "key_not_checked", 503, "It could not be checked", "connection-failed"
+    code, status, title, help = "key_not_checked", 503, "Not verified", "connection-failed"
 
 
 class AnotherAccount(SpecwayError):
-    """The new value opens another account than the connection's."""
+    """The new key belongs to another account than the connection's."""
 
     code, status, title, help = "another_account", 409, "Another account", "wrong-account"
 
 
 class ForeignHost(SpecwayError):
-    """An address that is none of the service's: the connection's access is not sent there."""
+    """The URL is not at the service, so the connection's credentials are not sent there."""
 
     code, status, title = "foreign_host", 400, "Not this service's address"
 
 
 class Undecided(SpecwayError):
-    """Somebody is to go, and it was not said what becomes of one of their connections."""
+    """A member is to leave, and one of their connections has no decision."""
 
     code, status, title = "undecided", 409, "Connections first"
 
 
 class InvalidPath(SpecwayError):
-    """A path that is not sent to a service as it stands, since it may mean another place than it seems to."""
+    """The path is not sent to a service, since it could be interpreted as another path."""
 
     code, status, title = "invalid_path", 400, "This path cannot be sent"
 
 
 class NotFromHere(SpecwayError):
-    """A page of another site, or an address that was opened in the browser, tried to use a member's connection."""
+    """A page of another site, or a URL opened in the browser, tried to use a member's connection."""
 
-    code, status, title = "not_from_here", 403, "Not from here"
+    code, status, title = "not_from_here", 403, "Not allowed from this page"
 
 
 class BodyTooLarge(SpecwayError):
-    """A body that has to be signed as a whole, and is larger than what is kept of it."""
+    """A body that has to be signed as a whole is larger than the limit."""
 
     code, status, title = "body_too_large", 413, "The body is too large"
 
 
 class ServiceUnreachable(SpecwayError):
-    """Nothing of the call was sent: name, connection or TLS failed."""
+    """The request was not sent: DNS, connection or TLS failed."""
 
     code, status, title, help = "service_unreachable", 502, "The service cannot be reached", "connection-failed"
 
 
 class NoServiceAnswer(SpecwayError):
-    """The call may have arrived, but no whole answer came."""
+    """The request may have arrived, but there was no complete response."""
 
-    code, status, title, help = "no_answer", 502, "The service broke off", "connection-failed"
+    code, status, title, help = "no_answer", 502, "Incomplete response", "connection-failed"
 
 
 class ServiceTimeout(SpecwayError):
-    """The call may have arrived, but the service was silent for too long."""
+    """The request may have arrived, but the service did not respond in time."""
 
-    code, status, title, help = "service_timeout", 504, "The service did not answer in time", "connection-failed"
+    code, status, title, help = "service_timeout", 504, "The service did not respond in time", "connection-failed"
 
 
 class TooManyCalls(SpecwayError):
-    """As many calls are under way in this process as may be, so that streams do not keep the site from everybody."""
+    """The limit of concurrent calls is reached."""
 
-    code, status, title, help = "too_many_calls", 503, "Too many calls under way", "rate-limited"
+    code, status, title, help = "too_many_calls", 503, "Too many concurrent calls", "rate-limited"
 
 
 class TriedTooOften(SpecwayError):
-    """A member's requests of this minute are used up."""
+    """The member's request limit per minute is reached."""
 
     code, status, title, help = "rate_limited", 429, "Too many requests", "rate-limited"
 
 
 class DestinationRefused(SpecwayError):
-    """The service's address leads where no request may go."""
+    """The service's address is one to which no request may be sent."""
 
-    code, status, title = "destination_blocked", 400, "This address is not called"
+    code, status, title = "destination_blocked", 400, "This address is not allowed"
 
 
 class AnswerWithheld(SpecwayError):
-    """An answer in which the connection's secret could not be looked for, to somebody who may not have it."""
+    """A response that could not be searched for the connection's secret, for a caller who may not have it."""
 
-    code, status, title = "answer_withheld", 502, "The answer was held back"
+    code, status, title = "answer_withheld", 502, "The response was withheld"
 
 
 class ConnectSessionEnded(SpecwayError):
-    """The link was used, or is older than it may be."""
+    """The link was used or has expired."""
 
-    code, status, title = "connect_session_ended", 410, "This link has ended"
+    code, status, title = "connect_session_ended", 410, "This link has expired"
 
 
 class MailedLately(SpecwayError):
-    """The person was asked by mail not long ago."""
+    """The person was sent such a mail recently."""
 
-    code, status, title = "rate_limited", 429, "Asked a short while ago"
+    code, status, title = "rate_limited", 429, "Sent recently"

@@ -1,31 +1,30 @@
-"""The reasons of a red connection in words: one sentence each, the same wherever it is shown."""
+"""What people read about a connection: why it needs attention, how to repair it, and how its first refresh went."""
 
 from apps.connections.models import Connection
 from apps.integrations.models import KINDS_WITH_KEY
 
-_SENTENCES = {
+_REASONS = {
     "reauthorization_required": "{name} no longer accepts this connection. Reconnect it to give access again.",
     "outcome_unknown": (
         "A refresh at {name} was interrupted and its outcome is unknown. Reconnect to be sure that access works."
     ),
-    "token_expired": "The access that {name} gave has ended and cannot be renewed by itself. Reconnect it.",
+    "token_expired": "Access to {name} has expired and cannot be renewed automatically. Reconnect it.",
     "oauth_app_changed": (
-        "The OAuth app of {name} was replaced, or its addresses were changed, since this connection was made. "
+        "The OAuth app of {name} was replaced, or its addresses were changed, after this connection was created. "
         "Reconnect it to give access again."
     ),
     "address_changed": (
-        "{name} has other addresses now than when this key was entered. Enter it again to let it be sent there."
+        "The addresses of {name} were changed after this key was entered. Enter the key again to use it there."
     ),
     "values_missing": (
-        "{name} asks for a value that this connection lacks, or that has to look otherwise now. Enter it to use the "
-        "connection again."
+        "{name} requires a value that is missing or no longer valid. Enter it to use the connection again."
     ),
-    "key_refused": "{name} refuses the key of this connection. Replace it to give access again.",
-    "missing_scopes": "{name} took away a permission that was granted before. Reconnect to add it again.",
+    "key_refused": "This key was rejected by {name}. Replace it to give access again.",
+    "missing_scopes": "{name} removed a permission that was granted before. Reconnect to add it again.",
     "integration_misconfigured": (
-        "{name} refuses the OAuth app of this integration. Whoever keeps it is told; there is no need to reconnect."
+        "{name} rejects the OAuth app of this integration. Its maintainers are notified; you do not need to reconnect."
     ),
-    "service_unavailable": "{name} does not give a new token right now. It is tried again by itself.",
+    "service_unavailable": "{name} does not issue a new token right now. Specway retries automatically.",
 }
 
 _HELP = {
@@ -41,7 +40,7 @@ _HELP = {
     "service_unavailable": "connection-failed",
 }
 
-# The button that repairs it; nothing where it heals by itself or only an operator can help.
+# The label of the button that repairs it; none if it recovers by itself or needs an operator.
 _REPAIR = {
     "reauthorization_required": "Reconnect",
     "outcome_unknown": "Reconnect",
@@ -53,10 +52,37 @@ _REPAIR = {
     "missing_scopes": "Add permission",
 }
 
+_FIRST_REFRESH = {
+    "due": "The first refresh of this connection is in progress.",
+    "worked": "Its token was refreshed once right after connecting, so it renews itself.",
+    "no_refresh_token": (
+        "{name} returned no refresh token, so this connection ends when its access token expires. Request offline "
+        "access on the API’s Authentication tab (a scope such as offline_access, or the parameter "
+        "access_type=offline), then reconnect."
+    ),
+    "client_refused": (
+        "{name} issued a token for the code, but rejects the client when it refreshes{code}. Check the client "
+        "authentication on the API’s Authentication tab; reconnecting does not help."
+    ),
+    "grant_refused": (
+        "{name} rejected the refresh token that it had just issued{code}. Check the refresh URL and the scopes on the "
+        "API’s Authentication tab, then reconnect."
+    ),
+    "request_refused": (
+        "{name} rejected the first refresh{code}. Check the extra parameters of token requests on the API’s "
+        "Authentication tab."
+    ),
+    "malformed": (
+        "The response of {name} to the first refresh was not a token response. Check the refresh URL on the API’s "
+        "Authentication tab."
+    ),
+}
+FIRST_REFRESH_FAULTS = frozenset(_FIRST_REFRESH) - {"due", "worked"}
 
-def reason_sentence(reason: str, name: str) -> str:
+
+def reason_message(reason: str, name: str) -> str:
     """Why a connection to the integration called `name` needs attention."""
-    return _SENTENCES[reason].format(name=name)
+    return _REASONS[reason].format(name=name)
 
 
 def help_anchor(reason: str) -> str:
@@ -65,27 +91,32 @@ def help_anchor(reason: str) -> str:
 
 
 def repair_label(reason: str) -> str:
-    """The words on the button that repairs it; empty where the person cannot."""
+    """The label of the button that repairs it; empty if the person cannot."""
     return _REPAIR.get(reason, "")
 
 
 def asks_values(connection: Connection) -> bool:
-    """Whether something has to be entered before its consent is given again."""
+    """Whether parameter values have to be entered before the connection is authorized again."""
     return connection.status_reason == "values_missing" and connection.integration.kind not in KINDS_WITH_KEY
 
 
-def status_sentence(connection: Connection) -> str:
-    """What is to be said of the connection: why it is red, and whose grant it still is. Empty: nothing."""
+def status_message(connection: Connection) -> str:
+    """Why the connection needs attention, and whose access it still uses after a hand-over. May be empty."""
     reason, name = connection.status_reason, connection.integration.name
-    sentences = [reason_sentence(reason, name)] if reason else []
+    messages = [reason_message(reason, name)] if reason else []
     if connection.handed_over_from:
-        sentences.append(hand_over_sentence(connection))
-    return " ".join(sentences)
+        messages.append(hand_over_message(connection))
+    return " ".join(messages)
 
 
-def hand_over_sentence(connection: Connection) -> str:
-    """Whose access a handed-over connection still is, and how that ends."""
-    who, name = connection.handed_over_from, connection.integration.name
+def hand_over_message(connection: Connection) -> str:
+    """Whose access a handed-over connection still uses, and until when."""
+    former, name = connection.handed_over_from, connection.integration.name
     if connection.integration.kind in KINDS_WITH_KEY:
-        return f"It still signs in at {name} with what {who} entered, until somebody replaces it."
-    return f"It still signs in at {name} with the account and consent of {who}, until its new owner reconnects it."
+        return f"It still signs in at {name} with the key that {former} entered, until it is replaced."
+    return f"It still signs in at {name} with the account of {former}, until its new owner reconnects it."
+
+
+def first_refresh_message(outcome: str, *, name: str, code: str = "") -> str:
+    """How the first refresh at the integration called `name` went; `code` is the service's error code."""
+    return _FIRST_REFRESH[outcome].format(name=name, code=f" (error “{code}”)" if code else "")

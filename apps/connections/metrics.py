@@ -1,7 +1,7 @@
-"""What is counted of connections, for Prometheus. Services call these functions; `apps.web.metrics` shows the sums.
+"""The Prometheus metrics of connections. Services call these functions; `apps.web.metrics` exports the sums.
 
-Labels hold no user data: a service that a team described itself is called "custom". Every metric has a label, since
-one without would open its file in each process that only imports this, such as `manage.py migrate`.
+Labels hold no user data: custom APIs are labeled "custom". Every metric has a label, since one without would open its
+file in each process that imports this module, such as `manage.py migrate`.
 """
 
 import logging
@@ -22,35 +22,35 @@ P = ParamSpec("P")
 REFRESHES = Counter("specway_refreshes", "Refreshes by how they ended.", ["integration", "outcome"])
 TOKEN_CALLS = Histogram(
     "specway_token_call_seconds",
-    "How long token endpoints took to answer, or not to.",
+    "How long token requests took, with or without a response.",
     ["integration", "grant"],
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20),
 )
 LEASE_WAITS = Histogram(
     "specway_lease_wait_seconds",
-    "How long readers waited for somebody else's refresh.",
+    "How long readers waited for another process's refresh.",
     ["integration"],
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 25),
 )
-STALE_WRITES = Counter("specway_fenced_writes", "New tokens that came too late to be stored.", ["arrival"])
-COMMITS = Counter("specway_commits_without_database", "Commits of new tokens that met no database.", ["step"])
+STALE_WRITES = Counter("specway_fenced_writes", "New tokens that were stale and not stored.", ["arrival"])
+COMMITS = Counter("specway_commits_without_database", "Commits of new tokens without a database.", ["step"])
 PROXY_CALLS = Counter("specway_proxy_calls", "Calls through connections by how they ended.", ["integration", "outcome"])
 PROXY_WAITS = Histogram(
     "specway_proxy_wait_seconds",
-    "How long services took to begin their answer, retries included.",
+    "How long services took to send response headers, retries included.",
     ["integration"],
     buckets=(0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
 )
-HANDED_OUT = Counter("specway_tokens_handed_out", "Access tokens given to programs.", ["integration"])
+HANDED_OUT = Counter("specway_tokens_handed_out", "Access tokens issued to callers.", ["integration"])
 
 
 def label_of(integration: Integration) -> str:
-    """The integration as a label: its slug, or "custom" for one that a team described itself."""
+    """The integration's label: its slug, or "custom" for a custom API."""
     return integration.slug if integration.team_id is None else "custom"
 
 
-def never_in_the_way(count: Callable[P, None]) -> Callable[P, None]:
-    """Counting that fails (a full disk, a folder that is gone) is logged; a new token must not be lost by it."""
+def never_fails(count: Callable[P, None]) -> Callable[P, None]:
+    """Log an error while counting (a full disk, a missing directory): it must not lose a new token."""
 
     @wraps(count)
     def counting(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -62,74 +62,75 @@ def never_in_the_way(count: Callable[P, None]) -> Callable[P, None]:
     return counting
 
 
-@never_in_the_way
+@never_fails
 def refreshed(integration: Integration, *, written: bool | None) -> None:
-    """A refresh brought new tokens: they were written, fenced off, or (None) wait in the spool."""
+    """Count a refresh with new tokens: committed, stale, or (None) in the spool."""
     outcome = {True: "success", False: "fenced", None: "spooled"}[written]
     REFRESHES.labels(label_of(integration), outcome).inc()
     if written is False:
         STALE_WRITES.labels("direct").inc()
 
 
-@never_in_the_way
+@never_fails
 def refresh_failed(integration: Integration, *, outcome: str) -> None:
-    """A refresh failed; `outcome` is the value of a `refresh_policy.Outcome`."""
+    """Count a failed refresh; `outcome` is the value of a `refresh_policy.Outcome`."""
     REFRESHES.labels(label_of(integration), outcome).inc()
 
 
-@never_in_the_way
+@never_fails
 def commit_retried() -> None:
     COMMITS.labels("retried").inc()
 
 
-@never_in_the_way
-def arrival_spooled() -> None:
+@never_fails
+def pending_spooled() -> None:
     COMMITS.labels("spooled").inc()
 
 
-@never_in_the_way
-def arrival_replayed(*, written: bool) -> None:
+@never_fails
+def pending_replayed(*, written: bool) -> None:
     COMMITS.labels("replayed").inc()
     if not written:
         STALE_WRITES.labels("replayed").inc()
 
 
-@never_in_the_way
+@never_fails
 def token_handed_out(integration: Integration) -> None:
     HANDED_OUT.labels(label_of(integration)).inc()
 
 
-@never_in_the_way
+@never_fails
 def proxied(integration: Integration, *, outcome: str) -> None:
-    """A call through a connection ended: "2xx" to "5xx", "cut_off", "client_gone", or the code of our own error."""
+    """Count a call through a connection; `outcome` is "2xx" to "5xx", "cut_off", "client_gone", or an error code."""
     PROXY_CALLS.labels(label_of(integration), outcome).inc()
 
 
 @contextmanager
 def proxy_wait(integration: Integration) -> Iterator[None]:
-    """Times the wait inside for the head of a service's answer."""
+    """Time the wait for a service's response headers."""
     with _timed(PROXY_WAITS, label_of(integration)):
         yield
 
 
 @contextmanager
 def token_call(integration: Integration, *, grant: str) -> Iterator[None]:
-    """Times the call to a token endpoint inside; `grant` is the grant type of RFC 6749."""
+    """Time a token request; `grant` is the grant type of RFC 6749."""
     with _timed(TOKEN_CALLS, label_of(integration), grant):
         yield
 
 
 @contextmanager
 def lease_wait(integration: Integration) -> Iterator[None]:
-    """Times the wait inside for whoever holds the lease."""
+    """Time the wait for another process's lease."""
     with _timed(LEASE_WAITS, label_of(integration)):
         yield
 
 
 @contextmanager
 def _timed(histogram: Histogram, *labels: str) -> Iterator[None]:
-    # Its place in the file is made before anything is sent: on a full disk, the first touch of a mapped page kills.
-    _make_room(histogram, *labels)
+    # The metric's place in its file is created before anything is sent: on a full disk, writing to a new page of the
+    # mapped file kills the process.
+    _create_series(histogram, *labels)
     started = time.monotonic()
     try:
         yield
@@ -137,11 +138,11 @@ def _timed(histogram: Histogram, *labels: str) -> Iterator[None]:
         _observe(histogram, time.monotonic() - started, *labels)
 
 
-@never_in_the_way
-def _make_room(histogram: Histogram, *labels: str) -> None:
+@never_fails
+def _create_series(histogram: Histogram, *labels: str) -> None:
     histogram.labels(*labels)
 
 
-@never_in_the_way
+@never_fails
 def _observe(histogram: Histogram, seconds: float, *labels: str) -> None:
     histogram.labels(*labels).observe(seconds)

@@ -1,6 +1,6 @@
-"""Celery's door: each task fetches and calls a service. Arguments are IDs and versions, never secrets.
+"""Celery tasks: each calls one service function. Arguments are IDs and versions, never secrets.
 
-The queue carries hints only. A task that is lost, delivered twice or run by a second beat changes nothing but timing.
+Messages are only hints: one that is lost, delivered twice or sent by a second scheduler affects timing only.
 """
 
 import logging
@@ -16,34 +16,34 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name="connections.refresh_due")
 def refresh_due() -> None:
-    """Give out what is due, until shortly before the next beat."""
+    """Dispatch what is due, until shortly before the next scheduler run."""
     heartbeat.record_heartbeat()
-    schedule.dispatch_due(_give, seconds=4.5)
+    schedule.dispatch_due(_send, seconds=4.5)
 
 
-def _give(rows: list[tuple[UUID, int]]) -> None:
+def _send(rows: list[tuple[UUID, int]]) -> None:
     try:
         refresh_some.delay([(str(token_set_id), version) for token_set_id, version in rows])
     except OperationalError:
-        logger.warning("broker away: refresh here token_sets=%s", len(rows))
+        logger.warning("broker unavailable: refreshing in this process token_sets=%s", len(rows))
         schedule.refresh_batch(rows)
 
 
 @shared_task(name="connections.refresh_some")
 def refresh_some(rows: list[tuple[str, int]]) -> None:
-    """Refresh token sets, by ID, those that still are at their version."""
+    """Refresh the token sets (ID and version) that still have this version."""
     schedule.refresh_batch([(UUID(token_set_id), version) for token_set_id, version in rows])
 
 
 @shared_task(name="connections.finish_disconnects")
 def finish_disconnects() -> None:
-    """Finish disconnects that a dying process left half done."""
+    """Complete the disconnects of processes that died."""
     disconnect.finish_disconnects()
 
 
 @shared_task(name="connections.expire_attempts")
 def expire_attempts() -> None:
-    """Settle trips from which nobody came back."""
+    """Settle expired authorization attempts."""
     attempt_expiry.expire_attempts()
 
 

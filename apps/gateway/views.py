@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods
 from apps import egress
 from apps.connections.errors import TriedTooOften
 from apps.connections.models import Connection
+from apps.connections.services.connection_params import provider_of
 from apps.connections.services.eligibility import Eligibility, eligible_connections, only_eligible
 from apps.connections.services.listed_integrations import listed
-from apps.connections.services.provider import provider_of
 from apps.errors import NotFound, SpecwayError
 from apps.gateway.proxy.response import CLIENT_GONE
 from apps.gateway.services import calls

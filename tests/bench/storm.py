@@ -96,12 +96,12 @@ def watch(
 def read_on(reader: tuple[Any, Any], over: threading.Event, reads: list[float]) -> None:
     from django.db import connections
 
-    from apps.connections.services.tokens import fresh_token
+    from apps.connections.services.tokens import issue_token
 
     connection, actor = reader
     while not over.is_set():
         began = time.monotonic()
-        fresh_token(connection=connection, actor=actor)
+        issue_token(connection=connection, actor=actor)
         reads.append(time.monotonic() - began)
         over.wait(0.1)
     connections.close_all()

@@ -9,7 +9,7 @@ import requests
 
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import authorize
-from apps.connections.services.authorize import Trip
+from apps.connections.services.authorize import AuthorizationFlow
 from apps.integrations.custom_apis.schema import Authentication, CustomScope
 from apps.integrations.custom_apis.services.apis import create_custom_api, save_authentication
 from apps.integrations.models import CustomApi, Integration
@@ -58,7 +58,7 @@ class Walker:
     def integration(self) -> Integration:
         return Integration.objects.get(pk=self.api.pk)
 
-    def begin(self, scopes: tuple[str, ...] = ("messages:read", "profile")) -> Trip:
+    def begin(self, scopes: tuple[str, ...] = ("messages:read", "profile")) -> AuthorizationFlow:
         return authorize.begin(
             actor=self.actor,
             integration=self.integration,

@@ -23,9 +23,9 @@ from tests.fixtures.connections import (
     Traveller,
     access_token,
     actions,
-    asked_of,
     oauth_app,
     refresh_token,
+    request_params,
     side_by_side,
 )
 
@@ -35,7 +35,7 @@ Status = AuthorizationAttempt.Status
 @pytest.mark.django_db
 def test_the_state_is_stored_as_a_hash_only(traveller: Traveller, cast: Cast) -> None:
     trip = traveller.begin(cast.actor("member"))
-    state = asked_of(trip)["state"]
+    state = request_params(trip)["state"]
     row = AuthorizationAttempt.objects.values().get()
     assert row["state_hash"] == hashlib.sha256(state.encode()).hexdigest()
     assert state not in repr(row)
@@ -46,7 +46,7 @@ def test_the_state_is_stored_as_a_hash_only(traveller: Traveller, cast: Cast) ->
 @pytest.mark.django_db
 def test_pkce_is_sent_and_the_verifier_fits_it(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
     trip = traveller.begin(cast.actor("member"))
-    asked = asked_of(trip)
+    asked = request_params(trip)
     assert asked["code_challenge_method"] == "S256"
     traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
     [call] = server.journal.token_calls
@@ -58,7 +58,7 @@ def test_pkce_is_sent_and_the_verifier_fits_it(traveller: Traveller, cast: Cast,
 
 @pytest.mark.django_db
 def test_each_trip_has_a_state_and_a_verifier_of_its_own(traveller: Traveller, cast: Cast) -> None:
-    first, second = (asked_of(traveller.begin(cast.actor("member"))) for _ in range(2))
+    first, second = (request_params(traveller.begin(cast.actor("member"))) for _ in range(2))
     assert first["state"] != second["state"]
     assert first["code_challenge"] != second["code_challenge"]
 
@@ -147,7 +147,7 @@ def test_an_unfit_answer_is_rejected_audited_and_redeems_nothing(
     traveller: Traveller, cast: Cast, server: AuthServer, query: str
 ) -> None:
     trip = traveller.begin(cast.actor("member"))
-    filled = query.format(state=asked_of(trip)["state"], iss=server.url)
+    filled = query.format(state=request_params(trip)["state"], iss=server.url)
     with pytest.raises(CallbackRejected):
         traveller.complete(trip, filled, actor=cast.actor("member"))
     assert server.arrivals == []
@@ -338,7 +338,7 @@ def test_what_breaks_on_our_side_is_told_to_the_page_that_waits(
     def break_down(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(authorize, "adopt", break_down)
+    monkeypatch.setattr(authorize, "store_grant", break_down)
     trip = traveller.begin(cast.actor("member"))
     with pytest.raises(RuntimeError):
         traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))

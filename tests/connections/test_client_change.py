@@ -11,7 +11,7 @@ from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
 from apps.connections.services import schedule
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.tokens import fresh_token
+from apps.connections.services.tokens import issue_token
 from apps.integrations.models import OAuthApp
 from apps.integrations.oauth_apps.services import save_oauth_app
 from tests.authserver import AuthServer, Gate
@@ -54,7 +54,7 @@ def test_another_client_id_turns_its_connections_red_at_once(connection: Connect
 
 def test_access_that_still_lives_is_used_up(connection: Connection, cast: Cast) -> None:
     change(client_id="another", client_secret="s")
-    assert fresh_token(connection=connection, actor=cast.actor("member")).access_token == access_token(connection)
+    assert issue_token(connection=connection, actor=cast.actor("member")).access_token == access_token(connection)
 
 
 def test_another_secret_changes_nothing_for_connections(connection: Connection, server: AuthServer) -> None:

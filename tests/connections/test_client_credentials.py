@@ -13,7 +13,7 @@ from apps.connections.services import schedule
 from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.tokens import fresh_token
+from apps.connections.services.tokens import issue_token
 from apps.integrations.models import Integration
 from apps.oauth.signing import RequestParts
 from tests.authserver import AuthServer, Gate, answers, reset
@@ -64,9 +64,9 @@ def test_without_a_token_nothing_can_be_stored(server: AuthServer, kinds: None, 
 
 
 def test_the_api_hands_out_a_token_and_renews_it_at_its_end(made: Connection, server: AuthServer, cast: Cast) -> None:
-    first = fresh_token(connection=made, actor=cast.actor("member")).access_token
+    first = issue_token(connection=made, actor=cast.actor("member")).access_token
     expire(made)
-    second = fresh_token(connection=made, actor=cast.actor("member"))
+    second = issue_token(connection=made, actor=cast.actor("member"))
     assert second.access_token != first
     assert second.version == 2
     assert server.knows(second.access_token)
@@ -75,7 +75,7 @@ def test_the_api_hands_out_a_token_and_renews_it_at_its_end(made: Connection, se
 @pytest.mark.django_db(transaction=True)
 def test_many_readers_at_expiry_make_one_token_call(made: Connection, server: AuthServer, cast: Cast) -> None:
     expire(made)
-    results = side_by_side(*[lambda: fresh_token(connection=made, actor=cast.actor("member")).access_token] * 8)
+    results = side_by_side(*[lambda: issue_token(connection=made, actor=cast.actor("member")).access_token] * 8)
     assert [result.error for result in results] == [None] * 8
     assert len({result.value for result in results}) == 1
     assert len(server.journal.token_calls) == 2
@@ -92,15 +92,15 @@ def test_the_schedule_renews_it_ahead_of_time(made: Connection, server: AuthServ
 def test_a_lost_answer_is_harmless_and_asked_for_again(made: Connection, server: AuthServer, cast: Cast) -> None:
     server.script(reset())
     expire(made)
-    with pytest.raises(Exception, match="does not give a new token"):
-        fresh_token(connection=made, actor=cast.actor("member"))
+    with pytest.raises(Exception, match="does not issue a new token"):
+        issue_token(connection=made, actor=cast.actor("member"))
     TokenSet.objects.update(next_refresh_at=Now())
-    assert server.knows(fresh_token(connection=made, actor=cast.actor("member")).access_token)
+    assert server.knows(issue_token(connection=made, actor=cast.actor("member")).access_token)
 
 
 def test_a_refused_client_asks_its_person_for_another_at_once(made: Connection, server: AuthServer, cast: Cast) -> None:
     server.client_secret = "changed-" + secrets.token_hex(8)
-    with pytest.raises(ReauthorizationRequired, match="refuses the key"):
+    with pytest.raises(ReauthorizationRequired, match="key was rejected"):
         refresh_now(connection=made, actor=cast.actor("member"))
     made.refresh_from_db()
     assert (made.status, made.status_reason) == (Status.NEEDS_ATTENTION, "key_refused")

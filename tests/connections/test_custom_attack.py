@@ -21,7 +21,7 @@ from apps.integrations.models import Integration
 from tests.authserver import AuthServer
 from tests.connections.custom import Walker, describe
 from tests.factories import client_for
-from tests.fixtures.connections import CALLBACK, Cast, Traveller, asked_of
+from tests.fixtures.connections import CALLBACK, Cast, Traveller, request_params
 from tests.servers import HttpServer, http_server
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def trap(liar: HttpServer, cast: Cast) -> Walker:
 def forwarded(trip_url: str, server: AuthServer, traveller: Traveller, cast: Cast) -> str:
     """The victim, sent on by the liar, approves at the honest service, which answers at the common callback."""
     state = parse_qs(urlsplit(trip_url).query)["state"][0]
-    honest = asked_of(traveller.begin(cast.actor("member")))  # what the liar learnt from a trip of its own
+    honest = request_params(traveller.begin(cast.actor("member")))  # what the liar learnt from a trip of its own
     code = server.code_for(scopes=["messages:read"], redirect_uri=honest["redirect_uri"], subject="victim")
     return urlencode({"state": state, "code": code, "iss": server.url})
 
@@ -106,7 +106,7 @@ def test_with_the_common_callback_the_attack_would_succeed_which_is_why_an_admin
 
 def test_another_apis_address_is_another_path(trap: Walker, cast: Cast, liar: HttpServer, server: Any) -> None:
     second = describe(cast.actor("admin"), name="Second", origin=liar.url, client_id="x", client_secret="y")
-    state = asked_of(trap.begin())["state"]
+    state = request_params(trap.begin())["state"]
     with pytest.raises(CallbackRejected, match="another address"):
         trap.arrive(f"{CALLBACK}/{second.pk}?{urlencode({'state': state, 'code': 'c'})}")
     assert liar.received == []

@@ -30,7 +30,7 @@ from tests.authlibserver import AuthlibServer, authlib_server
 from tests.authserver import AuthServer
 from tests.connections.custom import Walker, describe, redirected
 from tests.connections.signed import signed_request
-from tests.fixtures.connections import Cast, access_token, asked_of, refresh_token
+from tests.fixtures.connections import Cast, access_token, refresh_token, request_params
 from tests.sandbox.cast import Client as SandboxClient
 from tests.sandbox.cast import Person
 from tests.sandbox.server import running_sandbox
@@ -275,4 +275,4 @@ def test_an_api_with_connections_can_neither_go_nor_change_its_kind(authlib: Aut
 
 def test_each_trip_carries_the_apis_own_redirect_uri(authlib: AuthlibServer, cast: Cast) -> None:
     walker = walker_at(authlib, cast)
-    assert asked_of(walker.begin())["redirect_uri"].endswith(f"/oauth/callback/{walker.api.pk}")
+    assert request_params(walker.begin())["redirect_uri"].endswith(f"/oauth/callback/{walker.api.pk}")

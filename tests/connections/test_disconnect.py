@@ -12,7 +12,7 @@ from apps.connections.models import AuthorizationAttempt, Connection, TokenSet, 
 from apps.connections.services import disconnect as disconnecting
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import load
-from apps.connections.services.tokens import fresh_token
+from apps.connections.services.tokens import issue_token
 from apps.errors import NotFound
 from apps.oauth import client
 from apps.oauth.errors import RevocationUnsupported
@@ -91,7 +91,7 @@ def test_a_service_without_revocation_is_told_as_such(
     monkeypatch.setattr(client, "revoke", unsupported)
     done = disconnect(actor=cast.actor("member"), connection=connection)
     assert done.revocation == "unsupported"
-    assert "still stands" in done.sentence
+    assert "still valid there" in done.sentence
 
 
 @pytest.mark.django_db
@@ -130,7 +130,7 @@ def test_what_a_dying_process_left_is_hidden_unusable_and_finished_later(
     assert not Connection.objects.visible_to(member).exists()
     assert not Connection.objects.usable_by(member).exists()
     with pytest.raises(Exception, match="no token any more"):
-        fresh_token(connection=connection, actor=member)
+        issue_token(connection=connection, actor=member)
     with pytest.raises(NotFound):
         disconnect(actor=member, connection=connection)
     assert disconnecting.finish_disconnects() == 0, "somebody may be at it still"

@@ -9,6 +9,8 @@ from django.db.models.functions import Now
 
 from apps.connections.models import SchedulerHeartbeat, TokenSet
 from apps.connections.services import heartbeat, schedule
+from apps.connections.services.lease import acquire_lease
+from apps.connections.services.refresh import load
 from tests.connections.rows import make_connection, make_integration
 from tests.factories import make_member
 from tests.fixtures.connections import side_by_side
@@ -82,3 +84,32 @@ def test_a_turn_belongs_to_one_and_is_lost_by_who_does_not_end_it(due: int) -> N
         assert schedule.claim_due() == []
         SchedulerHeartbeat.objects.filter(name=heartbeat.DISPATCHING).update(at=Now() - timedelta(seconds=1))
         assert len(schedule.claim_due()) == ROOM
+
+
+@pytest.mark.django_db
+def test_the_dispatch_mark_ends_with_the_lease_so_that_a_killed_refresh_is_retried_at_once(due: int) -> None:
+    [(token_set_id, _), *_] = schedule.claim_due()
+    row = load(TokenSet.objects.get(pk=token_set_id).connection_id)
+    assert acquire_lease(row=row, refresh_token="used") is not None
+    killed = TokenSet.objects.get(pk=token_set_id)
+    assert killed.lease_until is not None
+    assert killed.dispatched_until is not None
+    assert abs(killed.dispatched_until - killed.lease_until) < timedelta(milliseconds=50)
+
+
+@pytest.mark.django_db
+def test_the_scheduler_waits_for_a_lease_that_ends_during_its_run(due: int) -> None:
+    row = TokenSet.objects.exclude(pk=TokenSet.objects.earliest("pk").pk).earliest("pk")
+    TokenSet.objects.exclude(pk=row.pk).update(next_refresh_at=None)
+    end = Now() + timedelta(seconds=0.4)
+    TokenSet.objects.filter(pk=row.pk).update(lease_until=end, dispatched_until=end)
+    dispatched: list[UUID] = []
+    schedule.dispatch_due(lambda batch: dispatched.extend(pk for pk, _ in batch), seconds=30)
+    assert dispatched == [row.pk]
+
+
+@pytest.mark.django_db
+def test_the_scheduler_does_not_wait_for_what_is_due_after_its_run(due: int) -> None:
+    TokenSet.objects.update(next_refresh_at=Now() + timedelta(minutes=1))
+    assert schedule.seconds_until_due(within=4.5) is None
+    assert 50 < (schedule.seconds_until_due(within=90) or 0) <= 60

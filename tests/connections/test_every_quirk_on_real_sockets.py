@@ -18,7 +18,7 @@ from apps.connections.services.authorize import begin, complete
 from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.tokens import fresh_token, key_material
+from apps.connections.services.tokens import issue_token, key_material
 from apps.egress import destination
 from apps.integrations.catalog import entries
 from apps.integrations.catalog.sync import load_catalog
@@ -103,9 +103,9 @@ def called(connection: Connection) -> None:
 def renewed(connection: Connection, actor: Actor, case: KeyCase) -> None:
     """What goes on in a connection's life: its token is fetched anew, or its key is handed out and replaced."""
     if case.kind == "oauth2_client_credentials":
-        first = fresh_token(connection=connection, actor=actor)
+        first = issue_token(connection=connection, actor=actor)
         expire(connection)
-        assert fresh_token(connection=connection, actor=actor).access_token != first.access_token
+        assert issue_token(connection=connection, actor=actor).access_token != first.access_token
         refresh_now(connection=connection, actor=actor)
         return
     if case.kind == "none":

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from apps.connections.checks import fault_points_are_for_tests
-from apps.connections.services import fault_points
+from apps.connections.services import lease
 
 reached: list[str] = []
 
@@ -16,13 +16,13 @@ def note(name: str) -> None:
 
 def test_nothing_happens_at_a_fault_point_of_the_product(settings: Any) -> None:
     assert not hasattr(settings, "FAULT_POINTS")
-    fault_points.reached(fault_points.BEFORE_SEND)
+    lease.fault_point(lease.BEFORE_SEND)
 
 
 def test_a_test_is_told_of_the_fault_points(settings: Any) -> None:
     settings.FAULT_POINTS = f"{__name__}.note"
     reached.clear()
-    fault_points.reached(fault_points.BEFORE_COMMIT)
+    lease.fault_point(lease.BEFORE_COMMIT)
     assert reached == ["before_commit"]
 
 

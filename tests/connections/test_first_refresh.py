@@ -57,9 +57,9 @@ def test_without_a_refresh_token_the_connection_says_so_at_once(walker: Walker, 
     server.script(altered(refresh_token=ABSENT))
     connection = walker.connect()
     assert outcome(connection) == ("no_refresh_token", "")
-    assert "gave no refresh token" in listed(cast)
+    assert "returned no refresh token" in listed(cast)
     own_page = client_for(cast.member).get(f"/connections/{connection.pk}/").content.decode()
-    assert "gave no refresh token" in own_page
+    assert "returned no refresh token" in own_page
     activity = client_for(cast.member).get(f"/connections/{connection.pk}/activity/").content.decode()
     assert f"/connections/{connection.pk}/trace/" in activity
     assert Connection.objects.get(pk=connection.pk).status == "active"
@@ -72,7 +72,7 @@ def test_a_client_that_is_refused_only_at_refresh_is_told_on_the_first_day(
     server.script(refuses("invalid_client", status=401))
     beat()
     assert outcome(connection) == ("client_refused", "invalid_client")
-    assert "refuses the client when it refreshes (it answered “invalid_client”)" in listed(cast)
+    assert "rejects the client when it refreshes (error “invalid_client”)" in listed(cast)
 
 
 def test_a_service_that_is_down_leaves_it_to_be_tried_again(walker: Walker, server: AuthServer) -> None:
@@ -93,7 +93,7 @@ def test_a_later_success_takes_the_words_away(walker: Walker, server: AuthServer
     TokenSet.objects.update(next_refresh_at=TokenSet.objects.get().obtained_at)
     beat()
     assert outcome(connection) == ("worked", "")
-    assert "refused the refresh token" not in listed(cast)
+    assert "rejected the refresh token" not in listed(cast)
 
 
 def test_built_in_services_are_not_refreshed_at_once(traveller: Traveller, cast: Cast, server: AuthServer) -> None:

@@ -122,7 +122,7 @@ def test_what_was_overtaken_counts_as_fenced(
     server.will_answer(200, token_answer())
     store = spool.store
 
-    def overtaken(arrival: spool.Arrival, *, origin: Origin) -> bool | None:
+    def overtaken(arrival: spool.PendingTokens, *, origin: Origin) -> bool | None:
         TokenSet.objects.filter(connection=connection).update(version=7)
         return store(arrival, origin=origin)
 
@@ -180,7 +180,7 @@ def test_a_token_that_is_handed_out_is_counted(server: HttpServer, db: None) -> 
     connection = make_connection(make_integration(server.url), owner)
     server.will_answer(200, token_answer())
     since = Since()
-    tokens.fresh_token(connection=connection, actor=factories.actor_for(owner))
+    tokens.issue_token(connection=connection, actor=factories.actor_for(owner))
     assert since("specway_tokens_handed_out_total", integration="sandbox") == 1
 
 

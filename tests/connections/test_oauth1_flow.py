@@ -20,10 +20,10 @@ from apps.connections.errors import (
 )
 from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
 from apps.connections.services import authorize
-from apps.connections.services.authorize import Trip
+from apps.connections.services.authorize import AuthorizationFlow
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.tokens import fresh_token, key_material
+from apps.connections.services.tokens import issue_token, key_material
 from apps.egress import destination
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration
@@ -52,7 +52,9 @@ def server(kinds: None, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path
         yield running
 
 
-def begin(actor: Actor, *, scopes: tuple[str, ...] = ("look",), connection: Connection | None = None) -> Trip:
+def begin(
+    actor: Actor, *, scopes: tuple[str, ...] = ("look",), connection: Connection | None = None
+) -> AuthorizationFlow:
     return authorize.begin(
         actor=actor,
         integration=Integration.objects.get(slug="signed"),
@@ -117,7 +119,7 @@ def test_its_requests_are_signed_and_the_service_accepts_them(server: OAuth1Serv
 def test_the_token_is_never_handed_out(server: OAuth1Server, cast: Cast) -> None:
     made = connected(server, cast.actor("member"))
     with pytest.raises(WrongKind, match="each request signed"):
-        fresh_token(connection=made, actor=cast.actor("member"))
+        issue_token(connection=made, actor=cast.actor("member"))
     with pytest.raises(WrongKind):
         key_material(connection=made, actor=cast.actor("member"))
     with pytest.raises(WrongKind):

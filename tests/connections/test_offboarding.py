@@ -18,7 +18,7 @@ from apps.connections.errors import Undecided
 from apps.connections.models import Connection, Level
 from apps.connections.services import offboarding
 from apps.connections.services.share import share
-from apps.connections.services.tokens import count_use
+from apps.connections.services.usage import count_use
 from apps.errors import NotAllowed
 from apps.integrations.errors import InvalidInput
 from apps.teams.actor import Actor, service_actor
@@ -109,10 +109,10 @@ def test_what_is_decided_is_done_and_the_membership_ends(admin, kwame, shared, p
 def test_the_workflows_of_what_is_handed_over_go_on(admin, kwame, shared) -> None:
     key, _ = make_key(admin, ApiKey.Kind.SERVICE)
     offboarding.remove_member(actor=actor_for(admin), membership_id=kwame.pk, decisions={shared.pk: admin.user_id})
-    from apps.connections.services.tokens import fresh_token
+    from apps.connections.services.tokens import issue_token
 
     service = service_actor(key, origin=ORIGIN)
-    assert fresh_token(connection=Connection.objects.with_details().get(), actor=service).access_token
+    assert issue_token(connection=Connection.objects.with_details().get(), actor=service).access_token
 
 
 def test_a_connection_that_was_not_on_the_page_is_asked_about(admin, kwame, shared) -> None:

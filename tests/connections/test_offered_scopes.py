@@ -14,7 +14,7 @@ from apps.integrations.models import OAuthApp
 from tests.authserver import AuthServer
 from tests.connections.pages import JSON, set_up_service
 from tests.factories import client_for
-from tests.fixtures.connections import Cast, Traveller, asked_of, expire
+from tests.fixtures.connections import Cast, Traveller, expire, request_params
 
 pytestmark = pytest.mark.django_db
 
@@ -76,7 +76,7 @@ def test_overrides_are_in_force_on_the_wire(traveller: Traveller, server: AuthSe
     )
     actor = cast.actor("member")
     trip = traveller.begin(actor)
-    asked = asked_of(trip)
+    asked = request_params(trip)
     assert asked["prompt"] == "login"
     assert "code_challenge" not in asked
     code = server.code_for(scopes=["profile"], redirect_uri=asked["redirect_uri"])

@@ -9,9 +9,9 @@ from django.db.models.functions import Now
 from apps.audit.models import AuditEvent
 from apps.connections.errors import ReauthorizationRequired
 from apps.connections.models import Connection, TokenSet
-from apps.connections.services import provider, schedule
-from apps.connections.services.refresh import load, refresh_now, try_refresh
-from apps.connections.services.tokens import fresh_token
+from apps.connections.services import connection_params, refresh, schedule
+from apps.connections.services.refresh import load, refresh_now
+from apps.connections.services.tokens import issue_token
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.oauth_apps.services import save_oauth_app
 from tests.authserver import (
@@ -52,7 +52,7 @@ def waiting(connection: Connection) -> float:
     """Seconds until the next try."""
     row = load(connection.pk)
     assert row.next_refresh_at is not None
-    seconds: float = (row.next_refresh_at - row.db_now).total_seconds()  # type: ignore[attr-defined]
+    seconds: float = (row.next_refresh_at - row.db_now).total_seconds()
     return seconds
 
 
@@ -104,7 +104,7 @@ def test_a_failure_is_classed_recorded_and_leaves_the_valid_token_and_the_green_
     assert (row.sent_at is None, row.unresolved_sends) == (settled, 0 if settled else 1)
     assert Connection.objects.get().status == "active"
     assert AuditEvent.objects.get(action="connection.refresh_failed").detail["kind"] == outcome
-    assert fresh_token(connection=connection, actor=cast.actor("member")).access_token == secrets[0]
+    assert issue_token(connection=connection, actor=cast.actor("member")).access_token == secrets[0]
     assert waiting(connection) > 0
 
 
@@ -191,7 +191,7 @@ def test_a_refused_grant_is_tried_once_more_after_a_minute_then_red_with_the_ref
     assert server.arrivals.count("refresh_token") == 2, "a dead grant is left alone"
     expire(connection)
     with pytest.raises(ReauthorizationRequired):
-        fresh_token(connection=connection, actor=cast.actor("member"))
+        issue_token(connection=connection, actor=cast.actor("member"))
     assert server.arrivals.count("refresh_token") == 2
     assert actions("connection.needs_attention") == ["connection.needs_attention"]
 
@@ -241,7 +241,7 @@ def test_a_refused_client_is_the_oauth_apps_fault_and_heals_with_its_secret(
     assert server.arrivals.count("refresh_token") == 1, "a refused OAuth app is not asked again"
     assert actions("oauth_app.broken") == ["oauth_app.broken"]
     assert set(Connection.objects.values_list("status", flat=True)) == {"active"}
-    assert fresh_token(connection=first, actor=cast.actor("member")).access_token == access_token(first)
+    assert issue_token(connection=first, actor=cast.actor("member")).access_token == access_token(first)
 
     for connection in (first, second):
         expire(connection)
@@ -250,7 +250,7 @@ def test_a_refused_client_is_the_oauth_apps_fault_and_heals_with_its_secret(
         ("needs_attention", "integration_misconfigured")
     }
     with pytest.raises(IntegrationMisconfigured):
-        fresh_token(connection=first, actor=cast.actor("member"))
+        issue_token(connection=first, actor=cast.actor("member"))
 
     save_oauth_app(
         origin=SYSTEM,
@@ -294,13 +294,13 @@ def test_a_token_that_cannot_be_refreshed_turns_red_at_its_end(
     connection = traveller.connect(cast.actor("member"))
     row = tokens_of(connection)
     assert row.next_refresh_at == row.expires_at
-    assert fresh_token(connection=connection, actor=cast.actor("member")).access_token
+    assert issue_token(connection=connection, actor=cast.actor("member")).access_token
     expire(connection)
     attempt_refresh(connection)
     assert Connection.objects.get().status_reason == "token_expired"
     assert tokens_of(connection).next_refresh_at is None
     with pytest.raises(ReauthorizationRequired):
-        fresh_token(connection=connection, actor=cast.actor("member"))
+        issue_token(connection=connection, actor=cast.actor("member"))
 
 
 @pytest.mark.django_db
@@ -351,9 +351,9 @@ def test_scopes_that_no_answer_repeats_are_not_missed(
 ) -> None:
     from dataclasses import replace
 
-    original = provider.provider_config
+    original = connection_params.provider_config
     monkeypatch.setattr(
-        provider,
+        connection_params,
         "provider_config",
         lambda *a, **k: replace(
             original(*a, **k), ignored_scopes=frozenset({"offline_access"}), scope_aliases={"me": "profile"}
@@ -402,5 +402,5 @@ def test_no_log_line_and_no_audit_event_of_a_failure_quotes_the_service(
 def test_a_lease_of_somebody_else_is_respected(connection: Connection, server: AuthServer) -> None:
     TokenSet.objects.update(lease_until=Now() + timedelta(seconds=40))
     attempt_refresh(connection)
-    assert try_refresh(load(connection.pk), origin=SYSTEM) is None
+    assert refresh.attempt_refresh(load(connection.pk), origin=SYSTEM) is False
     assert server.journal.refreshes == []

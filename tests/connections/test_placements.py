@@ -10,7 +10,7 @@ import pytest
 
 from apps.connections.errors import CallbackRejected, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection
-from apps.connections.services.provider import provider_of
+from apps.connections.services.connection_params import provider_of
 from apps.integrations.catalog import entries as catalog_module
 from apps.integrations.catalog.entries import catalog
 from apps.integrations.catalog.schema import CatalogEntry, Param

@@ -36,7 +36,7 @@ from tests.combinations import combined
 from tests.connections.custom import Walker, describe
 from tests.connections.test_api import caller
 from tests.connections.url_fields import url_fields
-from tests.fixtures.connections import Cast, asked_of
+from tests.fixtures.connections import Cast, request_params
 from tests.gateway.test_proxy import body_of, proxied
 from tests.integrations.custom_apis.openapi import documents
 from tests.internet import HERE, PUBLIC, Internet, internet
@@ -76,7 +76,7 @@ class House:
 
     def connected(self, **fields: Any) -> Connection:
         walker = Walker(self.api(**fields), self.cast.actor("member"), lambda url: "")
-        trip = asked_of(walker.begin())
+        trip = request_params(walker.begin())
         attempt = walker.arrive(f"/oauth/callback/{walker.api.pk}?{urlencode({'state': trip['state'], 'code': 'c'})}")
         assert attempt.connection is not None
         return attempt.connection

@@ -30,7 +30,7 @@ from tests.fixtures.connections import (
 def interrupt(connection: Connection) -> None:
     """As a process that dies between sending and commit leaves it, with the lease run out since."""
     row = load(connection.pk)
-    assert leases.claim(row=row, refresh_token=refresh_token(connection)) is not None
+    assert leases.acquire_lease(row=row, refresh_token=refresh_token(connection)) is not None
     let_lease_run_out(connection)
 
 
@@ -42,16 +42,16 @@ def use_up(connection: Connection, server: AuthServer) -> None:
 @pytest.mark.django_db
 def test_a_claim_is_refused_while_it_is_held_and_free_after_it_ran_out(connection: Connection) -> None:
     row = load(connection.pk)
-    first = leases.claim(row=row, refresh_token="x")
+    first = leases.acquire_lease(row=row, refresh_token="x")
     assert first is not None
-    assert leases.claim(row=load(connection.pk), refresh_token="x") is None
+    assert leases.acquire_lease(row=load(connection.pk), refresh_token="x") is None
     let_lease_run_out(connection)
-    assert leases.claim(row=row, refresh_token="x") is None, "the token was sent since the row was read"
-    second = leases.claim(row=load(connection.pk), refresh_token="x")
+    assert leases.acquire_lease(row=row, refresh_token="x") is None, "the token was sent since the row was read"
+    second = leases.acquire_lease(row=load(connection.pk), refresh_token="x")
     assert second is not None
-    leases.release(first)
+    leases.release_lease(first)
     assert tokens_of(connection).lease_token == second.token
-    leases.release(second)
+    leases.release_lease(second)
     assert (tokens_of(connection).lease_token, tokens_of(connection).unresolved_sends) == (None, 1)
 
 
@@ -83,7 +83,7 @@ def test_an_interrupted_refresh_under_strict_rotation_first_uses_up_the_token_th
 
 @pytest.mark.django_db
 def test_a_refresh_under_way_is_waited_for_and_not_taken_for_an_interrupted_one(connection: Connection) -> None:
-    assert leases.claim(row=load(connection.pk), refresh_token=refresh_token(connection)) is not None
+    assert leases.acquire_lease(row=load(connection.pk), refresh_token=refresh_token(connection)) is not None
     due = tokens_of(connection).next_refresh_at
     assert attempt_refresh(load(connection.pk), origin=SYSTEM) is False
     assert tokens_of(connection).next_refresh_at == due

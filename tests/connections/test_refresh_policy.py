@@ -7,6 +7,7 @@ import pytest
 
 from apps.connections.policy import refresh_policy
 from apps.connections.policy.refresh_policy import (
+    Failure,
     Outcome,
     Plan,
     after_failure,
@@ -112,7 +113,7 @@ def plan(outcome: Outcome, *, alive: bool | None = True, **changed: Any) -> Plan
         "retry_after": None,
         "jitter": 0.0,
     }
-    return after_failure(outcome, now=NOW, expires_at=ends, **facts | changed)
+    return after_failure(Failure(outcome=outcome, now=NOW, expires_at=ends, **facts | changed))
 
 
 SOON = NOW + seconds(2.5)

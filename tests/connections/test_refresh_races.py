@@ -14,11 +14,11 @@ from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import refresh as refreshing
 from apps.connections.services import refresh_outcome
+from apps.connections.services.connection_params import provider_of
 from apps.connections.services.disconnect import disconnect
-from apps.connections.services.provider import provider_of
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.token_values import accepted
-from apps.connections.services.tokens import fresh_token
+from apps.connections.services.token_values import token_columns
+from apps.connections.services.tokens import issue_token
 from apps.errors import NotFound
 from apps.oauth.token import TokenResponse
 from tests.authserver import AuthServer, Gate, answers
@@ -199,7 +199,7 @@ def test_a_member_who_left_during_the_refresh_gets_no_token(
     server.answer_gate = gate = Gate()
     expire(connection)
     actor = cast.actor("member")
-    reader = Meanwhile(lambda: fresh_token(connection=connection, actor=actor))
+    reader = Meanwhile(lambda: issue_token(connection=connection, actor=actor))
     assert gate.arrived.wait(10)
     cast.member.delete()
     gate.open()
@@ -222,7 +222,7 @@ def test_a_commit_and_a_disconnect_lock_in_the_same_order(
 
     slow = SimpleNamespace(objects=SimpleNamespace(filter=filter_slowly))
     row = TokenSet.objects.with_everything().get()
-    values = accepted(row, TokenResponse("a" * 20), provider=provider_of(connection), sent_at=row.obtained_at)
+    values = token_columns(row, TokenResponse("a" * 20), provider=provider_of(connection), sent_at=row.obtained_at)
     monkeypatch.setattr(refresh_outcome, "Connection", slow)
     commit = Meanwhile(lambda: refresh_outcome.commit_tokens(row, values, granted=[], lost=[], origin=SYSTEM))
     assert between.wait(10)
@@ -245,7 +245,7 @@ def wait_until_somebody_is_blocked() -> None:
 @pytest.mark.django_db
 def test_the_version_is_compared_in_the_write_itself(connection: Connection, server: AuthServer) -> None:
     row = TokenSet.objects.with_everything().get()
-    values = accepted(row, TokenResponse("a" * 20), provider=provider_of(connection), sent_at=row.obtained_at)
+    values = token_columns(row, TokenResponse("a" * 20), provider=provider_of(connection), sent_at=row.obtained_at)
     TokenSet.objects.update(version=2)
     before = access_token(connection)
     assert refresh_outcome.commit_tokens(row, values, granted=[], lost=[], origin=SYSTEM) is False

@@ -54,7 +54,7 @@ def test_what_was_given_out_is_due_again_only_after_a_while(several: list[Connec
     assert schedule.claim_due() == []
     row = load(several[0].pk)
     assert row.dispatched_until is not None
-    assert row.dispatched_until - row.db_now > timedelta(seconds=50)  # type: ignore[attr-defined]
+    assert row.dispatched_until - row.db_now > timedelta(seconds=50)
     TokenSet.objects.update(dispatched_until=Now() - timedelta(seconds=1))
     assert len(schedule.claim_due()) == 6
 
@@ -63,7 +63,7 @@ def test_what_was_given_out_is_due_again_only_after_a_while(several: list[Connec
 def test_a_batch_is_bounded_and_the_longest_due_go_first(
     several: list[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "BATCH", 2)
+    monkeypatch.setattr(schedule, "CLAIM_SIZE", 2)
     first = several[3]
     TokenSet.objects.filter(connection=first).update(next_refresh_at=Now() - timedelta(hours=1))
     given = schedule.claim_due()
@@ -81,7 +81,7 @@ def test_two_beats_never_get_the_same_row(several: list[Connection]) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite has one writer at a time")
 def test_a_beat_skips_what_another_is_just_claiming(several: list[Connection], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedule, "BATCH", 4)
+    monkeypatch.setattr(schedule, "CLAIM_SIZE", 4)
     holding, go_on = threading.Event(), threading.Event()
 
     def claim_slowly() -> Any:
@@ -198,11 +198,11 @@ def test_the_next_refresh_moves_on_with_every_lifetime(connection: Connection, s
 
 @pytest.mark.django_db
 def test_a_reader_needs_neither_beat_nor_broker(connection: Connection, cast: Cast, server: AuthServer) -> None:
-    from apps.connections.services.tokens import fresh_token
+    from apps.connections.services.tokens import issue_token
 
     expire(connection)
     TokenSet.objects.update(next_refresh_at=None)
-    assert server.knows(fresh_token(connection=connection, actor=cast.actor("member")).access_token)
+    assert server.knows(issue_token(connection=connection, actor=cast.actor("member")).access_token)
 
 
 @pytest.mark.django_db
@@ -241,7 +241,7 @@ def test_each_of_a_portion_is_told_the_time_of_its_turn(
     rows, told, clock = [(tokens_of(connection).pk, 1) for connection in several], [], [100.0]
 
     def takes_half_a_second(row: TokenSet, *, origin: Origin) -> bool:
-        told.append(row.db_now)  # type: ignore[attr-defined]
+        told.append(row.db_now)
         clock[0] += 0.5
         return True
 

@@ -16,7 +16,7 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.services import schedule, spool
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.tokens import fresh_token
+from apps.connections.services.tokens import issue_token
 from tests.authserver import AuthServer
 from tests.fixtures.connections import (
     Cast,
@@ -57,7 +57,7 @@ def files() -> list[Path]:
 def spooled(connection: Connection, cast: Cast, server: AuthServer, away: Callable[[], None]) -> Callable[[], None]:
     """New tokens wait in the spool; calling it brings the database back."""
     expire(connection)
-    with pytest.raises(ServiceUnavailable, match="kept safe"):
+    with pytest.raises(ServiceUnavailable, match="it is saved"):
         refresh_now(connection=connection, actor=cast.actor("member"))
     assert len(server.journal.refreshes) == 1
     return away
@@ -97,7 +97,7 @@ def test_a_reader_finds_what_waits_in_the_spool(
     connection: Connection, cast: Cast, spooled: Callable[[], None], server: AuthServer
 ) -> None:
     spooled()
-    token = fresh_token(connection=connection, actor=cast.actor("member")).access_token
+    token = issue_token(connection=connection, actor=cast.actor("member")).access_token
     assert server.knows(token)
     assert len(server.journal.refreshes) == 1
     assert tokens_of(connection).lease_token is None
@@ -182,7 +182,7 @@ def test_a_database_that_comes_back_in_time_needs_no_spool(
     monkeypatch.setattr(spool, "commit_tokens", fail_twice)
     monkeypatch.setattr(spool.connection, "close", lambda: None)
     expire(connection)
-    assert server.knows(fresh_token(connection=connection, actor=cast.actor("member")).access_token)
+    assert server.knows(issue_token(connection=connection, actor=cast.actor("member")).access_token)
     assert files() == []
 
 
@@ -204,7 +204,7 @@ def test_a_connection_that_breaks_in_the_commit_is_opened_anew(
 
     monkeypatch.setattr(refresh_outcome, "record", break_once)
     expire(connection)
-    assert server.knows(fresh_token(connection=connection, actor=cast.actor("member")).access_token)
+    assert server.knows(issue_token(connection=connection, actor=cast.actor("member")).access_token)
     assert tokens_of(connection).version == 2
     assert len(server.journal.refreshes) == 1
     assert files() == []

@@ -12,8 +12,7 @@ from django.utils import timezone
 from apps.audit.models import AuditEvent
 from apps.connections.models import Connection, DailyUse, Level, ScopeUse, TokenSet, WorkflowUse
 from apps.connections.services import tokens
-from apps.connections.services.rename import rename
-from apps.connections.services.share import share
+from apps.connections.services.share import rename, share
 from apps.teams.models import Membership, Role
 from tests.connections.pages import JSON, make_connection, make_red, set_up_service
 from tests.factories import actor_for, client_for, make_member
@@ -180,8 +179,8 @@ def test_no_scope_counts_as_unused_before_calls_name_scopes(mara, connection) ->
 
 
 def test_the_scopes_of_a_call_are_stored(mara, connection) -> None:
-    tokens.fresh_token(connection=connection, actor=actor_for(mara), scopes=("profile",))
-    tokens.fresh_token(connection=connection, actor=actor_for(mara), scopes=("profile",))
+    tokens.issue_token(connection=connection, actor=actor_for(mara), scopes=("profile",))
+    tokens.issue_token(connection=connection, actor=actor_for(mara), scopes=("profile",))
     assert [row.scope for row in ScopeUse.objects.all()] == ["profile"]
 
 

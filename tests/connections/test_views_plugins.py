@@ -287,7 +287,7 @@ def test_only_operators_are_sent_to_set_up_the_oauth_app(loaded: None, owner: Me
 def test_a_refused_oauth_app_is_for_the_operator_to_fix(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
     mark_oauth_app_broken(oauth_app=set_up("github"), code="invalid_client")
     html = html_of(owner, service_url("github"))
-    assert "GitHub refuses the OAuth app" in html
+    assert "GitHub rejects the OAuth app" in html
     assert "invalid_client" in html
     assert "This is not about your account" in html
 

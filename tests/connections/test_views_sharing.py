@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.audit.origin import Origin
 from apps.connections.models import Connection, ConnectionShare, Level
 from apps.connections.services.share import share
-from apps.connections.services.tokens import count_use
+from apps.connections.services.usage import count_use
 from apps.teams.actor import Actor, member_actor, service_actor
 from apps.teams.models import ApiKey, Membership, Role
 from tests import factories

@@ -37,7 +37,7 @@ class Shown:
 
 
 @dataclass
-class Trip:
+class AuthorizationFlow:
     """A trip under way: where it began, and what the service's page will be asked with."""
 
     sandbox: Sandbox
@@ -99,18 +99,18 @@ class Visitor:
         answer = self.post("/accounts/login/", {"login": self.email, "password": self.password})
         assert answer.status_code == 302, answer.text
 
-    def set_out(self, *, scopes: list[str] = SCOPES) -> Trip:
+    def set_out(self, *, scopes: list[str] = SCOPES) -> AuthorizationFlow:
         """Connect the sandbox, in the same tab."""
         return self._set_out("/connect/sandbox/", scopes)
 
-    def set_out_again(self, connection: str, *, scopes: list[str] = SCOPES) -> Trip:
+    def set_out_again(self, connection: str, *, scopes: list[str] = SCOPES) -> AuthorizationFlow:
         return self._set_out(f"/connections/{connection}/reconnect/", scopes)
 
-    def _set_out(self, path: str, scopes: list[str]) -> Trip:
+    def _set_out(self, path: str, scopes: list[str]) -> AuthorizationFlow:
         answer = self.post(path, {"scopes": scopes}, shows=["state"])
         assert answer.status_code == 302, answer.text
         assert self.product.sandbox is not None
-        return Trip(self.product.sandbox, answer.headers["Location"])
+        return AuthorizationFlow(self.product.sandbox, answer.headers["Location"])
 
     def come_back(self, query: dict[str, str] | list[tuple[str, str]], path: str = "/oauth/callback") -> Any:
         return self.get(f"{path}?{urlencode(query)}")

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.cast import Trip, Visitor, newcomer
+from tests.e2e.cast import AuthorizationFlow, Visitor, newcomer
 from tests.e2e.conftest import Stage
 
 pytestmark = pytest.mark.xdist_group("e2e_sqlite")
@@ -31,7 +31,7 @@ class Scene:
 
     stage: Stage
     visitor: Visitor
-    trip: Trip
+    trip: AuthorizationFlow
     answer: dict[str, str]
     calls: int = field(init=False)
     events: int = field(init=False)

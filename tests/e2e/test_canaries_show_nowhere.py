@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.canaries import Canaries, left_behind
-from tests.e2e.cast import Program, Shown, Trip, Visitor, newcomer, play
+from tests.e2e.cast import AuthorizationFlow, Program, Shown, Visitor, newcomer, play
 from tests.e2e.conftest import EVERYWHERE, Stage
 from tests.e2e.processes import running, wait_for
 
@@ -49,7 +49,7 @@ class Story:
     def learn(self) -> None:
         self.canaries.learn(self.stage, self.connections)
 
-    def answer(self, trip: Trip, **asked: str) -> dict[str, str]:
+    def answer(self, trip: AuthorizationFlow, **asked: str) -> dict[str, str]:
         """What the service answers, with state, code and verifier noted."""
         self.canaries.add("state", trip.asked["state"])
         self.learn()

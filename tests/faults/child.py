@@ -19,14 +19,14 @@ def refresh(token_set_id: str, version: str) -> dict[str, Any]:
 def read(connection_id: str, membership_id: str) -> dict[str, Any]:
     """What a program gets that asks for a token: it and its version, or the code of the error."""
     from apps.connections.models import Connection
-    from apps.connections.services.tokens import fresh_token
+    from apps.connections.services.tokens import issue_token
     from apps.errors import SpecwayError
     from apps.teams.models import Membership
     from tests.factories import actor_for
 
     try:
         connection = Connection.objects.with_details().get(pk=connection_id)
-        token = fresh_token(connection=connection, actor=actor_for(Membership.objects.get(pk=membership_id)))
+        token = issue_token(connection=connection, actor=actor_for(Membership.objects.get(pk=membership_id)))
     except SpecwayError as error:
         return {"error": error.code, "retry_after": getattr(error, "retry_after", None)}
     except Connection.DoesNotExist:

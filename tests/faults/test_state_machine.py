@@ -24,10 +24,10 @@ from hypothesis.stateful import (
 )
 
 from apps.connections.models import Connection, TokenSet
-from apps.connections.services import provider, refresh, schedule
+from apps.connections.services import connection_params, refresh, schedule
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import load, refresh_now
-from apps.connections.services.tokens import fresh_token
+from apps.connections.services.tokens import issue_token
 from apps.errors import SpecwayError
 from apps.integrations.models import OAuthApp
 from tests.authserver import AuthServer, Behaviour, answers, refuses, reset, truncated
@@ -120,12 +120,12 @@ class Refreshing(RuleBasedStateMachine):
     def read(self) -> None:
         expects, token = self.doubts_before(), None
         with suppress(SpecwayError):
-            token = fresh_token(connection=self.connected, actor=self.actor)
+            token = issue_token(connection=self.connected, actor=self.actor)
         self.note_doubts(expects)
         if token:
             row = load(self.connected.pk)
             assert row.expires_at is not None
-            assert row.expires_at > row.db_now, "an expired token was handed out"  # type: ignore[attr-defined]
+            assert row.expires_at > row.db_now, "an expired token was handed out"
             assert token.version == row.version
             assert any(token.access_token in family.access_tokens for family in world.server.grants.families)
 
@@ -245,9 +245,9 @@ def test_what_always_holds(
     settings.FAULT_POINTS = f"{__name__}.crash"
     # Nobody else is there to wait for: who holds a lease here is dead.
     monkeypatch.setattr(refresh, "READER_WAIT", timedelta(0))
-    facts = provider.provider_config
+    facts = connection_params.provider_config
     monkeypatch.setattr(
-        provider, "provider_config", lambda *a, **k: replace(facts(*a, **k), rotation=world.server.rotation)
+        connection_params, "provider_config", lambda *a, **k: replace(facts(*a, **k), rotation=world.server.rotation)
     )
     run_state_machine_as_test(Refreshing, settings=PROFILE)
 

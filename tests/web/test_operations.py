@@ -15,7 +15,7 @@ from django.utils import timezone
 from apps.audit.models import AuditEvent
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
-from apps.connections.messages import _SENTENCES as SENTENCES
+from apps.connections.messages import _REASONS as REASONS
 from apps.connections.models import Connection, SchedulerHeartbeat, TokenSet
 from apps.connections.policy.refresh_policy import Outcome
 from apps.connections.services.heartbeat import record_heartbeat
@@ -126,7 +126,7 @@ def test_refreshes_of_a_day_are_counted_by_integration_and_outcome(operator: Cli
 
 def test_every_outcome_and_reason_has_words() -> None:
     assert {outcome.value for outcome in Outcome} <= set(operations.OUTCOMES)
-    assert set(SENTENCES) == set(operations.REASONS)
+    assert set(REASONS) == set(operations.REASONS)
 
 
 def test_what_needs_attention_is_counted_by_reason_and_integration(operator: Client) -> None:

@@ -30,8 +30,8 @@ from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.eligibility import missing_scopes_of
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.rename import rename
-from apps.connections.services.tokens import fresh_token, key_material
+from apps.connections.services.share import rename
+from apps.connections.services.tokens import issue_token, key_material
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
@@ -165,7 +165,7 @@ class TokenView(StrictAPIView):
             credentials = vars(key_material(connection=connection, actor=actor)) | {"connection": connection.pk}
             return Response(KeyMaterialSerializer(credentials).data, headers={"Cache-Control": "no-store"})
         try:
-            token = fresh_token(
+            token = issue_token(
                 connection=connection, actor=actor, min_ttl=data["min_ttl"], scopes=tuple(data["scopes"])
             )
         except ReauthorizationRequired as error:

@@ -4,11 +4,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.connections.messages import status_sentence
+from apps.connections.messages import status_message
 from apps.connections.models import Connection, Level, Status
 from apps.connections.policy import scopes
 from apps.connections.policy.access import level_of
-from apps.connections.services.provider import provider_of
+from apps.connections.services.connection_params import provider_of
 from apps.errors import SpecwayError
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
 from apps.rest.fields import Id, Number, QuerySerializer, Text, texts
@@ -71,7 +71,7 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
         return level_of(actor, connection) or Level.USE
 
     def get_status_detail(self, connection: Connection) -> str:
-        return status_sentence(connection)
+        return status_message(connection)
 
     def get_scopes(self, connection: Connection) -> ScopesSerializer:
         return ScopesSerializer(scope_sets_of(connection)).data  # type: ignore[return-value] # as above

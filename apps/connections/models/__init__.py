@@ -1,4 +1,4 @@
-"""The tables of connections: the connections, their tokens, how they are made, shared and used."""
+"""The models of connections: their tokens, authorization, sharing and use."""
 
 from apps.connections.models.authorization import AuthorizationAttempt, ConnectSession
 from apps.connections.models.connection import Connection, Credential, Status

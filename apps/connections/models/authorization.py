@@ -1,4 +1,4 @@
-"""Authorization attempts, and the connect sessions that ask a member to begin one."""
+"""Authorization attempts, and the connect sessions that ask a member to start one."""
 
 import uuid
 
@@ -12,13 +12,13 @@ from apps.vault.models import SealedRow
 
 
 class AuthorizationAttempt(SealedRow):
-    """One trip to the service's consent page and back. Its state is stored as a hash and consumed once."""
+    """One authorization flow. Its state is stored as a hash and consumed once."""
 
     class Status(models.TextChoices):
         PENDING = "pending", "Waiting for the service"
-        EXCHANGING = "exchanging", "Answer received"
-        # Another account than the connection's answered: the person decides what becomes of it.
-        UNDECIDED = "undecided", "Another account answered"
+        EXCHANGING = "exchanging", "Response received"
+        # Another account than the connection's was authorized: the person decides.
+        UNDECIDED = "undecided", "Another account was authorized"
         SUCCEEDED = "succeeded", "Connected"
         FAILED = "failed", "Failed"
         CANCELED = "canceled", "Canceled"
@@ -27,7 +27,7 @@ class AuthorizationAttempt(SealedRow):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="+")
     oauth_app = models.ForeignKey(OAuthApp, on_delete=models.CASCADE, related_name="+")
-    # The connection to repair; empty for a new one, until it succeeded.
+    # The connection to reconnect; for a new one, set when it succeeded.
     connection = models.ForeignKey(Connection, null=True, on_delete=models.CASCADE, related_name="+")
     state_hash = models.CharField(max_length=64, unique=True, editable=False)
     session_hash = models.CharField(max_length=64, editable=False)
@@ -38,7 +38,7 @@ class AuthorizationAttempt(SealedRow):
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
-    # While undecided: the token answer and the account that it belongs to.
+    # While undecided: the token response and its account.
     pending_tokens = EncryptedField()
     pending_account = models.JSONField(default=dict)
     return_path = models.CharField(max_length=500, blank=True)
@@ -55,17 +55,20 @@ class AuthorizationAttempt(SealedRow):
 
 
 class ConnectSession(models.Model):
-    """A link with which one member is asked to connect a service, or to repair a connection. Only a hash of its token
-    is stored. What became of it is read from the trip that it began, and noted here once it succeeded."""
+    """A link with which one member is asked to connect a service or to reconnect a connection.
+
+    Only a hash of its token is stored. Its state is that of the authorization attempt that it started, until the
+    connection is recorded here.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     member = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="+")
-    # The connection to repair (`repairs`), or the one that came of it.
+    # The connection to reconnect (`repairs`), or the one that was created.
     connection = models.ForeignKey(Connection, null=True, on_delete=models.SET_NULL, related_name="+")
     repairs = models.BooleanField(default=False)
-    # Who made it, as the audit log names callers.
+    # The caller that created it, as in the audit log.
     asked_by_kind = models.CharField(max_length=10)
     asked_by_id = models.CharField(max_length=36)
     asked_by_label = models.CharField(max_length=200)

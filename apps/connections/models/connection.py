@@ -1,6 +1,7 @@
-"""Connections: one account of one person at one integration, and the key that a person entered for it."""
+"""Connections, and the keys that people enter for them."""
 
 import uuid
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Q
@@ -11,11 +12,14 @@ from apps.teams.models import Team, User
 from apps.vault.fields import EncryptedField
 from apps.vault.models import SealedRow
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 
 class Status(models.TextChoices):
     ACTIVE = "active", "Active"
     NEEDS_ATTENTION = "needs_attention", "Needs attention"
-    # Being disconnected: nobody may use it any more, the grant is being revoked, the row goes away next.
+    # It cannot be used any more: its grant is being revoked, then the row is deleted.
     DISCONNECTING = "disconnecting", "Disconnecting"
 
 
@@ -36,16 +40,19 @@ class Connection(models.Model):
     status_changed_at = models.DateTimeField()
     scopes_requested = models.JSONField(default=list)
     scopes_granted = models.JSONField(default=list)
-    # Values of the provider's placeholders (a subdomain, an instance URL): from the person, the callback or the answer.
+    # Values of the provider's parameters (a subdomain, an instance URL): from the person, the callback or the response.
     params = models.JSONField(default=dict)
     is_shared = models.BooleanField(default=False)
-    # After a hand-over, until somebody reconnects it: whose grant or key it still is. The name outlives the person.
+    # After a hand-over, until it is reconnected: the former owner, whose grant or key it uses. The name is a copy.
     handed_over_from = models.CharField(max_length=250, blank=True)
     handed_over_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True)
 
     objects = ConnectionQuerySet.as_manager()
+
+    if TYPE_CHECKING:
+        db_now: datetime  # annotated by queries that need the database's time
 
     class Meta:
         indexes = [
@@ -59,17 +66,17 @@ class Connection(models.Model):
 
 
 class Credential(SealedRow):
-    """What a person entered to sign in with: a key, a user name and password, a client ID and secret."""
+    """What a person entered to authenticate: a key, a user name and password, or a client ID and secret."""
 
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="credential")
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
-    # The catalog's [[fields]] by name, as JSON; those that are no secret too, since they belong together.
+    # The values of the catalog's [[fields]] by name, as JSON, including those that are not secret.
     fields = EncryptedField()
     created_at = models.DateTimeField()
     replaced_at = models.DateTimeField(null=True)
-    # `Integration.base_url_fingerprint` of a team's own API as it was when somebody entered this.
+    # `Integration.base_url_fingerprint` of a custom API when this was entered.
     base_url_fingerprint = models.CharField(max_length=64, blank=True)
-    # When the service last accepted it in a call made for that; empty: not known to work.
+    # When the service last accepted it in a verification; empty if it was not verified.
     checked_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

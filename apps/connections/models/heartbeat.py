@@ -1,10 +1,10 @@
-"""When each scheduled job last ran."""
+"""When the scheduler last ran."""
 
 from django.db import models
 
 
 class SchedulerHeartbeat(models.Model):
-    """When each round of the schedule last began, wherever that was: one row for each name."""
+    """One row for each name of `services.heartbeat`: when the last run began, or until when the lock is held."""
 
     name = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""What an actor can see and use, and what is due: the questions asked of connections, each in one place."""
+"""Queries for the connections that an actor can see and use, and for the token sets that are due."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from django.db.models.functions import Now
 if TYPE_CHECKING:
     from apps.teams.actor import Actor
 
-# The rows' classes themselves stand in models.py, which imports this module.
+# The models import this module, so that it cannot import them.
 Row = TypeVar("Row", bound=models.Model)
 
 
 def _shared_with(actor: Actor) -> Q:
-    """Shared with everyone, or by name. (A shared row without any share joins to nothing and stays hidden.)"""
-    reached = Q(shares__isnull=False, shares__user=None)
+    """Shared with everyone or with the actor. (A shared row without shares has nothing to join and stays hidden.)"""
+    shared = Q(shares__isnull=False, shares__user=None)
     if actor.user is not None and not actor.is_service:
-        reached |= Q(shares__user=actor.user)
-    return Q(is_shared=True) & reached
+        shared |= Q(shares__user=actor.user)
+    return Q(is_shared=True) & shared
 
 
 def _owned_by(actor: Actor) -> Q:
@@ -30,44 +30,48 @@ def _owned_by(actor: Actor) -> Q:
 
 class ConnectionQuerySet(models.QuerySet[Row]):
     def in_team_of(self, actor: Actor) -> Self:
-        """Those of the actor's team. A disconnected one is gone for everybody."""
+        """The connections of the actor's team, without those being disconnected."""
         return self.none() if actor.team is None else self.of_team(actor.team)
 
     def of_team(self, team: Any) -> Self:
-        """Those of a team that are there for anybody."""
+        """The connections of a team, without those being disconnected."""
         return self.filter(team=team).exclude(status="disconnecting")
 
     def visible_to(self, actor: Actor) -> Self:
-        """Those that the actor may know of: one's own and those shared with one; admins see the whole team's."""
-        mine = self.in_team_of(actor)
+        """The connections that the actor may see: own and shared ones; admins see all of the team."""
+        of_team = self.in_team_of(actor)
         if actor.is_admin:
-            return mine
-        seen = _shared_with(actor) | _owned_by(actor)
-        return mine.filter(pk__in=self.model._default_manager.filter(seen).values("pk"))
+            return of_team
+        visible = _shared_with(actor) | _owned_by(actor)
+        return of_team.filter(pk__in=self.model._default_manager.filter(visible).values("pk"))
 
     def usable_by(self, actor: Actor) -> Self:
-        """Those whose access the actor may use: one's own and those shared. Admins do not use others' personal ones."""
+        """The connections that the actor may use: own and shared ones. Admins cannot use others' personal ones."""
         usable = _shared_with(actor) | _owned_by(actor)
         if actor.is_admin:
             usable |= Q(is_shared=True)
         return self.in_team_of(actor).filter(pk__in=self.model._default_manager.filter(usable).values("pk"))
 
+    def with_clock(self) -> Self:
+        """With `db_now`, the database's time, so that all hosts agree on what is fresh."""
+        return self.annotate(db_now=Now())
+
     def with_details(self) -> Self:
-        """Everything that a list or an API answer shows of each, in one query."""
+        """With everything that a list or an API response shows, in one query."""
         return self.select_related("integration", "owner", "team", "oauth_app", "token_set", "first_refresh")
 
 
 class TokenSetQuerySet(models.QuerySet[Row]):
     def with_clock(self) -> Self:
-        """Each row with `db_now`, the database's time, which decides what is fresh on every machine alike."""
+        """Each token set with `db_now`, see `ConnectionQuerySet.with_clock`."""
         return self.annotate(db_now=Now())
 
     def with_everything(self) -> Self:
-        """Each row with its connection and what a token call needs to know, and the database's time."""
+        """With the connection and everything that a token request needs, and `db_now`."""
         return self.with_clock().select_related("connection__integration", "connection__oauth_app")
 
     def due_for_refresh(self, now: datetime | Any) -> Self:
-        """Those whose next refresh is due and that nobody refreshes or has been given to refresh; longest due first."""
+        """The token sets whose refresh is due, neither leased nor dispatched; longest due first."""
         free = Q(lease_until=None) | Q(lease_until__lt=now)
-        in_nobodys_hands = Q(dispatched_until=None) | Q(dispatched_until__lt=now)
-        return self.filter(free, in_nobodys_hands, next_refresh_at__lte=now).order_by("next_refresh_at")
+        not_dispatched = Q(dispatched_until=None) | Q(dispatched_until__lt=now)
+        return self.filter(free, not_dispatched, next_refresh_at__lte=now).order_by("next_refresh_at")

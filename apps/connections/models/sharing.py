@@ -1,4 +1,4 @@
-"""Who else may use a connection, and at which permission level."""
+"""With whom a connection is shared, and at which permission level."""
 
 from django.db import models
 from django.db.models import Q
@@ -14,7 +14,7 @@ class Level(models.TextChoices):
 
 
 class ConnectionShare(models.Model):
-    """A permission level on a shared connection: everyone's where `user` is empty, else one member's own."""
+    """A permission level on a shared connection: for one member, or for everyone if `user` is empty."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="shares")
     user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")

@@ -1,4 +1,6 @@
-"""The tokens of an OAuth connection, with the lease and version that keep their refresh safe."""
+"""The tokens of an OAuth connection."""
+
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Q
@@ -10,36 +12,39 @@ from apps.teams.models import Team
 from apps.vault.fields import EncryptedField
 from apps.vault.models import SealedRow
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 
 class TokenSet(SealedRow):
-    """The secrets of an OAuth connection, with the lease and version that keep their refresh safe.
+    """The secrets of an OAuth connection, with the lease and version that make their refresh safe.
 
-    Times are the database's clock. `version` only grows; it is the fence of every write to the tokens.
+    Times are by the database's clock. `version` only grows, and each write to the tokens compares it.
     """
 
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="token_set")
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     access_token = EncryptedField()
     refresh_token = EncryptedField()
-    # Further secrets of the token answer that the provider's data says to keep, as JSON.
+    # Further secrets of the token response that the provider's data says to keep, as JSON.
     kept_secrets = EncryptedField()
     token_type = models.CharField(max_length=40, default="bearer")
     access_token_fp = models.CharField(max_length=64, blank=True)
-    # `OAuthApp.client_key` of the client that the tokens were given to.
+    # `OAuthApp.client_key` of the client that the tokens were issued to.
     client_key = models.CharField(max_length=64, blank=True)
     obtained_at = models.DateTimeField()
-    # Empty: the service did not say, or the token does not end.
+    # Empty if the service did not report an expiry, or the token does not expire.
     expires_at = models.DateTimeField(null=True)
     version = models.PositiveBigIntegerField(default=1)
     lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
-    # Set immediately before a refresh request leaves, with the fingerprint of the refresh token that it carries.
+    # Set immediately before a refresh request is sent, with the fingerprint of the refresh token in it.
     sent_at = models.DateTimeField(null=True)
     sent_token_fp = models.CharField(max_length=64, blank=True)
-    # How often the present refresh token was sent without an answer that settles what became of it.
+    # How often the present refresh token was sent without a conclusive response.
     unresolved_sends = models.PositiveSmallIntegerField(default=0)
     next_refresh_at = models.DateTimeField(null=True)
-    # While a due refresh is in a worker's hands: until then nobody else is given it.
+    # While a refresh is dispatched to a worker: until then it is not dispatched again.
     dispatched_until = models.DateTimeField(null=True)
     failure_count = models.PositiveIntegerField(default=0)
     last_failure = models.CharField(max_length=60, blank=True)
@@ -47,10 +52,13 @@ class TokenSet(SealedRow):
 
     objects = TokenSetQuerySet.as_manager()
 
+    if TYPE_CHECKING:
+        db_now: datetime  # annotated by `with_clock()`
+
     class Meta:
         indexes = [
             models.Index(fields=["next_refresh_at"], condition=Q(next_refresh_at__isnull=False), name="token_set_due"),
-            # Few are; operators ask how many every few seconds.
+            # Few rows match; the health check counts them every few seconds.
             models.Index(
                 fields=["unresolved_sends"], condition=Q(unresolved_sends__gt=0), name="token_set_interrupted"
             ),
@@ -64,7 +72,7 @@ class TokenSet(SealedRow):
 
     @property
     def refresh_grant_type(self) -> str:
-        """What gives a new access token without anybody's consent: refresh_token, client_credentials, or ""."""
+        """The grant type that gives a new access token without a person: refresh_token, client_credentials, or ""."""
         if self.refresh_token is not None:
             return "refresh_token"
         has_own_client = self.connection.integration.kind == Integration.Kind.CLIENT_CREDENTIALS

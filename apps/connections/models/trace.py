@@ -1,33 +1,33 @@
-"""What is kept for finding faults in a team's own API: its exchanges without secrets, and how a first refresh went."""
+"""What helps to debug a custom API: its redacted requests, and the result of the first refresh."""
 
 from django.db import models
 
 from apps.integrations.models import Integration
 from apps.teams.models import Team
 
-_WORDS = {
+_LABELS = {
     "authorization_code": "Code exchanged for a token",
     "refresh_token": "Token refreshed",
     "client_credentials": "Token for the client itself",
     "token": "Token call",
-    "account": "Account asked for",
+    "account": "Account requested",
     "revocation": "Token revoked",
-    "discovery": "Metadata asked for",
+    "discovery": "Metadata requested",
 }
 
 
 class TraceEntry(models.Model):
-    """One exchange with a team's own API's server, redacted (`apps.oauth.trace.TraceLine`); kept for seven days."""
+    """One request to a custom API's server, redacted (`apps.oauth.trace.TraceLine`), kept for seven days."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="+")
-    # Empty for a trip that made none, and for a connection that was disconnected since.
+    # Empty for a flow that created none, and for a connection that was disconnected since.
     connection = models.ForeignKey(
         "connections.Connection", null=True, on_delete=models.SET_NULL, related_name="trace_entries"
     )
-    # The trip that it belongs to; no key, since trips are cleared after a day.
+    # The authorization attempt. No foreign key, since attempts are deleted after a day.
     attempt_id = models.UUIDField(null=True)
-    # Whose it was, as a name snapshot: the connection's, or the person's who set out.
+    # A copy of the name of the connection, or of the person who started the flow.
     label = models.CharField(max_length=200, blank=True)
     at = models.DateTimeField()
     what = models.CharField(max_length=30)
@@ -55,33 +55,33 @@ class TraceEntry(models.Model):
 
     @property
     def went_well(self) -> bool:
-        """Whether an answer came that is no refusal. A page where JSON belongs is none either."""
+        """Whether the response is a success. An HTML page is not."""
         answered = self.status is not None and self.status < 400 and not self.error
         return answered and not self.content_type.endswith("html")
 
     @property
     def words(self) -> str:
-        """Which call it was, for people."""
-        return _WORDS.get(self.what, "Another call")
+        """The kind of request, as a label."""
+        return _LABELS.get(self.what, "Another call")
 
 
 class FirstRefresh(models.Model):
-    """Whether a connection to a team's own API can be refreshed, tried right after it was made."""
+    """Whether a connection to a custom API can be refreshed, which is tried right after it is created."""
 
     class Outcome(models.TextChoices):
         DUE = "due", "Not tried yet"
         WORKED = "worked", "Works"
-        NO_REFRESH_TOKEN = "no_refresh_token", "No refresh token came"
-        CLIENT_REFUSED = "client_refused", "The client was refused"
-        GRANT_REFUSED = "grant_refused", "The refresh token was refused"
-        REQUEST_REFUSED = "request_refused", "The request was refused"
-        MALFORMED = "malformed", "The answer was none"
+        NO_REFRESH_TOKEN = "no_refresh_token", "No refresh token"
+        CLIENT_REFUSED = "client_refused", "Client rejected"
+        GRANT_REFUSED = "grant_refused", "Refresh token rejected"
+        REQUEST_REFUSED = "request_refused", "Request rejected"
+        MALFORMED = "malformed", "Not a token response"
 
     connection = models.OneToOneField(
         "connections.Connection", primary_key=True, on_delete=models.CASCADE, related_name="first_refresh"
     )
     outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.DUE)
-    # The service's error, where it gave one.
+    # The service's error code, if it returned one.
     code = models.CharField(max_length=60, blank=True)
     at = models.DateTimeField()
 

@@ -1,4 +1,4 @@
-"""Who uses connections: which workflows, on whose behalf, how often, and which scopes their calls need."""
+"""The use of connections: by workflow, by caller, by day and by scope."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from apps.teams.models import User
 
 
 class WorkflowUse(models.Model):
-    """A workflow that used a connection: what stops working when it is disconnected."""
+    """A workflow that used a connection, and so depends on it."""
 
     connection = models.ForeignKey("connections.Connection", on_delete=models.CASCADE, related_name="workflows")
     workflow_id = models.CharField(max_length=200)
@@ -40,12 +40,12 @@ class DailyUse(models.Model):
 
 
 class WorkflowCaller(models.Model):
-    """On whose behalf a workflow uses a connection: who stops it by losing access, and which key by being revoked."""
+    """The member or key for whom a workflow uses a connection: it stops when they lose access."""
 
     use = models.ForeignKey("connections.WorkflowUse", on_delete=models.CASCADE, related_name="callers")
     # The API key's ID; the member's for a browser session.
     caller_id = models.UUIDField()
-    # Empty for a service key, which acts for nobody.
+    # Empty for a service key, which acts for no member.
     user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
     last_used_at = models.DateTimeField()
 
@@ -60,7 +60,7 @@ class WorkflowCaller(models.Model):
 
 
 class ScopeUse(models.Model):
-    """When a call last said that it needs a scope of the connection: what nobody needs can be given up."""
+    """When a call last needed a scope of the connection. Unused scopes can be given up."""
 
     connection = models.ForeignKey("connections.Connection", on_delete=models.CASCADE, related_name="scope_use")
     scope = models.CharField(max_length=300)

@@ -1,4 +1,4 @@
-"""A connection's permissions in words: granted, missing, not needed; and what can be asked for. Pure but for `now`."""
+"""A connection's scopes as granted, missing and unneeded permissions with descriptions. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from apps.connections.policy import scopes as scope_sets
 from apps.integrations.catalog.schema import Scope
 from apps.oauth.provider import ProviderConfig
 
-# After so long without a call that needs it, a permission counts as not needed.
+# A permission that no call needed for this long counts as unneeded.
 UNUSED_AFTER = timedelta(days=90)
 _UNKNOWN = "Not in the catalog"
 
 
 @dataclass(frozen=True)
 class Permission:
-    """One scope. `note` says why it stands where it stands; `used_at` when a call last needed it."""
+    """One scope. `note` says why it is in its list; `used_at` is when a call last needed it."""
 
     name: str
     description: str
@@ -27,21 +27,21 @@ class Permission:
 
 @dataclass(frozen=True)
 class Permissions:
-    """`speaks`: some call said which permissions it needs, so that one can tell which are not needed."""
+    """`use_is_known`: some call named the permissions that it needs, so that unneeded ones can be told."""
 
     granted: list[Permission]
     missing: list[Permission]
     unneeded: list[Permission]
-    speaks: bool
+    use_is_known: bool
 
     @property
     def narrower(self) -> list[str]:
-        """What to ask for without those that are not needed."""
+        """The scopes to request without the unneeded ones."""
         return [permission.name for permission in [*self.granted, *self.missing]]
 
     @property
     def wider(self) -> list[str]:
-        """What to ask for so that nothing is missing."""
+        """The scopes to request so that none is missing."""
         return [permission.name for permission in [*self.granted, *self.unneeded, *self.missing]]
 
 
@@ -55,43 +55,45 @@ def permissions_of(
     since: datetime,
     now: datetime,
 ) -> Permissions:
-    """Three lists. `used`: when each scope was last needed by a call; `since`: since when the connection stands."""
+    """The permissions. `used`: when a call last needed each scope; `since`: when the connection was created."""
     granted, requested = list(granted), list(requested)
     missing = set(scope_sets.missing(wanted=requested, granted=granted, provider=provider))
-    asked = scope_sets.comparable(requested, provider)
-    speaks = bool(used)
+    requested_set = scope_sets.comparable(requested, provider)
+    use_is_known = bool(used)
     lists: dict[str, list[Permission]] = {"granted": [], "unneeded": []}
     for name in granted:
         if name in provider.ignored_scopes:
-            where, note = "granted", ""
+            list_name, note = "granted", ""
         else:
-            where, note = _place(name, asked, used, provider, speaks=speaks, since=since, now=now)
-        lists[where].append(_permission(name, known, note=note, used_at=used.get(name)))
-    lacking = [name for name in requested if provider.scope_aliases.get(name, name) in missing]
+            list_name, note = _classify(
+                name, requested_set, used, provider, use_is_known=use_is_known, since=since, now=now
+            )
+        lists[list_name].append(_permission(name, known, note=note, used_at=used.get(name)))
+    not_granted = [name for name in requested if provider.scope_aliases.get(name, name) in missing]
     return Permissions(
         granted=lists["granted"],
-        missing=[_permission(name, known, note="Asked for, not granted.") for name in lacking],
+        missing=[_permission(name, known, note="Requested, not granted.") for name in not_granted],
         unneeded=lists["unneeded"],
-        speaks=speaks,
+        use_is_known=use_is_known,
     )
 
 
-def _place(
+def _classify(
     name: str,
-    asked: frozenset[str],
+    requested: frozenset[str],
     used: Mapping[str, datetime],
     provider: ProviderConfig,
     *,
-    speaks: bool,
+    use_is_known: bool,
     since: datetime,
     now: datetime,
 ) -> tuple[str, str]:
     last = used.get(name)
     if last is not None and now - last <= UNUSED_AFTER:
         return "granted", ""
-    if scope_sets.comparable([name], provider).isdisjoint(asked):
-        return "unneeded", "Granted, though it was not asked for."
-    if not speaks or now - max(last or since, since) <= UNUSED_AFTER:
+    if scope_sets.comparable([name], provider).isdisjoint(requested):
+        return "unneeded", "Granted, though it was not requested."
+    if not use_is_known or now - max(last or since, since) <= UNUSED_AFTER:
         return "granted", ""
     return "unneeded", "No call has needed it for 90 days."
 

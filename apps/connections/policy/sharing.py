@@ -1,4 +1,4 @@
-"""How a connection is shared, as a value, and who loses what when that changes. Pure."""
+"""With whom a connection is shared, as a value, and who loses access when it changes. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from uuid import UUID
 from apps.connections.models import Connection, Level
 from apps.connections.policy.access import RANK
 
-# One sentence each, the same wherever a level is chosen or shown.
+# The description of each level, wherever one is chosen or displayed.
 LEVEL_SENTENCES = {
     Level.USE: "Pick it in workflows and run them.",
     Level.VIEW: "Also see its configuration and activity.",
@@ -17,7 +17,7 @@ LEVEL_SENTENCES = {
 
 @dataclass(frozen=True)
 class Sharing:
-    """Everyone's level, and those of members by their ID; neither: personal."""
+    """The level of everyone, and of members by ID. Without either, the connection is personal."""
 
     everyone: Level | None = None
     members: Mapping[UUID, Level] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Sharing:
         return self.everyone is not None or bool(self.members)
 
     def level_for(self, user_id: UUID | None) -> Level | None:
-        """The higher of everyone's level and the member's own; without a member (a service key) everyone's."""
+        """The higher of everyone's level and the member's own. For a service key (no member), everyone's."""
         own = self.members.get(user_id) if user_id else None
         levels = [level for level in (self.everyone, own) if level is not None]
         return max(levels, key=RANK.__getitem__, default=None)
@@ -38,7 +38,7 @@ PERSONAL = Sharing()
 
 @dataclass(frozen=True)
 class Loss:
-    """Somebody who may do less than before; `after` None: nothing any more."""
+    """A member whose level decreases; `after` None: access ends."""
 
     user_id: UUID
     name: str
@@ -47,7 +47,7 @@ class Loss:
 
 
 def sharing_of(connection: Connection) -> Sharing:
-    """How it is shared now. Its shares must be loaded with it, or are asked for."""
+    """How the connection is shared now. Queries its shares unless they are prefetched."""
     if not connection.is_shared:
         return PERSONAL
     shares = list(connection.shares.all())
@@ -56,7 +56,7 @@ def sharing_of(connection: Connection) -> Sharing:
 
 
 def losses(before: Sharing, after: Sharing, people: Iterable[tuple[UUID, str]]) -> list[Loss]:
-    """Who of `people` (ID and name of members who hold no more than their share) may do less afterwards."""
+    """Those of `people` (ID and name of members without other access) whose level decreases."""
     lost = []
     for user_id, name in people:
         had, has = before.level_for(user_id), after.level_for(user_id)
@@ -66,7 +66,7 @@ def losses(before: Sharing, after: Sharing, people: Iterable[tuple[UUID, str]]) 
 
 
 def in_words(sharing: Sharing, names: Mapping[UUID, str]) -> str:
-    """For the log: "everyone: use, Ines Achterberg: manage"; "personal"."""
+    """As text for the audit log: "everyone: use, Ines Achterberg: manage", or "personal"."""
     parts = [f"everyone: {sharing.everyone.value}"] if sharing.everyone else []
     parts += sorted(f"{names.get(user_id, user_id)}: {level.value}" for user_id, level in sharing.members.items())
     return ", ".join(parts) or "personal"

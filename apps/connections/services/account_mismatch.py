@@ -1,4 +1,4 @@
-"""Deciding what becomes of the answer of another account than the one that a reconnect was for."""
+"""A reconnect that authorized another account: the person decides what happens to its grant."""
 
 from typing import Literal
 
@@ -22,21 +22,21 @@ _STATUS = AuthorizationAttempt.Status
 def resolve_account_mismatch(
     *, actor: Actor, attempt: AuthorizationAttempt, decision: Decision
 ) -> AuthorizationAttempt:
-    """Give the connection the new account, make a new connection of it, or forget it and revoke its grant.
+    """Replace the connection's account, create a new connection, or discard the grant and revoke it.
 
-    Raises AttemptSettled if that was decided before or the ten minutes for it are over.
+    Raises AttemptSettled if it was decided already or more than ten minutes have passed.
     """
     with transaction.atomic(durable=True):
-        taken = AuthorizationAttempt.objects.filter(
+        claimed = AuthorizationAttempt.objects.filter(
             pk=attempt.pk, user=actor.user, team=actor.team, status=_STATUS.UNDECIDED, expires_at__gt=Now()
         ).update(status=_STATUS.EXCHANGING)
-        if not taken:
-            raise AttemptSettled("This was decided before, or took longer than ten minutes. Reconnect to try again.")
+        if not claimed:
+            raise AttemptSettled("This was decided already, or took longer than ten minutes. Reconnect to try again.")
         attempt = AuthorizationAttempt.objects.select_related("integration", "oauth_app", "connection").get(
             pk=attempt.pk
         )
         if attempt.pending_tokens is None:
-            raise AttemptSettled("The answer of the other account is gone. Reconnect to try again.")
+            raise AttemptSettled("The tokens of the other account were deleted. Reconnect to try again.")
         grant = Grant.from_json(attempt.pending_tokens.reveal())
         if decision != "discard":
             existing = _connection(attempt, actor) if decision == "replace" else same_account(attempt, grant)
@@ -55,9 +55,9 @@ def resolve_account_mismatch(
 
 
 def _connection(attempt: AuthorizationAttempt, actor: Actor) -> Connection:
-    """The connection to give the new account, if the actor still may. Raises AttemptSettled or NotAllowed."""
+    """The connection to replace, if the actor still manages it. Raises AttemptSettled or NotAllowed."""
     if attempt.connection_id is None:
-        raise AttemptSettled("There is no connection to replace any more.")
+        raise AttemptSettled("The connection no longer exists, so it cannot be replaced.")
     connection = locked(attempt.connection_id)
     if not may_manage(actor, connection):
         raise NotAllowed(f"Only those who manage the connection {connection.name} can replace its account.")

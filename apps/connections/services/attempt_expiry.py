@@ -1,4 +1,4 @@
-"""Trips from which nobody came back, or whose question nobody answered: settled, and their grants revoked."""
+"""Authorization attempts without a callback or a decision in time: settled, and their grants revoked."""
 
 from datetime import timedelta
 
@@ -18,18 +18,18 @@ SESSIONS_KEPT_FOR = timedelta(days=30)
 
 
 def expire_attempts() -> int:
-    """Settle the attempts whose time is over, and delete those a day old. The number settled.
+    """Settle expired attempts, and delete those older than a day. The number settled.
 
-    What another account's answer brought is revoked at the service before it is forgotten here.
+    The grant of an undecided attempt is revoked at the service before it is deleted.
     """
-    over = AuthorizationAttempt.objects.filter(expires_at__lt=Now())
-    for attempt in over.filter(status=_STATUS.UNDECIDED).select_related("integration", "oauth_app"):
-        _give_back(attempt)
+    expired = AuthorizationAttempt.objects.filter(expires_at__lt=Now())
+    for attempt in expired.filter(status=_STATUS.UNDECIDED).select_related("integration", "oauth_app"):
+        _revoke(attempt)
     with transaction.atomic():
-        settled = over.filter(status__in=(_STATUS.PENDING, _STATUS.EXCHANGING, _STATUS.UNDECIDED)).update(
+        settled = expired.filter(status__in=(_STATUS.PENDING, _STATUS.EXCHANGING, _STATUS.UNDECIDED)).update(
             status=_STATUS.FAILED,
             error_code=AttemptExpired.code,
-            error_message="Nobody came back within ten minutes, so nothing was connected.",
+            error_message="The sign-in was not completed within ten minutes, so nothing was connected.",
             code_verifier=None,
             pending_tokens=None,
         )
@@ -38,12 +38,12 @@ def expire_attempts() -> int:
     return settled
 
 
-def _give_back(attempt: AuthorizationAttempt) -> None:
+def _revoke(attempt: AuthorizationAttempt) -> None:
     if attempt.pending_tokens is None:
         return
     try:
         grant = Grant.from_json(attempt.pending_tokens.reveal())
     except UnreadableSecret:
-        return  # nothing that could be revoked; the row itself is settled all the same
+        return  # it cannot be revoked; the attempt is settled all the same
     with tracing.traced(tracing.of_attempt(attempt)):
         revoke_unwanted(attempt, grant)

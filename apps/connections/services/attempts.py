@@ -1,7 +1,7 @@
-"""Authorization attempts as rows: made at the start of a trip, consumed once at its end, settled with words."""
+"""Authorization attempts as rows: created when a flow starts, consumed once by its callback, settled with a message."""
 
 import hashlib
-import logging
+from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -15,70 +15,78 @@ from apps.connections.errors import AttemptError, AttemptExpired, CallbackReject
 from apps.connections.models import AuthorizationAttempt
 from apps.teams.models import User
 
-logger = logging.getLogger(__name__)
-
 LIFETIME = timedelta(minutes=10)
 _STATUS = AuthorizationAttempt.Status
 
 
+@dataclass(frozen=True)
+class AuthorizationRequest:
+    """An authorization request of either protocol: `state` identifies its callback, `secret` (the PKCE verifier or the
+    request token's secret) stays on the server, `url` is the service's consent page."""
+
+    state: str = field(repr=False)
+    secret: str | None = field(repr=False)
+    url: str = field(repr=False)
+
+
 def hashed(value: str) -> str:
-    """How states and session keys are stored: SHA-256, hexadecimal. Both are random, so no salt is needed."""
+    """The SHA-256 of a state or session key, in hexadecimal. Both are random, so no salt is needed."""
     return hashlib.sha256(value.encode()).hexdigest()
 
 
 def consume(
     *, state: str, path: str, user: User | None, session_key: str, team_id: UUID | None, origin: Origin
 ) -> AuthorizationAttempt:
-    """The attempt that `state` belongs to, now used up by one atomic UPDATE. Its `consumed_at` is the present time.
+    """The attempt of `state`, consumed by one atomic UPDATE. Its `consumed_at` is the present time.
 
-    Raises CallbackRejected for a state that is unknown, used before, somebody else's, from another login session or
-    answered on another path; AttemptExpired after ten minutes. A foreign answer does not use the state up.
+    Raises CallbackRejected for a state that is unknown, used, another person's, of another login session or received on
+    another path; AttemptExpired after ten minutes. A callback of another person does not consume the state.
     """
     attempt = AuthorizationAttempt.objects.filter(state_hash=hashed(state)).first()
     if attempt is None:
-        sentence = "This answer belongs to no connection that was started here."
-        raise reject("unknown_state", sentence, origin=origin, team_id=team_id)
+        message = "This response belongs to no connection that was started in Specway."
+        raise reject("unknown_state", message, origin=origin, team_id=team_id)
     if user is None or attempt.user_id != user.pk or attempt.session_hash != hashed(session_key):
-        sentence = "This answer belongs to another login. Connect again from the browser in which you are signed in."
-        raise reject("foreign_state", sentence, origin=origin, attempt=attempt, expose=False)
+        message = "This response belongs to another login. Connect again in the browser in which you are signed in."
+        raise reject("foreign_state", message, origin=origin, attempt=attempt, expose=False)
     usable = AuthorizationAttempt.objects.filter(pk=attempt.pk, status=_STATUS.PENDING, consumed_at=None)
     with transaction.atomic():
         consumed = usable.filter(expires_at__gt=Now()).update(status=_STATUS.EXCHANGING, consumed_at=Now())
     if not consumed:
-        raise _why_unusable(attempt, origin=origin)
+        raise _not_usable(attempt, origin=origin)
     attempt = AuthorizationAttempt.objects.select_related("integration", "oauth_app", "team", "connection").get(
         pk=attempt.pk
     )
     if urlsplit(attempt.redirect_uri).path != path:
-        sentence = "The answer arrived at another address than the one this connection was started with."
-        raise fail(attempt, "wrong_redirect_uri", CallbackRejected(sentence), origin=origin)
+        message = "The response arrived at another callback address than the one this connection was started with."
+        raise fail(attempt, "wrong_redirect_uri", CallbackRejected(message), origin=origin)
     return attempt
 
 
-def _why_unusable(attempt: AuthorizationAttempt, *, origin: Origin) -> AttemptError:
+def _not_usable(attempt: AuthorizationAttempt, *, origin: Origin) -> AttemptError:
     current = AuthorizationAttempt.objects.get(pk=attempt.pk)
     if current.status == _STATUS.PENDING:
-        sentence = "This took longer than ten minutes, so nothing was connected. Start again; it takes a moment."
-        return fail(current, "expired", AttemptExpired(sentence), origin=origin)
+        message = "This took longer than ten minutes, so nothing was connected. Connect again."
+        return fail(current, "expired", AttemptExpired(message), origin=origin)
     if current.status == _STATUS.CANCELED:
-        sentence = "This was canceled in Specway, so nothing was connected."
-        return reject("cancelled_state", sentence, origin=origin, attempt=current)
-    sentence = "This answer was used before. If the connection is not in your list, connect again."
-    return reject("replayed_state", sentence, origin=origin, attempt=current)
+        message = "This was canceled in Specway, so nothing was connected."
+        return reject("cancelled_state", message, origin=origin, attempt=current)
+    message = "This response was used already. If the connection is not in your list, connect again."
+    return reject("replayed_state", message, origin=origin, attempt=current)
 
 
 def reject(
     code: str,
-    sentence: str,
+    message: str,
     *,
     origin: Origin,
     team_id: UUID | None = None,
     attempt: AuthorizationAttempt | None = None,
     expose: bool = True,
 ) -> CallbackRejected:
-    """Audit an answer that is not accepted, and give the error to raise. The attempt itself stays as it is.
+    """Audit a callback that is not accepted. The error to raise; the attempt itself is unchanged.
 
-    `team_id` is the team that the person is in, whose log tells of it where no attempt does.
+    `team_id` is the person's current team, whose audit log gets the event if the callback belongs to no attempt.
     """
     with transaction.atomic():
         record(
@@ -89,11 +97,11 @@ def reject(
             outcome="failure",
             code=code,
         )
-    return CallbackRejected(sentence, attempt=attempt if expose else None)
+    return CallbackRejected(message, attempt=attempt if expose else None)
 
 
 def fail(attempt: AuthorizationAttempt, code: str, error: AttemptError, *, origin: Origin) -> AttemptError:
-    """Settle an attempt as failed, for the page that waits, audit it, and give the error to raise."""
+    """Settle an attempt as failed and audit it. The error to raise."""
     with transaction.atomic():
         AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
             status=_STATUS.FAILED,
@@ -115,7 +123,7 @@ def fail(attempt: AuthorizationAttempt, code: str, error: AttemptError, *, origi
 
 
 def target_of(attempt: AuthorizationAttempt) -> Target:
-    """The trip as the audit log names it: by its connection where it repairs one."""
+    """The attempt as the target of an audit event."""
     return Target(
         type="authorization_attempt",
         id=str(attempt.pk),

@@ -1,4 +1,4 @@
-"""The authorization trip (oauth.md section 1): `begin()` sends the person off, `complete()` takes the answer."""
+"""The authorization flow: `begin()` sends the person to the service, `complete()` handles the callback."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.policy.access import may_manage
 from apps.connections.services import attempts, oauth1_flow, tracing
 from apps.connections.services.account_mismatch import resolve_account_mismatch
-from apps.connections.services.authorization_request import AuthorizationRequest
+from apps.connections.services.attempts import AuthorizationRequest
 from apps.connections.services.exchange import grant_of
 from apps.connections.services.stale import revoke_unwanted
 from apps.connections.services.store_grant import store_grant
@@ -35,15 +35,8 @@ from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.oauth_apps.services import client_credentials, oauth_app_for, require_offered
 from apps.integrations.redirect_uri import redirect_uri
 from apps.oauth import oauth1, pkce
-from apps.oauth.authorization import (
-    CallbackParameters,
-    authorization_url,
-    parse_callback,
-)
-from apps.oauth.errors import (
-    InvalidCallback,
-    OAuthError,
-)
+from apps.oauth.authorization import CallbackParameters, authorization_url, parse_callback
+from apps.oauth.errors import InvalidCallback, OAuthError
 from apps.teams.actor import Actor, member_actor
 from apps.teams.models import Membership, User
 
@@ -51,8 +44,8 @@ _STATUS = AuthorizationAttempt.Status
 
 
 @dataclass(frozen=True)
-class Trip:
-    """A trip that is about to begin: the attempt, and the service's consent page with our state in it."""
+class AuthorizationFlow:
+    """A flow that was started: the attempt, and the service's consent page with our state in it."""
 
     attempt: AuthorizationAttempt
     url: str = field(repr=False)
@@ -69,25 +62,20 @@ def begin(
     return_path: str = "",
     connection: Connection | None = None,
     login_hint: str = "",
-) -> Trip:
-    """Start a trip for a signed-in member: to make a connection, or to repair `connection`, which keeps its ID.
+) -> AuthorizationFlow:
+    """Start a flow for a signed-in member: to create a connection, or to reconnect `connection`, which keeps its ID.
 
-    `login_hint` tells the service which account is meant (OpenID Connect Core 3.1.2.1); others ignore it.
+    `login_hint` names the account for the service (OpenID Connect Core 3.1.2.1); other services ignore it.
 
-    Raises IntegrationNotSetUp without an OAuth app, InvalidInput for scopes that it may not ask for, and
-    IntegrationMisconfigured for unfit params or addresses.
+    Raises IntegrationNotSetUp without an OAuth app, InvalidInput for scopes that may not be requested, and
+    IntegrationMisconfigured for invalid params or addresses.
     """
     if actor.team is None or actor.user is None or not session_key:
         raise NotAllowed("Only a signed-in member of a team can connect a service.")
-    depart = _DEPARTURES.get(integration.kind)
-    if depart is None:
-        raise WrongKind(f"{integration.name} is connected by entering a key, not by a sign-in there.")
-    oauth_app = oauth_app_for(actor.team, integration)
-    if oauth_app is None:
-        raise IntegrationNotSetUp(f"{integration.name} is not set up yet: an operator adds the OAuth app.")
+    oauth_app = _require_oauth_app(actor, integration)
     require_offered(oauth_app, scopes)
     callback = redirect_uri(integration)
-    departure = depart(
+    request = _REQUESTS[integration.kind](
         integration,
         oauth_app,
         params=params,
@@ -102,31 +90,42 @@ def begin(
         integration=integration,
         oauth_app=oauth_app,
         connection=connection,
-        state_hash=attempts.hashed(departure.state),
         session_hash=attempts.hashed(session_key),
         redirect_uri=callback,
-        code_verifier=departure.secret,
         scopes_requested=list(scopes),
         params=dict(params),
         in_popup=in_popup,
         return_path=own_path(return_path),
-        created_at=Now(),
-        expires_at=Now() + attempts.LIFETIME,
     )
+    _store_attempt(attempt, request, origin=actor.origin)
+    return AuthorizationFlow(attempt=attempt, url=request.url)
+
+
+def _require_oauth_app(actor: Actor, integration: Integration) -> OAuthApp:
+    if integration.kind not in _REQUESTS:
+        raise WrongKind(f"{integration.name} is connected with a key, not by signing in there.")
+    oauth_app = oauth_app_for(actor.team, integration)
+    if oauth_app is None:
+        raise IntegrationNotSetUp(f"{integration.name} is not set up yet: an operator adds the OAuth app.")
+    return oauth_app
+
+
+def _store_attempt(attempt: AuthorizationAttempt, request: AuthorizationRequest, *, origin: Origin) -> None:
+    attempt.state_hash, attempt.code_verifier = attempts.hashed(request.state), request.secret
+    attempt.created_at, attempt.expires_at = Now(), Now() + attempts.LIFETIME
     with transaction.atomic():
         attempt.save(force_insert=True)
         record(
             action="authorization.started",
-            origin=actor.origin,
-            team_id=actor.team.pk,
+            origin=origin,
+            team_id=attempt.team_id,
             target=attempts.target_of(attempt),
-            scopes=list(scopes),
-            reconnects=str(connection.pk) if connection else "",
+            scopes=attempt.scopes_requested,
+            reconnects=str(attempt.connection_id) if attempt.connection_id else "",
         )
-    return Trip(attempt=attempt, url=departure.url)
 
 
-def _depart(
+def _oauth2_request(
     integration: Integration,
     oauth_app: OAuthApp,
     *,
@@ -154,14 +153,14 @@ def _depart(
     return AuthorizationRequest(state=state, secret=verifier, url=url)
 
 
-_DEPARTURES: dict[str, Callable[..., AuthorizationRequest]] = {
-    Integration.Kind.OAUTH2: _depart,
-    Integration.Kind.OAUTH1: oauth1_flow.depart,
+_REQUESTS: dict[str, Callable[..., AuthorizationRequest]] = {
+    Integration.Kind.OAUTH2: _oauth2_request,
+    Integration.Kind.OAUTH1: oauth1_flow.authorization_request,
 }
 
 
 def own_path(path: str) -> str:
-    """`path` if it is one of ours, else nothing: `//evil`, `/\\evil` and `javascript:` lead nowhere."""
+    """`path` if it is a path of this site, else "": `//evil`, `/\\evil` and `javascript:` are ignored."""
     safe = path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
     return path if safe and not urlsplit(path).netloc and len(path) <= 500 else ""
 
@@ -175,17 +174,17 @@ def complete(
     origin: Origin,
     team_id: UUID | None = None,
 ) -> AuthorizationAttempt:
-    """Take the service's answer: verify it, exchange the code, learn the account and store the grant.
+    """Handle a callback: verify it, exchange the code, find the account and store the grant.
 
-    `team_id` is the team that the person is in now: its audit log tells of an answer that belongs to no attempt.
-    The attempt comes back succeeded, or undecided where a reconnect was answered by another account. Raises an
-    AttemptError, committed and audited before: CallbackRejected, AttemptExpired, AccessDeclined or ExchangeFailed.
+    `team_id` is the person's current team, whose audit log gets a callback that belongs to no attempt. The attempt is
+    then succeeded, or undecided if another account was authorized on a reconnect. Raises an AttemptError, audited and
+    committed before: CallbackRejected, AttemptExpired, AccessDeclined or ExchangeFailed.
     """
     try:
         parameters = _parsed(query_string)
     except InvalidCallback as error:
-        sentence = f"The answer of the service is not valid: {error.reason}. Nothing was connected; start again."
-        raise attempts.reject("invalid_callback", sentence, origin=origin, team_id=team_id) from None
+        message = f"The response of the service is not valid: {error.reason}. Nothing was connected; try again."
+        raise attempts.reject("invalid_callback", message, origin=origin, team_id=team_id) from None
     state = oauth1_flow.state_of(parameters.token) if isinstance(parameters, oauth1.Answer) else parameters.state
     attempt = attempts.consume(
         state=state, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
@@ -196,15 +195,15 @@ def complete(
             trace.connection_id = attempt.connection_id
             return attempt
     except AttemptError as error:
-        if error.attempt is not None:  # settled and audited where it happened
+        if error.attempt is not None:  # settled and audited already
             raise
         raise attempts.fail(attempt, error.code, error, origin=origin) from None
     except SpecwayError as error:
         raise attempts.fail(attempt, error.code, ExchangeFailed(error.sentence), origin=origin) from None
     except Exception:
-        # The page that waits is told; what went wrong is for the log, and for whoever reads it.
-        sentence = "Something broke on our side before the connection was made. Nothing was stored; try again."
-        attempts.fail(attempt, "internal_error", ExchangeFailed(sentence), origin=origin)
+        # The waiting page gets a message; the exception itself goes to the log.
+        message = "Something went wrong in Specway before the connection was created. Nothing was stored; try again."
+        attempts.fail(attempt, "internal_error", ExchangeFailed(message), origin=origin)
         raise
 
 
@@ -222,11 +221,11 @@ def _finish(
     membership = Membership.objects.select_related("team", "user").filter(team=attempt.team_id, user=attempt.user_id)
     member = membership.first()
     if member is None:
-        left = CallbackRejected("You are no longer a member of the team that this connection was for.")
-        raise attempts.fail(attempt, "not_a_member", left, origin=origin)
+        error = CallbackRejected("You are no longer a member of the team that this connection was for.")
+        raise attempts.fail(attempt, "not_a_member", error, origin=origin)
     if attempt.connection is not None and not may_manage(member_actor(member), attempt.connection):
-        demoted = CallbackRejected(f"You do not manage the connection {attempt.connection.name} any more.")
-        raise attempts.fail(attempt, "not_a_manager", demoted, origin=origin)
+        error = CallbackRejected(f"You no longer manage the connection {attempt.connection.name}.")
+        raise attempts.fail(attempt, "not_a_manager", error, origin=origin)
     grant = grant_of(attempt, parameters, query_string, origin=origin)
     try:
         return store_grant(attempt, grant, origin=origin)
@@ -236,7 +235,7 @@ def _finish(
 
 
 def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:
-    """Stop waiting. An answer that still comes is not accepted; that of another account is given back."""
+    """Cancel a flow. A later callback is rejected; the grant of another account is revoked."""
     if attempt.status == _STATUS.UNDECIDED:
         resolve_account_mismatch(actor=actor, attempt=attempt, decision="discard")
         return
@@ -247,12 +246,12 @@ def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:
 
 
 def attempt_of(actor: Actor, attempt_id: UUID) -> AuthorizationAttempt:
-    """The actor's own attempt in this team. Raises NotFound for anybody else's."""
+    """The actor's own attempt in this team. Raises NotFound for any other."""
     attempt = (
         AuthorizationAttempt.objects.select_related("integration", "connection", "oauth_app")
         .filter(pk=attempt_id, user=actor.user, team=actor.team)
         .first()
     )
     if attempt is None:
-        raise NotFound("There is no such attempt to connect.")
+        raise NotFound("There is no such authorization attempt.")
     return attempt

@@ -1,7 +1,7 @@
-"""Connections whose OAuth app became another client: their tokens belong to the one before.
+"""Connections whose OAuth app, or whose API's addresses, changed: their tokens and keys belong to the earlier ones.
 
 A refresh token is never sent with another client's credentials: `refresh.py` compares before it sends, so a process
-that dies before this is done changes only when people learn of it.
+that dies before the connections are marked delays only when people learn of it.
 """
 
 from collections.abc import Callable
@@ -21,25 +21,25 @@ _BATCH = 200
 
 
 def belongs_to_earlier_client(row: TokenSet) -> bool:
-    """Whether the tokens were given to another client than the OAuth app is now, as both were read together."""
+    """Whether the tokens were issued to another client than the OAuth app is now."""
     oauth_app = row.connection.oauth_app
     return oauth_app is not None and bool(row.client_key) and row.client_key != oauth_app.client_key
 
 
 def mark_connections(oauth_app: OAuthApp, origin: Origin) -> None:
-    """Red for all whose tokens are another client's; green again where the earlier client has come back.
+    """Mark connections whose tokens were issued to another client, and recover those whose client is back.
 
-    Trips under way were begun for the client before: their answers must not go to the new one.
+    Attempts in progress were started for the earlier client, so they are canceled.
     """
     status = AuthorizationAttempt.Status
-    trips = AuthorizationAttempt.objects.filter(oauth_app=oauth_app, status__in=(status.PENDING, status.UNDECIDED))
-    trips.update(status=status.CANCELED, code_verifier=None, pending_tokens=None)
-    theirs = Connection.objects.filter(oauth_app=oauth_app, token_set__isnull=False)
-    one_by_one(theirs, lambda connection: _settle(connection, oauth_app, origin))
+    started = AuthorizationAttempt.objects.filter(oauth_app=oauth_app, status__in=(status.PENDING, status.UNDECIDED))
+    started.update(status=status.CANCELED, code_verifier=None, pending_tokens=None)
+    connections = Connection.objects.filter(oauth_app=oauth_app, token_set__isnull=False)
+    for_each_locked(connections, lambda connection: _settle(connection, oauth_app, origin))
 
 
-def one_by_one(connections: QuerySet[Connection], settle: Callable[[Connection], None]) -> None:
-    """`settle` each, locked, in transactions of a bearable length; those being disconnected are left alone."""
+def for_each_locked(connections: QuerySet[Connection], settle: Callable[[Connection], None]) -> None:
+    """Call `settle` with each connection, locked, in transactions of limited size, unless it is being disconnected."""
     ids = list(connections.exclude(status=Status.DISCONNECTING).order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(ids), _BATCH):
         with transaction.atomic(durable=True):
@@ -55,16 +55,16 @@ def _settle(connection: Connection, oauth_app: OAuthApp, origin: Origin) -> None
         tokens.update(next_refresh_at=None)
     elif connection.status_reason == REASON:
         mark_reconnected(connection, origin=origin)
-        renewable(connection).update(next_refresh_at=Now())
+        refreshable(connection).update(next_refresh_at=Now())
 
 
 def mark_keyed_connections(integration: Integration, origin: Origin) -> None:
-    """Red for all whose key was entered for other addresses than the API has now; green again where those came back.
+    """Mark connections whose key was entered for other addresses than the API's, and recover those that match again.
 
-    `credentials.stored_fields` compares before each use, so a process that dies here changes only when people learn.
+    `credentials.stored_fields` compares before each use.
     """
     keyed = Connection.objects.filter(integration=integration, credential__isnull=False)
-    one_by_one(keyed, lambda connection: _settle_key(connection, origin))
+    for_each_locked(keyed, lambda connection: _settle_key(connection, origin))
 
 
 def _settle_key(connection: Connection, origin: Origin) -> None:
@@ -73,13 +73,13 @@ def _settle_key(connection: Connection, origin: Origin) -> None:
         TokenSet.objects.filter(connection=connection).update(next_refresh_at=None)
     elif connection.status_reason == ADDRESS_REASON:
         mark_reconnected(connection, origin=origin)
-        renewable(connection).update(next_refresh_at=Now())
+        refreshable(connection).update(next_refresh_at=Now())
 
 
 def reason_of(connection: Connection) -> str:
-    """Why what is stored belongs to another client or other addresses than there are now; "" if it does not."""
+    """The status reason if the stored token or key belongs to an earlier client or earlier addresses, else ""."""
     credential, oauth_app = getattr(connection, "credential", None), connection.oauth_app
-    if credential is not None and connection.integration.kind != Integration.Kind.NONE:  # there, nothing is sent
+    if credential is not None and connection.integration.kind != Integration.Kind.NONE:  # nothing is sent there
         return ADDRESS_REASON if credential.base_url_fingerprint != connection.integration.base_url_fingerprint else ""
     tokens: TokenSet | None = getattr(connection, "token_set", None)
     if oauth_app is None or tokens is None:
@@ -87,7 +87,7 @@ def reason_of(connection: Connection) -> str:
     return REASON if tokens.client_key != oauth_app.client_key else ""
 
 
-def renewable(connection: Connection) -> QuerySet[TokenSet]:
-    """The connection's tokens, if they can be renewed: by a refresh token, or by a client of its own."""
+def refreshable(connection: Connection) -> QuerySet[TokenSet]:
+    """The connection's token set, if it can be refreshed: by a refresh token, or by its own client."""
     tokens = TokenSet.objects.filter(connection=connection)
     return tokens.filter(refresh_token__isnull=False) if connection.oauth_app_id else tokens

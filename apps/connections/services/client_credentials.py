@@ -1,4 +1,4 @@
-"""Access tokens for a client that is the connection's own (RFC 6749 4.4)."""
+"""Access tokens for a connection's own client (RFC 6749 4.4)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ from apps.oauth.token import TokenResponse
 
 
 def own_client(fields: Mapping[str, str]) -> ClientCredentials:
-    """The client that the fields of a credential describe."""
+    """The client ID and secret in the fields of a credential."""
     return ClientCredentials(client_id=fields["client_id"], client_secret=fields["client_secret"])
 
 
@@ -22,19 +22,19 @@ def own_client(fields: Mapping[str, str]) -> ClientCredentials:
 def obtain(
     *, integration: Integration, fields: Mapping[str, str], params: Mapping[str, str], scopes: Sequence[str]
 ) -> TokenResponse:
-    """The first token, which proves ID and secret. Raises KeyRefused or KeyNotChecked."""
+    """The first token, which verifies ID and secret. Raises KeyRefused or KeyNotChecked."""
     provider, name = provider_config(integration, params=params), integration.name
     try:
         return client.client_credentials(provider, own_client(fields), scopes=scopes)
     except TokenError as error:
-        raise KeyRefused(f"{name} refuses the client: it answered “{error.code}”.") from None
+        raise KeyRefused(f"This client was rejected by {name} (error “{error.code}”).") from None
     except EndpointRefused as error:
         raise KeyNotChecked(f"{name} could not be reached. {error.reason}") from None
     except OAuthError as error:
-        raise KeyNotChecked(f"{name} could not be reached: {_in_words(error)}.") from None
+        raise KeyNotChecked(f"{name} could not be reached: {_description(error)}.") from None
 
 
-def _in_words(error: OAuthError) -> str:
+def _description(error: OAuthError) -> str:
     if isinstance(error, ProviderFault):
-        return f"it answered with HTTP status {error.status}"
-    return "its answer was not a token" if isinstance(error, MalformedResponse) else "it did not answer"
+        return f"HTTP status {error.status}"
+    return "its response was not a token" if isinstance(error, MalformedResponse) else "it did not respond"

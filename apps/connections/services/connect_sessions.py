@@ -1,6 +1,6 @@
-"""Connect sessions: a program asks a named member, by a link, to connect a service or to repair a connection.
+"""Connect sessions: links with which a program requests that a member connect a service or reconnect a connection.
 
-The link opens a page that wants a login as that member and a click; it never starts a trip by itself.
+The link opens a page that requires a login as that member and a click; it never starts an authorization flow by itself.
 """
 
 import logging
@@ -43,7 +43,7 @@ _ATTEMPT = AuthorizationAttempt.Status
 
 @dataclass(frozen=True)
 class Link:
-    """A session with its link, which is shown once."""
+    """A session with its link, which is returned only once."""
 
     session: ConnectSession
     url: str = field(repr=False)
@@ -60,46 +60,50 @@ def create_connect_session(
     login_hint: str = "",
     notify: bool = False,
 ) -> Link:
-    """A link for `member` (the caller, if none is named) or, with a `connection` to repair, for its owner.
+    """A link for `member` (the caller by default) or, with a `connection` to reconnect, for its owner.
 
-    The caller sees the connection. With `notify` the member gets the link by mail too. Raises InvalidInput (member,
-    scopes, return_url), NotAllowed, IntegrationNotSetUp, MailedLately.
+    The caller can see the connection. With `notify` the link is also sent to the member by e-mail. Raises InvalidInput
+    (member, scopes, return_url), NotAllowed, IntegrationNotSetUp, MailedLately.
     """
     if actor.team is None:
-        raise NotAllowed("A link to connect is made within a team.")
-    person = _person(actor, member, connection)
-    _require_trip(actor, integration, scopes)
-    back = _checked_return(return_url)
+        raise NotAllowed("A connect link belongs to a team.")
+    person = _member_to_connect(actor, member, connection)
+    _require_connectable(actor, integration, scopes)
+    _check_return_url(return_url)
     if notify:
-        _require_patience(person, integration)
+        _require_no_recent_mail(person, integration)
     token = secrets.token_urlsafe(32)
-    with transaction.atomic():
-        session = ConnectSession.objects.create(
-            team=actor.team,
-            member=person,
-            integration=integration,
-            connection=connection,
-            repairs=connection is not None,
-            asked_by_kind=actor.origin.kind,
-            asked_by_id=actor.origin.id,
-            asked_by_label=actor.origin.label[:200],
-            scopes=list(scopes),
-            return_url=back,
-            login_hint=login_hint[:200],
-            token_hash=hashed(token),
-            created_at=Now(),
-            expires_at=Now() + LIFETIME,
-        )
-        _record("connect_session.created", actor, session, member=str(person.pk), repairs=_repaired(session))
-    session.refresh_from_db()
+    session = ConnectSession(
+        team=actor.team,
+        member=person,
+        integration=integration,
+        connection=connection,
+        repairs=connection is not None,
+        scopes=list(scopes),
+        return_url=return_url,
+        login_hint=login_hint[:200],
+        token_hash=hashed(token),
+    )
+    _store_session(session, actor)
     url = settings.PUBLIC_URL + reverse("connections:connect_link", args=[token])
     if notify:
         _mail(session, url)
     return Link(session, url)
 
 
+def _store_session(session: ConnectSession, actor: Actor) -> None:
+    session.asked_by_kind, session.asked_by_id = actor.origin.kind, actor.origin.id
+    session.asked_by_label = actor.origin.label[:200]
+    session.created_at, session.expires_at = Now(), Now() + LIFETIME
+    with transaction.atomic():
+        session.save(force_insert=True)
+        repairs = str(session.connection_id) if session.repairs else ""
+        _record("connect_session.created", actor, session, member=str(session.member_id), repairs=repairs)
+    session.refresh_from_db()
+
+
 def sessions_of(actor: Actor) -> QuerySet[ConnectSession]:
-    """Those that the actor made, or is asked by; all of the team's for owners and admins."""
+    """The sessions that the actor created or is the member of; for owners and admins, all of the team."""
     of_team = ConnectSession.objects.filter(team=actor.team).select_related("integration", "attempt", "connection")
     if actor.is_admin:
         return of_team
@@ -108,111 +112,110 @@ def sessions_of(actor: Actor) -> QuerySet[ConnectSession]:
 
 
 def session_of_link(token: str) -> ConnectSession | None:
-    """The session that a link belongs to, whoever opened it."""
+    """The session of a link's token, for any visitor."""
     sessions = ConnectSession.objects.select_related("team", "member", "integration", "connection", "attempt")
     return sessions.filter(token_hash=hashed(token)).first()
 
 
 def consume(*, actor: Actor, session: ConnectSession) -> None:
-    """The member clicked: the link is used up, by one atomic UPDATE. Raises ConnectSessionEnded if it was."""
+    """Use the link, by one atomic UPDATE. Raises ConnectSessionEnded if it was used or has expired."""
     with transaction.atomic():
         usable = ConnectSession.objects.filter(pk=session.pk, member=actor.user, team=actor.team, used_at=None)
         if session.repairs and session.connection is None:
             raise nothing_to_repair()
         if not usable.filter(expires_at__gt=Now()).update(used_at=Now()):
-            raise ConnectSessionEnded("This link was used before, or is older than an hour. Ask for a new one.")
+            raise ConnectSessionEnded("This link was used already, or is older than an hour. Request a new one.")
         _record("connect_session.used", actor, session)
 
 
 def nothing_to_repair() -> ConnectSessionEnded:
-    """What a link to repair a connection comes to that is gone."""
-    return ConnectSessionEnded("The connection was disconnected meanwhile. There is nothing left to repair.")
+    """The error for a link to reconnect a connection that was disconnected."""
+    return ConnectSessionEnded("The connection was disconnected meanwhile, so it cannot be reconnected.")
 
 
 def reopen(session: ConnectSession) -> None:
-    """Nothing came of a click, and the member may try again by the same link until it ends."""
+    """Allow the member to use the same link again until it expires, since nothing was connected."""
     ConnectSession.objects.filter(pk=session.pk, connected_at=None, attempt=None).update(used_at=None)
 
 
 def connected(session: ConnectSession, connection: Connection) -> None:
-    """The member entered a key that is stored: there is no trip to learn it from."""
+    """The member entered a key, so the session is complete without an authorization flow."""
     ConnectSession.objects.filter(pk=session.pk).update(connection=connection, connected_at=Now())
 
 
 def began(session: ConnectSession, attempt: AuthorizationAttempt) -> None:
-    """Its trip is under way: from now on the session stands as the trip does."""
+    """The session's authorization flow was started: its state is from now on that of the attempt."""
     ConnectSession.objects.filter(pk=session.pk).update(attempt=attempt)
 
 
 def follow(before: AuthorizationAttempt, after: AuthorizationAttempt) -> None:
-    """Another trip took the place of one; a session that waits for it goes along."""
+    """Another attempt replaced `before`: a session that waits for it follows `after`."""
     ConnectSession.objects.filter(attempt=before, connected_at=None).update(attempt=after)
 
 
 def outcome_of(session: ConnectSession, *, now: datetime) -> tuple[Outcome, str]:
-    """How it stands at `now`, and for a failure why, in a sentence."""
+    """The session's outcome at `now`, with a message for a failure."""
     attempt = session.attempt
     if session.connected_at is not None:
         return "connected", ""
     if session.used_at is None:
-        is_over = session.expires_at <= now
-        return ("failed", "Nobody opened the link within an hour.") if is_over else ("pending", "")
+        expired = session.expires_at <= now
+        return ("failed", "The link was not opened within an hour.") if expired else ("pending", "")
     if attempt is None:
         return "failed", "The service could not be reached, or the authorization was not completed."
     if attempt.status in (_ATTEMPT.FAILED, _ATTEMPT.CANCELED):
-        return "failed", attempt.error_message or "The person called it off."
+        return "failed", attempt.error_message or "The person canceled."
     if attempt.expires_at <= now:
-        return "failed", "Nobody came back from the service within ten minutes."
+        return "failed", "The sign-in at the service was not completed within ten minutes."
     return "pending", ""
 
 
-def _person(actor: Actor, member: User | None, connection: Connection | None) -> User:
+def _member_to_connect(actor: Actor, member: User | None, connection: Connection | None) -> User:
     if connection is not None:
         if member is not None and member != connection.owner:
-            raise InvalidInput([("member", "Only the owner of the connection can repair it: leave this out.")])
+            raise InvalidInput([("member", "Only the owner of the connection can reconnect it. Leave this out.")])
         return connection.owner
     person = member or actor.user
     if person is None or not Membership.objects.filter(team=actor.team, user=person, user__is_active=True).exists():
-        raise InvalidInput([("member", "Name the member of the team who is to connect.")])
+        raise InvalidInput([("member", "Enter the ID of a member of the team.")])
     if person != actor.user and not (actor.is_admin or actor.is_service):
-        raise NotAllowed("Only owners, admins and service keys ask other members to connect.")
+        raise NotAllowed("Only owners, admins and service keys can request a connection from other members.")
     return person
 
 
-def _require_trip(actor: Actor, integration: Integration, scopes: Sequence[str]) -> None:
+def _require_connectable(actor: Actor, integration: Integration, scopes: Sequence[str]) -> None:
     if integration.kind in KINDS_WITH_KEY:
         if scopes:
-            sentence = f"{integration.name} is connected by entering a key, which is asked for no permissions."
-            raise InvalidInput([("scopes", sentence)])
+            message = f"{integration.name} is connected with a key, which has no scopes to request."
+            raise InvalidInput([("scopes", message)])
         return
     oauth_app, entry = oauth_app_for(actor.team, integration), entry_of(integration)
     if oauth_app is None or entry is None:
         raise IntegrationNotSetUp(f"{integration.name} is not set up yet: an operator adds the OAuth app.")
-    if sentence := offer_of(entry, oauth_app).refusal(scopes):
-        raise InvalidInput([("scopes", sentence)])
+    if message := offer_of(entry, oauth_app).refusal(scopes):
+        raise InvalidInput([("scopes", message)])
     require_offered(oauth_app, scopes)
 
 
-def _checked_return(url: str) -> str:
-    """An own path, or an address at an origin that the operator named."""
+def _check_return_url(url: str) -> None:
+    """Raises InvalidInput unless it is a path of this site, or a URL at an origin that the operator allows."""
     if not url or own_path(url):
-        return url
+        return
     try:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
     except ValueError:
         origin = ""
     if origin not in settings.CONNECT_RETURN_ORIGINS or any(one in url for one in "\\\r\n\t") or len(url) > 500:
-        sentence = "Give a path of Specway, or an address at an origin in CONNECT_RETURN_ORIGINS."
-        raise InvalidInput([("return_url", sentence)])
-    return url
+        message = "Enter a path of Specway, or a URL at one of the origins in CONNECT_RETURN_ORIGINS."
+        raise InvalidInput([("return_url", message)])
 
 
-def _require_patience(person: User, integration: Integration) -> None:
-    lately = ConnectSession.objects.filter(member=person, integration=integration, mailed_at__gt=Now() - BETWEEN_MAILS)
-    if lately.exists():
+def _require_no_recent_mail(person: User, integration: Integration) -> None:
+    recent = ConnectSession.objects.filter(member=person, integration=integration, mailed_at__gt=Now() - BETWEEN_MAILS)
+    if recent.exists():
         seconds = int(BETWEEN_MAILS.total_seconds())
-        raise MailedLately(f"{person} got such a mail within the last hour.", retry_after=seconds)
+        raise MailedLately(f"{person} was sent such a link within the last hour.", retry_after=seconds)
 
 
 def _mail(session: ConnectSession, url: str) -> None:
@@ -224,7 +227,7 @@ def _mail(session: ConnectSession, url: str) -> None:
         title=f"{session.asked_by_label} asks you to {verb.lower()} {name}",
         paragraphs=(
             f"A workflow of {session.team} needs it. {own} yourself.",
-            "The link is for you alone, works once, and ends an hour after it was made.",
+            "The link works only for you, only once, and expires after an hour.",
         ),
         action=f"{verb} {name}",
         url=url,
@@ -237,10 +240,6 @@ def _mail(session: ConnectSession, url: str) -> None:
         return
     ConnectSession.objects.filter(pk=session.pk).update(mailed_at=Now())
     session.refresh_from_db(fields=["mailed_at"])
-
-
-def _repaired(session: ConnectSession) -> str:
-    return str(session.connection_id) if session.repairs else ""
 
 
 def _record(action: str, actor: Actor, session: ConnectSession, **detail: str) -> None:

@@ -1,34 +1,53 @@
-"""Connections that lack a value which their service asks for now, or hold one that does not fit any more: a team
-changed what its own API asks for.
+"""The provider configuration of a connection, with its parameter values filled in, and connections whose values no
+longer fit what their service requires.
 
-Nothing is sent with such a value: `catalog.placeholder_values` looks at each before its use, so a process that dies
-before this is done changes only when people learn of it.
+A value is checked before each use (`catalog.placeholders`), so a process that dies before `mark_unfit_connections` is
+done delays only when people learn of it.
 """
 
 from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
+from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import client_change
 from apps.connections.services.status import mark_needs_attention, mark_reconnected
-from apps.integrations.catalog.entries import entry_of
+from apps.integrations.catalog.entries import entry_of, provider_config
 from apps.integrations.catalog.placeholders import unfit
 from apps.integrations.catalog.schema import Param
-from apps.integrations.models import Integration
+from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration
+from apps.oauth.provider import ProviderConfig
 
 REASON = "values_missing"
 
 
+def provider_of(connection: Connection) -> ProviderConfig:
+    """The provider configuration with the connection's and its OAuth app's parameter values filled in.
+
+    Raises IntegrationNotSetUp without an OAuth app, IntegrationMisconfigured if a value is missing or invalid.
+    """
+    if connection.oauth_app is None and connection.integration.kind in KINDS_WITH_OAUTH_APP:
+        raise IntegrationNotSetUp(f"{connection.integration.name} has no OAuth app any more. An operator can add one.")
+    return provider_config(connection.integration, oauth_app=connection.oauth_app, params=connection.params)
+
+
+def provider_for_scope_names(connection: Connection) -> ProviderConfig:
+    """As `provider_of`, with example values for missing parameters: to compare scope names, never to send a request."""
+    examples = {param.name: param.example for param in required_params(connection)}
+    params = {**connection.params, **examples}
+    return provider_config(connection.integration, oauth_app=connection.oauth_app, params=params)
+
+
 def required_params(connection: Connection) -> list[Param]:
-    """What the person has to enter before the connection can be used again."""
+    """The parameters that the person has to enter before the connection can be used again."""
     entry = entry_of(connection.integration)
     return unfit(entry.params_from("user"), connection.params) if entry else []
 
 
 def mark_unfit_connections(integration: Integration, origin: Origin) -> None:
-    """Red for all that lack a value; green again, or red for what else is the matter, where none is asked for."""
-    theirs = Connection.objects.filter(integration=integration)
-    client_change.one_by_one(theirs, lambda connection: _settle(connection, origin))
+    """Mark each connection that lacks a value as needing attention, and recover each that has all values again."""
+    connections = Connection.objects.filter(integration=integration)
+    client_change.for_each_locked(connections, lambda connection: _settle(connection, origin))
 
 
 def _settle(connection: Connection, origin: Origin) -> None:
@@ -41,4 +60,4 @@ def _settle(connection: Connection, origin: Origin) -> None:
             mark_needs_attention(connection, reason=reason, origin=origin)
         else:
             mark_reconnected(connection, origin=origin)
-            client_change.renewable(connection).update(next_refresh_at=Now())
+            client_change.refreshable(connection).update(next_refresh_at=Now())

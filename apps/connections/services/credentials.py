@@ -1,10 +1,10 @@
-"""Connections that a person makes by entering a key: checked by a real call, stored sealed, replaced in place."""
+"""Connections with a key that a person enters: verified by a request, stored encrypted, replaced in place."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 from django.db import transaction
 from django.db.models import F
@@ -13,18 +13,17 @@ from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.services import fingerprint, record
 from apps.connections.errors import AnotherAccount, KeyNotChecked, ReauthorizationRequired, WrongKind
-from apps.connections.messages import reason_sentence
+from apps.connections.messages import reason_message
 from apps.connections.models import Connection, Credential, Status, TokenSet
-from apps.connections.services import events
 from apps.connections.services.client_credentials import obtain, own_client
-from apps.connections.services.connection_params import required_params
-from apps.connections.services.provider import provider_of
-from apps.connections.services.status import mark_reconnected, target_of
-from apps.connections.services.token_values import accepted
+from apps.connections.services.connection_params import provider_of, required_params
+from apps.connections.services.status import emit_event, mark_reconnected, target_of
+from apps.connections.services.token_values import token_columns
 from apps.connections.services.tracing import Trace, of_connection, traced
 from apps.connections.services.verification import Checked, verify
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalog.entries import entry_for, provider_config
+from apps.integrations.catalog.key_schema import Verification
 from apps.integrations.catalog.schema import CatalogEntry
 from apps.integrations.errors import InvalidInput
 from apps.integrations.keys import checked_input, ending, key_access, main_secret, verification_of
@@ -35,16 +34,25 @@ from apps.oauth.token import TokenResponse
 from apps.teams.actor import Actor
 from apps.vault.services import seal
 
-# What to do where the service could not be asked: nothing, or, as a person's second choice, store it all the same.
+# What to do if the service cannot verify a key: refuse it, or store it, after the person was asked.
 IfUnchecked = Literal["refuse", "store"]
 
 
 @dataclass(frozen=True)
-class Tried:
-    """Values that were tried: what the check came to, and the token that a client of one's own obtained."""
+class VerifiedKey:
+    """The verified values of a key's fields and parameters, with the token of a connection's own client."""
 
+    fields: Mapping[str, str] = field(repr=False)
+    params: Mapping[str, str]
+    scopes: Sequence[str]
     checked: Checked
-    token: TokenResponse | None = None
+    token: TokenResponse | None = field(default=None, repr=False)
+
+    @property
+    def granted(self) -> list[str]:
+        """The scopes of the token response, else those requested. Sorted."""
+        answered = self.token.scopes if self.token else None
+        return sorted(self.scopes if answered is None else answered)
 
 
 @sensitive_variables()
@@ -58,45 +66,49 @@ def connect_with_key(
     scopes: Sequence[str] = (),
     if_unchecked: IfUnchecked = "refuse",
 ) -> Connection:
-    """Check the values by a real call where the service has one, and store them as a new connection of the actor.
+    """Verify the values by a request if the service has one, and store them as a new connection of the actor.
 
-    Without a `name` it takes the account's. Raises InvalidInput (by field), KeyRefused, KeyNotChecked, WrongKind.
+    The default `name` is the account's. Raises InvalidInput (by field), KeyRefused, KeyNotChecked, WrongKind.
     """
     entry = keyed(integration)
     if actor.team is None or actor.user is None:
         raise NotAllowed("A connection belongs to a person. Use a personal API key, or sign in.")
-    values, places = checked_input(entry, fields=fields, params=params)
-    asked = _scopes(entry, scopes)
+    values, placeholders = checked_input(entry, fields=fields, params=params)
+    requested = _scopes(entry, scopes)
     with traced(Trace(integration=integration, team_id=actor.team.pk, label=str(actor.user))):
-        tried = _try(integration, values, places, asked, if_unchecked=if_unchecked)
-    checked = tried.checked
+        key = _verified(integration, values, placeholders, requested, if_unchecked=if_unchecked)
     with transaction.atomic(durable=True):
         connection = Connection.objects.create(
             team=actor.team,
             integration=integration,
             owner=actor.user,
-            name=name.strip()[:200] or checked.label or f"{integration.name} key",
-            account_subject=checked.subject,
-            account_label=checked.label,
-            scopes_requested=asked,
-            scopes_granted=_granted(tried, asked),
-            params=places,
+            name=name.strip()[:200] or key.checked.label or f"{integration.name} key",
+            account_subject=key.checked.subject,
+            account_label=key.checked.label,
+            scopes_requested=requested,
+            scopes_granted=key.granted,
+            params=placeholders,
             status_changed_at=Now(),
             created_at=Now(),
         )
-        Credential.objects.create(
-            connection=connection,
-            team=actor.team,
-            fields=json.dumps(values),
-            base_url_fingerprint=integration.base_url_fingerprint,
-            created_at=Now(),
-            checked_at=Now() if checked.was_made else None,
-        )
-        if tried.token:
-            _store_token(connection, tried.token)
-        _record("connection.created", connection, entry, values, tried, actor=actor)
-        events.emit(Event.CREATED, connection)
+        _store_new_key(connection, key)
+        _record("connection.created", connection, entry, key, actor=actor)
+        emit_event(Event.CREATED, connection)
     return connection
+
+
+@sensitive_variables()
+def _store_new_key(connection: Connection, key: VerifiedKey) -> None:
+    Credential.objects.create(
+        connection=connection,
+        team=connection.team,
+        fields=json.dumps(key.fields),
+        base_url_fingerprint=connection.integration.base_url_fingerprint,
+        created_at=Now(),
+        checked_at=Now() if key.checked.was_made else None,
+    )
+    if key.token:
+        _store_token(connection, key.token)
 
 
 @sensitive_variables()
@@ -108,79 +120,99 @@ def replace_key(
     params: Mapping[str, object] = MappingProxyType({}),
     if_unchecked: IfUnchecked = "refuse",
 ) -> Connection:
-    """Check new values and put them in the place of the old, which stay until then. What is left empty stays.
+    """Verify new values and store them in place of the old ones. An empty value leaves the stored one unchanged.
 
-    `params` are taken where the API asks for a value that the connection lacks: then every field is asked for again,
-    because what was entered may go to another place with them. Raises what `connect_with_key` raises, AnotherAccount
-    where they open another one, and NotFound if the connection was disconnected meanwhile.
+    `params` are used if the connection lacks a required parameter: then every field has to be entered again, because
+    the parameter may change where the key is sent. Raises what `connect_with_key` raises, AnotherAccount if the values
+    belong to another account, and NotFound if the connection was disconnected meanwhile.
     """
     entry = keyed(connection.integration)
-    wanted = {param.name for param in required_params(connection)}
-    if not entry.fields and not wanted:
-        raise WrongKind(f"{connection.name} takes no key, so there is none to replace.")
-    given = {name: value for name, value in fields.items() if not isinstance(value, str) or value.strip()}
-    if not given and not wanted:
-        raise InvalidInput([(f"field.{entry.fields[-1].name}", "Enter the new value.")])
-    # What was entered for other addresses is not sent to these: then all of it is asked for again.
-    kept = stored_fields(connection) if is_for_current_base_url(connection) and not wanted else {}
-    entered = {name: value for name, value in params.items() if name in wanted}
-    standing = {name: value for name, value in _user_params(entry, connection).items() if name not in wanted}
-    values, places = checked_input(entry, fields=kept | given, params=standing | entered)
-    places = connection.params | places
-    asked = connection.scopes_requested
+    values, placeholders = _replacement(entry, connection, fields, params)
     with traced(of_connection(connection)):
-        tried = _try(connection.integration, values, places, asked, if_unchecked=if_unchecked)
-    checked = tried.checked
-    if connection.account_subject and checked.subject and checked.subject != connection.account_subject:
-        sentence = f"This opens another account, {checked.label or checked.subject}. Connect it as a new one."
-        raise AnotherAccount(sentence)
+        key = _verified(
+            connection.integration, values, placeholders, connection.scopes_requested, if_unchecked=if_unchecked
+        )
+    _require_same_account(connection, key.checked)
     with transaction.atomic(durable=True):
         _lock(connection)
-        row = Credential.objects.select_for_update().get(connection=connection)
-        Credential.objects.filter(pk=row.pk).update(
-            **seal(row, fields=json.dumps(values)),
-            base_url_fingerprint=connection.integration.base_url_fingerprint,
-            replaced_at=Now(),
-            checked_at=Now() if checked.was_made else None,
-        )
-        if tried.token:
-            _store_token(connection, tried.token)
-        _adopt_account(connection, tried)
-        # The former owner's key is gone with this.
-        Connection.objects.filter(pk=connection.pk).update(handed_over_from="", handed_over_by=None, params=places)
-        _record("connection.key_replaced", connection, entry, values, tried, actor=actor)
+        _store_replacement(connection, key)
+        _record("connection.key_replaced", connection, entry, key, actor=actor)
         mark_reconnected(connection, origin=actor.origin)
     return Connection.objects.with_details().get(pk=connection.pk)
 
 
+@sensitive_variables()
+def _replacement(
+    entry: CatalogEntry, connection: Connection, fields: Mapping[str, object], params: Mapping[str, object]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The fields and parameters to verify: those entered, over those stored. Raises WrongKind and InvalidInput."""
+    required = {param.name for param in required_params(connection)}
+    if not entry.fields and not required:
+        raise WrongKind(f"{connection.name} has no key, so there is nothing to replace.")
+    entered = {name: value for name, value in fields.items() if not isinstance(value, str) or value.strip()}
+    if not entered and not required:
+        raise InvalidInput([(f"field.{entry.fields[-1].name}", "Enter the new value.")])
+    # A key that was entered for other addresses is not sent to these: then every field has to be entered again.
+    stored = stored_fields(connection) if is_for_current_base_url(connection) and not required else {}
+    of_user = {param.name for param in entry.params_from("user")}
+    unchanged = {name: value for name, value in connection.params.items() if name in of_user - required}
+    new = {name: value for name, value in params.items() if name in required}
+    values, placeholders = checked_input(entry, fields=stored | entered, params=unchanged | new)
+    return values, connection.params | placeholders
+
+
+def _require_same_account(connection: Connection, checked: Checked) -> None:
+    if connection.account_subject and checked.subject and checked.subject != connection.account_subject:
+        account = checked.label or checked.subject
+        raise AnotherAccount(f"This key belongs to another account, {account}. Connect it as a new connection.")
+
+
+@sensitive_variables()
+def _store_replacement(connection: Connection, key: VerifiedKey) -> None:
+    row = Credential.objects.select_for_update().get(connection=connection)
+    Credential.objects.filter(pk=row.pk).update(
+        **seal(row, fields=json.dumps(key.fields)),
+        base_url_fingerprint=connection.integration.base_url_fingerprint,
+        replaced_at=Now(),
+        checked_at=Now() if key.checked.was_made else None,
+    )
+    if key.token:
+        _store_token(connection, key.token)
+    _update_account(connection, key)
+    # The key is no longer the former owner's.
+    Connection.objects.filter(pk=connection.pk).update(
+        handed_over_from="", handed_over_by=None, params=dict(key.params)
+    )
+
+
 def keyed(integration: Integration) -> CatalogEntry:
-    """The facts about a service that takes keys. Raises WrongKind for any other."""
+    """The catalog entry of a service that is connected with a key. Raises WrongKind for any other."""
     if integration.kind not in KINDS_WITH_KEY:
-        raise WrongKind(f"{integration.name} asks you itself for access: connect it in the browser, without a key.")
+        raise WrongKind(f"{integration.name} is connected by signing in there, not with a key.")
     return entry_for(integration)
 
 
 @sensitive_variables()
 def stored_fields(connection: Connection) -> dict[str, str]:
-    """The stored values by name. Raises UnreadableSecret, NotFound where there are none, and ReauthorizationRequired
-    where they were entered for other addresses than the API has now."""
+    """The stored values by name. Raises UnreadableSecret, NotFound if there are none, and ReauthorizationRequired if
+    they were entered for other addresses than the API's."""
     row = Credential.objects.filter(connection=connection).select_related("team").first()
     return fields_in(row, connection.integration)
 
 
 @sensitive_variables()
 def fields_in(row: Credential | None, integration: Integration) -> dict[str, str]:
-    """The values that a credential holds. Raises what `stored_fields` raises."""
+    """The values of a credential. Raises what `stored_fields` raises."""
     if row is None or row.fields is None:
-        raise NotFound("Nothing is stored for this connection any more.")
+        raise NotFound("This connection has no stored key any more.")
     values: dict[str, str] = row.fields.reveal_json()
     if values and row.base_url_fingerprint != integration.base_url_fingerprint:
-        raise ReauthorizationRequired(reason_sentence("address_changed", integration.name))
+        raise ReauthorizationRequired(reason_message("address_changed", integration.name))
     return values
 
 
 def is_for_current_base_url(connection: Connection) -> bool:
-    """Whether what is stored may be sent to the addresses that the API has now."""
+    """Whether the stored key may be sent to the API's present addresses."""
     return Credential.objects.filter(
         connection=connection, base_url_fingerprint=connection.integration.base_url_fingerprint
     ).exists()
@@ -188,7 +220,7 @@ def is_for_current_base_url(connection: Connection) -> bool:
 
 @sensitive_variables()
 def stored_ending(connection: Connection) -> str:
-    """The last four characters of a long secret, so that its owner can tell which one it is; else nothing."""
+    """The last four characters of a long secret, by which its owner recognizes it; else ""."""
     if not is_for_current_base_url(connection):
         return ""
     return ending(main_secret(keyed(connection.integration), stored_fields(connection)))
@@ -198,57 +230,50 @@ def _scopes(entry: CatalogEntry, scopes: Sequence[str]) -> list[str]:
     listed = [scope.name for scope in entry.scopes]
     for scope in scopes:
         if scope not in listed:
-            raise InvalidInput([("scopes", f"{entry.name} has no permission called {scope[:100]}.")])
+            raise InvalidInput([("scopes", f"{entry.name} has no scope called {scope[:100]}.")])
     return [name for name in listed if name in scopes] or list(entry.default_scopes)
 
 
-def _user_params(entry: CatalogEntry, connection: Connection) -> dict[str, Any]:
-    asked = {param.name for param in entry.params_from("user")}
-    return {name: value for name, value in connection.params.items() if name in asked}
-
-
 @sensitive_variables()
-def _try(
+def _verified(
     integration: Integration,
-    values: dict[str, str],
+    fields: dict[str, str],
     params: dict[str, str],
     scopes: Sequence[str],
     *,
     if_unchecked: IfUnchecked,
-) -> Tried:
+) -> VerifiedKey:
     entry = keyed(integration)
-    call = verification_of(entry, fields=values, params=params)
+    call = verification_of(entry, fields=fields, params=params)
     if entry.client_credentials:
-        # The token is the proof, so there is no storing without one; the account's name is only nice to have.
-        token = obtain(integration=integration, fields=values, params=params, scopes=scopes)
+        # The token is the verification. The account's name is optional.
+        token = obtain(integration=integration, fields=fields, params=params, scopes=scopes)
         provider = provider_config(integration, params=params)
-        access: Access = token_access(provider, token=token.access_token, credentials=own_client(values))
-        try:
-            return Tried(verify(integration.name, call, access), token)
-        except KeyNotChecked:
-            return Tried(Checked(), token)
-    access = key_access(entry, fields=values, params=params)
+        access: Access = token_access(provider, token=token.access_token, credentials=own_client(fields))
+        return VerifiedKey(fields, params, scopes, _checked(integration, call, access, if_unchecked="store"), token)
+    access = key_access(entry, fields=fields, params=params)
+    return VerifiedKey(fields, params, scopes, _checked(integration, call, access, if_unchecked=if_unchecked))
+
+
+def _checked(
+    integration: Integration, call: Verification | None, access: Access, *, if_unchecked: IfUnchecked
+) -> Checked:
     try:
-        return Tried(verify(integration.name, call, access))
+        return verify(integration.name, call, access)
     except KeyNotChecked:
         if if_unchecked == "refuse":
             raise
-        return Tried(Checked())
-
-
-def _granted(tried: Tried, asked: Sequence[str]) -> list[str]:
-    answered = tried.token.scopes if tried.token else None
-    return sorted(asked if answered is None else answered)
+        return Checked()
 
 
 def _store_token(connection: Connection, token: TokenResponse) -> None:
-    """The first token of a client of one's own, or a later one, which fences off a refresh that is under way."""
+    """Store a token of the connection's own client. A refresh in progress becomes stale."""
     row = TokenSet.objects.select_for_update().filter(connection=connection).first()
     is_new = row is None
     row = row or TokenSet(connection=connection, team_id=connection.team_id)
     row.connection = connection
     now = Connection.objects.filter(pk=connection.pk).values_list(Now(), flat=True).get()
-    values = accepted(row, token, provider=provider_of(connection), sent_at=now)
+    values = token_columns(row, token, provider=provider_of(connection), sent_at=now)
     if not is_new:
         TokenSet.objects.filter(pk=row.pk).update(version=F("version") + 1, **values)
         return
@@ -258,31 +283,29 @@ def _store_token(connection: Connection, token: TokenResponse) -> None:
 
 
 def _lock(connection: Connection) -> None:
-    standing = Connection.objects.select_for_update().filter(pk=connection.pk).exclude(status=Status.DISCONNECTING)
-    if not standing.exists():
+    rows = Connection.objects.select_for_update().filter(pk=connection.pk).exclude(status=Status.DISCONNECTING)
+    if not rows.exists():
         raise NotFound("There is no such connection.")
 
 
-def _adopt_account(connection: Connection, tried: Tried) -> None:
-    checked = tried.checked
+def _update_account(connection: Connection, key: VerifiedKey) -> None:
+    checked = key.checked
     if checked.label and connection.name == connection.account_label:
         connection.name = checked.label
     connection.account_subject = checked.subject or connection.account_subject
     connection.account_label = checked.label or connection.account_label
-    if tried.token:
-        connection.scopes_granted = _granted(tried, connection.scopes_requested)
+    if key.token:
+        connection.scopes_granted = key.granted
     connection.save(update_fields=["name", "account_subject", "account_label", "scopes_granted"])
 
 
-def _record(
-    action: str, connection: Connection, entry: CatalogEntry, values: dict[str, str], tried: Tried, *, actor: Actor
-) -> None:
+def _record(action: str, connection: Connection, entry: CatalogEntry, key: VerifiedKey, *, actor: Actor) -> None:
     record(
         action=action,
         origin=actor.origin,
         team_id=connection.team_id,
         target=target_of(connection),
-        token_fp=fingerprint(main_secret(entry, values)),
+        token_fp=fingerprint(main_secret(entry, key.fields)),
         account=connection.account_label,
-        checked=tried.checked.was_made or tried.token is not None,
+        checked=key.checked.was_made or key.token is not None,
     )

@@ -1,30 +1,33 @@
-"""Which connections fit an action: of those that the actor may use, what each has and lacks. For every picker."""
+"""Which of the connections that an actor may use are eligible for an action, and what the others lack."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from apps.connections.messages import asks_values, help_anchor, reason_sentence, repair_label
+from apps.connections.messages import asks_values, help_anchor, reason_message, repair_label
 from apps.connections.models import Connection, Status
 from apps.connections.policy import scopes as scope_sets
 from apps.connections.policy.access import is_owner, may_manage
-from apps.connections.services.provider import provider_of
+from apps.connections.services.connection_params import provider_of
 from apps.errors import SpecwayError
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.teams.actor import Actor
 
 KINDS_WITH_SCOPES = (Integration.Kind.OAUTH2, Integration.Kind.CLIENT_CREDENTIALS)
-# Red for these reasons, it may still answer: the access that it has was not refused as a whole.
-_STILL_TRIED = frozenset({"missing_scopes", "integration_misconfigured", "service_unavailable"})
+# With these reasons a request may still succeed: the access as a whole was not rejected.
+_MAY_STILL_WORK = frozenset({"missing_scopes", "integration_misconfigured", "service_unavailable"})
 
 
 @dataclass(frozen=True)
 class Eligibility:
-    """A connection, and how it stands to what is needed. `repair` is the word on the button that mends it; empty where
-    it heals by itself, where only an operator can help, and where nothing is wrong."""
+    """A connection, and what it lacks for the scopes that are needed.
+
+    `repair` is the label of the button that repairs it; empty if it recovers by itself, needs an operator, or has no
+    fault.
+    """
 
     connection: Connection
     missing: tuple[str, ...]
-    is_red: bool
+    needs_attention: bool
     is_mine: bool
     can_manage: bool
     has_key: bool
@@ -35,58 +38,61 @@ class Eligibility:
 
     @property
     def fits(self) -> bool:
-        """It can be called with, as far as is known."""
-        return not self.is_red and not self.missing
+        """Whether it can be used, as far as is known."""
+        return not self.needs_attention and not self.missing
 
     @property
     def missing_text(self) -> str:
-        """The names of what it lacks, as a list in a sentence."""
+        """The missing scopes, separated by commas."""
         return ", ".join(self.missing)
 
     @property
     def can_be_chosen(self) -> bool:
-        """A call is worth a try, if only to be told what is missing."""
-        return not self.is_red or self.connection.status_reason in _STILL_TRIED
+        """Whether a request may be tried with it, if only to report what is missing."""
+        return not self.needs_attention or self.connection.status_reason in _MAY_STILL_WORK
 
 
 def eligible_connections(actor: Actor, integration: Integration, scopes: Iterable[str] = ()) -> list[Eligibility]:
-    """The actor's own and shared connections to this service: fitting ones first, one's own before others', by name."""
+    """The connections to this service that the actor may use: eligible ones first, own ones before others', by name."""
     usable = Connection.objects.usable_by(actor).with_details().prefetch_related("shares")
-    found = [eligibility_of(actor, connection, scopes) for connection in usable.filter(integration=integration)]
-    return sorted(found, key=lambda fit: (not fit.fits, fit.is_red, not fit.is_mine, fit.connection.name.casefold()))
+    rows = [eligibility_of(actor, connection, scopes) for connection in usable.filter(integration=integration)]
+    return sorted(
+        rows, key=lambda row: (not row.fits, row.needs_attention, not row.is_mine, row.connection.name.casefold())
+    )
 
 
 def eligibility_of(actor: Actor, connection: Connection, scopes: Iterable[str] = ()) -> Eligibility:
-    """How one connection stands to these scopes. Its details and shares must be loaded with it."""
-    is_red, lacks = connection.status == Status.NEEDS_ATTENTION, tuple(missing_scopes_of(connection, scopes))
+    """The eligibility of one connection for these scopes. Its details and shares should be prefetched."""
+    needs_attention = connection.status == Status.NEEDS_ATTENTION
+    missing = tuple(missing_scopes_of(connection, scopes))
     reason, name = connection.status_reason, connection.integration.name
     return Eligibility(
         connection=connection,
-        missing=lacks,
-        is_red=is_red,
+        missing=missing,
+        needs_attention=needs_attention,
         is_mine=is_owner(actor, connection),
         can_manage=may_manage(actor, connection),
         has_key=connection.integration.kind in KINDS_WITH_KEY,
         asks_values=asks_values(connection),
-        why=reason_sentence(reason, name) if is_red else "",
-        help=help_anchor(reason) if is_red else "insufficient-permissions" if lacks else "",
-        repair=repair_label(reason) if is_red else "Add permission" if lacks else "",
+        why=reason_message(reason, name) if needs_attention else "",
+        help=help_anchor(reason) if needs_attention else "insufficient-permissions" if missing else "",
+        repair=repair_label(reason) if needs_attention else "Add permission" if missing else "",
     )
 
 
-def only_eligible(fits: Sequence[Eligibility]) -> Eligibility | None:
-    """The one to choose without asking; None if several fit, or none does."""
-    fitting = [fit for fit in fits if fit.fits]
-    return fitting[0] if len(fitting) == 1 else None
+def only_eligible(rows: Sequence[Eligibility]) -> Eligibility | None:
+    """The only eligible one; None if several are, or none."""
+    eligible = [row for row in rows if row.fits]
+    return eligible[0] if len(eligible) == 1 else None
 
 
 def missing_scopes_of(connection: Connection, scopes: Iterable[str]) -> list[str]:
-    """Which of the scopes were not granted; sorted. A key lacks none: what it may do is known to its service only."""
+    """Which of the scopes were not granted; sorted. None for keys, whose permissions only the service knows."""
     wanted = list(scopes)
     if not wanted or connection.integration.kind not in KINDS_WITH_SCOPES:
         return []
     try:
         provider = provider_of(connection)
-    except SpecwayError:  # without its aliases, the names themselves are compared
+    except SpecwayError:  # without the provider's aliases, the names are compared
         return sorted(set(wanted) - set(connection.scopes_granted))
     return scope_sets.missing(wanted=wanted, granted=connection.scopes_granted, provider=provider)

@@ -1,4 +1,4 @@
-"""What an answer is exchanged for: verified, redeemed for tokens, and told whose account they open."""
+"""The callback exchanged for a grant: verified, redeemed for tokens, with their account and parameter values."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -47,10 +47,10 @@ from apps.oauth.token import TokenResponse, scopes_in
 def grant_of(
     attempt: AuthorizationAttempt, parameters: CallbackParameters | oauth1.Answer, query_string: str, *, origin: Origin
 ) -> Grant:
-    """What the answer brings, by the protocol that the trip set out with."""
+    """The grant that a callback leads to, by the protocol with which the flow was started."""
     if isinstance(parameters, oauth1.Answer) != (attempt.integration.kind == Integration.Kind.OAUTH1):
-        other = CallbackRejected("The answer does not fit the way in which this connection was started.")
-        raise attempts.fail(attempt, "other_protocol", other, origin=origin)
+        error = CallbackRejected("The response does not match the protocol with which this connection was started.")
+        raise attempts.fail(attempt, "other_protocol", error, origin=origin)
     if isinstance(parameters, oauth1.Answer):
         return _signed_grant(attempt, parameters, origin=origin)
     kept = response_params.in_callback(entry_for(attempt.integration), parameters.extra)
@@ -59,7 +59,7 @@ def grant_of(
     response = _exchange(attempt, provider, code=code, origin=origin)
     if response.scopes is None and provider.callback_scope_parameter in parameters.extra:
         response = replace(response, scopes=scopes_in(parameters.extra[provider.callback_scope_parameter], provider))
-    return _located(attempt, response, kept, origin=origin)
+    return _with_account(attempt, response, kept, origin=origin)
 
 
 def _signed_grant(attempt: AuthorizationAttempt, answer: oauth1.Answer, *, origin: Origin) -> Grant:
@@ -88,9 +88,9 @@ def _code(
         verify_signature(query_string, provider, client_credentials(attempt.oauth_app))
         return code_of(parameters, provider)
     except (IssuerMismatch, InvalidCallback) as error:
-        sentence = f"The answer does not come from {name}, so it was not used. Nothing was connected."
-        why = "issuer_mismatch" if isinstance(error, IssuerMismatch) else "signature_mismatch"
-        raise attempts.fail(attempt, why, CallbackRejected(sentence), origin=origin) from None
+        message = f"The response does not come from {name}, so it was not used. Nothing was connected."
+        code = "issuer_mismatch" if isinstance(error, IssuerMismatch) else "signature_mismatch"
+        raise attempts.fail(attempt, code, CallbackRejected(message), origin=origin) from None
     except AuthorizationDenied as denied:
         raise attempts.fail(attempt, denied.error[:60], _declined(name, denied.error), origin=origin) from None
 
@@ -98,7 +98,7 @@ def _code(
 def _declined(name: str, error: str) -> AccessDeclined:
     if error == "access_denied":
         return AccessDeclined(f"Access was declined at {name}. Nothing was stored.")
-    return AccessDeclined(f"{name} did not give access (it answered “{error[:60]}”). Nothing was stored.")
+    return AccessDeclined(f"{name} did not grant access (error “{error[:60]}”). Nothing was stored.")
 
 
 def _exchange(attempt: AuthorizationAttempt, provider: ProviderConfig, *, code: str, origin: Origin) -> TokenResponse:
@@ -117,7 +117,7 @@ def _exchange(attempt: AuthorizationAttempt, provider: ProviderConfig, *, code: 
 def _redeemed(
     attempt: AuthorizationAttempt, redeem: Callable[[], TokenResponse], *, grant: str, origin: Origin
 ) -> TokenResponse:
-    """The token answer; what goes wrong on the way settles the attempt and is put in words."""
+    """The token response. An error settles the attempt and raises ExchangeFailed with a message."""
     name = attempt.integration.name
     try:
         with metrics.token_call(attempt.integration, grant=grant):
@@ -125,53 +125,53 @@ def _redeemed(
     except InvalidClient as error:
         with transaction.atomic():
             mark_oauth_app_broken(oauth_app=attempt.oauth_app, code=error.code, origin=origin)
-        sentence = f"{name} refuses the OAuth app of this integration. Whoever keeps it is told; do not try again yet."
-        raise attempts.fail(attempt, error.code, ExchangeFailed(sentence), origin=origin) from None
+        message = f"{name} rejects the OAuth app of this integration. Its maintainers are notified; try again later."
+        raise attempts.fail(attempt, error.code, ExchangeFailed(message), origin=origin) from None
     except OAuthError as error:
-        sentence = f"{name} sent you back but gave no access ({_in_words(error)}). Nothing was stored; try again."
-        raise attempts.fail(attempt, type(error).__name__, ExchangeFailed(sentence), origin=origin) from None
+        message = f"{name} returned no token ({_description(error)}). Nothing was stored; try again."
+        raise attempts.fail(attempt, type(error).__name__, ExchangeFailed(message), origin=origin) from None
 
 
-def _located(
+def _with_account(
     attempt: AuthorizationAttempt, response: TokenResponse, params: dict[str, str], *, origin: Origin
 ) -> Grant:
-    """The grant with where it is good for (from the token answer, or a call for it) and whose account it is.
+    """The grant with the parameter values that the token response or a placement request gives, and its account.
 
-    Without the former nothing could be done with it, so that it is given back.
+    Without the parameter values it could not be used, so it is revoked.
     """
     entry, name = entry_for(attempt.integration), attempt.integration.name
     try:
         params = params | response_params.in_answer(entry, response.kept)
-        provider = _config(attempt, params)
+        provider = _provider(attempt, params)
         token, credentials = response.access_token, client_credentials(attempt.oauth_app)
         if provider.placement:
-            where = client.fetch_placement(provider, access_token=token, credentials=credentials)
-            params = params | response_params.in_placement(entry, where)
-            provider = _config(attempt, params)
+            placement = client.fetch_placement(provider, access_token=token, credentials=credentials)
+            params = params | response_params.in_placement(entry, placement)
+            provider = _provider(attempt, params)
     except (OAuthError, IntegrationMisconfigured) as error:
         revoke_unwanted(attempt, Grant(response=response, subject="", label="", params=params))
-        why = f"it names no site ({_in_words(error)})." if isinstance(error, OAuthError) else error.sentence
-        sentence = f"{name} gave access, but it cannot be used: {why} Nothing was stored."
-        raise attempts.fail(attempt, "no_placement", ExchangeFailed(sentence), origin=origin) from None
+        reason = f"it names no site ({_description(error)})." if isinstance(error, OAuthError) else error.sentence
+        message = f"{name} granted access, but it cannot be used: {reason} Nothing was stored."
+        raise attempts.fail(attempt, "no_placement", ExchangeFailed(message), origin=origin) from None
     subject, label = response.subject, response.label
     try:
         if provider.account:
             account = client.fetch_account(provider, access_token=token, credentials=credentials)
             subject, label = subject or account.subject, account.label or label
     except OAuthError:
-        pass  # The grant is good; a name for it is worth less than losing it.
+        pass  # the grant is valid: it is stored even if its account is unknown
     return Grant(response=response, subject=subject[:255], label=label[:255], params=params)
 
 
-def _config(attempt: AuthorizationAttempt, params: Mapping[str, str]) -> ProviderConfig:
+def _provider(attempt: AuthorizationAttempt, params: Mapping[str, str]) -> ProviderConfig:
     return provider_config(attempt.integration, oauth_app=attempt.oauth_app, params={**attempt.params, **params})
 
 
-def _in_words(error: OAuthError) -> str:
+def _description(error: OAuthError) -> str:
     if isinstance(error, TransportFailure):
-        return "it did not answer"
+        return "it did not respond"
     if isinstance(error, ProviderFault):
-        return f"it answered with HTTP status {error.status}"
+        return f"HTTP status {error.status}"
     if isinstance(error, MalformedResponse):
-        return "its answer was not a token"
-    return f"error code {error.code}" if isinstance(error, TokenError) else "its answer was not accepted"
+        return "its response was not a token"
+    return f"error “{error.code}”" if isinstance(error, TokenError) else "its response was not accepted"

@@ -1,7 +1,4 @@
-"""The rounds of the schedule: noting that they run, so that operators see when they do not, and taking turns.
-
-In the database, which all machines share.
-"""
+"""The scheduler's heartbeat, by which operators see whether it runs, and its leader lock. Both are in the database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,38 +9,38 @@ from django.db.models.functions import Now
 from apps.connections.models import SchedulerHeartbeat
 
 REFRESH_DUE = "refresh_due"
-# Until its time, one process alone gives out what is due.
+# The row of the leader lock: held until its time.
 DISPATCHING = "giving_out"
-# A process that dies or hangs in its turn keeps it no longer than this.
+# A process that dies or hangs holds the lock no longer than this.
 LEADER_LOCK_LIFETIME = timedelta(seconds=5)
 
 
 def record_heartbeat() -> None:
-    """A round of looking for due refreshes begins."""
+    """Record that a scheduler run begins."""
     if not SchedulerHeartbeat.objects.filter(name=REFRESH_DUE).update(at=Now()):
         SchedulerHeartbeat.objects.get_or_create(name=REFRESH_DUE, defaults={"at": Now()})
 
 
 def last_heartbeat() -> datetime | None:
-    """When a round last began; None if there never was one."""
+    """When a scheduler run last began; None if there was none."""
     return SchedulerHeartbeat.objects.filter(name=REFRESH_DUE).values_list("at", flat=True).first()
 
 
 @contextmanager
 def leader_lock() -> Iterator[bool]:
-    """Whether this process alone may give out what is due, to the end of the block.
+    """Whether this process may dispatch what is due until the end of the block.
 
-    Two at once would each count the same room with a service, and together give out more than fits.
+    Two at once would each count the same free capacity of a service, and dispatch too much together.
     """
-    turn = SchedulerHeartbeat.objects.filter(name=DISPATCHING)
-    if not turn.filter(at__lt=Now()).update(at=Now() + LEADER_LOCK_LIFETIME):
-        _, made = SchedulerHeartbeat.objects.get_or_create(
+    rows = SchedulerHeartbeat.objects.filter(name=DISPATCHING)
+    if not rows.filter(at__lt=Now()).update(at=Now() + LEADER_LOCK_LIFETIME):
+        _, created = SchedulerHeartbeat.objects.get_or_create(
             name=DISPATCHING, defaults={"at": Now() + LEADER_LOCK_LIFETIME}
         )
-        if not made:
+        if not created:
             yield False
             return
     try:
         yield True
     finally:
-        turn.update(at=Now() - timedelta(seconds=1))
+        rows.update(at=Now() - timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""Integrations with the connections that an actor can see of each: what Plugins, the pickers and the API list."""
+"""Integrations with the number of connections that an actor can see, for the Plugins page, pickers and the API."""
 
 from typing import Any
 
@@ -22,9 +22,9 @@ def with_counts(integrations: IntegrationQuerySet, actor: Actor) -> IntegrationQ
 
 
 def listed(actor: Actor) -> IntegrationQuerySet:
-    """Those that belong in a list, with counts: enabled, or connected before they were disabled.
+    """The integrations to list, with counts: enabled ones, and disabled ones that still have connections.
 
-    A custom API is listed once its authentication is described.
+    A custom API is listed once its authentication is configured.
     """
     described = Q(team=None) | Q(definition__isnull=False)
     rows = with_counts(Integration.objects.visible_to(actor), actor)
@@ -32,7 +32,7 @@ def listed(actor: Actor) -> IntegrationQuerySet:
 
 
 def attention_first(integrations: IntegrationQuerySet) -> IntegrationQuerySet:
-    """What needs attention, then what is connected, then what can be connected, then the rest, each by name."""
+    """Those that need attention, then connected ones, then those that are set up, then the rest, each by name."""
     tier = Case(
         When(attention__gt=0, then=0),
         When(connected__gt=0, then=1),

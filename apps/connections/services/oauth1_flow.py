@@ -1,7 +1,7 @@
-"""The parts of an authorization trip that differ with OAuth 1.0a; all else is `authorize.py`'s.
+"""The parts of the authorization flow that differ for OAuth 1.0a (RFC 5849); the rest is in `authorize.py`.
 
-The request token takes the place of `state`: it is stored hashed, used once, and bound to session, person and team.
-Its secret takes the place of the PKCE verifier.
+The request token serves as `state`: it is stored hashed, used once, and bound to session, person and team. Its secret
+is stored in the column of the PKCE verifier.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from apps.audit.origin import Origin
 from apps.connections.errors import KeyNotChecked, KeyRefused, ServiceUnavailable
 from apps.connections.models import AuthorizationAttempt
-from apps.connections.services.authorization_request import AuthorizationRequest
+from apps.connections.services.attempts import AuthorizationRequest
 from apps.connections.services.verification import Checked, verify
 from apps.integrations.catalog.entries import entry_for
 from apps.integrations.errors import IntegrationMisconfigured
@@ -26,12 +26,12 @@ from apps.oauth.token import TokenResponse
 
 
 def state_of(token: str) -> str:
-    """What stands for `state`. The beginning keeps the two protocols' answers apart."""
+    """The state of a request token. The prefix distinguishes the two protocols' callbacks."""
     return f"oauth1:{token}"
 
 
 @sensitive_variables()
-def depart(
+def authorization_request(
     integration: Integration,
     oauth_app: OAuthApp,
     *,
@@ -39,9 +39,9 @@ def depart(
     scopes: Sequence[str],
     callback: str,
     origin: Origin,
-    login_hint: str = "",  # OAuth 1.0a has nothing like it
+    login_hint: str = "",  # OAuth 1.0a has no such parameter
 ) -> AuthorizationRequest:
-    """Ask for a request token and give the consent page for it. Raises IntegrationMisconfigured, ServiceUnavailable."""
+    """Obtain a request token, and the URL of its consent page. Raises IntegrationMisconfigured, ServiceUnavailable."""
     provider, name = oauth1_provider(integration, oauth_app=oauth_app, params=params), integration.name
     try:
         request = oauth1.request_token(provider, client_credentials(oauth_app), callback=callback)
@@ -49,18 +49,18 @@ def depart(
     except InvalidClient as error:
         with transaction.atomic():
             mark_oauth_app_broken(oauth_app=oauth_app, code=error.code, origin=origin)
-        sentence = f"{name} refuses the OAuth app of this integration. Operators were told; trying again will not help."
-        raise IntegrationMisconfigured(sentence) from None
+        message = f"{name} rejects the OAuth app of this integration. Its maintainers are notified; try again later."
+        raise IntegrationMisconfigured(message) from None
     except EndpointRefused as error:
         raise IntegrationMisconfigured(f"{name} cannot be reached: {error}") from None
     except OAuthError:
-        raise ServiceUnavailable(f"{name} does not begin a sign-in right now. Try again.", retry_after=30) from None
+        raise ServiceUnavailable(f"{name} cannot start a sign-in right now. Try again.", retry_after=30) from None
     return AuthorizationRequest(state=state_of(request.token), secret=request.secret, url=url)
 
 
 @sensitive_variables()
 def redeem(attempt: AuthorizationAttempt, answer: oauth1.Answer, *, verifier: str) -> TokenResponse:
-    """The access token for the request token that came back. Raises OAuthError."""
+    """Exchange the authorized request token for an access token. Raises OAuthError."""
     secret = attempt.code_verifier.reveal() if attempt.code_verifier else ""
     return oauth1.access_token(
         oauth1_provider(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params),
@@ -72,7 +72,7 @@ def redeem(attempt: AuthorizationAttempt, answer: oauth1.Answer, *, verifier: st
 
 @sensitive_variables()
 def account_of(attempt: AuthorizationAttempt, response: TokenResponse) -> Checked:
-    """Whose account the token opens, by a signed call; nothing where the service does not say."""
+    """The account of the token, by a signed request; empty if the service does not report it."""
     entry = entry_for(attempt.integration)
     call = verification_of(entry, fields={}, params=attempt.params, oauth_app=attempt.oauth_app)
     access = signed_access(
@@ -86,5 +86,5 @@ def account_of(attempt: AuthorizationAttempt, response: TokenResponse) -> Checke
     try:
         return verify(attempt.integration.name, call, access)
     except (KeyRefused, KeyNotChecked):
-        # The grant is good; a name for it is worth less than losing it.
+        # The grant is valid: it is stored even if its account is unknown.
         return Checked()

@@ -1,7 +1,7 @@
-"""What becomes of somebody's connections when they leave a team: each is handed over or disconnected, none forgotten.
+"""A member leaves a team: each of their connections is handed over or disconnected first.
 
-The calls to the services stand between transactions, so this is no single one: what can be refused is refused before
-anything is done, and the membership ends last. Whoever is interrupted is still a member and goes on with the rest.
+The revocation requests come between transactions. All input is checked before anything is changed, and the membership
+ends last, so that an interrupted offboarding can be continued.
 """
 
 from collections.abc import Mapping
@@ -24,13 +24,13 @@ from apps.teams.models import Membership, Role, User
 from apps.teams.services import members, people
 from apps.teams.services.teams import close_team
 
-# By the connection's ID: the new owner's ID, or None to disconnect it.
+# The new owner's ID by the connection's ID; None disconnects it.
 Decisions = Mapping[UUID, UUID | None]
 
 
 @dataclass
 class Settled:
-    """What was done: names of what was handed over, and how each disconnect ended."""
+    """The result: names of the connections that were handed over, and the result of each disconnect."""
 
     handed_over: list[str] = field(default_factory=list)
     disconnected: list[Disconnected] = field(default_factory=list)
@@ -44,10 +44,10 @@ def owned_by(membership: Membership) -> list[Connection]:
 
 
 def remove_member(*, actor: Actor, membership_id: int, decisions: Decisions) -> Settled:
-    """Settle a member's connections, then take them out of the team.
+    """Hand over or disconnect a member's connections, then remove the member from the team.
 
-    Raises what `members.remove_member` raises, Undecided where a connection is not in `decisions`, NotAllowed for
-    handing over another's personal one, and InvalidInput for a new owner who is no other member.
+    Raises what `members.remove_member` raises, Undecided if a connection is not in `decisions`, NotAllowed for handing
+    over another member's personal connection, and InvalidInput for a new owner who is not another member.
     """
     membership = members.removable(actor=actor, membership_id=membership_id)
     settled = settle(actor=actor, membership=membership, decisions=decisions)
@@ -56,7 +56,7 @@ def remove_member(*, actor: Actor, membership_id: int, decisions: Decisions) -> 
 
 
 def leave(*, actor: Actor, decisions: Decisions) -> Settled:
-    """Settle one's own connections, then leave the team. Raises as `remove_member`."""
+    """Hand over or disconnect the actor's connections, then leave the team. Raises what `remove_member` raises."""
     membership = members.leavable(actor=actor)
     settled = settle(actor=actor, membership=membership, decisions=decisions)
     members.leave(actor=actor)
@@ -64,9 +64,9 @@ def leave(*, actor: Actor, decisions: Decisions) -> Settled:
 
 
 def delete_account(*, user: User, decisions: Decisions, origin: Origin) -> Settled:
-    """Settle one's connections in every team, leave them, and delete the account for good.
+    """Hand over or disconnect the user's connections in every team, leave the teams, and delete the account.
 
-    A team without anybody else is closed. Raises LastOwner for one that would be left without an owner.
+    A team without other members is closed. Raises LastOwner for one that would have no owner.
     """
     memberships = list(Membership.objects.filter(user=user).select_related("team", "user"))
     for membership in memberships:
@@ -100,35 +100,35 @@ def settle(*, actor: Actor, membership: Membership, decisions: Decisions) -> Set
         if decisions[connection.pk] is None:
             try:
                 done.disconnected.append(disconnect(actor=actor, connection=connection))
-            except NotFound:  # somebody else disconnected it meanwhile
+            except NotFound:  # it was disconnected meanwhile
                 continue
     return done
 
 
 def is_alone(membership: Membership) -> bool:
-    """Nobody else belongs to the team."""
+    """Whether the team has no other member."""
     return not Membership.objects.filter(team=membership.team_id).exclude(pk=membership.pk).exists()
 
 
 def is_last_owner(membership: Membership) -> bool:
-    """The team has no other owner."""
+    """Whether the team has no other owner."""
     owners = Membership.objects.filter(team=membership.team_id, role=Role.OWNER).exclude(pk=membership.pk)
     return membership.role == Role.OWNER and not owners.exists()
 
 
 def heirs_of(membership: Membership) -> list[User]:
-    """Who can take over what the member leaves, owners and admins first."""
+    """The members to whom connections can be handed over, owners and admins first."""
     others = Membership.objects.filter(team=membership.team_id, user__is_active=True).exclude(pk=membership.pk)
     rank = {Role.OWNER: 0, Role.ADMIN: 1}
-    found = others.select_related("user").order_by("user__name", "user__email")
-    return [one.user for one in sorted(found, key=lambda one: rank.get(Role(one.role), 2))]
+    ordered = others.select_related("user").order_by("user__name", "user__email")
+    return [other.user for other in sorted(ordered, key=lambda other: rank.get(Role(other.role), 2))]
 
 
 def _check(actor: Actor, membership: Membership, decisions: Decisions) -> list[Connection]:
     owned = owned_by(membership)
-    open_ones = [connection.name for connection in owned if connection.pk not in decisions]
-    if open_ones:
-        raise Undecided(f"Decide what becomes of {', '.join(open_ones[:5])}: hand over, or disconnect.")
+    undecided = [connection.name for connection in owned if connection.pk not in decisions]
+    if undecided:
+        raise Undecided(f"Choose for {', '.join(undecided[:5])}: hand over or disconnect.")
     heirs = {heir.pk for heir in heirs_of(membership)}
     for connection in owned:
         to = decisions[connection.pk]

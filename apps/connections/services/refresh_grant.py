@@ -1,4 +1,4 @@
-"""How a new access token is obtained without anybody's consent: by the grant that the connection has for it."""
+"""The token request that obtains a new access token without a person: by refresh token, or by the client itself."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,16 +18,17 @@ from apps.oauth.token import TokenResponse
 
 @dataclass(frozen=True)
 class RefreshGrant:
-    """A token call that is ready to be sent. `secret` is what it carries: a refresh token, or a client's secret."""
+    """A token request that is ready to be sent. `secret` is the refresh token or client secret that it carries."""
 
+    provider: ProviderConfig
     secret: str = field(repr=False)
     send: Callable[[], TokenResponse] = field(repr=False)
 
 
 @sensitive_variables()
 def refresh_grant_for(row: TokenSet, provider: ProviderConfig) -> RefreshGrant:
-    """Everything that the call needs, revealed before anything is sent. Raises UnreadableSecret."""
-    return _BY_GRANT[row.refresh_grant_type](row, provider)
+    """The token request for a token set, with its secrets decrypted already. Raises UnreadableSecret."""
+    return _BY_GRANT_TYPE[row.refresh_grant_type](row, provider)
 
 
 def _by_refresh_token(row: TokenSet, provider: ProviderConfig) -> RefreshGrant:
@@ -36,6 +37,7 @@ def _by_refresh_token(row: TokenSet, provider: ProviderConfig) -> RefreshGrant:
     deadline = CALL_DEADLINE.total_seconds()
     callback = redirect_uri(row.connection.integration)
     return RefreshGrant(
+        provider,
         secret,
         lambda: client.refresh(provider, credentials, refresh_token=secret, redirect_uri=callback, deadline=deadline),
     )
@@ -45,12 +47,13 @@ def _by_own_client(row: TokenSet, provider: ProviderConfig) -> RefreshGrant:
     credentials = own_client(stored_fields(row.connection))
     scopes, deadline = row.connection.scopes_requested, CALL_DEADLINE.total_seconds()
     return RefreshGrant(
+        provider,
         credentials.client_secret or "",
         lambda: client.client_credentials(provider, credentials, scopes=scopes, deadline=deadline),
     )
 
 
-_BY_GRANT: dict[str, Callable[[TokenSet, ProviderConfig], RefreshGrant]] = {
+_BY_GRANT_TYPE: dict[str, Callable[[TokenSet, ProviderConfig], RefreshGrant]] = {
     "refresh_token": _by_refresh_token,
     "client_credentials": _by_own_client,
 }

@@ -1,8 +1,7 @@
-"""Committing what a refresh came to: the new tokens behind the version fence, or the failure and what follows."""
+"""Storing the result of a refresh: the new tokens if the version is unchanged, or the failure and what follows."""
 
 import logging
 import random
-from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -14,10 +13,23 @@ from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections import metrics
 from apps.connections.models import Connection, Status, TokenSet
-from apps.connections.policy.refresh_policy import Outcome, Plan, after_failure, after_own_client_failed, classify
-from apps.connections.services import fault_points, first_refresh
-from apps.connections.services.lease import Lease
-from apps.connections.services.status import lock, mark_needs_attention, mark_recovered, target_of
+from apps.connections.policy.refresh_policy import (
+    Failure,
+    Outcome,
+    Plan,
+    after_failure,
+    after_own_client_failed,
+    classify,
+)
+from apps.connections.services.lease import BEFORE_COMMIT, Lease, fault_point
+from apps.connections.services.status import (
+    ConnectionState,
+    lock,
+    mark_needs_attention,
+    mark_recovered,
+    record_first_refresh,
+    target_of,
+)
 from apps.integrations.oauth_apps import circuit_breaker
 from apps.integrations.oauth_apps.circuit_breaker import Admission
 from apps.integrations.oauth_apps.services import mark_oauth_app_broken
@@ -27,31 +39,29 @@ from apps.sql import PreparedUpdate, param
 
 logger = logging.getLogger(__name__)
 
-# These leave open whether the service took the refresh token, so the mark of the sending stays.
-UNSETTLED = (Outcome.UNKNOWN, Outcome.MALFORMED)
+# After these it is unknown whether the service used the refresh token, so the mark of the send stays.
+INCONCLUSIVE = (Outcome.UNKNOWN, Outcome.MALFORMED)
 
 
 @cache
 def _write_tokens(columns: frozenset[str]) -> PreparedUpdate:
-    """Writes these columns of a token set and moves its version on, if that is what it was."""
+    """Writes these columns of a token set and increments its version, if the version is as given."""
 
-    def fenced() -> tuple[QuerySet[TokenSet], dict[str, Any]]:
-        as_claimed = TokenSet.objects.filter(pk=param(TokenSet, "id"), version=param(TokenSet, "version"))
-        written = {name: param(TokenSet, name) for name in sorted(columns)}
-        return as_claimed, {**written, "version": F("version") + 1}
+    def update() -> tuple[QuerySet[TokenSet], dict[str, Any]]:
+        rows = TokenSet.objects.filter(pk=param(TokenSet, "id"), version=param(TokenSet, "version"))
+        values = {name: param(TokenSet, name) for name in sorted(columns)}
+        return rows, {**values, "version": F("version") + 1}
 
-    return PreparedUpdate(fenced)
+    return PreparedUpdate(update)
 
 
 def commit_tokens(
     row: TokenSet, values: dict[str, Any], *, granted: list[str], lost: list[str], origin: Origin
 ) -> bool:
-    """Write new tokens if the version still is what it was at the claim. False: somebody else moved it; ours is void.
+    """Write new tokens if the version is still `row`'s; False if another process changed it, which voids these.
 
-    `granted` are the scopes as they now stand, `lost` those of before that the service took away.
-
-    The lease plays no part here: if it ran out but the version stands, ours is the only valid refresh token. The
-    connection turns green, unless the service took away a permission that was granted before.
+    `granted` are the scopes from now on, `lost` those that the service withdrew. The lease is not compared: if it
+    expired but the version is unchanged, these tokens are the only valid ones.
     """
     connection = row.connection
     with transaction.atomic(durable=True):
@@ -70,55 +80,34 @@ def commit_tokens(
             token_fp=values["access_token_fp"],
             version=row.version + 1,
         )
-        first_refresh.note(connection, "worked")
-        if lost:
-            mark_needs_attention(connection, reason="missing_scopes", origin=origin)
-        elif current.status == Status.NEEDS_ATTENTION and current.status_reason != "missing_scopes":
-            mark_recovered(connection, origin=origin)
-        if connection.oauth_app is not None:
-            circuit_breaker.close(connection.oauth_app, origin=origin)
-        fault_points.reached(fault_points.BEFORE_COMMIT)
+        _update_status(connection, current, lost, origin=origin)
+        fault_point(BEFORE_COMMIT)
     return True
 
 
-def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig, now: datetime, origin: Origin) -> None:
-    """Commit a failed refresh: its code, the next try and, where it is called for, red or a broken OAuth app."""
+def _update_status(connection: Connection, current: ConnectionState, lost: list[str], *, origin: Origin) -> None:
+    record_first_refresh(connection, "worked")
+    if lost:
+        mark_needs_attention(connection, reason="missing_scopes", origin=origin)
+    elif current.status == Status.NEEDS_ATTENTION and current.status_reason != "missing_scopes":
+        mark_recovered(connection, origin=origin)
+    if connection.oauth_app is not None:
+        circuit_breaker.close(connection.oauth_app, origin=origin)
+
+
+def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig, origin: Origin) -> None:
+    """Store a failed refresh: its code, the next try and, if it follows, needs attention or a broken OAuth app."""
     row, outcome = lease.row, classify(error)
-    unresolved = row.unresolved_sends + 1
-    plan = after_failure(
-        outcome,
-        now=now,
-        expires_at=row.expires_at,
-        rotation=provider.rotation,
-        failures=row.failure_count + 1,
-        earlier_grant_refusal=row.last_failure == Outcome.GRANT_REFUSED.value,
-        unresolved_sends=unresolved,
-        retry_after=error.retry_after if isinstance(error, ProviderFault) else None,
-        jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
-    )
-    if row.refresh_grant_type == "client_credentials":
-        plan = after_own_client_failed(plan, outcome)
-    values: dict[str, Any] = {"unresolved_sends": unresolved}
-    if outcome not in UNSETTLED:
-        values = {"unresolved_sends": row.unresolved_sends, "sent_at": None, "sent_token_fp": ""}
+    plan = _plan(lease, error, provider)
     code = error.code if isinstance(error, TokenError) else outcome.value
     with transaction.atomic(durable=True):
         lock(row.connection_id)
-        written = TokenSet.objects.filter(pk=row.pk, version=row.version, lease_token=lease.token).update(
-            lease_token=None,
-            lease_until=None,
-            dispatched_until=None,
-            failure_count=F("failure_count") + 1,
-            last_failure=outcome.value,
-            last_failure_at=Now(),
-            next_refresh_at=plan.next_at,
-            **values,
-        )
-        if written:
+        if _store_failure(lease, outcome, plan):
             _apply(plan, row.connection, code=code, outcome=outcome, origin=origin)
-            refusal = error.code if isinstance(error, TokenError) else ""
-            first_refresh.note(row.connection, outcome.value, code=refusal)
-            _tell_circuit(lease, outcome, origin=origin)
+            record_first_refresh(
+                row.connection, outcome.value, code=error.code if isinstance(error, TokenError) else ""
+            )
+            _update_circuit(lease, outcome, origin=origin)
     metrics.refresh_failed(row.connection.integration, outcome=outcome.value)
     logger.warning(
         "refresh failed connection=%s integration=%s outcome=%s code=%s",
@@ -129,8 +118,46 @@ def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig,
     )
 
 
-def _tell_circuit(lease: Lease, outcome: Outcome, *, origin: Origin) -> None:
-    """A refused grant is an answer to an accepted client; silence counts once per connection, until it recovers."""
+def _plan(lease: Lease, error: OAuthError, provider: ProviderConfig) -> Plan:
+    row, outcome = lease.row, classify(error)
+    plan = after_failure(
+        Failure(
+            outcome=outcome,
+            now=lease.now,
+            expires_at=row.expires_at,
+            rotation=provider.rotation,
+            failures=row.failure_count + 1,
+            earlier_grant_refusal=row.last_failure == Outcome.GRANT_REFUSED.value,
+            unresolved_sends=row.unresolved_sends + 1,
+            retry_after=error.retry_after if isinstance(error, ProviderFault) else None,
+            jitter=random.random(),  # noqa: S311 - spreads load, protects nothing
+        )
+    )
+    return after_own_client_failed(plan, outcome) if row.refresh_grant_type == "client_credentials" else plan
+
+
+def _store_failure(lease: Lease, outcome: Outcome, plan: Plan) -> bool:
+    """Release the lease and write the failure. False if the lease or the version is no longer ours."""
+    row = lease.row
+    marks: dict[str, Any] = {"unresolved_sends": row.unresolved_sends + 1}
+    if outcome not in INCONCLUSIVE:
+        marks = {"unresolved_sends": row.unresolved_sends, "sent_at": None, "sent_token_fp": ""}
+    updated = TokenSet.objects.filter(pk=row.pk, version=row.version, lease_token=lease.token).update(
+        lease_token=None,
+        lease_until=None,
+        dispatched_until=None,
+        failure_count=F("failure_count") + 1,
+        last_failure=outcome.value,
+        last_failure_at=Now(),
+        next_refresh_at=plan.next_at,
+        **marks,
+    )
+    return bool(updated)
+
+
+def _update_circuit(lease: Lease, outcome: Outcome, *, origin: Origin) -> None:
+    """A rejected grant shows that the client is accepted; a missing response counts once per connection until it
+    recovers."""
     oauth_app = lease.row.connection.oauth_app
     if oauth_app is None or outcome in (Outcome.CLIENT_REFUSED, Outcome.REQUEST_REFUSED):
         return

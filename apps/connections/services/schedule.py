@@ -1,4 +1,4 @@
-"""What is due: given out in batches, fairly between integrations, and told where a refresh cannot help."""
+"""The scheduler: token sets whose refresh is due, dispatched in batches and fairly between integrations."""
 
 import logging
 import random
@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connection as database
 from django.db import transaction
 from django.db.models import Count
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from apps.audit.origin import Origin
 from apps.connections.errors import IntegrationNotSetUp
@@ -33,68 +33,84 @@ from apps.integrations.errors import IntegrationMisconfigured
 
 logger = logging.getLogger(__name__)
 
-BATCH = 200
-# How far down the due ones a batch looks for integrations that still have room.
+# The most token sets that one query claims.
+CLAIM_SIZE = 200
+# How many due rows are searched for integrations that have not reached their limit.
 LOOKAHEAD = 1000
-# Seconds until it is looked again whether room came free: shorter than most services take to answer.
+# Seconds between two looks for due rows: shorter than most services take to respond.
 PAUSE = 0.3
 RECHECK = timedelta(seconds=60)
-# Seconds for which what was read of a portion is good enough to begin with; the claim compares it with what is.
-READ_ANEW_AFTER = 2.0
+# Seconds after which the rows of a batch are read again. The lease compares them with the current rows anyway.
+MAX_READ_AGE = 2.0
 SYSTEM = Origin(kind="system", id="", label="Specway")
 
 
-def dispatch_due(give: Callable[[list[tuple[UUID, int]]], None], *, seconds: float) -> None:
-    """Give out what is due, in portions, as room comes free: until nothing is left, or `seconds` are over.
+def dispatch_due(send: Callable[[list[tuple[UUID, int]]], None], *, seconds: float) -> None:
+    """Dispatch what is due in batches, as workers become free, for `seconds` or until nothing more becomes due in them.
 
-    Looked at only as often as the beat beats, a service that answers at once would be idle most of the time.
+    If it looked only once per scheduler run, a service that responds at once would be idle most of the time, and a
+    refresh whose process died would wait for the next run after its lease has ended.
     """
     until = time.monotonic() + seconds
     while True:
-        for portion in batches(claim_due()):
-            give(portion)
-        if time.monotonic() + PAUSE > until or not _due().exists():
+        for batch in batches(claim_due()):
+            send(batch)
+        left = until - time.monotonic()
+        wait = seconds_until_due(within=left)
+        if wait is None or max(wait, PAUSE) > left:
             return
-        time.sleep(PAUSE)
+        time.sleep(max(wait, PAUSE))
+
+
+def seconds_until_due(*, within: float) -> float | None:
+    """Seconds until the next refresh becomes due or its lease ends, by the database's clock; None if later."""
+    ends = [Coalesce(name, "next_refresh_at") for name in ("lease_until", "dispatched_until")]
+    upcoming = TokenSet.objects.filter(next_refresh_at__lte=Now() + timedelta(seconds=max(within, 0)))
+    upcoming = upcoming.exclude(connection__status=Status.DISCONNECTING).with_clock()
+    moments = upcoming.annotate(moment=Greatest("next_refresh_at", *ends)).order_by("moment")
+    for moment, now in moments.values_list("moment", "db_now")[:1]:
+        wait: float = (moment - now).total_seconds()
+        return max(wait, 0.0) if wait <= within else None
+    return None
 
 
 def claim_due() -> list[tuple[UUID, int]]:
-    """IDs and versions of token sets whose refresh is due, at most a batch, each given to one caller only.
+    """IDs and versions of at most CLAIM_SIZE token sets whose refresh is due, each returned to one caller only.
 
-    What waits in the spool goes first: it may be the very token that a refresh would look for in vain.
+    The spool is replayed first: it may hold the token that a refresh would obtain.
     """
     spool.replay()
-    with heartbeat.leader_lock() as our_turn:
-        return _claim_batch() if our_turn else []
+    with heartbeat.leader_lock() as acquired:
+        return _claim() if acquired else []
 
 
 def _due() -> TokenSetQuerySet[TokenSet]:
     return TokenSet.objects.due_for_refresh(Now()).exclude(connection__status=Status.DISCONNECTING)
 
 
-def _claim_batch() -> list[tuple[UUID, int]]:
+def _claim() -> list[tuple[UUID, int]]:
     _wake_repaired()
-    busy = _with_workers()
-    full = [slug for slug, count in busy.items() if count >= _parallel_calls(slug)]
+    dispatched = _dispatched()
+    full = [slug for slug, count in dispatched.items() if count >= _parallel_calls(slug)]
     slug = "connection__integration__slug"
     candidates = _due().exclude(**{f"{slug}__in": full}).values_list("pk", slug)[:LOOKAHEAD]
-    chosen = fair_share(candidates, room=lambda name: _parallel_calls(name) - busy[name], most=BATCH)
-    return _give_out(chosen) if chosen else []
+    chosen = fair_share(candidates, room=lambda name: _parallel_calls(name) - dispatched[name], limit=CLAIM_SIZE)
+    return _mark_dispatched(chosen) if chosen else []
 
 
-def _give_out(chosen: list[UUID]) -> list[tuple[UUID, int]]:
+def _mark_dispatched(chosen: list[UUID]) -> list[tuple[UUID, int]]:
     with transaction.atomic():
         rows = TokenSet.objects.due_for_refresh(Now()).filter(pk__in=chosen)
         if database.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True, of=("self",))
-        # Those of one integration side by side: what shares a portion waits for the same service.
+        # Grouped by integration: the rows of a batch then wait for the same service.
         taken = list(rows.order_by("connection__integration", "next_refresh_at").values_list("pk", "version"))
         TokenSet.objects.filter(pk__in=[pk for pk, _ in taken]).update(dispatched_until=Now() + DISPATCH_LEASE)
     return taken
 
 
-def _with_workers() -> Counter[str]:
-    """How many token sets of each integration are with the workers."""
+def _dispatched() -> Counter[str]:
+    """How many token sets of each integration are dispatched now."""
     slug = "connection__integration__slug"
     counts = TokenSet.objects.filter(dispatched_until__gt=Now()).values_list(slug).annotate(Count("pk")).order_by()
     return Counter(dict(counts))
@@ -106,7 +122,7 @@ def _parallel_calls(slug: str) -> int:
 
 
 def _wake_repaired() -> None:
-    """An OAuth app that was put right heals its connections now, not when they would have been looked at again."""
+    """Refresh the connections of an OAuth app that was repaired now, instead of at their next recheck."""
     TokenSet.objects.filter(
         connection__status_reason="integration_misconfigured",
         connection__oauth_app__broken_since=None,
@@ -115,33 +131,33 @@ def _wake_repaired() -> None:
 
 
 def refresh_batch(rows: list[tuple[UUID, int]]) -> None:
-    """Refresh a portion, one after the other. One that breaks is logged and leaves the rest alone.
+    """Refresh a batch (IDs and versions), one after the other. A failure is logged and does not stop the others.
 
-    They are read together, which costs little more than reading one; and anew after a failure, which may have opened
-    the circuit for all of them, or after a while.
+    They are read in one query, and again after a failure, which may have opened the circuit for all of them, or after
+    MAX_READ_AGE.
     """
     waiting = list(rows)
     while waiting:
         read_at = time.monotonic()
-        read = _read_portion(waiting)
-        went_well = True
-        while waiting and went_well and time.monotonic() - read_at < READ_ANEW_AFTER:
-            row = read.get(waiting.pop(0)[0])
+        current = _read_batch(waiting)
+        succeeded = True
+        while waiting and succeeded and time.monotonic() - read_at < MAX_READ_AGE:
+            row = current.get(waiting.pop(0)[0])
             if row is not None:
-                row.db_now += timedelta(seconds=time.monotonic() - read_at)  # type: ignore[attr-defined]  # annotated
-                went_well = _refresh_one(row)
+                row.db_now += timedelta(seconds=time.monotonic() - read_at)
+                succeeded = _refresh_one(row)
 
 
-def _read_portion(rows: list[tuple[UUID, int]]) -> dict[UUID, TokenSet]:
-    """Those that still are at their version and not being disconnected. The claim sees whether that stays so."""
+def _read_batch(rows: list[tuple[UUID, int]]) -> dict[UUID, TokenSet]:
+    """The token sets, by ID, that still have the given version and are not being disconnected."""
     versions = dict(rows)
     found = TokenSet.objects.with_everything().filter(pk__in=versions)
-    gone = Status.DISCONNECTING
-    return {row.pk: row for row in found if row.version == versions[row.pk] and row.connection.status != gone}
+    current = found.exclude(connection__status=Status.DISCONNECTING)
+    return {row.pk: row for row in current if row.version == versions[row.pk]}
 
 
 def _refresh_one(row: TokenSet) -> bool:
-    """Refresh one, unless somebody else did it meanwhile; say so where it cannot be. False where it failed."""
+    """Refresh one token set unless another process did. False if it failed."""
     try:
         attempt_refresh(row, origin=SYSTEM)
     except SpecwayError as error:
@@ -149,38 +165,41 @@ def _refresh_one(row: TokenSet) -> bool:
         _follow_up(row, misconfigured=isinstance(error, IntegrationMisconfigured | IntegrationNotSetUp))
         return False
     except Exception:
-        logger.exception("refresh broke token_set=%s", row.pk)
+        logger.exception("refresh failed unexpectedly token_set=%s", row.pk)
         return False
     return True
 
 
 def _follow_up(row: TokenSet, *, misconfigured: bool) -> None:
-    """Where no token call was made, nothing was recorded: set the next look, and red once the token has ended."""
+    """Set the next check of a row for which no token request was made, and its status once the token has expired."""
     current = TokenSet.objects.with_everything().filter(pk=row.pk).first()
     if current is None or current.failure_count != row.failure_count:
-        return  # disconnected meanwhile, or a call was made and its failure says itself what follows
-    same = TokenSet.objects.filter(pk=current.pk, version=row.version, lease_until=None)
-    next_at, reason = _next_look(current, misconfigured=misconfigured)
+        return  # disconnected since, or a request was made and its failure is recorded
+    unchanged = TokenSet.objects.filter(pk=current.pk, version=row.version, lease_until=None)
+    next_at, reason = _next_check(current, misconfigured=misconfigured)
     with transaction.atomic():
-        if same.update(next_refresh_at=next_at, dispatched_until=None) and reason:
+        if unchanged.update(next_refresh_at=next_at, dispatched_until=None) and reason:
             mark_needs_attention(current.connection, reason=reason, origin=SYSTEM)
 
 
-def _next_look(row: TokenSet, *, misconfigured: bool) -> tuple[datetime | None, str]:
-    """When to look again, and the reason to turn red for, if there is one."""
-    now: datetime = row.db_now  # type: ignore[attr-defined]  # annotated
-    alive, oauth_app = is_valid(row), row.connection.oauth_app
+def _next_check(row: TokenSet, *, misconfigured: bool) -> tuple[datetime | None, str]:
+    """The time of the next check, and the reason for which the connection needs attention until then, or ""."""
     if row.connection.status_reason in PERSON_MUST_ACT:
         return None, ""
     if not row.refresh_grant_type:
-        return (row.expires_at, "") if alive else (None, "token_expired")
+        return (row.expires_at, "") if is_valid(row) else (None, "token_expired")
+    oauth_app = row.connection.oauth_app
     if oauth_app is not None and oauth_app.circuit_open_until is not None:
-        spread = timedelta(seconds=10 * random.random())  # noqa: S311 - spreads load, guards nothing
         reason = "integration_misconfigured" if oauth_app.broken_since else "service_unavailable"
-        again = max(oauth_app.circuit_open_until, now) + spread
-        return (min(again, row.expires_at) if alive and row.expires_at else again), "" if alive else reason
+        return _after_circuit(row, oauth_app.circuit_open_until), "" if is_valid(row) else reason
     if misconfigured:
-        return now + MISCONFIGURED_RECHECK, "" if alive else "integration_misconfigured"
-    if row.next_refresh_at is not None and row.next_refresh_at > now:
+        return row.db_now + MISCONFIGURED_RECHECK, "" if is_valid(row) else "integration_misconfigured"
+    if row.next_refresh_at is not None and row.next_refresh_at > row.db_now:
         return row.next_refresh_at, ""
-    return now + RECHECK, ""
+    return row.db_now + RECHECK, ""
+
+
+def _after_circuit(row: TokenSet, circuit_open_until: datetime) -> datetime:
+    spread = timedelta(seconds=10 * random.random())  # noqa: S311 - spreads load, protects nothing
+    again = max(circuit_open_until, row.db_now) + spread
+    return min(again, row.expires_at) if is_valid(row) and row.expires_at else again

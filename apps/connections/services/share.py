@@ -1,4 +1,4 @@
-"""Sharing with members of the team, at a level each; taking it back; handing a connection over to another owner."""
+"""Changing a connection: its name, with whom it is shared and at which level, and its owner."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -19,12 +19,31 @@ from apps.teams.services.teams import locked_team
 
 
 @transaction.atomic
+def rename(*, actor: Actor, connection: Connection, name: str) -> None:
+    """Change its name. Raises InvalidInput for an empty or overlong one, or one of several lines."""
+    wanted = name.strip()
+    if not wanted or len(wanted) > 200 or not wanted.isprintable():
+        raise InvalidInput([("name", "Enter a name of one line and at most 200 characters.")])
+    if wanted == connection.name:
+        return
+    before, connection.name = connection.name, wanted
+    connection.save(update_fields=["name"])
+    record(
+        action="connection.renamed",
+        origin=actor.origin,
+        team_id=connection.team_id,
+        target=target_of(connection),
+        before=before,
+    )
+
+
+@transaction.atomic
 def share(
     *, actor: Actor, connection: Connection, everyone: Level | None, members: Mapping[UUID, Level] | None = None
 ) -> Connection:
-    """Shared with exactly these from now on: everyone in the team at a level, members (by their ID) at their own.
+    """Share it with exactly these: everyone in the team at a level, and members (by ID) at a level each.
 
-    Raises NotFound, NotAllowed (who may not share it), InvalidInput (nobody named, no member of the team, its owner).
+    Raises NotFound, NotAllowed, InvalidInput (no member given, not a member of the team, or its owner).
     """
     held = _held(actor, connection)
     wanted = Sharing(everyone, dict(members or {}))
@@ -36,15 +55,15 @@ def share(
 
 @transaction.atomic
 def unshare(*, actor: Actor, connection: Connection) -> Connection:
-    """Personal from now on: only its owner uses it. Raises NotFound, NotAllowed."""
+    """Make it personal, for its owner only. Raises NotFound, NotAllowed."""
     return _store(_held(actor, connection), PERSONAL, origin=actor.origin)
 
 
 @transaction.atomic
 def transfer(*, actor: Actor, connection: Connection, to: UUID) -> Connection:
-    """Another member's from now on. Until somebody reconnects it, it goes on with the former owner's grant.
+    """Hand it over to another member. It uses the former owner's grant until it is reconnected.
 
-    Raises NotFound, NotAllowed, and InvalidInput for somebody who is no other member of the team.
+    Raises NotFound, NotAllowed, and InvalidInput if `to` is not another member of the team.
     """
     held = _held(actor, connection)
     if not may_hand_over(actor, held):
@@ -59,7 +78,7 @@ def transfer(*, actor: Actor, connection: Connection, to: UUID) -> Connection:
     held.handed_over_by = None if returns else held.handed_over_by or before
     held.save(update_fields=["owner", "handed_over_from", "handed_over_by"])
     ConnectionShare.objects.filter(connection=held, user=to).delete()
-    _make_personal_if_nobody_is_left(held, origin=actor.origin)
+    _make_personal_without_shares(held, origin=actor.origin)
     record(
         action="connection.handed_over",
         origin=actor.origin,
@@ -72,22 +91,22 @@ def transfer(*, actor: Actor, connection: Connection, to: UUID) -> Connection:
 
 
 def forget_member(membership: Membership, origin: Origin) -> None:
-    """Take back what was shared with somebody who leaves the team, within the transaction in which they do."""
+    """Delete the shares of a member who leaves the team, in the caller's transaction."""
     shares = ConnectionShare.objects.filter(user=membership.user_id, connection__team=membership.team_id)
     connections = list(Connection.objects.filter(pk__in=shares.values("connection")).select_related("integration"))
     shares.delete()
     for connection in connections:
-        _make_personal_if_nobody_is_left(connection, origin=origin)
+        _make_personal_without_shares(connection, origin=origin)
 
 
 def _held(actor: Actor, connection: Connection) -> Connection:
-    """The connection as it stands now, held to the end of the transaction, for an actor who may share it.
+    """The connection, locked until the end of the transaction, for an actor who may share it.
 
-    The team is locked first, as leaving it does: nobody who is just going is shared with.
+    The team is locked first, as leaving it does, so that it is not shared with a member who leaves at the same time.
     """
     locked_team(actor)
-    found = Connection.objects.select_for_update(of=("self",)).select_related("integration", "owner", "team")
-    held = found.filter(pk=connection.pk, team=actor.team).exclude(status=Status.DISCONNECTING).first()
+    rows = Connection.objects.select_for_update(of=("self",)).select_related("integration", "owner", "team")
+    held = rows.filter(pk=connection.pk, team=actor.team).exclude(status=Status.DISCONNECTING).first()
     if held is None or not _sees(actor, held):
         raise NotFound("There is no such connection, or it is not shared with you.")
     if not may_share(actor, held):
@@ -96,12 +115,12 @@ def _held(actor: Actor, connection: Connection) -> Connection:
 
 
 def _sees(actor: Actor, connection: Connection) -> bool:
-    """As the database has it, whatever the caller read before."""
+    """Whether the actor can see it now, by the database."""
     return Connection.objects.visible_to(actor).filter(pk=connection.pk).exists()
 
 
 def refusal(actor: Actor, connection: Connection) -> str:
-    """Why the actor may not share it."""
+    """The message that says why the actor may not share it."""
     if not connection.is_shared and may_view(actor, connection):
         return f"{connection.name} is personal: only its owner, {connection.owner}, can share it."
     return f"Only those who manage the connection {connection.name} can share it."
@@ -109,11 +128,11 @@ def refusal(actor: Actor, connection: Connection) -> str:
 
 def _check_members(connection: Connection, sharing: Sharing) -> None:
     if connection.owner_id in sharing.members:
-        raise InvalidInput([("members", f"{connection.owner} owns the connection and manages it anyway.")])
+        raise InvalidInput([("members", f"{connection.owner} owns the connection and manages it already.")])
     known = Membership.objects.filter(team=connection.team_id, user__in=sharing.members).values_list("user", flat=True)
     unknown = sorted(str(user_id) for user_id in set(sharing.members) - set(known))
     if unknown:
-        raise InvalidInput([("members", f"Nobody in this team has the ID {unknown[0]}.")])
+        raise InvalidInput([("members", f"No member of this team has the ID {unknown[0]}.")])
 
 
 def _store(connection: Connection, wanted: Sharing, *, origin: Origin) -> Connection:
@@ -145,7 +164,7 @@ def _store(connection: Connection, wanted: Sharing, *, origin: Origin) -> Connec
     return connection
 
 
-def _make_personal_if_nobody_is_left(connection: Connection, *, origin: Origin) -> None:
-    """Shared with nobody by name would still mean shared with the admins."""
+def _make_personal_without_shares(connection: Connection, *, origin: Origin) -> None:
+    """A shared connection without shares could still be used by admins."""
     if connection.is_shared and not connection.shares.exists():
         _store(connection, PERSONAL, origin=origin)

@@ -1,4 +1,4 @@
-"""The one place where a connection's access is put into a request: by headers, a query, a path or a signature."""
+"""Authenticating requests with a connection: by headers, query, path or signature. No other module does this."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 from django.views.decorators.debug import sensitive_variables
 
 from apps.connections.errors import ForeignHost, ReauthorizationRequired
-from apps.connections.messages import reason_sentence
+from apps.connections.messages import reason_message
 from apps.connections.models import Connection, Credential, TokenSet
 from apps.connections.services.client_credentials import own_client
+from apps.connections.services.connection_params import provider_of
 from apps.connections.services.credentials import fields_in, stored_fields
-from apps.connections.services.provider import provider_of
 from apps.integrations.catalog.entries import entry_for
 from apps.integrations.keys import api_hosts, key_access, signed_access
 from apps.integrations.models import Integration
@@ -25,15 +25,15 @@ _NO_TOKEN = "This connection has no token any more. Connect the service again."
 
 
 def require_own_host(connection: Connection, url: str) -> None:
-    """Raises ForeignHost unless the address is the service's API."""
+    """Raises ForeignHost unless the URL is at a host of the service's API."""
     hosts = api_hosts(entry_for(connection.integration), params=connection.params, oauth_app=connection.oauth_app)
     if urlsplit(url).netloc.lower() not in {host.lower() for host in hosts}:
-        raise ForeignHost(f"This address does not belong to {connection.integration.name}, so its access stays here.")
+        raise ForeignHost(f"This address does not belong to {connection.integration.name}, so the request is not sent.")
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A connection with the rows that hold its secrets, as far as its kind has them and they are read already."""
+    """A connection with its token set and credential, if they were read already."""
 
     connection: Connection
     token_set: TokenSet | None = None
@@ -41,17 +41,17 @@ class Rows:
 
     @cached_property
     def provider(self) -> ProviderConfig:
-        """As `provider_of` gives it, and raises."""
+        """The provider configuration. Raises what `provider_of` raises."""
         return provider_of(self.connection)
 
     def fields(self) -> dict[str, str]:
-        """What the person entered."""
+        """The values that the person entered."""
         if self.credential is None:
             return stored_fields(self.connection)
         return fields_in(self.credential, self.connection.integration)
 
     def tokens(self) -> TokenSet:
-        """Raises ReauthorizationRequired without one."""
+        """The token set. Raises ReauthorizationRequired without one."""
         row = self.token_set or TokenSet.objects.filter(connection=self.connection).first()
         if row is None:
             raise ReauthorizationRequired(_NO_TOKEN)
@@ -59,7 +59,7 @@ class Rows:
 
     @cached_property
     def token(self) -> str:
-        """The access token as it stands. Raises ReauthorizationRequired."""
+        """The stored access token, even if it has expired. Raises ReauthorizationRequired without one."""
         sealed = self.tokens().access_token
         if sealed is None:
             raise ReauthorizationRequired(_NO_TOKEN)
@@ -68,7 +68,7 @@ class Rows:
 
 @sensitive_variables()
 def access_in(rows: Rows) -> Access:
-    """What signs this connection's requests, by its kind. An access token is taken as it stands: see `refresh.py`."""
+    """What authenticates this connection's requests, by its kind. It does not refresh the token (see `refresh.py`)."""
     return _BY_KIND[rows.connection.integration.kind](rows)
 
 
@@ -84,12 +84,12 @@ def _bearer(rows: Rows) -> Access:
 
 
 def _require_same_client(rows: Rows) -> None:
-    """A team may change the addresses of its own API: a token that was given for others is not sent to these."""
+    """A team may change the addresses of its own API: a token issued for earlier ones is not sent to these."""
     oauth_app, custom = rows.connection.oauth_app, rows.connection.integration.base_url_fingerprint
     if not custom or oauth_app is None:
         return
     if oauth_app.base_url_fingerprint != custom or rows.tokens().client_key != oauth_app.client_key:
-        raise ReauthorizationRequired(reason_sentence("oauth_app_changed", rows.connection.integration.name))
+        raise ReauthorizationRequired(reason_message("oauth_app_changed", rows.connection.integration.name))
 
 
 def _own_client(rows: Rows) -> Access:
@@ -99,7 +99,7 @@ def _own_client(rows: Rows) -> Access:
 def _signed(rows: Rows) -> Access:
     kept = rows.tokens().kept_secrets
     if kept is None:
-        raise ReauthorizationRequired("The secret of this connection's token is gone. Reconnect it.")
+        raise ReauthorizationRequired("This connection has no token secret any more. Reconnect it.")
     secret = str(kept.reveal_json()["kept"]["oauth_token_secret"])
     return signed_access(
         entry_for(rows.connection.integration),

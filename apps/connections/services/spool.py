@@ -1,6 +1,6 @@
-"""The last resort of a refresh: when the database is away at commit, new tokens wait as ciphertext in a file.
+"""The spool: while the database is unavailable at commit, new tokens are kept as ciphertext in a file.
 
-A rotated refresh token exists only in the answer that brought it, so it is never dropped because PostgreSQL restarts.
+A rotated refresh token exists only in the response that issued it, so it must not be lost because PostgreSQL restarts.
 The files hold nothing but ciphertext and are replayed, by version, before anything else is refreshed.
 """
 
@@ -28,16 +28,16 @@ from apps.vault.envelope import Ciphertext
 
 logger = logging.getLogger(__name__)
 
-DATABASE_AWAY = (OperationalError, InterfaceError)
-# More than that keeps a commit from happening: a server that fell back to read-only raises InternalError.
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
+# A commit also fails otherwise: a server that became read-only raises InternalError.
 NOT_COMMITTED = (DatabaseError, InterfaceError)
 
 
 @dataclass(frozen=True)
-class Arrival:
-    """New tokens on their way to the database: column values (ciphertext, times, numbers) for one token set version.
+class PendingTokens:
+    """New tokens that are not yet committed: column values (ciphertext, times, numbers) for one token set version.
 
-    `row` is that version as it was claimed; one that waited in the spool is looked up anew.
+    `row` is the token set at that version; after a replay it is read from the database.
     """
 
     token_set_id: UUID
@@ -59,7 +59,7 @@ class Arrival:
         )
 
     @classmethod
-    def from_json(cls, text: str) -> "Arrival":
+    def from_json(cls, text: str) -> "PendingTokens":
         data = json.loads(text)
         values = {name: _decoded(value) for name, value in data["values"].items()}
         return cls(UUID(data["token_set_id"]), data["version"], values, data["granted"], data["lost"])
@@ -82,20 +82,20 @@ def _decoded(value: Any) -> Any:
 
 
 def folder() -> Path:
-    """Where the files wait; on a disk that outlives the process."""
+    """The directory of the files, on a disk that outlives the process."""
     return Path(settings.SPOOL_DIR)
 
 
-def store(arrival: Arrival, *, origin: Origin) -> bool | None:
-    """Commit an arrival, again and again while the database is away, and at last into the spool.
+def store(pending: PendingTokens, *, origin: Origin) -> bool | None:
+    """Commit new tokens, with retries while the database is unavailable, and write them to the spool if all fail.
 
-    True: written. False: fenced, another version stands. None: it waits in the spool.
+    True: committed. False: stale, since another version was committed. None: in the spool.
     """
     until = time.monotonic() + COMMIT_RETRIES.total_seconds()
     pause = 0.1
     while True:
         try:
-            return _commit(arrival, origin=origin)
+            return _commit(pending, origin=origin)
         except NOT_COMMITTED:
             with contextlib.suppress(Exception):
                 connection.close()
@@ -104,27 +104,27 @@ def store(arrival: Arrival, *, origin: Origin) -> bool | None:
             time.sleep(pause)
             pause = min(pause * 2, 2)
             metrics.commit_retried()
-    _write(arrival)
-    metrics.arrival_spooled()
+    _write(pending)
+    metrics.pending_spooled()
     return None
 
 
-def _commit(arrival: Arrival, *, origin: Origin) -> bool:
+def _commit(pending: PendingTokens, *, origin: Origin) -> bool:
     row = (
-        arrival.row
-        or TokenSet.objects.with_everything().filter(pk=arrival.token_set_id, version=arrival.version).first()
+        pending.row
+        or TokenSet.objects.with_everything().filter(pk=pending.token_set_id, version=pending.version).first()
     )
     return row is not None and commit_tokens(
-        row, arrival.values, granted=arrival.granted, lost=arrival.lost, origin=origin
+        row, pending.values, granted=pending.granted, lost=pending.lost, origin=origin
     )
 
 
-def _write(arrival: Arrival) -> None:
+def _write(pending: PendingTokens) -> None:
     folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder() / f"{arrival.token_set_id}.{arrival.version}.json"
+    path = folder() / f"{pending.token_set_id}.{pending.version}.json"
     partial = path.with_suffix(".partial")
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(arrival.to_json())
+        file.write(pending.to_json())
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
@@ -133,26 +133,26 @@ def _write(arrival: Arrival) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
-    logger.error("database away: new tokens wait in the spool token_set=%s", arrival.token_set_id)
+    logger.error("database unavailable: new tokens are in the spool token_set=%s", pending.token_set_id)
 
 
 def replay() -> int:
-    """Commit what waits in the spool; the number of files settled. Raises nothing while the database is still away."""
+    """Commit the files in the spool. The number of files committed or stale; 0 while the database is unavailable."""
     settled = 0
     for path in sorted(folder().glob("*.json")):
         try:
-            arrival = Arrival.from_json(path.read_text(encoding="utf-8"))
-            written = _commit(arrival, origin=Origin(kind="system", id="", label="Specway"))
+            pending = PendingTokens.from_json(path.read_text(encoding="utf-8"))
+            written = _commit(pending, origin=Origin(kind="system", id="", label="Specway"))
         except FileNotFoundError:  # another process was faster
             continue
-        except DATABASE_AWAY:
+        except DATABASE_UNAVAILABLE:
             break
         except (DatabaseError, ValueError, KeyError, TypeError) as error:
-            # It stays for whoever can read it, and must not keep the others waiting.
+            # It stays for an operator to look at, and must not delay the other files.
             logger.error("spool file not replayed name=%s error=%s", path.name, type(error).__name__)
             continue
         path.unlink(missing_ok=True)
         settled += 1
-        metrics.arrival_replayed(written=written)
-        logger.warning("spool replayed token_set=%s written=%s", arrival.token_set_id, written)
+        metrics.pending_replayed(written=written)
+        logger.warning("spool replayed token_set=%s written=%s", pending.token_set_id, written)
     return settled

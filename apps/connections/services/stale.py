@@ -1,4 +1,4 @@
-"""What becomes of tokens that came too late or that nobody wants: dropped, and revoked where nothing lives on them."""
+"""Tokens that are not stored: stale ones and discarded grants. They are revoked if no connection needs them."""
 
 import logging
 
@@ -22,9 +22,9 @@ logger = logging.getLogger(__name__)
 
 
 def discard_stale(row: TokenSet, provider: ProviderConfig, response: TokenResponse, *, origin: Origin) -> None:
-    """Record that a refresh was overtaken. After a disconnect ours is the only copy of a live grant: revoke it.
+    """Record that a refresh is stale, and revoke its tokens after a disconnect, since no other copy can end the grant.
 
-    After a reconnect it is not: many services revoke the whole grant, the new one included.
+    They are not revoked after a reconnect: many services would end the new grant with them.
     """
     connection = row.connection
     disconnected = not Connection.objects.filter(pk=connection.pk).exclude(status=Status.DISCONNECTING).exists()
@@ -42,7 +42,7 @@ def discard_stale(row: TokenSet, provider: ProviderConfig, response: TokenRespon
 
 
 def revoke_unwanted(attempt: AuthorizationAttempt, grant: Grant) -> None:
-    """End the grant of a trip that nobody wants, unless a connection lives on a grant of the same account."""
+    """Revoke a grant that is not stored, unless a connection uses a grant of the same account."""
     connected = Connection.objects.filter(integration=attempt.integration_id, account_subject=grant.subject)
     if connected.exclude(status=Status.DISCONNECTING).exists():
         return
@@ -60,4 +60,4 @@ def _revoke(provider: ProviderConfig, oauth_app: OAuthApp | None, response: Toke
             refresh_token=response.refresh_token,
         )
     except (OAuthError, SpecwayError) as error:
-        logger.warning("unwanted token not revoked integration=%s error=%s", provider.slug, type(error).__name__)
+        logger.warning("discarded token not revoked integration=%s error=%s", provider.slug, type(error).__name__)

@@ -1,4 +1,4 @@
-"""Turning a connection red and green again, with its audit event, inside the caller's transaction."""
+"""Changes to a connection's status, with their audit events and webhooks, inside the caller's transaction."""
 
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -8,43 +8,48 @@ from django.db.models.functions import Now
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
-from apps.connections.messages import reason_sentence
-from apps.connections.models import Connection, Status
-from apps.connections.services import events
+from apps.connections.messages import reason_message
+from apps.connections.models import Connection, FirstRefresh, Status, TokenSet
+from apps.integrations.models import Integration
+from apps.notifications import outbox
 from apps.notifications.models import Event
 from apps.sql import PreparedSelect, param
 
-# These heal by themselves, so they do not take the place of one that a person has to repair.
-PASSING = ("service_unavailable", "integration_misconfigured")
+# These end without a person's action, so they do not replace a reason that a person has to resolve.
+TRANSIENT_REASONS = ("service_unavailable", "integration_misconfigured")
+# A new token does not resolve these.
+UNRESOLVED_BY_REFRESH = ("oauth_app_changed", "values_missing")
+_FIRST = FirstRefresh.Outcome
+_CONCLUSIVE = {outcome.value for outcome in _FIRST} - {_FIRST.DUE.value}
 
 
-class Standing(NamedTuple):
-    """What moves in a connection: its names are the columns'."""
+class ConnectionState(NamedTuple):
+    """The columns of a connection that a refresh may change."""
 
     status: str
     status_reason: str
     scopes_granted: list[str]
 
 
-def _held_to_the_end() -> QuerySet[Connection, tuple[Any, ...]]:
-    one = Connection.objects.select_for_update().filter(pk=param(Connection, "id"))
-    return one.values_list(*Standing._fields)
+def _state_for_update() -> QuerySet[Connection, tuple[Any, ...]]:
+    rows = Connection.objects.select_for_update().filter(pk=param(Connection, "id"))
+    return rows.values_list(*ConnectionState._fields)
 
 
-_held = PreparedSelect(_held_to_the_end)
+_select_state = PreparedSelect(_state_for_update)
 
 
-def lock(connection_id: UUID) -> Standing | None:
-    """Hold the connection's row to the end of the transaction: how it stands now. None: it is gone.
+def lock(connection_id: UUID) -> ConnectionState | None:
+    """Lock the connection's row until the end of the transaction. Its current state; None if it was deleted.
 
-    What writes to both does so before it writes to the token set, as disconnecting and reconnecting do: two that went
-    the two ways round would each wait for the other.
+    Transactions that write to a connection and its token set lock the connection first, so that no two wait for each
+    other.
     """
-    return next((Standing(*values) for values in _held(id=connection_id)), None)
+    return next((ConnectionState(*values) for values in _select_state(id=connection_id)), None)
 
 
 def target_of(connection: Connection) -> Target:
-    """The connection as the audit log names it."""
+    """The connection as the target of an audit event."""
     return Target(
         type="connection",
         id=str(connection.pk),
@@ -54,38 +59,36 @@ def target_of(connection: Connection) -> Target:
 
 
 def mark_needs_attention(connection: Connection, *, reason: str, origin: Origin) -> None:
-    """Red, for `reason`; once: a connection that already says so is left alone. One being disconnected, too."""
-    red = Connection.objects.filter(pk=connection.pk).exclude(status=Status.DISCONNECTING)
-    red = red.exclude(status=Status.NEEDS_ATTENTION, status_reason=reason)
-    if reason in PASSING:
-        red = red.exclude(status_reason="missing_scopes")
-    changed = red.update(status=Status.NEEDS_ATTENTION, status_reason=reason, status_changed_at=Now())
-    if changed:
-        record(
-            action="connection.needs_attention",
-            origin=origin,
-            team_id=connection.team_id,
-            target=target_of(connection),
-            outcome="failure",
-            reason=reason,
-        )
-        detail = reason_sentence(reason, connection.integration.name)
-        events.emit(Event.NEEDS_ATTENTION, connection, reason=reason, detail=detail)
+    """Set the status to needs attention for `reason`, unless it has that reason already or is being disconnected."""
+    rows = Connection.objects.filter(pk=connection.pk).exclude(status=Status.DISCONNECTING)
+    rows = rows.exclude(status=Status.NEEDS_ATTENTION, status_reason=reason)
+    if reason in TRANSIENT_REASONS:
+        rows = rows.exclude(status_reason="missing_scopes")
+    if not rows.update(status=Status.NEEDS_ATTENTION, status_reason=reason, status_changed_at=Now()):
+        return
+    record(
+        action="connection.needs_attention",
+        origin=origin,
+        team_id=connection.team_id,
+        target=target_of(connection),
+        outcome="failure",
+        reason=reason,
+    )
+    detail = reason_message(reason, connection.integration.name)
+    emit_event(Event.NEEDS_ATTENTION, connection, reason=reason, detail=detail)
 
 
 def mark_recovered(connection: Connection, *, origin: Origin) -> None:
-    """Green again, where it was red and a new token heals it: not where the OAuth app is another client now, or where
-    a value is missing."""
-    beyond = ("oauth_app_changed", "values_missing")
-    _turn_green(Connection.objects.exclude(status_reason__in=beyond), connection, origin=origin)
+    """Set the status to active after a refresh, unless the reason is one that a new token does not resolve."""
+    _activate(Connection.objects.exclude(status_reason__in=UNRESOLVED_BY_REFRESH), connection, origin=origin)
 
 
 def mark_reconnected(connection: Connection, *, origin: Origin) -> None:
-    """Green again, whatever was the matter: its tokens are new, or those that count again."""
-    _turn_green(Connection.objects.all(), connection, origin=origin)
+    """Set the status to active, whatever the reason was: its credentials are new, or valid again."""
+    _activate(Connection.objects.all(), connection, origin=origin)
 
 
-def _turn_green(rows: QuerySet[Connection], connection: Connection, *, origin: Origin) -> None:
+def _activate(rows: QuerySet[Connection], connection: Connection, *, origin: Origin) -> None:
     changed = rows.filter(pk=connection.pk, status=Status.NEEDS_ATTENTION).update(
         status=Status.ACTIVE, status_reason="", status_changed_at=Now()
     )
@@ -96,4 +99,39 @@ def _turn_green(rows: QuerySet[Connection], connection: Connection, *, origin: O
             team_id=connection.team_id,
             target=target_of(connection),
         )
-        events.emit(Event.RECOVERED, connection)
+        emit_event(Event.RECOVERED, connection)
+
+
+def emit_event(event: str, connection: Connection, **details: Any) -> None:
+    """Enqueue one of `apps.notifications.models.Event` for the team's webhooks. `details` hold nothing secret."""
+    data = {
+        "connection": str(connection.pk),
+        "team": str(connection.team_id),
+        "integration": connection.integration.slug,
+        "name": connection.name,
+        "owner": str(connection.owner_id),
+        **details,
+    }
+    outbox.enqueue_webhook(event, team_id=connection.team_id, data=data)
+
+
+def expect_first_refresh(connection: Connection, row: TokenSet) -> None:
+    """Schedule the first refresh of a new or reconnected connection to a custom API at once.
+
+    A wrong token endpoint configuration then shows on the first day. Built-in services are known to work.
+    """
+    if not connection.integration.is_custom or connection.integration.kind != Integration.Kind.OAUTH2:
+        return
+    has_refresh_token = row.refresh_token is not None
+    outcome = _FIRST.DUE if has_refresh_token else _FIRST.NO_REFRESH_TOKEN
+    FirstRefresh.objects.update_or_create(connection=connection, defaults={"outcome": outcome, "code": "", "at": Now()})
+    if has_refresh_token:
+        TokenSet.objects.filter(pk=row.pk, version=row.version).update(next_refresh_at=Now())
+
+
+def record_first_refresh(connection: Connection, outcome: str, *, code: str = "") -> None:
+    """Record the outcome of a refresh if it is the first one. A transient failure leaves the first refresh due."""
+    if not connection.integration.is_custom or outcome not in _CONCLUSIVE:
+        return
+    open_ones = FirstRefresh.objects.filter(connection=connection).exclude(outcome=_FIRST.WORKED)
+    open_ones.update(outcome=outcome, code=code[:60], at=Now())

@@ -1,4 +1,4 @@
-"""What becomes of a grant that an authorization trip brought: a new connection, new tokens for one, or a question."""
+"""Storing the grant of an authorization flow: a new connection, new tokens for one, or a decision to make."""
 
 import json
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ from apps.audit.services import record
 from apps.connections.errors import AttemptSettled, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession, Status, TokenSet
 from apps.connections.policy import scopes
-from apps.connections.services import attempts, events, first_refresh
-from apps.connections.services.provider import provider_of
-from apps.connections.services.status import mark_reconnected, target_of
-from apps.connections.services.token_values import accepted, from_json, to_json
+from apps.connections.services import attempts
+from apps.connections.services.connection_params import provider_of
+from apps.connections.services.status import emit_event, expect_first_refresh, mark_reconnected, target_of
+from apps.connections.services.token_values import from_json, to_json, token_columns
 from apps.notifications.models import Event
 from apps.oauth.token import TokenResponse
 from apps.vault.services import seal
@@ -28,7 +28,7 @@ _STATUS = AuthorizationAttempt.Status
 
 @dataclass(frozen=True)
 class Grant:
-    """A token answer with the account that it belongs to and the placeholder values that came with it."""
+    """A token response with its account and the parameter values that came with it."""
 
     response: TokenResponse
     subject: str
@@ -36,7 +36,7 @@ class Grant:
     params: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """For the attempt's encrypted column, while the person decides."""
+        """As JSON for the attempt's encrypted column, while the person decides."""
         return json.dumps(
             {"response": to_json(self.response), "subject": self.subject, "label": self.label, "params": self.params}
         )
@@ -48,10 +48,9 @@ class Grant:
 
 
 def store_grant(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> AuthorizationAttempt:
-    """Store the grant where it belongs. The attempt comes back succeeded, or undecided for another account.
+    """Store the grant in a new or existing connection. The attempt is then succeeded, or undecided for another account.
 
-    Raises AttemptSettled if the connection to repair was disconnected meanwhile, and ExchangeFailed if nobody can tell
-    whether the account is still the one that it was.
+    Raises AttemptSettled if the connection to reconnect was disconnected, and ExchangeFailed if its account is unknown.
     """
     with transaction.atomic(durable=True):
         if attempt.connection_id is None:
@@ -60,9 +59,9 @@ def store_grant(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) 
             existing = locked(attempt.connection_id)
             if existing.account_subject and not grant.subject:
                 name = attempt.integration.name
-                raise ExchangeFailed(f"{name} did not say whose account this is, so nothing was changed. Try again.")
+                raise ExchangeFailed(f"{name} did not report the account, so nothing was changed. Try again.")
             if existing.account_subject and existing.account_subject != grant.subject:
-                return _ask(attempt, grant)
+                return _await_decision(attempt, grant)
         return store(attempt, grant, existing=existing, origin=origin)
 
 
@@ -83,7 +82,7 @@ def store(
 
 
 def locked(connection_id: UUID) -> Connection:
-    """The connection to repair, held to the end of the transaction. Raises AttemptSettled if it was disconnected."""
+    """The connection, locked until the end of the transaction. Raises AttemptSettled if it was disconnected."""
     connection = (
         Connection.objects.select_for_update(of=("self",))
         .select_related("integration")
@@ -92,14 +91,14 @@ def locked(connection_id: UUID) -> Connection:
         .first()
     )
     if connection is None:
-        raise AttemptSettled("The connection was disconnected meanwhile. Connect the service anew.")
+        raise AttemptSettled("The connection was disconnected meanwhile. Connect the service again.")
     return connection
 
 
 def same_account(attempt: AuthorizationAttempt, grant: Grant) -> Connection | None:
-    """The person's own connection to the same account, if the grant covers all that it may do: connecting renews it.
+    """The person's own connection to the same account, if the grant includes all of its scopes.
 
-    A narrower grant becomes a connection of its own, so that no workflow loses a permission unasked.
+    A grant with fewer scopes becomes a new connection, so that no workflow loses a permission.
     """
     if not grant.subject:
         return None
@@ -136,30 +135,30 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
         scopes_granted=_granted(attempt, grant),
         params=attempt.params | grant.params,
         status_changed_at=Now(),
-        # Pages are cut by comparing this with Python's microseconds, where SQLite's clock has milliseconds only.
+        # Pagination compares it with Python's microseconds, and SQLite's clock has milliseconds only.
         created_at=timezone.now(),
     )
     row = TokenSet(connection=connection, team_id=attempt.team_id, client_key=attempt.oauth_app.client_key)
-    values = accepted(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))
+    values = token_columns(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))
     for name, value in values.items():
         setattr(row, name, value)
     row.save(force_insert=True)
-    first_refresh.expect(connection, row)
+    expect_first_refresh(connection, row)
     _record("connection.created", connection, attempt, row.access_token_fp, origin=origin)
-    events.emit(Event.CREATED, connection)
+    emit_event(Event.CREATED, connection)
     return connection
 
 
 def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> Connection:
     row = TokenSet.objects.select_for_update().get(connection=connection)
-    continues = _continues(connection, attempt, grant)
+    keeps_refresh_token = _keeps_refresh_token(connection, attempt, grant)
     connection.oauth_app = attempt.oauth_app
     connection.params = connection.params | attempt.params | grant.params
-    values = accepted(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))
+    values = token_columns(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))
     values["client_key"] = attempt.oauth_app.client_key
-    if not grant.response.refresh_token and not continues:
+    if not grant.response.refresh_token and not keeps_refresh_token:
         values |= {"refresh_token": None, "next_refresh_at": values["expires_at"]}
-    # The version moves, so a refresh that is under way is fenced off.
+    # The new version makes a refresh in progress stale.
     TokenSet.objects.filter(pk=row.pk).update(version=F("version") + 1, **values)
     if grant.label and connection.name == connection.account_label:
         connection.name = grant.label
@@ -167,7 +166,7 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
     connection.account_label = grant.label or connection.account_label
     connection.scopes_requested = attempt.scopes_requested
     connection.scopes_granted = _granted(attempt, grant)
-    # Whoever reconnects brings a grant of their own: nobody who handed it over signs in any more.
+    # The grant is now that of the person who reconnected, no longer the former owner's.
     connection.handed_over_from, connection.handed_over_by = "", None
     connection.save(
         update_fields=[
@@ -183,23 +182,22 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
         ]
     )
     _record("connection.reconnected", connection, attempt, values["access_token_fp"], origin=origin)
-    first_refresh.expect(connection, TokenSet.objects.get(pk=row.pk))
+    expect_first_refresh(connection, TokenSet.objects.get(pk=row.pk))
     mark_reconnected(connection, origin=origin)
     return connection
 
 
-def _continues(connection: Connection, attempt: AuthorizationAttempt, grant: Grant) -> bool:
-    """Whether the refresh token that is stored goes on to serve: not if its grant ended, or was another account's or
-    another OAuth app's."""
+def _keeps_refresh_token(connection: Connection, attempt: AuthorizationAttempt, grant: Grant) -> bool:
+    """Whether the stored refresh token stays valid: not if its grant ended, or is of another account or OAuth app."""
     same_account = not grant.subject or grant.subject == connection.account_subject
     same_app = attempt.oauth_app_id == connection.oauth_app_id
     return connection.status != Status.NEEDS_ATTENTION and same_account and same_app
 
 
 def _sent_at(attempt: AuthorizationAttempt) -> datetime:
-    """The exchange followed right upon the consumption, whose time is the database's."""
+    """The start of the token's life: the database's time at which the state was consumed, right before the exchange."""
     if attempt.consumed_at is None:
-        raise AttemptSettled("This attempt was never answered.")
+        raise AttemptSettled("This attempt has no callback.")
     return attempt.consumed_at
 
 
@@ -218,8 +216,8 @@ def _record(
     )
 
 
-def _ask(attempt: AuthorizationAttempt, grant: Grant) -> AuthorizationAttempt:
-    """Keep the answer of another account, sealed, until the person decides; the old tokens stay as they are."""
+def _await_decision(attempt: AuthorizationAttempt, grant: Grant) -> AuthorizationAttempt:
+    """Keep the grant of another account, encrypted, until the person decides. The old tokens are unchanged."""
     values = seal(attempt, pending_tokens=grant.to_json())
     AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
         **values,

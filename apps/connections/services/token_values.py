@@ -1,4 +1,4 @@
-"""What a token answer becomes in a token set: sealed columns, expiry and the next refresh."""
+"""A token response as the columns of a token set: sealed secrets, expiry and the next refresh."""
 
 import json
 import random
@@ -13,7 +13,7 @@ from apps.oauth.provider import ProviderConfig
 from apps.oauth.token import SecondaryToken, TokenResponse
 from apps.vault.services import seal
 
-# What a settled refresh leaves behind: no lease, nothing under way, no failure.
+# The columns after a successful refresh: no lease, no unresolved send, no failure.
 SETTLED: dict[str, Any] = {
     "lease_token": None,
     "lease_until": None,
@@ -28,12 +28,12 @@ SETTLED: dict[str, Any] = {
 
 
 def to_json(response: TokenResponse) -> str:
-    """A token answer as JSON, for an encrypted column. `from_json` reads it back."""
-    return json.dumps(asdict(response), default=sorted)  # the only values that JSON does not know are sets of scopes
+    """A token response as JSON, for an encrypted column. `from_json` reads it back."""
+    return json.dumps(asdict(response), default=sorted)  # sets of scopes are the only values that JSON lacks
 
 
 def from_json(text: str) -> TokenResponse:
-    """The token answer that `to_json` wrote."""
+    """The token response that `to_json` wrote."""
     data = json.loads(text)
     data["scopes"] = None if data["scopes"] is None else frozenset(data["scopes"])
     secondary = {name: SecondaryToken(**_with_scope_set(token)) for name, token in data.pop("secondary").items()}
@@ -48,11 +48,13 @@ def _seconds(count: int | None) -> timedelta | None:
     return None if count is None else timedelta(seconds=count)
 
 
-def accepted(row: TokenSet, response: TokenResponse, *, provider: ProviderConfig, sent_at: datetime) -> dict[str, Any]:
-    """The column values that store a token answer in `row`, for `QuerySet.update()`.
+def token_columns(
+    row: TokenSet, response: TokenResponse, *, provider: ProviderConfig, sent_at: datetime
+) -> dict[str, Any]:
+    """The column values that store a token response in `row`, for `QuerySet.update()`.
 
-    `sent_at` is when the request left, by the database's clock: expiry counts from there. A refresh token or kept
-    value that the answer does not repeat stays as it is (RFC 6749 section 6).
+    `sent_at` is when the request was sent, by the database's clock: the expiry counts from there. A refresh token or
+    kept value that the response does not repeat is unchanged (RFC 6749 section 6).
     """
     secrets: dict[str, str] = {"access_token": response.access_token}
     if response.refresh_token:
@@ -74,6 +76,6 @@ def accepted(row: TokenSet, response: TokenResponse, *, provider: ProviderConfig
             refreshable=bool(response.refresh_token or row.refresh_grant_type),
             margin=_seconds(provider.refresh_margin),
             unused_lifetime=_seconds(provider.unused_lifetime),
-            jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
+            jitter=random.random(),  # noqa: S311 - spreads load, protects nothing
         ),
     }

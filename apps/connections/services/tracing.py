@@ -1,7 +1,7 @@
-"""Keeping the exchanges of a team's own API, redacted, for those who look for a fault; built-in services have none.
+"""Traces: the redacted requests to a custom API, kept for debugging. Built-in services have none.
 
-They are collected while the work is done and written after it: between a token answer and its commit there is no time
-for anything else, and a trace that cannot be written costs nobody a token.
+They are collected during an operation and written after it, so that a trace never delays or prevents the commit of a
+token.
 """
 
 import logging
@@ -23,12 +23,12 @@ from apps.oauth.trace import TraceLine, trace_line
 logger = logging.getLogger(__name__)
 
 KEPT_FOR = timedelta(days=7)
-_MOST_AT_ONCE = 50
+_MAX_LINES = 50
 
 
 @dataclass
 class Trace:
-    """The exchanges of one piece of work. `connection_id` may become known on the way."""
+    """The requests of one operation. `connection_id` may be set during the operation."""
 
     integration: Integration
     team_id: UUID
@@ -39,13 +39,13 @@ class Trace:
 
     @sensitive_variables()
     def note(self, exchange: egress.Exchange) -> None:
-        if len(self.lines) < _MOST_AT_ONCE:
+        if len(self.lines) < _MAX_LINES:
             self.lines.append((timezone.now(), redacted(exchange)))
 
 
 @sensitive_variables()
 def redacted(exchange: egress.Exchange) -> TraceLine:
-    """What may be kept of an exchange."""
+    """The trace line of an exchange, without secrets."""
     request, answer = exchange.request, exchange.answer
     return trace_line(
         method=request.method or "",
@@ -62,7 +62,7 @@ def redacted(exchange: egress.Exchange) -> TraceLine:
 
 @contextmanager
 def traced(trace: Trace) -> Iterator[Trace]:
-    """Keep what this block exchanges with the server of a team's own API."""
+    """Trace the requests of this block, if they are to a custom API."""
     if not trace.integration.is_custom:
         yield trace
         return
@@ -74,7 +74,7 @@ def traced(trace: Trace) -> Iterator[Trace]:
 
 
 def of_connection(connection: Connection) -> Trace:
-    """For work on a connection."""
+    """The trace of an operation on a connection."""
     return Trace(
         integration=connection.integration,
         team_id=connection.team_id,
@@ -84,14 +84,14 @@ def of_connection(connection: Connection) -> Trace:
 
 
 def of_attempt(attempt: AuthorizationAttempt) -> Trace:
-    """For a trip. It belongs to the connection that the trip repairs, or makes."""
-    whose = attempt.connection.name if attempt.connection else ""
-    if not whose and attempt.integration.is_custom:  # the only ones whose traces are kept
-        whose = str(attempt.user)
+    """The trace of an authorization flow: of the connection that it reconnects, or creates."""
+    label = attempt.connection.name if attempt.connection else ""
+    if not label and attempt.integration.is_custom:  # only these have traces
+        label = str(attempt.user)
     return Trace(
         integration=attempt.integration,
         team_id=attempt.team_id,
-        label=whose,
+        label=label,
         connection_id=attempt.connection_id,
         attempt_id=attempt.pk,
     )
@@ -103,12 +103,12 @@ def _write(trace: Trace) -> None:
     try:
         with transaction.atomic():
             known = trace.connection_id
-            standing = known is not None and Connection.objects.filter(pk=known).exists()
+            exists = known is not None and Connection.objects.filter(pk=known).exists()
             TraceEntry.objects.bulk_create(
                 TraceEntry(
                     team_id=trace.team_id,
                     integration=trace.integration,
-                    connection_id=known if standing else None,
+                    connection_id=known if exists else None,
                     attempt_id=trace.attempt_id,
                     label=trace.label[:200],
                     at=at,
@@ -117,10 +117,10 @@ def _write(trace: Trace) -> None:
                 for at, line in trace.lines
             )
     except DatabaseError as error:
-        logger.warning("trace not kept integration=%s error=%s", trace.integration.slug, type(error).__name__)
+        logger.warning("trace not stored integration=%s error=%s", trace.integration.slug, type(error).__name__)
 
 
 def clear_traces() -> int:
-    """Delete what is older than seven days. The number deleted."""
+    """Delete traces older than seven days. The number deleted."""
     deleted, _ = TraceEntry.objects.filter(at__lt=timezone.now() - KEPT_FOR).delete()
     return deleted

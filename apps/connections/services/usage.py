@@ -1,22 +1,79 @@
-"""Where a connection is used: its workflows with those on whose behalf they run, and its calls day by day."""
+"""The use of a connection: recorded with each call, and listed by workflow, by person and by day."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 
-from apps.connections.models import Connection, DailyUse, WorkflowUse
+from apps.connections.models import Connection, DailyUse, ScopeUse, WorkflowCaller, WorkflowUse
 from apps.connections.policy.sharing import sharing_of
+from apps.sql import PreparedUpdate, param
+from apps.teams.actor import Actor
 from apps.teams.models import ApiKey, Membership
 
-MOST = 200
+MAX_WORKFLOWS = 200
+# `last_used_at` is written at most this often; a write for each call would be wasted.
+LAST_USED_PRECISION = timedelta(seconds=30)
+# A scope counts as unused after ninety days, so an hour is precise enough.
+SCOPE_USE_PRECISION = timedelta(hours=1)
+
+
+def _increment_today() -> tuple[QuerySet[DailyUse], dict[str, Any]]:
+    today = DailyUse.objects.filter(connection=param(DailyUse, "connection"), day=param(DailyUse, "day"))
+    return today, {"calls": F("calls") + 1, "failures": F("failures") + param(DailyUse, "failures")}
+
+
+_count_today = PreparedUpdate(_increment_today)
+
+
+def count_use(connection: Connection, *, actor: Actor, now: datetime, failed: int = 0) -> None:
+    """Count one call on the day of `now` (UTC), and record when and by which workflow the connection was used."""
+    today: dict[str, Any] = {"connection": connection.pk, "day": now.date(), "failures": failed}
+    if not _count_today(**today):
+        DailyUse.objects.get_or_create(connection=connection, day=now.date())
+        _count_today(**today)
+    before = now - LAST_USED_PRECISION
+    if connection.last_used_at is None or connection.last_used_at < before:
+        outdated = Q(last_used_at=None) | Q(last_used_at__lt=before)
+        Connection.objects.filter(outdated, pk=connection.pk).update(last_used_at=now)
+    if actor.origin.workflow_id:
+        name = {"name": actor.origin.workflow_name} if actor.origin.workflow_name else {}
+        use, _ = WorkflowUse.objects.update_or_create(
+            connection=connection, workflow_id=actor.origin.workflow_id, defaults={"last_used_at": now, **name}
+        )
+        _record_caller(use, actor=actor, now=now)
+
+
+def _record_caller(use: WorkflowUse, *, actor: Actor, now: datetime) -> None:
+    caller = actor.api_key or actor.user
+    if caller is None:
+        return
+    user = None if actor.is_service else actor.user
+    known = WorkflowCaller.objects.filter(use=use, caller_id=caller.pk)
+    if not known.update(last_used_at=now):
+        WorkflowCaller.objects.get_or_create(use=use, caller_id=caller.pk, defaults={"user": user, "last_used_at": now})
+
+
+def record_scope_use(connection: Connection, scopes: Iterable[str], *, now: datetime) -> None:
+    """Record, in the caller's transaction, that a call needs these of the connection's granted scopes."""
+    needed = {scope for scope in scopes if scope in connection.scopes_granted and len(scope) <= 300}
+    if not needed:
+        return
+    rows = ScopeUse.objects.filter(connection=connection, scope__in=needed)
+    known = set(rows.values_list("scope", flat=True))
+    rows.filter(last_used_at__lt=now - SCOPE_USE_PRECISION).update(last_used_at=now)
+    ScopeUse.objects.bulk_create(
+        [ScopeUse(connection=connection, scope=scope, last_used_at=now) for scope in sorted(needed - known)],
+        ignore_conflicts=True,
+    )
 
 
 @dataclass(frozen=True)
 class Workflow:
-    """`people`: on whose behalf it used the connection; `keys`: how many service keys did so for nobody."""
+    """A workflow that uses a connection, for `people` (their names) and through `keys` service keys."""
 
     id: str
     name: str
@@ -31,6 +88,8 @@ class Workflow:
 
 @dataclass(frozen=True)
 class Day:
+    """The calls of one day (UTC)."""
+
     day: date
     calls: int
     failures: int
@@ -60,56 +119,54 @@ class Usage:
 
 
 def workflows_of(connections: Iterable[Connection]) -> list[Workflow]:
-    """Those that used any of the connections, lately used first, at most `MOST`."""
+    """The workflows that used any of the connections, most recently used first, at most `MAX_WORKFLOWS`."""
     return _listed(Q(connection__in=[connection.pk for connection in connections]))
 
 
 def workflows_through_key(api_key: ApiKey) -> list[Workflow]:
-    """Those that reach a connection with this key: what stops when it is revoked."""
+    """The workflows that use a connection through this key, and stop when it is revoked."""
     return _listed(Q(callers__caller_id=api_key.pk, connection__team=api_key.team_id))
 
 
 def workflows_of_people(connection: Connection, user_ids: Iterable[UUID], *, with_keys: bool) -> list[Workflow]:
-    """Those that run on behalf of these people; `with_keys`: and those of service keys."""
-    on_behalf = Q(callers__user__in=list(user_ids))
+    """The workflows that run for these people and, `with_keys`, those of service keys."""
+    wanted = Q(callers__user__in=list(user_ids))
     if with_keys:
-        on_behalf |= Q(callers__isnull=False, callers__user=None)
-    return _listed(Q(connection=connection) & on_behalf)
+        wanted |= Q(callers__isnull=False, callers__user=None)
+    return _listed(Q(connection=connection) & wanted)
 
 
 def workflows_of_member(team_id: UUID, user_id: UUID) -> list[Workflow]:
-    """Those that run on behalf of a member, through whichever connection of the team."""
+    """The workflows that run for a member, through any connection of the team."""
     return _listed(Q(callers__user=user_id, connection__team=team_id))
 
 
 def others_with_access(connection: Connection) -> list[str]:
-    """Names of the members beside its owner with whom it is shared. Its shares must be loaded, or are asked for."""
+    """The names of the members, other than its owner, with whom the connection is shared."""
     sharing = sharing_of(connection)
     if not sharing.is_shared:
         return []
     others = Membership.objects.filter(team=connection.team_id).exclude(user=connection.owner_id)
-    found = others.select_related("user").order_by("user__name", "user__email")
-    return [str(one.user) for one in found if sharing.level_for(one.user_id)]
+    ordered = others.select_related("user").order_by("user__name", "user__email")
+    return [str(membership.user) for membership in ordered if sharing.level_for(membership.user_id)]
 
 
 def usage_of(connection: Connection, *, days: int, today: date) -> Usage:
-    """The last `days` days, `today` included, those without a call too."""
+    """The last `days` days including `today`, those without a call too."""
     since = today - timedelta(days=days - 1)
-    rows = DailyUse.objects.filter(connection=connection, day__range=(since, today))
-    found = {row.day: row for row in rows}
-    every_day = (since + timedelta(days=number) for number in range(days))
-    return Usage(
-        tuple(
-            Day(day, found[day].calls if day in found else 0, found[day].failures if day in found else 0)
-            for day in every_day
-        )
-    )
+    rows = {row.day: row for row in DailyUse.objects.filter(connection=connection, day__range=(since, today))}
+    return Usage(tuple(_day(since + timedelta(days=number), rows) for number in range(days)))
+
+
+def _day(day: date, rows: dict[date, DailyUse]) -> Day:
+    row = rows.get(day)
+    return Day(day, row.calls, row.failures) if row else Day(day, 0, 0)
 
 
 def _listed(wanted: Q) -> list[Workflow]:
     uses = WorkflowUse.objects.filter(pk__in=WorkflowUse.objects.filter(wanted).values("pk"))
-    found = uses.select_related("connection").prefetch_related("callers__user").order_by("-last_used_at", "pk")[:MOST]
-    return [_workflow(use) for use in found]
+    ordered = uses.select_related("connection").prefetch_related("callers__user").order_by("-last_used_at", "pk")
+    return [_workflow(use) for use in ordered[:MAX_WORKFLOWS]]
 
 
 def _workflow(use: WorkflowUse) -> Workflow:

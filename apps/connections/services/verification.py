@@ -1,4 +1,4 @@
-"""One real call that shows whether access works and whose it is, before anything is stored."""
+"""The request that verifies a key and finds its account, before anything is stored."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +11,16 @@ from apps.oauth.provider import passes
 from apps.oauth.signing import Access, RequestParts
 from apps.oauth.token import json_value, text_at
 
-# Long enough for a slow service, short enough for somebody who waits at a form.
+# Seconds: long enough for a slow service, short enough for a person who waits at a form.
 DEADLINE = 10.0
-_MAX_ANSWER = 1_000_000
-# Answers that say nothing about the key.
+_MAX_RESPONSE = 1_000_000
+# Statuses that do not say whether the key is valid.
 _TRANSIENT = (408, 425, 429)
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check came to: the account's stable ID and name as far as they are known, and whether it was made."""
+    """The result of a verification: the account's stable ID and label, and its HTTP status, if known."""
 
     subject: str = ""
     label: str = ""
@@ -32,14 +32,14 @@ class Checked:
 
 
 def verify(service: str, call: Verification | None, access: Access) -> Checked:
-    """Make the call. Raises KeyRefused with the service's status, or KeyNotChecked where no answer tells."""
+    """Send the request. Raises KeyRefused with the service's status, or KeyNotChecked if the result is inconclusive."""
     if call is None:
         return Checked()
     body = None if call.body is None else call.body.encode()
     headers = {"Accept": "application/json", **call.headers}
     parts = access.sign(RequestParts(call.method, call.url, headers, body))
     try:
-        with egress.session(deadline=DEADLINE, max_bytes=_MAX_ANSWER) as session:
+        with egress.session(deadline=DEADLINE, max_bytes=_MAX_RESPONSE) as session:
             answer = session.request(parts.method, parts.url, headers=dict(parts.headers), data=parts.body)
     except egress.EgressError as error:
         raise KeyNotChecked(f"{service} could not be reached. {error}") from None
@@ -51,14 +51,14 @@ def _read(service: str, call: Verification, status: int, body: bytes) -> Checked
     if status in call.limited_statuses and passes(call.limited_check, document):
         return Checked(status=status)
     if status in _TRANSIENT or status >= 500 or 300 <= status < 400:
-        raise KeyNotChecked(f"{service} answered with HTTP status {status}, which says nothing about the key.")
+        raise KeyNotChecked(f"{service} responded with HTTP status {status}, so the key could not be verified.")
     if status >= 400:
-        raise KeyRefused(f"{service} refuses what was entered: it answered with HTTP status {status}.", answered=status)
+        raise KeyRefused(f"This key was rejected by {service} (HTTP status {status}).", answered=status)
     if document is None:
-        raise KeyNotChecked(f"What answered does not look like {service}: it sent no JSON.")
+        raise KeyNotChecked(f"The response does not look like one of {service}: it is not JSON.")
     if not passes(call.success_check, document):
         raise KeyRefused(
-            f"{service} refuses what was entered, in an answer with HTTP status {status}.", answered=status
+            f"This key was rejected by {service}, in a response with HTTP status {status}.", answered=status
         )
     label = next((found for path in call.label_paths if (found := text_at(document, path))), "")
     return Checked(subject=text_at(document, call.subject_path) or label, label=label, status=status)

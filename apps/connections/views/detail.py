@@ -10,12 +10,12 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from apps.connections.messages import hand_over_sentence
+from apps.connections.messages import hand_over_message
 from apps.connections.models import Connection
 from apps.connections.policy.access import level_of, may_hand_over, may_share, may_view
 from apps.connections.policy.permission_summary import Permissions, permissions_of
-from apps.connections.services.provider import provider_for_words
-from apps.connections.services.rename import rename as rename_connection
+from apps.connections.services.connection_params import provider_for_scope_names
+from apps.connections.services.share import rename as rename_connection
 from apps.connections.services.usage import usage_of, workflows_of
 from apps.connections.views.lookup import managed_connection, viewed_connection, visible_connection
 from apps.connections.views.rows import row_of
@@ -44,7 +44,7 @@ def frame(request: TeamRequest, connection: Connection, tab: str) -> dict[str, A
         "can_share": may_share(request.actor, connection),
         "can_hand_over": may_hand_over(request.actor, connection),
         "has_permissions": connection.integration.kind in KINDS_WITH_OAUTH_APP,
-        "handed_over": hand_over_sentence(connection) if connection.handed_over_from else "",
+        "handed_over": hand_over_message(connection) if connection.handed_over_from else "",
         "here": request.path,
     }
 
@@ -89,7 +89,7 @@ def _permissions(connection: Connection) -> Permissions:
         requested=connection.scopes_requested,
         used=dict(connection.scope_use.values_list("scope", "last_used_at")),
         known={scope.name: scope for scope in entry.scopes},
-        provider=provider_for_words(connection),
+        provider=provider_for_scope_names(connection),
         since=connection.created_at,
         now=timezone.now(),
     )

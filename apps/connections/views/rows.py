@@ -6,8 +6,14 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from apps.connections.first_refresh_messages import FAULTS, first_refresh_sentence
-from apps.connections.messages import asks_values, help_anchor, reason_sentence, repair_label
+from apps.connections.messages import (
+    FIRST_REFRESH_FAULTS,
+    asks_values,
+    first_refresh_message,
+    help_anchor,
+    reason_message,
+    repair_label,
+)
 from apps.connections.models import Connection, Level, Status, TokenSet
 from apps.connections.policy.access import level_of, may_manage, may_view
 from apps.integrations.models import KINDS_WITH_KEY, Integration
@@ -79,7 +85,7 @@ def row_of(actor: Actor, connection: Connection) -> Row:
         can_view=may_view(actor, connection),
         can_manage=can_manage,
         can_refresh=can_manage and not repair and token_set is not None and token_set.refresh_grant_type != "",
-        why=reason_sentence(connection.status_reason, connection.integration.name) if needs_attention else "",
+        why=reason_message(connection.status_reason, connection.integration.name) if needs_attention else "",
         help_anchor=help_anchor(connection.status_reason) if needs_attention else "",
         repair=repair,
         has_key=connection.integration.kind in KINDS_WITH_KEY,
@@ -91,9 +97,9 @@ def row_of(actor: Actor, connection: Connection) -> Row:
 def first_refresh_fault(connection: Connection) -> str:
     """The problem with the first refresh; empty if it succeeded or has not run."""
     first_refresh = getattr(connection, "first_refresh", None)
-    if first_refresh is None or first_refresh.outcome not in FAULTS:
+    if first_refresh is None or first_refresh.outcome not in FIRST_REFRESH_FAULTS:
         return ""
-    return first_refresh_sentence(first_refresh.outcome, name=connection.integration.name, code=first_refresh.code)
+    return first_refresh_message(first_refresh.outcome, name=connection.integration.name, code=first_refresh.code)
 
 
 def _sharing(actor: Actor, connection: Connection) -> str:

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.db import DatabaseError, transaction
 from django.db.models import F, QuerySet, prefetch_related_objects
-from django.db.models.functions import Now
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.origin import Origin
@@ -17,11 +16,11 @@ from apps.connections.errors import MissingScopes
 from apps.connections.models import Connection, DailyUse, TokenSet
 from apps.connections.policy.access import may_see, may_use
 from apps.connections.services.eligibility import missing_scopes_of
-from apps.connections.services.refresh import NEVER_ENDING, ensure_fresh, refresh
-from apps.connections.services.scope_use import note_scopes
+from apps.connections.services.refresh import KINDS_WITHOUT_EXPIRY, ensure_fresh, refresh
 from apps.connections.services.signing import Rows, access_in
 from apps.connections.services.status import lock, mark_needs_attention, target_of
-from apps.connections.services.tokens import count_use, still_allowed
+from apps.connections.services.tokens import require_access
+from apps.connections.services.usage import count_use, record_scope_use
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalog.entries import entry_for
 from apps.integrations.errors import IntegrationMisconfigured
@@ -52,7 +51,7 @@ class RequestCredentials:
 
 def _with_credentials() -> QuerySet[Connection]:
     of_team = Connection.objects.of_team(param(Connection, "team")).filter(pk=param(Connection, "id"))
-    return of_team.select_related("integration", "oauth_app", "token_set", "credential").annotate(db_now=Now())
+    return of_team.select_related("integration", "oauth_app", "token_set", "credential").with_clock()
 
 
 _CONNECTION = PreparedSelect(_with_credentials)
@@ -85,9 +84,9 @@ def require_scopes(connection: Connection, scopes: tuple[str, ...]) -> None:
 def credentials_for(connection: Connection, *, origin: Origin) -> RequestCredentials:
     """Credentials with a fresh token, for a connection from `usable_connection`. Raises what `ensure_fresh` raises."""
     row: TokenSet | None = getattr(connection, "token_set", None)
-    if row is None or connection.integration.kind in NEVER_ENDING:
+    if row is None or connection.integration.kind in KINDS_WITHOUT_EXPIRY:
         return _credentials(connection, row)
-    row.connection, row.db_now = connection, connection.db_now  # type: ignore[attr-defined]  # annotated
+    row.connection, row.db_now = connection, connection.db_now
     fresh = ensure_fresh(row, origin=origin, min_ttl=timedelta(0))
     return _credentials(connection, fresh, was_refreshed=fresh is not row)
 
@@ -99,7 +98,7 @@ def refreshed_credentials(credentials: RequestCredentials, *, origin: Origin) ->
     Raises what `refresh` raises.
     """
     row = credentials.token_set
-    if row is None or not row.refresh_grant_type or credentials.connection.integration.kind in NEVER_ENDING:
+    if row is None or not row.refresh_grant_type or credentials.connection.integration.kind in KINDS_WITHOUT_EXPIRY:
         return None
     return _credentials(credentials.connection, refresh(row, origin=origin), was_refreshed=True)
 
@@ -156,7 +155,7 @@ def record_call(
     connection = credentials.connection
     with transaction.atomic():
         if credentials.was_refreshed:
-            still_allowed(connection, actor)
+            require_access(connection, actor)
         record(
             action="connection.used",
             origin=actor.origin,
@@ -166,14 +165,14 @@ def record_call(
             method=method,
             path=path[:300],
         )
-        now = connection.db_now  # type: ignore[attr-defined]  # annotated
+        now = connection.db_now
         count_use(connection, actor=actor, now=now)
-        note_scopes(connection, scopes, now=now)
+        record_scope_use(connection, scopes, now=now)
 
 
 def record_failed_call(connection: Connection, *, actor: Actor, **detail: Any) -> None:
     """Record and count a failed call. Raises nothing, since the response may already have been sent."""
-    day = connection.db_now.date()  # type: ignore[attr-defined]  # annotated
+    day = connection.db_now.date()
     try:
         with transaction.atomic():
             record(

@@ -13,7 +13,7 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.services import authorize
 from apps.connections.services.disconnect import Disconnected, disconnect
 from apps.connections.services.refresh import refresh_now
-from apps.connections.services.tokens import FreshToken, fresh_token
+from apps.connections.services.tokens import IssuedToken, issue_token
 from apps.errors import SpecwayError
 from apps.integrations.catalog.entries import provider_config
 from apps.integrations.models import Integration
@@ -35,7 +35,7 @@ class Story:
     connection: Connection
     consent_url: str = field(repr=False)
     asked: dict[str, str] = field(repr=False)
-    tokens: list[FreshToken] = field(default_factory=list, repr=False)
+    tokens: list[IssuedToken] = field(default_factory=list, repr=False)
     api_calls: list[Received] = field(default_factory=list, repr=False)
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
     expires_at: list[Any] = field(default_factory=list)
@@ -146,7 +146,7 @@ def _connected(case: Case, server: DialectServer, actor: Actor) -> Story:
 def _used(story: Story) -> None:
     """Hand out the token, and call the API with what the signing service adds: the service lets it in."""
     connection = Connection.objects.get(pk=story.connection.pk)
-    token = fresh_token(connection=connection, actor=story.actor)
+    token = issue_token(connection=connection, actor=story.actor)
     row = TokenSet.objects.select_related("team").get(connection=connection)
     story.kept = row.kept_secrets.reveal_json() if row.kept_secrets else {}
     story.tokens.append(token)

@@ -1,4 +1,4 @@
-"""`manage.py refresh_due`: refreshes what is due, without Celery."""
+"""`manage.py refresh_due`: refresh the tokens that are due, without Celery."""
 
 import time
 from argparse import ArgumentParser
@@ -17,39 +17,47 @@ class Command(BaseCommand):
     help = "Refresh the tokens that are due. With --loop, every few seconds until interrupted (Ctrl-C)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--loop", action="store_true", help="do not stop after the first round")
-        parser.add_argument("--every", type=float, default=5.0, help="seconds between two rounds (default 5)")
+        parser.add_argument("--loop", action="store_true", help="repeat until interrupted")
+        parser.add_argument("--every", type=float, default=5.0, help="seconds between two runs (default 5)")
 
     def handle(self, *args: Any, loop: bool, every: float, **options: Any) -> None:
         if not loop:
-            self.stdout.write(f"{self._round()} due")
+            self.stdout.write(f"{self._run()} due")
             return
         try:
             while True:
-                if not self._round_of_many():
-                    time.sleep(every)
+                if not self._run_safely():
+                    time.sleep(self._pause(every))
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
 
-    def _round_of_many(self) -> int:
-        """How many were due; none while the database is away, which ends a round and not the loop."""
+    def _run_safely(self) -> int:
+        """The number that were due; 0 while the database is unavailable, which does not end the loop."""
         try:
-            count = self._round()
+            count = self._run()
         except (OperationalError, InterfaceError) as error:
             connection.close()
-            self.stderr.write(f"The database is away ({type(error).__name__}). The next round tries again.")
+            self.stderr.write(f"The database is unavailable ({type(error).__name__}). The next run tries again.")
             return 0
         if count:
             self.stdout.write(f"{count} due")
         return count
 
-    def _round(self) -> int:
+    def _pause(self, every: float) -> float:
+        """Until the next refresh is due, at least a moment and at most `every` seconds."""
+        try:
+            wait = schedule.seconds_until_due(within=every)
+        except (OperationalError, InterfaceError):
+            return every
+        return every if wait is None else min(max(wait, schedule.PAUSE), every)
+
+    def _run(self) -> int:
         heartbeat.record_heartbeat()
         disconnect.finish_disconnects()
         attempt_expiry.expire_attempts()
         tracing.clear_traces()
         alerts.alert_maintainers(today=timezone.now().date())
         rows = schedule.claim_due()
-        for portion in batches(rows):
-            schedule.refresh_batch(portion)
+        for batch in batches(rows):
+            schedule.refresh_batch(batch)
         return len(rows)
