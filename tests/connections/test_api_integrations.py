@@ -26,7 +26,7 @@ def slugs(who: Membership, **query: Any) -> list[str]:
     return [row["slug"] for row in response.json()["results"]]
 
 
-def test_the_list_says_what_the_team_can_connect_to(
+def test_the_list_shows_what_the_team_can_connect_to(
     set_up: Callable[..., OAuthApp], connect: Callable[..., Connection], owner: Membership, stranger: Membership
 ) -> None:
     set_up("github")
@@ -102,7 +102,7 @@ def test_one_service_comes_with_the_scopes_that_its_oauth_app_may_ask_for(
     assert [scope["name"] for scope in get(owner, "github/").json()["scopes"]] == ["read:user", "copilot"]
 
 
-def test_one_service_comes_with_its_scopes_parameters_and_redirect_uri(loaded: None, owner: Membership) -> None:
+def test_a_service_has_scopes_parameters_and_redirect_uri(loaded: None, owner: Membership) -> None:
     found = get(owner, "microsoft-graph/").json()
     assert found["redirect_uri"] == "http://127.0.0.1:8000/oauth/callback"
     assert {"name": "User.Read", "description": "See one’s own profile", "access": "read", "default": True} in found[
@@ -126,7 +126,7 @@ def test_another_teams_own_integration_does_not_exist(owner: Membership, strange
     assert slugs(stranger) == []
 
 
-def test_a_key_without_the_scope_and_nobody_are_refused(loaded: None, owner: Membership) -> None:
+def test_keys_without_the_scope_and_anonymous_calls_are_refused(loaded: None, owner: Membership) -> None:
     for path in ("", "github/"):
         assert get(owner, path, scopes=["connections:use"]).status_code == 403
         nobody = Client().get(f"{URL}{path}")

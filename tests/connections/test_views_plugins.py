@@ -46,7 +46,7 @@ def service_url(slug: str) -> str:
 
 
 @pytest.mark.parametrize("url", [PLUGINS, service_url("github")])
-def test_nobody_signed_in_is_led_to_the_login_page(loaded: None, client: Client, url: str) -> None:
+def test_anonymous_visitors_are_redirected_to_the_login_page(loaded: None, client: Client, url: str) -> None:
     response = client.get(url)
     assert response.status_code == 302
     assert response["Location"].startswith(reverse("account_login"))
@@ -98,7 +98,7 @@ def test_what_needs_attention_comes_first_then_what_is_connected_then_the_rest_b
     assert "2 connected, 1 needs attention" in card(html, "Slack")
 
 
-def test_a_card_says_whether_the_service_can_be_connected(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+def test_a_card_shows_whether_the_service_can_be_connected(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
     set_up("github")
     html = html_of(owner)
     assert ">Connect<" in card(html, "GitHub")
@@ -258,21 +258,21 @@ def test_the_suggested_permissions_are_ticked_and_no_other(set_up: Callable[...,
     assert "scope__caution" in html
 
 
-def test_a_service_without_scopes_says_who_asks(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+def test_a_service_without_scopes_shows_its_own_consent_hint(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
     set_up("notion")
     html = html_of(owner, service_url("notion"))
     assert 'type="checkbox"' not in html
     assert "Notion asks you itself" in html
 
 
-def test_parameters_are_asked_for_with_an_example(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
+def test_parameters_are_shown_with_an_example(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
     set_up("microsoft-graph")
     html = html_of(owner, service_url("microsoft-graph"))
     assert 'name="param.tenant"' in html
     assert "contoso.onmicrosoft.com" in html
 
 
-def test_a_service_without_oauth_app_sends_operators_to_the_administration_and_nobody_else(
+def test_a_service_without_oauth_app_links_only_operators_to_the_admin(
     loaded: None, owner: Membership
 ) -> None:
     slack = Integration.objects.get(slug="slack")
