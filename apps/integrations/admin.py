@@ -1,4 +1,4 @@
-"""The operators' place for services and OAuth apps. Everything is saved by services, so everything is audited."""
+"""Admin pages of services and OAuth apps. Changes are saved by services, so they are audited."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ from apps.teams.origin import origin_of
 
 
 class HasOAuthApp(admin.SimpleListFilter):
-    """Services that are set up, and those that wait for an OAuth app."""
+    """Filters services by whether they have an OAuth app."""
 
     title = "OAuth app"
     parameter_name = "oauth_app"
@@ -42,7 +42,7 @@ class HasOAuthApp(admin.SimpleListFilter):
 
 @admin.register(Integration)
 class IntegrationAdmin(admin.ModelAdmin[Integration]):
-    """Services come from the catalog or from teams; an operator switches them on and off."""
+    """Services come from the catalog or from teams; operators enable and disable them."""
 
     list_display = ["name", "slug", "kind", "category", "team", "is_enabled", "has_oauth_app"]
     list_filter = ["is_enabled", HasOAuthApp, "kind", "category"]
@@ -67,12 +67,12 @@ class IntegrationAdmin(admin.ModelAdmin[Integration]):
     def save_model(self, request: HttpRequest, obj: Integration, form: Any, change: bool) -> None:
         set_enabled(origin=origin_of(request), integration=obj, is_enabled=obj.is_enabled)
 
-    @admin.action(description="Let people make new connections", permissions=["change"])
+    @admin.action(description="Allow new connections", permissions=["change"])
     def switch_on(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:
         for integration in queryset:
             set_enabled(origin=origin_of(request), integration=integration, is_enabled=True)
 
-    @admin.action(description="Let nobody make new connections", permissions=["change"])
+    @admin.action(description="Do not allow new connections", permissions=["change"])
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:
         for integration in queryset:
             set_enabled(origin=origin_of(request), integration=integration, is_enabled=False)
@@ -82,49 +82,49 @@ class IntegrationAdmin(admin.ModelAdmin[Integration]):
 class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
     """The client ID and client secret of a service, for every team or for one."""
 
-    list_display = ["integration", "for_whom", "client_id", "secret_ends", "at_stake", "state", "updated_at"]
+    list_display = ["integration", "for_whom", "client_id", "secret_ends", "dependents", "state", "updated_at"]
     list_filter = [("broken_since", admin.EmptyFieldListFilter), "secret_expires_on", "integration"]
     list_select_related = ["integration", "team"]
     search_fields = ["integration__name", "integration__slug", "client_id", "team__name"]
     autocomplete_fields = ["team"]
-    readonly_fields = ["redirect_uri", "state", "last_test", "secret_ends", "at_stake", "created_at", "updated_at"]
+    readonly_fields = ["redirect_uri", "state", "last_test", "secret_ends", "dependents", "created_at", "updated_at"]
 
     class Media:
         js = [Script("js/app.js", type="module"), Script("js/oauth_app.js", type="module")]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OAuthApp]:
         live = Count("connections", filter=~Q(connections__status="disconnecting"))
-        return super().get_queryset(request).annotate(at_stake=live)
+        return super().get_queryset(request).annotate(dependents=live)
 
     def get_urls(self) -> list[Any]:
         test = path("<path:object_id>/test/", self.admin_site.admin_view(self.test_view), name="oauth_app_test")
         return [test, *super().get_urls()]
 
     def get_form(self, request: HttpRequest, obj: OAuthApp | None = None, change: bool = False, **kwargs: Any) -> Any:
-        integration = obj.integration if obj else _chosen(request)
+        integration = obj.integration if obj else _selected_integration(request)
         form = super().get_form(request, obj, change=change, form=oauth_app_form(integration), **kwargs)
         if integration:
             form.base_fields["client_id"].help_text = _where_to_register(integration, obj)
         return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: OAuthApp | None = None) -> list[str]:
-        # Moving an app would leave connections behind that it was not made for.
+        # Existing connections belong to this integration and team.
         return [*self.readonly_fields, "integration", "team"] if obj else [*self.readonly_fields]
 
     def get_fieldsets(self, request: HttpRequest, obj: OAuthApp | None = None) -> Any:
-        integration = obj.integration if obj else _chosen(request)
+        integration = obj.integration if obj else _selected_integration(request)
         params = [name for name in oauth_app_form(integration).base_fields if name.startswith(PARAM)]
         fieldsets: list[Any] = [
             (None, {"fields": ["integration", "team", "redirect_uri"]}),
             ("As registered at the service", {"fields": ["client_id", "secret", "secret_expires_on", *params]}),
-            ("Advanced settings", {"classes": ["collapse"], "fields": [*ADVANCED]}),
+            ("Advanced", {"classes": ["collapse"], "fields": [*ADVANCED]}),
         ]
-        standing = ["state", "last_test", "secret_ends", "at_stake", "created_at", "updated_at"]
-        return [*fieldsets, ("Status", {"fields": standing})] if obj else fieldsets
+        status = ["state", "last_test", "secret_ends", "dependents", "created_at", "updated_at"]
+        return [*fieldsets, ("Status", {"fields": status})] if obj else fieldsets
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
-        actions.pop("delete_selected", None)  # one at a time, each with its own refusal
+        actions.pop("delete_selected", None)  # one at a time, each with its own check
         return actions
 
     @admin.display(description="For", ordering="team__name")
@@ -135,7 +135,7 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
     def redirect_uri(self, oauth_app: OAuthApp) -> SafeString:
         return format_html(
             '<code id="redirect-uri">{}</code> <button type="button" data-copy="#redirect-uri">Copy</button> '
-            "Register exactly this at the service.",
+            "Register exactly this URI at the service.",
             redirect_uri(),
         )
 
@@ -144,25 +144,27 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
         ends, today = oauth_app.secret_expires_on, timezone.now().date()
         if ends is None:
             return None
-        words = secret_expiry.in_words(ends, today=today)
-        return words if secret_expiry.threshold(ends, today=today) is None else f"⚠ {words}"
+        label = secret_expiry.relative_date(ends, today=today)
+        return label if secret_expiry.threshold(ends, today=today) is None else f"⚠ {label}"
 
-    @admin.display(description="Connections", ordering="at_stake")
-    def at_stake(self, oauth_app: OAuthApp) -> int:
-        count: int = oauth_app.at_stake  # type: ignore[attr-defined] # annotated by get_queryset
+    @admin.display(description="Connections", ordering="dependents")
+    def dependents(self, oauth_app: OAuthApp) -> int:
+        count: int = oauth_app.dependents  # type: ignore[attr-defined] # annotated by get_queryset
         return count
 
     @admin.display(description="State", ordering="broken_since")
     def state(self, oauth_app: OAuthApp) -> str:
         if oauth_app.broken_since is None:
-            return "Accepted, as far as is known"
+            return "No refusal known"
         since = oauth_app.broken_since
         return f"Refused by the service since {since:%-d %b %Y, %H:%M} UTC ({oauth_app.broken_code})"
 
     @admin.display(description="Last test", ordering="tested_at")
     def last_test(self, oauth_app: OAuthApp) -> str:
         at = oauth_app.tested_at
-        return f"{oauth_app.test_message} Tested {at:%-d %b %Y, %H:%M} UTC." if at else "Not tested as it stands now."
+        if at is None:
+            return "Not tested with the current values."
+        return f"{oauth_app.test_message} Tested {at:%-d %b %Y, %H:%M} UTC."
 
     def save_model(self, request: HttpRequest, obj: OAuthApp, form: Any, change: bool) -> None:
         saved = save_oauth_app(
@@ -177,7 +179,7 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
         obj.pk = saved.pk
 
     def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask the service whether it accepts the app (POST)."""
+        """Test whether the service accepts the app (POST)."""
         oauth_app = self.get_object(request, object_id)
         if oauth_app is None or not self.has_change_permission(request, oauth_app):
             raise PermissionDenied
@@ -202,10 +204,10 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
         return super().delete_view(request, object_id, extra_context)
 
 
-def _chosen(request: HttpRequest) -> Integration | None:
-    """The integration that the sent form names, or the link to the form."""
-    wanted = request.POST.get("integration", "") or request.GET.get("integration", "")
-    return next((found for found in Integration.objects.all() if str(found.pk) == wanted), None)
+def _selected_integration(request: HttpRequest) -> Integration | None:
+    """The integration selected in the submitted form or in the link to it."""
+    selected = request.POST.get("integration", "") or request.GET.get("integration", "")
+    return next((one for one in Integration.objects.all() if str(one.pk) == selected), None)
 
 
 def _where_to_register(integration: Integration, oauth_app: OAuthApp | None) -> SafeString | str:
@@ -214,7 +216,7 @@ def _where_to_register(integration: Integration, oauth_app: OAuthApp | None) -> 
     if not console:
         return ""
     return format_html(
-        'Register an OAuth app at <a href="{}" rel="noreferrer">{}’s console</a>, which gives out both.',
+        'Register an OAuth app at <a href="{}" rel="noreferrer">{}’s console</a>, which issues both.',
         console,
         integration.name,
     )

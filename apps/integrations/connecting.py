@@ -1,4 +1,4 @@
-"""What the form that connects a service shows: permissions to tick, parameters, or the fields of a key."""
+"""The form that connects a service: permissions, parameters, or the fields of a key."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,9 +18,9 @@ _ORDER = {"read": 0, "write": 1, "admin": 2}
 
 
 def connect_form(team: Team | None, integration: Integration, *, needed: Iterable[str] = ()) -> dict[str, Any]:
-    """The names that `integrations/_connect.html` and `_connect_key.html` take, and why neither can be shown.
+    """The context of `integrations/_connect.html` and `_connect_key.html`, with `problem` where neither can be shown.
 
-    `needed` are scopes that are wanted for something: ticked, and told apart from the suggested ones.
+    `needed` are scopes that an action requires: they are selected, and listed apart from the suggested ones.
     """
     entry = entry_of(integration)
     oauth_app = oauth_app_for(team, integration)
@@ -31,20 +31,20 @@ def connect_form(team: Team | None, integration: Integration, *, needed: Iterabl
         "oauth_app": oauth_app,
         "params": entry.params_from("user") if entry else (),
         "offer": offer,
-        **(_ticks(offer, list(needed)) if offer else {}),
-        **_where(integration, entry, oauth_app),
+        **(_scope_choices(offer, list(needed)) if offer else {}),
+        **_target(integration, entry, oauth_app),
     }
 
 
 def can_connect(form: dict[str, Any]) -> bool:
-    """Whether what `connect_form` gave is a form that can be sent."""
+    """Whether the context from `connect_form` has a form that can be submitted."""
     integration: Integration = form["integration"]
     if not integration.is_enabled or form["entry"] is None:
         return False
     return "key_form" in form or (form["oauth_app"] is not None and "problem" not in form)
 
 
-def _ticks(offer: Offer, needed: list[str]) -> dict[str, Any]:
+def _scope_choices(offer: Offer, needed: list[str]) -> dict[str, Any]:
     others = [scope for scope in needed if scope not in offer.names]
     return {
         "needed": [scope for scope in offer.scopes if scope.name in needed],
@@ -55,12 +55,12 @@ def _ticks(offer: Offer, needed: list[str]) -> dict[str, Any]:
 
 
 def _further(offer: Offer) -> list[Scope]:
-    """The permissions beyond the suggested ones, the most harmless first."""
+    """The permissions beyond the suggested ones, read access first."""
     return sorted((scope for scope in offer.scopes if not scope.default), key=lambda scope: _ORDER[scope.access])
 
 
-def _where(integration: Integration, entry: CatalogEntry | None, oauth_app: OAuthApp | None) -> dict[str, Any]:
-    """`host`, where signing in will happen, or `problem`, why it cannot; for a key, the form that takes it."""
+def _target(integration: Integration, entry: CatalogEntry | None, oauth_app: OAuthApp | None) -> dict[str, Any]:
+    """`host`, where people sign in, or `problem`, why they cannot; for a key, `key_form`."""
     if entry is None:
         return {}
     if integration.kind in KINDS_WITH_KEY:

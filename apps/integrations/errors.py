@@ -4,32 +4,32 @@ from apps.errors import SpecwayError
 
 
 class IntegrationMisconfigured(SpecwayError):
-    """Something that an operator has to put right stands in the way; trying again or reconnecting does not help."""
+    """The configuration is incomplete or invalid: an operator or admin has to correct it; retrying does not help."""
 
-    code, status, title = "integration_misconfigured", 409, "The integration is not set up right"
+    code, status, title = "integration_misconfigured", 409, "The integration is not set up correctly"
     help = "not-set-up"
 
 
 class InvalidInput(SpecwayError):
-    """What was entered cannot be used. `errors` lists each field with its sentence, as RFC 9457 members."""
+    """Invalid input. `errors` lists `(field, message)`; the response has them as RFC 9457 members."""
 
     code, status, title = "validation_error", 400, "Check what was entered"
 
     def __init__(self, errors: list[tuple[str, str]]) -> None:
         super().__init__(
-            " ".join(sentence for _, sentence in errors),
-            errors=[{"field": field, "detail": sentence} for field, sentence in errors],
+            " ".join(message for _, message in errors),
+            errors=[{"field": field, "detail": message} for field, message in errors],
         )
         self.errors = errors
 
 
 class OAuthAppInUse(SpecwayError):
-    """Connections depend on the OAuth app: without it nobody can refresh or revoke them."""
+    """Connections depend on the OAuth app: without it they can be neither refreshed nor revoked."""
 
     code, status, title = "oauth_app_in_use", 409, "The OAuth app is in use"
 
 
 class IntegrationInUse(SpecwayError):
-    """Connections stand at the team's own API: they have to be disconnected before it can go or change its kind."""
+    """The custom API has connections, which must be disconnected before it is deleted or changes its kind."""
 
     code, status, title = "integration_in_use", 409, "The API is in use"

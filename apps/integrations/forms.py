@@ -1,4 +1,4 @@
-"""What a person sends to connect a service: the permissions to ask for and the values of its parameters."""
+"""Parsing and validation of a connect request: the scopes to request and the values of the parameters."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,8 +16,8 @@ _PARAM = "param."
 def parse_connect_request(
     entry: CatalogEntry, data: QueryDict, *, oauth_app: OAuthApp | None = None
 ) -> tuple[list[str], dict[str, str]]:
-    """`(scopes, params)` of a sent connect form: fields `scopes`, `other_scopes` (names between blanks or the service's
-    separator) and `param.<name>`. Raises InvalidInput."""
+    """`(scopes, params)` of a submitted connect form: fields `scopes`, `other_scopes` (names separated by spaces or the
+    service's separator) and `param.<name>`. Raises InvalidInput."""
     params = {name.removeprefix(_PARAM): data.get(name, "") for name in data if name.startswith(_PARAM)}
     separator = entry.oauth2.scope_separator if entry.oauth2 else " "
     others = data.get("other_scopes", "").replace(separator, " ").split()
@@ -34,19 +34,19 @@ def check_connect_request(
     others: Sequence[str] = (),
     oauth_app: OAuthApp | None = None,
 ) -> tuple[list[str], dict[str, str]]:
-    """`(scopes, params)` as the service takes them: scopes in the catalog's order and once, defaults filled in.
+    """`(scopes, params)` to request: scopes in the order of the catalog and without repetition, defaults filled in.
 
-    `scopes` are on offer through the OAuth app; `others` were named by somebody who knows the service, and follow.
-    Raises InvalidInput for a permission or parameter that the service does not have, for no permission at all where
-    there are some to choose from, and for values that do not fit their pattern; it names every one.
+    `scopes` must be offered through the OAuth app; `others` are further scope names that a person entered.
+    Raises InvalidInput, with one error per problem, for unknown scopes or parameters, for no scope where some are
+    offered, and for values that do not match their pattern.
     """
     offer, wanted = offer_of(entry, oauth_app), entry.params_from("user")
-    given = {name: value.strip() for name, value in params.items()}
-    wrong = [(_PARAM + name, sentence) for name, sentence in problems(entry.name, wanted, given)]
-    errors = _scope_errors(entry, offer, scopes, others) + wrong
+    entered = {name: value.strip() for name, value in params.items()}
+    errors = _scope_errors(entry, offer, scopes, others)
+    errors += [(_PARAM + name, message) for name, message in problems(entry.name, wanted, entered)]
     if errors:
         raise InvalidInput(errors)
-    values = {param.name: given.get(param.name) or param.default for param in wanted}
+    values = {param.name: entered.get(param.name) or param.default for param in wanted}
     chosen = {*scopes, *others}
     ordered = [scope.name for scope in offer.scopes if scope.name in chosen]
     return list(dict.fromkeys([*ordered, *others])), values
@@ -58,10 +58,10 @@ def _scope_errors(
     unknown = [scope for scope in scopes if scope not in offer.names]
     if unknown:
         is_listed = any(scope.name == unknown[0] for scope in entry.scopes)
-        refused = f"The OAuth app of {entry.name} may not ask for {unknown[0][:100]}."
-        return [("scopes", refused if is_listed else f"{entry.name} has no permission called {unknown[0][:100]}.")]
-    if sentence := offer.refusal(others):
-        return [("other_scopes", sentence)]
+        not_allowed = f"The OAuth app of {entry.name} may not request {unknown[0][:100]}."
+        return [("scopes", not_allowed if is_listed else f"{entry.name} has no permission called {unknown[0][:100]}.")]
+    if message := offer.refusal(others):
+        return [("other_scopes", message)]
     if entry.default_scopes and not scopes and not others:
-        return [("scopes", f"Tick at least one permission: {entry.name} gives access only to what it is asked for.")]
+        return [("scopes", f"Select at least one permission: {entry.name} grants only what is requested.")]
     return []

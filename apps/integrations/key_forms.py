@@ -1,4 +1,4 @@
-"""Forms for services that people sign in to with values of their own. A typed secret is never shown again."""
+"""Forms for credentials that people enter. An entered secret is never rendered again."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,10 +15,10 @@ _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
 class _KeyForm(forms.Form):
-    def values(self, beginning: str) -> dict[str, str]:
-        """What was entered in the fields whose names begin so, by the rest of the name."""
-        given: Mapping[str, Any] = self.cleaned_data
-        return {name.removeprefix(beginning): given[name] for name in given if name.startswith(beginning)}
+    def values(self, prefix: str) -> dict[str, str]:
+        """The values of the fields whose names start with `prefix`, by the rest of the name."""
+        cleaned: Mapping[str, Any] = self.cleaned_data
+        return {name.removeprefix(prefix): value for name, value in cleaned.items() if name.startswith(prefix)}
 
     @property
     def key_fields(self) -> dict[str, str]:
@@ -28,14 +28,14 @@ class _KeyForm(forms.Form):
     def params(self) -> dict[str, str]:
         return self.values(_PARAM)
 
-    def show(self, wrong: InvalidInput) -> None:
-        """Put each sentence beside its field."""
-        for name, sentence in wrong.errors:
-            self.add_error(name if name in self.fields else None, sentence)
+    def show(self, error: InvalidInput) -> None:
+        """Add each message to its field."""
+        for name, message in error.errors:
+            self.add_error(name if name in self.fields else None, message)
 
 
 class ConnectKeyForm(_KeyForm):
-    """The parameters of the service, its fields, and a name for the connection."""
+    """The parameters and fields of the service, and a name for the connection."""
 
     def __init__(self, entry: CatalogEntry, data: Any = None) -> None:
         super().__init__(data)
@@ -47,14 +47,14 @@ class ConnectKeyForm(_KeyForm):
             label="Name (optional)",
             required=False,
             max_length=200,
-            help_text="Left empty, it takes the account’s name.",
+            help_text="Defaults to the name of the account.",
             widget=forms.TextInput(attrs={"autocomplete": "off"}),
         )
 
 
 class ReplaceKeyForm(_KeyForm):
-    """New values for the fields. What is left empty stays as it is stored, unless nothing of it `is_kept`; and what
-    the service asks for besides."""
+    """New values for the fields, and for the parameters in `wanted`. With `is_kept`, an empty field keeps its stored
+    value."""
 
     def __init__(self, entry: CatalogEntry, data: Any, *, wanted: Sequence[Param], is_kept: bool) -> None:
         super().__init__(data)
@@ -62,13 +62,13 @@ class ReplaceKeyForm(_KeyForm):
         for param in wanted:
             self.fields[_PARAM + param.name] = _param_field(param)
         for field in entry.fields:
-            # With several, one may be all that changed.
+            # Where there are several fields, only one may have changed.
             is_new = not is_kept or len(entry.fields) == 1
             self.fields[_FIELD + field.name] = _key_field(field, is_new=is_new)
 
 
 class ValuesForm(_KeyForm):
-    """Values that the service asks for and the connection lacks."""
+    """Parameters that the service requires and the connection has no value for."""
 
     def __init__(self, wanted: Sequence[Param], data: Any = None) -> None:
         super().__init__(data)
@@ -90,27 +90,27 @@ def _key_field(field: Field, *, is_new: bool) -> forms.Field:
 
 
 def _param_field(param: Param) -> forms.Field:
-    words = f"{param.label} must look like {param.example}."
-    needed = f"Enter {param.label}, such as {param.example}."
+    message = f"{param.label} must look like {param.example}."
+    required = f"Enter {param.label}, such as {param.example}."
     options: dict[str, Any] = {
         "label": f"{param.label} (optional)" if param.optional else param.label,
         "required": not (param.optional or param.default),
         "initial": param.default,
     }
-    attrs = {"data-param": param.name, "data-pattern": param.pattern, "data-message": words}
+    attrs = {"data-param": param.name, "data-pattern": param.pattern, "data-message": message}
     if param.choices:
         choices = [] if param.default else [("", "Choose one")]
         return forms.ChoiceField(
             **options,
             choices=[*choices, *((value, value) for value in param.choices)],
             help_text=param.hint,
-            error_messages={"required": needed, "invalid_choice": words},
+            error_messages={"required": required, "invalid_choice": message},
             widget=forms.Select(attrs=attrs),
         )
     return forms.CharField(
         **options,
         max_length=300,
         help_text=f"{param.hint} For example {param.example}.".strip(),
-        error_messages={"required": needed},
+        error_messages={"required": required},
         widget=forms.TextInput(attrs={**_PLAIN, **attrs}),
     )

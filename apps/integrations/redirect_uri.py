@@ -1,4 +1,4 @@
-"""The address that a service sends people back to, which an OAuth app has to register there."""
+"""The redirect URI of an integration, which its OAuth app has to register at the service."""
 
 from django.conf import settings
 from django.urls import reverse

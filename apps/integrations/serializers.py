@@ -1,4 +1,4 @@
-"""What the REST API says about integrations."""
+"""Serializers of integrations."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from apps.rest.fields import Flag, QuerySerializer, Text
 
 
 class IntegrationFilter(QuerySerializer):
-    """The query of a list: all of it optional."""
+    """The query parameters of the list, all optional."""
 
-    search = Text(required=False, max_length=100, help_text="Words of the name or description.")
+    search = Text(required=False, max_length=100, help_text="Words in the name or description.")
     category = serializers.ChoiceField(required=False, choices=[*CATEGORY_LABELS])
     auth_type = serializers.ChoiceField(required=False, choices=Integration.Kind.choices)
     connected = Flag(required=False, help_text="Only those with connections, or only those without.")
@@ -30,11 +30,11 @@ class IntegrationSerializer(serializers.Serializer[Integration]):
     description = serializers.CharField(read_only=True)
     category = serializers.CharField(read_only=True)
     auth_type = serializers.ChoiceField(choices=Integration.Kind.choices, source="kind", read_only=True)
-    is_custom = serializers.SerializerMethodField(help_text="Made by this team, not built in.")
+    is_custom = serializers.SerializerMethodField(help_text="A custom API of this team, not built in.")
     is_set_up = serializers.BooleanField(read_only=True, help_text="Whether an OAuth app is registered for it.")
     is_enabled = serializers.BooleanField(read_only=True, help_text="Whether new connections can be made.")
     connections = serializers.IntegerField(
-        source="connected", read_only=True, help_text="How many of its connections the caller may see."
+        source="connected", read_only=True, help_text="Number of its connections that the caller can see."
     )
 
     def get_is_custom(self, integration: Integration) -> bool:
@@ -42,7 +42,7 @@ class IntegrationSerializer(serializers.Serializer[Integration]):
 
 
 class ScopeSerializer(serializers.Serializer[Any]):
-    """A permission that the service can be asked for."""
+    """A permission that can be requested from the service."""
 
     name = serializers.CharField()
     description = serializers.CharField()
@@ -51,23 +51,25 @@ class ScopeSerializer(serializers.Serializer[Any]):
 
 
 class ParamSerializer(serializers.Serializer[Any]):
-    """A value that the person who connects has to give."""
+    """A value that the person who connects enters."""
 
     name = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment] # hides Field.label, which a serializer has no use for
-    pattern = serializers.CharField(help_text="The whole value matches this regular expression.")
+    label = serializers.CharField()  # type: ignore[assignment] # hides Field.label, which is unused here
+    pattern = serializers.CharField(help_text="A regular expression that the whole value must match.")
     example = serializers.CharField()
     default = serializers.CharField(allow_blank=True)
-    optional = serializers.BooleanField(help_text="May be left empty.")
+    optional = serializers.BooleanField(help_text="Whether the value may be empty.")
 
 
 class CredentialFieldSerializer(serializers.Serializer[Any]):
-    """A value that the person enters to sign in with; none for services that ask for consent themselves."""
+    """A credential that the person enters; none for services with a consent page."""
 
     name = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment] # as above
     secret = serializers.BooleanField()
-    pattern = serializers.CharField(allow_blank=True, help_text="Where it is certain: the whole value matches it.")
+    pattern = serializers.CharField(
+        allow_blank=True, help_text="If known: a regular expression that the whole value must match."
+    )
     example = serializers.CharField(allow_blank=True)
     hint = serializers.CharField(allow_blank=True)
 
@@ -76,18 +78,18 @@ class LinksSerializer(serializers.Serializer[Any]):
     """The service's own pages; empty where it has none."""
 
     docs_url = serializers.CharField(allow_blank=True)
-    manage_url = serializers.CharField(allow_blank=True, help_text="Where a person takes access back.")
+    manage_url = serializers.CharField(allow_blank=True, help_text="Where people revoke access at the service.")
 
 
 class IntegrationDetailSerializer(IntegrationSerializer):
-    """One service with what it takes to connect it. Context: catalog `entry`, its `links`, `scopes` on offer."""
+    """One service and what is needed to connect it. Context: its catalog `entry`, `links`, and offered `scopes`."""
 
     scopes = serializers.SerializerMethodField()
     params = serializers.SerializerMethodField()
     credential_fields = serializers.SerializerMethodField(
-        help_text="For services that take a key: `fields` of `POST connections/`."
+        help_text="For services with a key: the `fields` of `POST connections/`."
     )
-    redirect_uri = serializers.SerializerMethodField(help_text="The address that is registered at the service.")
+    redirect_uri = serializers.SerializerMethodField(help_text="The redirect URI to register at the service.")
     links = serializers.SerializerMethodField()
 
     @extend_schema_field(ScopeSerializer(many=True))

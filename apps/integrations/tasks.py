@@ -1,4 +1,4 @@
-"""Celery's door: each task calls a service."""
+"""Celery tasks of integrations."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -8,5 +8,5 @@ from apps.integrations.oauth_apps.alerts import alert_maintainers
 
 @shared_task(name="integrations.alert_oauth_app_maintainers")
 def alert_oauth_app_maintainers() -> None:
-    """Mail what those who keep OAuth apps have to know: once each, whenever and however often this runs."""
+    """Send due alerts to the maintainers of OAuth apps: each event once, however often the task runs."""
     alert_maintainers(today=timezone.now().date())

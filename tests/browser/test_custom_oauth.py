@@ -221,7 +221,7 @@ def test_an_api_that_moves_tells_its_keepers_and_whoever_connected_it(place: Pla
     page.get_by_role("button", name="Save", exact=True).click()
     field = page.get_by_label("Client secret", exact=True)
     expect(field).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#id_client_secret_error")).to_contain_text("the stored one does not follow changed addresses")
+    expect(page.locator("#id_client_secret_error")).to_contain_text("the stored one is not sent to a changed URL")
     shoot(page, "moved-secret")
     assert place.elsewhere.calls == []
 

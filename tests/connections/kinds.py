@@ -8,7 +8,7 @@ category = "other"
 description = "Made for tests"
 kind = "{kind}"
 
-[facts]
+[metadata]
 checked = "vendor"
 evidence = ["https://example.com/docs"]
 

@@ -12,7 +12,7 @@ import pytest
 
 from apps import egress
 from apps.egress import destination
-from apps.integrations.custom_apis.schema import ADDRESSES, Authentication
+from apps.integrations.custom_apis.schema import URLS, Authentication
 from apps.integrations.custom_apis.services.apis import change_custom_api, create_custom_api, save_authentication
 from apps.integrations.custom_apis.services.discovery import discovered
 from apps.integrations.custom_apis.services.document_import import fetch_description
@@ -69,7 +69,7 @@ def api(cast: Cast) -> CustomApi:
     return create_custom_api(actor=cast.actor("admin"), name="Hub", base_url="https://api.hub.example")
 
 
-@pytest.mark.parametrize("field", ADDRESSES)
+@pytest.mark.parametrize("field", URLS)
 def test_each_field_of_the_tab_refuses_them_at_once(target: HttpServer, api: CustomApi, cast: Cast, field: str) -> None:
     for spelling in SPELLINGS:
         url = spelling.format(port=target.port)
@@ -117,7 +117,7 @@ def test_a_redirect_to_this_machine_is_not_followed(target: HttpServer, cast: Ca
     with http_server() as public:
         egress.configure(allowed_hosts=[f"127.0.0.1:{public.port}"])
         public.will_answer(302, b"", Location=f"{target.url}/openapi.json")
-        with pytest.raises(InvalidInput, match="leads on to another one"):
+        with pytest.raises(InvalidInput, match="redirects to another one"):
             fetch_description(actor=cast.actor("admin"), url=f"{public.url}/openapi.json")
         with pytest.raises(InvalidInput):
             discovered(actor=cast.actor("admin"), url=public.url)
@@ -150,7 +150,7 @@ def test_an_address_that_was_fine_when_it_was_stored_is_checked_again_when_it_is
     assert target.received == []
 
 
-def test_the_allow_list_lets_an_internal_host_through(target: HttpServer, cast: Cast) -> None:
+def test_an_allow_listed_internal_host_can_be_reached(target: HttpServer, cast: Cast) -> None:
     egress.configure(allowed_hosts=[f"127.0.0.1:{target.port}"])
     assert b"access_token" in fetch_description(actor=cast.actor("admin"), url=f"{target.url}/openapi.json")
     assert [call.path for call in target.received] == ["/openapi.json"]

@@ -49,7 +49,7 @@ def forwarded(trip_url: str, server: AuthServer, traveller: Traveller, cast: Cas
     return urlencode({"state": state, "code": code, "iss": server.url})
 
 
-def test_the_answer_on_another_path_is_aborted_before_any_token_call(
+def test_a_callback_on_another_path_is_aborted_before_any_token_call(
     trap: Walker, liar: HttpServer, server: AuthServer, traveller: Traveller, cast: Cast
 ) -> None:
     trip = trap.begin()
@@ -66,7 +66,7 @@ def test_the_answer_on_another_path_is_aborted_before_any_token_call(
     assert (event.integration, event.detail) == ("free-shipping", {"code": "wrong_redirect_uri"})
 
 
-def test_the_victim_is_told_what_happened(
+def test_the_victim_sees_what_happened(
     trap: Walker, liar: HttpServer, server: AuthServer, traveller: Traveller, cast: Cast
 ) -> None:
     browser = client_for(cast.member)

@@ -97,7 +97,7 @@ def test_the_whole_life_at_authlibs_server(authlib: AuthlibServer, cast: Cast) -
     ]  # fmt: skip
 
 
-def test_a_form_encoded_answer_with_commas_and_no_expiry(authlib: AuthlibServer, cast: Cast) -> None:
+def test_a_form_encoded_response_with_commas_and_no_expiry(authlib: AuthlibServer, cast: Cast) -> None:
     authlib.answers_form = authlib.separates_by_comma = True
     authlib.says_expires_in = False
     walker = walker_at(authlib, cast, scope_separator=",")
@@ -108,7 +108,7 @@ def test_a_form_encoded_answer_with_commas_and_no_expiry(authlib: AuthlibServer,
     assert called(connection, f"{authlib.url}/api/me") == 200
 
 
-def test_client_credentials_of_ones_own(authlib: AuthlibServer, cast: Cast) -> None:
+def test_client_credentials_of_each_connection(authlib: AuthlibServer, cast: Cast) -> None:
     admin = cast.actor("admin")
     api = create_custom_api(actor=admin, name="Jobs", base_url=f"{authlib.url}/api")
     described = Authentication(type="oauth2_client_credentials", token_url=f"{authlib.url}/token")
@@ -273,6 +273,6 @@ def test_an_api_with_connections_can_neither_go_nor_change_its_kind(authlib: Aut
         change(cast, walker.api, type="basic")
 
 
-def test_each_trip_carries_the_apis_own_redirect_uri(authlib: AuthlibServer, cast: Cast) -> None:
+def test_each_authorization_request_has_the_apis_own_redirect_uri(authlib: AuthlibServer, cast: Cast) -> None:
     walker = walker_at(authlib, cast)
     assert request_params(walker.begin())["redirect_uri"].endswith(f"/oauth/callback/{walker.api.pk}")

@@ -1,4 +1,4 @@
-"""Connecting through an OAuth app that may not ask for everything, or for more than the catalog knows; and overrides
+"""Connecting through an OAuth app that may not request everything, or for more than the catalog knows; and overrides
 in the requests that really leave."""
 
 from typing import Any
@@ -34,14 +34,14 @@ def test_a_scope_that_the_app_may_not_ask_for_is_refused_with_a_sentence(cast: C
     for fields in ({"scopes": ["profile", "messages:read"]}, {"scopes": ["profile"], "other_scopes": "messages:read"}):
         answer = connect(cast, **fields)
         assert answer.status_code == 400
-        assert "The OAuth app of Sandbox may not ask for messages:read." in answer.content.decode()
+        assert "The OAuth app of Sandbox may not request messages:read." in answer.content.decode()
     assert not AuthorizationAttempt.objects.exists()
     assert connect(cast, scopes=["profile"]).status_code == 200
 
 
 def test_no_door_leads_past_the_limits(traveller: Traveller, cast: Cast) -> None:
     OAuthApp.objects.update(scopes_allowed=["profile"])
-    with pytest.raises(InvalidInput, match="may not ask for messages:read"):
+    with pytest.raises(InvalidInput, match="may not request messages:read"):
         traveller.begin(cast.actor("member"), scopes=["profile", "messages:read"])
 
 

@@ -23,7 +23,7 @@ from apps.connections.services.refresh import refresh_now
 from apps.egress import destination
 from apps.errors import SpecwayError
 from apps.integrations.custom_apis.doctor.check import check_configuration
-from apps.integrations.custom_apis.schema import ADDRESSES, Authentication
+from apps.integrations.custom_apis.schema import URLS, Authentication
 from apps.integrations.custom_apis.services.apis import create_custom_api, save_authentication
 from apps.integrations.custom_apis.services.discovery import discovered
 from apps.integrations.custom_apis.services.document_import import fetch_description, import_custom_api
@@ -251,7 +251,7 @@ EVERY_SPELLING = [*EVERY_ANSWER, redeems_a_code, asks_the_issuer, delivers_to_a_
 
 def test_every_field_for_an_address_is_among_them() -> None:
     assert url_fields() - NEVER_CALLED == WAYS.keys()
-    assert set(ADDRESSES) <= WAYS.keys()
+    assert set(URLS) <= WAYS.keys()
 
 
 def walked(way: Way, house: House) -> str:

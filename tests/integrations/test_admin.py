@@ -56,7 +56,7 @@ def test_the_page_of_an_oauth_app_never_holds_its_secret(set_up: Callable[..., O
         html = operator.get(url).content.decode()
         assert secret not in html
         assert secret[-4:] not in html.partition("id_secret")[2].partition("</div>")[0]
-    assert "Stored. Leave empty to keep it." in operator.get(change_url(app)).content.decode()
+    assert "A secret is stored. Leave empty to keep it." in operator.get(change_url(app)).content.decode()
 
 
 def test_a_refused_form_does_not_give_the_typed_secret_back(loaded: None, operator: Client) -> None:
@@ -93,7 +93,7 @@ def test_a_service_that_gives_out_a_secret_wants_one(loaded: None, operator: Cli
     assert not OAuthApp.objects.exists()
 
 
-def test_a_second_oauth_app_of_a_service_is_refused_with_a_sentence(
+def test_a_second_oauth_app_of_a_service_is_rejected_with_a_message(
     set_up: Callable[..., OAuthApp], operator: Client
 ) -> None:
     set_up("github")
@@ -163,7 +163,7 @@ def test_a_public_client_needs_no_secret(loaded: None, operator: Client) -> None
     assert operator.post(ADD, sent(token_endpoint_auth_method="none")).status_code == 302
 
 
-def test_the_list_warns_of_secrets_that_end_and_counts_what_is_at_stake(
+def test_the_list_warns_of_expiring_secrets_and_counts_connections(
     set_up: Callable[..., OAuthApp], connect: Callable[..., Connection], owner: Membership, operator: Client
 ) -> None:
     set_up("github")
@@ -171,10 +171,10 @@ def test_the_list_warns_of_secrets_that_end_and_counts_what_is_at_stake(
     OAuthApp.objects.update(secret_expires_on=timezone.now().date() + timedelta(days=12))
     html = operator.get(reverse("admin:integrations_oauthapp_changelist")).content.decode()
     assert "⚠ in 12 days" in html
-    assert '<td class="field-at_stake">1</td>' in html
+    assert '<td class="field-dependents">1</td>' in html
 
 
-def test_the_form_shows_the_redirect_uri_and_where_to_register(loaded: None, operator: Client) -> None:
+def test_the_form_shows_the_redirect_uri_and_the_console(loaded: None, operator: Client) -> None:
     github = Integration.objects.get(slug="github")
     html = operator.get(ADD, {"integration": str(github.pk)}).content.decode()
     assert '<code id="redirect-uri">http://127.0.0.1:8000/oauth/callback</code>' in html
@@ -183,7 +183,7 @@ def test_the_form_shows_the_redirect_uri_and_where_to_register(loaded: None, ope
     assert operator.get(ADD, {"integration": "nonsense"}).status_code == 200
 
 
-def test_a_broken_app_says_so(set_up: Callable[..., OAuthApp], operator: Client) -> None:
+def test_a_broken_app_is_shown_as_refused(set_up: Callable[..., OAuthApp], operator: Client) -> None:
     app = set_up("github")
     mark_oauth_app_broken(oauth_app=app, code="invalid_client")
     assert "Refused by the service since" in operator.get(change_url(app)).content.decode()
@@ -196,7 +196,7 @@ def test_an_oauth_app_with_connections_cannot_be_deleted_and_one_without_can(
     connection = connect(owner, "github")
     url = reverse("admin:integrations_oauthapp_delete", args=[app.pk])
     for response in (operator.get(url, follow=True), operator.post(url, {"post": "yes"}, follow=True)):
-        assert "serves 1 connection, which could be neither refreshed nor revoked" in response.content.decode()
+        assert "is used by 1 connection, which could not be refreshed or revoked" in response.content.decode()
     assert OAuthApp.objects.exists()
     connection.delete()
     operator.post(url, {"post": "yes"})

@@ -13,7 +13,7 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.services import client_change
 from apps.connections.services.status import mark_needs_attention, mark_reconnected
 from apps.integrations.catalog.entries import entry_of, provider_config
-from apps.integrations.catalog.placeholders import unfit
+from apps.integrations.catalog.placeholders import missing_or_invalid
 from apps.integrations.catalog.schema import Param
 from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration
 from apps.oauth.provider import ProviderConfig
@@ -41,7 +41,7 @@ def provider_for_scope_names(connection: Connection) -> ProviderConfig:
 def required_params(connection: Connection) -> list[Param]:
     """The parameters that the person has to enter before the connection can be used again."""
     entry = entry_of(connection.integration)
-    return unfit(entry.params_from("user"), connection.params) if entry else []
+    return missing_or_invalid(entry.params_from("user"), connection.params) if entry else []
 
 
 def mark_unfit_connections(integration: Integration, origin: Origin) -> None:

@@ -53,7 +53,7 @@ def grant_of(
         raise attempts.fail(attempt, "other_protocol", error, origin=origin)
     if isinstance(parameters, oauth1.Answer):
         return _signed_grant(attempt, parameters, origin=origin)
-    kept = response_params.in_callback(entry_for(attempt.integration), parameters.extra)
+    kept = response_params.from_callback(entry_for(attempt.integration), parameters.extra)
     provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
     code = _code(attempt, parameters, query_string, provider, origin=origin)
     response = _exchange(attempt, provider, code=code, origin=origin)
@@ -141,12 +141,12 @@ def _with_account(
     """
     entry, name = entry_for(attempt.integration), attempt.integration.name
     try:
-        params = params | response_params.in_answer(entry, response.kept)
+        params = params | response_params.from_token_response(entry, response.kept)
         provider = _provider(attempt, params)
         token, credentials = response.access_token, client_credentials(attempt.oauth_app)
         if provider.placement:
             placement = client.fetch_placement(provider, access_token=token, credentials=credentials)
-            params = params | response_params.in_placement(entry, placement)
+            params = params | response_params.from_placement(entry, placement)
             provider = _provider(attempt, params)
     except (OAuthError, IntegrationMisconfigured) as error:
         revoke_unwanted(attempt, Grant(response=response, subject="", label="", params=params))

@@ -76,18 +76,18 @@ class Chip:
 
 
 def cards(rows: Iterable[Integration]) -> list[Card]:
-    """A card for each row of `Integration.objects.with_standing(actor)`."""
+    """A card for each row of `listed_integrations.with_counts`."""
     result = []
     for row in rows:
         entry = entry_of(row)
         result.append(
             Card(
                 integration=row,
-                connected=row.connected,  # type: ignore[attr-defined] # annotated by with_standing
+                connected=row.connected,  # type: ignore[attr-defined] # annotated by with_counts
                 attention=row.attention,  # type: ignore[attr-defined]
                 is_set_up=row.is_set_up,  # type: ignore[attr-defined]
                 hero=entry.hero if entry else None,
-                is_checked=entry.facts.checked == "vendor" if entry and row.team_id is None else None,
+                is_checked=entry.metadata.checked == "vendor" if entry and row.team_id is None else None,
             )
         )
     return result

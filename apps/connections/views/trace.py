@@ -53,7 +53,7 @@ def of_api(request: TeamRequest, slug: str) -> HttpResponse:
         "api": api,
         "integration": api.integration,
         "tab": "trace",
-        "keeps": True,
+        "can_manage": True,
         "missing": missing_of(api),
         "operations": operations_of(api.integration).count(),
         "redirect_uri": redirect_uri(api.integration),

@@ -1,4 +1,4 @@
-"""Patterns that allow a few values and nothing else, and the values that they allow. Pure."""
+"""Patterns that are a list of allowed values. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ def pattern_of(values: Sequence[str]) -> str:
 
 
 def values_in(pattern: str) -> list[str]:
-    """The values of a pattern that allows some and nothing else; none for any other pattern."""
+    """The values of a pattern that is a list of allowed values; empty for any other pattern."""
     parts = re.split(r"(?<!\\)\|", pattern)
     values = [re.sub(r"\\(.)", r"\1", part) for part in parts]
     return values if all(values) and [re.escape(value) for value in values] == parts else []

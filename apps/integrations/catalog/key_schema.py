@@ -1,6 +1,6 @@
-"""The tables of a provider's TOML file for services that do not speak OAuth 2.0 with a consent page.
+"""The tables of a catalog entry for services without an OAuth 2.0 consent page.
 
-`{name}` in their values stands for one of `[[fields]]` (what the person enters and we keep secret) or `[[params]]`.
+`{name}` in their values refers to one of `[[fields]]` (credentials that the person enters) or `[[params]]`.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKey:
-    """`[api_key]`: where the fields go. `path` begins the path of every address; its fields need a pattern."""
+    """`[api_key]`: where the fields are sent. `path` is the beginning of every URL path; its fields need a pattern."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class ApiKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Basic:
-    """`[basic]`: user name and password of RFC 7617, made of the fields."""
+    """`[basic]`: user name and password of RFC 7617, built from the fields."""
 
     username: str = ""
     password: str = ""
@@ -41,13 +41,11 @@ class Basic:
 
 @dataclass(frozen=True, kw_only=True)
 class ClientCredentialsGrant:
-    """`[client_credentials]`: RFC 6749 4.4, with a client that is the connection's own.
-
-    The fields `client_id` and `client_secret` are what it signs in with.
-    """
+    """`[client_credentials]`: RFC 6749 4.4, with a client of each connection's own: its fields `client_id` and
+    `client_secret`."""
 
     token_url: str
-    # Never "none": without a secret there is no client to trust (RFC 6749 4.4).
+    # Never "none": the grant is for confidential clients only (RFC 6749 4.4).
     token_endpoint_auth_method: Literal["client_secret_basic", "client_secret_post"]
     grant_type: str = "client_credentials"
     token_params: Mapping[str, str] = field(default_factory=dict)
@@ -73,11 +71,11 @@ class OAuth1:
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """`[verification]`: a call that changes nothing and tells whether the access works.
+    """`[verification]`: a call without side effects that shows whether the credentials work.
 
-    `subject_path` leads to a stable ID of the account, `label_paths` to its name, the first that is there. An answer
-    with one of `limited_statuses` (that meets `limited_check`, if there is one) means: right, but not allowed to make
-    this call.
+    `subject_path` is the path of a stable account ID, `label_paths` those of its name, the first present one wins. A
+    response with one of `limited_statuses` (and matching `limited_check`, if set) means that the credentials are valid
+    but not allowed to make this call.
     """
 
     method: Literal["GET", "POST"] = "GET"

@@ -1,8 +1,8 @@
-"""What an OAuth app does otherwise than its provider's facts say: checked, and applied to the facts. Pure.
+"""Overrides of the catalog entry by an OAuth app: validated, and applied to the provider config. Pure.
 
-Stored as JSON, each key only where it says something: `pkce` (true, false), `token_endpoint_auth_method`,
-`extra_scopes` (names), `authorization_params` and `token_params` (text by name; an empty text leaves the provider's
-out).
+Stored as JSON; a key is absent where nothing is overridden: `pkce` (boolean), `token_endpoint_auth_method`,
+`extra_scopes` (names), `authorization_params` and `token_params` (value by name; an empty value removes the provider's
+parameter).
 """
 
 import re
@@ -14,7 +14,7 @@ from apps.oauth.authorization import RESERVED_PARAMETERS
 from apps.oauth.provider import AuthMethod, ProviderConfig
 
 AUTH_METHODS: tuple[str, ...] = get_args(AuthMethod)
-# What RFC 6749 (4.1.1, 4.1.3, 6), RFC 7636 and RFC 7523 fill in; RFC 9101 would replace a whole request by another.
+# Set by RFC 6749 (4.1.1, 4.1.3, 6), RFC 7636 and RFC 7523; those of RFC 9101 would replace the whole request.
 RESERVED = {
     "authorization_params": RESERVED_PARAMETERS | {"scope", "request", "request_uri"},
     "token_params": frozenset(
@@ -38,21 +38,21 @@ _KNOWN = ("pkce", "token_endpoint_auth_method", "extra_scopes", *RESERVED)
 
 
 def scope_problem(names: Iterable[object]) -> str:
-    """What is wrong with names of scopes, as a sentence; empty if nothing is."""
+    """What is wrong with names of scopes, as a message; empty if they are valid."""
     listed = list(names)
     if len(listed) > MOST:
         return f"Enter at most {MOST} permissions."
     for name in listed:
         if not isinstance(name, str) or not _SCOPE.fullmatch(name):
-            return "A permission’s name is made of letters, digits and signs, without quotes, blanks and backslashes."
+            return "A permission’s name must not contain spaces, quotes, backslashes or non-ASCII characters."
     return ""
 
 
 def problems(overrides: Mapping[str, Any], *, scope_parameter: str = "scope") -> list[tuple[str, str]]:
-    """What is wrong with overrides that somebody entered, as (key, sentence); nothing if all is well."""
+    """What is wrong with the overrides, as (key, message); empty if they are valid."""
     found = [(key[:60], "There is no such override.") for key in overrides if key not in _KNOWN]
     if "pkce" in overrides and not isinstance(overrides["pkce"], bool):
-        found.append(("pkce", "PKCE is on or off."))
+        found.append(("pkce", "PKCE must be true or false."))
     method = overrides.get("token_endpoint_auth_method")
     if method is not None and method not in AUTH_METHODS:
         found.append(("token_endpoint_auth_method", f"Choose one of {', '.join(AUTH_METHODS)}."))
@@ -72,16 +72,16 @@ def _params_problem(params: object, reserved: frozenset[str]) -> str:
         return f"Enter at most {MOST} parameters, each as name=value."
     for name, value in params.items():
         if name in reserved:
-            return f"{name} is set by the protocol itself and cannot be overridden."
+            return f"{name} is set by the protocol and cannot be overridden."
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            return "A parameter’s name is made of letters, digits, and . _ - [ ]."
+            return "A parameter’s name may only contain letters, digits and . _ - [ ]"
         if not isinstance(value, str) or not value.isprintable() or len(value) > 500:
             return f"The value of {name} must be one line of text, at most 500 characters."
     return ""
 
 
 def applied(provider: ProviderConfig, overrides: Mapping[str, Any]) -> ProviderConfig:
-    """The provider's facts with the overrides in their place."""
+    """The provider config with the overrides applied."""
     changes = {key: overrides[key] for key in ("pkce", "token_endpoint_auth_method") if key in overrides}
     if "token_endpoint_auth_method" in changes:
         changes["refresh_auth_method"] = None
@@ -93,5 +93,5 @@ def applied(provider: ProviderConfig, overrides: Mapping[str, Any]) -> ProviderC
     return replace(provider, **changes) if changes else provider
 
 
-def _merged(facts: Mapping[str, str], overriding: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in (dict(facts) | dict(overriding)).items() if value}
+def _merged(params: Mapping[str, str], overriding: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in (dict(params) | dict(overriding)).items() if value}

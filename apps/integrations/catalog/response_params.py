@@ -1,35 +1,36 @@
-"""Values of a connection's placeholders that the service says: in its redirect, its token answer, or afterwards."""
+"""Connection parameters that the service returns: in the redirect, in the token response, or after connecting."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apps.integrations.catalog.placeholders import UnsafeValue, found_values
+from apps.integrations.catalog.placeholders import UnsafeValue, response_values
 from apps.integrations.catalog.schema import CatalogEntry, Param
 from apps.integrations.errors import IntegrationMisconfigured
 
 
-def in_callback(entry: CatalogEntry, parameters: Mapping[str, str]) -> dict[str, str]:
-    """What the redirect says, with what wins over the person's own entries. Raises IntegrationMisconfigured."""
+def from_callback(entry: CatalogEntry, parameters: Mapping[str, str]) -> dict[str, str]:
+    """Those of the redirect, including the ones that override what the person typed. Raises
+    IntegrationMisconfigured."""
     declared = entry.params_from("callback")
-    said = {param.name: parameters.get(param.field or param.name) for param in declared}
-    wins = [param for param in entry.params if param.callback_field]
-    said |= {param.name: parameters.get(param.callback_field) for param in wins}
-    return _fitting(entry, [*declared, *wins], said)
+    values = {param.name: parameters.get(param.field or param.name) for param in declared}
+    overriding = [param for param in entry.params if param.callback_field]
+    values |= {param.name: parameters.get(param.callback_field) for param in overriding}
+    return _validated(entry, [*declared, *overriding], values)
 
 
-def in_answer(entry: CatalogEntry, kept: Mapping[str, Any]) -> dict[str, str]:
-    """What the token answer says; `kept` are its values by path. Raises IntegrationMisconfigured."""
+def from_token_response(entry: CatalogEntry, kept: Mapping[str, Any]) -> dict[str, str]:
+    """Those of the token response; `kept` holds its values by path. Raises IntegrationMisconfigured."""
     declared = entry.params_from("token_response")
-    return _fitting(entry, declared, {param.name: kept.get(param.field or param.name) for param in declared})
+    return _validated(entry, declared, {param.name: kept.get(param.field or param.name) for param in declared})
 
 
-def in_placement(entry: CatalogEntry, values: Mapping[str, str]) -> dict[str, str]:
-    """What the call after connecting says. Raises IntegrationMisconfigured."""
-    return _fitting(entry, entry.params_from("post_connect"), values)
+def from_placement(entry: CatalogEntry, values: Mapping[str, str]) -> dict[str, str]:
+    """Those of the call after connecting. Raises IntegrationMisconfigured."""
+    return _validated(entry, entry.params_from("post_connect"), values)
 
 
-def _fitting(entry: CatalogEntry, params: Iterable[Param], said: Mapping[str, Any]) -> dict[str, str]:
+def _validated(entry: CatalogEntry, params: Iterable[Param], values: Mapping[str, Any]) -> dict[str, str]:
     try:
-        return found_values(entry.name, params, said)
+        return response_values(entry.name, params, values)
     except UnsafeValue as unsafe:
         raise IntegrationMisconfigured(str(unsafe)) from None

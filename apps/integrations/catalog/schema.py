@@ -1,9 +1,9 @@
 """The shape of a provider's TOML file: each dataclass is one table, each field one key, each default an omitted key.
 
-`[oauth2]`, `[account]`, `[answer_account]`, `[placement]` and `[revocation]` are facts about the protocol, with the
-keys of `apps.oauth.provider`; `[[scopes]]` and `[[params]]` are what a person sees. The
-tables of the other kinds stand in `key_schema.py`.
-Placeholders such as `{origin}` may stand in URLs, headers, parameters and scopes; each is declared in `[[params]]`.
+`[oauth2]`, `[account]`, `[answer_account]`, `[placement]` and `[revocation]` describe the protocol, with the keys of
+`apps.oauth.provider`; `[[scopes]]` and `[[params]]` are shown to people. The tables of the other kinds are in
+`key_schema.py`. URLs, headers, parameters and scopes may hold placeholders such as `{origin}`; each is declared in
+`[[params]]`.
 """
 
 from collections.abc import Mapping
@@ -69,15 +69,15 @@ CATEGORY_LABELS: dict[str, str] = {
     "video": "Video",
     "other": "Other",
 }
-# Where a value comes from: typed by the person who connects; set once with the OAuth app; found in the token answer;
-# in the redirect that answers the authorization request; or by a call right after connecting (`[placement]`).
+# Where a value comes from: the person who connects; the settings of the OAuth app; the token response; the redirect
+# that answers the authorization request; or a call right after connecting (`[placement]`).
 ParamSource = Literal["user", "client", "token_response", "callback", "post_connect"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Links:
-    """`[links]`: the service's own pages. `console_url` is where one registers an OAuth app, `manage_url` where a
-    person takes a grant back."""
+    """`[links]`: the service's own pages. OAuth apps are registered at `console_url`; people revoke a grant at
+    `manage_url`."""
 
     docs_url: str = ""
     console_url: str = ""
@@ -86,9 +86,9 @@ class Links:
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """`[facts]`: how far to trust the file. `checked` says by what its essentials were confirmed: the vendor's own
-    pages (`evidence`), or only public libraries that connect to the same service (`sources`); `team`: a team described
-    its own API. `unverified` names the keys (dotted) that rest on general knowledge."""
+    """`[metadata]`: how far to trust the file. `checked` says what confirmed its essentials: the vendor's own pages
+    (`evidence`), or only public libraries that connect to the same service (`sources`); `team` marks a custom API.
+    `unverified` lists the keys (dotted) that rest on general knowledge."""
 
     checked: Literal["vendor", "libraries", "team"]
     evidence: tuple[str, ...] = ()
@@ -98,9 +98,9 @@ class Metadata:
 
 @dataclass(frozen=True, kw_only=True)
 class Refresh:
-    """`[oauth2.refresh]`. `rotation`: none (the old token stays), grace (the old one works on for a while), strict
-    (it dies with its use). `default_expires_in`: seconds to assume where the token answer does not say.
-    `auth_method`: where it is another one than with a code."""
+    """`[oauth2.refresh]`. `rotation`: none (the refresh token stays valid), grace (it stays valid for a while), strict
+    (it is valid once). `default_expires_in`: seconds to assume where the token response has no lifetime.
+    `auth_method`: the client authentication, where it differs from that of the code exchange."""
 
     supported: bool = True
     rotation: Literal["none", "grace", "strict"] = "none"
@@ -116,7 +116,7 @@ class Refresh:
 
 @dataclass(frozen=True, kw_only=True)
 class OAuth2:
-    """`[oauth2]`: the protocol as this service speaks it, each key as in `apps.oauth.provider.ProviderConfig`."""
+    """`[oauth2]`: the protocol of this service, with the keys of `apps.oauth.provider.ProviderConfig`."""
 
     authorization_url: str
     token_url: str
@@ -159,8 +159,8 @@ class OAuth2:
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """`[api]`: where and how the service's API is called with a connection's access. `query` belongs to every call;
-    `access_token_parameter` names the one that carries the token where no header does."""
+    """`[api]`: where and how the service's API is called. `headers` and `query` are sent with every call;
+    `access_token_parameter` names the query parameter that carries the token where no header does."""
 
     base_url: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -171,12 +171,12 @@ class Api:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """`[[scopes]]`: one permission, in words. `default`: ticked beforehand, the smallest useful set.
+    """`[[scopes]]`: one permission and its description. `default`: selected beforehand, the smallest useful set.
 
-    `aliases`: other spellings in which the service reports it as granted. `included_in`: larger scopes in whose favour
-    the service leaves it out of its answer. `reported = false`: never in its answer, so never held to be missing.
-    `caution`: one sentence for a person who is about to tick it. `parameter`: the one that asks for it, where it is
-    not the usual one.
+    `aliases`: other names under which the service reports it as granted. `included_in`: larger scopes which, once
+    granted, the service reports instead of it. `reported = false`: never in a token response, so never counted as
+    missing. `caution`: a warning shown beside it. `parameter`: the request parameter for it, where it differs from
+    `scope_parameter`.
     """
 
     name: str
@@ -194,9 +194,9 @@ class Scope:
 class Param:
     """`[[params]]`: one placeholder. The whole value must match `pattern` (a Python regular expression, ASCII).
 
-    `field`: where the service says it (a redirect's parameter, a path in the token answer), if not under `name`.
-    `extract`: a regular expression for what is said there, whose one group is the value.
-    `callback_field`: a redirect's parameter whose value wins over what the person typed.
+    `field`: the redirect's parameter or the path in the token response that holds it, if it is not `name`.
+    `extract`: a regular expression for that text, whose only group is the value.
+    `callback_field`: a redirect parameter whose value takes precedence over what the person typed.
     """
 
     name: str
@@ -213,14 +213,14 @@ class Param:
 
     @property
     def choices(self) -> list[str]:
-        """The values, where there are only a few: they are chosen, not typed. Empty for anything else."""
+        """The allowed values, where the pattern only lists some: they are offered in a select. Empty otherwise."""
         values = values_in(self.pattern)
         return values if len(values) > 1 else []
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hero:
-    """`[hero]`: once the service is set up, it stands above the list of all others with these words."""
+    """`[hero]`: once the service is set up, it is featured above the list with this title and text."""
 
     title: str
     text: str
@@ -228,7 +228,7 @@ class Hero:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CatalogEntry:
-    """One built-in service: the whole file, and the slug that is its name. It is read once, and equals itself only."""
+    """One service: the whole file, and its slug (the file name). Compared by identity, since each is read once."""
 
     slug: str
     name: str
@@ -236,11 +236,11 @@ class CatalogEntry:
     description: str
     kind: Kind
     links: Links = field(default_factory=Links)
-    facts: Metadata
+    metadata: Metadata
     icon: str = ""
     hero: Hero | None = None
     api: Api
-    # The one of the kind, and with OAuth 2.0 the account; the reader sees to it.
+    # The table of the kind is present, the others are None (see `rules.py`).
     oauth2: OAuth2 | None = None
     account: AccountEndpoint | None = None
     answer_account: AnswerAccount | None = None
@@ -257,13 +257,13 @@ class CatalogEntry:
 
     @property
     def scope_separator(self) -> str:
-        """What stands between scopes, by the protocol of the kind."""
+        """The separator between scopes in a request."""
         table = self.oauth2 or self.client_credentials or self.oauth1
         return table.scope_separator if table else " "
 
     @property
     def default_scopes(self) -> tuple[str, ...]:
-        """Names of the smallest useful set."""
+        """The names of the scopes that are selected beforehand."""
         return tuple(scope.name for scope in self.scopes if scope.default)
 
     def params_from(self, source: ParamSource) -> tuple[Param, ...]:

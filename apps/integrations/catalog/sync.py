@@ -1,4 +1,4 @@
-"""Built-in integrations in the database: brought in line with the catalog's files, switched on and off."""
+"""Built-in integrations in the database: synchronized with the catalog files, enabled and disabled."""
 
 from dataclasses import dataclass
 
@@ -22,32 +22,32 @@ class Loaded:
 
 @transaction.atomic
 def load_catalog() -> Loaded:
-    """Make the built-in rows say what the files say. Running it again changes nothing.
+    """Synchronize the built-in rows with the files; idempotent. Raises CatalogError.
 
-    A row whose file vanished is disabled and kept: connections may depend on it. Whether a service is enabled is the
-    operator's to say, so a row that was switched off stays off. Raises CatalogError.
+    A row whose file was removed is disabled and kept, since connections may depend on it. Operators decide whether a
+    service is enabled, so a disabled row stays disabled.
     """
     new: list[Integration] = []
     changed: list[str] = []
     rows = {row.slug: row for row in Integration.objects.filter(team=None).select_for_update()}
     for slug, entry in catalog().items():
-        wanted = {name: getattr(entry, name) for name in ("name", "kind", "category", "description", "icon")}
+        values = {name: getattr(entry, name) for name in ("name", "kind", "category", "description", "icon")}
         row = rows.get(slug)
         if row is None:
-            new.append(Integration(slug=slug, team=None, **wanted))
-        elif any(getattr(row, name) != value for name, value in wanted.items()):
-            Integration.objects.filter(pk=row.pk).update(**wanted)
+            new.append(Integration(slug=slug, team=None, **values))
+        elif any(getattr(row, name) != value for name, value in values.items()):
+            Integration.objects.filter(pk=row.pk).update(**values)
             changed.append(slug)
     Integration.objects.bulk_create(new)
-    vanished = [row for slug, row in rows.items() if slug not in catalog() and row.is_enabled]
-    for row in vanished:
+    removed = [row for slug, row in rows.items() if slug not in catalog() and row.is_enabled]
+    for row in removed:
         set_enabled(origin=system_actor().origin, integration=row, is_enabled=False)
-    return Loaded(tuple(row.slug for row in new), tuple(changed), tuple(row.slug for row in vanished))
+    return Loaded(tuple(row.slug for row in new), tuple(changed), tuple(row.slug for row in removed))
 
 
 @transaction.atomic
 def set_enabled(*, origin: Origin, integration: Integration, is_enabled: bool) -> None:
-    """Let nobody make new connections, or let them again. Connections that stand go on working."""
+    """Allow or refuse new connections to the service. Existing connections keep working."""
     if Integration.objects.filter(pk=integration.pk, is_enabled=not is_enabled).update(is_enabled=is_enabled):
         integration.is_enabled = is_enabled
         record(

@@ -1,4 +1,4 @@
-"""The REST API's doors to a team's own APIs: made, imported, changed and deleted by its owners and admins."""
+"""API views of custom APIs: create, import, change and delete, by owners and admins."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,18 +36,18 @@ from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
 from apps.teams.permissions import Action
 
-_OF_THE_API = ("name", "description", "base_url", "params")
-_OF_THE_CLIENT = ("client_id", "client_secret")
+_API_FIELDS = ("name", "description", "base_url", "params")
+_CLIENT_FIELDS = ("client_id", "client_secret")
 
 
 def create(request: Request) -> Response:
-    """`POST integrations/`: an API of the caller's team, with its authentication as far as it is sent."""
-    actor = _keeper(request)
-    given = validated(NewCustomApiSerializer(data=request.data))
+    """`POST integrations/`: a custom API of the caller's team, with the authentication fields that were sent."""
+    actor = _require_manager(request)
+    sent = validated(NewCustomApiSerializer(data=request.data))
     with transaction.atomic():
-        api = create_custom_api(actor=actor, **{name: given[name] for name in _OF_THE_API if name in given})
-        api = _save(actor, api, given)
-    return Response(_shown(api), status=201)
+        api = create_custom_api(actor=actor, **{name: sent[name] for name in _API_FIELDS if name in sent})
+        api = _save(actor, api, sent)
+    return Response(_represented(api), status=201)
 
 
 def change(request: Request, slug: str) -> Response:
@@ -55,24 +55,24 @@ def change(request: Request, slug: str) -> Response:
     actor = actor_of(request)
     api = custom_api_named(actor, slug)
     permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
-    given = validated(CustomApiChangeSerializer(data=request.data))
+    sent = validated(CustomApiChangeSerializer(data=request.data))
     with transaction.atomic():
-        own = {name: given[name] for name in _OF_THE_API if name in given}
+        own = {name: sent[name] for name in _API_FIELDS if name in sent}
         if own:
             api = change_custom_api(actor=actor, api=api, **own)
-        api = _save(actor, api, given)
-    return Response(_shown(api))
+        api = _save(actor, api, sent)
+    return Response(_represented(api))
 
 
 def delete(request: Request, slug: str) -> Response:
-    """`DELETE integrations/{slug}/`: refused with their names while connections stand."""
+    """`DELETE integrations/{slug}/`: refused while it has connections, which the error names."""
     actor = actor_of(request)
     delete_custom_api(actor=actor, api=custom_api_named(actor, slug))
     return Response(status=204)
 
 
 class ImportView(StrictAPIView):
-    """A team's own API from its description."""
+    """Import of a custom API from its document."""
 
     required_scope = "connections:write"
     parser_classes = (JSONParser, MultiPartParser, FormParser)
@@ -80,46 +80,46 @@ class ImportView(StrictAPIView):
 
     @extend_schema(operation_id="integrations_import", request=ImportSerializer, responses={201: CustomApiSerializer})
     def post(self, request: Request) -> Response:
-        """Read OpenAPI 3.0, 3.1 or Swagger 2.0. The answer has what was recognized, and what is `missing`."""
-        actor = _keeper(request)
+        """Import OpenAPI 3.0, 3.1 or Swagger 2.0. The response lists what was `recognized` and what is `missing`."""
+        actor = _require_manager(request)
         if int(request.META.get("CONTENT_LENGTH") or 0) > 2 * LARGEST:
             raise InvalidInput([("document", f"The document is larger than {LARGEST // 1_000_000} MB.")])
-        given = validated(ImportSerializer(data=request.data))
-        sent = [name for name in ("url", "document", "file") if name in given]
-        if len(sent) != 1:
+        sent = validated(ImportSerializer(data=request.data))
+        sources = [name for name in ("url", "document", "file") if name in sent]
+        if len(sources) != 1:
             raise InvalidInput([("document", "Send exactly one of url, document and file.")])
-        own = {name: given[name] for name in ("name", "base_url") if name in given}
-        api = import_custom_api(actor=actor, **_document(actor, sent[0], given), **own)
-        return Response(_shown(api), status=201)
+        own = {name: sent[name] for name in ("name", "base_url") if name in sent}
+        api = import_custom_api(actor=actor, **_document(actor, sources[0], sent), **own)
+        return Response(_represented(api), status=201)
 
 
-def _document(actor: Actor, how: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    if how == "url":
-        url = given["url"]
+def _document(actor: Actor, source: str, sent: Mapping[str, Any]) -> dict[str, Any]:
+    if source == "url":
+        url = sent["url"]
         return {"content": fetch_description(actor=actor, url=url), "source": url, "document_url": url}
-    if how == "document":
-        return {"content": given["document"].encode(), "source": "pasted"}
-    return {"content": given["file"].read(LARGEST + 1), "source": str(given["file"].name)[:200]}
+    if source == "document":
+        return {"content": sent["document"].encode(), "source": "pasted"}
+    return {"content": sent["file"].read(LARGEST + 1), "source": str(sent["file"].name)[:200]}
 
 
-def _save(actor: Actor, api: CustomApi, given: dict[str, Any]) -> CustomApi:
-    client = {name: given[name] for name in _OF_THE_CLIENT if name in given}
-    if not client and not (given.keys() & AuthenticationSerializer().fields.keys()):
+def _save(actor: Actor, api: CustomApi, sent: dict[str, Any]) -> CustomApi:
+    client = {name: sent[name] for name in _CLIENT_FIELDS if name in sent}
+    if not client and not (sent.keys() & AuthenticationSerializer().fields.keys()):
         return api
-    authentication = authentication_with(authentication_from(api.authentication), given)
+    authentication = authentication_with(authentication_from(api.authentication), sent)
     return save_authentication(actor=actor, api=api, authentication=authentication, **client)
 
 
-def _keeper(request: Request) -> Actor:
+def _require_manager(request: Request) -> Actor:
     actor = actor_of(request)
     permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
     return actor
 
 
-def _shown(api: CustomApi) -> Any:
+def _represented(api: CustomApi) -> Any:
     return CustomApiSerializer(custom_api_for(api)).data
 
 
 def custom_api_for(api: CustomApi) -> CustomApi:
-    """As it stands now."""
+    """The current row."""
     return CustomApi.objects.select_related("integration").get(pk=api.pk)

@@ -1,4 +1,4 @@
-"""From what a team entered about its own API to facts in the catalog's schema, which every door reads. Pure."""
+"""Builds the catalog entry of a custom API from the settings of its team. Pure."""
 
 import hashlib
 import json
@@ -7,26 +7,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from apps.integrations.custom_apis.schema import SECRET_ADDRESSES, Authentication, CustomScope
+from apps.integrations.custom_apis.schema import SECRET_URLS, Authentication, CustomScope
 
-# Permissions that the services which know them leave out of their answers.
+# Scopes that services do not list in token responses.
 _NEVER_REPORTED = ("offline_access", "openid", "offline.access")
 _ADMIN = re.compile(r"admin|manage|owner|delete|billing|full", re.IGNORECASE)
 _READ = re.compile(r"read|view|get|list|openid|profile|email|offline|metadata", re.IGNORECASE)
-# Up to so many permissions were listed on purpose: all but those of admins are ticked beforehand.
+# Up to this number, scopes were selected on purpose: all but those with admin access are the default.
 _FEW = 10
 
 
 def definition_of(
     *, name: str, description: str, base_url: str, params: Sequence[Mapping[str, Any]], authentication: Authentication
 ) -> dict[str, Any]:
-    """A document in the schema of `catalog_schema.py`, to be read by `catalog_reader.read_definition`."""
+    """A document in the schema of `catalog/schema.py`, for `catalog.reader.read_definition`."""
     document: dict[str, Any] = {
         "name": name,
         "category": "other",
         "description": description[:60],
         "kind": authentication.type,
-        "facts": {"checked": "team"},
+        "metadata": {"checked": "team"},
         "api": {"base_url": base_url},
         "params": [dict(param) for param in params],
     }
@@ -41,11 +41,11 @@ def _api_key(authentication: Authentication) -> dict[str, Any]:
     prefix = authentication.key_prefix or ("Bearer" if authentication.key_location == "bearer" else "")
     value = f"{prefix} {{key}}" if prefix else "{key}"
     if authentication.key_location == "query":
-        places: dict[str, Any] = {"query": {authentication.key_name: value}}
+        api_key: dict[str, Any] = {"query": {authentication.key_name: value}}
     else:
         header = "Authorization" if authentication.key_location == "bearer" else authentication.key_name
-        places = {"headers": {header: value}}
-    return {"api_key": places, "fields": [{"name": "key", "label": "API key"}]}
+        api_key = {"headers": {header: value}}
+    return {"api_key": api_key, "fields": [{"name": "key", "label": "API key"}]}
 
 
 def _basic(authentication: Authentication) -> dict[str, Any]:
@@ -84,10 +84,10 @@ def _oauth2(authentication: Authentication) -> dict[str, Any]:
         "scope_separator": authentication.scope_separator,
         "authorization_params": targets | dict(authentication.authorization_params),
         "token_params": targets | dict(authentication.token_params),
-        # Servers that answer form-encoded say so in the content type, and some do not say anything right.
+        # The content type of form-encoded responses is not reliable, so both encodings are accepted.
         "token_answer_encodings": ["json", "form"],
         "refresh": {
-            # What does least harm where nobody said what becomes of a used refresh token.
+            # The safe assumption where it is not known whether refresh tokens can be used twice.
             "rotation": "strict",
             "params": targets | dict(authentication.token_params),
             **({"url": authentication.refresh_url} if authentication.refresh_url else {}),
@@ -100,9 +100,9 @@ def _oauth2(authentication: Authentication) -> dict[str, Any]:
 
 
 def _targets(authentication: Authentication) -> dict[str, str]:
-    """Which API the token is for: `resource` of RFC 8707, or the older `audience`."""
-    given = {"audience": authentication.audience, "resource": authentication.resource}
-    return {name: value for name, value in given.items() if value}
+    """The API that the token is for: `resource` of RFC 8707, or the older `audience`."""
+    targets = {"audience": authentication.audience, "resource": authentication.resource}
+    return {name: value for name, value in targets.items() if value}
 
 
 def _account(authentication: Authentication) -> dict[str, Any]:
@@ -120,10 +120,10 @@ def _account(authentication: Authentication) -> dict[str, Any]:
 
 def _scopes_and_revocation(authentication: Authentication) -> dict[str, Any]:
     listed = [_scope(scope, few=len(authentication.scopes) <= _FEW) for scope in authentication.scopes]
-    found: dict[str, Any] = {"scopes": listed}
+    tables: dict[str, Any] = {"scopes": listed}
     if authentication.revocation_url:
-        found["revocation"] = {"url": authentication.revocation_url}
-    return found
+        tables["revocation"] = {"url": authentication.revocation_url}
+    return tables
 
 
 def _scope(scope: CustomScope, *, few: bool) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _scope(scope: CustomScope, *, few: bool) -> dict[str, Any]:
 
 
 def access_of(scope: str) -> str:
-    """What a permission probably lets one do, by its name: a caution where nobody said better."""
+    """The probable access of a scope, derived from its name where none is set."""
     if _ADMIN.search(scope):
         return "admin"
     return "read" if _READ.search(scope) else "write"
@@ -154,14 +154,14 @@ _BY_TYPE = {
 
 
 def base_url_fingerprint(*, base_url: str, authentication: Authentication) -> str:
-    """Which addresses secrets and tokens go to, as a hash. Tokens and keys given for others are not sent to these.
+    """A hash of the URLs to which secrets and tokens are sent; those entered for other URLs are not sent to these.
 
-    Of the API and the account's address only the host counts: the path there changes nothing about who reads them.
+    Of the base URL and the account endpoint only scheme and host count: the path does not change who receives them.
     """
     used = authentication.type in ("oauth2", "oauth2_client_credentials")
-    addresses = [getattr(authentication, name) if used else "" for name in SECRET_ADDRESSES]
+    urls = [getattr(authentication, name) if used else "" for name in SECRET_URLS]
     hosts = [_origin(base_url), _origin(authentication.account_url) if used else ""]
-    return hashlib.sha256(json.dumps([*addresses, *hosts]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([*urls, *hosts]).encode()).hexdigest()
 
 
 def _origin(url: str) -> str:

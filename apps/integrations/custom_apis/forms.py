@@ -1,4 +1,4 @@
-"""The forms of a team's own APIs: made, read from a document, and how people sign in."""
+"""The forms of custom APIs: create, import, and the Authentication tab."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ _METHODS = {
     "client_secret_post": "In the body (client_secret_post)",
     "none": "None: a public client, with PKCE",
 }
-_SEPARATORS = {" ": "Blank", ",": "Comma", ";": "Semicolon", "+": "Plus", "|": "Bar"}
+_SEPARATORS = {" ": "Space", ",": "Comma", ";": "Semicolon", "+": "Plus", "|": "Vertical bar"}
 ADVANCED = (
     "issuer", "token_endpoint_auth_method", "scope_separator", "pkce", "audience", "resource", "authorization_params",
     "token_params", "refresh_url", "revocation_url", "registration_url", "account_url", "account_subject_path",
@@ -34,10 +34,10 @@ ADVANCED = (
 
 
 class _Form(forms.Form):
-    def show(self, wrong: InvalidInput) -> None:
-        """Put each sentence beside its field."""
-        for name, sentence in wrong.errors:
-            self.add_error(name if name in self.fields else None, sentence)
+    def show(self, error: InvalidInput) -> None:
+        """Add each message to its field."""
+        for name, message in error.errors:
+            self.add_error(name if name in self.fields else None, message)
 
 
 def _text(label: str, hint: str = "", *, required: bool = False, longest: int = 2_000) -> forms.CharField:
@@ -59,62 +59,62 @@ class CustomApiForm(_Form):
     """Name and base URL."""
 
     name = forms.CharField(label="Name", max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off"}))
-    base_url = _text("Base URL", "Where its API is, such as https://api.example.com/v2.", required=True)
+    base_url = _text("Base URL", "The URL of the API, such as https://api.example.com/v2.", required=True)
     description = forms.CharField(label="Description (optional)", max_length=60, required=False)
 
 
 class ImportForm(_Form):
-    """A document: by upload, paste or address; exactly one."""
+    """A document: uploaded, pasted, or fetched from a URL; exactly one of these."""
 
     file = forms.FileField(label="File", required=False, help_text="JSON or YAML, up to 10 MB.")
-    url = _text("Address", "Fetched by the Specway server, without signing in.")
+    url = _text("URL", "Fetched by the Specway server, without authentication.")
     document = _lines("Pasted text", "The whole document.", rows=6, longest=LARGEST)
-    base_url = _text("Base URL (optional)", "Only where the document does not say it, or says another.")
+    base_url = _text("Base URL (optional)", "Only if the document has none, or the wrong one.")
 
     def clean(self) -> dict[str, Any]:
-        """Exactly one of the three."""
+        """Exactly one source."""
         cleaned = super().clean() or {}
         if not self.errors and sum(bool(cleaned.get(name)) for name in ("file", "url", "document")) != 1:
-            raise forms.ValidationError("Choose a file, or enter an address, or paste the document: one of the three.")
+            raise forms.ValidationError("Choose a file, enter a URL or paste the document: one of the three.")
         if cleaned.get("file") and cleaned["file"].size > LARGEST:
             self.add_error("file", f"The document is larger than {LARGEST // 1_000_000} MB.")
         return cleaned
 
 
 class AuthenticationForm(_Form):
-    """The Authentication tab. A stored client secret is never shown."""
+    """The Authentication tab. The stored client secret is never rendered."""
 
     type = forms.ChoiceField(label="How people sign in", choices=[*_TYPES.items()], widget=forms.RadioSelect)
     key_location = _choice("Where the key goes", _LOCATIONS)
     key_name = _text("Name of the header or parameter", "Such as X-API-Key.", longest=100)
-    key_prefix = _text("Prefix of the key (optional)", "For example Token. Empty: Bearer for bearer keys.", longest=40)
+    key_prefix = _text("Prefix of the key (optional)", "Such as Token. If empty: Bearer for bearer keys.", longest=40)
     authorization_url = _text("Authorization URL")
     token_url = _text("Token URL")
     client_id = _text("Client ID", longest=500)
     client_secret = SecretFormField(
         label="Client secret", required=False, widget=WriteOnlySecretWidget(attrs={"class": "input--mono"})
     )
-    scopes = _lines("Scopes", "One per line: its name and then, if you like, what it means in your words.", rows=5)
-    issuer = _text("Issuer", "Compared exactly with what the server says of itself.")
+    scopes = _lines("Scopes", "One per line: its name, then optionally a description.", rows=5)
+    issuer = _text("Issuer", "Compared exactly with the issuer in the server’s metadata.")
     token_endpoint_auth_method = _choice("Client authentication", _METHODS)
     scope_separator = _choice("Scope separator", _SEPARATORS)
     pkce = forms.BooleanField(
         label="PKCE (S256)",
         required=False,
-        help_text="Off only where the service refuses it.",
+        help_text="Turn it off only if the service rejects it.",
     )
     audience = _text("Audience", longest=500)
     resource = _text("Resource", longest=500)
     authorization_params = _lines("Extra parameters of the authorization request", "One name=value per line.")
     token_params = _lines("Extra parameters of token requests", "One name=value per line.")
-    refresh_url = _text("Refresh URL", "Only where it is another one than the token URL.")
+    refresh_url = _text("Refresh URL", "Only if it differs from the token URL.")
     revocation_url = _text("Revocation URL")
-    registration_url = _text("Registration URL", "Where the issuer registers clients by itself (RFC 7591).")
-    account_url = _text("Account endpoint", "Says whose account a token opens.")
-    account_subject_path = _text("Path of the account’s ID", "In its answer, such as data.id.", longest=200)
-    account_label_path = _text("Path of the account’s name", "In its answer, such as data.email.", longest=200)
+    registration_url = _text("Registration URL", "The endpoint for dynamic client registration (RFC 7591).")
+    account_url = _text("Account endpoint", "Returns the account that a token belongs to.")
+    account_subject_path = _text("Path of the account’s ID", "In its response, such as data.id.", longest=200)
+    account_label_path = _text("Path of the account’s name", "In its response, such as data.email.", longest=200)
     from_discovery = forms.CharField(required=False, max_length=1_000, widget=forms.HiddenInput)
-    # Which of the document's ways to sign in filled the form.
+    # The position of the security scheme that filled the form.
     scheme = forms.CharField(required=False, max_length=3, widget=forms.HiddenInput)
 
     def __init__(
@@ -133,7 +133,7 @@ class AuthenticationForm(_Form):
         super().__init__(data, initial=_initial(shown, oauth_app) | {"scheme": chosen if self.chosen else ""})
         self.fields["scope_separator"].strip = False  # type: ignore[attr-defined]
         if oauth_app is not None and oauth_app.client_secret is not None:
-            self.fields["client_secret"].help_text = "Stored. Leave empty to keep it, unless you change the URLs."
+            self.fields["client_secret"].help_text = "A secret is stored. Leave empty to keep it, unless a URL changes."
 
     @property
     def advanced(self) -> list[forms.BoundField]:
@@ -141,18 +141,18 @@ class AuthenticationForm(_Form):
 
     @property
     def authentication(self) -> Authentication:
-        """What was entered."""
-        given = self.cleaned_data
-        values = {name: given[name] for name in NAMES if name in given}
-        values["scopes"] = scopes_in(given["scopes"], self.before)
+        """The entered settings."""
+        cleaned = self.cleaned_data
+        values = {name: cleaned[name] for name in NAMES if name in cleaned}
+        values["scopes"] = scopes_in(cleaned["scopes"], self.before)
         for name in ("authorization_params", "token_params"):
-            values[name] = params_in(given[name])
+            values[name] = params_in(cleaned[name])
         values["iss_required"] = self.before.iss_required and values["issuer"] == self.before.issuer
         return self.before.with_values(values)
 
     @property
     def filled_in(self) -> dict[str, str]:
-        """Which fields nobody typed: those that were marked and stand as they were, and what discovery just brought."""
+        """The fields that were filled in automatically: unchanged marked ones, and those from discovery."""
         after, before = self.authentication.as_json(), self.before.as_json()
         kept = {name: mark for name, mark in self.marks.items() if after.get(name) == before.get(name)}
         if self.chosen:
@@ -164,7 +164,7 @@ class AuthenticationForm(_Form):
 
     @property
     def client(self) -> dict[str, str | None]:
-        """Client ID and secret as the service takes them: None keeps what is stored."""
+        """Client ID and secret as the service takes them; None keeps the stored value."""
         return {name: self.cleaned_data[name] or None for name in ("client_id", "client_secret")}
 
 
@@ -177,27 +177,27 @@ def _initial(authentication: Authentication, oauth_app: OAuthApp | None) -> dict
 
 
 def scheme_at(schemes: Sequence[Mapping[str, Any]], position: str) -> dict[str, Any]:
-    """The authentication of the document's way to sign in at this position; empty where there is none."""
+    """The settings of the security scheme at this position; empty where there is none."""
     is_number = position.isascii() and position.isdecimal() and len(position) <= 3
     found = schemes[int(position)] if is_number and int(position) < len(schemes) else {}
     return authentication_from(found["authentication"]).as_json() if found else {}
 
 
 def filled_by(scheme: Mapping[str, Any]) -> list[str]:
-    """The fields that the document says something about."""
-    nothing = Authentication().as_json()
-    return ["type", *(name for name in NAMES if scheme[name] != nothing[name] and name != "type")]
+    """The fields that the scheme fills in."""
+    defaults = Authentication().as_json()
+    return ["type", *(name for name in NAMES if scheme[name] != defaults[name] and name != "type")]
 
 
 def with_scheme(before: Authentication, scheme: Mapping[str, Any], marks: Mapping[str, str]) -> Authentication:
-    """`before` with what this way to sign in says. What another one of the document filled in is taken out."""
-    nothing = Authentication().as_json()
-    values = before.as_json() | {name: nothing[name] for name, mark in marks.items() if mark == "document"}
+    """`before` with the fields of this scheme; those that another scheme filled in are reset."""
+    defaults = Authentication().as_json()
+    values = before.as_json() | {name: defaults[name] for name, mark in marks.items() if mark == "document"}
     return authentication_from(values | {name: scheme[name] for name in filled_by(scheme)})
 
 
 def scopes_in(text: str, before: Authentication) -> tuple[CustomScope, ...]:
-    """One scope per line: name, blank, words. What was said of its access stays."""
+    """One scope per line: name, space, description. The stored access of each stays."""
     known = {scope.name: scope.access for scope in before.scopes}
     lines = [line.strip().split(None, 1) for line in text.splitlines() if line.strip()]
     return tuple(
@@ -213,7 +213,7 @@ def params_in(text: str) -> dict[str, str]:
 
 
 def with_found(data: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """What was typed, with what discovery found in its place, for the form to be shown again before anybody saves."""
+    """The submitted data with the discovered fields, to render the form again; nothing is saved."""
     values = {name: value for name, value in data.items() if name != "client_secret"}
     plain = {name: value for name, value in found.items() if name not in ("scopes", "pkce", "iss_required")}
     values |= plain

@@ -1,4 +1,4 @@
-"""The calls that a service is known to offer: those of the document that a team imported, none for built-in ones."""
+"""The operations of a service: those of the imported document of a custom API, none for built-in services."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from apps.integrations.models import Integration
 
 @dataclass(frozen=True)
 class Offered:
-    """One call. `position` names it within its service; `scopes` are what it needs, as far as that is said."""
+    """One operation. `position` identifies it within its service; `scopes` are those it requires, if known."""
 
     position: int
     method: str
@@ -19,12 +19,12 @@ class Offered:
 
     @property
     def label(self) -> str:
-        """What a list shows of it."""
+        """Its label in a list."""
         return self.summary or f"{self.method} {self.path}"
 
 
 def operations_of(integration: Integration) -> Sequence[Offered]:
-    """The calls of this service, in its document's order."""
+    """The operations of this service, in the order of the document."""
     if not integration.is_custom:
         return ()
     rows = queries.operations_of(integration)

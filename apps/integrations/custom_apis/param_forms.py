@@ -1,4 +1,4 @@
-"""The form of one value that connections to a team's own API are asked for."""
+"""The form of a connection parameter of a custom API."""
 
 import re
 from collections.abc import Mapping
@@ -22,45 +22,45 @@ def _line(label: str, hint: str, *, longest: int, required: bool = False, mono: 
 
 
 class ParamForm(forms.Form):
-    """A name, what people read, and what they may enter. Allowed values and a pattern exclude each other."""
+    """Name, label and allowed values. A list of values and a pattern exclude each other."""
 
-    name = _line("Name", "It stands as {name} in addresses, such as {region}.", longest=60, required=True)
-    label = _line("Label", "What people read above the field, such as Region.", longest=100, required=True, mono=False)
-    hint = _line("Help (optional)", "One line below the field.", longest=LONGEST["hint"], mono=False)
+    name = _line("Name", "URLs use it as {name}, such as {region}.", longest=60, required=True)
+    label = _line("Label", "The label of the field, such as Region.", longest=100, required=True, mono=False)
+    hint = _line("Help (optional)", "Shown below the field.", longest=LONGEST["hint"], mono=False)
     values = forms.CharField(
         label="Allowed values (optional)",
-        help_text="One per line. Only these can be entered.",
+        help_text="One per line. Only these can be selected.",
         required=False,
         max_length=2_500,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "input--mono"}),
     )
     pattern = _line(
         "Pattern (optional)",
-        "A regular expression for the whole value, where it may be more than letters, digits and hyphens.",
+        "A regular expression for the whole value. If empty: letters, digits and hyphens.",
         longest=LONGEST["pattern"],
     )
-    example = _line("Example", "Left empty, the default or the first allowed value.", longest=LONGEST["example"])
-    default = _line("Default (optional)", "Taken where nothing is entered.", longest=LONGEST["default"])
+    example = _line("Example", "If empty: the default or the first allowed value.", longest=LONGEST["example"])
+    default = _line("Default (optional)", "Used if nothing is entered.", longest=LONGEST["default"])
     required = forms.BooleanField(
-        label="Required", required=False, help_text="What stands in an address is required, or has a default."
+        label="Required", required=False, help_text="A parameter in a URL must be required or have a default."
     )
 
     def __init__(self, data: Any = None, *, stored: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, initial=_initial(stored) if stored else {"required": True})
 
     def clean_values(self) -> list[str]:
-        """Each once."""
-        given = list(dict.fromkeys(line.strip() for line in self.cleaned_data["values"].splitlines() if line.strip()))
-        if len(given) > MAX_VALUES:
+        """Without repetition."""
+        values = list(dict.fromkeys(line.strip() for line in self.cleaned_data["values"].splitlines() if line.strip()))
+        if len(values) > MAX_VALUES:
             raise forms.ValidationError(f"Enter at most {MAX_VALUES} values.")
-        if wrong := [value for value in given if not _VALUE.fullmatch(value)]:
+        if invalid := [value for value in values if not _VALUE.fullmatch(value)]:
             raise forms.ValidationError(
-                f"{wrong[0][:40]} cannot stand in an address: use letters, digits and . _ ~ : / -"
+                f"{invalid[0][:40]} cannot be part of a URL: use letters, digits and . _ ~ : / -"
             )
-        return given
+        return values
 
     def clean(self) -> dict[str, Any]:
-        """One way to say what may be entered, and an example of it."""
+        """Either values or a pattern, and an example."""
         cleaned = super().clean() or {}
         values, default = cleaned.get("values"), cleaned.get("default", "")
         if values and cleaned.get("pattern"):
@@ -70,32 +70,32 @@ class ParamForm(forms.Form):
                 if cleaned.get(name) and cleaned[name] not in values:
                     self.add_error(name, "This is not one of the allowed values.")
         elif not cleaned.get("example") and not default and "values" in cleaned:
-            self.add_error("example", "Enter a value that fits, such as eu.")
+            self.add_error("example", "Enter a valid value, such as eu.")
         return cleaned
 
     @property
     def param(self) -> dict[str, Any]:
-        """What was entered, as the service takes it."""
-        given = self.cleaned_data
-        values = given["values"]
+        """The parameter, as the service takes it."""
+        cleaned = self.cleaned_data
+        values = cleaned["values"]
         return {
-            "name": given["name"],
-            "label": given["label"],
-            "pattern": pattern_of(values) if values else given["pattern"] or PLAIN,
-            "example": given["example"] or given["default"] or values[0],
-            "default": given["default"],
-            "hint": given["hint"],
-            "optional": not given["required"],
+            "name": cleaned["name"],
+            "label": cleaned["label"],
+            "pattern": pattern_of(values) if values else cleaned["pattern"] or PLAIN,
+            "example": cleaned["example"] or cleaned["default"] or values[0],
+            "default": cleaned["default"],
+            "hint": cleaned["hint"],
+            "optional": not cleaned["required"],
         }
 
-    def show(self, wrong: InvalidInput) -> None:
-        """Put each sentence beside its field; those about other parameters, or other things, above the form."""
-        for name, sentence in wrong.errors:
+    def show(self, error: InvalidInput) -> None:
+        """Add each message to its field; those about other parameters or settings to the form."""
+        for name, message in error.errors:
             own = name.rpartition(".")[2]
             field = {"optional": "required", "params": "name"}.get(own, own)
             if field == "pattern" and self.cleaned_data.get("values"):
                 field = "values"
-            self.add_error(field if name.startswith("params") and field in self.fields else None, sentence)
+            self.add_error(field if name.startswith("params") and field in self.fields else None, message)
 
 
 def _initial(stored: Mapping[str, Any]) -> dict[str, Any]:

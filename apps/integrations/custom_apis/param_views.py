@@ -1,4 +1,4 @@
-"""The pages of the values that connections to a team's own API are asked for."""
+"""The pages of the connection parameters of a custom API."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -11,8 +11,8 @@ from apps.integrations.custom_apis.param_forms import ParamForm
 from apps.integrations.custom_apis.params import uses_of
 from apps.integrations.custom_apis.schema import authentication_from
 from apps.integrations.custom_apis.services.params import add_param, change_param, move_param, remove_param
-from apps.integrations.custom_apis.services.queries import connections_at_stake, custom_api_named
-from apps.integrations.custom_apis.views import stored_words
+from apps.integrations.custom_apis.services.queries import custom_api_named, dependent_connections
+from apps.integrations.custom_apis.views import saved_message
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi
 from apps.teams import permissions
@@ -28,16 +28,16 @@ _STEPS = {"earlier": -1, "later": 1}
 @never_cache
 @team_required
 def new(request: TeamRequest, slug: str) -> HttpResponse:
-    """Ask for one value more. Raises NotFound, NotAllowed."""
-    api = _kept(request, slug)
+    """Add a parameter. Raises NotFound, NotAllowed."""
+    api = _api_to_manage(request, slug)
     form = ParamForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             add_param(actor=request.actor, api=api, param=form.param)
-        except InvalidInput as wrong:
-            form.show(wrong)
+        except InvalidInput as error:
+            form.show(error)
         else:
-            messages.success(request, f"{stored_words(api)} Write {{{form.param['name']}}} where the value belongs.")
+            messages.success(request, f"{saved_message(api)} Use {{{form.param['name']}}} in the URLs.")
             return redirect("integrations:custom_overview", slug)
     return _page(request, api, form, name="")
 
@@ -46,34 +46,34 @@ def new(request: TeamRequest, slug: str) -> HttpResponse:
 @never_cache
 @team_required
 def param(request: TeamRequest, slug: str, name: str) -> HttpResponse:
-    """Change it; or, as the button says (`do`), ask for it earlier, later, or no more. Raises NotFound, NotAllowed."""
-    api = _kept(request, slug)
+    """Change it, or move or remove it, as the button (`do`) says. Raises NotFound, NotAllowed."""
+    api = _api_to_manage(request, slug)
     stored = next((param for param in api.params if param["name"] == name), None)
     if stored is None:
-        raise NotFound("The API asks for no such value.")
-    what = request.POST.get("do", "change") if request.method == "POST" else ""
-    form = ParamForm(request.POST if what == "change" else None, stored=stored)
+        raise NotFound("The API has no such parameter.")
+    command = request.POST.get("do", "change") if request.method == "POST" else ""
+    form = ParamForm(request.POST if command == "change" else None, stored=stored)
     refusal: InvalidInput | None = None
     try:
-        if what == "remove":
+        if command == "remove":
             remove_param(actor=request.actor, api=api, name=name)
-        elif what in _STEPS:
-            move_param(actor=request.actor, api=api, name=name, step=_STEPS[what])
+        elif command in _STEPS:
+            move_param(actor=request.actor, api=api, name=name, step=_STEPS[command])
         elif form.is_valid():
             change_param(actor=request.actor, api=api, name=name, param=form.param)
         else:
             return _page(request, api, form, name=name)
-    except InvalidInput as wrong:
-        if what != "change":
-            refusal = wrong
+    except InvalidInput as error:
+        if command != "change":
+            refusal = error
         else:
-            form.show(wrong)
+            form.show(error)
         return _page(request, api, form, name=name, refusal=refusal)
-    messages.success(request, f"{stored['label']} is asked for no more." if what == "remove" else stored_words(api))
+    messages.success(request, f"{stored['label']} is removed." if command == "remove" else saved_message(api))
     return redirect("integrations:custom_overview", slug)
 
 
-def _kept(request: TeamRequest, slug: str) -> CustomApi:
+def _api_to_manage(request: TeamRequest, slug: str) -> CustomApi:
     api = custom_api_named(request.actor, slug)
     permissions.require(request.actor, Action.MANAGE_CUSTOM_APIS)
     return api
@@ -91,6 +91,6 @@ def _page(
         "label": form.initial.get("label", ""),
         "uses": uses_of(name, base_url=api.base_url, authentication=known) if name else [],
         "refusal": refusal,
-        "at_stake": len(connections_at_stake(api)),
+        "dependents": len(dependent_connections(api)),
     }
     return render(request, "integrations/custom/param.html", context, status=refusal.status if refusal else 200)

@@ -1,5 +1,4 @@
-"""What a team enters about its own API: the fields of the Authentication tab, as the page, the REST API, the import and
-discovery all know them. Pure."""
+"""The authentication settings of a custom API, shared by the page, the REST API, the import and discovery. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -13,14 +12,14 @@ AUTH_TYPES: tuple[str, ...] = get_args(AuthType)
 KEY_LOCATIONS: tuple[str, ...] = get_args(KeyLocation)
 AUTH_METHODS: tuple[str, ...] = get_args(AuthMethod)
 
-# Where a client secret, a refresh token or an access token is sent, so that a change asks for the secret again.
-SECRET_ADDRESSES = ("authorization_url", "token_url", "refresh_url", "revocation_url")
-ADDRESSES = (*SECRET_ADDRESSES, "account_url", "issuer", "registration_url")
+# Client secrets and tokens are sent to these URLs, so that a change requires the secret to be entered again.
+SECRET_URLS = ("authorization_url", "token_url", "refresh_url", "revocation_url")
+URLS = (*SECRET_URLS, "account_url", "issuer", "registration_url")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CustomScope:
-    """A permission that people are offered. Without `access` it is told from the name."""
+    """A permission on offer. Without `access` it is derived from the name."""
 
     name: str
     description: str = ""
@@ -29,10 +28,10 @@ class CustomScope:
 
 @dataclass(frozen=True, kw_only=True)
 class Authentication:
-    """How people sign in. Which fields count depends on `type`; the others are kept, and do nothing.
+    """How people sign in. `type` decides which fields are used; the others are stored and ignored.
 
-    The client's ID and secret are not among them: they are the team's OAuth app. With
-    `type = "oauth2_client_credentials"`, each connection enters a client of its own.
+    Client ID and secret are stored as the team's OAuth app. With `type = "oauth2_client_credentials"`, each connection
+    has its own client.
     """
 
     type: AuthType = "none"
@@ -44,7 +43,7 @@ class Authentication:
     authorization_url: str = ""
     token_url: str = ""
     scopes: tuple[CustomScope, ...] = ()
-    # behind "advanced"
+    # "Advanced"
     issuer: str = ""
     iss_required: bool = False
     scope_separator: str = " "
@@ -56,18 +55,18 @@ class Authentication:
     resource: str = ""
     refresh_url: str = ""
     revocation_url: str = ""
-    # Where the issuer registers clients by itself (RFC 7591); empty where it is not known to.
+    # The endpoint for dynamic client registration (RFC 7591); empty where none is known.
     registration_url: str = ""
     account_url: str = ""
     account_subject_path: str = ""
     account_label_path: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """For the row, and back with `authentication_from`."""
+        """For the database; the inverse of `authentication_from`."""
         return asdict(self) | {"scopes": [asdict(scope) for scope in self.scopes]}
 
     def with_values(self, values: Mapping[str, Any]) -> "Authentication":
-        """With these fields in their places."""
+        """A copy with these fields changed."""
         return replace(self, **values)
 
 
@@ -75,7 +74,7 @@ NAMES = tuple(item.name for item in fields(Authentication))
 
 
 def authentication_from(stored: Mapping[str, Any]) -> Authentication:
-    """From a row; what an older version stored and this one does not know is left out."""
+    """From the database; unknown fields of other versions are ignored."""
     known = {name: value for name, value in stored.items() if name in NAMES}
     if "scopes" in known:
         known["scopes"] = tuple(CustomScope(**scope) for scope in known["scopes"])
@@ -83,16 +82,16 @@ def authentication_from(stored: Mapping[str, Any]) -> Authentication:
 
 
 def missing(authentication: Authentication, *, has_client: bool) -> list[str]:
-    """The fields that have to be filled in before anybody can connect."""
-    wanted: Iterable[str]
+    """The fields that have to be filled in before people can connect."""
+    required: Iterable[str]
     match authentication.type:
         case "api_key" if authentication.key_location != "bearer":
-            wanted = ("key_name",)
+            required = ("key_name",)
         case "oauth2":
-            wanted = ("authorization_url", "token_url")
+            required = ("authorization_url", "token_url")
         case "oauth2_client_credentials":
-            wanted = ("token_url",)
+            required = ("token_url",)
         case _:
-            wanted = ()
-    lacking = [name for name in wanted if not getattr(authentication, name)]
-    return lacking + (["client_id"] if authentication.type == "oauth2" and not has_client else [])
+            required = ()
+    empty = [name for name in required if not getattr(authentication, name)]
+    return empty + (["client_id"] if authentication.type == "oauth2" and not has_client else [])

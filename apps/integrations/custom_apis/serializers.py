@@ -1,4 +1,4 @@
-"""What the REST API takes and says about a team's own APIs: the fields of the Authentication tab."""
+"""Serializers of custom APIs: the fields of the Authentication tab, and of the import."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ _LONG = 2_000
 
 
 class CustomScopeSerializer(serializers.Serializer[Any]):
-    """A permission on offer. Without `access` it is told from the name."""
+    """A permission on offer. Without `access` it is derived from the name."""
 
     name = serializers.CharField(max_length=200)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
@@ -28,32 +28,32 @@ class CustomScopeSerializer(serializers.Serializer[Any]):
 
 
 class CustomParamSerializer(serializers.Serializer[Any]):
-    """A value that each connection gives, which stands as `{name}` in addresses."""
+    """A connection parameter, which URLs use as `{name}`."""
 
     name = serializers.RegexField("^[a-z][a-z0-9_]*$", max_length=60)
     label = serializers.CharField(max_length=100)  # type: ignore[assignment] # hides Field.label, unused here
-    pattern = serializers.CharField(max_length=300, help_text="A regular expression for the whole value.")
+    pattern = serializers.CharField(max_length=300, help_text="A regular expression that the whole value must match.")
     example = serializers.CharField(max_length=200)
     default = serializers.CharField(max_length=200, required=False, allow_blank=True)
     hint = serializers.CharField(max_length=300, required=False, allow_blank=True)
     optional = serializers.BooleanField(required=False)
 
 
-def _address(words: str = "") -> serializers.CharField:
-    return serializers.CharField(required=False, allow_blank=True, max_length=_LONG, help_text=words)
+def _url(help_text: str = "") -> serializers.CharField:
+    return serializers.CharField(required=False, allow_blank=True, max_length=_LONG, help_text=help_text)
 
 
 class AuthenticationSerializer(serializers.Serializer[Any]):
-    """How people sign in; which fields count depends on `auth_type`. All optional: what is not named stays."""
+    """How people sign in; `auth_type` decides which fields are used. All are optional; omitted ones stay."""
 
     auth_type = serializers.ChoiceField(choices=[*AUTH_TYPES], required=False)
     key_location = serializers.ChoiceField(choices=[*KEY_LOCATIONS], required=False)
     key_name = serializers.CharField(required=False, allow_blank=True, max_length=100)
     key_prefix = serializers.CharField(required=False, allow_blank=True, max_length=40)
-    authorization_url = _address()
-    token_url = _address()
+    authorization_url = _url()
+    token_url = _url()
     scopes = CustomScopeSerializer(many=True, required=False)
-    issuer = _address("Compared exactly with `iss` and the metadata.")
+    issuer = _url("Compared exactly with `iss` and the metadata.")
     iss_required = serializers.BooleanField(required=False)
     scope_separator = serializers.CharField(required=False, max_length=1, trim_whitespace=False)
     token_endpoint_auth_method = serializers.ChoiceField(choices=[*AUTH_METHODS], required=False)
@@ -62,16 +62,16 @@ class AuthenticationSerializer(serializers.Serializer[Any]):
     token_params = serializers.DictField(child=serializers.CharField(max_length=500), required=False)
     audience = serializers.CharField(required=False, allow_blank=True, max_length=500)
     resource = serializers.CharField(required=False, allow_blank=True, max_length=500)
-    refresh_url = _address()
-    revocation_url = _address()
-    registration_url = _address("Where the issuer registers clients by itself (RFC 7591).")
-    account_url = _address("Says whose account a token opens.")
+    refresh_url = _url()
+    revocation_url = _url()
+    registration_url = _url("The endpoint for dynamic client registration (RFC 7591).")
+    account_url = _url("Returns the account that a token belongs to.")
     account_subject_path = serializers.CharField(required=False, allow_blank=True, max_length=200)
     account_label_path = serializers.CharField(required=False, allow_blank=True, max_length=200)
 
 
 class CustomApiChangeSerializer(AuthenticationSerializer):
-    """What `PATCH` takes. What is not named stays; secrets are never returned."""
+    """The body of `PATCH`. Omitted fields stay; secrets are never returned."""
 
     name = serializers.CharField(required=False, max_length=100)
     description = serializers.CharField(required=False, allow_blank=True, max_length=60)
@@ -82,14 +82,14 @@ class CustomApiChangeSerializer(AuthenticationSerializer):
 
 
 class NewCustomApiSerializer(CustomApiChangeSerializer):
-    """What `POST` takes: a name and a base URL at least; the rest can follow."""
+    """The body of `POST`: at least a name and a base URL; the rest can follow."""
 
     name = serializers.CharField(max_length=100)
     base_url = serializers.CharField(max_length=_LONG)
 
 
 class ImportSerializer(serializers.Serializer[Any]):
-    """An API description: `url` (fetched without signing in), `document` (its text), or `file`; exactly one."""
+    """An API document: exactly one of `url` (fetched without authentication), `document` (its text) and `file`."""
 
     url = serializers.CharField(required=False, max_length=_LONG)
     document = serializers.CharField(required=False, trim_whitespace=False)
@@ -99,21 +99,21 @@ class ImportSerializer(serializers.Serializer[Any]):
 
 
 class NoteSerializer(serializers.Serializer[Any]):
-    """What of the document could not be used."""
+    """A part of the document that could not be used."""
 
     where = serializers.CharField()
     sentence = serializers.CharField()
 
 
 class RecognizedSerializer(serializers.Serializer[Any]):
-    """A way to sign in that the document describes; the first was filled in."""
+    """A security scheme of the document; the first one was filled in."""
 
     name = serializers.CharField()
     words = serializers.CharField()
 
 
 class CustomApiSerializer(AuthenticationSerializer):
-    """A team's own API as its owners and admins see it."""
+    """A custom API as owners and admins see it."""
 
     id = serializers.UUIDField(source="integration.pk")
     slug = serializers.CharField(source="integration.slug")
@@ -124,12 +124,16 @@ class CustomApiSerializer(AuthenticationSerializer):
     redirect_uri = serializers.CharField()
     client_id = serializers.CharField()
     has_client_secret = serializers.BooleanField()
-    is_set_up = serializers.BooleanField(help_text="Whether people can connect it.")
-    missing = serializers.ListField(child=serializers.CharField(), help_text="Fields to fill in first.")
-    filled_in = serializers.DictField(child=serializers.CharField(), help_text="Fields nobody typed, and their source.")
+    is_set_up = serializers.BooleanField(help_text="Whether people can connect to it.")
+    missing = serializers.ListField(
+        child=serializers.CharField(), help_text="The fields that have to be filled in first."
+    )
+    filled_in = serializers.DictField(
+        child=serializers.CharField(), help_text="The fields that were filled in automatically, and their source."
+    )
     recognized = RecognizedSerializer(many=True)
     notes = NoteSerializer(many=True)
-    operations = serializers.IntegerField(help_text="How many calls its document lists.")
+    operations = serializers.IntegerField(help_text="The number of operations in its document.")
     imported_from = serializers.CharField()
 
     def to_representation(self, instance: CustomApi) -> dict[str, Any]:
@@ -158,9 +162,9 @@ class CustomApiSerializer(AuthenticationSerializer):
         }
 
 
-def authentication_with(before: Authentication, given: dict[str, Any]) -> Authentication:
+def authentication_with(before: Authentication, sent: dict[str, Any]) -> Authentication:
     """`before` with the fields that were sent."""
-    values = {name: value for name, value in given.items() if name in AuthenticationSerializer().fields}
+    values = {name: value for name, value in sent.items() if name in AuthenticationSerializer().fields}
     if "auth_type" in values:
         values["type"] = values.pop("auth_type")
     if "scopes" in values:

@@ -1,5 +1,6 @@
-"""The pages of a team's own APIs: the list, a new one (made or read from a document), and its tabs."""
+"""The pages of custom APIs: the list, create and import, and the tabs of one API."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -24,9 +25,9 @@ from apps.integrations.custom_apis.services.apis import (
 from apps.integrations.custom_apis.services.discovery import discovered
 from apps.integrations.custom_apis.services.document_import import fetch_description, import_custom_api
 from apps.integrations.custom_apis.services.queries import (
-    connections_at_stake,
     custom_api_named,
     custom_apis,
+    dependent_connections,
     missing_of,
     oauth_client_of,
     operations_of,
@@ -47,50 +48,53 @@ PAGE = 100
 @require_safe
 @team_required
 def listing(request: TeamRequest) -> HttpResponse:
-    """The team's own APIs, drafts included."""
+    """The custom APIs of the team, including drafts."""
     rows = [{"api": api, "missing": missing_of(api)} for api in custom_apis(request.actor)]
-    return render(request, "integrations/custom/list.html", {"rows": rows, "keeps": _keeps(request)})
+    return render(request, "integrations/custom/list.html", {"rows": rows, "can_manage": _can_manage(request)})
 
 
 @get_or_post
 @never_cache
 @team_required
 def new(request: TeamRequest) -> HttpResponse:
-    """Make one, or read one from a document. Raises NotAllowed."""
+    """Create or import one. Raises NotAllowed."""
     permissions.require(request.actor, Action.MANAGE_CUSTOM_APIS)
     is_import = request.POST.get("how") == "import"
     posted = request.method == "POST"
-    made = CustomApiForm(request.POST if posted and not is_import else None, prefix="new")
-    read = ImportForm(request.POST if is_import else None, request.FILES if is_import else None, prefix="import")
-    form = read if is_import else made
+    create_form = CustomApiForm(request.POST if posted and not is_import else None, prefix="new")
+    import_form = ImportForm(request.POST if is_import else None, request.FILES if is_import else None, prefix="import")
+    form = import_form if is_import else create_form
     if posted and form.is_valid():
         try:
-            api = _imported(request, read) if is_import else create_custom_api(actor=request.actor, **made.cleaned_data)
-        except InvalidInput as wrong:
-            form.show(wrong)
+            if is_import:
+                api = _import(request, import_form)
+            else:
+                api = create_custom_api(actor=request.actor, **create_form.cleaned_data)
+        except InvalidInput as error:
+            form.show(error)
         else:
-            messages.success(request, f"{api.integration.name} is added. Look over how people sign in to it.")
+            messages.success(request, f"{api.integration.name} is added. Check how people sign in to it.")
             return redirect("integrations:custom_authentication", api.integration.slug)
-    return render(request, "integrations/custom/new.html", {"made": made, "read": read})
+    return render(request, "integrations/custom/new.html", {"made": create_form, "read": import_form})
 
 
-def _imported(request: TeamRequest, form: ImportForm) -> CustomApi:
-    given = form.cleaned_data
-    if url := given["url"]:
-        how: dict[str, Any] = {"content": fetch_description(actor=request.actor, url=url), "source": url}
-        how["document_url"] = url
-    elif file := given["file"]:
-        how = {"content": file.read(LARGEST + 1), "source": file.name[:200]}
+def _import(request: TeamRequest, form: ImportForm) -> CustomApi:
+    cleaned = form.cleaned_data
+    if url := cleaned["url"]:
+        document: dict[str, Any] = {"content": fetch_description(actor=request.actor, url=url), "source": url}
+        document["document_url"] = url
+    elif file := cleaned["file"]:
+        document = {"content": file.read(LARGEST + 1), "source": file.name[:200]}
     else:
-        how = {"content": given["document"].encode(), "source": "pasted"}
-    return import_custom_api(actor=request.actor, base_url=given["base_url"], **how)
+        document = {"content": cleaned["document"].encode(), "source": "pasted"}
+    return import_custom_api(actor=request.actor, base_url=cleaned["base_url"], **document)
 
 
 @get_or_post
 @never_cache
 @team_required
 def overview(request: TeamRequest, slug: str) -> HttpResponse:
-    """What it is, what its document held; its name and base URL to change. Raises NotFound, NotAllowed."""
+    """Name, base URL, and the notes on the imported document. Raises NotFound, NotAllowed."""
     api = custom_api_named(request.actor, slug)
     integration = api.integration
     initial = {"name": integration.name, "base_url": api.base_url, "description": integration.description}
@@ -98,12 +102,12 @@ def overview(request: TeamRequest, slug: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             change_custom_api(actor=request.actor, api=api, **form.cleaned_data)
-        except InvalidInput as wrong:
-            form.show(wrong)
+        except InvalidInput as error:
+            form.show(error)
         else:
-            messages.success(request, stored_words(api))
+            messages.success(request, saved_message(api))
             return redirect("integrations:custom_overview", slug)
-    waiting = waiting_connections(api) if _keeps(request) else []
+    waiting = waiting_connections(api) if _can_manage(request) else []
     return _tab(request, api, "overview", form=form, waiting=waiting)
 
 
@@ -112,59 +116,87 @@ def overview(request: TeamRequest, slug: str) -> HttpResponse:
 @never_cache
 @team_required
 def authentication(request: TeamRequest, slug: str) -> HttpResponse:
-    """How people sign in. *Look up* fills the form from the issuer and stores nothing. Raises NotFound, NotAllowed."""
+    """The Authentication tab; *Look up* fills the form in and saves nothing. Raises NotFound, NotAllowed."""
     api = custom_api_named(request.actor, slug)
     permissions.require(request.actor, Action.MANAGE_CUSTOM_APIS)
-    before, oauth_app = authentication_from(api.authentication), oauth_client_of(api)
-    posted: Any = request.POST if request.method == "POST" else None
+    if request.method == "POST" and "look_up" in request.POST:
+        return _look_up(request, api)
+    form = _authentication_form(request, api, request.POST if request.method == "POST" else None)
     notice: SpecwayError | None = None
-    is_lookup = posted is not None and "look_up" in posted
-    if is_lookup:
+    if form.is_valid():
         try:
-            found = discovered(actor=request.actor, url=posted.get("discovery_url", ""))
-            posted = with_found(posted.dict(), found)
-        except InvalidInput as refusal:
-            notice = refusal
-    form = AuthenticationForm(
-        posted,
-        before=before,
-        oauth_app=oauth_app,
+            _save(request, api, form)
+        except InvalidInput as error:
+            form.show(error)
+        except IntegrationInUse as error:
+            notice = error
+        else:
+            return redirect("integrations:custom_authentication", slug)
+    return _authentication_tab(request, api, form, notice=notice)
+
+
+def _look_up(request: TeamRequest, api: CustomApi) -> HttpResponse:
+    """The form filled in from the metadata of an issuer."""
+    data: Any = request.POST
+    try:
+        data = with_found(data.dict(), discovered(actor=request.actor, url=data.get("discovery_url", "")))
+    except InvalidInput as error:
+        return _authentication_tab(request, api, _authentication_form(request, api, data), notice=error)
+    form = _authentication_form(request, api, data)
+    discovered_fields = filter(None, str(form["from_discovery"].value() or "").split(","))
+    return _authentication_tab(request, api, form, marks=dict.fromkeys(discovered_fields, "discovery"), is_lookup=True)
+
+
+def _authentication_form(request: TeamRequest, api: CustomApi, data: Any) -> AuthenticationForm:
+    return AuthenticationForm(
+        data,
+        before=authentication_from(api.authentication),
+        oauth_app=oauth_client_of(api),
         marks=api.filled_in,
         schemes=api.schemes,
         chosen=request.GET.get("scheme", ""),
     )
-    if posted is not None and form.is_valid() and not is_lookup:
-        try:
-            _save(request, api, form)
-        except InvalidInput as wrong:
-            form.show(wrong)
-        except IntegrationInUse as refusal:
-            notice = refusal
-        else:
-            return redirect("integrations:custom_authentication", slug)
-    lookup = {"is_lookup": is_lookup and notice is None, "discovery_url": request.POST.get("discovery_url", "")}
-    fresh = form["from_discovery"].value() if is_lookup else ""
-    marks = dict.fromkeys(filled_by(form.chosen), "document") if form.chosen else api.filled_in
-    marks = marks | dict.fromkeys(filter(None, str(fresh or "").split(",")), "discovery")
-    return _tab(request, api, "authentication", form=form, notice=notice, oauth_app=oauth_app, marks=marks, **lookup)
+
+
+def _authentication_tab(
+    request: TeamRequest,
+    api: CustomApi,
+    form: AuthenticationForm,
+    *,
+    notice: SpecwayError | None = None,
+    marks: Mapping[str, str] | None = None,
+    is_lookup: bool = False,
+) -> HttpResponse:
+    filled_in = dict.fromkeys(filled_by(form.chosen), "document") if form.chosen else api.filled_in
+    return _tab(
+        request,
+        api,
+        "authentication",
+        form=form,
+        notice=notice,
+        oauth_app=oauth_client_of(api),
+        marks={**filled_in, **(marks or {})},
+        is_lookup=is_lookup,
+        discovery_url=request.POST.get("discovery_url", ""),
+    )
 
 
 def _save(request: TeamRequest, api: CustomApi, form: AuthenticationForm) -> None:
-    entered = form.authentication
-    client = form.client if entered.type == "oauth2" else {}
+    settings = form.authentication
+    client = form.client if settings.type == "oauth2" else {}
     saved = save_authentication(
-        actor=request.actor, api=api, authentication=entered, filled_in=form.filled_in, **client
+        actor=request.actor, api=api, authentication=settings, filled_in=form.filled_in, **client
     )
     if missing_of(saved):
-        messages.warning(request, "Stored as a draft. Nobody can connect it until what is missing is filled in.")
+        messages.warning(request, "Saved as a draft. People can connect to it once the missing fields are filled in.")
     else:
-        messages.success(request, f"{stored_words(saved)} Your team finds {saved.integration.name} in Plugins.")
+        messages.success(request, f"{saved_message(saved)} Your team can find {saved.integration.name} in Plugins.")
 
 
 @require_safe
 @team_required
 def operations(request: TeamRequest, slug: str) -> HttpResponse:
-    """What its document says can be called, searched and paged. Raises NotFound."""
+    """The operations of its document, with search and pagination. Raises NotFound."""
     api = custom_api_named(request.actor, slug)
     search = request.GET.get("search", "").strip()[:100]
     rows = operations_of(api.integration)
@@ -178,14 +210,14 @@ def operations(request: TeamRequest, slug: str) -> HttpResponse:
 @never_cache
 @team_required
 def callback(request: TeamRequest, slug: str) -> HttpResponse:
-    """Ask, then register with the common callback, or with its own again. Raises NotFound, NotAllowed."""
+    """Confirm, then switch between the common callback and its own. Raises NotFound, NotAllowed."""
     api = custom_api_named(request.actor, slug)
     permissions.require(request.actor, Action.MANAGE_CUSTOM_APIS)
     wanted = not api.integration.uses_common_callback
     if request.method == "POST":
         wanted = request.POST.get("wanted") == "common"
         use_common_callback(actor=request.actor, api=api, wanted=wanted)
-        messages.success(request, "Stored. Register the redirect URI that stands there now.")
+        messages.success(request, "Saved. Register the redirect URI that is shown now.")
         return redirect("integrations:custom_authentication", slug)
     context = {"api": api, "integration": api.integration, "wanted": wanted, "common": redirect_uri()}
     return render(request, "integrations/custom/callback.html", context)
@@ -195,7 +227,7 @@ def callback(request: TeamRequest, slug: str) -> HttpResponse:
 @never_cache
 @team_required
 def delete(request: TeamRequest, slug: str) -> HttpResponse:
-    """Name the connections at stake, then delete; refused while there are any. Raises NotFound, NotAllowed."""
+    """Confirm, then delete; refused while it has connections, which are listed. Raises NotFound, NotAllowed."""
     api = custom_api_named(request.actor, slug)
     permissions.require(request.actor, Action.MANAGE_CUSTOM_APIS)
     refusal = None
@@ -211,17 +243,17 @@ def delete(request: TeamRequest, slug: str) -> HttpResponse:
         "api": api,
         "integration": api.integration,
         "refusal": refusal,
-        "at_stake": connections_at_stake(api),
+        "dependents": dependent_connections(api),
     }
     return render(request, "integrations/custom/delete.html", context, status=refusal.status if refusal else 200)
 
 
-def stored_words(api: CustomApi) -> str:
-    """That it is stored, and how many connections wait for somebody now."""
+def saved_message(api: CustomApi) -> str:
+    """That it is saved, and how many connections need attention now."""
     waiting = len(waiting_connections(api))
     if not waiting:
-        return "Stored."
-    return f"Stored. {waiting} connection{' needs' if waiting == 1 else 's need'} attention: the owner is told."
+        return "Saved."
+    return f"Saved. {waiting} connection{' needs' if waiting == 1 else 's need'} attention; the owners are notified."
 
 
 def _tab(request: TeamRequest, api: CustomApi, tab: str, **context: Any) -> HttpResponse:
@@ -230,12 +262,12 @@ def _tab(request: TeamRequest, api: CustomApi, tab: str, **context: Any) -> Http
         "integration": api.integration,
         "tab": tab,
         "missing": missing_of(api),
-        "keeps": _keeps(request),
+        "can_manage": _can_manage(request),
         "operations": operations_of(api.integration).count(),
         "redirect_uri": redirect_uri(api.integration),
     }
     return render(request, f"integrations/custom/{tab}.html", shared | context)
 
 
-def _keeps(request: TeamRequest) -> bool:
+def _can_manage(request: TeamRequest) -> bool:
     return permissions.may(request.actor, Action.MANAGE_CUSTOM_APIS)

@@ -1,4 +1,4 @@
-"""The tables of integrations: what a team can connect to, and the OAuth apps registered at the services."""
+"""The models of integrations: the services a team can connect to, and the OAuth apps registered at them."""
 
 from apps.integrations.models.custom_api import CustomApi, Operation
 from apps.integrations.models.integration import (

@@ -1,4 +1,4 @@
-"""Custom APIs: what a team entered about an API of its own, and the operations that its document lists."""
+"""Custom APIs of a team, and the operations listed in their API documents."""
 
 from django.db import models
 
@@ -7,40 +7,40 @@ from apps.teams.models import User
 
 
 class CustomApi(models.Model):
-    """What a team entered about its own API, and what its document said: the source of `Integration.definition`."""
+    """The settings of a custom API, entered or imported; `Integration.definition` is built from them."""
 
     integration = models.OneToOneField(
         Integration, primary_key=True, on_delete=models.CASCADE, related_name="custom_api"
     )
     base_url = models.CharField(max_length=2000)
-    # Values that each connection gives: the placeholders of the addresses, as [[params]] of the catalog.
+    # The parameters of each connection, in the form of [[params]] of the catalog.
     params = models.JSONField(default=list)
-    # The fields of the Authentication tab (custom_schema.Authentication), without the client's ID and secret.
+    # The fields of the Authentication tab (schema.Authentication), without client ID and secret.
     authentication = models.JSONField(default=dict)
-    # Which of these were filled in for the team, and by what: "document" or "discovery".
+    # The fields that were filled in automatically, and their source: "document" or "discovery".
     filled_in = models.JSONField(default=dict)
-    # What the document holds: every way to sign in that was recognized, and what could not be used.
+    # From the imported document: the recognized security schemes, and notes on what could not be used.
     schemes = models.JSONField(default=list)
     notes = models.JSONField(default=list)
-    # Where the document came from, without any query: an address, a file's name, or "pasted".
+    # The source of the document: a URL without its query, a file name, or "pasted".
     source = models.CharField(max_length=500, blank=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
-        return f"Description of {self.integration}"
+        return str(self.integration)
 
 
 class Operation(models.Model):
-    """One call that a team's own API offers, as its document says."""
+    """One operation of a custom API, from its document."""
 
     integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="operations")
     position = models.PositiveIntegerField()
     method = models.CharField(max_length=10)
     path = models.CharField(max_length=1000)
     summary = models.CharField(max_length=300, blank=True)
-    # Names of the scopes that it needs; empty where the document does not say.
+    # The scopes that it requires; empty where the document does not list them.
     scopes = models.JSONField(default=list)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Integrations: the services that a team can connect to, built-in or described by the team itself."""
+"""Integrations: the services that a team can connect to, built-in or custom APIs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apps.teams.models import Team
 
 class IntegrationQuerySet(models.QuerySet["Integration", "Integration"]):
     def visible_to(self, actor: Actor) -> Self:
-        """The built-in ones and those of the actor's own team."""
+        """The built-in ones and the custom APIs of the actor's team."""
         return self.filter(Q(team=None) | Q(team=actor.team)) if actor.team else self.none()
 
     def with_slug(self, slug: str) -> Integration | None:
@@ -22,7 +22,7 @@ class IntegrationQuerySet(models.QuerySet["Integration", "Integration"]):
         return self.filter(slug=slug).order_by(F("team_id").asc(nulls_first=True)).first()
 
     def with_setup(self, actor: Actor) -> Self:
-        """Each with `is_set_up`: an OAuth app serves the actor's team, or none is needed."""
+        """Annotates `is_set_up`: the actor's team can use an OAuth app, or none is needed."""
         own_or_operators = Q(oauth_apps__team=None) | Q(oauth_apps__team=actor.team)
         with_app = Integration.objects.filter(own_or_operators, pk=OuterRef("pk"), oauth_apps__isnull=False)
         needs_no_app = models.When(kind__in=KINDS_WITH_KEY, then=True)
@@ -30,7 +30,7 @@ class IntegrationQuerySet(models.QuerySet["Integration", "Integration"]):
 
 
 class Integration(models.Model):
-    """A service that a team can connect to: built-in (facts in the catalog, found by slug) or a team's own."""
+    """A service that a team can connect to: built-in (with a catalog entry of the same slug) or a custom API."""
 
     class Kind(models.TextChoices):
         OAUTH2 = "oauth2", "OAuth 2.0"
@@ -49,16 +49,16 @@ class Integration(models.Model):
     category = models.CharField(max_length=40)
     description = models.CharField(max_length=200, blank=True)
     icon = models.CharField(
-        max_length=60, blank=True, help_text="Slug of the logo in Simple Icons; a monogram without."
+        max_length=60, blank=True, help_text="Slug of the logo in Simple Icons; a monogram if empty."
     )
-    is_enabled = models.BooleanField(default=True, help_text="Off: nobody can make new connections.")
+    is_enabled = models.BooleanField(default=True, help_text="If disabled, no new connections can be made.")
     created_at = models.DateTimeField(auto_now_add=True)
-    # A team's own: its facts in the catalog's schema. Empty until its authentication is described.
+    # The catalog entry of a custom API, in the schema of the TOML files. Empty until its authentication is complete.
     definition = models.JSONField(null=True, blank=True, editable=False)
-    # A team's own: which addresses secrets go to, as a hash (see custom_definition.py). Tokens and keys that were given
-    # to others are not sent there.
+    # A hash of the URLs to which secrets of a custom API are sent (see custom_apis/definition.py). Credentials entered
+    # for other URLs are not sent to them.
     base_url_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
-    # A team's own that is registered with the one callback of built-in services, by an admin's deliberate choice.
+    # A custom API that is registered with the common callback, by an explicit choice of an admin.
     uses_common_callback = models.BooleanField(default=False, editable=False)
 
     objects = IntegrationQuerySet.as_manager()
@@ -75,16 +75,16 @@ class Integration(models.Model):
 
     @property
     def signs_in_through_app(self) -> bool:
-        """Whether people are sent there, as an OAuth app that is registered there."""
+        """Whether people sign in on its consent page, through an OAuth app."""
         return self.kind in (self.Kind.OAUTH2, self.Kind.OAUTH1)
 
     @property
     def is_custom(self) -> bool:
-        """Whether a team described it itself."""
+        """Whether it is a custom API of a team."""
         return self.team_id is not None
 
 
-# Services with a consent page identify the product by an OAuth app; for the others, people enter their own keys.
+# Services with a consent page need an OAuth app; for the others, people enter their own credentials.
 KINDS_WITH_OAUTH_APP = (Integration.Kind.OAUTH2, Integration.Kind.OAUTH1)
 KINDS_WITH_KEY = (
     Integration.Kind.API_KEY,
@@ -92,5 +92,5 @@ KINDS_WITH_KEY = (
     Integration.Kind.CLIENT_CREDENTIALS,
     Integration.Kind.NONE,
 )
-# What was entered is sent as it is: there is no token, and nothing to revoke.
+# The entered credentials are sent unchanged: there is no token, and nothing to revoke.
 KINDS_SENT_AS_ENTERED = (Integration.Kind.API_KEY, Integration.Kind.BASIC, Integration.Kind.NONE)

@@ -1,7 +1,7 @@
-"""Tells those who keep an OAuth app (operators, or a team's owners and admins) what its connections depend on them for.
+"""Alerts to the maintainers of OAuth apps: operators, or owners and admins of the team.
 
-What there is to tell is read from the rows, and what was told is noted there: a mail is sent once, whoever looks how
-often, and one that could not be sent is sent at the next look.
+Pending alerts are derived from the rows, and the row records what was sent: each mail is sent once, and a failed one is
+sent again at the next run.
 """
 
 import logging
@@ -14,37 +14,39 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from apps.integrations.models import OAuthApp
-from apps.integrations.oauth_apps.secret_expiry import ENDED, in_words, threshold
+from apps.integrations.oauth_apps.secret_expiry import EXPIRED, relative_date, threshold
 from apps.notifications import recipients
 from apps.notifications.services import Mail, send
 
 logger = logging.getLogger(__name__)
 
-# So many connections are named; the rest are counted.
+# The number of connections listed by name.
 NAMED = 20
 
 
 def alert_maintainers(*, today: date) -> int:
-    """Send what is to be told now; the number of events that were told."""
-    return _tell_of_refusals() + _tell_of_recoveries() + _tell_of_ending_secrets(today)
+    """Send the pending alerts; returns how many events were sent."""
+    return _alert_refusals() + _alert_recoveries() + _alert_expiring_secrets(today)
 
 
-def _tell_of_refusals() -> int:
-    news = _all().filter(broken_since__isnull=False, notified_broken_since=None)
+def _alert_refusals() -> int:
+    pending = _all().filter(broken_since__isnull=False, notified_broken_since=None)
     return sum(
         _once(app, {"notified_broken_since": None}, {"notified_broken_since": app.broken_since}, _refused)
-        for app in news
+        for app in pending
     )
 
 
-def _tell_of_recoveries() -> int:
-    news = _all().filter(broken_since=None, notified_broken_since__isnull=False)
-    untold: dict[str, Any] = {"notified_broken_since": None}
-    return sum(_once(app, {"notified_broken_since": app.notified_broken_since}, untold, _recovered) for app in news)
+def _alert_recoveries() -> int:
+    pending = _all().filter(broken_since=None, notified_broken_since__isnull=False)
+    not_notified: dict[str, Any] = {"notified_broken_since": None}
+    return sum(
+        _once(app, {"notified_broken_since": app.notified_broken_since}, not_notified, _recovered) for app in pending
+    )
 
 
-def _tell_of_ending_secrets(today: date) -> int:
-    told = 0
+def _alert_expiring_secrets(today: date) -> int:
+    sent = 0
     for app in _all().filter(secret_expires_on__isnull=False):
         reached = threshold(app.secret_expires_on, today=today) if app.secret_expires_on else None
         known = app.notified_expiry_days if app.notified_expiry_on == app.secret_expires_on else None
@@ -52,8 +54,8 @@ def _tell_of_ending_secrets(today: date) -> int:
             continue
         before = {"notified_expiry_on": app.notified_expiry_on, "notified_expiry_days": app.notified_expiry_days}
         after = {"notified_expiry_on": app.secret_expires_on, "notified_expiry_days": reached}
-        told += _once(app, before, after, lambda app: _ending(app, today))
-    return told
+        sent += _once(app, before, after, lambda app: _expiring(app, today))
+    return sent
 
 
 def _all() -> QuerySet[OAuthApp]:
@@ -61,7 +63,7 @@ def _all() -> QuerySet[OAuthApp]:
 
 
 def _once(app: OAuthApp, before: dict[str, Any], after: dict[str, Any], mail: Callable[[OAuthApp], Mail]) -> int:
-    """Send the mail if nobody else did: the note on the row moves from `before` to `after`, and back if it fails."""
+    """Send the mail unless another process did: the row changes from `before` to `after`, and back if it fails."""
     row = OAuthApp.objects.filter(pk=app.pk)
     if not row.filter(**before).update(**after):
         return 0
@@ -70,21 +72,21 @@ def _once(app: OAuthApp, before: dict[str, Any], after: dict[str, Any], mail: Ca
         send(mail(app), to=to)
     except OSError as error:  # smtplib's exceptions too
         row.filter(**after).update(**before)
-        logger.warning("not told: the mail server failed oauth_app=%s error=%s", app.pk, type(error).__name__)
+        logger.warning("alert not sent: the mail server failed oauth_app=%s error=%s", app.pk, type(error).__name__)
         return 0
-    logger.info("told oauth_app=%s recipients=%d", app.pk, len(to))
+    logger.info("alert sent oauth_app=%s recipients=%d", app.pk, len(to))
     return 1
 
 
 def _refused(app: OAuthApp) -> Mail:
-    name, count = app.integration.name, _stake(app).count()
+    name, count = app.integration.name, _dependents(app).count()
     return _mail(
         app,
-        subject=f"{name} refuses the OAuth app: {_connections(count)} cannot be refreshed",
-        title=f"{name} refuses {_whose(app)}",
+        subject=f"{name} rejects the OAuth app: {_connections(count)} cannot be refreshed",
+        title=f"{name} rejects {_label(app)}",
         paragraphs=(
-            f"It answered “{app.broken_code}”: the client ID or secret is wrong, or the app was switched off there.",
-            "Connections go on working until their access ends. Nobody is asked to reconnect, which would not help.",
+            f"It responded with “{app.broken_code}”: the client ID or secret is wrong, or the app was disabled there.",
+            "Connections keep working until their access tokens expire. Reconnecting them would not help.",
         ),
         action="Open the OAuth app",
     )
@@ -95,35 +97,35 @@ def _recovered(app: OAuthApp) -> Mail:
     return _mail(
         app,
         subject=f"{name} accepts the OAuth app again",
-        title=f"{name} accepts {_whose(app)} again",
-        paragraphs=("Its connections are refreshed again by themselves. There is nothing left to do.",),
+        title=f"{name} accepts {_label(app)} again",
+        paragraphs=("Its connections are refreshed again automatically. There is nothing left to do.",),
         action="Open the OAuth app",
     )
 
 
-def _ending(app: OAuthApp, today: date) -> Mail:
-    name, count = app.integration.name, _stake(app).count()
-    when = in_words(app.secret_expires_on, today=today) if app.secret_expires_on else ""
-    verb = "" if _has_ended(app, today) else "ends "
+def _expiring(app: OAuthApp, today: date) -> Mail:
+    name, count = app.integration.name, _dependents(app).count()
+    when = relative_date(app.secret_expires_on, today=today) if app.secret_expires_on else ""
+    verb = "" if _has_expired(app, today) else "expires "
     return _mail(
         app,
-        subject=f"{name}: the OAuth app’s secret {verb}{when}, {_connections(count)} at stake",
-        title=f"The secret of {_whose(app)} at {name} {verb}{when}",
+        subject=f"{name}: the OAuth app’s secret {verb}{when}, {_connections(count)} affected",
+        title=f"The secret of {_label(app)} at {name} {verb}{when}",
         paragraphs=(
-            f"Make a new secret at {name} and enter it here. The client ID stays, so nobody has to reconnect.",
-            "Without it, connections stop one after the other as their access ends.",
+            f"Create a new secret at {name} and enter it here. The client ID stays, so connections keep working.",
+            "Without it, connections stop working as their access tokens expire.",
         ),
         action="Replace the secret",
     )
 
 
-def _has_ended(app: OAuthApp, today: date) -> bool:
-    return app.secret_expires_on is not None and threshold(app.secret_expires_on, today=today) == ENDED
+def _has_expired(app: OAuthApp, today: date) -> bool:
+    return app.secret_expires_on is not None and threshold(app.secret_expires_on, today=today) == EXPIRED
 
 
 def _mail(app: OAuthApp, *, subject: str, title: str, paragraphs: tuple[str, ...], action: str) -> Mail:
-    names = [f"{name} ({team})" for name, team in _stake(app).values_list("name", "team__name")[:NAMED]]
-    further = _stake(app).count() - len(names)
+    names = [f"{name} ({team})" for name, team in _dependents(app).values_list("name", "team__name")[:NAMED]]
+    further = _dependents(app).count() - len(names)
     return Mail(
         subject=subject,
         title=title,
@@ -142,12 +144,12 @@ def _page(app: OAuthApp) -> str:
     return reverse("admin:integrations_oauthapp_change", args=[app.pk])
 
 
-def _stake(app: OAuthApp) -> Any:
-    """The connections that depend on the app; the room above knows what they are."""
+def _dependents(app: OAuthApp) -> Any:
+    """The connections that depend on the app."""
     return app.connections.exclude(status="disconnecting").order_by("name", "pk")
 
 
-def _whose(app: OAuthApp) -> str:
+def _label(app: OAuthApp) -> str:
     return f"the OAuth app of {app.team}" if app.team else "the OAuth app for every team"
 
 

@@ -1,7 +1,8 @@
-"""The circuit breaker of an OAuth app: while its service is down or refuses the client, one probe at a time asks.
+"""The circuit breaker of an OAuth app: while its service is down or rejects the client, one probe is sent at a time.
 
-Open means: no token call leaves until `circuit_open_until`; then whoever comes first is the probe, and its answer
-closes the circuit or keeps it open. All of it is compare-and-swap by the database's clock, so every process agrees.
+While the circuit is open, no token call is sent until `circuit_open_until`; then the first caller is the probe, and its
+result closes the circuit or keeps it open. Every change is a compare-and-swap by the database's clock, so all processes
+agree.
 """
 
 from datetime import timedelta
@@ -15,25 +16,25 @@ from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.integrations.models import OAuthApp
 
-# So many different connections in a row must find the service silent: one that fails alone has a fault of its own.
+# Consecutive connections without a response that open the circuit; a single failing one has a fault of its own.
 OPENS_AFTER = 5
 SHORTEST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=5)
-# How long a probe may take before the next one may try; longer than a token call's deadline.
+# How long a probe may take before the next one is sent; longer than the deadline of a token call.
 PROBE_TIME = timedelta(seconds=30)
 CLIENT_REFUSED_PAUSE = timedelta(minutes=5)
 
 
 class Admission(Enum):
-    """What the circuit says to a token call."""
+    """Whether a token call may be sent."""
 
     CLOSED = "closed"
-    HALF_OPEN = "half_open"  # open, and this caller tries whether the service answers again
+    HALF_OPEN = "half_open"  # open, and this caller is the probe
     REFUSED = "refused"
 
 
 def admit(oauth_app: OAuthApp) -> Admission:
-    """Whether a token call may leave now. Costs a query only where the circuit was open when the row was read."""
+    """Whether a token call may be sent now. Needs a query only if the circuit was open when the row was read."""
     if oauth_app.circuit_open_until is None:
         return Admission.CLOSED
     app = OAuthApp.objects.filter(pk=oauth_app.pk)
@@ -44,14 +45,14 @@ def admit(oauth_app: OAuthApp) -> Admission:
 
 
 def record_no_response(oauth_app: OAuthApp) -> None:
-    """One more connection got no answer, in the caller's transaction. The fifth in a row opens the circuit."""
+    """Count a connection without a response, in the caller's transaction. The fifth in a row opens the circuit."""
     closed = OAuthApp.objects.filter(pk=oauth_app.pk, circuit_open_until=None)
     closed.update(circuit_failures=F("circuit_failures") + 1)
     closed.filter(circuit_failures__gte=OPENS_AFTER).update(circuit_open_until=Now() + SHORTEST_PAUSE)
 
 
 def record_failed_probe(oauth_app: OAuthApp) -> None:
-    """The probe got no answer either, in the caller's transaction: the next one comes after twice the pause."""
+    """The probe got no response either, in the caller's transaction: the pause before the next one doubles."""
     app = OAuthApp.objects.filter(pk=oauth_app.pk, circuit_open_until__isnull=False)
     app.update(circuit_failures=F("circuit_failures") + 1)
     for failures in app.values_list("circuit_failures", flat=True):
@@ -60,7 +61,7 @@ def record_failed_probe(oauth_app: OAuthApp) -> None:
 
 
 def close(oauth_app: OAuthApp, *, origin: Origin) -> None:
-    """The service answered and accepts the client; written in the caller's transaction, where it is news."""
+    """The service responded and accepts the client: close the circuit, in the caller's transaction."""
     if not oauth_app.circuit_failures and oauth_app.circuit_open_until is None and oauth_app.broken_since is None:
         return
     app = OAuthApp.objects.filter(pk=oauth_app.pk)

@@ -1,7 +1,7 @@
-"""The forms of an OAuth app: as an operator (admin.py) and as a team's owner or admin fills them in.
+"""The forms of an OAuth app, for operators (admin.py) and for owners and admins of a team.
 
-What an app has beyond ID and secret are the same fields in both, made from the provider's facts: its parameters, the
-scopes that it may ask for, and its overrides, as text that people can type.
+Both have the same fields besides ID and secret, built from the catalog entry: parameters, scopes that may be requested,
+and overrides as editable text.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,15 +25,15 @@ ADVANCED = (
     "authorization_params",
     "token_params",
 )
-_AUTH_WORDS = {
+_AUTH_LABELS = {
     "client_secret_basic": "ID and secret in the Authorization header",
-    "client_secret_post": "ID and secret in the request’s body",
+    "client_secret_post": "ID and secret in the request body",
     "none": "ID only, no secret (public client)",
 }
 
 
 def setting_fields(entry: CatalogEntry | None) -> dict[str, forms.Field]:
-    """The fields beyond ID, secret and date. Without facts of a provider there are no parameters among them."""
+    """The fields besides ID, secret and date. Without a catalog entry there are no parameters among them."""
     fields: dict[str, forms.Field] = {}
     for param in entry.params_from("client") if entry else ():
         fields[PARAM + param.name] = forms.CharField(
@@ -43,21 +43,21 @@ def setting_fields(entry: CatalogEntry | None) -> dict[str, forms.Field]:
             help_text=f"{param.hint} For example {param.example}.".strip(),
             max_length=300,
             error_messages={"required": f"Enter {param.label}, such as {param.example}."},
-            # The pattern is one of Python's; a browser's are near enough only where they are the same in both.
+            # No `pattern` attribute: the regular expressions of browsers differ from those used here.
             widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         )
-    fields["scopes_allowed"] = _names("Permissions that may be asked for", "Empty: all.")
-    fields["extra_scopes"] = _names("Further permissions", "Offered by their names, beside those of the catalog.")
+    fields["scopes_allowed"] = _names("Permissions that may be requested", "Empty: all.")
+    fields["extra_scopes"] = _names("Further permissions", "Offered by name, in addition to those of the catalog.")
     fields["pkce"] = _choice("PKCE", {"on": "On", "off": "Off"})
-    fields["token_endpoint_auth_method"] = _choice("Client authentication", _AUTH_WORDS)
-    hint = "One name=value per line. Without a value, the catalog’s parameter is left out."
+    fields["token_endpoint_auth_method"] = _choice("Client authentication", _AUTH_LABELS)
+    hint = "One name=value per line. Without a value, the parameter of the catalog is omitted."
     fields["authorization_params"] = _lines("Extra authorization parameters", hint)
     fields["token_params"] = _lines("Extra token parameters", f"{hint} Sent with a code and with a refresh token.")
     return fields
 
 
 def _choice(label: str, choices: Mapping[str, str]) -> forms.ChoiceField:
-    return forms.ChoiceField(label=label, required=False, choices=[("", "As the catalog says"), *choices.items()])
+    return forms.ChoiceField(label=label, required=False, choices=[("", "Default of the catalog"), *choices.items()])
 
 
 def _names(label: str, hint: str) -> forms.CharField:
@@ -70,7 +70,7 @@ def _lines(label: str, hint: str) -> forms.CharField:
 
 
 def initial_of(oauth_app: OAuthApp) -> dict[str, Any]:
-    """What the fields of an OAuth app that exists begin with."""
+    """The initial values for an existing OAuth app."""
     overrides = oauth_app.overrides
     return {
         **{PARAM + name: value for name, value in oauth_app.params.items()},
@@ -84,7 +84,7 @@ def initial_of(oauth_app: OAuthApp) -> dict[str, Any]:
 
 
 def settings_from(cleaned: Mapping[str, Any]) -> dict[str, Any]:
-    """`params`, `scopes_allowed` and `overrides` as `save_oauth_app` takes them, from a form's cleaned data."""
+    """The arguments `params`, `scopes_allowed` and `overrides` of `save_oauth_app`, from cleaned data."""
     overrides: dict[str, Any] = {}
     if cleaned.get("pkce"):
         overrides["pkce"] = cleaned["pkce"] == "on"
@@ -115,21 +115,20 @@ def _as_lines(params: Mapping[str, str]) -> str:
 def setting_problems(
     integration: Integration, oauth_app: OAuthApp | None, cleaned: Mapping[str, Any]
 ) -> Iterable[tuple[str, str]]:
-    """What is wrong with a form's cleaned data, as (field, sentence)."""
+    """What is wrong with cleaned data, as (field, message)."""
     values = settings_from(cleaned)
-    for name, sentence in client_param_problems(integration, values["params"]):
-        yield PARAM + name, sentence
-    for name, sentence in override_problems(integration, values["overrides"]):
-        yield name, sentence
-    for sentence in filter(None, [scope_problem(values["scopes_allowed"])]):
-        yield "scopes_allowed", sentence
+    for name, message in client_param_problems(integration, values["params"]):
+        yield PARAM + name, message
+    yield from override_problems(integration, values["overrides"])
+    if message := scope_problem(values["scopes_allowed"]):
+        yield "scopes_allowed", message
     if cleaned.get("secret"):
         return
     is_stored = oauth_app is not None and oauth_app.client_secret is not None
     if not is_stored and takes_secret(integration, values["overrides"]):
-        yield "secret", f"{integration.name} gives out a client secret: enter it."
+        yield "secret", f"Enter the client secret that {integration.name} issued."
     elif is_stored and oauth_app is not None and oauth_app.params != values["params"]:
-        yield "secret", "Enter the client secret again: the stored one does not follow changed values."
+        yield "secret", "Enter the client secret again: the stored one is not sent to a changed address."
 
 
 def _stored(oauth_app: OAuthApp) -> dict[str, Any]:
@@ -138,7 +137,7 @@ def _stored(oauth_app: OAuthApp) -> dict[str, Any]:
 
 
 class TeamAppForm(forms.Form):
-    """A team's own OAuth app. Its secret is only ever taken, never shown."""
+    """A team's own OAuth app. The stored secret is never rendered."""
 
     client_id = forms.CharField(
         label="Client ID", max_length=500, widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})
@@ -147,7 +146,7 @@ class TeamAppForm(forms.Form):
     secret_expires_on = forms.DateField(
         label="Secret expires on",
         required=False,
-        help_text="If the service says so: you are told 60, 30 and 7 days before.",
+        help_text="If the service shows it: you are notified 60, 30 and 7 days before.",
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
@@ -156,17 +155,17 @@ class TeamAppForm(forms.Form):
         self._integration, self._oauth_app = integration, oauth_app
         self.fields.update(setting_fields(entry_of(integration)))
         is_stored = oauth_app is not None and oauth_app.client_secret is not None
-        self.fields["secret"].help_text = "Stored. Leave empty to keep it." if is_stored else ""
+        self.fields["secret"].help_text = "A secret is stored. Leave empty to keep it." if is_stored else ""
 
     def clean(self) -> None:
         super().clean()
         if not self.errors:
-            for name, sentence in setting_problems(self._integration, self._oauth_app, self.cleaned_data):
-                self.add_error(name if name in self.fields else None, sentence)
+            for name, message in setting_problems(self._integration, self._oauth_app, self.cleaned_data):
+                self.add_error(name if name in self.fields else None, message)
 
     @property
     def values(self) -> dict[str, Any]:
-        """What `save_own_app` takes, once the form is valid."""
+        """The arguments of `save_own_app`, once the form is valid."""
         return {
             "client_id": self.cleaned_data["client_id"],
             "client_secret": self.cleaned_data["secret"].strip() or None,
@@ -181,14 +180,14 @@ class TeamAppForm(forms.Form):
         return [self[name] for name in ADVANCED]
 
     def is_advanced(self) -> bool:
-        """Whether something stands, or is wrong, among the advanced fields, so that they open."""
+        """Whether an advanced field has a value or an error, so that the section is open."""
         return any(field.errors or field.value() for field in self.advanced_fields())
 
 
 class OAuthAppForm(forms.ModelForm[OAuthApp]):
-    """An OAuth app. Its secret is only ever taken, never shown. `oauth_app_form` adds the fields of its service."""
+    """An OAuth app. The stored secret is never rendered. `oauth_app_form` adds the fields of its service."""
 
-    # Not by the name of the model's field, which no form may edit.
+    # Not named as the field of the model, which forms may not edit.
     secret = SecretFormField(label="Client secret", required=False, max_length=4000)
 
     class Meta:
@@ -201,7 +200,9 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
             kwargs["initial"] = initial_of(stored) | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
         is_stored = self.instance.client_secret is not None
-        self.fields["secret"].help_text = "Stored. Leave empty to keep it." if is_stored else "Not stored yet."
+        self.fields["secret"].help_text = (
+            "A secret is stored. Leave empty to keep it." if is_stored else "No secret is stored."
+        )
 
     def clean_client_id(self) -> str:
         return str(self.cleaned_data["client_id"]).strip()
@@ -215,14 +216,14 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
         if integration is None or self.errors:
             return
         if integration.kind not in KINDS_WITH_OAUTH_APP:
-            self.add_error(None, f"{integration.name} needs no OAuth app: people enter a key of their own.")
+            self.add_error(None, f"{integration.name} needs no OAuth app: people enter their own key.")
             return
-        # As it is stored: the form's own code has put nothing into it yet.
+        # Still as stored: the form has not assigned the new values yet.
         stored = None if self.instance._state.adding else self.instance
-        for name, sentence in setting_problems(integration, stored, self.cleaned_data):
-            self.add_error(name if name in self.fields else None, sentence)
+        for name, message in setting_problems(integration, stored, self.cleaned_data):
+            self.add_error(name if name in self.fields else None, message)
 
 
 def oauth_app_form(integration: Integration | None) -> type[OAuthAppForm]:
-    """The form with what an app of that service has besides ID and secret."""
+    """The form class with the fields of that service."""
     return type("OAuthAppForm", (OAuthAppForm,), setting_fields(entry_of(integration) if integration else None))

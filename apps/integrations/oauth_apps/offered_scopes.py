@@ -1,4 +1,4 @@
-"""Which scopes can be asked for through an OAuth app: the catalog's, its own further ones, what it allows. Pure."""
+"""The scopes that can be requested through an OAuth app: those of the catalog, its extra ones, its limits. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _ADDED = "Not in the catalog"
 
 @dataclass(frozen=True)
 class Offer:
-    """`scopes` to tick, in the catalog's order; `open_ended`: others may be named too."""
+    """The `scopes` to choose from, in the order of the catalog; `open_ended`: others may be entered too."""
 
     service: str
     separator: str
@@ -25,23 +25,23 @@ class Offer:
 
     @property
     def suggested(self) -> list[Scope]:
-        """The smallest useful set."""
+        """Those selected beforehand."""
         return [scope for scope in self.scopes if scope.default]
 
     def refusal(self, scopes: Iterable[str]) -> str:
-        """Why these scopes cannot be asked for, as a sentence; empty if they can."""
+        """Why these scopes cannot be requested, as a message; empty if they can."""
         others = [scope for scope in scopes if scope not in self.names]
         if not others:
             return ""
         if not self.open_ended:
-            return f"The OAuth app of {self.service} may not ask for {others[0][:100]}."
+            return f"The OAuth app of {self.service} may not request {others[0][:100]}."
         if any(self.separator.strip() and self.separator in scope for scope in others):
-            return f"Enter permissions one by one, without {self.separator} between them."
+            return f"Enter one permission per line, without {self.separator} between them."
         return scope_problem(others)
 
 
 def offer_of(entry: CatalogEntry, oauth_app: OAuthApp | None) -> Offer:
-    """What can be asked of the service through the OAuth app; without one, what the catalog lists."""
+    """What can be requested through the OAuth app; without one, the scopes of the catalog."""
     allowed: list[str] = oauth_app.scopes_allowed if oauth_app else []
     extra: list[str] = oauth_app.overrides.get("extra_scopes", []) if oauth_app else []
     known = {scope.name: scope for scope in entry.scopes}
@@ -56,4 +56,4 @@ def offer_of(entry: CatalogEntry, oauth_app: OAuthApp | None) -> Offer:
 
 
 def _by_name(name: str) -> Scope:
-    return Scope(name=name, description=_ADDED, access="write", caution="What it lets one do is not known here.")
+    return Scope(name=name, description=_ADDED, access="write", caution="The catalog does not say what it allows.")

@@ -1,6 +1,6 @@
-"""*Test*: whether a service accepts an OAuth app's ID and secret, told from its answer to a made-up code.
+"""The *Test* button: whether a service accepts an OAuth app's ID and secret, by its response to a made-up code.
 
-With OAuth 1.0a no code is needed: the first step of every trip, a request token, tells it.
+OAuth 1.0a needs no code: the first step of the flow, the request token, shows it.
 """
 
 import secrets
@@ -39,7 +39,7 @@ DEADLINE = 10.0
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a test told. `code` is the service's error, or what stood in the way; `at` is when."""
+    """The result of a test. `code` is the error code of the service, or the reason why there is no result."""
 
     result: Result
     code: str
@@ -51,17 +51,17 @@ class Verdict:
 
 
 def probe_client(*, origin: Origin, oauth_app: OAuthApp) -> Verdict:
-    """Ask the service, and keep and audit what it said. Changes nothing else about the app, whatever the answer is.
+    """Test the app at the service, store the result and audit it. Nothing else about the app changes.
 
-    Raises UnreadableSecret where the stored secret cannot be read.
+    Raises UnreadableSecret where the stored secret cannot be decrypted.
     """
     result, code, sentence = _verdict(oauth_app)
     verdict = Verdict(result, code, sentence, timezone.now())
     target = Target("oauth_app", str(oauth_app.pk), str(oauth_app), oauth_app.integration.slug)
-    # Not what was changed meanwhile: the answer is about the values before.
-    asked = OAuthApp.objects.filter(pk=oauth_app.pk, updated_at=oauth_app.updated_at)
+    # Not a row that was changed meanwhile: the result is about the earlier values.
+    tested = OAuthApp.objects.filter(pk=oauth_app.pk, updated_at=oauth_app.updated_at)
     with transaction.atomic():
-        asked.update(tested_at=verdict.at, test_result=result, test_message=sentence[:500])
+        tested.update(tested_at=verdict.at, test_result=result, test_message=sentence[:500])
         record(
             action="oauth_app.tested",
             origin=origin,
@@ -81,22 +81,22 @@ def _verdict(oauth_app: OAuthApp) -> tuple[Result, str, str]:
             return _signed_verdict(oauth_app)
         _exchange_nonsense(oauth_app)
     except IntegrationMisconfigured as error:
-        # Its sentence says which value is missing: of the app, or of each connection.
-        return "unknown", error.code, f"It could not be told: {error.sentence}"
+        # The message names the missing value, of the app or of each connection.
+        return "unknown", error.code, f"Not verified. {error.sentence}"
     except OAuthError as error:
         return _read(error, name, redirect_uri(oauth_app.integration))
-    return "unknown", "accepted_nonsense", f"It could not be told, because {name} accepted a code that nobody gave out."
+    return "unknown", "accepted_nonsense", f"Not verified: {name} accepts any code, so the test shows nothing."
 
 
 def _signed_verdict(oauth_app: OAuthApp) -> tuple[Result, str, str]:
-    """RFC 5849 has no error codes: a refusal may be about key, secret or callback."""
+    """RFC 5849 has no error codes: a refusal may concern the key, the secret or the callback."""
     name, credentials = oauth_app.integration.name, client_credentials(oauth_app)
     provider = oauth1_provider(oauth_app.integration, oauth_app=oauth_app, params=_defaults(oauth_app))
     try:
         oauth1.request_token(provider, credentials, callback=redirect_uri(), deadline=DEADLINE)
     except InvalidClient as refused:
-        why = f"it gives out no request token. If both are right, register {redirect_uri()} there"
-        return "refused", refused.code, f"{name} refuses the client ID or secret: {why}."
+        hint = f"If both are correct, register {redirect_uri()} there"
+        return "refused", refused.code, f"{name} rejected the client ID or secret and issued no request token. {hint}."
     return "accepted", "request_token", f"{name} accepts the client ID and secret."
 
 
@@ -113,8 +113,7 @@ def _exchange_nonsense(oauth_app: OAuthApp) -> None:
 def exchange_nonsense(
     provider: ProviderConfig, credentials: ClientCredentials, *, callback: str, deadline: float = DEADLINE
 ) -> None:
-    """Redeem a code that nobody gave out. Raises the OAuthError that the service answers with, and nothing where it
-    accepts the code."""
+    """Exchange a made-up code. Raises the OAuthError of the response, nothing if the service accepts the code."""
     client.exchange_code(
         provider,
         credentials,
@@ -129,19 +128,23 @@ def _read(error: OAuthError, name: str, callback: str) -> tuple[Result, str, str
     code = error.code if isinstance(error, TokenError) else type(error).__name__
     if isinstance(error, TokenError) and (error.about_redirect_uri or "redirect_uri" in code):
         hint = f"Register exactly {callback} there, then test again."
-        return "unknown", code, f"It could not be told, because {name} complains about the redirect URI. {hint}"
+        return "unknown", code, f"Not verified: {name} rejected the redirect URI. {hint}"
     if isinstance(error, InvalidGrant):
         return "accepted", code, f"{name} accepts the client ID and secret."
     if isinstance(error, InvalidClient | UnauthorizedClient):
-        return "refused", code, f"{name} refuses the client ID or secret (it answered “{code}”)."
-    return "unknown", code, f"It could not be told, because {_why(error)}."
+        return "refused", code, f"{name} rejected the client ID or secret (error “{code}”)."
+    return "unknown", code, f"Not verified: {_reason(error)}."
 
 
-def _why(error: OAuthError) -> str:
+def _reason(error: OAuthError) -> str:
     if isinstance(error, TransportFailure):
-        return "the service did not answer" if error.sent else "the service could not be reached"
+        return "the service did not respond" if error.sent else "the service could not be reached"
     if isinstance(error, ProviderFault):
-        return f"the service answered with HTTP status {error.status}"
+        return f"the service responded with HTTP status {error.status}"
     if isinstance(error, MalformedResponse):
-        return f"the answer was none that OAuth knows ({error.reason})"
-    return f"the service answered “{error.code}”" if isinstance(error, TokenError) else "the answer says neither"
+        return f"the response is not a valid OAuth response ({error.reason})"
+    return (
+        f"the service responded with “{error.code}”"
+        if isinstance(error, TokenError)
+        else "the response is inconclusive"
+    )

@@ -1,4 +1,4 @@
-"""OAuth apps: which one serves a team, and how one is stored, found broken and removed."""
+"""OAuth apps: which one a team uses, and saving, marking as broken and deleting one."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -29,7 +29,7 @@ from apps.teams.models import Team
 
 
 def oauth_app_for(team: Team | None, integration: Integration) -> OAuthApp | None:
-    """The OAuth app that serves the team: its own, else the operator's; None where there is neither."""
+    """The OAuth app that the team uses: its own, else the operator's; None where there is neither."""
     apps = OAuthApp.objects.filter(integration=integration).select_related("integration")
     own = apps.filter(team=team).first() if team else None
     return own or apps.filter(team=None).first()
@@ -37,20 +37,20 @@ def oauth_app_for(team: Team | None, integration: Integration) -> OAuthApp | Non
 
 @sensitive_variables()
 def client_credentials(oauth_app: OAuthApp | None, *, with_secret: bool = True) -> ClientCredentials:
-    """The client ID and secret (where it is wanted) as the protocol takes them. Raises UnreadableSecret, and
-    IntegrationMisconfigured where a connection has no OAuth app."""
+    """Client ID and, unless `with_secret` is false, the secret. Raises UnreadableSecret, and IntegrationMisconfigured
+    where a connection has no OAuth app."""
     if oauth_app is None:
-        raise IntegrationMisconfigured("There is no OAuth app for this connection any more.")
+        raise IntegrationMisconfigured("This connection no longer has an OAuth app.")
     secret = oauth_app.client_secret if with_secret else None
     return ClientCredentials(client_id=oauth_app.client_id, client_secret=secret.reveal() if secret else None)
 
 
 def require_offered(oauth_app: OAuthApp, scopes: Sequence[str]) -> None:
-    """Raises InvalidInput for scopes that the OAuth app may not ask for."""
+    """Raises InvalidInput for scopes that the OAuth app may not request."""
     entry = entry_of(oauth_app.integration)
-    sentence = offer_of(entry, oauth_app).refusal(scopes) if entry else ""
-    if sentence:
-        raise InvalidInput([("scopes", sentence)])
+    message = offer_of(entry, oauth_app).refusal(scopes) if entry else ""
+    if message:
+        raise InvalidInput([("scopes", message)])
 
 
 @sensitive_variables()
@@ -68,16 +68,15 @@ def save_oauth_app(
     overrides: Mapping[str, Any] | None = None,
     base_url_fingerprint: str = "",
 ) -> OAuthApp:
-    """Store the one OAuth app of the integration (the team's own, or the operator's); it need not exist yet.
+    """Create or update the OAuth app of the integration: the team's own, or the operator's where `team` is None.
 
-    `client_secret` None keeps the stored one; so does `base_url_fingerprint` "" (of a custom API). What made the
-    service refuse the app is cleared when its ID, secret or addresses change. Connections of the earlier client are
-    marked for reconnecting (`oauth_client_changed`).
-    Raises InvalidInput for params that the provider does not know or that do not fit it, for overrides that must not
-    be, and where the address changes that a stored secret would be sent to.
+    `client_secret` None keeps the stored secret; `base_url_fingerprint` "" keeps the stored fingerprint (of a custom
+    API). Changing ID, secret or URLs resets the circuit breaker and a noted refusal. If the client itself changes,
+    `oauth_client_changed` marks its connections for reconnecting.
+    Raises InvalidInput for invalid params or overrides, and where a stored secret would be sent to a changed URL.
     """
-    found = OAuthApp.objects.select_for_update().filter(integration=integration, team=team).first()
-    oauth_app = found or OAuthApp(integration=integration, team=team)
+    existing = OAuthApp.objects.select_for_update().filter(integration=integration, team=team).first()
+    oauth_app = existing or OAuthApp(integration=integration, team=team)
     values: dict[str, Any] = {
         "client_id": client_id,
         "params": dict(params or {}),
@@ -87,62 +86,68 @@ def save_oauth_app(
         "base_url_fingerprint": base_url_fingerprint or oauth_app.base_url_fingerprint,
     }
     changed = [name for name, value in values.items() if getattr(oauth_app, name) != value]
-    _require_fit(oauth_app, values, changed, has_new_secret=client_secret is not None)
-    before = oauth_app.client_key if found else ""
-    for name in changed:
-        setattr(oauth_app, name, values[name])
-    if client_secret is not None and not _holds(oauth_app, client_secret):
-        oauth_app.client_secret = client_secret
+    _require_valid(oauth_app, values, changed, has_new_secret=client_secret is not None)
+    if client_secret is not None and not _has_secret(oauth_app, client_secret):
+        values["client_secret"] = client_secret
         changed.append("client_secret")
-    if found and not changed:
+    if existing and not changed:
         return oauth_app
-    if {"client_id", "client_secret", "overrides", "base_url_fingerprint"} & set(changed):
-        oauth_app.broken_since, oauth_app.broken_code, oauth_app.notified_broken_since = None, "", None
-        oauth_app.circuit_failures, oauth_app.circuit_open_until = 0, None
-    if {"client_id", "client_secret", "params", "overrides"} & set(changed):
-        oauth_app.tested_at, oauth_app.test_result, oauth_app.test_message = None, "", ""
-    oauth_app.save()
-    _record("changed" if found else "created", oauth_app, origin, fields=changed)
-    if found and oauth_app.client_key != before:
-        changed_client = partial(oauth_client_changed.send, OAuthApp, oauth_app=oauth_app, origin=origin)
-        transaction.on_commit(changed_client)
+    before = oauth_app.client_key if existing else ""
+    _apply(oauth_app, {name: values[name] for name in changed})
+    _record("changed" if existing else "created", oauth_app, origin, fields=changed)
+    if existing and oauth_app.client_key != before:
+        transaction.on_commit(partial(oauth_client_changed.send, OAuthApp, oauth_app=oauth_app, origin=origin))
     return oauth_app
 
 
-def _require_fit(
+@sensitive_variables()
+def _apply(oauth_app: OAuthApp, changes: Mapping[str, Any]) -> None:
+    """Store the changed values, and reset what was known about the earlier ones."""
+    for name, value in changes.items():
+        setattr(oauth_app, name, value)
+    if {"client_id", "client_secret", "overrides", "base_url_fingerprint"} & changes.keys():
+        oauth_app.broken_since, oauth_app.broken_code, oauth_app.notified_broken_since = None, "", None
+        oauth_app.circuit_failures, oauth_app.circuit_open_until = 0, None
+    if {"client_id", "client_secret", "params", "overrides"} & changes.keys():
+        oauth_app.tested_at, oauth_app.test_result, oauth_app.test_message = None, "", ""
+    oauth_app.save()
+
+
+def _require_valid(
     oauth_app: OAuthApp, values: Mapping[str, Any], changed: Sequence[str], *, has_new_secret: bool
 ) -> None:
     integration = oauth_app.integration
-    unfit = {
+    problems_by_field = {
         "params": client_param_problems(integration, values["params"]),
         "overrides": override_problems(integration, values["overrides"]),
     }
-    wrong = [(f"{what}.{name}", sentence) for what, found in unfit.items() for name, sentence in found]
-    if sentence := overriding.scope_problem(values["scopes_allowed"]):
-        wrong.append(("scopes_allowed", sentence))
+    errors = [(f"{field}.{name}", message) for field, found in problems_by_field.items() for name, message in found]
+    if message := overriding.scope_problem(values["scopes_allowed"]):
+        errors.append(("scopes_allowed", message))
     if not oauth_app._state.adding and "params" in changed and oauth_app.client_secret and not has_new_secret:
-        # The parameters say where the secret is sent.
-        wrong.append(("client_secret", "Enter the client secret again: the stored one does not follow changed values."))
-    if wrong:
-        raise InvalidInput(wrong)
+        # The parameters determine where the secret is sent.
+        message = "Enter the client secret again: the stored one is not sent to a changed address."
+        errors.append(("client_secret", message))
+    if errors:
+        raise InvalidInput(errors)
 
 
 def override_problems(integration: Integration, overrides: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is wrong with the overrides of an OAuth app, as (name, sentence)."""
+    """What is wrong with the overrides of an OAuth app, as (name, message)."""
     entry = entry_of(integration)
     parameter = entry.oauth2.scope_parameter if entry and entry.oauth2 else "scope"
     return overriding.problems(overrides, scope_parameter=parameter)
 
 
 def takes_secret(integration: Integration, overrides: Mapping[str, Any]) -> bool:
-    """Whether the service wants a client secret of the OAuth app."""
+    """Whether the OAuth app needs a client secret."""
     entry = entry_of(integration)
-    facts = entry.oauth2.token_endpoint_auth_method if entry and entry.oauth2 else "client_secret_basic"
-    return bool(overrides.get("token_endpoint_auth_method", facts) != "none")
+    default = entry.oauth2.token_endpoint_auth_method if entry and entry.oauth2 else "client_secret_basic"
+    return bool(overrides.get("token_endpoint_auth_method", default) != "none")
 
 
 def client_param_problems(integration: Integration, params: Mapping[str, object]) -> list[tuple[str, str]]:
-    """What is wrong with the parameters of an OAuth app, as (name, sentence)."""
+    """What is wrong with the parameters of an OAuth app, as (name, message)."""
     entry = entry_of(integration)
     return problems(integration.name, entry.params_from("client") if entry else (), params)
 
@@ -152,14 +157,14 @@ def require_unused(oauth_app: OAuthApp) -> None:
     count = oauth_app.connections.count()
     if count:
         raise OAuthAppInUse(
-            f"{oauth_app} serves {count} connection{'' if count == 1 else 's'}, which could be neither refreshed nor "
+            f"{oauth_app} is used by {count} connection{'' if count == 1 else 's'}, which could not be refreshed or "
             "revoked without it. Disconnect them first, or change its client ID and secret instead."
         )
 
 
 @transaction.atomic
 def delete_oauth_app(*, origin: Origin, oauth_app: OAuthApp) -> None:
-    """Remove the OAuth app. Raises OAuthAppInUse while connections depend on it."""
+    """Delete the OAuth app. Raises OAuthAppInUse while connections depend on it."""
     require_unused(oauth_app)
     _record("deleted", oauth_app, origin)
     oauth_app.delete()
@@ -167,9 +172,9 @@ def delete_oauth_app(*, origin: Origin, oauth_app: OAuthApp) -> None:
 
 @transaction.atomic
 def mark_oauth_app_broken(*, oauth_app: OAuthApp, code: str, origin: Origin | None = None) -> bool:
-    """Note that the service refused the client itself (`code` is its error). True for the first to notice.
+    """Record that the service rejected the client itself with the error `code`. True for the first caller.
 
-    Nothing is noted if the app was changed since `oauth_app` was read: the refusal was about the values before.
+    Nothing is recorded if the app was changed since `oauth_app` was read: the refusal concerns the earlier values.
     """
     now = timezone.now()
     unchanged = OAuthApp.objects.filter(pk=oauth_app.pk, broken_since=None, updated_at=oauth_app.updated_at)
@@ -177,14 +182,16 @@ def mark_oauth_app_broken(*, oauth_app: OAuthApp, code: str, origin: Origin | No
         return False
     oauth_app.broken_since, oauth_app.broken_code = now, code[:60]
     _record("broken", oauth_app, origin or system_actor().origin, code=code[:60])
-    _tell_webhooks(oauth_app)
+    _enqueue_webhooks(oauth_app)
     return True
 
 
-def _tell_webhooks(oauth_app: OAuthApp) -> None:
-    """The team whose app it is; of the operator's app, each team with connections that depend on it."""
-    depending = oauth_app.connections
-    teams = [oauth_app.team_id] if oauth_app.team_id else depending.order_by().values_list("team", flat=True).distinct()
+def _enqueue_webhooks(oauth_app: OAuthApp) -> None:
+    """For the team of the app; for the operator's app, each team with connections that depend on it."""
+    dependents = oauth_app.connections
+    teams = (
+        [oauth_app.team_id] if oauth_app.team_id else dependents.order_by().values_list("team", flat=True).distinct()
+    )
     data = {"integration": oauth_app.integration.slug, "code": oauth_app.broken_code}
     for team_id in teams:
         outbox.enqueue_webhook(Event.MISCONFIGURED, team_id=team_id, data={"team": str(team_id), **data})
@@ -199,28 +206,27 @@ def ensure_oauth_app(
     params: Mapping[str, str] | None = None,
     origin: Origin | None = None,
 ) -> OAuthApp:
-    """The operator's OAuth app of a built-in service with exactly these values. Changes nothing where they stand, nor
-    what else is set.
+    """Set these values of the operator's OAuth app of a built-in service; its other settings stay. Idempotent.
 
-    Raises NotFound for a service that the catalog was not loaded with, InvalidInput for unfit params.
+    Raises NotFound for a service that is not loaded, InvalidInput for invalid params.
     """
     integration = Integration.objects.filter(slug=integration_slug, team=None).first()
     if integration is None:
         raise NotFound(f"There is no service called {integration_slug}. Run 'manage.py load_catalog' first.")
-    found = OAuthApp.objects.filter(integration=integration, team=None).first() or OAuthApp()
+    existing = OAuthApp.objects.filter(integration=integration, team=None).first() or OAuthApp()
     return save_oauth_app(
         origin=origin or system_actor().origin,
         integration=integration,
         client_id=client_id,
         client_secret=client_secret,
         params=params,
-        secret_expires_on=found.secret_expires_on,
-        scopes_allowed=found.scopes_allowed,
-        overrides=found.overrides,
+        secret_expires_on=existing.secret_expires_on,
+        scopes_allowed=existing.scopes_allowed,
+        overrides=existing.overrides,
     )
 
 
-def _holds(oauth_app: OAuthApp, client_secret: str) -> bool:
+def _has_secret(oauth_app: OAuthApp, client_secret: str) -> bool:
     stored = oauth_app.client_secret
     return stored is not None and stored.reveal() == client_secret
 

@@ -1,4 +1,4 @@
-"""A team's own OAuth app, which wins over the operator's: kept by the team's owners and admins."""
+"""A team's own OAuth app, which takes precedence over the operator's; managed by owners and admins."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -16,7 +16,7 @@ from apps.teams.permissions import Action
 
 
 def own_app(actor: Actor, integration: Integration) -> OAuthApp | None:
-    """The team's own OAuth app of the integration. Raises NotAllowed for members, who only know that there is one."""
+    """The team's own OAuth app of the integration. Raises NotAllowed for members."""
     permissions.require(actor, Action.MANAGE_OAUTH_APPS)
     if actor.team is None:
         return None
@@ -36,10 +36,10 @@ def save_own_app(
     scopes_allowed: Sequence[str] = (),
     overrides: Mapping[str, Any] | None = None,
 ) -> OAuthApp:
-    """Add or change it, as `save_oauth_app` does. Raises NotAllowed, InvalidInput."""
+    """Create or change it, as `save_oauth_app` does. Raises NotAllowed, InvalidInput."""
     permissions.require(actor, Action.MANAGE_OAUTH_APPS)
     if actor.team is None:
-        raise NotFound("There is no team that could have an OAuth app.")
+        raise NotFound("You have no team, so there is no OAuth app.")
     return save_oauth_app(
         origin=actor.origin,
         integration=integration,
@@ -54,17 +54,17 @@ def save_own_app(
 
 
 def remove_own_app(*, actor: Actor, integration: Integration) -> None:
-    """Remove it: new connections go through the operator's. Raises NotAllowed, NotFound, OAuthAppInUse."""
+    """Remove it; new connections use the operator's. Raises NotAllowed, NotFound, OAuthAppInUse."""
     delete_oauth_app(origin=actor.origin, oauth_app=_existing(actor, integration))
 
 
 def probe_own_app(*, actor: Actor, integration: Integration) -> Verdict:
-    """Ask the service whether it accepts it. Raises NotAllowed, NotFound, UnreadableSecret."""
+    """Test it at the service. Raises NotAllowed, NotFound, UnreadableSecret."""
     return probe_client(origin=actor.origin, oauth_app=_existing(actor, integration))
 
 
 def _existing(actor: Actor, integration: Integration) -> OAuthApp:
     oauth_app = own_app(actor, integration)
     if oauth_app is None:
-        raise NotFound(f"This team has no OAuth app of its own at {integration.name}.")
+        raise NotFound(f"This team has no OAuth app of its own for {integration.name}.")
     return oauth_app

@@ -29,9 +29,9 @@ _LEVELS = {"accepted": messages.SUCCESS, "refused": messages.ERROR, "unknown": m
 @never_cache
 @team_required
 def app(request: TeamRequest, slug: str) -> HttpResponse:
-    """The form; its secret is taken and never shown. Raises NotFound, NotAllowed."""
+    """The form; the stored secret is never rendered. Raises NotFound, NotAllowed."""
     integration = _integration_or_404(request.actor, slug)
-    if integration.team_id is not None:  # its client stands with its addresses, which it belongs to
+    if integration.team_id is not None:  # the client of a custom API is on its Authentication tab
         return redirect("integrations:custom_authentication", slug)
     oauth_app = own_app(request.actor, integration)
     form = TeamAppForm(request.POST if request.method == "POST" else None, integration=integration, oauth_app=oauth_app)
@@ -41,7 +41,7 @@ def app(request: TeamRequest, slug: str) -> HttpResponse:
         except InvalidInput as refusal:
             form.add_error(None, refusal.sentence)
         else:
-            messages.success(request, f"Stored. {integration.name} is connected through your team’s OAuth app now.")
+            messages.success(request, f"Saved. New connections to {integration.name} use your team’s OAuth app.")
             return redirect("integrations:app", slug)
     entry = entry_of(integration)
     context = {
@@ -51,7 +51,7 @@ def app(request: TeamRequest, slug: str) -> HttpResponse:
         "links": links(entry, oauth_app) if entry else None,
         "redirect_uri": redirect_uri(),
         "expiry": _expiry(oauth_app),
-        "at_stake": _at_stake(oauth_app),
+        "at_stake": _dependent_connections(oauth_app),
     }
     return render(request, "integrations/app.html", context)
 
@@ -60,7 +60,7 @@ def app(request: TeamRequest, slug: str) -> HttpResponse:
 @never_cache
 @team_required
 def probe(request: TeamRequest, slug: str) -> HttpResponse:
-    """Ask the service whether it accepts the app. Raises NotFound, NotAllowed."""
+    """Test the app at the service. Raises NotFound, NotAllowed."""
     verdict = probe_own_app(actor=request.actor, integration=_integration_or_404(request.actor, slug))
     messages.add_message(request, _LEVELS[verdict.result], str(verdict))
     return redirect("integrations:app", slug)
@@ -70,11 +70,11 @@ def probe(request: TeamRequest, slug: str) -> HttpResponse:
 @never_cache
 @team_required
 def remove(request: TeamRequest, slug: str) -> HttpResponse:
-    """Ask, then remove; refused with a sentence while connections depend on it. Raises NotFound, NotAllowed."""
+    """Confirm, then remove; refused while connections depend on it. Raises NotFound, NotAllowed."""
     integration = _integration_or_404(request.actor, slug)
     oauth_app = own_app(request.actor, integration)
     if oauth_app is None:
-        raise NotFound(f"Your team has no OAuth app of its own at {integration.name}.")
+        raise NotFound(f"Your team has no OAuth app of its own for {integration.name}.")
     refusal = None
     if request.method == "POST":
         try:
@@ -82,7 +82,7 @@ def remove(request: TeamRequest, slug: str) -> HttpResponse:
         except SpecwayError as error:
             refusal = error
         else:
-            messages.success(request, f"Your team’s OAuth app at {integration.name} is removed, its secret erased.")
+            messages.success(request, f"Your team’s OAuth app for {integration.name} and its secret are deleted.")
             return redirect("connections:service", slug)
     context = {"integration": integration, "oauth_app": oauth_app, "refusal": refusal}
     return render(request, "integrations/remove_app.html", context, status=refusal.status if refusal else 200)
@@ -96,18 +96,18 @@ def _integration_or_404(actor: Actor, slug: str) -> Integration:
 
 
 def _expiry(oauth_app: OAuthApp | None) -> dict[str, object] | None:
-    """The warning about the secret's end: when, in words, and whether it is over; None while there is time."""
+    """The warning about the expiry of the secret; None while no threshold is reached."""
     today = timezone.now().date()
     if oauth_app is None or oauth_app.secret_expires_on is None:
         return None
     reached = secret_expiry.threshold(oauth_app.secret_expires_on, today=today)
     if reached is None:
         return None
-    words = secret_expiry.in_words(oauth_app.secret_expires_on, today=today)
-    return {"words": words, "has_ended": reached == secret_expiry.ENDED}
+    label = secret_expiry.relative_date(oauth_app.secret_expires_on, today=today)
+    return {"words": label, "has_ended": reached == secret_expiry.EXPIRED}
 
 
-def _at_stake(oauth_app: OAuthApp | None) -> list[str]:
+def _dependent_connections(oauth_app: OAuthApp | None) -> list[str]:
     if oauth_app is None:
         return []
     rows = oauth_app.connections.exclude(status="disconnecting").order_by("name", "pk")

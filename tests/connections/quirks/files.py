@@ -15,7 +15,7 @@ HERE = {
 COMMON: dict[str, Any] = {
     "category": "other",
     "description": "Made for tests",
-    "facts": {"checked": "vendor", "evidence": ["https://example.com/docs"]},
+    "metadata": {"checked": "vendor", "evidence": ["https://example.com/docs"]},
     "api": {"base_url": "{origin}/api"},
 }
 OAUTH2: dict[str, Any] = COMMON | {

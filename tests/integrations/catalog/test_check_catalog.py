@@ -42,7 +42,7 @@ def test_it_ends_with_an_error_that_names_every_wrong_file_and_its_key(copied: P
     with pytest.raises(CommandError) as wrong:
         call_command("check_catalog")
     assert "acme.toml: color: unknown key" in str(wrong.value)
-    assert "other.toml: name: must be text" in str(wrong.value)
+    assert "other.toml: name: must be a string" in str(wrong.value)
     assert "2 of 5 files are wrong" in str(wrong.value)
 
 

@@ -136,7 +136,7 @@ def the_code_is_exchanged_and_the_answer_read(slug: str, wire: Wire) -> None:
     }
     stated = (param for param in toml.get("params", []) if param["source"] == "token_response")
     promised = {param["name"]: param["example"] for param in stated}
-    assert response_params.in_answer(catalog()[slug], answer.kept) == promised
+    assert response_params.from_token_response(catalog()[slug], answer.kept) == promised
 
 
 def the_redirect_brings_what_is_declared(slug: str, wire: Wire) -> None:
@@ -148,7 +148,7 @@ def the_redirect_brings_what_is_declared(slug: str, wire: Wire) -> None:
     text = "&".join(f"{name}={value}" for name, value in query.items())
     parameters = parse_callback(text, code_parameters=[] if code == "code" else [code])
     expected = {param["name"]: param["example"] for param in params}
-    assert response_params.in_callback(catalog()[slug], parameters.extra) == expected
+    assert response_params.from_callback(catalog()[slug], parameters.extra) == expected
 
 
 def the_token_is_refreshed(slug: str, wire: Wire) -> None:
@@ -246,7 +246,7 @@ def the_account_is_placed(slug: str, wire: Wire) -> None:
     wire.documents = [choice if path is None else put({}, path, [choice]) if path else [choice]]
     values = client.fetch_placement(config, access_token="at", credentials=APP)
     expected = {name: params[name]["example"] for name in placement["values"]}
-    assert response_params.in_placement(catalog()[slug], values) == expected
+    assert response_params.from_placement(catalog()[slug], values) == expected
     assert wire.sent[0].url == filled(placement["url"], toml)
 
 
@@ -280,7 +280,7 @@ CHECKS = (
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_everything_goes_as_the_providers_file_says(slug: str, wire: Wire) -> None:
+def test_the_whole_flow_follows_the_catalog_file(slug: str, wire: Wire) -> None:
     for check in CHECKS:
         wire.sent.clear()
         check(slug, wire)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from apps.integrations.catalog.entries import catalog, provider_config
+from apps.integrations.catalog.errors import CatalogError
 from apps.integrations.catalog.placeholders import PLACEHOLDER, UnsafeValue, fill, matches
-from apps.integrations.catalog.reader import CatalogError, read_provider
+from apps.integrations.catalog.reader import read_provider
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import api_hosts, key_access, oauth1_provider, sent_as, verification_of
 from apps.integrations.models import KINDS_WITH_KEY, Integration, OAuthApp
@@ -138,7 +139,7 @@ def test_where_the_vendors_domain_is_known_no_other_fits(slug: str, value: str) 
     assert all(not matches(param, value) for param in catalog()[slug].params_from("user"))
 
 
-def test_a_client_signs_in_as_the_service_wants() -> None:
+def test_client_authentication_follows_the_catalog_file() -> None:
     zoom = provider_config(Integration(slug="zoom-server-to-server", name="Zoom"), params={"account_id": "AbC"})
     assert (zoom.token_url, zoom.client_grant_type) == ("https://zoom.us/oauth/token", "account_credentials")
     assert (zoom.token_params, zoom.token_endpoint_auth_method) == ({"account_id": "AbC"}, "client_secret_basic")
@@ -155,7 +156,7 @@ def test_a_client_signs_in_as_the_service_wants() -> None:
     assert twitch.revocation.client_authentication == "client_id"
 
 
-def test_trello_is_asked_by_its_own_names() -> None:
+def test_trello_uses_its_own_parameter_names() -> None:
     trello = oauth1_provider(Integration(slug="trello", name="Trello"), oauth_app=OAuthApp(), params={})
     assert trello.request_token_url == "https://trello.com/1/OAuthGetRequestToken"
     assert (trello.scope_parameter, trello.scope_separator) == ("scope", ",")
@@ -179,7 +180,7 @@ def test_there_are_services_of_every_kind() -> None:
         (("{region}", "eu"), "region is not used anywhere"),
         (('"{origin}/api/me"', '"{origin}/api/{api_key}"'), "not declared"),
         (('"[a-z]{2,20}"', '".*"'), "would lead to another host"),
-        (('label = "API key"', 'label = ""'), "needs a name"),
+        (('label = "API key"', 'label = ""'), "must have a label"),
     ],
 )
 def test_a_file_that_does_not_hold_together_is_refused(tmp_path: Path, change: tuple[str, str], problem: str) -> None:
@@ -193,10 +194,10 @@ def test_a_file_that_does_not_hold_together_is_refused(tmp_path: Path, change: t
 def test_a_secret_in_a_path_needs_a_pattern(tmp_path: Path) -> None:
     path = tmp_path / "unverifiable.toml"
     path.write_text(FILES["unverifiable"].replace('pattern = "[A-Za-z0-9_-]{10,80}"', ""), encoding="utf-8")
-    with pytest.raises(CatalogError, match="is missing, though the value stands in an address"):
+    with pytest.raises(CatalogError, match="is missing although the value is part of a URL"):
         read_provider(path)
 
 
-def test_placeholders_of_keys_are_words() -> None:
+def test_placeholders_of_keys_are_identifiers() -> None:
     for slug in KEYED:
         assert all(PLACEHOLDER.fullmatch(f"{{{field.name}}}") for field in catalog()[slug].fields)

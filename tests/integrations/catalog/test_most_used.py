@@ -341,7 +341,7 @@ def test_some_say_where_an_account_lives() -> None:
     assert basecamp.where == ("product", "bc3")
 
 
-def test_a_shop_signs_its_redirect() -> None:
+def test_a_signed_shopify_redirect_is_verified() -> None:
     assert config_of("shopify").callback_signature_parameter == "hmac"
 
 

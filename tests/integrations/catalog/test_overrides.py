@@ -40,7 +40,7 @@ def asked(config: ProviderConfig) -> dict[str, list[str]]:
     return parse_qs(urlsplit(url).query)
 
 
-def test_an_authorization_parameter_is_added_replaced_or_left_out() -> None:
+def test_authorization_params_can_be_added_replaced_or_removed() -> None:
     assert asked(config_with())["prompt"] == ["consent"]
     query = asked(config_with(authorization_params={"prompt": "", "hd": "fernhill.example", "access_type": "online"}))
     assert "prompt" not in query
@@ -60,7 +60,7 @@ def test_token_parameters_are_sent_with_a_code_and_with_a_refresh_token() -> Non
     assert config.token_params["audience"] == config.refresh_params["audience"] == "x"
 
 
-def test_without_overrides_the_facts_stay_as_they_are() -> None:
+def test_without_overrides_the_config_is_unchanged() -> None:
     facts = config_with()
     assert applied(facts, {}) is facts
 
@@ -69,7 +69,7 @@ def test_without_overrides_the_facts_stay_as_they_are() -> None:
 def test_what_the_protocol_fills_in_cannot_be_overridden(key: str, name: str) -> None:
     ((field, sentence),) = problems({key: {name: "x"}})
     assert field == key
-    assert sentence == f"{name} is set by the protocol itself and cannot be overridden."
+    assert sentence == f"{name} is set by the protocol and cannot be overridden."
 
 
 def test_a_renamed_scope_parameter_is_reserved_too() -> None:
@@ -112,10 +112,10 @@ def test_an_app_with_limits_offers_only_these() -> None:
     app = app_with(scopes_allowed=["profile", "files:read"], overrides={"extra_scopes": ["files:write"]})
     offer = offer_of(catalog()["sandbox"], app)
     assert [scope.name for scope in offer.scopes] == ["profile", "files:read", "files:write"]
-    assert offer.refusal(["profile", "messages:read"]) == "The OAuth app of Sandbox may not ask for messages:read."
+    assert offer.refusal(["profile", "messages:read"]) == "The OAuth app of Sandbox may not request messages:read."
 
 
-def test_without_an_app_the_catalog_says_what_there_is() -> None:
+def test_without_an_oauth_app_the_scopes_of_the_catalog_are_offered() -> None:
     offer = offer_of(catalog()["sandbox"], None)
     assert len(offer.scopes) == 4
     assert offer.refusal(["unheard:of"])

@@ -102,7 +102,7 @@ def test_a_missing_value_of_the_oauth_app_is_named() -> None:
         provider_config(Integration(slug="sandbox", name="Sandbox"), oauth_app=OAuthApp())
 
 
-def test_a_teams_own_integration_never_gets_the_facts_of_a_built_in_one_of_its_name() -> None:
+def test_a_custom_api_never_gets_the_entry_of_a_built_in_service() -> None:
     own = Integration(slug="github", name="Ours", team=Team(name="Fernhill"))
     with pytest.raises(IntegrationMisconfigured):
         provider_config(own)

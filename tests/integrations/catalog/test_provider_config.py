@@ -32,8 +32,9 @@ def test_each_oauth_app_has_its_own_overrides() -> None:
 def test_a_teams_api_is_read_anew_when_its_description_changes() -> None:
     def described(url: str, slug: str = "carrier") -> Integration:
         api = {"base_url": url}
-        facts = {"checked": "team"}
-        basics = {"name": "Carrier", "category": "other", "description": "", "kind": "none", "facts": facts, "api": api}
+        metadata = {"checked": "team"}
+        basics = {"name": "Carrier", "category": "other", "description": "", "kind": "none"}
+        basics |= {"metadata": metadata, "api": api}
         return Integration(slug=slug, name="Carrier", kind="none", team=Team(), definition=basics)
 
     first = described("https://one.example")

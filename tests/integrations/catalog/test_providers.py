@@ -67,7 +67,7 @@ def test_slack_separates_permissions_by_commas() -> None:
     assert query["scope"] == ["users:read,chat:write"]
 
 
-def test_a_directory_of_ones_own_takes_the_place_of_common() -> None:
+def test_a_tenant_id_replaces_common() -> None:
     address = consent_address("microsoft-graph", tenant="contoso.onmicrosoft.com")
     assert address.startswith("https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/authorize?")
 
@@ -118,7 +118,7 @@ def test_microsoft_has_no_revocation_that_leaves_the_persons_other_sessions_alon
     assert config_of("microsoft-graph").revocation is None
 
 
-def test_scopes_that_no_answer_repeats_are_left_out_of_comparisons() -> None:
+def test_unreported_scopes_are_ignored_when_comparing() -> None:
     assert "offline_access" in config_of("microsoft-graph").ignored_scopes
     assert config_of("google-drive").scope_aliases["https://www.googleapis.com/auth/userinfo.email"] == "email"
 

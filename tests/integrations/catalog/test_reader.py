@@ -7,7 +7,8 @@ import pytest
 
 from apps.integrations.catalog import checks
 from apps.integrations.catalog.entries import PROVIDERS_DIR, catalog
-from apps.integrations.catalog.reader import CatalogError, read_provider
+from apps.integrations.catalog.errors import CatalogError
+from apps.integrations.catalog.reader import read_provider
 
 VALID = """
 name = "Acme"
@@ -18,7 +19,7 @@ kind = "oauth2"
 [links]
 docs_url = "https://docs.acme.example/oauth"
 
-[facts]
+[metadata]
 checked = "vendor"
 evidence = ["https://docs.acme.example/oauth"]
 
@@ -69,17 +70,22 @@ def test_a_valid_file_becomes_an_entry_named_after_the_file(tmp_path: Path) -> N
         ('name = "Acme"\n', 'name = "Acme"\ncolour = "red"\n', "color", "unknown key"),
         ("[oauth2]\n", "[oauth2]\npkse = true\n", "oauth2.pkse", "unknown key"),
         ('access = "read"\n', 'access = "read"\nrisk = 1\n', "scopes[0].risk", "unknown key"),
-        ('name = "Acme"\n', "name = 7\n", "name", "must be text"),
+        ('name = "Acme"\n', "name = 7\n", "name", "must be a string"),
         ("[oauth2]\n", '[oauth2]\npkce = "yes"\n', "oauth2.pkce", "must be true or false"),
         ("[oauth2]\n", "[oauth2]\niss_required = 1\n", "oauth2.iss_required", "must be true or false"),
         (
             "[account]",
             "[oauth2.refresh]\ndefault_expires_in = true\n[account]",
             "oauth2.refresh.default_expires_in",
-            "whole",
+            "an integer",
         ),
-        ("[oauth2]\n", "[oauth2]\nauthorization_params = { a = 1 }\n", "oauth2.authorization_params.a", "must be text"),
-        ("[oauth2]\n", "[oauth2]\nkeep = [1]\n", "oauth2.keep[0]", "must be text"),
+        (
+            "[oauth2]\n",
+            "[oauth2]\nauthorization_params = { a = 1 }\n",
+            "oauth2.authorization_params.a",
+            "must be a string",
+        ),
+        ("[oauth2]\n", "[oauth2]\nkeep = [1]\n", "oauth2.keep[0]", "must be a string"),
         ("[oauth2]\n", '[oauth2]\nkeep = "team"\n', "oauth2.keep", "must be a list"),
         ('[account]\nmethod = "GET"\n', "[account]\n", "account.method", "is missing"),
         ('description = "Accounts and deals"\n', "", "description", "is missing"),
@@ -88,10 +94,10 @@ def test_a_valid_file_becomes_an_entry_named_after_the_file(tmp_path: Path) -> N
         ('source = "user"', 'source = "guess"', "params[0].source", "must be one of"),
         ("acme.example/token", "acme.example/{tenant}/token", "oauth2.token_url", "{tenant} is not declared"),
         ("https://{sub}.acme.example/me", "http://{sub}.acme.example/me", "account.url", "https"),
-        ("https://{sub}.acme.example/me", "https://me@acme.example/me", "account.url", "without user name"),
+        ("https://{sub}.acme.example/me", "https://me@acme.example/me", "account.url", "without a user name"),
         ("https://{sub}.acme.example/me", "https://acme.example/me#now", "account.url", "fragment"),
         ("https://{sub}.acme.example/me", "https://{sub}{x}/me", "account.url", "{x} is not declared"),
-        ('"https://docs.acme.example/oauth"]', '"see the docs"]', "facts.evidence[0]", "https"),
+        ('"https://docs.acme.example/oauth"]', '"see the docs"]', "metadata.evidence[0]", "https"),
         ('pattern = "[a-z0-9-]+"', 'pattern = "[a-z"', "params[0].pattern", "not a regular expression"),
         ('pattern = "[a-z0-9-]+"', 'pattern = ".+"', "params[0].pattern", "accepts"),
         ('pattern = "[a-z0-9-]+"', 'pattern = "[^/]+"', "params[0].pattern", "accepts"),
@@ -113,10 +119,10 @@ def test_a_valid_file_becomes_an_entry_named_after_the_file(tmp_path: Path) -> N
         ),
         ('source = "user"', 'source = "user"\nextract = "a"', "params[0].extract", "exactly one group"),
         ('source = "user"', 'source = "user"\nextract = "("', "params[0].extract", "not a regular expression"),
-        ('evidence = ["https://docs.acme.example/oauth"]', "", "facts.evidence", "must name the vendor's pages"),
+        ('evidence = ["https://docs.acme.example/oauth"]', "", "metadata.evidence", "must name the vendor's pages"),
     ],
 )
-def test_a_file_that_does_not_fit_the_schema_is_refused_with_file_and_key(
+def test_a_file_that_violates_the_schema_is_rejected_with_file_and_key(
     tmp_path: Path, before: str, after: str, key: str, problem: str
 ) -> None:
     assert VALID.count(before) >= 1
@@ -130,9 +136,11 @@ FREE = VALID.replace("https://{sub}.acme.example", "https://{sub}").replace("[a-
 
 
 @pytest.mark.parametrize("source", ["user", "token_response", "callback", "post_connect"])
-def test_neither_a_person_nor_an_answer_may_name_any_host(tmp_path: Path, source: str) -> None:
+def test_users_and_responses_cannot_choose_an_arbitrary_host(tmp_path: Path, source: str) -> None:
     text = FREE.replace('source = "user"', f'source = "{source}"')
-    with pytest.raises(CatalogError, match=r"params\[0\]\.pattern: accepts 'evil.example': name the domains"):
+    with pytest.raises(
+        CatalogError, match=r"params\[0\]\.pattern: accepts 'evil.example': limit it to the service's domains"
+    ):
         read_provider(written(tmp_path, text))
     named = text.replace("[a-z0-9.-]+", r"([a-z]+\\.)+acme\\.example").replace("fernhill", "eu.acme.example")
     assert read_provider(written(tmp_path, named)).params[0].source == source
@@ -144,7 +152,7 @@ def test_the_end_of_a_host_is_a_list_of_domains_too(tmp_path: Path) -> None:
         read_provider(written(tmp_path, text))
 
 
-def test_an_operator_may_name_the_host_of_a_server_of_ones_own(tmp_path: Path) -> None:
+def test_a_host_with_source_client_may_be_arbitrary(tmp_path: Path) -> None:
     assert read_provider(written(tmp_path, FREE.replace('source = "user"', 'source = "client"')))
 
 
@@ -155,12 +163,12 @@ def test_a_scope_listed_twice_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Acme.toml", "a_b.toml", "acme-.toml"])
-def test_a_file_whose_name_is_no_slug_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_file_whose_name_is_not_a_slug_is_rejected(tmp_path: Path, name: str) -> None:
     with pytest.raises(CatalogError, match="must be a slug"):
         read_provider(written(tmp_path, VALID, name))
 
 
-def test_broken_toml_is_refused_with_its_place(tmp_path: Path) -> None:
+def test_invalid_toml_is_rejected_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"acme\.toml: not valid TOML .*line 2"):
         read_provider(written(tmp_path, 'name = "a"\nname\nkind = "oauth2"'))
 
@@ -185,7 +193,7 @@ NOTHING_SUGGESTED = ("freshworks", "tremendous")
 
 
 @pytest.mark.parametrize("slug", sorted(catalog()))
-def test_each_service_has_short_words_and_a_harmless_default(slug: str) -> None:
+def test_each_service_has_short_texts_and_no_admin_scope_by_default(slug: str) -> None:
     entry = catalog()[slug]
     assert len(entry.description) <= 34
     assert all(scope.access != "admin" for scope in entry.scopes if scope.default)

@@ -201,7 +201,7 @@ def test_what_cannot_be_imported_is_an_error_by_field(admin: Membership, body: d
     assert (answer.status_code, fields_of(answer)) == (400, [field])
 
 
-def test_a_base_url_can_be_given_where_the_document_has_none(admin: Membership) -> None:
+def test_a_base_url_can_be_entered_where_the_document_has_none(admin: Membership) -> None:
     body = {"document": "openapi: 3.0.0\npaths: {}", "base_url": "https://api.given.example", "name": "Given"}
     made = json.loads(send(admin, "post", f"{URL}import/", body).content)
     assert (made["base_url"], made["slug"]) == ("https://api.given.example", "given")

@@ -22,8 +22,8 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "empty"),
     "blanks": (b" \n\n", "The document is empty."),
     "garbage": (b"lorem ipsum\n:::\n- {", "not valid YAML: line"),
-    "words": (b"just words", "not a mapping at its top"),
-    "a list": (b"[1, 2]", "not a mapping at its top"),
+    "words": (b"just words", "is not a mapping"),
+    "a list": (b"[1, 2]", "is not a mapping"),
     "a web page": (b"<!doctype html><title>Docs</title>", "This is a web page"),
     "a binary file": (gzip.compress(WHOLE).ljust(300, b"\0"), "a binary file"),
     "UTF-16": (WHOLE.decode().encode("utf-16"), "UTF-16. Save it as UTF-8."),
@@ -32,15 +32,15 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "JSON with a comma too many": (b'{"openapi": "3.0.3",\n "info": {},\n}', "not valid JSON: line 3, column 1"),
     "JSON with a comment": (b'{"openapi": "3.0.3", // the version\n}', "not valid JSON: line 1, column 22"),
     "YAML cut in the middle": (YAML[: YAML.index(b"api_key, in")] + b"'", "the name “Pet shop 3”, 1 operation"),
-    "YAML with a tab": (b"openapi: 3.0.3\ninfo:\n\ttitle: x\n", "line 3, column 1. A tab stands there"),
+    "YAML with a tab": (b"openapi: 3.0.3\ninfo:\n\ttitle: x\n", "line 3, column 1. There is a tab"),
     "YAML with wrong steps": (b"openapi: 3.0.3\ninfo:\n  title: x\n version: 1\n", "not valid YAML: line 4, column 2"),
     "YAML with two documents": (YAML + b"\n---\nopenapi: 3.0.3\n", "A second document begins."),
     "YAML with an unknown alias": (b"openapi: 3.0.3\ninfo: *nowhere\n", "line 2, column 7. *nowhere is used"),
-    "YAML in a circle": (b"openapi: 3.0.3\ninfo: &i {title: *i}\n", "line 2, column 18. *i stands inside"),
+    "YAML in a circle": (b"openapi: 3.0.3\ninfo: &i {title: *i}\n", "line 2, column 18. *i is part of"),
     "YAML with a list as a key": (b"openapi: 3.0.3\n? [a]\n: b\n", "line 2, column 3. A key is no text."),
     "YAML with a control character": (b"openapi: 3.0.3\ninfo: {title: a\x07b}\n", "line 2, column 16. A character"),
     "no version": (b"title: x", "neither “openapi” nor “swagger”"),
-    "another version": (b"openapi: 4.0.0", "of version 4.0.0. OpenAPI 3.0 and 3.1 and Swagger 2.0 can be read"),
+    "another version": (b"openapi: 4.0.0", "of Version 4.0.0. OpenAPI 3.0 and 3.1 and Swagger 2.0 can be read"),
     "a version of nonsense": (b'{"openapi": {"a": 1}}', "neither “openapi” nor “swagger”"),
     "nested without end": (b'{"openapi": "3.0.3", "x": ' + b"[" * 100_000, "nested too deeply"),
     "too large": (b'{"x": "' + b"y" * 11_000_000 + b'"}', "larger than 10 MB"),
@@ -53,12 +53,12 @@ HALF: dict[str, tuple[dict[str, Any] | bytes, str, str, int]] = {
     "paths of the wrong type": ({**SERVER, "paths": [GET]}, "paths", "No operation was found", 0),
     "a path of the wrong type": ({**SERVER, "paths": {"/x": 7, "/y": GET}}, "paths./x", "not a mapping", 1),
     "an operation of the wrong type": ({**SERVER, "paths": {"/x": {"get": 7, **PUT}}}, "paths./x.get", "not", 1),
-    "a path without its slash": ({**SERVER, "paths": {"x": GET, "/y": GET}}, "paths.x", "begins with a slash", 1),
+    "a path without its slash": ({**SERVER, "paths": {"x": GET, "/y": GET}}, "paths.x", "must begin with a slash", 1),
     "components of the wrong type": ({**SERVER, "components": [], "paths": {"/x": GET}}, "components", "type", 1),
     "a scheme of the wrong type": (
         {**SERVER, "components": {"securitySchemes": {"a": 7}}, "paths": {}}, "components.securitySchemes.a", "not", 0),
     "references in a circle": (
-        {**SERVER, "paths": {"/x": {"$ref": "#/paths/~1y"}, "/y": {"$ref": "#/paths/~1x"}}}, "paths./x", "circle", 0),
+        {**SERVER, "paths": {"/x": {"$ref": "#/paths/~1y"}, "/y": {"$ref": "#/paths/~1x"}}}, "paths./x", "circular", 0),
     "a reference elsewhere": (
         {**SERVER, "paths": {"/x": {"$ref": "other.yaml"}, "/y": GET}}, "paths./x", "another document", 1),
     "a key twice": (
@@ -84,7 +84,7 @@ def at_the_api(admin: Membership, content: bytes) -> Any:
 
 
 @pytest.mark.parametrize(("content", "words"), BROKEN.values(), ids=BROKEN.keys())
-def test_one_sentence_says_what_and_where(admin: Membership, content: bytes, words: str) -> None:
+def test_a_broken_document_gives_one_message_with_its_position(admin: Membership, content: bytes, words: str) -> None:
     answer = at_the_api(admin, content)
     assert answer.status_code == 400
     said = " ".join(error["detail"] for error in answer.json()["errors"])
@@ -99,7 +99,7 @@ def test_one_sentence_says_what_and_where(admin: Membership, content: bytes, wor
 
 
 @pytest.mark.parametrize(("document", "where", "words", "operations"), HALF.values(), ids=HALF.keys())
-def test_what_is_usable_is_taken_and_the_rest_is_told_by_its_place(
+def test_usable_parts_are_imported_and_the_rest_is_noted(
     admin: Membership, document: dict[str, Any] | bytes, where: str, words: str, operations: int
 ) -> None:
     answer = at_the_api(admin, document if isinstance(document, bytes) else d.as_bytes(document))
@@ -109,7 +109,7 @@ def test_what_is_usable_is_taken_and_the_rest_is_told_by_its_place(
 
 
 @pytest.mark.parametrize("odd", ["\\u0000", "\\ud800", "\\u202e", "\\r\\n"])
-def test_characters_that_nobody_stores_break_nothing(admin: Membership, odd: str) -> None:
+def test_characters_that_databases_reject_are_replaced(admin: Membership, odd: str) -> None:
     text = json.dumps({
         **SERVER, "x@": 1,
         "info": {"title": "T@", "version": "1@", "description": "d@"},

@@ -80,7 +80,7 @@ def test_a_wrong_secret(server: AuthServer, admin: Membership) -> None:
     api = api_at(server, admin, client_secret="not-the-secret")
     seen = found(api, admin)
     assert faults(api, admin) == ["client_refused"]
-    assert "to every way of sending them" in seen["client_refused"].sentence
+    assert "for every method of client authentication" in seen["client_refused"].sentence
     assert seen["client_refused"].field == "client_secret"
     assert "not-the-secret" not in str(seen)
 
@@ -107,14 +107,14 @@ def test_an_authorization_url_that_is_a_404(server: AuthServer, admin: Membershi
     assert faults(api, admin) == ["authorization_not_found"]
 
 
-def test_a_token_url_that_answers_html(server: AuthServer, admin: Membership) -> None:
+def test_a_token_url_that_responds_with_html(server: AuthServer, admin: Membership) -> None:
     server.script(answers(200, b"<!doctype html><title>Sign in</title>", Content_Type="text/html"))
     seen = found(api_at(server, admin), admin)
     assert "HTML" in seen["token_is_a_page"].sentence
     assert "Sign in" not in str(seen)
 
 
-def test_a_token_url_that_is_a_404_or_a_redirect(server: AuthServer, admin: Membership) -> None:
+def test_a_token_url_that_responds_with_404_or_a_redirect(server: AuthServer, admin: Membership) -> None:
     api = api_at(server, admin, token_url=f"{server.url}/nowhere")
     assert faults(api, admin) == ["token_not_found"]
     server.script(answers(307, b"", Location="https://elsewhere.example/token"))
@@ -133,7 +133,7 @@ def test_missing_offline_access(server: AuthServer, admin: Membership) -> None:
     assert "no_lasting_access" not in found(asking, admin)
 
 
-def test_a_wrong_separator_told_by_the_consent_page(server: AuthServer, admin: Membership) -> None:
+def test_a_wrong_separator_is_detected_by_the_consent_page(server: AuthServer, admin: Membership) -> None:
     server.scope_separator = ","
     api = api_at(server, admin)
     assert faults(api, admin) == ["wrong_separator"]
@@ -142,7 +142,7 @@ def test_a_wrong_separator_told_by_the_consent_page(server: AuthServer, admin: M
     assert faults(api, admin) == []
 
 
-def test_a_wrong_separator_told_by_the_names(server: AuthServer, admin: Membership) -> None:
+def test_a_wrong_separator_is_detected_by_the_scope_names(server: AuthServer, admin: Membership) -> None:
     api = api_at(server, admin, scopes=(CustomScope(name="messages:read,profile"),))
     assert "wrong_separator" in faults(api, admin)
     server.publish(scopes_supported=["messages:read,profile"])  # it is one name there
@@ -170,7 +170,7 @@ def test_refresh_and_revocation_urls_that_are_right(server: AuthServer, admin: M
     assert "RFC 7009" in seen["revocation_answers"].sentence
 
 
-def test_what_is_not_entered_is_not_asked(server: AuthServer, admin: Membership) -> None:
+def test_endpoints_that_are_not_entered_are_not_called(server: AuthServer, admin: Membership) -> None:
     assert not {code for code in found(api_at(server, admin), admin) if code.startswith(("refresh", "revocation"))}
 
 
@@ -214,12 +214,12 @@ def test_a_revocation_url_that_takes_no_refresh_tokens(server: AuthServer, admin
     assert seen["revocation_unsupported"].severity == "advice"
 
 
-def test_a_client_that_is_wrong_everywhere_is_told_once(server: AuthServer, admin: Membership) -> None:
+def test_a_wrong_client_is_reported_once(server: AuthServer, admin: Membership) -> None:
     api = api_at(server, admin, client_secret="not-the-secret", refresh_url=f"{server.url}/o/token/")
     assert faults(api, admin) == ["client_refused"]
 
 
-def test_ends_that_nobody_listens_at(server: AuthServer, admin: Membership) -> None:
+def test_unreachable_refresh_and_revocation_urls(server: AuthServer, admin: Membership) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         down = f"http://127.0.0.1:{taken.getsockname()[1]}"
     egress.configure(allowed_hosts=[urlsplit(down).netloc, urlsplit(server.url).netloc])
@@ -233,27 +233,27 @@ def test_a_service_that_is_broken(server: AuthServer, admin: Membership) -> None
     assert faults(api_at(server, admin), admin) == ["token_broken"]
 
 
-def test_a_complaint_about_the_redirect_uri_names_the_one_to_register(server: AuthServer, admin: Membership) -> None:
+def test_a_rejected_redirect_uri_names_the_one_to_register(server: AuthServer, admin: Membership) -> None:
     server.script(answers(400, b'{"error": "invalid_request", "error_description": "redirect_uri mismatch"}'))
     api = api_at(server, admin)
     assert redirect_uri(api.integration) in found(api, admin)["redirect_uri_refused"].fix
 
 
-def test_what_the_issuer_says_otherwise(server: AuthServer, admin: Membership) -> None:
+def test_differences_from_the_issuers_metadata(server: AuthServer, admin: Membership) -> None:
     server.publish(token_endpoint=f"{server.url}/o/other/", code_challenge_methods_supported=["S256"])
     seen = found(api_at(server, admin, pkce=False), admin)
     assert "/o/other/" in seen["other_token_url"].sentence
-    assert "The issuer offers it." in seen["no_pkce"].sentence
+    assert "The issuer supports it." in seen["no_pkce"].sentence
 
 
-def test_a_draft_is_told_what_it_lacks(server: AuthServer, admin: Membership) -> None:
+def test_a_draft_lists_its_missing_fields(server: AuthServer, admin: Membership) -> None:
     api = create_custom_api(actor=actor_for(admin), name="Draft", base_url=f"{server.url}/api")
     draft = Authentication(type="oauth2", authorization_url=f"{server.url}/authorize")
     save_authentication(actor=actor_for(admin), api=api, authentication=draft)
     assert faults(api, admin) == ["missing_token_url", "missing_client_id"]
 
 
-def test_other_kinds_are_asked_at_their_base_url(server: AuthServer, admin: Membership) -> None:
+def test_other_kinds_are_checked_at_their_base_url(server: AuthServer, admin: Membership) -> None:
     api = create_custom_api(actor=actor_for(admin), name="Keyed", base_url=f"{server.url}/api/me")
     save_authentication(actor=actor_for(admin), api=api, authentication=Authentication(type="api_key"))
     assert "401" in found(api, admin)["base_answers"].sentence
@@ -301,7 +301,7 @@ def test_members_and_strangers_do_not_check(
     assert server.arrivals == []
 
 
-def test_the_page_says_what_was_found_with_and_without_a_script(server: AuthServer, admin: Membership) -> None:
+def test_the_page_shows_the_findings_with_and_without_javascript(server: AuthServer, admin: Membership) -> None:
     api = api_at(server, admin, client_secret="wrong")
     page = f"/custom-apis/{api.integration.slug}/check/"
     whole = client_for(admin).post(page).content.decode()

@@ -76,16 +76,16 @@ def photograph(page: Page, name: str) -> None:
             page.screenshot(path=str(Path(folder or "") / f"{name}-{width}-{scheme}.png"), full_page=True)
 
 
-def test_check_configuration_shows_the_findings_in_place(page: Page, server: AuthServer, admin: Membership) -> None:
+def test_check_configuration_shows_the_findings_on_the_tab(page: Page, server: AuthServer, admin: Membership) -> None:
     server.client_authentication = "client_secret_post"
     api = described(server, admin, client_id=server.client_id, client_secret=server.client_secret)
     page.goto(f"/custom-apis/{api.integration.slug}/authentication/")
     page.get_by_role("button", name="Check configuration").click()
     result = page.get_by_role("status").filter(has_text="Configuration check")
-    expect(result).to_contain_text("The client signs in the wrong way")
+    expect(result).to_contain_text("The client authentication method is wrong")
     expect(result).to_contain_text("Choose client_secret_post as client authentication and save.")
     expect(result).to_contain_text("Add offline_access to the scopes and save.")
-    expect(result).to_contain_text("The authorization URL answers")
+    expect(result).to_contain_text("The authorization URL responds")
     expect(page).to_have_url(f"{page.url.split('/custom-apis')[0]}/custom-apis/carrier-hub/authentication/")
     photograph(page, "check")
 

@@ -56,7 +56,7 @@ def errors_by_field(answer: HttpResponse) -> dict[str, list[str]]:
     return found
 
 
-def test_one_is_added_used_in_the_address_and_asked_of_whoever_connects(admin: Membership, api: CustomApi) -> None:
+def test_an_added_param_is_used_in_the_url_and_asked_on_connecting(admin: Membership, api: CustomApi) -> None:
     assert add(admin, REGION).status_code == 302
     change_custom_api(actor=actor_for(admin), api=api, base_url="https://{region}.carrier.example")
     client = {"client_id": "fernhill", "client_secret": "s3cret-of-fernhill"}
@@ -79,7 +79,7 @@ def test_they_are_put_in_another_order(admin: Membership, api: CustomApi) -> Non
     assert names(api) == ["region", "tenant"]
 
 
-def test_one_that_is_used_is_not_removed_and_the_sentence_says_where(admin: Membership, api: CustomApi) -> None:
+def test_a_used_param_is_not_removed_and_the_message_says_where(admin: Membership, api: CustomApi) -> None:
     add(admin, REGION)
     change_custom_api(actor=actor_for(admin), api=api, base_url="https://{region}.carrier.example")
     moved = OAUTH.with_values({"token_url": "https://{region}.carrier.example/token"})
@@ -124,12 +124,12 @@ def test_what_cannot_be_is_said_beside_its_field(
     assert names(api) == []
 
 
-def test_a_name_is_given_once(admin: Membership, api: CustomApi) -> None:
+def test_param_names_are_unique(admin: Membership, api: CustomApi) -> None:
     add(admin, REGION)
-    assert errors_by_field(add(admin, REGION))["name"] == ["Another parameter has this name."]
+    assert errors_by_field(add(admin, REGION))["name"] == ["Another parameter already has this name."]
 
 
-def test_what_stands_in_an_address_is_required_or_has_a_default(admin: Membership, api: CustomApi) -> None:
+def test_a_param_in_a_url_is_required_or_has_a_default(admin: Membership, api: CustomApi) -> None:
     add(admin, REGION)
     change_custom_api(actor=actor_for(admin), api=api, base_url="https://{region}.carrier.example")
     optional = {name: value for name, value in REGION.items() if name != "required"}
@@ -152,7 +152,7 @@ def test_rest_takes_them_by_the_same_rules(admin: Membership) -> None:
     assert both.status_code == 200, both.content
 
 
-def test_members_see_what_is_asked_and_change_nothing(admin: Membership, api: CustomApi) -> None:
+def test_members_see_params_but_cannot_change_them(admin: Membership, api: CustomApi) -> None:
     add(admin, REGION)
     member = make_member(admin.team)
     page = client_for(member).get(reverse("integrations:custom_overview", args=["carrier-hub"])).content.decode()

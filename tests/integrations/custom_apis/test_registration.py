@@ -116,29 +116,33 @@ def test_a_public_client_has_no_secret(server: AuthServer, draft: CustomApi, adm
         (201, {"token_endpoint_auth_method": "private_key_jwt"}, "not one that we can use"),
         (201, {"redirect_uris": ["https://evil.example/"]}, "another redirect URI was registered"),
         (400, {"error": "invalid_client_metadata"}, "“invalid_client_metadata”"),
-        (400, {"error": "invalid_redirect_uri"}, "refuses the redirect URI http"),
+        (400, {"error": "invalid_redirect_uri"}, "rejects the redirect URI http"),
         (401, {}, "initial access token"),
         (503, {}, "HTTP status 503"),
         (404, {}, "status 404"),
     ],
 )
-def test_an_answer_that_cannot_be_used_is_told_in_words(
+def test_an_unusable_registration_response_gives_a_message(
     server: AuthServer, draft: CustomApi, admin: Membership, status: int, fields: dict[str, Any], words: str
 ) -> None:
     answering(server, status, **fields)
     assert words in refusal(draft, admin)
 
 
-def test_a_page_in_place_of_an_answer(server: AuthServer, draft: CustomApi, admin: Membership) -> None:
+def test_an_html_page_instead_of_a_registration_response(
+    server: AuthServer, draft: CustomApi, admin: Membership
+) -> None:
     server.registration = Answer(200, b"<html>Hello</html>", {"Content-Type": "text/html"})
     assert "not JSON" in refusal(draft, admin)
 
 
-def test_an_issuer_that_does_not_offer_it_says_so(server: AuthServer, draft: CustomApi, admin: Membership) -> None:
+def test_an_issuer_without_registration_gives_a_message(
+    server: AuthServer, draft: CustomApi, admin: Membership
+) -> None:
     server.publish()
-    assert "does not register clients by itself" in refusal(draft, admin)
+    assert "does not support dynamic registration" in refusal(draft, admin)
     server.publish(registration_endpoint=f"{server.url}/register/elsewhere")
-    assert "names another registration URL" in refusal(draft, admin)
+    assert "publishes another registration URL" in refusal(draft, admin)
     assert server.registrations == []
 
 
@@ -152,7 +156,7 @@ def test_nobody_is_asked_who_is_not_known_to_offer_it(server: AuthServer, draft:
     assert server.registrations == []
 
 
-def test_an_address_that_somebody_entered_is_enough(server: AuthServer, draft: CustomApi, admin: Membership) -> None:
+def test_an_entered_registration_url_is_enough(server: AuthServer, draft: CustomApi, admin: Membership) -> None:
     server.metadata = None
     register(draft, admin)
     assert server.registrations[0]["token_endpoint_auth_method"] == "client_secret_basic"
@@ -181,7 +185,7 @@ def test_a_client_of_another_token_endpoint_is_not_registered(
     server: AuthServer, draft: CustomApi, admin: Membership
 ) -> None:
     server.publish(registration_endpoint=f"{server.url}/register", token_endpoint=f"{server.url}/other")
-    assert "token URL is another one" in refusal(draft, admin)
+    assert "token URL differs" in refusal(draft, admin)
     assert server.registrations == []
 
 

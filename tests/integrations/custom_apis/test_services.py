@@ -5,7 +5,7 @@ import pytest
 from apps.audit.models import AuditEvent
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalog.entries import entry_for, entry_of, provider_config
-from apps.integrations.custom_apis.schema import ADDRESSES, Authentication, CustomScope
+from apps.integrations.custom_apis.schema import URLS, Authentication, CustomScope
 from apps.integrations.custom_apis.services.apis import (
     change_custom_api,
     create_custom_api,
@@ -52,19 +52,19 @@ def fields_of(refusal: pytest.ExceptionInfo[InvalidInput]) -> list[str]:
 
 
 def listed(actor: Actor) -> list[str]:
-    rows = Integration.objects.visible_to(actor).with_standing(actor).listed()
+    rows = Integration.objects.visible_to(actor).with_setup(actor).listed()
     return list(rows.values_list("slug", flat=True))
 
 
-def test_a_new_api_is_a_draft_that_nobody_can_connect(admin: Actor, api: CustomApi) -> None:
+def test_a_new_api_is_a_draft_without_connections(admin: Actor, api: CustomApi) -> None:
     assert api.integration.slug == "carrier-hub"
     assert entry_of(api.integration) is None
     assert listed(admin) == []
-    with pytest.raises(IntegrationMisconfigured, match="not described yet"):
+    with pytest.raises(IntegrationMisconfigured, match="not set up yet"):
         entry_for(api.integration)
 
 
-def test_once_described_it_has_facts_like_any_other_service(admin: Actor, api: CustomApi) -> None:
+def test_a_complete_custom_api_has_a_catalog_entry(admin: Actor, api: CustomApi) -> None:
     integration = save(admin, api).integration
     provider = provider_config(integration, oauth_app=oauth_app_for(admin.team, integration))
     assert provider.token_url == OAUTH.token_url
@@ -79,7 +79,7 @@ def test_it_stays_a_draft_while_something_is_missing(admin: Actor, api: CustomAp
     assert entry_of(api.integration) is None
 
 
-def test_nobody_outside_the_team_knows_of_it(admin: Actor, api: CustomApi) -> None:
+def test_other_teams_cannot_see_a_custom_api(admin: Actor, api: CustomApi) -> None:
     save(admin, api)
     stranger = actor_for(make_member(role=Role.OWNER))
     assert listed(stranger) == []
@@ -160,13 +160,13 @@ def test_the_api_moving_to_another_host_makes_another_client_too(admin: Actor, a
     ],
 )
 def test_addresses_that_cannot_be_an_endpoint_are_refused_by_field(admin: Actor, api: CustomApi, url: str) -> None:
-    for name in ADDRESSES:
+    for name in URLS:
         with pytest.raises(InvalidInput) as refusal:
             save(admin, api, OAUTH.with_values({name: url}))
         assert fields_of(refusal) == [name]
 
 
-def test_its_callback_is_its_own_until_an_admin_says_otherwise(admin: Actor, api: CustomApi) -> None:
+def test_a_custom_api_has_its_own_callback_unless_an_admin_changes_it(admin: Actor, api: CustomApi) -> None:
     assert redirect_uri(api.integration).endswith(f"/oauth/callback/{api.pk}")
     use_common_callback(actor=admin, api=api, wanted=True)
     assert redirect_uri(Integration.objects.get(pk=api.pk)).endswith("/oauth/callback")

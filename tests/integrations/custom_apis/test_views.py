@@ -145,14 +145,14 @@ def test_an_upload_becomes_a_draft_with_its_operations(admin: Membership) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "just words", "<html>", "openapi: 9", "{", "a: &a [*a]"])
-def test_nonsense_is_answered_with_a_sentence(admin: Membership, text: str) -> None:
+def test_invalid_input_gives_a_message(admin: Membership, text: str) -> None:
     sent = client_for(admin).post(reverse("integrations:custom_new"), {"how": "import", "import-document": text})
     assert sent.status_code == 200
     assert 'role="alert"' in sent.content.decode()
     assert not CustomApi.objects.exists()
 
 
-def test_a_text_that_a_form_cannot_carry_is_answered_with_what_to_do(admin: Membership) -> None:
+def test_an_oversized_form_field_gives_an_actionable_message(admin: Membership) -> None:
     sent = {"how": "import", "import-document": "x" * 3_000_000}
     answer = client_for(admin).post(reverse("integrations:custom_new"), sent)
     assert answer.status_code == 413
@@ -207,7 +207,7 @@ def test_another_way_of_the_document_fills_the_form_and_stores_nothing(admin: Me
     assert api.authentication == before
 
 
-def test_the_chosen_way_is_saved_with_its_marks_but_not_where_somebody_typed(admin: Membership) -> None:
+def test_the_chosen_scheme_is_saved_and_edited_fields_lose_their_mark(admin: Membership) -> None:
     api = imported(admin)
     number = next(
         n for n, scheme in enumerate(api.schemes) if scheme["authentication"]["key_location"] in ("header", "query")

@@ -11,7 +11,7 @@ from django.core.mail.backends.locmem import EmailBackend
 from apps.connections.models import Connection
 from apps.integrations.models import OAuthApp
 from apps.integrations.oauth_apps import alerts, circuit_breaker
-from apps.integrations.oauth_apps.secret_expiry import ENDED, in_words, threshold
+from apps.integrations.oauth_apps.secret_expiry import EXPIRED, relative_date, threshold
 from apps.integrations.oauth_apps.services import client_credentials, mark_oauth_app_broken, save_oauth_app
 from apps.integrations.tasks import alert_oauth_app_maintainers
 from apps.teams.models import Membership, Role, User
@@ -47,7 +47,8 @@ def tell(days_left: int) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("left", "reached"), [(61, None), (60, 60), (31, 60), (30, 30), (8, 30), (7, 7), (0, 7), (-1, ENDED), (-400, ENDED)]
+    ("left", "reached"),
+    [(61, None), (60, 60), (31, 60), (30, 30), (8, 30), (7, 7), (0, 7), (-1, EXPIRED), (-400, EXPIRED)],
 )
 def test_the_narrowest_threshold_counts(left: int, reached: int | None) -> None:
     assert threshold(ENDS, today=ENDS - timedelta(days=left)) == reached
@@ -59,20 +60,20 @@ def test_the_narrowest_threshold_counts(left: int, reached: int | None) -> None:
         (12, "in 12 days (1 May 2027)"),
         (1, "tomorrow (1 May 2027)"),
         (0, "today (1 May 2027)"),
-        (-3, "ended (1 May 2027)"),
+        (-3, "expired (1 May 2027)"),
     ],
 )
-def test_the_end_in_words(left: int, words: str) -> None:
-    assert in_words(ENDS, today=ENDS - timedelta(days=left)) == words
+def test_the_expiry_date_is_shown_as_a_relative_date(left: int, words: str) -> None:
+    assert relative_date(ENDS, today=ENDS - timedelta(days=left)) == words
 
 
-def test_each_threshold_is_told_once(ending: OAuthApp) -> None:
+def test_each_threshold_is_notified_once(ending: OAuthApp) -> None:
     told = [bool(tell(left)) for left in (61, 60, 60, 45, 30, 29, 7, 3, 0, -1, -2, -90)]
     assert told == [False, True, False, False, True, False, True, False, False, True, False, False]
 
 
-def test_one_that_comes_late_is_told_only_how_it_stands(ending: OAuthApp) -> None:
-    assert tell(5) == ["GitHub: the OAuth app’s secret ends in 5 days (1 May 2027), 0 connections at stake"]
+def test_a_late_run_sends_only_the_current_threshold(ending: OAuthApp) -> None:
+    assert tell(5) == ["GitHub: the OAuth app’s secret expires in 5 days (1 May 2027), 0 connections affected"]
     assert tell(5) == []
 
 
@@ -82,13 +83,13 @@ def test_another_date_begins_anew(ending: OAuthApp) -> None:
     assert len(tell(6)) == 1
 
 
-def test_the_mail_names_the_connections_at_stake_and_holds_no_secret(
+def test_the_mail_names_dependent_connections_and_no_secret(
     ending: OAuthApp, connect: Callable[..., Connection], owner: Membership, operator: User
 ) -> None:
     for number in range(22):
         connect(owner, "github", name=f"account-{number:02}")
     connect(owner, "github", name="leaving", status="disconnecting")
-    assert tell(7) == ["GitHub: the OAuth app’s secret ends in 7 days (1 May 2027), 22 connections at stake"]
+    assert tell(7) == ["GitHub: the OAuth app’s secret expires in 7 days (1 May 2027), 22 connections affected"]
     (message,) = mail.outbox
     assert message.to == [operator.email]
     html = str(message.alternatives[0][0])  # type: ignore[attr-defined] # mails of ours have one
@@ -99,10 +100,10 @@ def test_the_mail_names_the_connections_at_stake_and_holds_no_secret(
         assert "leaving" not in body
         assert f"http://127.0.0.1:8000/admin/integrations/oauthapp/{ending.pk}/change/" in body
         assert (client_credentials(ending).client_secret or "-") not in body
-    assert "ended (1 May 2027)" in tell(-1)[0]
+    assert "expired (1 May 2027)" in tell(-1)[0]
 
 
-def test_a_teams_own_app_is_told_to_its_owners_and_admins_alone(
+def test_alerts_of_a_team_app_go_to_owners_and_admins_only(
     set_up: Made, owner: Membership, member: Membership, stranger: Membership, operator: User
 ) -> None:
     admin = make_member(owner.team, Role.ADMIN, user=make_user("Ada Admin"))
@@ -120,10 +121,10 @@ def test_a_teams_own_app_is_told_to_its_owners_and_admins_alone(
     assert "http://127.0.0.1:8000/plugins/github/app/" in mail.outbox[0].body
 
 
-def test_a_refusal_and_the_recovery_are_told_once_each(set_up: Made, operator: User) -> None:
+def test_refusal_and_recovery_are_notified_once_each(set_up: Made, operator: User) -> None:
     app = set_up("github")
     mark_oauth_app_broken(oauth_app=app, code="invalid_client")
-    assert tell(99) == ["GitHub refuses the OAuth app: 0 connections cannot be refreshed"]
+    assert tell(99) == ["GitHub rejects the OAuth app: 0 connections cannot be refreshed"]
     assert "invalid_client" in mail.outbox[0].body
     assert tell(99) == []
     circuit_breaker.close(OAuthApp.objects.get(), origin=OPERATOR)
@@ -133,14 +134,14 @@ def test_a_refusal_and_the_recovery_are_told_once_each(set_up: Made, operator: U
     assert len(tell(99)) == 1, "another refusal is news again"
 
 
-def test_a_refusal_that_is_over_before_anybody_was_told_is_not_told(set_up: Made, operator: User) -> None:
+def test_a_refusal_that_ended_before_the_run_is_not_notified(set_up: Made, operator: User) -> None:
     app = set_up("github")
     mark_oauth_app_broken(oauth_app=app, code="invalid_client")
     circuit_breaker.close(OAuthApp.objects.get(), origin=OPERATOR)
     assert tell(99) == []
 
 
-def test_who_enters_a_new_secret_is_not_told_that_it_is_accepted(set_up: Made, operator: User) -> None:
+def test_entering_a_new_secret_sends_no_recovery_mail(set_up: Made, operator: User) -> None:
     app = set_up("github")
     mark_oauth_app_broken(oauth_app=app, code="invalid_client")
     tell(99)
@@ -161,7 +162,7 @@ def test_a_mail_that_could_not_be_sent_is_sent_at_the_next_look(
     assert tell(7) == []
 
 
-def test_whoever_comes_second_sends_nothing(ending: OAuthApp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_process_sends_no_mail(ending: OAuthApp, monkeypatch: pytest.MonkeyPatch) -> None:
     def meanwhile(*args: Any, **kwargs: Any) -> int:
         monkeypatch.undo()
         assert alerts.alert_maintainers(today=ENDS) == 0

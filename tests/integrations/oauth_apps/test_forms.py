@@ -13,14 +13,14 @@ def test_ticked_permissions_come_once_and_in_the_catalogs_order() -> None:
     assert parse_connect_request(catalog()["sandbox"], data) == (["profile", "messages:write"], {})
 
 
-def test_a_permission_that_the_service_does_not_list_is_refused_with_a_sentence() -> None:
+def test_an_unknown_scope_is_rejected_with_a_message() -> None:
     with pytest.raises(InvalidInput, match="Sandbox has no permission called everything") as refused:
         parse_connect_request(catalog()["sandbox"], QueryDict("scopes=profile&scopes=everything"))
     assert refused.value.extra["errors"] == [{"field": "scopes", "detail": str(refused.value)}]
 
 
 def test_no_permission_at_all_is_refused_where_there_are_some_to_tick() -> None:
-    with pytest.raises(InvalidInput, match="Tick at least one permission"):
+    with pytest.raises(InvalidInput, match="Select at least one permission"):
         parse_connect_request(catalog()["sandbox"], QueryDict(""))
     assert parse_connect_request(catalog()["notion"], QueryDict("")) == ([], {})
 

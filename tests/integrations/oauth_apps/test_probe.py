@@ -54,7 +54,7 @@ def probe(app: OAuthApp) -> Verdict:
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])
-def test_the_right_id_and_secret_are_told_from_wrong_ones(app: OAuthApp, server: AuthServer, method: str) -> None:
+def test_valid_and_wrong_client_credentials_are_distinguished(app: OAuthApp, server: AuthServer, method: str) -> None:
     server.client_authentication = method
     app = change(app, overrides={"token_endpoint_auth_method": method})
     verdict = probe(app)
@@ -68,30 +68,28 @@ def test_the_right_id_and_secret_are_told_from_wrong_ones(app: OAuthApp, server:
 
 def test_a_wrong_secret_alone_is_refused(app: OAuthApp) -> None:
     change(app, client_secret="wrong")
-    assert probe(app).sentence == "Sandbox refuses the client ID or secret (it answered “invalid_client”)."
+    assert probe(app).sentence == "Sandbox rejected the client ID or secret (error “invalid_client”)."
 
 
 @pytest.mark.parametrize(
     ("behavior", "because"),
     [
-        (answers(200, b"<html>Sign in</html>", Content_Type="text/html"), "the answer was none that OAuth knows"),
-        (answers(503), "the service answered with HTTP status 503"),
-        (refuses("invalid_request"), "the service answered “invalid_request”"),
-        (reset(), "the service did not answer"),
-        (answers(200, b'{"access_token": "t", "token_type": "bearer"}'), "accepted a code that nobody gave out"),
+        (answers(200, b"<html>Sign in</html>", Content_Type="text/html"), "the response is not a valid OAuth response"),
+        (answers(503), "the service responded with HTTP status 503"),
+        (refuses("invalid_request"), "the service responded with “invalid_request”"),
+        (reset(), "the service did not respond"),
+        (answers(200, b'{"access_token": "t", "token_type": "bearer"}'), "accepts any code"),
     ],
 )
-def test_what_cannot_be_told_is_said_with_the_reason(
-    app: OAuthApp, server: AuthServer, behavior: Any, because: str
-) -> None:
+def test_an_inconclusive_test_states_the_reason(app: OAuthApp, server: AuthServer, behavior: Any, because: str) -> None:
     server.script(behavior)
     verdict = probe(app)
     assert verdict.result == "unknown"
-    assert verdict.sentence.startswith("It could not be told, because")
+    assert verdict.sentence.startswith("Not verified:")
     assert because in verdict.sentence
 
 
-def test_a_service_that_does_not_listen_cannot_be_told(app: OAuthApp) -> None:
+def test_an_unreachable_service_is_not_verified(app: OAuthApp) -> None:
     egress.configure(allowed_hosts=["127.0.0.1:9"])
     change(app, params={"origin": "http://127.0.0.1:9"}, client_secret="s")
     assert "could not be reached" in probe(app).sentence
@@ -105,7 +103,7 @@ def test_a_service_that_does_not_listen_cannot_be_told(app: OAuthApp) -> None:
         {"error": "invalid_grant", "error_description": "redirect_uri is not registered"},
     ],
 )
-def test_a_complaint_about_the_redirect_uri_is_answered_with_it(
+def test_a_rejected_redirect_uri_is_shown_for_registration(
     app: OAuthApp, server: AuthServer, answer: dict[str, str]
 ) -> None:
     server.script(answers(400, json.dumps(answer).encode()))
@@ -136,7 +134,7 @@ def test_the_last_test_is_forgotten_when_what_was_tested_changes(app: OAuthApp) 
     assert (forgotten.tested_at, forgotten.test_result, forgotten.test_message) == (None, "", "")
 
 
-def test_a_test_of_values_that_were_replaced_meanwhile_is_not_kept(app: OAuthApp) -> None:
+def test_a_result_for_replaced_values_is_not_stored(app: OAuthApp) -> None:
     read_before = OAuthApp.objects.select_related("integration").get()
     change(app, client_secret="another")
     assert probe_client(origin=OPERATOR, oauth_app=read_before).result == "accepted"
@@ -163,15 +161,15 @@ def test_oauth1_is_tested_by_asking_for_a_request_token(signing: OAuth1Server) -
     for key, secret in ((signing.key, "wrong"), ("wrong", signing.secret)):
         verdict = probe(signed_app(signing, key, secret))
         assert verdict.result == "refused"
-        assert verdict.sentence.startswith("Signed refuses the client ID or secret: it gives out no request token.")
+        assert verdict.sentence.startswith("Signed rejected the client ID or secret and issued no request token.")
         assert OAuthApp.objects.get().broken_since is None
 
 
-def test_an_answer_that_confirms_no_callback_tells_nothing_about_the_secret(signing: OAuth1Server) -> None:
+def test_an_unconfirmed_callback_does_not_verify_the_secret(signing: OAuth1Server) -> None:
     signing.confirms_callback = False
     verdict = probe(signed_app(signing, signing.key, signing.secret))
     assert verdict.result == "unknown"
-    assert "the answer was none that OAuth knows" in verdict.sentence
+    assert "the response is not a valid OAuth response" in verdict.sentence
 
 
 def test_operators_test_by_a_button_that_posts(app: OAuthApp, admin_client: Client) -> None:

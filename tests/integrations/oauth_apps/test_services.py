@@ -16,7 +16,7 @@ from apps.connections.models import Connection
 from apps.errors import NotFound
 from apps.integrations.catalog import sync as loading
 from apps.integrations.catalog.entries import catalog
-from apps.integrations.catalog.reader import CatalogError
+from apps.integrations.catalog.errors import CatalogError
 from apps.integrations.catalog.sync import load_catalog, set_enabled
 from apps.integrations.errors import IntegrationMisconfigured, InvalidInput, OAuthAppInUse
 from apps.integrations.management.commands import load_catalog as command
@@ -81,11 +81,11 @@ def test_a_teams_own_integration_is_not_touched(owner: Membership, loaded: None)
 
 
 @pytest.mark.django_db
-def test_the_command_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_load_command_prints_its_changes(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("load_catalog")
     assert re.search(r"^created: .*github, gitlab, gmail,", capsys.readouterr().out)
     call_command("load_catalog")
-    assert capsys.readouterr().out == "The catalog is loaded already.\n"
+    assert capsys.readouterr().out == "The catalog is up to date.\n"
 
 
 def test_the_command_names_file_and_key_of_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_an_oauth_app_of_an_unknown_service_is_refused() -> None:
         ensure_oauth_app(integration_slug="sandbox", client_id="id", client_secret="s")
 
 
-def test_the_first_refusal_marks_the_app_broken_and_the_second_says_nothing(set_up: Callable[..., OAuthApp]) -> None:
+def test_only_the_first_refusal_marks_the_app_broken(set_up: Callable[..., OAuthApp]) -> None:
     app = set_up("github")
     other = OAuthApp.objects.get(pk=app.pk)
     assert mark_oauth_app_broken(oauth_app=app, code="invalid_client")
@@ -170,7 +170,7 @@ def test_the_first_refusal_marks_the_app_broken_and_the_second_says_nothing(set_
 
 
 @pytest.mark.parametrize("change", [{"client_id": "new"}, {"client_secret": "new"}])
-def test_a_new_id_or_secret_is_given_a_new_chance(set_up: Callable[..., OAuthApp], change: dict[str, str]) -> None:
+def test_a_new_id_or_secret_clears_the_broken_state(set_up: Callable[..., OAuthApp], change: dict[str, str]) -> None:
     app = set_up("github")
     mark_oauth_app_broken(oauth_app=app, code="invalid_client")
     values: dict[str, Any] = {"client_id": app.client_id} | change
@@ -200,7 +200,7 @@ def test_an_oauth_app_with_connections_is_not_deleted(
 ) -> None:
     app = set_up("github")
     connection = connect(owner, "github")
-    with pytest.raises(OAuthAppInUse, match="serves 1 connection, which could be neither refreshed nor revoked"):
+    with pytest.raises(OAuthAppInUse, match="is used by 1 connection, which could not be refreshed or revoked"):
         delete_oauth_app(origin=OPERATOR, oauth_app=app)
     connection.delete()
     delete_oauth_app(origin=OPERATOR, oauth_app=app)

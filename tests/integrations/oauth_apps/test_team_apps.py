@@ -53,7 +53,7 @@ def test_an_admin_brings_an_app_that_wins_over_the_operators(
     assert (event.actor_label, event.actor_kind, event.target_id) == ("Ada Admin", "user", str(app.pk))
 
 
-def test_the_page_says_where_to_register_and_with_which_redirect_uri(loaded: None, owner: Membership) -> None:
+def test_the_page_shows_the_console_and_the_redirect_uri(loaded: None, owner: Membership) -> None:
     html = html_of(owner)
     assert "https://github.com/settings/developers" in html
     assert "<code>http://127.0.0.1:8000/oauth/callback</code>" in html
@@ -67,7 +67,7 @@ def test_the_secret_is_never_on_a_page(loaded: None, owner: Membership) -> None:
     add(owner, secret=secret)
     for url in (PAGE, REMOVE, SERVICE):
         assert secret not in html_of(owner, url)
-    assert "Stored. Leave empty to keep it." in html_of(owner)
+    assert "A secret is stored. Leave empty to keep it." in html_of(owner)
     assert secret not in str(AuditEvent.objects.values_list())
 
 
@@ -106,7 +106,7 @@ def test_another_team_never_learns_of_it(loaded: None, owner: Membership, strang
 
 
 @pytest.mark.parametrize("url", [PAGE, TEST, REMOVE])
-def test_nobody_signed_in_is_led_to_the_login_page(loaded: None, client: Client, url: str) -> None:
+def test_anonymous_visitors_are_redirected_to_the_login_page(loaded: None, client: Client, url: str) -> None:
     response = client.post(url)
     assert (response.status_code, response["Location"].split("?")[0]) == (302, reverse("account_login"))
 
@@ -155,7 +155,7 @@ def test_what_the_protocol_fills_in_cannot_be_overridden(loaded: None, owner: Me
     assert not OAuthApp.objects.exists()
 
 
-def test_removing_it_is_asked_first_and_goes_back_to_the_operators(
+def test_removal_needs_confirmation_and_falls_back_to_the_operators_app(
     set_up: Callable[..., OAuthApp], owner: Membership
 ) -> None:
     operators = set_up("github")
@@ -174,7 +174,7 @@ def test_removing_it_is_refused_while_connections_depend_on_it(
     Connection.objects.update(oauth_app=own(owner))
     response = client_for(owner).post(REMOVE)
     assert response.status_code == 409
-    assert "serves 1 connection, which could be neither refreshed nor revoked" in response.content.decode()
+    assert "is used by 1 connection, which could not be refreshed or revoked" in response.content.decode()
     assert connection.name in html_of(owner)
     connection.delete()
     client_for(owner).post(REMOVE)
@@ -182,9 +182,9 @@ def test_removing_it_is_refused_while_connections_depend_on_it(
 
 
 @pytest.mark.parametrize(
-    ("left", "words"), [(61, ""), (60, "ends in 60 days"), (7, "ends in 7 days"), (-1, "The secret ended")]
+    ("left", "words"), [(61, ""), (60, "expires in 60 days"), (7, "expires in 7 days"), (-1, "The secret expired")]
 )
-def test_the_page_warns_of_a_secret_that_ends_and_names_what_is_at_stake(
+def test_the_page_warns_of_an_expiring_secret_and_its_connections(
     loaded: None, connect: Callable[..., Connection], owner: Membership, left: int, words: str
 ) -> None:
     day = timezone.now().date() + timedelta(days=left)

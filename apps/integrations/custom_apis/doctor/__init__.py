@@ -1,5 +1,4 @@
-"""The doctor of a team's own APIs: from what was observed at its server to findings in words. Pure; the observing is
-`services/doctor.py`."""
+"""*Check configuration* of a custom API: `check` observes its server, `findings` explains the observations (pure)."""
 
 from apps.integrations.custom_apis.doctor.finding import Finding
 from apps.integrations.custom_apis.doctor.findings import findings

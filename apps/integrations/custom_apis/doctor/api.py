@@ -1,4 +1,4 @@
-"""The REST API's door to the doctor of a team's own APIs."""
+"""The API view of *Check configuration*."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from apps.teams.authentication import actor_of
 
 
 class FindingSerializer(serializers.Serializer[Any]):
-    """What the doctor says. `code` is stable; `fix` is empty where nothing is to be done."""
+    """One finding. `code` is stable; `fix` is empty where there is nothing to correct."""
 
     code = serializers.CharField()
     severity = serializers.ChoiceField(choices=["ok", "advice", "fault"])
@@ -25,20 +25,20 @@ class FindingSerializer(serializers.Serializer[Any]):
 
 
 class CheckUpSerializer(serializers.Serializer[Any]):
-    """Findings, faults first."""
+    """The findings, faults first."""
 
     checked_at = serializers.DateTimeField(source="at")
     findings = FindingSerializer(many=True)
 
 
 class CheckView(APIView):
-    """*Check configuration* of an API of the team's own."""
+    """*Check configuration* of a custom API."""
 
     required_scope = "connections:write"
 
     @extend_schema(operation_id="integrations_check", request=None, responses=CheckUpSerializer)
     def post(self, request: Request, slug: str) -> Response:
-        """Look at the service with what is stored, and say what is wrong (owners and admins). Nothing is changed."""
+        """Check the stored configuration at the service (owners and admins). Nothing is changed."""
         actor = actor_of(request)
         check_up = check_configuration(actor=actor, api=custom_api_named(actor, slug))
         return Response(CheckUpSerializer(check_up).data)

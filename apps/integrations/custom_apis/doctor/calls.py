@@ -1,4 +1,4 @@
-"""The doctor's calls to token, refresh and revocation endpoints, with codes and tokens that nobody gave out."""
+"""The calls of *Check configuration* to token, refresh and revocation endpoints, with made-up codes and tokens."""
 
 import secrets
 import time
@@ -31,7 +31,7 @@ _METHODS: tuple[AuthMethod, ...] = ("client_secret_basic", "client_secret_post",
 
 
 class Clock:
-    """Seconds for the next call: never more than are left of all."""
+    """The deadline of the next call, limited by the time left for all calls."""
 
     def __init__(self) -> None:
         self._end = time.monotonic() + ALL_CALLS
@@ -52,14 +52,14 @@ def token_replies(
     authentication: Authentication,
     clock: Clock,
 ) -> list[TokenReply]:
-    """The configured way first; where it is refused, the same credentials in the other ways."""
+    """With the configured client authentication; if that is rejected, also with the other methods."""
     first = _reply(provider, credentials, callback, clock)
     if first.result not in ("client_refused", "other_error") or authentication.type != "oauth2":
         return [first]
     replies = [first]
     for method in _METHODS:
-        fits = method != first.method and (method == "none" or credentials.client_secret)
-        if fits and not clock.is_over:
+        can_try = method != first.method and (method == "none" or credentials.client_secret)
+        if can_try and not clock.is_over:
             other = replace(provider, token_endpoint_auth_method=method)
             replies.append(_reply(other, credentials, callback, clock))
     return replies
@@ -67,9 +67,9 @@ def token_replies(
 
 @sensitive_variables()
 def refresh_reply(provider: ProviderConfig, credentials: ClientCredentials, clock: Clock) -> TokenReply:
-    """What the refresh URL says to a refresh token that nobody gave out."""
-    token, deadline = _made_up(), clock.next_call()
-    return _asked(
+    """The response of the refresh URL to a made-up refresh token."""
+    token, deadline = _made_up_token(), clock.next_call()
+    return _observed(
         provider.token_endpoint_auth_method,
         lambda: client.refresh(provider, credentials, refresh_token=token, deadline=deadline),
     )
@@ -77,10 +77,9 @@ def refresh_reply(provider: ProviderConfig, credentials: ClientCredentials, cloc
 
 @sensitive_variables()
 def revocation_reply(provider: ProviderConfig, credentials: ClientCredentials, clock: Clock) -> TokenReply:
-    """What the revocation URL says to the same: nothing against it (RFC 7009 2.2). A page for people is no such answer,
-    whatever its status."""
-    token, deadline, method = _made_up(), clock.next_call(), provider.token_endpoint_auth_method
-    reply = _asked(
+    """The response of the revocation URL to a made-up token: success (RFC 7009 2.2), unless it is an HTML page."""
+    token, deadline, method = _made_up_token(), clock.next_call(), provider.token_endpoint_auth_method
+    reply = _observed(
         method,
         lambda: client.revoke(provider, credentials, access_token=None, refresh_token=token, deadline=deadline),
     )
@@ -89,52 +88,43 @@ def revocation_reply(provider: ProviderConfig, credentials: ClientCredentials, c
     return reply
 
 
-def _made_up() -> str:
+def _made_up_token() -> str:
     return f"specway-test-{secrets.token_urlsafe(16)}"
 
 
 @sensitive_variables()
 def _reply(provider: ProviderConfig, credentials: ClientCredentials, callback: str, clock: Clock) -> TokenReply:
     deadline = clock.next_call()
-    return _asked(
+    return _observed(
         provider.token_endpoint_auth_method,
         lambda: exchange_nonsense(provider, credentials, callback=callback, deadline=deadline),
     )
 
 
 @sensitive_variables()
-def _asked(method: str, call: Callable[[], object]) -> TokenReply:
-    answers: list[egress.Exchange] = []
+def _observed(method: str, call: Callable[[], object]) -> TokenReply:
+    exchanges: list[egress.Exchange] = []
     try:
-        with egress.observed(answers.append):
+        with egress.observed(exchanges.append):
             call()
     except OAuthError as error:
-        return _with_answer(_read(method, error), answers)
-    return _with_answer(TokenReply(method, "accepted_nonsense"), answers)
+        return _with_response(_read(method, error), exchanges)
+    return _with_response(TokenReply(method, "accepted_nonsense"), exchanges)
 
 
 @sensitive_variables()
-def _with_answer(reply: TokenReply, answers: list[egress.Exchange]) -> TokenReply:
-    """With the status and content type that came, which the protocol's errors do not tell apart."""
-    answer = answers[-1].answer if answers else None
-    if answer is None:
+def _with_response(reply: TokenReply, exchanges: list[egress.Exchange]) -> TokenReply:
+    """With status and content type of the response, which the errors of the protocol do not hold."""
+    response = exchanges[-1].answer if exchanges else None
+    if response is None:
         return reply
-    content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return replace(reply, status=answer.status_code, content_type=content_type[:60])
+    content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return replace(reply, status=response.status_code, content_type=content_type[:60])
 
 
 def _read(method: str, error: OAuthError) -> TokenReply:
-    result: TokenResult
     if isinstance(error, TokenError):
-        if error.about_redirect_uri or "redirect_uri" in error.code:
-            result = "redirect_uri"
-        elif isinstance(error, InvalidGrant):
-            result = "client_accepted"
-        elif isinstance(error, InvalidClient):
-            result = "client_refused"
-        else:
-            result = "client_unauthorized" if isinstance(error, UnauthorizedClient) else "other_error"
-        return TokenReply(method, result, code=error.code)
+        return TokenReply(method, _result_of(error), code=error.code)
     if isinstance(error, EndpointRefused):
         return TokenReply(method, "refused_by_us", failure=error.reason)
     if isinstance(error, TransportFailure):
@@ -142,3 +132,13 @@ def _read(method: str, error: OAuthError) -> TokenReply:
     if isinstance(error, ProviderFault):
         return TokenReply(method, "fault", status=error.status)
     return TokenReply(method, "no_oauth", failure=getattr(error, "reason", ""))
+
+
+def _result_of(error: TokenError) -> TokenResult:
+    if error.about_redirect_uri or "redirect_uri" in error.code:
+        return "redirect_uri"
+    if isinstance(error, InvalidGrant):
+        return "client_accepted"
+    if isinstance(error, InvalidClient):
+        return "client_refused"
+    return "client_unauthorized" if isinstance(error, UnauthorizedClient) else "other_error"

@@ -1,4 +1,4 @@
-"""*Check configuration*: looks at the server of a team's own API, and has the doctor say what it means."""
+"""*Check configuration*: observes the server of a custom API and returns the findings."""
 
 import re
 import secrets
@@ -17,7 +17,7 @@ from apps.audit.services import record
 from apps.integrations.catalog.placeholders import PLACEHOLDER
 from apps.integrations.custom_apis.doctor import Finding, Observations, PageSeen, findings
 from apps.integrations.custom_apis.doctor.calls import Clock, refresh_reply, revocation_reply, token_replies
-from apps.integrations.custom_apis.schema import ADDRESSES, Authentication, authentication_from, missing
+from apps.integrations.custom_apis.schema import URLS, Authentication, authentication_from, missing
 from apps.integrations.custom_apis.services.queries import oauth_client_of
 from apps.integrations.custom_apis.services.registration import issuer_metadata
 from apps.integrations.models import CustomApi, OAuthApp
@@ -36,7 +36,7 @@ _MAX_PAGE = 1_000_000
 
 @dataclass(frozen=True)
 class CheckUp:
-    """What a check came to, and when."""
+    """The findings of a check, and its time."""
 
     findings: list[Finding]
     at: datetime
@@ -48,10 +48,9 @@ class CheckUp:
 
 @sensitive_variables()
 def check_configuration(*, actor: Actor, api: CustomApi) -> CheckUp:
-    """Look at what is stored for the API, and audit that somebody did. Nothing is changed. Raises NotAllowed,
-    UnreadableSecret."""
+    """Check the stored configuration and audit the check. Nothing is changed. Raises NotAllowed, UnreadableSecret."""
     permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
-    found = findings(observe(api))
+    results = findings(observe(api))
     integration = api.integration
     with transaction.atomic():
         record(
@@ -59,14 +58,14 @@ def check_configuration(*, actor: Actor, api: CustomApi) -> CheckUp:
             origin=actor.origin,
             team_id=integration.team_id,
             target=Target("integration", str(integration.pk), integration.name, integration.slug),
-            faults=[finding.code for finding in found if finding.severity == "fault"],
+            faults=[finding.code for finding in results if finding.severity == "fault"],
         )
-    return CheckUp(found, timezone.now())
+    return CheckUp(results, timezone.now())
 
 
 @sensitive_variables()
 def observe(api: CustomApi) -> Observations:
-    """Everything that can be seen from here, one call after the other."""
+    """Everything that can be observed without a user, one call after the other."""
     authentication, clock = _filled(api), Clock()
     oauth_app, callback = oauth_client_of(api), redirect_uri(api.integration)
     seen = Observations(
@@ -78,7 +77,7 @@ def observe(api: CustomApi) -> Observations:
         missing=missing(authentication, has_client=oauth_app is not None),
     )
     if authentication.type not in ("oauth2", "oauth2_client_credentials"):
-        return replace(seen, base=_page(_put(api.base_url, api), clock.next_call()))
+        return replace(seen, base=_page(_with_examples(api.base_url, api), clock.next_call()))
     credentials = _credentials(oauth_app, authentication)
     if authentication.type == "oauth2" and authentication.authorization_url and credentials:
         seen = _with_consent_page(seen, _provider(api, authentication), credentials, callback, clock)
@@ -95,37 +94,37 @@ def observe(api: CustomApi) -> Observations:
 def _with_ends(
     seen: Observations, provider: ProviderConfig, credentials: ClientCredentials, clock: Clock
 ) -> Observations:
-    """With the endpoints at which a grant goes on and ends, where they are addresses of their own."""
-    entered = seen.authentication
-    if entered.refresh_url and entered.type == "oauth2" and not clock.is_over:
-        asked = replace(provider, refresh_url=entered.refresh_url, refresh_params=provider.token_params)
-        seen = replace(seen, refresh=refresh_reply(asked, credentials, clock))
-    if entered.revocation_url and not clock.is_over:
-        asked = replace(provider, revocation=RevocationEndpoint(url=entered.revocation_url))
-        seen = replace(seen, revocation=revocation_reply(asked, credentials, clock))
+    """With the refresh and revocation endpoints, where they are settings."""
+    settings = seen.authentication
+    if settings.refresh_url and settings.type == "oauth2" and not clock.is_over:
+        config = replace(provider, refresh_url=settings.refresh_url, refresh_params=provider.token_params)
+        seen = replace(seen, refresh=refresh_reply(config, credentials, clock))
+    if settings.revocation_url and not clock.is_over:
+        config = replace(provider, revocation=RevocationEndpoint(url=settings.revocation_url))
+        seen = replace(seen, revocation=revocation_reply(config, credentials, clock))
     return seen
 
 
 def _credentials(oauth_app: OAuthApp | None, authentication: Authentication) -> ClientCredentials | None:
-    """The client; where each connection has one of its own, one that nobody registered."""
+    """The client of the API; a made-up one where each connection has its own."""
     if authentication.type == "oauth2_client_credentials":
         return ClientCredentials("specway-test", secrets.token_urlsafe(16))
     return client_credentials(oauth_app) if oauth_app else None
 
 
 def _filled(api: CustomApi) -> Authentication:
-    """With examples in the place of what each connection gives."""
+    """The settings, with placeholders replaced by examples."""
     stored = authentication_from(api.authentication)
-    return stored.with_values({name: _put(getattr(stored, name), api) for name in ADDRESSES})
+    return stored.with_values({name: _with_examples(getattr(stored, name), api) for name in URLS})
 
 
-def _put(url: str, api: CustomApi) -> str:
+def _with_examples(url: str, api: CustomApi) -> str:
     values = {str(one.get("name")): str(one.get("default") or one.get("example") or "") for one in api.params}
-    return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), url)
+    return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), url)
 
 
 def _provider(api: CustomApi, authentication: Authentication) -> ProviderConfig:
-    """The facts, drafts included: those have no definition to read them from."""
+    """The provider config; built here since drafts have no definition."""
     targets = {"audience": authentication.audience, "resource": authentication.resource}
     shared = {name: value for name, value in targets.items() if value}
     return ProviderConfig(
@@ -179,19 +178,21 @@ def _consent_page(
 def _page(url: str, deadline: float, callback: str = "") -> PageSeen:
     try:
         with egress.session(deadline=deadline, max_bytes=_MAX_PAGE) as session:
-            answer = session.get(url, headers={"Accept": "text/html,application/json;q=0.9,*/*;q=0.8"})
+            response = session.get(url, headers={"Accept": "text/html,application/json;q=0.9,*/*;q=0.8"})
     except egress.AnswerTooLarge:
-        return PageSeen(status=200)  # a page it is, whatever is on it
+        return PageSeen(status=200)  # it is a page, whatever it contains
     except egress.EgressError as error:
         return PageSeen(failure=str(error))
-    location = answer.headers.get("Location", "") if 300 <= answer.status_code < 400 else ""
+    location = response.headers.get("Location", "") if 300 <= response.status_code < 400 else ""
     leads_back = bool(callback) and location.startswith(callback)
-    told = parse_qs(urlsplit(location).query).get("error", [""])[0] if leads_back else ""
-    complains = 400 <= answer.status_code < 500 and re.search(rb"redirect[_ -]?ur[il]", answer.content, re.IGNORECASE)
+    error_code = parse_qs(urlsplit(location).query).get("error", [""])[0] if leads_back else ""
+    rejected = 400 <= response.status_code < 500 and re.search(
+        rb"redirect[_ -]?ur[il]", response.content, re.IGNORECASE
+    )
     return PageSeen(
-        status=answer.status_code,
-        content_type=answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()[:60],
+        status=response.status_code,
+        content_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower()[:60],
         leads_back=leads_back,
-        error=safe_code(told) if told else "",
-        about_redirect_uri=bool(complains),
+        error=safe_code(error_code) if error_code else "",
+        about_redirect_uri=bool(rejected),
     )

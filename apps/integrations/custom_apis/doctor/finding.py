@@ -1,4 +1,4 @@
-"""One finding of the doctor. Pure."""
+"""One finding of *Check configuration*. Pure."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ Severity = Literal["ok", "advice", "fault"]
 
 @dataclass(frozen=True)
 class Finding:
-    """`code` is stable, for programs; `fix` is empty where nothing is to be done; `field` names the form's field."""
+    """`code` is stable; `fix` is empty where there is nothing to correct; `field` is the form field it concerns."""
 
     code: str
     severity: Severity

@@ -1,4 +1,4 @@
-"""What the doctor saw: plain data, without secrets and without the server's own text."""
+"""The observations of *Check configuration*: plain data, without secrets and without text from the server."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,15 +8,15 @@ from apps.integrations.custom_apis.schema import Authentication
 from apps.oauth.discovery import ServerMetadata
 
 TokenResult = Literal[
-    "client_accepted",  # invalid_grant: the made-up code was read, so the client was let in
+    "client_accepted",  # invalid_grant: the code was evaluated, so the client was authenticated
     "client_refused",
     "client_unauthorized",
     "redirect_uri",
     "other_error",
-    "no_oauth",  # a page, a redirect, or no such address
+    "no_oauth",  # an HTML page, a redirect, or not found
     "fault",  # 5xx or 429
     "unreachable",
-    "silent",  # sent, and no answer
+    "silent",  # sent, no response
     "refused_by_us",
     "accepted_nonsense",
 ]
@@ -24,9 +24,9 @@ TokenResult = Literal[
 
 @dataclass(frozen=True)
 class PageSeen:
-    """What an address answered to a plain request. `status` None: nothing came, and `failure` says why.
+    """The response to a GET request. `status` None: there was none, for the reason `failure`.
 
-    `error` is the OAuth error of a redirect back to us, `leads_back` that there was such a redirect.
+    `leads_back`: it redirects to our callback, with the OAuth error `error` if any.
     """
 
     status: int | None = None
@@ -43,7 +43,7 @@ class PageSeen:
 
 @dataclass(frozen=True)
 class TokenReply:
-    """What an endpoint said to a made-up code or token, sent with one way of client authentication."""
+    """The response to a made-up code or token, sent with one method of client authentication."""
 
     method: str
     result: TokenResult
@@ -59,7 +59,7 @@ class TokenReply:
 
 @dataclass(frozen=True)
 class Observations:
-    """Everything that findings are made of. What could not be looked at is None or empty."""
+    """The input of the findings. What was not observed is None or empty."""
 
     name: str
     authentication: Authentication
@@ -69,11 +69,11 @@ class Observations:
     missing: Sequence[str] = ()
     base: PageSeen | None = None
     authorization: PageSeen | None = None
-    # The same page, asked with the scopes joined otherwise, where it refused them: separator -> what it answered.
+    # The same page requested with other scope separators, where it rejected the scopes: response by separator.
     separators: Mapping[str, PageSeen] = field(default_factory=dict)
-    # The configured way first; the others only where that one was refused.
+    # The configured client authentication first; the others only where that was rejected.
     token: Sequence[TokenReply] = ()
-    # The other endpoints, where they are entered: what they said to tokens that nobody gave out.
+    # The responses of the other endpoints, where they are entered, to made-up tokens.
     refresh: TokenReply | None = None
     revocation: TokenReply | None = None
     metadata: ServerMetadata | None = None

@@ -1,4 +1,4 @@
-"""The buttons of a custom API's Authentication tab that ask its server: *Check configuration*, *Register for me*."""
+"""The buttons *Check configuration* and *Register for me* of the Authentication tab."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -22,16 +22,16 @@ from apps.teams.requests import TeamRequest
 @never_cache
 @team_required
 def check(request: TeamRequest, slug: str) -> HttpResponse:
-    """The findings: for htmx as a panel of the tab, else as a page. Raises NotFound, NotAllowed."""
+    """The findings: a panel of the tab for htmx, otherwise a page. Raises NotFound, NotAllowed."""
     api = custom_api_named(request.actor, slug)
     permissions.require(request.actor, Action.MANAGE_CUSTOM_APIS)
-    if request.method != "POST":  # somebody reloads, or comes back: a check is asked for by a click
+    if request.method != "POST":  # after a reload: a check needs a click
         return redirect("integrations:custom_authentication", slug)
     context = {
         "api": api,
         "integration": api.integration,
         "tab": "authentication",
-        "keeps": True,
+        "can_manage": True,
         "missing": missing_of(api),
         "operations": operations_of(api.integration).count(),
         "redirect_uri": redirect_uri(api.integration),
@@ -45,17 +45,17 @@ def check(request: TeamRequest, slug: str) -> HttpResponse:
 @never_cache
 @team_required
 def register(request: TeamRequest, slug: str) -> HttpResponse:
-    """Have the issuer register a client, or say why it does not. Raises NotFound, NotAllowed."""
+    """Register a client at the issuer, or show why that fails. Raises NotFound, NotAllowed."""
     api = custom_api_named(request.actor, slug)
     try:
         saved = register_client(actor=request.actor, api=api)
     except (InvalidInput, IntegrationInUse) as refusal:
-        messages.error(request, _sentence(refusal))
+        messages.error(request, _refusal_message(refusal))
     else:
         name = saved.integration.name
-        messages.success(request, f"{name} registered a client. Its ID and secret are stored; look the rest over.")
+        messages.success(request, f"{name} registered a client. Its ID and secret are saved; check the other fields.")
     return redirect("integrations:custom_authentication", slug)
 
 
-def _sentence(refusal: SpecwayError) -> str:
+def _refusal_message(refusal: SpecwayError) -> str:
     return f"Not registered. {refusal.sentence}"

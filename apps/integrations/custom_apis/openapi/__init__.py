@@ -1,5 +1,5 @@
-"""API descriptions (OpenAPI 3.0 and 3.1, Swagger 2.0) read into what a team would otherwise type. Pure: nothing is
-fetched, and references are followed inside the document only."""
+"""Reads API documents (OpenAPI 3.0 and 3.1, Swagger 2.0) into the settings of a custom API. Pure: nothing is fetched,
+and only references inside the document are followed."""
 
 from apps.integrations.custom_apis.openapi.described import Call, Described, FoundScheme, Note
 from apps.integrations.custom_apis.openapi.document import LARGEST, UnreadableDocument

@@ -1,4 +1,4 @@
-"""What was found in an API description."""
+"""The result of reading an API document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Note:
-    """What could not be used: where in the document (a path of keys), and why."""
+    """A part of the document (a path of keys) that could not be used, and why."""
 
     where: str
     sentence: str
@@ -19,18 +19,18 @@ class Note:
 
 @dataclass(frozen=True)
 class FoundScheme:
-    """One way to sign in, by the document's name for it, with the fields of the Authentication tab that it fills."""
+    """A security scheme under its name in the document, and the fields of the Authentication tab that it fills in."""
 
     name: str
     words: str
     authentication: Authentication
     filled: tuple[str, ...]
-    discovered: tuple[str, ...] = ()  # those of them that the issuer's metadata filled in
+    discovered: tuple[str, ...] = ()  # those that were filled in from the issuer's metadata
 
 
 @dataclass(frozen=True)
 class Call:
-    """One operation; `scopes` are those that it needs, as far as the document says."""
+    """One operation; `scopes` are those it requires, if the document lists them."""
 
     method: str
     path: str
@@ -40,7 +40,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Described:
-    """All of it. `base_url` is empty where the document does not say; `schemes` has the best one first."""
+    """The whole document. `base_url` is empty where it has none; `schemes` starts with the preferred one."""
 
     version: str
     name: str
@@ -53,15 +53,15 @@ class Described:
 
 
 def storable(value: T) -> T:
-    """The same without what no database takes: NUL, and halves of surrogate pairs (JSON can write both as escapes)."""
-    made: Any = value
+    """A copy without NUL and lone surrogates, which databases reject (JSON can contain both as escapes)."""
+    result: Any = value
     if isinstance(value, str):
-        made = value.encode("utf-8", "replace").decode().replace("\0", "?")
+        result = value.encode("utf-8", "replace").decode().replace("\0", "?")
     elif isinstance(value, tuple):
-        made = tuple(storable(one) for one in value)
+        result = tuple(storable(one) for one in value)
     elif isinstance(value, Mapping):
-        made = {storable(key): storable(one) for key, one in value.items()}
+        result = {storable(key): storable(one) for key, one in value.items()}
     elif is_dataclass(value) and not isinstance(value, type):
-        made = replace(value, **{one.name: storable(getattr(value, one.name)) for one in fields(value)})
-    result: T = made
-    return result
+        result = replace(value, **{one.name: storable(getattr(value, one.name)) for one in fields(value)})
+    storable_value: T = result
+    return storable_value

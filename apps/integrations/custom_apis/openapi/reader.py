@@ -1,4 +1,4 @@
-"""The whole description: version, name, where it is, how one signs in, and what can be called."""
+"""Reads a whole API document: version, name, servers, security schemes and operations."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,30 +27,30 @@ _READ = ("2.0", "3.0", "3.1")
 
 
 def read_description(content: bytes, *, document_url: str = "") -> Described:
-    """Read an API description (UTF-8; JSON or YAML, up to 10 MB).
+    """Read an API document (UTF-8; JSON or YAML, up to 10 MB).
 
-    `document_url` is where it came from: relative addresses start there. What cannot be used is noted; raises
-    UnreadableDocument where nothing can.
+    `document_url` is the URL it was fetched from, if any. Unusable parts are noted; raises UnreadableDocument where
+    nothing can be used.
     """
     try:
         document, repeated = parse(content)
     except UnreadableDocument as broken:
-        raise UnreadableDocument(f"{broken}{_usable(broken.so_far)}") from None
+        raise UnreadableDocument(f"{broken}{_summary(broken.so_far)}") from None
     version = _version(document)
     notes: list[Note] = []
     info = mapping(document.get("info"))
     base_url, params = server_of(document, document_url=document_url, notes=notes)
     if not base_url:
-        notes.append(Note("host" if "swagger" in document else "servers", "Where the API is, is not said."))
+        notes.append(Note("host" if "swagger" in document else "servers", "The URL of the API is missing."))
     schemes = schemes_in(document, document_url=document_url, notes=notes)
     calls = list(islice(_calls(document, notes), MAX_OPERATIONS + 1))
     if len(calls) > MAX_OPERATIONS:
-        notes.append(Note("paths", f"Only the first {MAX_OPERATIONS} operations were taken."))
+        notes.append(Note("paths", f"Only the first {MAX_OPERATIONS} operations were imported."))
     if not calls:
         notes.append(Note("paths", "No operation was found."))
-    notes += [Note(key[:100], _twice(line)) for key, line in repeated]
-    notes += _others(notes, faults(document, version, MAX_FAULTS))
-    found = Described(
+    notes += [Note(key[:100], _repeated_key(line)) for key, line in repeated]
+    notes += _new_notes(notes, faults(document, version, MAX_FAULTS))
+    described = Described(
         version=version,
         name=text_of(info.get("title"), 100),
         description=text_of(info.get("summary") or info.get("description"), 60),
@@ -60,75 +60,77 @@ def read_description(content: bytes, *, document_url: str = "") -> Described:
         operations=tuple(calls[:MAX_OPERATIONS]),
         notes=tuple(notes[:MAX_NOTES]),
     )
-    return storable(found)
+    return storable(described)
 
 
-def _others(notes: list[Note], found: Iterable[Note]) -> Iterator[Note]:
-    """Without those about a thing that is noted already, or about something below it."""
-    places = tuple(note.where for note in notes if re.search(r"[.\[]", note.where))
-    for note in found:
-        if not any(note.where == place or note.where.startswith((f"{place}.", f"{place}[")) for place in places):
+def _new_notes(notes: list[Note], candidates: Iterable[Note]) -> Iterator[Note]:
+    """Those that are not about a noted part of the document, or below one."""
+    noted = tuple(note.where for note in notes if re.search(r"[.\[]", note.where))
+    for note in candidates:
+        if not any(note.where == path or note.where.startswith((f"{path}.", f"{path}[")) for path in noted):
             yield note
 
 
-def _twice(line: int | None) -> str:
-    return f"This key stands twice in one place{f' (line {line})' if line else ''}. The last one was taken."
+def _repeated_key(line: int | None) -> str:
+    return f"This key is repeated{f' (line {line})' if line else ''}. The last value was used."
 
 
-def _usable(so_far: Any) -> str:
-    """What a broken document said before its fault, as a sentence to follow the one about the fault."""
+def _summary(so_far: Any) -> str:
+    """What a broken document contains before its error, as a message that follows the one about the error."""
     document = mapping(so_far)
     if not document:
         return ""
     name = text_of(mapping(document.get("info")).get("title"), 60)
     calls = sum(1 for _ in islice(_calls(document, []), MAX_OPERATIONS))
     schemes = len(schemes_in(document, document_url="", notes=[]))
-    found = [
+    parts = [
         f"the name “{name}”" if name else "",
         f"{calls} operation{'' if calls == 1 else 's'}" if calls else "",
-        f"{schemes} way{'' if schemes == 1 else 's'} to sign in" if schemes else "",
+        f"{schemes} security scheme{'' if schemes == 1 else 's'}" if schemes else "",
     ]
-    listed = ", ".join(filter(None, found))
-    return f" Before that, {listed} could be read; nothing is stored." if listed else ""
+    listed = ", ".join(filter(None, parts))
+    return f" Before that, {listed} could be read; nothing is saved." if listed else ""
 
 
 def _version(document: Mapping[str, Any]) -> str:
-    said = text_of(document.get("openapi") or document.get("swagger"), 20)
-    if not said:
+    stated = text_of(document.get("openapi") or document.get("swagger"), 20)
+    if not stated:
         raise UnreadableDocument(
-            "The document has neither “openapi” nor “swagger” with a version: it describes no API."
+            "The document has neither “openapi” nor “swagger” with a version, so it does not describe an API."
         )
-    version = ".".join(said.split(".")[:2])
+    version = ".".join(stated.split(".")[:2])
     if version not in _READ or (version == "2.0") != ("swagger" in document and "openapi" not in document):
-        raise UnreadableDocument(f"The document is of version {said}. OpenAPI 3.0 and 3.1 and Swagger 2.0 can be read.")
-    return said
+        raise UnreadableDocument(f"Version {stated} is not supported. OpenAPI 3.0 and 3.1 and Swagger 2.0 are.")
+    return stated
 
 
 def _calls(document: Mapping[str, Any], notes: list[Note]) -> Iterator[Call]:
-    whole = document.get("security")
+    default_security = document.get("security")
     for path, node in named(document.get("paths")):
         if not path.startswith("/"):
             if not path.startswith("x-"):
-                notes.append(Note(f"paths.{path[:100]}", "A path begins with a slash."))
+                notes.append(Note(f"paths.{path[:100]}", "A path must begin with a slash."))
             continue
-        item, why = resolve(document, node)
+        item, reason = resolve(document, node)
         if item is None:
-            notes.append(Note(f"paths.{path[:100]}", why))
+            notes.append(Note(f"paths.{path[:100]}", reason))
             continue
         for method in _METHODS:
-            call = item.get(method)
-            if isinstance(call, dict):
-                summary = text_of(call.get("summary") or call.get("operationId") or call.get("description"), 300)
-                yield Call(method.upper(), path[:1000], summary, _scopes(call.get("security", whole)))
-            elif call is not None:
+            operation = item.get(method)
+            if isinstance(operation, dict):
+                summary = text_of(
+                    operation.get("summary") or operation.get("operationId") or operation.get("description"), 300
+                )
+                yield Call(method.upper(), path[:1000], summary, _scopes(operation.get("security", default_security)))
+            elif operation is not None:
                 notes.append(Note(f"paths.{path[:100]}.{method}", "It is not a mapping."))
 
 
 def _scopes(security: Any) -> tuple[str, ...]:
-    """Those of the first alternative that names any."""
+    """Those of the first alternative that lists any."""
     for requirement in listing(security)[:20]:
         for _, names in named(requirement):
-            fitting = [name[:200] for name in listing(names)[:50] if isinstance(name, str)]
-            if fitting:
-                return tuple(fitting)
+            scopes = [name[:200] for name in listing(names)[:50] if isinstance(name, str)]
+            if scopes:
+                return tuple(scopes)
     return ()

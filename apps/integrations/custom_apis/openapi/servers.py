@@ -1,4 +1,4 @@
-"""Where the API is: servers and their variables (OpenAPI 3), scheme, host and base path (Swagger 2)."""
+"""Reads the base URL: servers and their variables (OpenAPI 3), or scheme, host and base path (Swagger 2)."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _FITTING = re.compile(r"[A-Za-z0-9._~:-]{1,100}")
 
 
 def server_of(document: Mapping[str, Any], *, document_url: str, notes: list[Note]) -> tuple[str, Params]:
-    """`(base URL, parameters)` of the first server that can be used; ("", []) where there is none."""
+    """`(base URL, parameters)` of the first usable server; ("", []) where there is none."""
     if "swagger" in document:
         return _swagger_server(document, document_url), []
     servers = listing(document.get("servers")) or [{"url": "/"}]
@@ -25,7 +25,7 @@ def server_of(document: Mapping[str, Any], *, document_url: str, notes: list[Not
         url, params = _server(mapping(server), document_url)
         if url:
             return url, params
-        notes.append(Note(f"servers[{position}]", "It is no address that requests could be sent to."))
+        notes.append(Note(f"servers[{position}]", "Requests cannot be sent to this URL."))
     return "", []
 
 
@@ -59,14 +59,14 @@ def _server(server: Mapping[str, Any], document_url: str) -> tuple[str, Params]:
 
 
 def _with_scheme(url: str, variables: Mapping[str, Any]) -> str:
-    """A variable for http or https is no choice: https, where the document knows it."""
-    found = re.match(r"\{([^{}]+)\}://", url)
-    if not found:
+    """The URL with a variable for its scheme replaced: https, unless the document only lists http."""
+    match = re.match(r"\{([^{}]+)\}://", url)
+    if not match:
         return url
-    variable = mapping(variables.get(found[1]))
+    variable = mapping(variables.get(match[1]))
     offered = [*listing(variable.get("enum")), variable.get("default")]
     scheme = "http" if "http" in offered and "https" not in offered else "https"
-    return f"{scheme}://{url[found.end() :]}"
+    return f"{scheme}://{url[match.end() :]}"
 
 
 def _param(raw: str, variable: Mapping[str, Any], url: str, *, taken: set[str]) -> dict[str, Any]:

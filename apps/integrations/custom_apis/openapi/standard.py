@@ -17,41 +17,41 @@ from apps.integrations.custom_apis.openapi.described import Note
 from apps.integrations.custom_apis.openapi.document import mapping, named
 
 SCHEMAS = Path(__file__).parent / "schemas"
-MAX_PARTS = 20_000  # of one piece: texts, lists and mappings, those behind aliases counted each time
+MAX_PARTS = 20_000  # of one part: scalars, lists and mappings, aliases expanded
 MAX_PARTS_IN_ALL = 1_500_000
 _DEEPEST = 100
 _LONGEST = 200
-# Mappings whose values are looked at one by one, and where such a value stands in a document of its own.
-_PIECES = ("paths", "webhooks", "definitions", "parameters", "responses", "securityDefinitions")
+# Mappings whose values are validated one by one.
+_PARTS = ("paths", "webhooks", "definitions", "parameters", "responses", "securityDefinitions")
 _INFO = {"title": "x", "version": "1"}
 _WITH_BRANCHES = (ValidationErrorKind.OneOfNotValid, ValidationErrorKind.AnyOf)
 
 
 class _TooLarge(Exception):
-    """There is more of it than is looked at."""
+    """The part exceeds the limits."""
 
 
 def faults(document: Mapping[str, Any], version: str, most: int) -> Iterator[Note]:
-    """At most `most`, each with its place and what is wrong there. `version` is that of the description, as it says."""
-    left, found, unseen = MAX_PARTS_IN_ALL, 0, 0
+    """At most `most` notes, each with a path and the error. `version` is the one that the document states."""
+    left, found, skipped = MAX_PARTS_IN_ALL, 0, 0
     check = _validator(".".join(version.split(".")[:2]))
-    for piece in _pieces(document):
+    for part in _parts_of(document):
         try:
-            left -= _parts(piece, min(MAX_PARTS, left))
-            errors = list(check.iter_errors(piece))
-        except (_TooLarge, ValueError, OverflowError):  # the validator has limits too: of depth, and of numbers
-            unseen += 1
+            left -= _size(part, min(MAX_PARTS, left))
+            errors = list(check.iter_errors(part))
+        except (_TooLarge, ValueError, OverflowError):  # the validator limits depth and numbers too
+            skipped += 1
             continue
         for error in errors:
             if found == most:
-                yield Note("document", f"More is not as the standard has it; the first {most} places are listed.")
+                yield Note("document", f"There are more errors; the first {most} are listed.")
                 return
             if not _is_text_as_number(error):
                 found += 1
-                yield _note(piece, _closest(error))
-    if unseen:
-        count = "One part of it is" if unseen == 1 else f"{unseen} parts of it are"
-        yield Note("document", f"{count} too large to be compared with the standard.")
+                yield _note(part, _closest(error))
+    if skipped:
+        count = "One part is" if skipped == 1 else f"{skipped} parts are"
+        yield Note("document", f"{count} too large to be validated.")
 
 
 @cache
@@ -61,29 +61,29 @@ def _validator(version: str) -> Any:
     return validator_for(schema, mask="It")
 
 
-def _pieces(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Documents of their own: the frame without what hangs in it, then each thing that hangs in it."""
+def _parts_of(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Separate documents: the frame with empty collections, then each item of the collections."""
     frame = {name: value for name, value in document.items() if not name.startswith("x-")}
-    hanging = {name: frame[name] for name in _PIECES if isinstance(frame.get(name), dict)}
-    shelves = mapping(frame.get("components"))
-    frame |= {name: {} for name in hanging}
+    collections = {name: frame[name] for name in _PARTS if isinstance(frame.get(name), dict)}
+    components = mapping(frame.get("components"))
+    frame |= {name: {} for name in collections}
     if "components" in frame and isinstance(frame["components"], dict):
-        frame["components"] = {name: {} if isinstance(shelf, dict) else shelf for name, shelf in shelves.items()}
+        frame["components"] = {name: {} if isinstance(items, dict) else items for name, items in components.items()}
     yield frame
-    said = {name: document[name] for name in ("openapi", "swagger") if name in document}
-    empty = said | {"info": _INFO, "paths": {}}
-    for place, things in hanging.items():
-        for name, thing in named(things):
+    version = {name: document[name] for name in ("openapi", "swagger") if name in document}
+    empty = version | {"info": _INFO, "paths": {}}
+    for collection, items in collections.items():
+        for name, item in named(items):
             if not name.startswith("x-"):
-                yield empty | {place: {name: thing}}
-    for shelf, things in named(shelves):
-        if not shelf.startswith("x-"):
-            for name, thing in named(things):
-                yield empty | {"components": {shelf: {name: thing}}}
+                yield empty | {collection: {name: item}}
+    for collection, items in named(components):
+        if not collection.startswith("x-"):
+            for name, item in named(items):
+                yield empty | {"components": {collection: {name: item}}}
 
 
-def _parts(node: Any, most: int) -> int:
-    """How many there are, aliases unfolded. Raises _TooLarge beyond `most`."""
+def _size(node: Any, most: int) -> int:
+    """The number of scalars, lists and mappings, aliases expanded. Raises _TooLarge beyond `most`."""
     count, waiting = 0, [(node, 0)]
     while waiting:
         one, depth = waiting.pop()
@@ -96,7 +96,7 @@ def _parts(node: Any, most: int) -> int:
 
 
 def _closest(error: ValidationError) -> ValidationError:
-    """Of several that it might have been, the one that it came closest to says what is wrong."""
+    """The error of the branch that matched furthest, for a choice between several."""
     while isinstance(error.kind, _WITH_BRANCHES):
         firsts = [branch[0] for branch in error.kind.context if branch]
         best = max(firsts, key=lambda one: len(one.instance_path), default=None)
@@ -107,15 +107,15 @@ def _closest(error: ValidationError) -> ValidationError:
 
 
 def _is_text_as_number(error: ValidationError) -> bool:
-    """`version: 1.0` is a number in YAML; everybody writes it, and everybody means the text."""
+    """`version: 1.0` is a number in YAML, but commonly meant as a string."""
     if error.instance_path[:1] != ["info"]:
         return False
     wants_text = isinstance(error.kind, ValidationErrorKind.Type) and error.kind.types == ["string"]
     return wants_text and isinstance(error.instance, int | float) and not isinstance(error.instance, bool)
 
 
-def _note(piece: Any, error: ValidationError) -> Note:
-    where, node = "", piece
+def _note(part: Any, error: ValidationError) -> Note:
+    where, node = "", part
     for step in error.instance_path:
         if isinstance(node, list):
             where, node = f"{where}[{step}]", node[int(step)]

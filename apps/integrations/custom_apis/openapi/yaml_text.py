@@ -1,6 +1,6 @@
-"""YAML built event by event, so that a document of ten megabytes takes seconds and whatever is a bomb ends early.
+"""Builds YAML from parser events: a document of 10 MB takes seconds, and expansion bombs stop early.
 
-PyYAML's own way (a graph of nodes first, objects from it) takes ten times as long, and memory with it.
+PyYAML's own constructor (a graph of nodes first) takes ten times as long and as much memory.
 """
 
 import re
@@ -11,7 +11,7 @@ import yaml
 
 DEEPEST = 100
 MAX_ALIASES = 2_000
-MAX_EVENTS = 2_000_000  # texts, lists and mappings; each takes time and memory
+MAX_EVENTS = 2_000_000  # scalars, lists and mappings
 
 
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
@@ -19,52 +19,59 @@ _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 class BrokenYaml(Exception):
-    """`sentence` says where and why; `so_far` is what was built before."""
+    """`message` says where and why; `so_far` is what was built before the error."""
 
-    def __init__(self, sentence: str, so_far: Any) -> None:
-        super().__init__(sentence)
-        self.sentence, self.so_far = sentence, so_far
+    def __init__(self, message: str, so_far: Any) -> None:
+        super().__init__(message)
+        self.message, self.so_far = message, so_far
 
 
 class _Loader(yaml.CBaseLoader):
-    """Of the reader in C only the events are used."""
+    """The C parser; only its events are used."""
 
 
 class _Builder:
-    """JSON's types only: no merge keys (which could multiply), no objects. An alias is the same object again, never a
-    copy, and none leads back into what it stands in."""
+    """Builds JSON types only: no merge keys (which could expand exponentially), no objects. An alias is the same
+    object, not a copy, and cannot refer to a container that it is part of."""
 
     def __init__(self) -> None:
         self.root: Any = None
         self.repeated: list[tuple[str, int]] = []
         self._open: list[Any] = []
-        self._keys: list[str | None] = []  # of each open mapping the key whose value comes next
+        self._keys: list[str | None] = []  # for each open mapping, the key whose value is next
         self._anchors: dict[str, Any] = {}
         self._aliases = self._documents = 0
 
     def take(self, event: Any) -> None:
-        """The next event. Raises BrokenYaml."""
+        """Process the next event. Raises BrokenYaml."""
         kind = type(event)
         if kind is yaml.ScalarEvent:
-            is_key = self._open and type(self._open[-1]) is dict and self._keys[-1] is None
-            value = _meaning(event.value) if event.implicit[0] and not is_key else event.value
-            self._put(value, event, event.anchor)
-        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-            made: Any = {} if kind is yaml.MappingStartEvent else []
-            self._put(made, event, event.anchor)
-            self._open.append(made)
-            self._keys.append(None)
-            if len(self._open) > DEEPEST:
-                raise self._broken(event, f"The document is nested deeper than {DEEPEST} levels.")
+            self._take_scalar(event)
+        elif kind is yaml.MappingStartEvent:
+            self._enter({}, event)
+        elif kind is yaml.SequenceStartEvent:
+            self._enter([], event)
         elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
             self._open.pop()
             self._keys.pop()
         elif kind is yaml.AliasEvent:
-            self._put(self._meant(event), event, None)
+            self._put(self._resolve(event), event, None)
         elif kind is yaml.DocumentStartEvent:
             self._documents += 1
             if self._documents > 1:
                 raise self._broken(event, "A second document begins. Keep the one that describes the API.")
+
+    def _take_scalar(self, event: Any) -> None:
+        is_key = self._open and type(self._open[-1]) is dict and self._keys[-1] is None
+        value = _plain_value(event.value) if event.implicit[0] and not is_key else event.value
+        self._put(value, event, event.anchor)
+
+    def _enter(self, container: Any, event: Any) -> None:
+        self._put(container, event, event.anchor)
+        self._open.append(container)
+        self._keys.append(None)
+        if len(self._open) > DEEPEST:
+            raise self._broken(event, f"The document is nested deeper than {DEEPEST} levels.")
 
     def _put(self, value: Any, event: Any, anchor: str | None) -> None:
         if anchor:
@@ -72,59 +79,59 @@ class _Builder:
         if not self._open:
             self.root = value
             return
-        into = self._open[-1]
-        if type(into) is list:
-            into.append(value)
+        container = self._open[-1]
+        if type(container) is list:
+            container.append(value)
         elif (key := self._keys[-1]) is not None:
-            into[key] = value
+            container[key] = value
             self._keys[-1] = None
         elif type(value) is str:
-            if value in into and len(self.repeated) < 20:
+            if value in container and len(self.repeated) < 20:
                 self.repeated.append((value, event.start_mark.line + 1))
             self._keys[-1] = value
         else:
-            raise self._broken(event, "A key is no text.")
+            raise self._broken(event, "A key is not a string.")
 
-    def _meant(self, event: Any) -> Any:
+    def _resolve(self, event: Any) -> Any:
         self._aliases += 1
         if self._aliases > MAX_ALIASES:
-            raise self._broken(event, f"The document holds more than {MAX_ALIASES} YAML aliases.")
+            raise self._broken(event, f"The document contains more than {MAX_ALIASES} YAML aliases.")
         if event.anchor not in self._anchors:
-            raise self._broken(event, f"*{event.anchor[:60]} is used, but nothing before has that name.")
-        meant = self._anchors[event.anchor]
-        if any(meant is one for one in self._open):
-            raise self._broken(event, f"*{event.anchor[:60]} stands inside of what it refers to.")
-        return meant
+            raise self._broken(event, f"*{event.anchor[:60]} is used, but not defined before.")
+        target = self._anchors[event.anchor]
+        if any(target is container for container in self._open):
+            raise self._broken(event, f"*{event.anchor[:60]} is part of what it refers to.")
+        return target
 
-    def _broken(self, event: Any, why: str) -> BrokenYaml:
-        return BrokenYaml(f"This YAML cannot be used: {_place(event.start_mark)}. {why}", self.root)
+    def _broken(self, event: Any, reason: str) -> BrokenYaml:
+        return BrokenYaml(f"This YAML cannot be used: {_position(event.start_mark)}. {reason}", self.root)
 
 
 def built(text: str) -> tuple[Any, list[tuple[str, int]]]:
-    """`(document, [(key, line) of keys that stand twice in one mapping])`. Every scalar is text.
+    """`(document, [(key, line) of keys that occur twice in a mapping])`.
 
-    Raises BrokenYaml with what was read until the fault.
+    Raises BrokenYaml with what was read before the error.
     """
     builder = _Builder()
     try:
         for number, event in enumerate(_events(text)):
             if number > MAX_EVENTS:
-                sentence = "The YAML document has too many parts. Convert it to JSON, which may have more."
-                raise BrokenYaml(sentence, builder.root)
+                message = "The YAML document has too many elements. Convert it to JSON, for which the limit is higher."
+                raise BrokenYaml(message, builder.root)
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        where = _place(error.problem_mark or error.context_mark)
-        raise BrokenYaml(f"This is not valid YAML: {where}. {_why(text, error)}", builder.root) from None
+        where = _position(error.problem_mark or error.context_mark)
+        raise BrokenYaml(f"This is not valid YAML: {where}. {_reason(text, error)}", builder.root) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         where = f"line {before.count(chr(10)) + 1}, column {error.position - before.rfind(chr(10))}"
-        sentence = f"This is not valid YAML: {where}. A character stands there that YAML does not allow."
-        raise BrokenYaml(sentence, builder.root) from None
+        message = f"This is not valid YAML: {where}. YAML does not allow this character."
+        raise BrokenYaml(message, builder.root) from None
     return builder.root, builder.repeated
 
 
-def _meaning(plain: str) -> Any:
-    """What a scalar without quotes is in YAML 1.2. A number that would be written otherwise stays text: 1.10, 007."""
+def _plain_value(plain: str) -> Any:
+    """The value of an unquoted scalar in YAML 1.2. A number in another notation stays a string: 1.10, 007."""
     if plain in _WORDS:
         return _WORDS[plain]
     if _NUMBER.fullmatch(plain):
@@ -138,13 +145,13 @@ def _events(text: str) -> Iterator[yaml.Event]:
     return events
 
 
-def _place(mark: Any) -> str:
+def _position(mark: Any) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
 
 
-def _why(text: str, error: yaml.MarkedYAMLError) -> str:
+def _reason(text: str, error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark
     lines = text.splitlines() if mark and len(text) < 1_000_000 else []
     if mark and mark.line < len(lines) and lines[mark.line][: mark.column + 1].endswith("\t"):
-        return "A tab stands there; YAML is indented with blanks."
-    return f"The reader says: {(error.problem or 'it cannot be read')[:150]}."
+        return "There is a tab; YAML is indented with spaces."
+    return f"{(error.problem or 'It cannot be read')[:150].capitalize()}."

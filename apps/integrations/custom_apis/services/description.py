@@ -1,4 +1,4 @@
-"""Making an integration of what a team entered about its own API: its kind, its facts, and its client."""
+"""Updates the integration of a custom API from its settings: kind, definition and client."""
 
 import re
 from functools import partial
@@ -7,7 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
-from apps.integrations.catalog.reader import CatalogError, read_definition
+from apps.integrations.catalog.errors import CatalogError
+from apps.integrations.catalog.reader import read_definition
 from apps.integrations.custom_apis.definition import base_url_fingerprint, definition_of
 from apps.integrations.custom_apis.schema import Authentication, missing
 from apps.integrations.custom_apis.services.queries import oauth_client_of
@@ -19,7 +20,7 @@ from apps.teams.actor import Actor
 
 
 @sensitive_variables()
-def describe(
+def update_integration(
     api: CustomApi,
     authentication: Authentication,
     *,
@@ -27,23 +28,24 @@ def describe(
     client_id: str | None = None,
     client_secret: str | None = None,
 ) -> None:
-    """Make the integration say what the team entered: its kind, its facts, its client, and where secrets go.
+    """Update kind, definition, client and the fingerprint of its URLs from the settings of the API.
 
-    Whoever has to do with its connections is told where that changes for them. Raises InvalidInput.
+    Sends `addresses_changed` where this affects existing connections. Raises InvalidInput.
     """
     integration = api.integration
-    key = base_url_fingerprint(base_url=api.base_url, authentication=authentication)
+    fingerprint = base_url_fingerprint(base_url=api.base_url, authentication=authentication)
     oauth_app = oauth_client_of(api)
     has_client = bool(client_id) or oauth_app is not None
     is_complete = bool(api.authentication) and not missing(authentication, has_client=has_client)
-    asked_before = (integration.definition or {}).get("params", api.params)
+    earlier_params = (integration.definition or {}).get("params", api.params)
     integration.definition = readable_definition(api, authentication) if is_complete else None
-    moved, integration.base_url_fingerprint = integration.base_url_fingerprint not in ("", key), key
+    has_moved = integration.base_url_fingerprint not in ("", fingerprint)
+    integration.base_url_fingerprint = fingerprint
     integration.kind = authentication.type
     integration.save()
     if authentication.type != "oauth2":
         if oauth_app is not None:
-            oauth_app.delete()  # no connection stands, so its secret is of no use any more
+            oauth_app.delete()  # there are no connections, so its secret is no longer needed
     elif has_client:
         save_oauth_app(
             origin=actor.origin,
@@ -52,15 +54,16 @@ def describe(
             client_id=client_id or (oauth_app.client_id if oauth_app else ""),
             client_secret=client_secret,
             secret_expires_on=oauth_app.secret_expires_on if oauth_app else None,
-            base_url_fingerprint=key,
+            base_url_fingerprint=fingerprint,
         )
-    if moved or asked_before != api.params:
-        moved_elsewhere = partial(addresses_changed.send, Integration, integration=integration, origin=actor.origin)
-        transaction.on_commit(moved_elsewhere)
+    if has_moved or earlier_params != api.params:
+        transaction.on_commit(
+            partial(addresses_changed.send, Integration, integration=integration, origin=actor.origin)
+        )
 
 
 def readable_definition(api: CustomApi, authentication: Authentication) -> dict[str, Any]:
-    """The definition, as the strict reader takes it. Raises InvalidInput for what only it sees."""
+    """The definition, validated by the catalog reader. Raises InvalidInput."""
     try:
         definition = definition_of(
             name=api.integration.name,
@@ -71,12 +74,12 @@ def readable_definition(api: CustomApi, authentication: Authentication) -> dict[
         )
         read_definition(definition, slug=api.integration.slug)
     except CatalogError as error:
-        raise InvalidInput([(_field_of(error.key, authentication), _sentence(error))]) from None
+        raise InvalidInput([(_field_of(error.key, authentication), _message(error))]) from None
     return definition
 
 
 def _field_of(key: str, authentication: Authentication) -> str:
-    """The field that a key of the schema was made of: `params[0].pattern` is `params.0.pattern`."""
+    """The form field of a schema key: `params.0.pattern` for `params[0].pattern`."""
     if key == "api.base_url":
         return "base_url"
     if param := re.fullmatch(r"params\[(\d+)\]\.(\w+)", key):
@@ -84,7 +87,7 @@ def _field_of(key: str, authentication: Authentication) -> str:
     return next((part for part in reversed(key.split(".")) if part in authentication.as_json()), "params")
 
 
-def _sentence(error: CatalogError) -> str:
+def _message(error: CatalogError) -> str:
     if error.key.startswith("params["):
-        return f"This cannot be used: it {error.problem}."
-    return f"This cannot be used ({str(error).partition(': ')[2]})."
+        return f"This value is not valid: it {error.problem}."
+    return f"This value is not valid ({str(error).partition(': ')[2]})."

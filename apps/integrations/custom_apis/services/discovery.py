@@ -1,11 +1,11 @@
-"""What an authorization server publishes about itself, as fields of the Authentication tab (RFC 8414, OpenID)."""
+"""Authorization server metadata as fields of the Authentication tab (RFC 8414, OpenID Connect Discovery)."""
 
 import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from apps.integrations.custom_apis.validation import address_problem
+from apps.integrations.custom_apis.validation import url_problem
 from apps.integrations.errors import InvalidInput
 from apps.oauth import client
 from apps.oauth.discovery import ServerMetadata
@@ -15,25 +15,25 @@ from apps.teams.actor import Actor
 from apps.teams.permissions import Action
 
 DEADLINE = 15.0
-_MARKS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
+_WELL_KNOWN_PATHS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 _MOST_SCOPES = 50
 
 
 def discovered(*, actor: Actor, url: str) -> dict[str, Any]:
-    """The fields that the issuer's metadata fill in. `url` is the issuer, or any address of it.
+    """The fields that the metadata of an issuer fills in. `url` is the issuer or any of its URLs.
 
-    The metadata counts only where its issuer is, character by character, the one that it was asked for. Raises
-    NotAllowed, and InvalidInput (`discovery_url`) where nothing is published or the address may not be asked.
+    The `issuer` in the metadata must equal the requested one exactly. Raises NotAllowed, and InvalidInput
+    (`discovery_url`) where no metadata is found or the URL is not allowed.
     """
     permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
     url = url.strip()
-    if sentence := address_problem(url):
-        raise InvalidInput([("discovery_url", sentence)])
+    if message := url_problem(url):
+        raise InvalidInput([("discovery_url", message)])
     end, failure = time.monotonic() + DEADLINE, "The issuer publishes no metadata."
     for issuer in issuers_of(url):
         left = end - time.monotonic()
         if left <= 0:
-            failure = "The issuer did not answer in time."
+            failure = "The issuer did not respond in time."
             break
         try:
             return fields_of(client.discover(issuer, deadline=left))
@@ -42,27 +42,27 @@ def discovered(*, actor: Actor, url: str) -> dict[str, Any]:
         except DiscoveryFailed as error:
             failure = str(error)
         except OAuthError:
-            failure = "The issuer did not answer, or its answer cannot be read."
-    raise InvalidInput([("discovery_url", f"{failure} Enter its addresses below.")])
+            failure = "The issuer did not respond, or its response is not valid."
+    raise InvalidInput([("discovery_url", f"{failure} Enter the URLs below.")])
 
 
 def issuers_of(url: str) -> list[str]:
-    """The issuers whose address this may be: itself, what its well-known form says, then the addresses above it."""
+    """The issuers that this URL may belong to: itself, without a well-known path, then its parent paths."""
     parts = urlsplit(url.partition("?")[0].partition("#")[0])
     path = parts.path
-    for mark in _MARKS:
-        if mark in path:
-            before, _, after = path.partition(mark)
+    for well_known in _WELL_KNOWN_PATHS:
+        if well_known in path:
+            before, _, after = path.partition(well_known)
             path = before + after
     steps = [step for step in path.split("/") if step]
-    above = ["/" + "/".join(steps[:length]) if length else "" for length in range(len(steps), -1, -1)]
-    paths = [path, *(above[:1] if not steps else above), "/"]
+    parents = ["/" + "/".join(steps[:length]) if length else "" for length in range(len(steps), -1, -1)]
+    paths = [path, *(parents[:1] if not steps else parents), "/"]
     return list(dict.fromkeys(urlunsplit((parts.scheme, parts.netloc, one, "", "")) for one in paths))[:6]
 
 
 def fields_of(metadata: ServerMetadata) -> dict[str, Any]:
-    """What counts of the metadata. An address that we would not send anything to is left out."""
-    addresses: Mapping[str, str | None] = {
+    """The fields from the metadata, without URLs to which requests cannot be sent."""
+    urls: Mapping[str, str | None] = {
         "issuer": metadata.issuer,
         "authorization_url": metadata.authorization_endpoint,
         "token_url": metadata.token_endpoint,
@@ -70,7 +70,7 @@ def fields_of(metadata: ServerMetadata) -> dict[str, Any]:
         "registration_url": metadata.registration_endpoint,
         "account_url": metadata.userinfo_endpoint,
     }
-    found: dict[str, Any] = {name: url for name, url in addresses.items() if url and not address_problem(url)}
+    found: dict[str, Any] = {name: url for name, url in urls.items() if url and not url_problem(url)}
     supported = metadata.token_endpoint_auth_methods_supported
     known = [way for way in ("client_secret_basic", "client_secret_post", "none") if way in supported]
     if known:

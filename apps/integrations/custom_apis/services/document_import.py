@@ -1,4 +1,4 @@
-"""A team's own API from its description: fetched or handed over, read, and stored with what it says."""
+"""Imports a custom API from its document, which is fetched from a URL or uploaded."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -14,7 +14,7 @@ from apps.integrations.custom_apis.openapi import LARGEST, Described, Note, Unre
 from apps.integrations.custom_apis.schema import Authentication, CustomScope
 from apps.integrations.custom_apis.services.apis import create_custom_api, save_authentication
 from apps.integrations.custom_apis.services.discovery import discovered
-from apps.integrations.custom_apis.validation import address_problem, authentication_problems
+from apps.integrations.custom_apis.validation import authentication_problems, url_problem
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi, Operation
 from apps.teams import permissions
@@ -26,18 +26,20 @@ _EMPTY = Authentication()
 
 
 def fetch_description(*, actor: Actor, url: str) -> bytes:
-    """The document at an address that somebody typed, without signing in. Raises NotAllowed, InvalidInput (`url`)."""
+    """The document at a URL, fetched without authentication. Raises NotAllowed, InvalidInput (`url`)."""
     permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
     try:
         with egress.session(deadline=DEADLINE, max_bytes=LARGEST) as session:
-            answer = session.get(url.strip(), headers={"Accept": "application/json, application/yaml, */*;q=0.5"})
+            response = session.get(url.strip(), headers={"Accept": "application/json, application/yaml, */*;q=0.5"})
     except egress.EgressError as error:
         raise InvalidInput([("url", str(error))]) from None
-    if 300 <= answer.status_code < 400:
-        raise InvalidInput([("url", "The address leads on to another one. Enter the one that it leads to.")])
-    if answer.status_code != 200:
-        raise InvalidInput([("url", f"The address answered with HTTP status {answer.status_code}, not a document.")])
-    return bytes(answer.content)
+    if 300 <= response.status_code < 400:
+        raise InvalidInput([("url", "The URL redirects to another one. Enter that URL.")])
+    if response.status_code != 200:
+        raise InvalidInput(
+            [("url", f"The URL responded with HTTP status {response.status_code}, not with a document.")]
+        )
+    return bytes(response.content)
 
 
 def import_custom_api(
@@ -49,28 +51,28 @@ def import_custom_api(
     name: str = "",
     base_url: str = "",
 ) -> CustomApi:
-    """A new API of the actor's team as `content` describes it. `name` and `base_url` win over what it says.
+    """Create a custom API of the actor's team from the document `content`; `name` and `base_url` override it.
 
-    `source` is shown: a file's name, "pasted", or an address. Of several ways to sign in the best is filled in.
-    Raises NotAllowed, and InvalidInput: for `document` where nothing can be used, for `base_url` where it says none.
+    `source` is displayed: a file name, "pasted", or a URL. Of several security schemes the preferred one is filled in.
+    Raises NotAllowed, and InvalidInput: for `document` where it cannot be read, for `base_url` where it has none.
     """
     permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
     try:
         described = read_description(content, document_url=document_url)
     except UnreadableDocument as unreadable:
         raise InvalidInput([("document", str(unreadable))]) from None
-    return _store(actor, _looked_up(actor, described), source=source, name=name, base_url=base_url)
+    return _store(actor, _with_metadata(actor, described), source=source, name=name, base_url=base_url)
 
 
-def _looked_up(actor: Actor, described: Described) -> Described:
-    """With what the issuer publishes, where the best way to sign in names nothing but an issuer (openIdConnect)."""
+def _with_metadata(actor: Actor, described: Described) -> Described:
+    """With the metadata of the issuer, where the preferred scheme only has an issuer (openIdConnect)."""
     best = next(iter(described.schemes), None)
     if best is None or not best.authentication.issuer or best.authentication.token_url:
         return described
     try:
         found = discovered(actor=actor, url=best.authentication.issuer)
-    except InvalidInput as refusal:
-        note = Note(f"{best.name}: issuer", refusal.sentence)
+    except InvalidInput as error:
+        note = Note(f"{best.name}: issuer", error.sentence)
         return replace(described, notes=(*described.notes, note))
     scopes = tuple(CustomScope(**scope) for scope in found.pop("scopes", ())) or best.authentication.scopes
     authentication = best.authentication.with_values({**found, "scopes": scopes})
@@ -81,14 +83,14 @@ def _looked_up(actor: Actor, described: Described) -> Described:
 @transaction.atomic
 def _store(actor: Actor, described: Described, *, source: str, name: str, base_url: str) -> CustomApi:
     notes = list(described.notes)
-    address = base_url.strip() or _secure(described, notes)
-    if not address:
-        raise InvalidInput([("base_url", "The document does not say where the API is. Enter its base URL.")])
+    url = base_url.strip() or _secure(described, notes)
+    if not url:
+        raise InvalidInput([("base_url", "The document has no base URL. Enter the base URL of the API.")])
     params = list(described.params) if not base_url.strip() else []
     api = create_custom_api(
         actor=actor,
-        name=name.strip() or described.name or urlsplit(address).netloc[:100],
-        base_url=address,
+        name=name.strip() or described.name or urlsplit(url).netloc[:100],
+        base_url=url,
         description=described.description,
         params=params,
     )
@@ -114,24 +116,24 @@ def _store(actor: Actor, described: Described, *, source: str, name: str, base_u
 
 
 def _secure(described: Described, notes: list[Note]) -> str:
-    """The base URL; with https where the document knows only http and that is not allowed here."""
+    """The base URL; with https where the document has http and that is not allowed."""
     url = described.base_url
-    if url.startswith("http://") and address_problem(url, described.params):
-        notes.append(Note("servers", "The document says http; requests go to https, so that nobody listens."))
+    if url.startswith("http://") and url_problem(url, described.params):
+        notes.append(Note("servers", "The document has http; requests are sent with https."))
         return "https" + url.removeprefix("http")
     return url
 
 
 def _best(described: Described, params: list[Any], notes: list[Note]) -> tuple[Authentication, list[str]]:
-    """The first way to sign in, without the fields that cannot be used, and which fields it filled in."""
+    """The first security scheme without unusable fields, and the fields that it filled in."""
     if not described.schemes:
         return _EMPTY, []
     best = described.schemes[0]
     authentication, filled = best.authentication, list(best.filled)
-    for name, sentence in authentication_problems(authentication, params=params):
+    for name, message in authentication_problems(authentication, params=params):
         authentication = authentication.with_values({name: getattr(_EMPTY, name)})
         filled = [other for other in filled if other != name]
-        notes.append(Note(f"{best.name}: {name}", sentence))
+        notes.append(Note(f"{best.name}: {name}", message))
     return authentication, filled
 
 
@@ -152,6 +154,6 @@ def _rows(api: CustomApi, described: Described) -> Iterable[Operation]:
 
 
 def without_query(source: str) -> str:
-    """An address without its query, where a key may stand; anything else as it is."""
+    """A URL without its query, which may contain a key; other sources unchanged."""
     parts = urlsplit(source) if "://" in source else None
     return urlunsplit(parts._replace(query="", fragment="")) if parts else source

@@ -1,4 +1,4 @@
-"""One value that connections to a team's own API are asked for: added, changed, put in another place, taken away."""
+"""Connection parameters of a custom API: added, changed, moved and removed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,38 +14,38 @@ from apps.teams.actor import Actor
 
 @transaction.atomic
 def add_param(*, actor: Actor, api: CustomApi, param: Mapping[str, Any]) -> CustomApi:
-    """Ask for one more, after the others. Raises what `change_custom_api` raises."""
-    standing = locked_api(actor, api.pk)
-    return change_custom_api(actor=actor, api=standing, params=[*standing.params, param])
+    """Add a parameter at the end. Raises what `change_custom_api` raises."""
+    current = locked_api(actor, api.pk)
+    return change_custom_api(actor=actor, api=current, params=[*current.params, param])
 
 
 @transaction.atomic
 def change_param(*, actor: Actor, api: CustomApi, name: str, param: Mapping[str, Any]) -> CustomApi:
-    """Another one in its place. One that is used keeps its name. Raises what `change_custom_api` raises."""
-    standing, place = _found(actor, api, name)
-    params = [*standing.params[:place], param, *standing.params[place + 1 :]]
-    return change_custom_api(actor=actor, api=standing, params=params)
+    """Reposition a parameter. Its name can only change if it is not used. Raises what `change_custom_api` raises."""
+    current, position = _locked_param(actor, api, name)
+    params = [*current.params[:position], param, *current.params[position + 1 :]]
+    return change_custom_api(actor=actor, api=current, params=params)
 
 
 @transaction.atomic
 def move_param(*, actor: Actor, api: CustomApi, name: str, step: int) -> CustomApi:
-    """Ask for it so many places later, or earlier. Raises what `change_custom_api` raises."""
-    standing, _ = _found(actor, api, name)
-    return change_custom_api(actor=actor, api=standing, params=moved(standing.params, name, step))
+    """Move it by `step` positions. Raises what `change_custom_api` raises."""
+    current, _ = _locked_param(actor, api, name)
+    return change_custom_api(actor=actor, api=current, params=moved(current.params, name, step))
 
 
 @transaction.atomic
 def remove_param(*, actor: Actor, api: CustomApi, name: str) -> CustomApi:
-    """Ask for it no more. Raises InvalidInput, which says where, while it is used."""
-    standing, place = _found(actor, api, name)
+    """Remove it. Raises InvalidInput, which lists its uses, while it is used."""
+    current, position = _locked_param(actor, api, name)
     return change_custom_api(
-        actor=actor, api=standing, params=[*standing.params[:place], *standing.params[place + 1 :]]
+        actor=actor, api=current, params=[*current.params[:position], *current.params[position + 1 :]]
     )
 
 
-def _found(actor: Actor, api: CustomApi, name: str) -> tuple[CustomApi, int]:
-    standing = locked_api(actor, api.pk)
-    names = [param["name"] for param in standing.params]
+def _locked_param(actor: Actor, api: CustomApi, name: str) -> tuple[CustomApi, int]:
+    current = locked_api(actor, api.pk)
+    names = [param["name"] for param in current.params]
     if name not in names:
-        raise NotFound("The API asks for no such value.")
-    return standing, names.index(name)
+        raise NotFound("The API has no such parameter.")
+    return current, names.index(name)

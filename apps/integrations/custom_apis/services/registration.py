@@ -1,4 +1,4 @@
-"""*Register for me*: a client of one's own at an issuer that registers clients by itself (RFC 7591)."""
+"""*Register for me*: dynamic client registration at the issuer (RFC 7591)."""
 
 import time
 
@@ -30,7 +30,7 @@ _MOST_ISSUERS = 3
 
 
 def issuer_metadata(authentication: Authentication, *, deadline: float) -> ServerMetadata | None:
-    """What the issuer publishes: the one that was entered, else whichever the token URL lies below. None: nothing."""
+    """The metadata of the entered issuer, else of a parent path of the token URL; None where there is none."""
     url = authentication.issuer or authentication.token_url or authentication.authorization_url
     if not url or "{" in url:
         return None
@@ -49,52 +49,53 @@ def issuer_metadata(authentication: Authentication, *, deadline: float) -> Serve
 
 @sensitive_variables()
 def register_client(*, actor: Actor, api: CustomApi) -> CustomApi:
-    """Have the issuer register a client with the API's redirect URI, and store its ID and secret with their end.
+    """Register a client with the API's redirect URI at the issuer, and store its ID, secret and expiry.
 
-    Only where it is known to do that: its metadata said so when it was looked up, or somebody entered where. Raises
-    NotAllowed, IntegrationInUse where connections live on the present client, and InvalidInput, in words, where the
-    issuer offers no registration or refuses it.
+    Needs a registration URL, from the metadata or entered. Raises NotAllowed, IntegrationInUse where connections use
+    the present client, and InvalidInput where the issuer does not support registration or rejects it.
     """
     permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
     authentication = authentication_from(api.authentication)
     if authentication.type != "oauth2":
         raise _refusal("Choose OAuth 2.0 and save first.")
-    require_no_connections(api, "They live on the client that stands here; another one would cut them off.")
+    require_no_connections(api, "They use the present client and would stop working with another one.")
     endpoint, method = _offer(authentication)
-    asked = registration_request(
+    request = registration_request(
         redirect_uri=redirect_uri(api.integration),
         client_name=CLIENT_NAME,
         token_endpoint_auth_method=method,
         scope=" ".join(scope.name for scope in authentication.scopes[:50]),
     )
     try:
-        registered = client.register(endpoint, asked, deadline=DEADLINE / 2)
+        registered = client.register(endpoint, request, deadline=DEADLINE / 2)
     except OAuthError as error:
-        raise _refusal(_in_words(error, redirect_uri(api.integration))) from None
+        raise _refusal(_message(error, redirect_uri(api.integration))) from None
     return _store(actor, api, authentication, registered)
 
 
 def _offer(authentication: Authentication) -> tuple[str, AuthMethod]:
     """The registration endpoint and the client authentication to register for. Raises InvalidInput."""
-    endpoint, wanted = authentication.registration_url, authentication.token_endpoint_auth_method
+    endpoint, configured = authentication.registration_url, authentication.token_endpoint_auth_method
     if not endpoint or "{" in endpoint:
-        raise _refusal("The issuer is not known to support dynamic client registration. Choose Look up, then save.")
+        raise _refusal("No registration URL is known. Look it up at the issuer and save first.")
     metadata = issuer_metadata(authentication, deadline=DEADLINE / 2)
     if metadata is None:
-        return endpoint, wanted
+        return endpoint, configured
     if metadata.registration_endpoint is None:
-        raise _refusal("The issuer does not register clients by itself. Do it at the service, and enter ID and secret.")
+        raise _refusal(
+            "The issuer does not support dynamic registration. Register a client there and enter its ID and secret."
+        )
     if metadata.registration_endpoint != endpoint:
-        raise _refusal("The issuer now names another registration URL. Look it up at the issuer and save first.")
+        raise _refusal("The issuer publishes another registration URL. Look it up at the issuer and save first.")
     if metadata.token_endpoint != authentication.token_url:
         raise _refusal(
-            "The issuer’s token URL is another one than the one below, so a client of its would be of no use there. "
+            "The issuer’s token URL differs from the one below, so its clients cannot be used there. "
             "Look it up at the issuer and save first."
         )
     supported = metadata.token_endpoint_auth_methods_supported
     known: tuple[AuthMethod, ...] = ("client_secret_basic", "client_secret_post", "none")
-    ways = [way for way in (wanted, *known) if way in supported]
-    return endpoint, ways[0] if ways else wanted
+    methods = [method for method in (configured, *known) if method in supported]
+    return endpoint, methods[0] if methods else configured
 
 
 @sensitive_variables()
@@ -133,21 +134,21 @@ def _store(actor: Actor, api: CustomApi, authentication: Authentication, registe
     return custom_api_named(actor, api.integration.slug)
 
 
-def _in_words(error: OAuthError, callback: str) -> str:
+def _message(error: OAuthError, callback: str) -> str:
     if isinstance(error, TokenError) and (error.about_redirect_uri or "redirect_uri" in error.code):
-        return f"The issuer refuses the redirect URI {callback}. Register a client there yourself."
+        return f"The issuer rejects the redirect URI {callback}. Register a client there yourself."
     if isinstance(error, TokenError) and error.code == "invalid_token":
-        return "The issuer registers clients only for those who have an initial access token. Ask its operator for one."
+        return "The issuer requires an initial access token for registration. Register a client there yourself."
     if isinstance(error, TokenError):
-        return f"The issuer refuses to register a client (it answered “{error.code}”)."
+        return f"The issuer rejected the registration (error “{error.code}”)."
     if isinstance(error, ProviderFault):
-        return f"The issuer’s registration answered with HTTP status {error.status}. Try again later."
+        return f"The issuer responded to the registration with HTTP status {error.status}. Try again later."
     if isinstance(error, MalformedResponse):
-        return f"The issuer’s answer to the registration cannot be used ({error.reason}). Nothing was stored."
+        return f"The issuer’s response to the registration is not valid ({error.reason}). Nothing was saved."
     if isinstance(error, EndpointRefused):
-        return f"The issuer’s registration address cannot be used. {error.reason}"
-    return "The issuer’s registration did not answer. Try again."
+        return f"The registration URL of the issuer cannot be used. {error.reason}"
+    return "The issuer did not respond to the registration. Try again."
 
 
-def _refusal(sentence: str) -> InvalidInput:
-    return InvalidInput([("registration", sentence)])
+def _refusal(message: str) -> InvalidInput:
+    return InvalidInput([("registration", message)])

@@ -1,4 +1,4 @@
-"""`manage.py check_catalog`: reads every provider's file, names what is wrong in it, and counts what there is."""
+"""`manage.py check_catalog`: validates the catalog files and prints counts."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,31 +8,33 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.integrations.catalog.entries import PROVIDERS_DIR
-from apps.integrations.catalog.reader import CatalogError, read_provider
+from apps.integrations.catalog.errors import CatalogError
+from apps.integrations.catalog.reader import read_provider
 from apps.integrations.catalog.schema import CatalogEntry
 
 
 class Command(BaseCommand):
-    help = "Check the files of the catalog. Ends with an error that names file and key if one cannot be used."
-    requires_system_checks = []  # they read the same files, and stop at the first that is wrong
+    help = "Validate the catalog files. Fails with an error that names the file and the key of each problem."
+    requires_system_checks = []  # they validate the same files, and stop at the first error
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("slug", nargs="*", help="Only these services; all without any.")
+        parser.add_argument("slug", nargs="*", help="Only these services; all if omitted.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        entries, wrong = [], []
+        entries, errors = [], []
         for path in _files(options["slug"]):
             try:
                 entries.append(read_provider(path))
             except CatalogError as error:
-                wrong.append(str(error))
+                errors.append(str(error))
         for title, counts in _counts(entries).items():
             self.stdout.write(f"{title}:")
             for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
                 self.stdout.write(f"  {count:4}  {name}")
         self.stdout.write(f"{len(entries)} services")
-        if wrong:
-            raise CommandError("\n".join([*wrong, f"{len(wrong)} of {len(entries) + len(wrong)} files are wrong."]))
+        if errors:
+            total = len(entries) + len(errors)
+            raise CommandError("\n".join([*errors, f"{len(errors)} of {total} files are invalid."]))
 
 
 def _files(slugs: Iterable[str]) -> list[Path]:
@@ -53,8 +55,8 @@ def _counts(entries: Iterable[CatalogEntry]) -> dict[str, Counter[str]]:
 
 
 def _confidence(entry: CatalogEntry) -> str:
-    if entry.facts.checked == "vendor":
-        return "checked: the vendor's pages confirm the essentials"
-    if len(entry.facts.sources) > 1:
+    if entry.metadata.checked == "vendor":
+        return "checked: confirmed by the vendor's pages"
+    if len(entry.metadata.sources) > 1:
         return "not yet tried: two or more libraries agree"
     return "not yet tried: one library"

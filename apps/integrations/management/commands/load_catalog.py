@@ -1,10 +1,10 @@
-"""`manage.py load_catalog`: brings the built-in services in the database in line with the catalog's files."""
+"""`manage.py load_catalog`: synchronizes the built-in services in the database with the catalog files."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.integrations.catalog.reader import CatalogError
+from apps.integrations.catalog.errors import CatalogError
 from apps.integrations.catalog.sync import load_catalog
 
 
@@ -20,4 +20,4 @@ class Command(BaseCommand):
             if slugs:
                 self.stdout.write(f"{what}: {', '.join(slugs)}")
         if not any(vars(loaded).values()):
-            self.stdout.write("The catalog is loaded already.")
+            self.stdout.write("The catalog is up to date.")

@@ -144,21 +144,21 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
         (b"just words", "not a mapping"),
         (b"[1, 2]", "not a mapping"),
         (b"title: x", "neither"),
-        (b"openapi: 4.0.0", "version 4.0.0"),
-        (b"swagger: '1.2'", "version 1.2"),
-        (b'{"swagger": "3.0"}', "version 3.0"),
-        (b"a: &a [*a]\nopenapi: 3.0.0", "line 1, column 8. .a stands inside of what it refers to"),
+        (b"openapi: 4.0.0", "Version 4.0.0"),
+        (b"swagger: '1.2'", "Version 1.2"),
+        (b'{"swagger": "3.0"}', "Version 3.0"),
+        (b"a: &a [*a]\nopenapi: 3.0.0", "line 1, column 8. .a is part of what it refers to"),
         (b"openapi: !!python/object/apply:os.system ['true']", "version|neither"),
         (b"openapi: 3.0.0\nx: " + b"[" * 500, "nested deeper"),
         (b'{"openapi": "3.0.0", "x": ' + b"[" * 200_000, "nested too deeply"),
         (b"openapi: 3.0.0\nx: &a y\nz: [" + b"*a," * 3_000 + b"]", "aliases"),
         (b'{"x": "' + b"y" * 50_000_000 + b'"}', "larger than 10 MB"),
         (b"x: " + b"y" * 10_000_000, "larger than 10 MB"),
-        (b"openapi: 3.0.0\nx: [" + b"a," * 2_100_000 + b"]", "too many parts"),
+        (b"openapi: 3.0.0\nx: [" + b"a," * 2_100_000 + b"]", "too many elements"),
         (b'{"openapi": ' + b"9" * 5_000 + b"}", "too long|version"),
     ],
 )
-def test_what_cannot_be_read_is_one_sentence(content: bytes, words: str) -> None:
+def test_an_unreadable_document_gives_one_message(content: bytes, words: str) -> None:
     with pytest.raises(UnreadableDocument, match=words) as refusal:
         read(content)
     assert len(str(refusal.value)) < 300
@@ -182,7 +182,7 @@ def test_references_in_a_circle_or_elsewhere_are_noted() -> None:
                   "components": {"securitySchemes": schemes}, "paths": {}})  # fmt: skip
     sentences = {note.where.rsplit(".")[-1]: note.sentence for note in found.notes}
     assert found.schemes == ()
-    assert "circle" in sentences["one"]
+    assert "circular" in sentences["one"]
     assert "another document" in sentences["far"]
     assert "another document" in sentences["file"]
     assert "not there" in sentences["gone"]
@@ -196,7 +196,7 @@ def test_too_many_operations_are_cut_and_that_is_said() -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 7, "text", [], {}, [[]], {"x": None}, {"get": 3}, True])
-def test_whatever_stands_in_the_wrong_place_breaks_nothing(wrong: Any) -> None:
+def test_misplaced_values_do_not_break_the_reader(wrong: Any) -> None:
     for key in ("info", "servers", "paths", "components", "security"):
         read({**d.EVERY_SCHEME, key: wrong})
         read({**d.CHAT, key: wrong, "securityDefinitions": {"a": wrong, "b": {"type": "oauth2", "flow": wrong}}})

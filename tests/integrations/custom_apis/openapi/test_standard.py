@@ -36,7 +36,7 @@ def places(document: dict[str, Any] | bytes) -> list[str]:
          "paths./a.b.get.responses.200.description"),
     ],
 )  # fmt: skip
-def test_a_wrong_type_is_told_by_its_place(document: dict[str, Any], change: dict[str, Any], place: str) -> None:
+def test_a_wrong_type_is_noted_with_its_path(document: dict[str, Any], change: dict[str, Any], place: str) -> None:
     assert place not in places(document)
     assert place in places(document | change)
 
@@ -47,13 +47,13 @@ def test_the_rest_is_taken_all_the_same() -> None:
     assert found.schemes[0].authentication.type == "oauth2"
 
 
-def test_no_more_is_told_than_one_can_read() -> None:
+def test_the_number_of_notes_is_limited() -> None:
     wrong = {f"/p{n}": {"get": {"responses": {"200": {"description": 4}}, "parameters": [{"name": 1}]}}
              for n in range(5_000)}  # fmt: skip
     for document in GOOD:
         notes = read({**document, "paths": wrong}).notes
         assert 20 < len(notes) <= 25
-        assert "first 20 places" in notes[-1].sentence
+        assert "first 20 are listed" in notes[-1].sentence
 
 
 def test_what_is_noted_already_is_not_said_twice() -> None:
