@@ -1,12 +1,13 @@
-"""The domain errors: one sentence each, the same in the web UI, the API and the audit log. No Django in here."""
+"""Base classes of domain errors. Must not import Django."""
 
 
 class SpecwayError(Exception):
-    """Something that a person or a program asked for cannot be done.
+    """A request of a person or program cannot be fulfilled.
 
-    `code` is stable and part of the API; `status` is the HTTP status; `str(error)` is one sentence that a person can
-    act on and that never holds a secret. `help` is the anchor of the troubleshooting page that explains more;
-    `retry_after` (seconds) is sent as the header of that name; `extra` members join the problem document (RFC 9457).
+    `code` is stable and part of the API; `status` is the HTTP status. The message is one sentence that says what to
+    do, without secrets, and is the same on pages, in the API and in the audit log. `help` is an anchor of the
+    troubleshooting page; `retry_after` (seconds) becomes the header of that name; `extra` are further members of the
+    problem document (RFC 9457).
     """
 
     code = "error"
@@ -22,12 +23,12 @@ class SpecwayError(Exception):
 
 
 class NotFound(SpecwayError):
-    """It does not exist, or the caller may not see it: the two are never told apart."""
+    """The object does not exist, or the caller may not see it. The two are not distinguished."""
 
     code, status, title = "not_found", 404, "Not found"
 
 
 class NotAllowed(SpecwayError):
-    """The caller sees it but may not do this with it."""
+    """The caller may see the object, but may not do this with it."""
 
     code, status, title = "permission_denied", 403, "Not allowed"

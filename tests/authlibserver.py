@@ -1,4 +1,4 @@
-"""An authorization server of Authlib's on a real socket: a second opinion on what OAuth 2.0 is, with a few habits."""
+"""An authorization server by Authlib on a socket: an independent implementation of OAuth 2.0, with options."""
 
 import secrets
 import threading
@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 
 @dataclass
 class Client(ClientMixin):
-    """The one client that is registered."""
+    """The registered client."""
 
     client_id: str
     client_secret: str
@@ -94,7 +94,7 @@ class Token(TokenMixin):
 
 @dataclass
 class AuthlibServer:
-    """What a test sees of it, and the habits that it may take on."""
+    """The running server and its options."""
 
     url: str
     client: Client
@@ -111,7 +111,7 @@ class AuthlibServer:
 
 @contextmanager
 def authlib_server(*, method: str = "client_secret_basic") -> Iterator[AuthlibServer]:
-    """A server on a free port of 127.0.0.1 that approves every request of its client."""
+    """Run a server on a free port of 127.0.0.1 that approves every authorization request of its client."""
     app = Flask("authlib-server")
     server = make_server("127.0.0.1", 0, app, threaded=True)
     secret = "" if method == "none" else secrets.token_urlsafe(24)

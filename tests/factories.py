@@ -41,7 +41,7 @@ def make_key(
     days: int | None = 90,
 ) -> tuple[ApiKey, str]:
     """A key of the member (or made by the member for the team) and its text. Scopes: all, unless given."""
-    text = keys.mint()
+    text = keys.generate()
     key = ApiKey.objects.create(
         team=membership.team,
         user=membership.user,

@@ -32,8 +32,8 @@ class Internet:
 
     def looked_up(self, host: str) -> list[str]:
         answers = self.names[host]
-        self.asked.append(host)
-        return answers[(self.asked.count(host) - 1) % len(answers)]
+        self.query.append(host)
+        return answers[(self.query.count(host) - 1) % len(answers)]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A service with OAuth 1.0a on a real socket; oauthlib's server side judges every signature."""
+"""An OAuth 1.0a service on a socket; oauthlib's provider verifies every signature."""
 
 import secrets
 import threading
@@ -14,7 +14,7 @@ from oauthlib.oauth1 import RequestValidator, WebApplicationServer
 
 @dataclass
 class Held:
-    """A request token or access token, with its secret; the verifier once somebody consented."""
+    """A request token or access token with its secret, and the verifier after the consent."""
 
     secret: str = field(repr=False)
     callback: str = ""
@@ -24,7 +24,7 @@ class Held:
 
 @dataclass
 class OAuth1Server:
-    """What it knows and the switches that a test turns."""
+    """The service's state, and switches for tests."""
 
     port: int
     key: str = field(default_factory=lambda: "consumer-" + secrets.token_hex(8))
@@ -34,7 +34,7 @@ class OAuth1Server:
     seen: list[tuple[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)  # with their queries
     headers: list[tuple[str, dict[str, str]]] = field(default_factory=list, repr=False)
-    says_more: dict[str, str] = field(default_factory=dict)  # beside the access token
+    says_more: dict[str, str] = field(default_factory=dict)  # further fields of the token response
     confirms_callback: bool = True
     account_down: bool = False
     nonces: set[tuple[str, str]] = field(default_factory=set)
@@ -44,7 +44,7 @@ class OAuth1Server:
         return f"http://127.0.0.1:{self.port}"
 
     def consent(self, url: str, subject: str = "ada") -> dict[str, str]:
-        """What the redirect carries after the person agreed on the page at `url`."""
+        """The parameters of the redirect after the consent at `url`."""
         token = parse_qs(urlsplit(url).query)["oauth_token"][0]
         held = self.requests[token]
         held.subject, held.verifier = subject, secrets.token_hex(8)
@@ -52,7 +52,7 @@ class OAuth1Server:
 
 
 class _Rules(RequestValidator):  # type: ignore[misc] # oauthlib has no types for it
-    """Asked by oauthlib; each answer is looked up in the server's tables."""
+    """oauthlib's validator over the service's state."""
 
     enforce_ssl = False
     client_key_length = request_token_length = access_token_length = nonce_length = verifier_length = (3, 200)
@@ -124,7 +124,7 @@ class _Rules(RequestValidator):  # type: ignore[misc] # oauthlib has no types fo
 
 @contextmanager
 def oauth1_server() -> Iterator[OAuth1Server]:
-    """A server on a free port of 127.0.0.1, until the block ends."""
+    """Run a server on a free port of 127.0.0.1 during the block."""
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:

@@ -1,4 +1,4 @@
-"""Tiny servers on loopback, for tests that need real sockets."""
+"""Small servers on loopback for tests with sockets."""
 
 import datetime
 import ipaddress
@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass
 class Received:
-    """One request as it arrived."""
+    """A received request."""
 
     method: str
     path: str
@@ -34,7 +34,7 @@ class Received:
 
 @dataclass
 class HttpServer:
-    """Answers every request with the next of `answers` (the last one stays), and remembers what it received."""
+    """Responds with the next of `answers` (the last one repeatedly), and records the requests."""
 
     port: int
     answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
@@ -72,7 +72,7 @@ def http_server(*, tls: ssl.SSLContext | None = None) -> Iterator[HttpServer]:
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, request: object, client_address: object) -> None:
-            pass  # a client that hangs up is what some tests are about
+            pass  # some tests close connections early
 
     server = Server(("127.0.0.1", 0), Handler)
     if tls:
@@ -90,7 +90,7 @@ def http_server(*, tls: ssl.SSLContext | None = None) -> Iterator[HttpServer]:
 
 @contextmanager
 def raw_server(conversation: Callable[[socket.socket, threading.Event], None]) -> Iterator[int]:
-    """Runs `conversation(connection, over)` for each connection; `over` is set when the test ends. Gives the port."""
+    """Run `conversation(connection, over)` per connection; `over` is set at the end. Yields the port."""
     over = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -116,7 +116,7 @@ def raw_server(conversation: Callable[[socket.socket, threading.Event], None]) -
 
 
 def self_signed(folder: Path, *names: str) -> tuple[ssl.SSLContext, str]:
-    """A server context with a fresh certificate for the names, and the file to trust it by."""
+    """A TLS server context with a new certificate for the names, and the CA file."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""Statements that are put together once do what the same querysets do, each time and in each thread."""
+"""Prepared SQL does what the same querysets do, in each call and each thread."""
 
 import threading
 from collections.abc import Callable
@@ -33,16 +33,16 @@ def counted() -> tuple[QuerySet[DailyUse], dict[str, Any]]:
     return rows, {"calls": F("calls") + param(DailyUse, "calls")}
 
 
-def test_a_selection_gives_what_the_queryset_gives_with_its_joins_and_annotations(make: Make) -> None:
+def test_a_select_returns_what_the_queryset_returns_with_joins_and_annotations(make: Make) -> None:
     row = make(name="Ours").token_set
     make(name="Another")
     one = PreparedSelect(lambda: TokenSet.objects.with_everything().filter(connection=param(TokenSet, "connection")))
     one.one(connection=row.connection_id)
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         found = one.one(connection=row.connection_id)
         assert found is not None
         assert found.connection.integration.slug == row.connection.integration.slug
-    assert len(asked) == 1
+    assert len(queries) == 1
     assert found == row
     assert found.access_token is not None
     assert row.access_token is not None
@@ -52,7 +52,7 @@ def test_a_selection_gives_what_the_queryset_gives_with_its_joins_and_annotation
     assert vars(found.connection).keys() == vars(expected.connection).keys()
 
 
-def test_a_selection_gives_other_rows_for_other_values_and_none_where_there_are_none(make: Make) -> None:
+def test_a_select_returns_the_rows_of_each_calls_values(make: Make) -> None:
     first, second = make(name="First"), make(name="Second")
     by_name = PreparedSelect(lambda: Connection.objects.filter(name=param(Connection, "name")).order_by("pk"))
     assert by_name(name="First") == [first]
@@ -60,14 +60,14 @@ def test_a_selection_gives_other_rows_for_other_values_and_none_where_there_are_
     assert by_name.one(name="Third") is None
 
 
-def test_a_value_is_data_whatever_stands_in_it(make: Make) -> None:
+def test_a_value_is_never_interpreted_as_sql(make: Make) -> None:
     made = make(name='it\'s 100 % "ours"; --')
     by_name = PreparedSelect(lambda: Connection.objects.filter(name=param(Connection, "name")))
     assert by_name.one(name=made.name) == made
     assert by_name(name="' OR 1=1 --") == []
 
 
-def test_a_selection_of_columns_gives_tuples(make: Make) -> None:
+def test_a_select_of_columns_returns_tuples(make: Make) -> None:
     made = make(name="Ours")
     names = PreparedSelect(
         lambda: Connection.objects.filter(pk=param(Connection, "id")).values_list("name", "is_shared")
@@ -75,7 +75,7 @@ def test_a_selection_of_columns_gives_tuples(make: Make) -> None:
     assert names(id=made.pk) == [("Ours", made.is_shared)]
 
 
-def test_two_places_of_one_field_have_names_of_their_own(make: Make) -> None:
+def test_two_parameters_of_one_field_have_different_names(make: Make) -> None:
     made = make(name="Ours")
     either = PreparedSelect(
         lambda: Connection.objects.filter(
@@ -86,7 +86,7 @@ def test_two_places_of_one_field_have_names_of_their_own(make: Make) -> None:
     assert either(least="P", most="Q") == []
 
 
-def test_a_change_writes_the_rows_meant_and_tells_how_many(make: Make) -> None:
+def test_an_update_writes_the_matching_rows_and_returns_their_number(make: Make) -> None:
     ours, others = make(), make()
     for each in (ours, others):
         DailyUse.objects.create(connection=each, day=TODAY, calls=1)
@@ -98,12 +98,12 @@ def test_a_change_writes_the_rows_meant_and_tells_how_many(make: Make) -> None:
     assert DailyUse.objects.get(connection=others).calls == 1
 
 
-def test_without_a_value_nothing_is_written(make: Make) -> None:
+def test_a_missing_value_raises_key_error(make: Make) -> None:
     with pytest.raises(KeyError, match="calls"):
         PreparedUpdate(counted)(connection=make().pk, day=TODAY)
 
 
-def test_a_change_goes_with_the_transaction_around_it(make: Make) -> None:
+def test_an_update_is_rolled_back_with_its_transaction(make: Make) -> None:
     ours = make()
     DailyUse.objects.create(connection=ours, day=TODAY, calls=1)
     count = PreparedUpdate(counted)
@@ -113,7 +113,7 @@ def test_a_change_goes_with_the_transaction_around_it(make: Make) -> None:
     assert DailyUse.objects.get(connection=ours).calls == 1
 
 
-def test_a_failed_statement_spoils_the_transaction_as_the_orm_s_do(make: Make) -> None:
+def test_a_failed_statement_marks_the_transaction_for_rollback(make: Make) -> None:
     ours = make()
     DailyUse.objects.create(connection=ours, day=TODAY, calls=1)
     with transaction.atomic():
@@ -123,7 +123,7 @@ def test_a_failed_statement_spoils_the_transaction_as_the_orm_s_do(make: Make) -
         transaction.set_rollback(True)
 
 
-def test_an_addition_writes_one_row(make: Make) -> None:
+def test_an_insert_writes_one_row(make: Make) -> None:
     add = PreparedInsert(DailyUse)
     ours, others = make(), make()
     add(connection_id=ours.pk, day=TODAY, calls=4, failures=1)
@@ -133,7 +133,7 @@ def test_an_addition_writes_one_row(make: Make) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_each_thread_has_a_statement_for_its_own_connection() -> None:
+def test_each_thread_uses_its_own_database_connection() -> None:
     team = Team.objects.create(name="Fernhill")
     by_name, seen = PreparedSelect(lambda: Team.objects.filter(name=param(Team, "name"))), dict[int, list[Team]]()
     assert by_name(name="Fernhill") == [team]
@@ -152,7 +152,7 @@ def test_each_thread_has_a_statement_for_its_own_connection() -> None:
     assert seen == {number: [team] for number in range(8)}
 
 
-def test_times_and_ids_come_back_as_they_were(make: Make) -> None:
+def test_times_and_ids_are_converted_like_the_orms(make: Make) -> None:
     made = make(name="Ours")
     moment = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
     Connection.objects.filter(pk=made.pk).update(last_used_at=moment)
@@ -162,7 +162,7 @@ def test_times_and_ids_come_back_as_they_were(make: Make) -> None:
     assert (found.pk, found.last_used_at) == (made.pk, moment)
 
 
-def test_an_encrypted_column_takes_nothing_but_ciphertext_here_too(make: Make) -> None:
+def test_an_encrypted_column_accepts_only_ciphertext(make: Make) -> None:
     row = make().token_set
     write = PreparedUpdate(
         lambda: (
@@ -178,7 +178,7 @@ def test_an_encrypted_column_takes_nothing_but_ciphertext_here_too(make: Make) -
     assert row.access_token.reveal() == "new"
 
 
-def test_a_place_for_another_field_s_values_is_none_for_an_encrypted_column(make: Make) -> None:
+def test_an_encrypted_column_rejects_a_parameter_of_another_field(make: Make) -> None:
     write = PreparedUpdate(
         lambda: (
             TokenSet.objects.filter(pk=param(TokenSet, "id")),

@@ -1,4 +1,4 @@
-"""A service with an API of its own on loopback: large bodies, held streams, an echo, and a token endpoint."""
+"""A service on loopback: large bodies, controlled streams, an echo, and a token endpoint."""
 
 import asyncio
 import json
@@ -17,14 +17,14 @@ BLOCK = bytes(range(256)) * 256  # 64 KiB
 
 @dataclass
 class Upstream:
-    """What its API at `/api` has seen. `accepted` is the token that `/api/guarded` wants, None for any."""
+    """The state of the API at `/api`. `accepted` is the token that `/api/guarded` requires; None for any."""
 
     port: int = 0
     accepted: str | None = None
     token_calls: int = 0
     received: list[int] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
-    # Set by a test to let the next event of `/api/events` go, and by the API when its client is gone.
+    # Set by a test to send the next event of `/api/events`, and by the API when the client has disconnected.
     go_on: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     waiting: threading.Event = field(default_factory=threading.Event)
     hung_up: threading.Event = field(default_factory=threading.Event)
@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def on_wait(self) -> None:
-        """Never answers; notices when the other side hangs up."""
+        """Never responds; detects when the client disconnects."""
         self._body()
         self.upstream.waiting.set()
         with suppress(OSError):
@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _body(self) -> int:
-        """Reads the body away; how many bytes there were."""
+        """Read the body and return its length."""
         if self.headers["Transfer-Encoding"] == "chunked":
             size = 0
             while length := int(self.rfile.readline(), 16):
@@ -132,12 +132,12 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 256
 
     def handle_error(self, request: object, client_address: object) -> None:
-        pass  # a client that hangs up is what some tests are about
+        pass  # some tests close connections early
 
 
 @contextmanager
 def upstream() -> Iterator[Upstream]:
-    """It runs as long as the block."""
+    """Run the service during the block."""
     record = Upstream()
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"upstream": record}))
     record.port = server.server_address[1]
@@ -163,14 +163,14 @@ async def _serve_small() -> None:
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - its parent reads it
+    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - read by the parent process
     async with server:
         await server.serve_forever()
 
 
 @contextmanager
 def upstream_process() -> Iterator[str]:
-    """The origin of a service in a process of its own that answers every GET at once with a few bytes."""
+    """The origin of a service in a separate process that responds to every GET with a few bytes."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.upstream"], stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent
     )

@@ -1,4 +1,4 @@
-"""The operators' view of the audit log, and the base of every page of the administration that only shows."""
+"""The audit log in the admin, and the base of read-only admin pages."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from apps.audit.models import AuditEvent
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """Shows rows; nobody adds, changes or deletes them here."""
+    """Rows that cannot be added, changed or deleted in the admin."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -39,4 +39,4 @@ class AuditEventAdmin(ReadOnlyAdmin):
     search_fields = ["=team_id", "=actor_id", "=target_id", "=token_fp", "workflow_id", "target_label"]
     date_hierarchy = "occurred_at"
     ordering = ["-id"]
-    show_full_result_count = False  # counting a long log takes longer than reading a page of it
+    show_full_result_count = False  # counting a long log is slow

@@ -1,4 +1,4 @@
-"""The REST API's door to the audit log: pages of events, or all of them as a file."""
+"""REST API of the audit log: pages of events, or an export."""
 
 from typing import Any, cast
 
@@ -10,14 +10,14 @@ from rest_framework.request import Request
 
 from apps.audit.export import COLUMNS, CSV, JSON_LINES, SUFFIXES, export
 from apps.audit.models import AuditEvent
-from apps.audit.querysets import chosen, visible_to
+from apps.audit.querysets import apply_filters, visible_to
 from apps.rest.fields import Id, Moment, QuerySerializer
 from apps.rest.pagination import Pages, page_of
 from apps.rest.views import StrictAPIView
 
 
 class EventFilter(QuerySerializer):
-    """The filters of the log. What is not one of these is refused rather than ignored."""
+    """The filters of the log."""
 
     integration = serializers.SlugField(required=False, max_length=100)
     connection = Id(required=False)
@@ -31,14 +31,14 @@ class EventFilter(QuerySerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "since" in attrs and "until" in attrs and attrs["since"] > attrs["until"]:
-            raise ValidationError({"until": ["This lies before `since`."]})
+            raise ValidationError({"until": ["This is before `since`."]})
         return attrs
 
 
 class EventSerializer(serializers.ModelSerializer[AuditEvent]):
-    """One event. Labels are as they were then."""
+    """An event. Labels are those at the time of the event."""
 
-    detail = serializers.DictField(help_text="What else was written down; depends on the action.")
+    detail = serializers.DictField(help_text="Further values, depending on the action.")
 
     class Meta:
         model = AuditEvent
@@ -46,13 +46,13 @@ class EventSerializer(serializers.ModelSerializer[AuditEvent]):
 
 
 class ByNumber(Pages):
-    """Newest first; an event's number only grows."""
+    """Newest first. IDs are ascending."""
 
     ordering = ("-id",)
 
 
 class CsvNegotiation(JSONRenderer):
-    """Lets callers ask for CSV; what it renders itself are problem documents."""
+    """Accepts `text/csv`. Only problem documents are rendered by it; the export is streamed."""
 
     media_type, format = CSV, "csv"
 
@@ -62,7 +62,7 @@ class JsonLinesNegotiation(JSONRenderer):
 
 
 class AuditEventsView(StrictAPIView):
-    """Every access: for owners, admins and service keys the team's, for members what they did themselves."""
+    """The team's events for owners, admins and service keys; their own events for members."""
 
     required_scope = "audit:read"
     filters = EventFilter
@@ -74,17 +74,17 @@ class AuditEventsView(StrictAPIView):
         parameters=[EventFilter],
         responses={
             (200, "application/json"): EventSerializer(many=True),
-            (200, CSV): OpenApiResponse(str, description="All of them, one a row."),
-            (200, JSON_LINES): OpenApiResponse(str, description="All of them, one a line."),
+            (200, CSV): OpenApiResponse(str, description="All matching events, one per row."),
+            (200, JSON_LINES): OpenApiResponse(str, description="All matching events, one per line."),
         },
     )
     def get(self, request: Request) -> Any:
-        """A page of events, or with `Accept: text/csv` or `application/x-ndjson` all of them as a file."""
+        """A page of events; with `Accept: text/csv` or `application/x-ndjson`, all of them as a file."""
         actor = cast(Any, request._request).actor
-        events = chosen(visible_to(actor), self.asked)
+        events = apply_filters(visible_to(actor), self.query)
         media_type = getattr(request.accepted_renderer, "media_type", "")
         if media_type not in SUFFIXES:
             return page_of(self, events, EventSerializer)
         return export(
-            events, media_type=media_type, origin=actor.origin, team_id=actor.team.pk, filters=dict(self.asked)
+            events, media_type=media_type, origin=actor.origin, team_id=actor.team.pk, filters=dict(self.query)
         )

@@ -1,7 +1,7 @@
-"""Database triggers that refuse to change or remove audit events, whoever asks: the app, the admin, or an SQL shell.
+"""Database triggers that reject changing or deleting audit events, by the application or in an SQL shell.
 
-SQLite rebuilds a table to alter it and loses its triggers then, so each later migration that alters the audit table
-ends with `guard`. Retention must `lift` and `guard` again in one transaction, as the tests' `flush` does.
+SQLite drops triggers when it rebuilds an altered table, so each later migration that alters the audit table
+ends with `guard`. Deleting old events requires `lift` and `guard` in one transaction, as the tests' `flush` does.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ REFUSAL = "The audit log is append-only."
 _SQLITE_TRIGGERS = {
     "audit_refuse_update": "BEFORE UPDATE ON audit_auditevent BEGIN SELECT RAISE(ABORT, '{refusal}'); END",
     "audit_refuse_delete": "BEFORE DELETE ON audit_auditevent BEGIN SELECT RAISE(ABORT, '{refusal}'); END",
-    # INSERT OR REPLACE removes the old row without firing its DELETE trigger (https://www.sqlite.org/lang_conflict.html).
+    # INSERT OR REPLACE deletes the old row without its DELETE trigger (https://www.sqlite.org/lang_conflict.html).
     "audit_refuse_replace": (
         "BEFORE INSERT ON audit_auditevent WHEN EXISTS (SELECT 1 FROM audit_auditevent WHERE id = NEW.id)"
         " BEGIN SELECT RAISE(ABORT, '{refusal}'); END"

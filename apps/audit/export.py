@@ -1,4 +1,4 @@
-"""The audit log as a file: CSV for spreadsheets, JSON Lines for programs. Streamed, so its length does not matter."""
+"""Export of the audit log as CSV or JSON Lines, streamed in constant memory."""
 
 import csv
 import json
@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.audit.origin import Origin, Target
-from apps.audit.querysets import walk
+from apps.audit.querysets import iterate
 from apps.audit.services import record
 
-# The columns of the file, and the members of an event in the API.
+# The columns of the file, and the fields of an event in the API.
 COLUMNS = (
     "id",
     "occurred_at",
@@ -39,14 +39,14 @@ COLUMNS = (
 )
 CSV, JSON_LINES = "text/csv", "application/x-ndjson"
 SUFFIXES = {CSV: "csv", JSON_LINES: "jsonl"}
-# What a spreadsheet takes for the beginning of a formula (https://owasp.org/www-community/attacks/CSV_Injection).
+# What spreadsheets read as the start of a formula (https://owasp.org/www-community/attacks/CSV_Injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def export(
     events: QuerySet[AuditEvent], *, media_type: str, origin: Origin, team_id: Any, filters: dict[str, Any]
 ) -> StreamingHttpResponse:
-    """The events as a file to keep. That it was taken out is written in the log before the first row leaves."""
+    """The events as a file download. The export itself is recorded before the first row is sent."""
     with transaction.atomic():
         record(
             action="audit.exported",
@@ -56,7 +56,7 @@ def export(
             format=SUFFIXES[media_type],
             filters={name: str(value) for name, value in filters.items() if value not in (None, "")},
         )
-    response = StreamingHttpResponse(_LINES[media_type](walk(events)), content_type=f"{media_type}; charset=utf-8")
+    response = StreamingHttpResponse(_LINES[media_type](iterate(events)), content_type=f"{media_type}; charset=utf-8")
     name = f"audit-log-{timezone.now():%Y-%m-%d}.{SUFFIXES[media_type]}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "no-store"
@@ -65,12 +65,12 @@ def export(
 
 
 def as_json(event: AuditEvent) -> dict[str, Any]:
-    """An event by its columns."""
+    """The event's columns by name."""
     return {name: getattr(event, name) for name in COLUMNS}
 
 
 class _Line:
-    """A file for the csv module that gives each line back instead of keeping it."""
+    """A file object for the csv module whose write() returns the line."""
 
     def write(self, line: str) -> str:
         return line
@@ -92,7 +92,7 @@ _LINES: dict[str, Callable[[Iterable[AuditEvent]], Iterator[str]]] = {CSV: _csv,
 
 
 def _cell(value: Any) -> str:
-    """Text that no spreadsheet computes: names of workflows and accounts are whatever somebody entered."""
+    """Text that no spreadsheet evaluates, since labels contain what people entered."""
     if value is None:
         return ""
     if isinstance(value, dict):

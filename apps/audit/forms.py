@@ -1,4 +1,4 @@
-"""The filters of the audit log's page, which stand in its address."""
+"""The filters of the audit log's page, from its query string."""
 
 from datetime import UTC, datetime, time
 from typing import Any
@@ -9,7 +9,7 @@ from apps.audit.messages import MESSAGES
 
 
 class FilterForm(forms.Form):
-    """Each may be left out; one that makes no sense is as good as left out."""
+    """All filters are optional; invalid values are ignored."""
 
     integration = forms.CharField(required=False, max_length=100)
     action = forms.ChoiceField(
@@ -25,17 +25,17 @@ class FilterForm(forms.Form):
     connection = forms.UUIDField(required=False)
     actor = forms.UUIDField(required=False)
 
-    def given(self) -> dict[str, str]:
-        """The filters that count, as they stand in the address."""
+    def query_params(self) -> dict[str, str]:
+        """The valid filters as query parameters."""
         self.is_valid()
         return {name: str(value) for name, value in self.cleaned_data.items() if value}
 
-    def wanted(self) -> dict[str, Any]:
-        """The filters as `querysets.chosen` takes them: days become times (UTC)."""
+    def filters(self) -> dict[str, Any]:
+        """The valid filters for `querysets.apply_filters`: days become times (UTC)."""
         self.is_valid()
-        wanted = {name: value for name, value in self.cleaned_data.items() if value}
-        if since := wanted.get("since"):
-            wanted["since"] = datetime.combine(since, time.min, UTC)
-        if until := wanted.get("until"):
-            wanted["until"] = datetime.combine(until, time.max, UTC)
-        return wanted
+        filters = {name: value for name, value in self.cleaned_data.items() if value}
+        if since := filters.get("since"):
+            filters["since"] = datetime.combine(since, time.min, UTC)
+        if until := filters.get("until"):
+            filters["until"] = datetime.combine(until, time.max, UTC)
+        return filters

@@ -1,22 +1,22 @@
-"""What each audited action is called in the log, for people."""
+"""The labels of audited actions."""
 
 MESSAGES = {
     "account.changed": "Account changed",
     "account.deleted": "Account deleted",
-    "api_key.created": "API key made",
+    "api_key.created": "API key created",
     "api_key.revoked": "API key revoked",
     "audit.exported": "Audit log exported",
-    "authorization.discarded": "Other account discarded",
+    "authorization.discarded": "Authorization of another account discarded",
     "authorization.failed": "Authorization failed",
-    "authorization.rejected": "Answer of a service rejected",
+    "authorization.rejected": "Authorization response rejected",
     "authorization.started": "Authorization started",
-    "connect_session.created": "Link to connect made",
-    "connect_session.used": "Link to connect opened",
+    "connect_session.created": "Connect link created",
+    "connect_session.used": "Connect link opened",
     "connection.created": "Connected",
     "connection.disconnected": "Disconnected",
     "connection.handed_over": "Handed over",
     "connection.key_replaced": "Key replaced",
-    "connection.lacks_scopes": "Found to lack permissions",
+    "connection.lacks_scopes": "Permissions missing",
     "connection.needs_attention": "Needs attention",
     "connection.reconnected": "Reconnected",
     "connection.recovered": "Works again",
@@ -39,8 +39,8 @@ MESSAGES = {
     "integration.deleted": "Custom API deleted",
     "integration.disabled": "Integration switched off",
     "integration.enabled": "Integration switched on",
-    "integration.imported": "Custom API read from a document",
-    "invitation.revoked": "Invitation withdrawn",
+    "integration.imported": "Custom API imported",
+    "invitation.revoked": "Invitation revoked",
     "login.failed": "Sign-in failed",
     "login.succeeded": "Signed in",
     "logout": "Signed out",
@@ -48,7 +48,7 @@ MESSAGES = {
     "member.joined": "Member joined",
     "member.removed": "Member removed",
     "member.role_changed": "Role changed",
-    "oauth_app.broken": "OAuth app refused",
+    "oauth_app.broken": "OAuth app rejected by the service",
     "oauth_app.changed": "OAuth app changed",
     "oauth_app.created": "OAuth app added",
     "oauth_app.deleted": "OAuth app removed",
@@ -62,11 +62,11 @@ MESSAGES = {
     "team.closed": "Team closed",
     "team.created": "Team created",
     "team.renamed": "Team renamed",
-    "token.handed_out": "Token handed out",
+    "token.handed_out": "Access token read",
     "webhook.changed": "Webhook changed",
     "webhook.created": "Webhook added",
     "webhook.deleted": "Webhook removed",
-    "webhook.redelivered": "Webhook message sent again",
+    "webhook.redelivered": "Webhook delivery repeated",
     "webhook.secret_rotated": "Webhook secret replaced",
     "webhook.switched_off": "Webhook switched off",
     "webhook.tested": "Webhook tested",
@@ -74,5 +74,5 @@ MESSAGES = {
 
 
 def action_label(action: str) -> str:
-    """The words of an action; the action itself where an old log holds one that is no longer known."""
+    """The action's label, or the action itself if it is no longer known."""
     return MESSAGES.get(action, action)

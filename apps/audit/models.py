@@ -1,14 +1,14 @@
-"""The audit log's rows. They point at nothing, so a log outlives what it describes."""
+"""Audit events. They have no foreign keys, so that the log outlives what it describes."""
 
 from django.db import models
 from django.db.models import Q
 
-# How a refresh ended.
+# The actions that end a refresh.
 REFRESHES = ("connection.refreshed", "connection.refresh_failed", "connection.refresh_fenced")
 
 
 class AuditEvent(models.Model):
-    """One access event. Written once; database triggers refuse UPDATE and DELETE."""
+    """One event. Append-only: database triggers reject UPDATE and DELETE."""
 
     class Outcome(models.TextChoices):
         SUCCESS = "success", "Success"
@@ -41,7 +41,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["team_id", "integration", "-id"], name="audit_integration"),
             models.Index(fields=["target_id", "-id"], name="audit_target"),
             models.Index(fields=["token_fp"], name="audit_token_fp"),
-            # For the operators' question how refreshes went lately; other events, the most by far, do not pay for it.
+            # For the statistics of recent refreshes. Partial, since most events are others.
             models.Index(fields=["occurred_at"], condition=Q(action__in=REFRESHES), name="audit_refreshes"),
         ]
 

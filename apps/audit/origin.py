@@ -1,11 +1,11 @@
-"""Where an audited action came from, as plain data that every room can make."""
+"""The origin and target of an audited action, as plain data."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Who did it and from where. `kind` is user, service, operator or system; `label` a name snapshot for people."""
+    """Who acted, and from where. `kind` is user, service, operator or system; `label` is the name at that time."""
 
     kind: str
     id: str
@@ -19,7 +19,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Target:
-    """What it was done to: the type's name, its ID and a label snapshot, and the integration it belongs to."""
+    """What was acted on: its type, its ID, its name at that time, and its integration."""
 
     type: str
     id: str

@@ -1,4 +1,4 @@
-"""Which events a viewer may see, and the filters that the page, the API and the export have in common."""
+"""Visible audit events, and the filters of the page, the API and the export."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
@@ -7,12 +7,12 @@ from django.db.models import QuerySet
 
 from apps.audit.models import AuditEvent
 
-# So many rows are in memory at once while the log is walked through.
+# Rows in memory at once during an export.
 BATCH_SIZE = 500
 
 
 class Viewer(Protocol):
-    """What this room, which knows no teams, needs of the actor that looks at the log."""
+    """The attributes of an actor that are used here, since this package is below teams."""
 
     @property
     def team(self) -> Any: ...
@@ -28,9 +28,9 @@ class Viewer(Protocol):
 
 
 def visible_to(viewer: Viewer) -> QuerySet[AuditEvent]:
-    """The whole log of the team for owners and admins; for members what they did themselves.
+    """The team's events for owners, admins and service keys; their own events for members.
 
-    A service key sees the whole of it too: only owners and admins make one, and say with `audit:read` that it may.
+    Only owners and admins create service keys, and decide about `audit:read`.
     """
     of_team = AuditEvent.objects.filter(team_id=viewer.team.pk)
     if viewer.is_admin or viewer.is_service:
@@ -38,8 +38,8 @@ def visible_to(viewer: Viewer) -> QuerySet[AuditEvent]:
     return of_team.filter(actor_id=str(viewer.user.pk))
 
 
-def chosen(events: QuerySet[AuditEvent], wanted: Mapping[str, Any]) -> QuerySet[AuditEvent]:
-    """Those that fit every filter that is given: `since` is inclusive, `until` is not."""
+def apply_filters(events: QuerySet[AuditEvent], filters: Mapping[str, Any]) -> QuerySet[AuditEvent]:
+    """The events that match all filters. `since` is inclusive, `until` is exclusive."""
     columns = {
         "integration": "integration",
         "actor": "actor_id",
@@ -48,24 +48,24 @@ def chosen(events: QuerySet[AuditEvent], wanted: Mapping[str, Any]) -> QuerySet[
         "since": "occurred_at__gte",
         "until": "occurred_at__lt",
     }
-    given = {columns[name]: value for name, value in wanted.items() if name in columns and value not in (None, "")}
-    if connection := wanted.get("connection"):
-        given |= {"target_type": "connection", "target_id": str(connection)}
-    return events.filter(**given)
+    lookups = {columns[name]: value for name, value in filters.items() if name in columns and value not in (None, "")}
+    if connection := filters.get("connection"):
+        lookups |= {"target_type": "connection", "target_id": str(connection)}
+    return events.filter(**lookups)
 
 
-def done_before(viewer: Viewer, *, action: str, target_id: str) -> bool:
-    """Whether the log that the viewer sees tells that this was done: what is removed a second time is no error."""
+def was_done(viewer: Viewer, *, action: str, target_id: str) -> bool:
+    """Whether the viewer's log has this action as done. Makes repeating a DELETE succeed."""
     return visible_to(viewer).filter(action=action, target_id=target_id, outcome="success").exists()
 
 
-def walk(events: QuerySet[AuditEvent]) -> Iterator[AuditEvent]:
-    """All of them, newest first, a portion at a time: constant memory, and no cursor held open meanwhile."""
+def iterate(events: QuerySet[AuditEvent]) -> Iterator[AuditEvent]:
+    """All events, newest first, in batches: constant memory, and no open database cursor."""
     before: int | None = None
     while True:
         rows = events.order_by("-id")
-        portion = list((rows.filter(pk__lt=before) if before else rows)[:BATCH_SIZE])
-        yield from portion
-        if len(portion) < BATCH_SIZE:
+        batch = list((rows.filter(pk__lt=before) if before else rows)[:BATCH_SIZE])
+        yield from batch
+        if len(batch) < BATCH_SIZE:
             return
-        before = portion[-1].pk
+        before = batch[-1].pk

@@ -1,4 +1,4 @@
-"""Writing the audit log: `record()` and the fingerprints of tokens."""
+"""Recording audit events, and fingerprints of tokens."""
 
 import hashlib
 import hmac
@@ -16,11 +16,11 @@ from apps.sql import PreparedInsert
 
 logger = logging.getLogger(__name__)
 
-_add_event = PreparedInsert(AuditEvent)
+_insert_event = PreparedInsert(AuditEvent)
 
 
 def fingerprint(secret: str) -> str:
-    """A keyed hash (HMAC-SHA-256, hexadecimal) of a token, by which a leaked one can be looked up in the log."""
+    """A keyed hash (HMAC-SHA-256, hexadecimal) of a token, for finding a leaked token in the log."""
     return hmac.new(settings.FINGERPRINT_KEY.encode(), secret.encode(), hashlib.sha256).hexdigest()
 
 
@@ -34,15 +34,15 @@ def record(
     token_fp: str = "",
     **detail: Any,
 ) -> None:
-    """Append one event, in the caller's transaction: no record, no change, no secret handed out.
+    """Append an event in the caller's transaction, so that nothing happens without its event.
 
     `action` is a dotted name such as `connection.created`; `detail` is JSON without secrets.
-    Raises RuntimeError outside a transaction, since the event and what it tells of must commit together.
+    Raises RuntimeError outside of a transaction, since the event and the change must commit together.
     """
     if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError(f"The audit event {action} must be written in the transaction of what it records.")
-    what = target or Target(type="", id="")
-    _add_event(
+        raise RuntimeError(f"Record the audit event {action} in the transaction of the change.")
+    target = target or Target(type="", id="")
+    _insert_event(
         occurred_at=timezone.now(),
         team_id=team_id,
         actor_kind=origin.kind,
@@ -50,10 +50,10 @@ def record(
         actor_label=origin.label[:200],
         action=action,
         outcome=outcome,
-        target_type=what.type,
-        target_id=what.id,
-        target_label=what.label[:250],
-        integration=what.integration,
+        target_type=target.type,
+        target_id=target.id,
+        target_label=target.label[:250],
+        integration=target.integration,
         workflow_id=origin.workflow_id[:200],
         workflow_name=origin.workflow_name[:200],
         run_id=origin.run_id[:200],
@@ -62,4 +62,4 @@ def record(
         token_fp=token_fp,
         detail=detail,
     )
-    logger.info("audit action=%s outcome=%s target=%s/%s", action, outcome, what.type, what.id)
+    logger.info("audit action=%s outcome=%s target=%s/%s", action, outcome, target.type, target.id)

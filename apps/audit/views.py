@@ -1,4 +1,4 @@
-"""The audit log's page: newest events first, with filters, paged by the number of the event; and the same as a file."""
+"""The page of the audit log, newest events first, paged by event ID; and its export."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from apps.audit.export import CSV, JSON_LINES, SUFFIXES, export
 from apps.audit.forms import FilterForm
 from apps.audit.messages import action_label
 from apps.audit.models import AuditEvent
-from apps.audit.querysets import chosen, visible_to
+from apps.audit.querysets import apply_filters, visible_to
 
-PAGE = 50
+PAGE_SIZE = 50
 EXPORTS = (("CSV", CSV), ("JSON Lines", JSON_LINES))
 SOURCES = {"user": "member", "service": "service key", "operator": "operator", "system": "scheduler"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """An event with the words that the page shows."""
+    """An event with its labels and links."""
 
     event: AuditEvent
     is_open: bool
@@ -46,54 +46,54 @@ class Row:
 
     @cached_property
     def details(self) -> list[tuple[str, str]]:
-        """Label and value of what was written down beside the columns."""
+        """Labels and values of the event's detail."""
         return [(key.replace("_", " ").capitalize(), _value(value)) for key, value in self.event.detail.items()]
 
 
 @require_safe
 def events(request: HttpRequest) -> HttpResponse:
-    """GET parameters: the filters, `before` (the event after which the page starts), `open` (the one unfolded)."""
+    """GET parameters: the filters, `before` (the ID after which the page starts), `open` (the expanded event)."""
     visible = visible_to(cast(Any, request).actor)
     form = FilterForm(request.GET)
-    given, before = form.given(), _number(request.GET.get("before"))
-    fitting = chosen(visible, form.wanted())
-    found = list((fitting.filter(pk__lt=before) if before else fitting)[: PAGE + 1])
-    kept = {**given, "before": before}
-    shown = {
-        "rows": [_row(event, kept, opened=_number(request.GET.get("open"))) for event in found[:PAGE]],
+    params, before = form.query_params(), _integer(request.GET.get("before"))
+    matching = apply_filters(visible, form.filters())
+    page = list((matching.filter(pk__lt=before) if before else matching)[: PAGE_SIZE + 1])
+    current = {**params, "before": before}
+    context = {
+        "rows": [_row(event, current, opened=_integer(request.GET.get("open"))) for event in page[:PAGE_SIZE]],
         "integrations": _integrations(visible),
         "form": form,
-        "given": given,
-        "only": _only(given, found),
-        "newest": _address(**given) if before else "",
-        "older": _address(**given, before=found[PAGE - 1].pk) if len(found) > PAGE else "",
-        "exports": [(label, _address(**given, format=SUFFIXES[kind])) for label, kind in EXPORTS],
+        "given": params,
+        "only": _removable_filters(params, page),
+        "newest": _link(**params) if before else "",
+        "older": _link(**params, before=page[PAGE_SIZE - 1].pk) if len(page) > PAGE_SIZE else "",
+        "exports": [(label, _link(**params, format=SUFFIXES[kind])) for label, kind in EXPORTS],
     }
-    return render(request, "audit/events.html", shown)
+    return render(request, "audit/events.html", context)
 
 
 @require_safe
 def download(request: HttpRequest) -> HttpResponseBase:
-    """What the page shows by its filters, as a file: GET parameter `format`, csv or jsonl."""
+    """The page's events as a file. GET parameter `format`: csv or jsonl."""
     actor: Any = cast(Any, request).actor
     form = FilterForm(request.GET)
     kinds = {suffix: kind for kind, suffix in SUFFIXES.items()}
     kind = kinds.get(request.GET.get("format", ""))
     if kind is None:
         raise Http404
-    events = chosen(visible_to(actor), form.wanted())
-    return export(events, media_type=kind, origin=actor.origin, team_id=actor.team.pk, filters=form.given())
+    events = apply_filters(visible_to(actor), form.filters())
+    return export(events, media_type=kind, origin=actor.origin, team_id=actor.team.pk, filters=form.query_params())
 
 
-def _only(given: Mapping[str, str], found: list[AuditEvent]) -> list[tuple[str, str]]:
-    """(words, address without it) of filters that are set from an event's details rather than from the form."""
-    first = found[0] if found else None
-    names = {
+def _removable_filters(params: Mapping[str, str], page: list[AuditEvent]) -> list[tuple[str, str]]:
+    """(label, link without it) of the filters that are set by an event's details, not by the form."""
+    first = page[0] if page else None
+    labels = {
         "connection": f"Only about {first.target_label if first else 'one connection'}",
         "actor": f"Only by {first.actor_label if first else 'one member'}",
     }
-    others = {name: {key: value for key, value in given.items() if key != name} for name in names}
-    return [(words, _address(**others[name])) for name, words in names.items() if name in given]
+    others = {name: {key: value for key, value in params.items() if key != name} for name in labels}
+    return [(label, _link(**others[name])) for name, label in labels.items() if name in params]
 
 
 def _integrations(visible: QuerySet[AuditEvent]) -> list[str]:
@@ -101,32 +101,32 @@ def _integrations(visible: QuerySet[AuditEvent]) -> list[str]:
     return list(names.distinct())
 
 
-def _row(event: AuditEvent, kept: Mapping[str, int | str | None], *, opened: int | None) -> Row:
+def _row(event: AuditEvent, params: Mapping[str, int | str | None], *, opened: int | None) -> Row:
     is_open = event.pk == opened
-    others = {name: value for name, value in kept.items() if name != "before"}
+    filters = {name: value for name, value in params.items() if name != "before"}
     about_connection = event.target_type == "connection" and event.target_id
     return Row(
         event=event,
         is_open=is_open,
-        toggle=_address(**kept, open=None if is_open else event.pk),
-        same_actor=_address(**others | {"actor": event.actor_id}) if _is_id(event.actor_id) else "",
-        same_connection=_address(**others | {"connection": event.target_id}) if about_connection else "",
+        toggle=_link(**params, open=None if is_open else event.pk),
+        same_actor=_link(**filters | {"actor": event.actor_id}) if _is_uuid(event.actor_id) else "",
+        same_connection=_link(**filters | {"connection": event.target_id}) if about_connection else "",
     )
 
 
-def _is_id(text: str) -> bool:
+def _is_uuid(text: str) -> bool:
     try:
         return bool(UUID(text))
     except ValueError:
         return False
 
 
-def _address(**parameters: int | str | None) -> str:
+def _link(**parameters: int | str | None) -> str:
     return "?" + urlencode({name: value for name, value in parameters.items() if value})
 
 
-def _number(text: str | None) -> int | None:
-    # Longer ones are no event's number, and SQLite takes none beyond 64 bits.
+def _integer(text: str | None) -> int | None:
+    # SQLite's integers have 64 bits.
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 

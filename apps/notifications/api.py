@@ -1,4 +1,4 @@
-"""The REST API's doors to webhooks, for the personal keys and sessions of owners and admins."""
+"""REST API of webhooks, for personal keys and sessions of owners and admins."""
 
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.audit.querysets import done_before
+from apps.audit.querysets import was_done
 from apps.errors import NotFound
 from apps.notifications import webhooks
 from apps.notifications.serializers import (
@@ -20,12 +20,12 @@ from apps.notifications.serializers import (
     WebhookSerializer,
 )
 from apps.rest.pagination import Pages, page_of
-from apps.rest.views import StrictAPIView, no_body, validated
+from apps.rest.views import StrictAPIView, require_empty_body, validated
 from apps.teams.authentication import actor_of
 
 
 class WebhooksView(StrictAPIView):
-    """Where the team hears of events."""
+    """The team's webhooks."""
 
     required_scopes = {"GET": "connections:read", "POST": "connections:write"}
     pagination_class = Pages
@@ -38,9 +38,9 @@ class WebhooksView(StrictAPIView):
         operation_id="webhooks_create", request=NewWebhookSerializer, responses={201: IssuedWebhookSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Add a webhook. The secret that signs its messages is in this answer and never shown again."""
+        """Create a webhook. Only this response contains its signing secret."""
         issued = webhooks.create_webhook(actor=actor_of(request), **validated(NewWebhookSerializer(data=request.data)))
-        return _answer(issued.webhook, issued.secret, status=201)
+        return _response(issued.webhook, issued.secret, status=201)
 
 
 class WebhookView(StrictAPIView):
@@ -54,43 +54,43 @@ class WebhookView(StrictAPIView):
 
     @extend_schema(operation_id="webhooks_update", request=WebhookChangeSerializer, responses=IssuedWebhookSerializer)
     def patch(self, request: Request, pk: UUID) -> Response:
-        """Change it, switch it on or off, or replace its secret; the former one signs too for a day."""
+        """Change, enable or disable it, or rotate its secret. The former secret also signs for one day."""
         actor = actor_of(request)
-        wanted = validated(WebhookChangeSerializer(data=request.data))
-        rotates = wanted.pop("rotate_secret", False)
+        values = validated(WebhookChangeSerializer(data=request.data))
+        rotate = values.pop("rotate_secret", False)
         with transaction.atomic():
-            webhook, secret = webhooks.change_webhook(actor=actor, webhook_id=pk, **wanted), None
-            if rotates:
+            webhook, secret = webhooks.change_webhook(actor=actor, webhook_id=pk, **values), None
+            if rotate:
                 issued = webhooks.rotate_secret(actor=actor, webhook_id=pk)
                 webhook, secret = issued.webhook, issued.secret
-        return _answer(webhook, secret)
+        return _response(webhook, secret)
 
     @extend_schema(operation_id="webhooks_delete", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
-        """Remove it. Doing so again changes nothing and is no error."""
+        """Delete it. Repeating the request succeeds."""
         actor = actor_of(request)
         try:
             webhooks.delete_webhook(actor=actor, webhook_id=pk)
         except NotFound:
-            if not done_before(actor, action="webhook.deleted", target_id=str(pk)):
+            if not was_done(actor, action="webhook.deleted", target_id=str(pk)):
                 raise
         return Response(status=204)
 
 
 class WebhookTestView(StrictAPIView):
-    """A message that only says that it arrives."""
+    """Test events."""
 
     required_scope = "connections:write"
 
     @extend_schema(operation_id="webhooks_test", request=None, responses={202: DeliverySerializer})
     def post(self, request: Request, pk: UUID) -> Response:
-        """Queue a test event; how it went stands in `deliveries` of the webhook a moment later."""
-        no_body(request)
+        """Queue a test event. Its result is in the webhook's `deliveries` shortly after."""
+        require_empty_body(request)
         delivery = webhooks.send_test(actor=actor_of(request), webhook_id=pk)
         delivery.refresh_from_db()
         return Response(DeliverySerializer(delivery).data, status=202)
 
 
-def _answer(webhook: Any, secret: str | None, *, status: int = 200) -> Response:
+def _response(webhook: Any, secret: str | None, *, status: int = 200) -> Response:
     body = {**WebhookSerializer(webhook).data, "secret": secret}
     return Response(body, status=status, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""Carries messages from the outbox to their webhooks: claimed, signed, sent through egress, tried again for a day."""
+"""Delivers messages of the outbox to webhooks: claims, signs and sends them, with retries for a day."""
 
 import logging
 import time
@@ -19,8 +19,8 @@ from apps.vault.errors import UnreadableSecret
 
 logger = logging.getLogger(__name__)
 
-# After the first try, so long until each next one: a bit more than a day in all.
-PAUSES = (
+# Delays before each retry: a bit more than a day in total.
+RETRY_DELAYS = (
     timedelta(seconds=5),
     timedelta(minutes=5),
     timedelta(minutes=30),
@@ -29,16 +29,16 @@ PAUSES = (
     timedelta(hours=8),
     timedelta(hours=8, minutes=30),
 )
-DEADLINE = 15  # seconds for one try, from name to last byte
-CLAIMED_FOR = timedelta(minutes=2)  # longer than a try; a process that dies in between lets go of it by itself
-LARGEST_ANSWER = 65_536
-KEPT_FOR = timedelta(days=30)
-GONE = 410  # "the receiver does not want any more of these", as the specification has it
+DEADLINE = 15  # seconds per attempt, from name resolution to the last byte
+CLAIMED_FOR = timedelta(minutes=2)  # longer than an attempt; the claim of a process that died expires
+MAX_RESPONSE_BYTES = 65_536
+RETENTION = timedelta(days=30)
+GONE = 410  # the receiver wants no more messages (Standard Webhooks)
 SYSTEM = Origin(kind="system", id="", label="Specway")
 
 
 def deliver(delivery_id: str) -> bool:
-    """Try one message that is due. False: it is not, or somebody else does it."""
+    """Send a message if it is due. False if it is not, or if another process is sending it."""
     due = Delivery.objects.filter(pk=delivery_id, status=Delivery.Status.PENDING, next_try_at__lte=Now())
     with transaction.atomic(durable=True):
         claimed = due.update(next_try_at=Now() + CLAIMED_FOR, tries=F("tries") + 1, last_try_at=Now())
@@ -46,36 +46,36 @@ def deliver(delivery_id: str) -> bool:
         return False
     delivery = Delivery.objects.select_related("webhook__team").get(pk=delivery_id)
     if not delivery.webhook.is_on and delivery.event != TEST:
-        _over(delivery, problem="The webhook is switched off.")
+        _finish_failed(delivery, problem="The webhook is switched off.")
         return True
-    answered, problem = _send(delivery)
-    if answered is not None and 200 <= answered < 300:
-        _arrived(delivery, answered)
+    status, problem = _send(delivery)
+    if status is not None and 200 <= status < 300:
+        _record_success(delivery, status)
     else:
-        _failed(delivery, answered, problem)
+        _record_failure(delivery, status, problem)
     return True
 
 
 def deliver_due(limit: int = 100) -> int:
-    """Try what is due: repetitions, and what the broker lost. The number tried."""
+    """Send due messages: retries, and those lost by the broker. Returns the number sent."""
     due = Delivery.objects.filter(next_try_at__lte=Now()).order_by("next_try_at").values_list("pk", flat=True)
     return sum(deliver(delivery_id) for delivery_id in list(due[:limit]))
 
 
-def forget_old() -> None:
-    """Messages that are over are kept for 30 days, so that admins can see how they went."""
-    Delivery.objects.filter(next_try_at=None, created_at__lt=Now() - KEPT_FOR).delete()
+def delete_old() -> None:
+    """Delete finished messages after 30 days."""
+    Delivery.objects.filter(next_try_at=None, created_at__lt=Now() - RETENTION).delete()
 
 
 def _send(delivery: Delivery) -> tuple[int | None, str]:
-    """The receiver's HTTP status, or None and why there is none."""
+    """The receiver's HTTP status, or None and the reason."""
     webhook = delivery.webhook
     try:
         signed = signature.headers(
             message_id=delivery.pk, timestamp=int(time.time()), body=delivery.body, keys=_keys(webhook)
         )
-        with egress.session(deadline=DEADLINE, max_bytes=LARGEST_ANSWER) as session:
-            answer = session.post(
+        with egress.session(deadline=DEADLINE, max_bytes=MAX_RESPONSE_BYTES) as session:
+            response = session.post(
                 webhook.url,
                 data=delivery.body.encode(),
                 headers={"Content-Type": "application/json", **signed},
@@ -83,7 +83,7 @@ def _send(delivery: Delivery) -> tuple[int | None, str]:
             )
     except (egress.EgressError, UnreadableSecret) as error:
         return None, str(error)[:200]
-    return answer.status_code, ""
+    return response.status_code, ""
 
 
 def _keys(webhook: Webhook) -> list[str]:
@@ -92,41 +92,41 @@ def _keys(webhook: Webhook) -> list[str]:
     return [secret.reveal() for secret in sealed if secret is not None]
 
 
-def _arrived(delivery: Delivery, answered: int) -> None:
+def _record_success(delivery: Delivery, status: int) -> None:
     with transaction.atomic():
         Delivery.objects.filter(pk=delivery.pk).update(
-            status=Delivery.Status.DELIVERED, next_try_at=None, answered=answered, problem=""
+            status=Delivery.Status.DELIVERED, next_try_at=None, answered=status, problem=""
         )
         Webhook.objects.filter(pk=delivery.webhook_id).update(last_success_at=Now())
     logger.info("delivered delivery=%s webhook=%s tries=%d", delivery.pk, delivery.webhook_id, delivery.tries)
 
 
-def _failed(delivery: Delivery, answered: int | None, problem: str) -> None:
-    """Later again; or, after the last try or where the receiver says that it is gone, never, and off it goes."""
-    logger.warning("not delivered delivery=%s tries=%d answered=%s", delivery.pk, delivery.tries, answered)
-    problem = problem or f"It answered with HTTP status {answered}."
+def _record_failure(delivery: Delivery, status: int | None, problem: str) -> None:
+    """Schedule a retry. After the last one, or if the receiver is gone, fail and disable the webhook."""
+    logger.warning("not delivered delivery=%s tries=%d answered=%s", delivery.pk, delivery.tries, status)
+    problem = problem or f"It responded with HTTP status {status}."
     is_test = delivery.event == TEST
-    if not is_test and answered != GONE and delivery.tries <= len(PAUSES):
+    if not is_test and status != GONE and delivery.tries <= len(RETRY_DELAYS):
         Delivery.objects.filter(pk=delivery.pk).update(
-            next_try_at=Now() + PAUSES[delivery.tries - 1], answered=answered, problem=problem
+            next_try_at=Now() + RETRY_DELAYS[delivery.tries - 1], answered=status, problem=problem
         )
         return
     with transaction.atomic():
-        _over(delivery, answered=answered, problem=problem)
+        _finish_failed(delivery, status=status, problem=problem)
         if not is_test:
-            _switch_off(delivery, problem, is_gone=answered == GONE)
+            _disable(delivery, problem, status=status)
 
 
-def _over(delivery: Delivery, *, problem: str, answered: int | None = None) -> None:
+def _finish_failed(delivery: Delivery, *, problem: str, status: int | None = None) -> None:
     Delivery.objects.filter(pk=delivery.pk).update(
-        status=Delivery.Status.FAILED, next_try_at=None, answered=answered, problem=problem
+        status=Delivery.Status.FAILED, next_try_at=None, answered=status, problem=problem
     )
 
 
-def _switch_off(delivery: Delivery, problem: str, *, is_gone: bool) -> None:
-    """Only if nothing else arrived since the message was written: one message may be what the receiver cannot take."""
+def _disable(delivery: Delivery, problem: str, *, status: int | None) -> None:
+    """Disable the webhook, unless another message arrived since: the receiver may reject this message only."""
     webhook = Webhook.objects.filter(pk=delivery.webhook_id, is_on=True)
-    if not is_gone:
+    if status != GONE:
         webhook = webhook.exclude(last_success_at__gt=delivery.created_at)
     if webhook.update(is_on=False, gave_up_at=Now(), notified_at=None):
         record(

@@ -1,4 +1,4 @@
-"""Mails a team's owners and admins that a webhook was switched off. What was told is noted on the row."""
+"""Mails to a team's owners and admins about disabled webhooks. The row records that the mail was sent."""
 
 import logging
 
@@ -6,28 +6,27 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from apps.notifications import recipients
+from apps.notifications.mail import Mail, owners_and_admins, send
 from apps.notifications.models import Webhook
-from apps.notifications.services import Mail, send
 from apps.notifications.webhooks import host_of
 
 logger = logging.getLogger(__name__)
 
 
 def alert_admins() -> int:
-    """Send what is to be told now; a mail that fails is sent at the next look. The number of webhooks told of."""
-    return sum(_tell(webhook) for webhook in Webhook.objects.filter(gave_up_at__isnull=False, notified_at=None))
+    """Send the outstanding mails; a failed one is sent again in the next run. Returns the number sent."""
+    return sum(_alert(webhook) for webhook in Webhook.objects.filter(gave_up_at__isnull=False, notified_at=None))
 
 
-def _tell(webhook: Webhook) -> int:
+def _alert(webhook: Webhook) -> int:
     row = Webhook.objects.filter(pk=webhook.pk)
     if not row.filter(gave_up_at__isnull=False, notified_at=None).update(notified_at=Now()):
         return 0
     try:
-        send(_mail(webhook), to=recipients.owners_and_admins(webhook.team_id))
+        send(_mail(webhook), to=owners_and_admins(webhook.team_id))
     except OSError as error:  # smtplib's exceptions too
         row.update(notified_at=None)
-        logger.warning("not told: the mail server failed webhook=%s error=%s", webhook.pk, type(error).__name__)
+        logger.warning("mail not sent webhook=%s error=%s", webhook.pk, type(error).__name__)
         return 0
     return 1
 
@@ -37,8 +36,8 @@ def _mail(webhook: Webhook) -> Mail:
         subject=f"Webhook switched off: {webhook.description or host_of(webhook)}",
         title="A webhook was switched off",
         paragraphs=(
-            f"For about a day, {host_of(webhook)} accepted nothing that Specway sent, so nothing more is sent there.",
-            "Put right what answers at that address, send a test event, and switch the webhook on again.",
+            f"{host_of(webhook)} has accepted no events for about a day, so Specway no longer sends events there.",
+            "Fix the receiver at that address, send a test event, and switch the webhook on again.",
         ),
         action="Open the webhook",
         url=settings.PUBLIC_URL + reverse("notifications:webhook", args=[webhook.pk]),

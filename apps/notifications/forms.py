@@ -6,10 +6,10 @@ from apps.notifications.models import Event
 
 
 class WebhookForm(forms.Form):
-    """Where to, and of which events."""
+    """URL, description and events of a webhook."""
 
     url = forms.CharField(
-        label="Address",
+        label="URL",
         max_length=1000,
         help_text="A public https URL. Specway sends signed POST requests to it.",
         widget=forms.URLInput(attrs={"placeholder": "https://example.com/hooks/specway", "autocomplete": "off"}),

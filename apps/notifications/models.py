@@ -1,4 +1,4 @@
-"""Webhooks: where a team wants to hear of events, and each message that is on its way there."""
+"""Webhooks, and the outbox of messages to them."""
 
 from django.db import models
 from django.db.models import Q
@@ -11,13 +11,13 @@ from apps.vault.models import SealedRow
 class Event(models.TextChoices):
     NEEDS_ATTENTION = "connection.needs_attention", "A connection needs attention"
     RECOVERED = "connection.recovered", "A connection works again"
-    CREATED = "connection.created", "A connection was made"
+    CREATED = "connection.created", "A connection was created"
     DISCONNECTED = "connection.disconnected", "A connection was disconnected"
-    MISCONFIGURED = "integration.misconfigured", "A service refuses the OAuth app"
+    MISCONFIGURED = "integration.misconfigured", "A service rejects the OAuth app"
 
 
 class Webhook(SealedRow):
-    """An address of the team's, told of events by signed requests (https://www.standardwebhooks.com/)."""
+    """A team's URL that receives events as signed requests (https://www.standardwebhooks.com/)."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="webhooks")
     url = models.URLField(max_length=1000)
@@ -25,12 +25,12 @@ class Webhook(SealedRow):
     events = models.JSONField(default=list)
     is_on = models.BooleanField(default=True)
     secret = EncryptedField()
-    # After a rotation both sign, until then: the receiver changes over when it suits.
+    # After a rotation both secrets sign until then, so that the receiver can switch at any time.
     former_secret = EncryptedField()
     former_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     last_success_at = models.DateTimeField(null=True)
-    # Set when Specway switched it off because nothing arrived; and when the admins were told by mail.
+    # When Specway disabled it because nothing arrived, and when the admins were mailed.
     gave_up_at = models.DateTimeField(null=True)
     notified_at = models.DateTimeField(null=True)
 
@@ -42,26 +42,26 @@ class Webhook(SealedRow):
 
 
 class Delivery(models.Model):
-    """One message to one webhook: the outbox. Written with what it tells of, sent after the commit, at least once."""
+    """A message to a webhook. Written in the transaction of its event, sent after the commit, at least once."""
 
     class Status(models.TextChoices):
         PENDING = "pending", "Waiting"
         DELIVERED = "delivered", "Delivered"
-        FAILED = "failed", "Given up"
+        FAILED = "failed", "Failed"
 
-    # Of its own kind for each message and the same for each try: `webhook-id`, by which a receiver knows a repetition.
+    # `webhook-id`: unique per message, the same for each attempt, so that receivers can detect duplicates.
     id = models.CharField(primary_key=True, max_length=40)
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     event = models.CharField(max_length=60)
-    # The body as it is signed and sent, each time the same. No secrets.
+    # The body as signed and sent, the same for each attempt. No secrets.
     body = models.TextField()
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     tries = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
-    # When it is tried (again); while somebody tries it, when another may. Empty once it is over.
+    # When it is due; during an attempt, when the claim expires. Empty once it is finished.
     next_try_at = models.DateTimeField(null=True)
     last_try_at = models.DateTimeField(null=True)
-    # The receiver's HTTP status; empty without an answer, whose reason is then told in `problem`.
+    # The receiver's HTTP status; empty without a response. `problem` has the reason.
     answered = models.PositiveSmallIntegerField(null=True)
     problem = models.CharField(max_length=200, blank=True)
 

@@ -1,4 +1,4 @@
-"""Puts messages into the outbox, in the transaction of what they tell of: they leave if that commits, and only then."""
+"""Adds messages to the outbox in the transaction of their event, so that they are sent only if it commits."""
 
 import json
 import logging
@@ -21,14 +21,14 @@ TEST = "webhook.test"
 
 
 def enqueue_webhook(event: str, *, team_id: UUID, data: Mapping[str, Any]) -> None:
-    """Queue `event` for each of the team's webhooks that wants it. `data` is plain and without secrets."""
+    """Queue `event` for each of the team's webhooks that subscribes to it. `data` is JSON without secrets."""
     for webhook in Webhook.objects.filter(team=team_id, is_on=True):
         if event in webhook.events:
-            put(webhook, event, data)
+            add(webhook, event, data)
 
 
-def put(webhook: Webhook, event: str, data: Mapping[str, Any]) -> Delivery:
-    """One message for one webhook. It leaves after the commit; what the broker loses, the schedule finds."""
+def add(webhook: Webhook, event: str, data: Mapping[str, Any]) -> Delivery:
+    """Add a message for one webhook. Sent after the commit; if the broker loses the task, by the schedule."""
     body = {"type": event, "timestamp": timezone.now().isoformat(), "data": data}
     delivery = Delivery.objects.create(
         id=f"msg_{secrets.token_hex(16)}",
@@ -38,17 +38,17 @@ def put(webhook: Webhook, event: str, data: Mapping[str, Any]) -> Delivery:
         created_at=Now(),
         next_try_at=Now(),
     )
-    hint(delivery.pk)
+    send_soon(delivery.pk)
     return delivery
 
 
-def hint(delivery_id: str) -> None:
-    """Ask a worker, after the commit, to try a message now."""
-    transaction.on_commit(lambda: _send_hint(delivery_id))
+def send_soon(delivery_id: str) -> None:
+    """After the commit, queue a task that sends the message."""
+    transaction.on_commit(lambda: _queue_task(delivery_id))
 
 
-def _send_hint(delivery_id: str) -> None:
+def _queue_task(delivery_id: str) -> None:
     try:
         current_app.send_task("notifications.deliver", args=[delivery_id], expires=60)
     except OperationalError:
-        logger.warning("broker away: the schedule delivers delivery=%s", delivery_id)
+        logger.warning("broker not available, the schedule delivers delivery=%s", delivery_id)

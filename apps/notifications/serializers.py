@@ -1,4 +1,4 @@
-"""What the REST API takes and gives about webhooks."""
+"""Serializers of webhooks and deliveries."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from apps.rest.fields import Flag, Text
 
 
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
-    """A webhook. `gave_up_at`: when Specway switched it off because nothing arrived."""
+    """A webhook. `gave_up_at`: when Specway disabled it because nothing arrived."""
 
     events = serializers.ListField(child=serializers.ChoiceField(choices=Event.choices))
 
@@ -20,7 +20,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 
 
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):
-    """A message and how it went. `answered`: the receiver's HTTP status."""
+    """A message and its result. `answered`: the receiver's HTTP status."""
 
     class Meta:
         model = Delivery
@@ -28,7 +28,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 
 
 class WebhookDetailSerializer(WebhookSerializer):
-    """A webhook with its last messages."""
+    """A webhook with its latest messages."""
 
     deliveries = serializers.SerializerMethodField()
 
@@ -41,18 +41,18 @@ class WebhookDetailSerializer(WebhookSerializer):
 
 
 class IssuedWebhookSerializer(WebhookSerializer):
-    """A webhook with its secret, which is in this answer and nowhere else."""
+    """A webhook with its secret, which only this response contains."""
 
-    secret = serializers.CharField(allow_null=True, help_text="Shown this one time; null where it did not change.")
+    secret = serializers.CharField(allow_null=True, help_text="Shown only once; null if it did not change.")
 
     class Meta(WebhookSerializer.Meta):
         fields = [*WebhookSerializer.Meta.fields, "secret"]
 
 
 class NewWebhookSerializer(serializers.Serializer[Any]):
-    """What makes a webhook."""
+    """A new webhook."""
 
-    url = Text(max_length=1000, help_text="An https address that is public.")
+    url = Text(max_length=1000, help_text="A public https URL.")
     events = serializers.ListField(
         child=serializers.ChoiceField(choices=Event.choices), allow_empty=False, max_length=20
     )
@@ -60,7 +60,7 @@ class NewWebhookSerializer(serializers.Serializer[Any]):
 
 
 class WebhookChangeSerializer(serializers.Serializer[Any]):
-    """What can be changed; what is left out stays. `rotate_secret`: a new secret is in the answer."""
+    """Changes of a webhook; omitted fields stay. With `rotate_secret`, the response contains a new secret."""
 
     url = Text(max_length=1000, required=False)
     events = serializers.ListField(

@@ -1,4 +1,4 @@
-"""How a message is signed: Standard Webhooks, symmetric signatures (https://www.standardwebhooks.com/). Pure."""
+"""Signatures of messages: Standard Webhooks, symmetric (https://www.standardwebhooks.com/). Pure."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ def new_secret() -> str:
 
 
 def headers(*, message_id: str, timestamp: int, body: str, keys: Sequence[str]) -> dict[str, str]:
-    """The headers of one try. `timestamp` (seconds) is the time of the try; each key adds a signature."""
+    """The headers of an attempt. `timestamp` (seconds) is the time of the attempt; each key adds a signature."""
     signed = f"{message_id}.{timestamp}.{body}".encode()
     signatures = [hmac.new(_bytes_of(key), signed, hashlib.sha256).digest() for key in keys]
     return {

@@ -1,4 +1,4 @@
-"""Celery's door: each task calls a service. Arguments are IDs."""
+"""Celery tasks. Their arguments are IDs."""
 
 from celery import shared_task
 
@@ -7,13 +7,13 @@ from apps.notifications import delivery, disabled_alerts
 
 @shared_task(name="notifications.deliver")
 def deliver(delivery_id: str) -> None:
-    """Send one message of the outbox."""
+    """Send a message of the outbox."""
     delivery.deliver(delivery_id)
 
 
 @shared_task(name="notifications.deliver_due")
 def deliver_due() -> None:
-    """Send again what is due, tell of webhooks that were switched off, and forget what is old."""
+    """Send due messages, alert about disabled webhooks, and delete old messages."""
     delivery.deliver_due()
     disabled_alerts.alert_admins()
-    delivery.forget_old()
+    delivery.delete_old()

@@ -1,4 +1,4 @@
-"""Settings → Webhooks: the list with a form that adds one, and a page for each."""
+"""Settings → Webhooks: the list with the form for adding one, and a page per webhook."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -15,24 +15,24 @@ from apps.errors import SpecwayError
 from apps.notifications import webhooks
 from apps.notifications.forms import WebhookForm
 from apps.notifications.models import Event, Webhook
-from apps.notifications.webhooks import Issued
+from apps.notifications.webhooks import IssuedWebhook
 from apps.teams.decorators import admin_required
 from apps.teams.errors import InvalidRequest
 from apps.teams.requests import TeamRequest
 
-LAST = 25
+LATEST_DELIVERIES = 25
 T = TypeVar("T")
 
 
 @admin_required
-@never_cache  # after adding one, the page holds a secret that is shown this once
+@never_cache  # after adding one, the page has its secret, which is shown once
 @require_http_methods(["GET", "HEAD", "POST"])
 def listing(request: TeamRequest) -> HttpResponse:
-    """The team's webhooks, and the form that adds another (POST)."""
+    """The team's webhooks, and the form for adding one (POST)."""
     form = WebhookForm(request.POST or None, initial={"events": Event.values})
-    issued: Issued | None = None
+    issued: IssuedWebhook | None = None
     if request.method == "POST":
-        issued = _try(form, lambda: webhooks.create_webhook(actor=request.actor, **form.cleaned_data))
+        issued = _submit(form, lambda: webhooks.create_webhook(actor=request.actor, **form.cleaned_data))
     shown = WebhookForm(initial={"events": Event.values}) if issued else form
     context = {
         "webhooks": webhooks.webhooks_of(request.actor),
@@ -49,33 +49,32 @@ def listing(request: TeamRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def webhook(request: TeamRequest, pk: UUID) -> HttpResponse:
-    """One webhook with its last messages, and the form that changes it (POST)."""
-    found = webhooks.webhook_of(request.actor, pk)
-    before = {"url": found.url, "description": found.description, "events": found.events}
-    form = WebhookForm(request.POST or None, initial=before)
+    """A webhook with its latest messages, and the form for changing it (POST)."""
+    current = webhooks.webhook_of(request.actor, pk)
+    form = WebhookForm(request.POST or None, initial=_initial(current))
     if request.method == "POST":
-        changed = _try(form, lambda: webhooks.change_webhook(actor=request.actor, webhook_id=pk, **form.cleaned_data))
+        changed = _submit(
+            form, lambda: webhooks.change_webhook(actor=request.actor, webhook_id=pk, **form.cleaned_data)
+        )
         if changed:
-            messages.success(request, "The webhook is saved.")
+            messages.success(request, "Webhook saved.")
             return redirect("notifications:webhook", pk)
-    return _page(request, found, form, status=400 if request.method == "POST" else 200)
+    return _page(request, current, form, status=400 if request.method == "POST" else 200)
 
 
 @admin_required
 @never_cache
 @require_POST
 def rotate(request: TeamRequest, pk: UUID) -> HttpResponse:
-    """Replace the secret; the page shows the new one this once."""
+    """Replace the secret. The page shows the new one once."""
     issued = webhooks.rotate_secret(actor=request.actor, webhook_id=pk)
-    found = issued.webhook
-    form = WebhookForm(initial={"url": found.url, "description": found.description, "events": found.events})
-    return _page(request, found, form, issued=issued)
+    return _page(request, issued.webhook, WebhookForm(initial=_initial(issued.webhook)), issued=issued)
 
 
 @admin_required
 @require_POST
 def switch(request: TeamRequest, pk: UUID) -> HttpResponse:
-    """Switch it on or off: POST parameter `is_on`, 1 or 0."""
+    """Enable or disable the webhook: POST parameter `is_on`, 1 or 0."""
     is_on = request.POST.get("is_on") == "1"
     webhooks.change_webhook(actor=request.actor, webhook_id=pk, is_on=is_on)
     messages.success(request, "The webhook is switched on." if is_on else "The webhook is switched off.")
@@ -85,55 +84,59 @@ def switch(request: TeamRequest, pk: UUID) -> HttpResponse:
 @admin_required
 @require_POST
 def test(request: TeamRequest, pk: UUID) -> HttpResponse:
-    """Send an event that only says that it arrives."""
+    """Send a test event."""
     webhooks.send_test(actor=request.actor, webhook_id=pk)
-    messages.success(request, "A test event is on its way. Load the page again in a moment to see how it went.")
+    messages.success(request, "Test event sent. Reload the page in a moment to see the result.")
     return redirect("notifications:webhook", pk)
 
 
 @admin_required
 @require_POST
 def redeliver(request: TeamRequest, pk: UUID, delivery_id: str) -> HttpResponse:
-    """Send a message again, as it was."""
+    """Send a message again, unchanged."""
     webhooks.redeliver(actor=request.actor, webhook_id=pk, delivery_id=delivery_id)
-    messages.success(request, "It is sent again. Load the page again in a moment to see how it went.")
+    messages.success(request, "Sent again. Reload the page in a moment to see the result.")
     return redirect("notifications:webhook", pk)
 
 
 @admin_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: TeamRequest, pk: UUID) -> HttpResponse:
-    """Ask, then remove (POST)."""
-    found = webhooks.webhook_of(request.actor, pk)
+    """Confirm, then delete (POST)."""
+    current = webhooks.webhook_of(request.actor, pk)
     if request.method == "POST":
         webhooks.delete_webhook(actor=request.actor, webhook_id=pk)
-        messages.success(request, f"The webhook {found} is removed.")
+        messages.success(request, f"The webhook {current} is removed.")
         return redirect("notifications:webhooks")
-    return render(request, "notifications/remove_webhook.html", {"webhook": found})
+    return render(request, "notifications/remove_webhook.html", {"webhook": current})
+
+
+def _initial(current: Webhook) -> dict[str, object]:
+    return {"url": current.url, "description": current.description, "events": current.events}
 
 
 def _page(
-    request: TeamRequest, found: Webhook, form: WebhookForm, *, issued: Issued | None = None, status: int = 200
+    request: TeamRequest, current: Webhook, form: WebhookForm, *, issued: IssuedWebhook | None = None, status: int = 200
 ) -> HttpResponse:
     context = {
-        "webhook": found,
+        "webhook": current,
         "issued": issued,
         "form": form,
         "events": Event.choices,
         "chosen": form["events"].value() or [],
-        "deliveries": found.deliveries.all()[:LAST],
+        "deliveries": current.deliveries.all()[:LATEST_DELIVERIES],
         "opened": request.GET.get("open", ""),
-        "former_signs": found.former_until is not None and found.former_until > timezone.now(),
+        "former_signs": current.former_until is not None and current.former_until > timezone.now(),
     }
     return render(request, "notifications/webhook.html", context, status=status)
 
 
-def _try(form: WebhookForm, do: Callable[[], T]) -> T | None:
-    """What was done; None where the form says why not."""
+def _submit(form: WebhookForm, action: Callable[[], T]) -> T | None:
+    """The result of `action`; None if the form is invalid or the action failed, with errors in the form."""
     if not form.is_valid():
         return None
     try:
-        return do()
+        return action()
     except InvalidRequest as error:
         form.add_error(error.field if error.field in form.fields else None, error.sentence)
     except SpecwayError as error:

@@ -1,4 +1,4 @@
-"""Keeping webhooks: added, changed, tested, given a new secret, removed. For owners and admins."""
+"""Managing webhooks: create, change, test, rotate the secret, delete, redeliver. For owners and admins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,18 +24,18 @@ from apps.teams.permissions import Action
 from apps.teams.services.teams import locked_team
 from apps.vault.services import seal
 
-MOST = 20
-BOTH_SIGN_FOR = timedelta(days=1)
+MAX_WEBHOOKS = 20
+ROTATION_OVERLAP = timedelta(days=1)
 
 
 class TooManyWebhooks(SpecwayError):
-    """Each event is sent to each of them, so there is an end to it."""
+    """The team has the maximum number of webhooks."""
 
-    code, status, title = "too_many_webhooks", 409, "Enough webhooks"
+    code, status, title = "too_many_webhooks", 409, "Too many webhooks"
 
 
 @dataclass(frozen=True)
-class Issued:
+class IssuedWebhook:
     """A webhook with a new secret, which is shown once."""
 
     webhook: Webhook
@@ -43,26 +43,26 @@ class Issued:
 
 
 def webhooks_of(actor: Actor) -> QuerySet[Webhook]:
-    """The team's webhooks. Raises NotAllowed for everybody but owners and admins."""
+    """The team's webhooks. Raises NotAllowed except for owners and admins."""
     permissions.require(actor, Action.MANAGE_WEBHOOKS)
     return Webhook.objects.filter(team=actor.team)
 
 
 def webhook_of(actor: Actor, webhook_id: UUID) -> Webhook:
     """Raises NotFound for another team's, NotAllowed for members."""
-    found = webhooks_of(actor).filter(pk=webhook_id).first()
-    if found is None:
+    webhook = webhooks_of(actor).filter(pk=webhook_id).first()
+    if webhook is None:
         raise NotFound("There is no such webhook.")
-    return found
+    return webhook
 
 
 @transaction.atomic
-def create_webhook(*, actor: Actor, url: str, events: Sequence[str], description: str = "") -> Issued:
+def create_webhook(*, actor: Actor, url: str, events: Sequence[str], description: str = "") -> IssuedWebhook:
     """Raises InvalidRequest (url, events), TooManyWebhooks."""
     permissions.require(actor, Action.MANAGE_WEBHOOKS)
     team = locked_team(actor)
-    if Webhook.objects.filter(team=team).count() >= MOST:
-        raise TooManyWebhooks(f"A team has at most {MOST} webhooks. Remove one first.")
+    if Webhook.objects.filter(team=team).count() >= MAX_WEBHOOKS:
+        raise TooManyWebhooks(f"A team can have at most {MAX_WEBHOOKS} webhooks. Remove one first.")
     secret = signature.new_secret()
     webhook = Webhook.objects.create(
         team=team,
@@ -74,7 +74,7 @@ def create_webhook(*, actor: Actor, url: str, events: Sequence[str], description
     )
     webhook.refresh_from_db()
     _record("webhook.created", actor, webhook, host=host_of(webhook), events=webhook.events)
-    return Issued(webhook, secret)
+    return IssuedWebhook(webhook, secret)
 
 
 @transaction.atomic
@@ -87,7 +87,7 @@ def change_webhook(
     description: str | None = None,
     is_on: bool | None = None,
 ) -> Webhook:
-    """What is None stays. Switching it on starts afresh. Raises NotFound, InvalidRequest."""
+    """Change a webhook; None keeps a value. Enabling it resets its failures. Raises NotFound, InvalidRequest."""
     webhook_of(actor, webhook_id)
     values: dict[str, Any] = {}
     if url is not None:
@@ -108,23 +108,23 @@ def change_webhook(
 
 
 @transaction.atomic
-def rotate_secret(*, actor: Actor, webhook_id: UUID) -> Issued:
-    """A new secret. For a day the former one signs too, so that no message is refused meanwhile."""
+def rotate_secret(*, actor: Actor, webhook_id: UUID) -> IssuedWebhook:
+    """Replace the secret. For one day both secrets sign, so that receivers can switch without rejecting messages."""
     webhook = webhooks_of(actor).select_for_update(of=("self",)).filter(pk=webhook_id).first()
     if webhook is None:
         raise NotFound("There is no such webhook.")
     former = webhook.secret.reveal() if webhook.secret else None
     secret = signature.new_secret()
     sealed = seal(webhook, secret=secret, former_secret=former)
-    Webhook.objects.filter(pk=webhook.pk).update(**sealed, former_until=Now() + BOTH_SIGN_FOR)
+    Webhook.objects.filter(pk=webhook.pk).update(**sealed, former_until=Now() + ROTATION_OVERLAP)
     webhook.refresh_from_db()
     _record("webhook.secret_rotated", actor, webhook)
-    return Issued(webhook, secret)
+    return IssuedWebhook(webhook, secret)
 
 
 @transaction.atomic
 def delete_webhook(*, actor: Actor, webhook_id: UUID) -> None:
-    """With all that is on its way there. Raises NotFound."""
+    """Delete a webhook and its messages. Raises NotFound."""
     webhook = webhook_of(actor, webhook_id)
     _record("webhook.deleted", actor, webhook, host=host_of(webhook))
     webhook.delete()
@@ -132,25 +132,25 @@ def delete_webhook(*, actor: Actor, webhook_id: UUID) -> None:
 
 @transaction.atomic
 def send_test(*, actor: Actor, webhook_id: UUID) -> Delivery:
-    """Queue a message of the type `webhook.test`, which is tried once."""
+    """Queue a message of type `webhook.test`, which is attempted once."""
     webhook = webhook_of(actor, webhook_id)
     _record("webhook.tested", actor, webhook)
-    return outbox.put(webhook, outbox.TEST, {"webhook": str(webhook.pk), "team": str(webhook.team_id)})
+    return outbox.add(webhook, outbox.TEST, {"webhook": str(webhook.pk), "team": str(webhook.team_id)})
 
 
 @transaction.atomic
 def redeliver(*, actor: Actor, webhook_id: UUID, delivery_id: str) -> None:
-    """Try a message once more, now, with the ID that it has. Raises NotFound."""
+    """Send a message again now, with the same ID. Raises NotFound."""
     webhook = webhook_of(actor, webhook_id)
     message = webhook.deliveries.filter(pk=delivery_id)
     if not message.update(status=Delivery.Status.PENDING, next_try_at=Now(), tries=0):
         raise NotFound("There is no such delivery.")
     _record("webhook.redelivered", actor, webhook, message=delivery_id)
-    outbox.hint(delivery_id)
+    outbox.send_soon(delivery_id)
 
 
 def host_of(webhook: Webhook) -> str:
-    """What of its address may stand in logs and mails: paths and queries of webhooks are often secrets themselves."""
+    """The host of the URL, for logs and mails. Paths and queries of webhooks often contain secrets."""
     return urlsplit(webhook.url).netloc
 
 
@@ -164,7 +164,7 @@ def _checked_url(url: str) -> str:
     except egress.DestinationBlocked as error:
         raise InvalidRequest(str(error), field="url") from None
     if "#" in url or len(url) > 1000:
-        raise InvalidRequest("The URL has no fragment and at most 1000 characters.", field="url")
+        raise InvalidRequest("The URL must have no fragment and at most 1000 characters.", field="url")
     return url
 
 

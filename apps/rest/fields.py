@@ -1,7 +1,6 @@
-"""Fields of the REST API that take a value only in the type that the OpenAPI document promises.
+"""Serializer fields that accept only the types of the OpenAPI document.
 
-DRF's own are generous: the number 5 is a text, "yes" a boolean, "2026-1-1" a time. Whoever sends
-such has a mistake to find.
+DRF's own fields coerce: the number 5 to text, "yes" to a boolean, "2026-1-1" to a time, which hides callers' mistakes.
 """
 
 import re
@@ -16,7 +15,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.I
 
 
 class Text(serializers.CharField):
-    """A string, and nothing that could be made one."""
+    """A string."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -25,10 +24,10 @@ class Text(serializers.CharField):
 
 
 class Number(serializers.IntegerField):
-    """An integer. In a query it is text; in a document it is not."""
+    """An integer. Text is accepted in a query string only."""
 
     def to_internal_value(self, data: Any) -> int:
-        # JSON does not tell 5 from 5.0: both are integers (JSON Schema, 6.1.1).
+        # 5.0 is an integer too (JSON Schema, 6.1.1).
         if isinstance(data, float) and data.is_integer():
             data = int(data)
         if isinstance(data, bool | float) or (isinstance(data, str) and not _is_query(self)):
@@ -37,31 +36,31 @@ class Number(serializers.IntegerField):
 
 
 class Flag(serializers.BooleanField):
-    """`true` or `false`."""
+    """`true` or `false`. Text is accepted in a query string only."""
 
     def to_internal_value(self, data: Any) -> bool:
-        named = {"true": True, "false": False}
-        if isinstance(data, str) and data in named and _is_query(self):
-            return named[data]
+        by_name = {"true": True, "false": False}
+        if isinstance(data, str) and data in by_name and _is_query(self):
+            return by_name[data]
         if not isinstance(data, bool):
             self.fail("invalid", input=str(data)[:100])
         return data
 
 
 class Moment(serializers.DateTimeField):
-    """A time as RFC 3339 has it, with its offset: 2026-11-24T18:00:00Z."""
+    """An RFC 3339 timestamp with an offset: 2026-11-24T18:00:00Z."""
 
     def to_internal_value(self, value: Any) -> datetime:
         if not isinstance(value, str) or not _RFC3339.fullmatch(value):
-            raise serializers.ValidationError("Give the time as RFC 3339 does: 2026-11-24T18:00:00Z.")
+            raise serializers.ValidationError("Use an RFC 3339 timestamp such as 2026-11-24T18:00:00Z.")
         try:
             return super().to_internal_value(value)
         except (OverflowError, ValueError):
-            raise serializers.ValidationError("There is no such time.") from None
+            raise serializers.ValidationError("This time does not exist.") from None
 
 
 class Id(serializers.UUIDField):
-    """A UUID in its usual form."""
+    """A UUID in its canonical form."""
 
     def to_internal_value(self, data: Any) -> UUID:
         if not isinstance(data, str) or not _UUID.fullmatch(data):
@@ -75,7 +74,7 @@ def texts(*, longest: int = 300, most: int = 200, **options: Any) -> serializers
 
 
 class QuerySerializer(serializers.Serializer[Any]):
-    """The parameters of a list: all text, whatever they stand for."""
+    """Query parameters, whose values are all text."""
 
     is_query = True
 

@@ -1,4 +1,4 @@
-"""Reads JSON bodies: bounded, and nothing in them that could not be answered, stored or logged."""
+"""Parses JSON bodies: bounded, and without values that cannot be stored or encoded again."""
 
 import json
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from rest_framework.utils.json import strict_constant
 
 
 class JSONParser(BaseParser):
-    """Refuses (400) what is no JSON, too large, too deep, or holds a name twice or half a surrogate pair.
+    """Rejects (400) invalid, too large or too deep JSON, duplicate names and lone surrogates.
 
-    A view that takes larger documents says so with `largest_body` (bytes).
+    A view with larger documents sets `largest_body` (bytes).
     """
 
     media_type = "application/json"
@@ -30,14 +30,14 @@ class JSONParser(BaseParser):
             raise ParseError(f"The document is larger than {largest} bytes.")
         try:
             document = json.loads(body.decode(), parse_constant=strict_constant, object_pairs_hook=_object)
-            # Half a surrogate pair ("\ud800") is no text: nothing that quotes it could be sent.
+            # A lone surrogate ("\ud800") cannot be encoded as UTF-8.
             json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
         except RecursionError:
             raise ParseError("The document is nested too deeply.") from None
         except UnicodeError:
-            raise ParseError("The document is not UTF-8 text throughout.") from None
+            raise ParseError("The document is not valid UTF-8.") from None
         except ValueError as error:
-            # The decoder's own words name a place; ours above, and Python's about long numbers, are kept short.
+            # The decoder's message has the position.
             raise ParseError(f"The document is not valid JSON: {str(error)[:150]}.") from None
         return document
 
@@ -45,7 +45,7 @@ class JSONParser(BaseParser):
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise ValueError("duplicate name in an object")
     if any("\0" in name for name in document):
-        raise ValueError("a name holds the character NUL")
+        raise ValueError("a name contains the character NUL")
     return document

@@ -1,4 +1,4 @@
-"""Completes the API's document with what holds for every operation: its failures, and that unknown fields are some."""
+"""Adds problem documents to every operation of the OpenAPI document, and rejects unknown fields in bodies."""
 
 import copy
 from http import HTTPStatus
@@ -8,18 +8,18 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 
 PROBLEM = "application/problem+json"
-# Whatever is asked, any of these may be the answer; the others stand where they can come.
-ALWAYS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_ACCEPTABLE)
-LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-RETRY_AFTER = {"description": "Seconds to wait before asking again.", "schema": {"type": "integer", "minimum": 0}}
+# Possible responses of every operation, in two groups by sort order.
+COMMON = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_ACCEPTABLE)
+TEMPORARY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+RETRY_AFTER = {"description": "Seconds to wait before the next request.", "schema": {"type": "integer", "minimum": 0}}
 HEADERS: dict[HTTPStatus, dict[str, Any]] = {
-    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": {"description": "How to sign in.", "schema": {"type": "string"}}},
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": {"description": "RFC 6750, 3.", "schema": {"type": "string"}}},
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": RETRY_AFTER},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": RETRY_AFTER},
 }
 DOCUMENT: dict[str, Any] = {
     "type": "object",
-    "description": "What went wrong (RFC 9457). `code` is stable: branch on it, and show `detail` to people.",
+    "description": "A problem document (RFC 9457). `code` is stable; `detail` is for people.",
     "required": ["type", "title", "status", "detail", "code"],
     "properties": {
         "type": {"type": "string", "format": "uri-reference"},
@@ -27,10 +27,10 @@ DOCUMENT: dict[str, Any] = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "code": {"type": "string"},
-        "help": {"type": "string", "format": "uri", "description": "The help page about it."},
+        "help": {"type": "string", "format": "uri", "description": "The help page."},
         "errors": {
             "type": "array",
-            "description": "Which fields are wrong, and why.",
+            "description": "The invalid fields.",
             "items": {
                 "type": "object",
                 "required": ["field", "detail"],
@@ -45,36 +45,36 @@ class StrictAutoSchema(AutoSchema):
     """Adds to each operation the problem documents that may be its response."""
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
-        answers = super()._get_response_bodies(direction)
+        responses = super()._get_response_bodies(direction)
         for status in self._failures():
-            answers.setdefault(str(status.value), self._problem(status))
-        return answers
+            responses.setdefault(str(status.value), self._problem(status))
+        return responses
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
         schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call] # as below
         if getattr(field, "allow_empty", True) is False and schema.get("type") == "array":
-            schema["minItems"] = 1  # drf-spectacular knows only an explicit min_length
+            schema["minItems"] = 1  # drf-spectacular uses only min_length
         return schema
 
     def _failures(self) -> list[HTTPStatus]:
-        found = [*ALWAYS, *LATER]
+        statuses = [*COMMON, *TEMPORARY]
         if "{" in self.path:
-            found.append(HTTPStatus.NOT_FOUND)
+            statuses.append(HTTPStatus.NOT_FOUND)
         if self.method != "GET":
-            found += [HTTPStatus.CONFLICT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.BAD_GATEWAY]
-        return sorted(found)
+            statuses += [HTTPStatus.CONFLICT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.BAD_GATEWAY]
+        return sorted(statuses)
 
     def _problem(self, status: HTTPStatus) -> dict[str, Any]:
         component = ResolvedComponent(  # type: ignore[no-untyped-call] # it has no annotations
             name="Problem", type=ResolvedComponent.SCHEMA, schema=copy.deepcopy(DOCUMENT), object="Problem"
         )
         self.registry.register_on_missing(component)
-        answer = {"description": status.phrase, "content": {PROBLEM: {"schema": component.ref}}}
-        return answer | ({"headers": HEADERS[status]} if status in HEADERS else {})
+        response = {"description": status.phrase, "content": {PROBLEM: {"schema": component.ref}}}
+        return response | ({"headers": HEADERS[status]} if status in HEADERS else {})
 
 
 def close_bodies(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """A postprocessing hook: a body with a field that stands in no list is refused, and the document says so."""
+    """A postprocessing hook: request bodies have no additional properties."""
     schemas = result.get("components", {}).get("schemas", {})
     for path in result.get("paths", {}).values():
         for operation in path.values():

@@ -1,4 +1,4 @@
-"""What every door of the REST API has in common: it takes what it knows, and refuses the rest by name."""
+"""The base of the REST API's views: unknown parameters and fields are errors."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -9,58 +9,63 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 PAGE_PARAMETERS = frozenset({"cursor", "page_size"})
-# Names that the caller made up are quoted in the answer, but not at any length.
-LONGEST_NAME = 100
+# Unknown names are quoted in errors up to this length.
+MAX_QUOTED_NAME = 100
 
 
 class StrictAPIView(APIView):
-    """A view of the API. `filters` are the query parameters that its GET takes; any other is an error."""
+    """A view of the API. `filters` are the query parameters of its GET; `query` has their validated values."""
 
     filters: ClassVar[type[Serializer[Any]] | None] = None
-    asked: dict[str, Any]
+    query: dict[str, Any]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if not hasattr(self, (request.method or "").lower()):
-            return  # it is told (405) that there is no such method, whatever the query says
-        takes = self.filters if request.method in ("GET", "HEAD") else None
-        self.asked = asked_for(request, takes, paged=takes_pages(self, request.method or ""))
+            return  # 405, whatever the query
+        filters = self.filters if request.method in ("GET", "HEAD") else None
+        allowed = PAGE_PARAMETERS if is_paginated(self, request.method or "") else frozenset[str]()
+        self.query = validated_query(request, filters, allowed=allowed)
 
 
-def takes_pages(view: Any, method: str) -> bool:
-    """Whether the answer comes in pages, so that `cursor` and `page_size` mean something."""
+def is_paginated(view: Any, method: str) -> bool:
+    """Whether the response is paginated, so that `cursor` and `page_size` are allowed."""
     return method in ("GET", "HEAD") and getattr(view, "pagination_class", None) is not None
 
 
-def asked_for(request: Request, filters: type[Serializer[Any]] | None, *, paged: bool = False) -> dict[str, Any]:
-    """The query, validated. Raises ValidationError for a parameter that is unknown, given twice or unfit."""
-    paging = PAGE_PARAMETERS if paged else frozenset()
-    twice = [name for name, values in request.query_params.lists() if len(values) > 1]
-    if twice:
-        raise ValidationError({name[:LONGEST_NAME]: ["Give this once."] for name in sorted(twice)})
-    given = {name: value for name, value in request.query_params.items() if name not in paging}
+def validated_query(
+    request: Request, filters: type[Serializer[Any]] | None, *, allowed: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """The query parameters, validated by `filters`; those in `allowed` are left out.
+
+    Raises ValidationError for a parameter that is unknown, repeated or invalid.
+    """
+    repeated = [name for name, values in request.query_params.lists() if len(values) > 1]
+    if repeated:
+        raise ValidationError({name[:MAX_QUOTED_NAME]: ["Pass this only once."] for name in sorted(repeated)})
+    params = {name: value for name, value in request.query_params.items() if name not in allowed}
     if filters is None:
-        if given:
-            raise ValidationError({name[:LONGEST_NAME]: ["There is no such parameter."] for name in sorted(given)})
+        if params:
+            raise ValidationError({name[:MAX_QUOTED_NAME]: ["Unknown parameter."] for name in sorted(params)})
         return {}
-    return _checked(filters(data=given), "There is no such parameter.")
+    return _strictly_validated(filters(data=params), "Unknown parameter.")
 
 
 def validated(serializer: Serializer[Any]) -> dict[str, Any]:
-    """A body, validated. Fields that are none of ours are errors, never ignored; no body is an empty one."""
-    return _checked(serializer, "There is no such field, or it cannot be set.")
+    """The validated body. Unknown fields are errors; no body is the same as an empty object."""
+    return _strictly_validated(serializer, "Unknown or read-only field.")
 
 
-def no_body(request: Request) -> None:
-    """For calls that take none. Raises ValidationError for one that says something."""
+def require_empty_body(request: Request) -> None:
+    """For operations without a body. Raises ValidationError for a body with fields."""
     validated(Serializer(data=request.data))
 
 
-def _checked(serializer: Serializer[Any], sentence: str) -> dict[str, Any]:
-    given = serializer.initial_data
-    unknown = set(given) - set(serializer.fields) if isinstance(given, Mapping) else set()
+def _strictly_validated(serializer: Serializer[Any], message: str) -> dict[str, Any]:
+    data = serializer.initial_data
+    unknown = set(data) - set(serializer.fields) if isinstance(data, Mapping) else set()
     if unknown:
-        raise ValidationError({str(name)[:LONGEST_NAME]: [sentence] for name in sorted(unknown)})
+        raise ValidationError({str(name)[:MAX_QUOTED_NAME]: [message] for name in sorted(unknown)})
     serializer.is_valid(raise_exception=True)
     values: dict[str, Any] = serializer.validated_data
     return values

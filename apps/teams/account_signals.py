@@ -1,7 +1,7 @@
-"""The audit events of the second factor and of a changed e-mail address.
+"""Audit events of the second factor and of a changed e-mail address.
 
-django-allauth's adapters have no hook for these, so its signals are taken, here and nowhere else. Their senders commit
-on their own, before or after; so these events are written in transactions of their own.
+django-allauth's adapters have no hook for these, only signals. Their senders commit separately, so these events have
+transactions of their own.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from apps.teams.services.logins import record_email_change, record_factor, recor
 
 
 def connect() -> None:
-    """Called once, when the app is ready."""
+    """Connect the receivers. Called once, when the app is ready."""
     signals.authenticator_added.connect(_added)
     signals.authenticator_removed.connect(_removed)
     signals.authenticator_reset.connect(_reset)

@@ -1,4 +1,4 @@
-"""Who does something, within which team: the one object that doors make and services take."""
+"""The actor of a request or task: who acts, and in which team. Entry points create it, services take it."""
 
 from dataclasses import dataclass, field, replace
 
@@ -8,9 +8,9 @@ from apps.teams.models import ApiKey, Membership, Role, Team, User
 
 @dataclass(frozen=True)
 class Actor:
-    """A member (by browser session or personal key), a team's service key, or the system itself.
+    """A member (by browser session or personal key), a team's service key, an operator, or the system.
 
-    `scopes` are those of the API key; None means a browser session, which may do all that its member may.
+    `scopes` are those of the API key; None (a browser session) does not restrict the member's permissions.
     """
 
     team: Team | None
@@ -30,7 +30,7 @@ class Actor:
 
     @property
     def is_admin(self) -> bool:
-        """Owners and admins: they manage what the team shares. A service key never is one."""
+        """Whether the actor is an owner or admin. False for service keys."""
         return not self.is_service and self.role in (Role.OWNER, Role.ADMIN)
 
     @property
@@ -42,7 +42,7 @@ class Actor:
 
 
 def member_actor(membership: Membership, *, origin: Origin | None = None) -> Actor:
-    """The actor that a member is. `origin` (kind, address, browser) comes from the door; without one only the name."""
+    """A member. `origin` (kind, address, browser) comes from the request; without one, only the name is recorded."""
     who = origin or Origin(kind="user", id="", label="")
     return Actor(
         team=membership.team,
@@ -53,7 +53,7 @@ def member_actor(membership: Membership, *, origin: Origin | None = None) -> Act
 
 
 def service_actor(api_key: ApiKey, *, origin: Origin) -> Actor:
-    """The actor that a team's service key is: nobody's role, only its scopes."""
+    """A team's service key: no role, only its scopes."""
     return Actor(
         team=api_key.team,
         api_key=api_key,
@@ -63,7 +63,7 @@ def service_actor(api_key: ApiKey, *, origin: Origin) -> Actor:
 
 
 def key_holder_actor(api_key: ApiKey, role: Role, *, origin: Origin) -> Actor:
-    """The actor that a personal key is: its member, who has that role, within the key's scopes."""
+    """The member of a personal key, with the role `role`, restricted to the key's scopes."""
     label = f"{api_key.user} (key {api_key.name})"
     return Actor(
         team=api_key.team,
@@ -76,10 +76,10 @@ def key_holder_actor(api_key: ApiKey, role: Role, *, origin: Origin) -> Actor:
 
 
 def operator_actor(team: Team, *, origin: Origin) -> Actor:
-    """An operator, in the administration or at the command line, who may do in a team what its owners may."""
+    """An operator, in the admin or at the command line, with the permissions of a team's owner."""
     return Actor(team=team, role=Role.OWNER, origin=origin)
 
 
 def system_actor(team: Team | None = None) -> Actor:
-    """The actor of scheduled work."""
+    """The actor of scheduled tasks."""
     return Actor(team=team)

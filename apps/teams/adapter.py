@@ -1,4 +1,4 @@
-"""Where django-allauth meets the product: names at sign-up, client addresses, and logins in the audit log."""
+"""django-allauth's adapters: names at sign-up, client addresses, audit events of logins, second factors."""
 
 from typing import Any
 
@@ -15,19 +15,19 @@ from apps.teams.services import logins
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # django-allauth ships no type information
-    """django-allauth's own hooks; each writes its audit event in the transaction of what it records."""
+    """Hooks of django-allauth. Each writes its audit event in the transaction of the change."""
 
     def save_user(
         self, request: HttpRequest, user: AbstractBaseUser, form: BaseForm, commit: bool = True
     ) -> AbstractBaseUser:
-        """Store the name together with address and password."""
+        """Also store the name."""
         if isinstance(user, User):
             user.name = " ".join(form.cleaned_data.get("name", "").split())
         saved: AbstractBaseUser = super().save_user(request, user, form, commit)
         return saved
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
-        """The last step of each login, after every factor was checked."""
+        """The last step of a login, after all factors."""
         with transaction.atomic():
             super().login(request, user)
             logins.record_login(request)
@@ -38,29 +38,29 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # django-alla
             super().logout(request)
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """A wrong password at login or re-authentication."""
+        """A wrong password at login or reauthentication."""
         logins.record_failed_login(request, email=str(credentials.get("email", "")), step="password")
 
     def set_password(self, user: AbstractBaseUser, password: str) -> None:
-        """Both a change by somebody signed in and a reset by e-mail end here."""
+        """Called for a change by the signed-in person and for a reset by e-mail."""
         with transaction.atomic():
             super().set_password(user, password)
             logins.record_new_password(self.request, user)
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """The address that rate limits count by: the same that the audit log shows."""
+        """The address that rate limits use: the same as in the audit log."""
         address = client_address(request)
         return address or str(super().get_client_ip(request))
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc] # django-allauth ships no type information
-    """Keeps the seeds of second factors in the vault, so that a leaked database gives none away."""
+    """Stores the seeds of second factors encrypted."""
 
     def encrypt(self, text: str) -> str:
-        """Store a seed. What django-allauth gets to keep is the ID of its row."""
+        """Store a seed. django-allauth stores the ID of its row."""
         return str(SecondFactorSecret.objects.create(secret=text).pk)
 
     def decrypt(self, encrypted_text: str) -> str:
-        """The seed of that row. Raises UnreadableSecret if its key is missing, DoesNotExist if the row is."""
+        """The seed of that row. Raises UnreadableSecret, or DoesNotExist."""
         secret = SecondFactorSecret.objects.get(pk=encrypted_text).secret
         return secret.reveal() if secret else ""

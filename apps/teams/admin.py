@@ -1,4 +1,4 @@
-"""The operators' view of people, teams, invitations and API keys. What they change here is audited as theirs."""
+"""The admin of people, teams, invitations and API keys. Changes are audited as an operator's."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from apps.teams.services.api_keys import revoke_api_key
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin[User]):
-    """People are switched off, not deleted: their connections and the log refer to them."""
+    """People are deactivated, not deleted: connections and the log refer to them."""
 
     list_display = ["email", "name", "is_active", "is_staff", "last_login"]
     list_filter = ["is_active", "is_staff"]
@@ -36,7 +36,7 @@ class UserAdmin(DjangoUserAdmin[User]):
     add_fieldsets = [(None, {"fields": ["email", "name", "usable_password", "password1", "password2"]})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
-        """Only superusers make operators; an address is changed by its owner, who proves to read it."""
+        """Only superusers change access; people change their own address, since it must be verified."""
         access = [] if request.user.is_superuser else ["is_staff", "is_superuser", "groups", "user_permissions"]
         return [*self.readonly_fields, *access, *(["email"] if obj else [])]
 
@@ -52,13 +52,13 @@ class UserAdmin(DjangoUserAdmin[User]):
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
-        """Django calls this in the transaction of each change, also of a password."""
+        """Called in the transaction of each change, including passwords."""
         _record_account(request, obj, message)
         return super().log_change(request, obj, message)
 
 
 def _record_account(request: HttpRequest, user: User, message: Any) -> None:
-    # The message names the fields that changed, never their values.
+    # The message has the names of changed fields, not their values.
     record(
         action="account.changed",
         origin=origin_of(request),
@@ -79,7 +79,7 @@ class MembershipInline(admin.TabularInline[Membership, Team]):
 
 @admin.register(Team)
 class TeamAdmin(admin.ModelAdmin[Team]):
-    """Teams are not deleted here: their grants at the services would stay behind, unrevoked."""
+    """Teams are not deleted here: their grants at the services would not be revoked."""
 
     list_display = ["name", "id", "created_at"]
     search_fields = ["name", "=id"]
@@ -99,12 +99,12 @@ class TeamAdmin(admin.ModelAdmin[Team]):
             )
 
     def save_formset(self, request: HttpRequest, form: Any, formset: BaseModelFormSet[Any, Any], change: bool) -> None:
-        """Members by the same services, with the same refusals, as on the team's own page."""
+        """Change members by the same services as the team's page."""
         actor = operator_actor(form.instance, origin=origin_of(request))
         formset.save(commit=False)
         for membership in formset.new_objects:
             members.add_member(actor=actor, user=membership.user, role=Role(membership.role))
-        # New owners come before the old ones go, so that a team can be handed over in one form.
+        # New owners first, so that a team can change its only owner in one form.
         changed = [membership for membership, _ in formset.changed_objects]
         for membership in sorted(changed, key=lambda member: member.role != Role.OWNER):
             members.change_role(actor=actor, membership_id=membership.pk, role=Role(membership.role))

@@ -1,4 +1,4 @@
-"""The REST API about the caller and the team's API keys."""
+"""REST API: the caller, and the team's API keys."""
 
 from uuid import UUID
 
@@ -12,12 +12,12 @@ from apps.rest.views import StrictAPIView, validated
 from apps.teams.authentication import actor_of
 from apps.teams.models import ApiKey
 from apps.teams.querysets import keys_visible_to
-from apps.teams.serializers import ApiKeySerializer, MadeApiKeySerializer, MeSerializer, NewApiKeySerializer
+from apps.teams.serializers import ApiKeySerializer, CreatedApiKeySerializer, MeSerializer, NewApiKeySerializer
 from apps.teams.services.api_keys import create_api_key, revoke_api_key
 
 
 class MeView(StrictAPIView):
-    """Who am I: the team, the member or service key, and the scopes."""
+    """The caller: team, member or service key, and scopes."""
 
     required_scope = ""
 
@@ -27,7 +27,7 @@ class MeView(StrictAPIView):
 
 
 class ApiKeysView(StrictAPIView):
-    """The team's API keys: all of them for owners and admins, one's own personal ones for members."""
+    """The team's API keys: all for owners and admins, their own personal keys for members."""
 
     required_scopes = {"GET": "connections:read", "POST": "connections:write"}
     pagination_class = Pages
@@ -36,18 +36,20 @@ class ApiKeysView(StrictAPIView):
     def get(self, request: Request) -> Response:
         return page_of(self, keys_visible_to(actor_of(request)), ApiKeySerializer)
 
-    @extend_schema(operation_id="api_keys_create", request=NewApiKeySerializer, responses={201: MadeApiKeySerializer})
+    @extend_schema(
+        operation_id="api_keys_create", request=NewApiKeySerializer, responses={201: CreatedApiKeySerializer}
+    )
     def post(self, request: Request) -> Response:
-        """Make a key. A key can make only keys that may do no more than itself and last no longer."""
+        """Create a key. A key can only create keys with at most its own scopes and lifetime."""
         values = validated(NewApiKeySerializer(data=request.data))
-        made = create_api_key(
+        created = create_api_key(
             actor=actor_of(request),
             kind=ApiKey.Kind(values["kind"]),
             name=values["name"],
             scopes=values["scopes"],
             expires_at=values["expires_at"],
         )
-        body = {**ApiKeySerializer(made.api_key).data, "key": made.text}
+        body = {**ApiKeySerializer(created.api_key).data, "key": created.text}
         return Response(body, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
 
 
@@ -58,6 +60,6 @@ class ApiKeyView(StrictAPIView):
 
     @extend_schema(operation_id="api_keys_revoke", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
-        """Revoke the key: from now on nothing accepts it."""
+        """Revoke the key at once."""
         revoke_api_key(actor=actor_of(request), api_key_id=pk)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,4 +1,4 @@
-"""Who calls the REST API: an API key or a member's browser session, and whether that may do what a view demands."""
+"""Authentication of the REST API by API key or browser session, and the scope that a view requires."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from apps.teams.actor import Actor, key_holder_actor, service_actor
 from apps.teams.errors import KeyLacksScope, WithoutTeam
 from apps.teams.models import ApiKey, Membership, Role, User
 from apps.teams.origin import origin_of, with_usage
-from apps.teams.throttling import note_wrong_key, refuse_guessing
+from apps.teams.throttling import count_invalid_key, refuse_guessing
 
 if TYPE_CHECKING:
     # rest_framework.views loads the authentication classes while it is imported itself.
     from rest_framework.views import APIView
 
-# One sentence for every way in which a key can be wrong, so that nobody learns from it which keys exist.
-_REFUSED = "The API key is not valid: it is unknown, has ended or was revoked."
+# The same message for every invalid key, so that it does not reveal which keys exist.
+_REFUSED = "The API key is not valid: it is unknown, expired or revoked."
 _IN_ADDRESS = (
-    "Send the API key as 'Authorization: Bearer …', never in the address, where logs keep it. Revoke this one."
+    "Send the API key as 'Authorization: Bearer …', not in the URL, which is written to logs. Revoke this key."
 )
 
 
@@ -38,7 +38,7 @@ class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer spw_<prefix>_<secret>`. Sets `request.actor`; `request.auth` is the ApiKey."""
 
     def authenticate(self, request: Request) -> tuple[User | None, ApiKey] | None:
-        """None without a key. Raises AuthenticationFailed (401) for a wrong one, Throttled (429) for guessing."""
+        """None without a key. Raises AuthenticationFailed (401) for an invalid key, Throttled (429) for too many."""
         scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer":
             if any(value.startswith(f"{keys.SCHEME}_") for _, values in request.GET.lists() for value in values):
@@ -49,7 +49,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             api_key = _valid_key(text.strip())
             actor = _actor(api_key, request._request)
         except AuthenticationFailed:
-            note_wrong_key(request._request)
+            count_invalid_key(request._request)
             raise
         _note_use(api_key)
         request._request.actor = actor  # type: ignore[attr-defined] # TeamRequest declares it
@@ -60,12 +60,11 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class MemberSessionAuthentication(SessionAuthentication):
-    """The web UI's own session, with CSRF protection for unsafe methods."""
+    """The web UI's session, with CSRF protection for unsafe methods."""
 
     def authenticate(self, request: Request) -> tuple[User, None] | None:
-        """None when signed out; raises WithoutTeam (403) for somebody who belongs to none."""
-        found = super().authenticate(request)
-        if found is None:
+        """None if signed out. Raises WithoutTeam (403) for a person without a team."""
+        if super().authenticate(request) is None:
             return None
         http: Any = request._request
         if http.actor is None:
@@ -75,9 +74,9 @@ class MemberSessionAuthentication(SessionAuthentication):
 
 
 class HasScope(BasePermission):
-    """Demands the view's `required_scope`, or that of the method in `required_scopes`.
+    """Requires the view's `required_scope`, or the method's scope in `required_scopes`.
 
-    An empty scope lets every key in. A browser session has every scope; what the member may do is the services' to say.
+    An empty scope allows every key. A browser session has every scope; services check the member's permissions.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -104,19 +103,19 @@ def _required_scope(request: Request, view: APIView) -> str:
     by_method: dict[str, str] = getattr(view, "required_scopes", {})
     scope: str | None = by_method.get(method, getattr(view, "required_scope", None))
     if scope is None and method != "OPTIONS" and hasattr(view, method.lower()):
-        # Fail closed: a view that forgot to say what it needs is not open to every key.
+        # Fail closed: a view without a declared scope is not open to every key.
         raise ImproperlyConfigured(f"{type(view).__name__} declares no required_scope for {method}.")
     return scope or ""
 
 
 def _valid_key(text: str) -> ApiKey:
     parts = keys.parse(text)
-    found = _known_key(parts.prefix) if parts else None
-    if parts is None or found is None or not keys.matches(parts.secret, found.secret_hash):
+    api_key = _known_key(parts.prefix) if parts else None
+    if parts is None or api_key is None or not keys.matches(parts.secret, api_key.secret_hash):
         raise AuthenticationFailed(_REFUSED)
-    if not found.is_valid_at(timezone.now()):
+    if not api_key.is_valid_at(timezone.now()):
         raise AuthenticationFailed(_REFUSED)
-    return found
+    return api_key
 
 
 def _keys_with_role() -> QuerySet[ApiKey]:
@@ -129,7 +128,7 @@ _KEY = PreparedSelect(_keys_with_role)
 
 
 def _known_key(prefix: str) -> ApiKey | None:
-    """The key with its team and person, and as `role` that person's role in the team, in one query."""
+    """The key with its team and user, annotated with the user's `role` in the team, in one query."""
     return _KEY.one(prefix=prefix)
 
 
@@ -144,7 +143,7 @@ def _actor(api_key: ApiKey, request: HttpRequest) -> Actor:
 
 
 def _note_use(api_key: ApiKey) -> None:
-    # Once a minute is exact enough for "last used", and spares a write per call.
+    # At most once a minute, to avoid a write per call.
     now = timezone.now()
     before = now - timedelta(minutes=1)
     if api_key.last_used_at is None or api_key.last_used_at < before:

@@ -1,7 +1,7 @@
-"""Counting calls for all processes together, without asking the cache at each of them.
+"""Counts calls over all processes without a cache access per call.
 
-A process counts for itself and adds what it counted to the cache every few calls, or after a second. So a count may
-lack a few calls of each other process, and the cache, which is a folder where there is no Redis, is asked seldom.
+Each process counts locally and adds its count to the cache after a batch of calls or a second. So a count may lack a
+few calls of other processes. Without Redis the cache is a folder of files, where an access per call would be slow.
 """
 
 import threading
@@ -11,67 +11,67 @@ from dataclasses import dataclass
 
 from django.core.cache import cache
 
-TELL_EVERY = 1.0
-_REMEMBERED = 10_000
+FLUSH_SECONDS = 1.0
+_MAX_KEYS = 10_000
 
 
 @dataclass
 class _Count:
-    told: int = 0
-    untold: int = 0
-    notified_at: float = float("-inf")
-    looked_at: float = float("-inf")
+    total: int = 0
+    pending: int = 0
+    flushed_at: float = float("-inf")
+    read_at: float = float("-inf")
 
 
 class CallCounter:
-    """What this process counted, by key, and has told the others or will."""
+    """This process's counts by key. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: OrderedDict[str, _Count] = OrderedDict()
 
     def add(self, key: str, *, batch: int, timeout: int) -> int:
-        """One more call: how many there are, of which those of another process may lack less than `batch`, and none
-        that are older than a second. `timeout` (seconds) is how long the cache keeps the count.
+        """Count one call and return the total, which may lack fewer than `batch` calls of each other process.
 
-        Raises whatever the cache's client raises, and ValueError where the cache forgot in between.
+        `timeout` (seconds) is how long the cache keeps the count. Raises the exceptions of the cache's client, and
+        ValueError if the cache evicted the key.
         """
         now = time.monotonic()
         with self._lock:
             count = self._count(key)
-            count.untold += 1
-            if count.untold < batch and now - count.notified_at < TELL_EVERY:
-                return count.told + count.untold
-            untold, count.untold = count.untold, 0
-        told = added(key, untold, timeout=timeout)
+            count.pending += 1
+            if count.pending < batch and now - count.flushed_at < FLUSH_SECONDS:
+                return count.total + count.pending
+            pending, count.pending = count.pending, 0
+        total = increment(key, pending, timeout=timeout)
         with self._lock:
-            count.told, count.notified_at = max(count.told, told), now
-            return count.told + count.untold
+            count.total, count.flushed_at = max(count.total, total), now
+            return count.total + count.pending
 
-    def look(self, key: str) -> int:
-        """How many there are, of which those of another process may lack a second's. Raises as the cache's client."""
+    def peek(self, key: str) -> int:
+        """The total, without counting. It may lack the last second of other processes. Raises as `add` does."""
         now = time.monotonic()
         with self._lock:
             count = self._count(key)
-            if now - max(count.notified_at, count.looked_at) < TELL_EVERY:
-                return count.told + count.untold
-        told = int(cache.get(key, 0))
+            if now - max(count.flushed_at, count.read_at) < FLUSH_SECONDS:
+                return count.total + count.pending
+        total = int(cache.get(key, 0))
         with self._lock:
-            count.told, count.looked_at = max(count.told, told), now
-            return count.told + count.untold
+            count.total, count.read_at = max(count.total, total), now
+            return count.total + count.pending
 
     def _count(self, key: str) -> _Count:
         count = self._counts.setdefault(key, _Count())
         self._counts.move_to_end(key)
-        if len(self._counts) > _REMEMBERED:
+        if len(self._counts) > _MAX_KEYS:
             self._counts.popitem(last=False)
         return count
 
 
-def added(key: str, by: int, *, timeout: int) -> int:
-    """What the cache counts for the key, after adding to it. Raises as `Tally.add` does."""
+def increment(key: str, by: int, *, timeout: int) -> int:
+    """Add to the cache's count and return it. Raises as `CallCounter.add` does."""
     try:
         return cache.incr(key, by)
-    except ValueError:  # nobody counted yet
+    except ValueError:  # the key does not exist yet
         cache.add(key, 0, timeout=timeout)
         return cache.incr(key, by)

@@ -1,4 +1,4 @@
-"""What a page demands of its visitor before the view runs."""
+"""Decorators that require a team or a role."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,7 +17,7 @@ AnyView = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def team_required(view: View[P]) -> AnyView[P]:
-    """Signed in (else to the login page) and within a team (else to the page that creates one)."""
+    """Require a signed-in person (else redirect to login) with a team (else redirect to create one)."""
 
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -31,7 +31,7 @@ def team_required(view: View[P]) -> AnyView[P]:
 
 
 def admin_required(view: View[P]) -> AnyView[P]:
-    """As `team_required`, for owners and admins. Raises NotAllowed (403) for members, who do see their team."""
+    """`team_required` for owners and admins. Raises NotAllowed (403) for members."""
 
     @wraps(view)
     def guarded(request: TeamRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:

@@ -1,10 +1,10 @@
-"""What can go wrong with people, teams and keys: one sentence each, the same on pages and in the API."""
+"""Domain errors of people, teams and API keys."""
 
 from apps.errors import NotAllowed, SpecwayError
 
 
 class InvalidHeader(SpecwayError):
-    """A header of ours that cannot be understood."""
+    """A Specway-* header is malformed."""
 
     code, status, title = "validation_error", 400, "Invalid request"
 
@@ -13,7 +13,7 @@ class InvalidHeader(SpecwayError):
 
 
 class InvalidRequest(SpecwayError):
-    """A value that somebody gave cannot be taken; `field` names it."""
+    """A value is invalid; `field` names it."""
 
     code, status, title = "validation_error", 400, "Invalid request"
 
@@ -23,7 +23,7 @@ class InvalidRequest(SpecwayError):
 
 
 class KeyLacksScope(NotAllowed):
-    """The API key is valid but was not made for this."""
+    """The API key is valid but lacks the required scope."""
 
     code = "insufficient_scope"
 
@@ -32,49 +32,49 @@ class KeyLacksScope(NotAllowed):
 
 
 class WithoutTeam(NotAllowed):
-    """A signed-in person who belongs to no team."""
+    """The signed-in person belongs to no team."""
 
     code = "without_team"
 
     def __init__(self) -> None:
-        super().__init__("You belong to no team yet. Create one, or ask for an invitation.")
+        super().__init__("You do not belong to a team yet. Create one, or ask for an invitation.")
 
 
 class LastOwner(SpecwayError):
-    """A team would be left without an owner."""
+    """The change would leave a team without an owner."""
 
-    code, status, title = "last_owner", 409, "The last owner stays"
+    code, status, title = "last_owner", 409, "The team needs an owner"
 
     def __init__(self) -> None:
-        super().__init__("A team needs an owner. Make somebody else an owner first.")
+        super().__init__("A team needs an owner. Make another member an owner first.")
 
 
 class OwnsConnections(SpecwayError):
-    """A member who is to go still owns connections, which would stop working unnoticed."""
+    """The member still owns connections, which would stop working."""
 
-    code, status, title = "owns_connections", 409, "Connections first"
+    code, status, title = "owns_connections", 409, "Connections left"
 
 
 class StillMember(SpecwayError):
-    """Somebody who is to be forgotten still belongs to a team."""
+    """The person to delete still belongs to a team."""
 
-    code, status, title = "still_member", 409, "Teams first"
+    code, status, title = "still_member", 409, "Still a member"
 
 
 class AlreadyMember(SpecwayError):
-    """The invited person belongs to the team."""
+    """The invited person already belongs to the team."""
 
     code, status, title = "already_member", 409, "Already a member"
 
 
 class InvitationEnded(SpecwayError):
-    """The link was used, withdrawn, or is older than it may be."""
+    """The invitation was accepted, was revoked, or has expired."""
 
-    code, status, title = "invitation_ended", 410, "Invitation ended"
+    code, status, title = "invitation_ended", 410, "Invitation no longer valid"
 
 
 class InvitationForSomeoneElse(NotAllowed):
-    """The signed-in person has not verified the address that was invited."""
+    """The invited address is not a verified address of the signed-in person."""
 
     code = "invitation_for_someone_else"
     title = "Invitation for another address"

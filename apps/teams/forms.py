@@ -1,4 +1,4 @@
-"""Forms about people, teams, invitations and API keys."""
+"""Forms of people, teams, invitations and API keys."""
 
 from datetime import datetime, timedelta
 
@@ -14,13 +14,13 @@ MAX_INVITATIONS = 20
 
 
 class SignupForm(forms.Form):
-    """The name, which django-allauth's sign-up form takes in beside address and password."""
+    """Adds the name to django-allauth's sign-up form."""
 
     name = forms.CharField(max_length=150, label="Your name", widget=forms.TextInput(attrs={"autocomplete": "name"}))
     field_order = ["name", "email", "password1"]
 
     def signup(self, request: HttpRequest, user: AbstractBaseUser) -> None:
-        """Called by django-allauth after it saved the user; the adapter has stored the name by then."""
+        """Required by django-allauth. The adapter has stored the name already."""
 
 
 class TeamForm(forms.Form):
@@ -32,30 +32,30 @@ class TeamForm(forms.Form):
 
 
 class RoleForm(forms.Form):
-    """A member's role, out of those that the actor may give."""
+    """A member's role, among those that the actor may assign."""
 
     role = forms.ChoiceField(widget=forms.RadioSelect)
 
     def __init__(self, *args: object, roles: list[Role], **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type] # passed on as they came
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type] # passed through
         choice = self.fields["role"]
         if isinstance(choice, forms.ChoiceField):
             choice.choices = [(role.value, role.label) for role in roles]
 
 
 class InvitationForm(RoleForm):
-    """Addresses, one per line, and the role that all of them get."""
+    """E-mail addresses, one per line, and their role."""
 
     emails = forms.CharField(
         label="E-mail addresses",
         max_length=MAX_INVITATIONS * 255,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="One per line. Each gets a link that works for 7 days.",
+        help_text="One per line. Each person gets a link that is valid for 7 days.",
     )
     field_order = ["emails", "role"]
 
     def clean_emails(self) -> list[str]:
-        """The addresses, lower-case and each once."""
+        """The addresses in lower case, without duplicates."""
         lines = self.cleaned_data["emails"].replace(",", "\n").replace(";", "\n").splitlines()
         addresses = list(dict.fromkeys(line.strip().lower() for line in lines if line.strip()))
         if len(addresses) > MAX_INVITATIONS:
@@ -64,11 +64,11 @@ class InvitationForm(RoleForm):
 
 
 class ApiKeyForm(forms.Form):
-    """What a new API key is called, as whom it acts, what it may do and for how long."""
+    """Name, kind, scopes and lifetime of a new API key."""
 
     name = forms.CharField(
         max_length=100,
-        help_text="What runs with it. It stands in the audit log.",
+        help_text="What uses the key. The name is shown in the audit log.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     days = forms.TypedChoiceField(
@@ -82,12 +82,12 @@ class ApiKeyForm(forms.Form):
     kind = forms.ChoiceField(label="Acts as", choices=ApiKey.Kind.choices, initial=ApiKey.Kind.PERSONAL)
     scopes = forms.MultipleChoiceField(
         label="What it may do",
-        choices=[(scope, words.words) for scope, words in keys.SCOPES.items()],
+        choices=[(scope, label.label) for scope, label in keys.SCOPES.items()],
         initial=["connections:read", "connections:use"],
-        error_messages={"required": "Choose at least one thing that the key may do."},
+        error_messages={"required": "Choose at least one permission."},
     )
 
     def expires_at(self) -> datetime | None:
-        """When the key ends, counted from now; None: never."""
+        """When the key expires; None: never."""
         days: int | None = self.cleaned_data["days"]
         return None if days is None else timezone.now() + timedelta(days=days)

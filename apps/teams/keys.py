@@ -1,4 +1,4 @@
-"""API keys as text, `spw_<prefix>_<secret>`: making, taking apart and comparing them, and what they may do."""
+"""API keys as text, `spw_<prefix>_<secret>`: generating, parsing and verifying them; their scopes."""
 
 import hashlib
 import hmac
@@ -12,9 +12,9 @@ SCHEME = "spw"
 
 
 class ScopeLabel(NamedTuple):
-    """A scope in words, and what it lets one do: read, write or admin."""
+    """A scope's label, its access (read, write or admin), and a warning for people."""
 
-    words: str
+    label: str
     access: str
     caution: str = ""
 
@@ -27,7 +27,7 @@ SCOPES = {
     "connections:token": ScopeLabel(
         "Read access tokens",
         "admin",
-        "Whoever holds this key can take tokens out of Specway. Calls through connections need no such thing.",
+        "A program with this key can read access tokens. Calls through connections do not need this.",
     ),
 }
 
@@ -37,31 +37,30 @@ _KEY = re.compile(r"spw_(?P<prefix>[a-z0-9]{8,12})_(?P<secret>[A-Za-z0-9_-]{43,1
 
 @dataclass(frozen=True)
 class KeyText:
-    """The two parts of a key: the public prefix, by which it is found, and the secret."""
+    """The two parts of a key: the public prefix, by which it is looked up, and the secret."""
 
     prefix: str
     secret: str = field(repr=False)
 
     def reveal(self) -> str:
-        """The whole key, for the one time that its maker sees it."""
+        """The whole key, shown once when it is created."""
         return f"{SCHEME}_{self.prefix}_{self.secret}"
 
 
-def mint() -> KeyText:
-    """A new key, with 256 bits from the system's cryptographic source."""
+def generate() -> KeyText:
+    """A new key with 256 random bits."""
     prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _ in range(10))
     return KeyText(prefix=prefix, secret=secrets.token_urlsafe(32))
 
 
 def parse(text: str) -> KeyText | None:
-    """The parts of a key, or None for what cannot be one."""
+    """The parts of a key, or None if the text is not of this form."""
     found = _KEY.fullmatch(text)
     return KeyText(prefix=found["prefix"], secret=found["secret"]) if found else None
 
 
 def hash_secret(secret: str) -> str:
-    """SHA-256, hexadecimal. A slow, salted hash protects what people choose; 256 random bits cannot be guessed,
-    and every API call pays for this hash."""
+    """SHA-256, hexadecimal. 256 random bits need no slow, salted hash, which every API call would pay for."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

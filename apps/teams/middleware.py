@@ -1,4 +1,4 @@
-"""Finds the actor of a request: the signed-in member within the team that the session chose."""
+"""Sets the actor of a request: the signed-in member in the current team of the session."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,9 @@ SESSION_TEAM = "team"
 
 
 class ActorMiddleware:
-    """Sets `request.actor` (None when signed out or without a team) and `request.memberships` for the team switcher.
+    """Sets `request.actor` (None if signed out or without a team) and `request.memberships` for the team switcher.
 
-    One query, and only for signed-in sessions; the API's keys bring their own actor in `authentication`.
+    One query, for signed-in sessions only. The actor of an API key is set in `authentication`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -30,16 +30,16 @@ class ActorMiddleware:
 def _memberships(request: HttpRequest) -> list[Membership]:
     if not request.user.is_authenticated:
         return []
-    found = Membership.objects.filter(user=request.user).select_related("team").order_by("created_at", "pk")
-    memberships = list(found)
+    own = Membership.objects.filter(user=request.user).select_related("team").order_by("created_at", "pk")
+    memberships = list(own)
     for membership in memberships:
-        membership.user = request.user  # the same person, without another query
+        membership.user = request.user  # avoids another query
     return memberships
 
 
 def _actor(request: HttpRequest, memberships: list[Membership]) -> Actor | None:
     chosen = request.session.get(SESSION_TEAM) if memberships else None
-    # The session only holds a wish: it counts while the person belongs to that team.
+    # The session's choice is valid only while the person belongs to that team.
     for membership in memberships:
         if str(membership.team_id) == chosen:
             return member_actor(membership, origin=origin_of(request))

@@ -20,7 +20,7 @@ class Role(models.TextChoices):
 
 
 class UserManager(BaseUserManager["User"]):
-    """Creates users by e-mail address, which is what Django's commands and django-allauth call."""
+    """Creates users by e-mail address, for Django's commands and django-allauth."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         user = self.model(email=email.strip().lower(), **fields)
@@ -33,12 +33,12 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person, known by the e-mail address. Staff are the operators who use the Django admin."""
+    """A person, identified by the e-mail address. Staff are operators, who use the Django admin."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=150, blank=True)
-    is_staff = models.BooleanField("operator", default=False, help_text="May use the administration.")
+    is_staff = models.BooleanField("operator", default=False, help_text="May use the admin.")
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(default=timezone.now)
 
@@ -59,7 +59,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class Team(models.Model):
-    """The wall around everything: what one sees and does is within a team."""
+    """The tenant: everything belongs to a team, and is visible in that team only."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100)
@@ -70,7 +70,7 @@ class Team(models.Model):
 
 
 class Membership(models.Model):
-    """One person's place in one team."""
+    """A person's membership in a team, with a role."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
@@ -85,7 +85,7 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """A link that lets the holder of an e-mail address join a team, once. Only the hash of its token is stored."""
+    """A one-time link by which the owner of an e-mail address joins a team. Only its token's hash is stored."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
@@ -112,12 +112,12 @@ class Invitation(models.Model):
         return f"{self.email} to {self.team}"
 
     def is_open_at(self, now: datetime) -> bool:
-        """Neither used, withdrawn nor ended at `now`."""
+        """Whether it is neither accepted, revoked nor expired at `now`."""
         return self.accepted_at is None and self.revoked_at is None and now < self.expires_at
 
 
 class ApiKey(models.Model):
-    """A key to the REST API: `spw_<prefix>_<secret>`, of which only the secret's hash is stored."""
+    """A key of the REST API, `spw_<prefix>_<secret>`. Only the secret's hash is stored."""
 
     class Kind(models.TextChoices):
         PERSONAL = "personal", "Personal"
@@ -126,7 +126,7 @@ class ApiKey(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="api_keys")
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    # The member a personal key acts as; for a service key the admin who made it, whom it outlives.
+    # The member a personal key acts as. Of a service key, the admin who created it; the key stays if they leave.
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="api_keys")
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=12, unique=True, editable=False)
@@ -145,12 +145,12 @@ class ApiKey(models.Model):
         return f"{self.name} (spw_{self.prefix}_…)"
 
     def is_valid_at(self, now: datetime) -> bool:
-        """Neither revoked nor ended at `now`."""
+        """Whether it is neither revoked nor expired at `now`."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 class SecondFactorSecret(SealedRow):
-    """A seed of a second factor, in the vault. Where django-allauth would keep the seed, it keeps this row's ID."""
+    """The encrypted seed of a second factor. django-allauth stores this row's ID in place of the seed."""
 
     team_id = None  # it belongs to a person, not to a team
     secret = EncryptedField()

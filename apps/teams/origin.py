@@ -1,4 +1,4 @@
-"""Where a request came from: who is signed in, the address, the browser and, for the API, the workflow it works for."""
+"""The origin of a request for the audit log: who is signed in, address, browser, and the calling workflow."""
 
 import contextlib
 import ipaddress
@@ -14,13 +14,13 @@ from django.urls import reverse
 from apps.audit.origin import Origin
 from apps.teams.errors import InvalidHeader
 
-_LONGEST = 200
+_MAX_LENGTH = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WORKFLOW = re.compile(r'(?P<id>[^;"]+?)\s*(?:;\s*name="(?P<name>(?:[^"\\]|\\.)*)"\s*)?')
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The caller's IP address. Behind a proxy the rightmost forwarded one, which the proxy itself wrote."""
+    """The client's IP address. With BEHIND_PROXY, the rightmost of X-Forwarded-For, which the proxy appended."""
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.BEHIND_PROXY else ""
     return _address(forwarded.rpartition(",")[2].strip()) or _address(request.META.get("REMOTE_ADDR", ""))
 
@@ -34,16 +34,16 @@ def _address(text: str) -> str | None:
 
 
 @cache
-def _administration() -> str:
+def _admin_prefix() -> str:
     return reverse("admin:index")
 
 
 def origin_of(request: HttpRequest) -> Origin:
-    """The origin of a browser's request: an operator's in the administration, else a person's, maybe unknown yet."""
+    """The origin of a browser request: an operator in the admin, else a person, who may be anonymous."""
     user: Any = getattr(request, "user", None)
     known = bool(user is not None and user.is_authenticated)
     return Origin(
-        kind="operator" if request.path.startswith(_administration()) else "user",
+        kind="operator" if request.path.startswith(_admin_prefix()) else "user",
         id=str(user.pk) if known else "",
         label=str(user) if known else "",
         ip=client_address(request),
@@ -52,32 +52,32 @@ def origin_of(request: HttpRequest) -> Origin:
 
 
 def with_usage(origin: Origin, request: HttpRequest) -> Origin:
-    """The origin with what `Specway-Workflow: <id>[; name="..."]` and `Specway-Run: <id>` say.
+    """The origin with the values of `Specway-Workflow: <id>[; name="..."]` and `Specway-Run: <id>`.
 
-    Raises InvalidHeader (400) for one that is too long, malformed or holds control characters.
+    Raises InvalidHeader (400) for a value that is too long, malformed or contains control characters.
     """
     if not ({"HTTP_SPECWAY_WORKFLOW", "HTTP_SPECWAY_RUN"} & request.META.keys()):
         return origin
     workflow_id, workflow_name = _workflow(_text(request, "Specway-Workflow"))
-    run_id = _fitting(_text(request, "Specway-Run"), "Specway-Run")
+    run_id = _bounded(_text(request, "Specway-Run"), "Specway-Run")
     return replace(origin, workflow_id=workflow_id, workflow_name=workflow_name, run_id=run_id)
 
 
 def _workflow(value: str) -> tuple[str, str]:
-    """ID and name, with the backslashes of the quoted string taken out."""
+    """ID and name, with the escapes of the quoted string resolved."""
     if not value:
         return "", ""
-    # Escaped names are twice as long at most; the bound also keeps the pattern's time small.
-    found = _WORKFLOW.fullmatch(value) if len(value) < 4 * _LONGEST else None
-    if not found:
-        raise InvalidHeader('Specway-Workflow must look like this: <id>; name="...".', header="Specway-Workflow")
-    name = re.sub(r"\\(.)", r"\1", found["name"] or "")
-    return _fitting(found["id"], "Specway-Workflow"), _fitting(name, "Specway-Workflow")
+    # Escaping doubles a name's length at most. The bound also limits the time of the pattern.
+    match = _WORKFLOW.fullmatch(value) if len(value) < 4 * _MAX_LENGTH else None
+    if not match:
+        raise InvalidHeader('Send Specway-Workflow as <id>; name="...".', header="Specway-Workflow")
+    name = re.sub(r"\\(.)", r"\1", match["name"] or "")
+    return _bounded(match["id"], "Specway-Workflow"), _bounded(name, "Specway-Workflow")
 
 
 def _text(request: HttpRequest, header: str) -> str:
     value = request.headers.get(header, "").strip(" ")
-    # WSGI hands headers over as latin-1; names of workflows are UTF-8 in practice.
+    # WSGI decodes headers as latin-1; workflow names are UTF-8 in practice.
     with contextlib.suppress(UnicodeError):
         value = value.encode("latin-1").decode()
     if _CONTROL.search(value):
@@ -85,7 +85,9 @@ def _text(request: HttpRequest, header: str) -> str:
     return value
 
 
-def _fitting(text: str, header: str) -> str:
-    if len(text) > _LONGEST:
-        raise InvalidHeader(f"{header} is too long: IDs and names have at most {_LONGEST} characters.", header=header)
+def _bounded(text: str, header: str) -> str:
+    if len(text) > _MAX_LENGTH:
+        raise InvalidHeader(
+            f"{header} is too long: IDs and names have at most {_MAX_LENGTH} characters.", header=header
+        )
     return text

@@ -1,4 +1,4 @@
-"""Who may do what in a team, by role, in one table; and the rules about owners."""
+"""The permission table of teams, by role, and the rules about owners."""
 
 from enum import StrEnum
 
@@ -11,18 +11,18 @@ ADMINS = frozenset({Role.OWNER, Role.ADMIN})
 
 
 class Action(StrEnum):
-    """Each value completes the sentence "Only owners and admins can …"."""
+    """Each value completes the message "Only owners and admins of the team can …"."""
 
-    CREATE_PERSONAL_KEYS = "make personal API keys"
-    CREATE_SERVICE_KEYS = "make service keys"
-    REVOKE_ANY_KEY = "revoke the keys of others"
-    INVITE = "invite people and withdraw invitations"
+    CREATE_PERSONAL_KEYS = "create personal API keys"
+    CREATE_SERVICE_KEYS = "create service keys"
+    REVOKE_ANY_KEY = "revoke other members' keys"
+    INVITE = "invite people and revoke invitations"
     CHANGE_ROLES = "change roles"
     REMOVE_MEMBERS = "remove members"
     RENAME_TEAM = "rename the team"
     MANAGE_OAUTH_APPS = "add, change, test and remove the team's own OAuth apps"
     MANAGE_CUSTOM_APIS = "add, change and delete the team's custom APIs"
-    MANAGE_WEBHOOKS = "see and keep the team's webhooks"
+    MANAGE_WEBHOOKS = "see and manage the team's webhooks"
     SEE_WHOLE_LOG = "see the team's whole audit log"
 
 
@@ -42,24 +42,24 @@ ALLOWED = {
 
 
 def may(actor: Actor, action: Action) -> bool:
-    """Whether the actor's role allows it. A service key has no role, so it may do none of these."""
+    """Whether the actor's role allows the action. A service key has no role, so it is allowed none of these."""
     return actor.role in ALLOWED[action]
 
 
 def require(actor: Actor, action: Action) -> None:
-    """Raises NotAllowed (403) with the sentence why."""
+    """Raises NotAllowed (403)."""
     if not may(actor, action):
         who = "members" if ALLOWED[action] == MEMBERS else "owners and admins"
         raise NotAllowed(f"Only {who} of the team can {action}.")
 
 
-def roles_to_give(actor: Actor) -> list[Role]:
-    """The roles that the actor may give, the least first: only owners make owners."""
+def assignable_roles(actor: Actor) -> list[Role]:
+    """The roles that the actor may assign, lowest first. Only owners assign the role of owner."""
     if not may(actor, Action.CHANGE_ROLES):
         return []
     return [Role.MEMBER, Role.ADMIN, Role.OWNER] if actor.is_owner else [Role.MEMBER, Role.ADMIN]
 
 
-def may_decide_about(actor: Actor, role: Role | str) -> bool:
-    """Whether the actor may change the role of, or remove, somebody who has `role`: only owners touch owners."""
+def may_manage_member(actor: Actor, role: Role | str) -> bool:
+    """Whether the actor may change the role of, or remove, a member with `role`. For owners, only owners may."""
     return may(actor, Action.CHANGE_ROLES) and (actor.is_owner or role != Role.OWNER)

@@ -1,4 +1,4 @@
-"""What an actor may see of a team's people, invitations and keys."""
+"""The members, invitations and API keys that an actor may see."""
 
 from allauth.usersessions.models import UserSession
 from django.db.models import Case, Count, F, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -10,7 +10,7 @@ from apps.teams.permissions import Action
 
 
 def members_of(actor: Actor) -> QuerySet[Membership]:
-    """The team's members, owners first, each with `owned` and `shared` connections and `last_here`."""
+    """The team's members, owners first, annotated with `owned` and `shared` (connections) and `last_seen`."""
     in_team = Q(user__connections__team=F("team"))
     seen = UserSession.objects.filter(user=OuterRef("user")).order_by().values("user").annotate(at=Max("last_seen_at"))
     rank = Case(
@@ -25,14 +25,14 @@ def members_of(actor: Actor) -> QuerySet[Membership]:
         .annotate(
             owned=Count("user__connections", filter=in_team),
             shared=Count("user__connections", filter=in_team & Q(user__connections__is_shared=True)),
-            last_here=Subquery(seen.values("at")),
+            last_seen=Subquery(seen.values("at")),
         )
         .order_by(rank, "user__name", "user__email")
     )
 
 
 def open_invitations(actor: Actor) -> QuerySet[Invitation]:
-    """Those neither used nor withdrawn, also ended ones, for whoever may invite."""
+    """Invitations neither accepted nor revoked, including expired ones. Empty for actors who may not invite."""
     if not permissions.may(actor, Action.INVITE):
         return Invitation.objects.none()
     of_team = Invitation.objects.filter(team=actor.team, accepted_at=None, revoked_at=None)
@@ -40,7 +40,7 @@ def open_invitations(actor: Actor) -> QuerySet[Invitation]:
 
 
 def keys_visible_to(actor: Actor) -> QuerySet[ApiKey]:
-    """All keys of the team for owners and admins, one's own personal ones for members; none for a service key."""
+    """All keys of the team for owners and admins, their own personal keys for members, none for a service key."""
     of_team = ApiKey.objects.select_related("user").filter(team=actor.team)
     if permissions.may(actor, Action.REVOKE_ANY_KEY):
         return of_team

@@ -1,4 +1,4 @@
-"""The request as views see it, with the memberships and the actor that the middleware found."""
+"""Types of requests after `ActorMiddleware`."""
 
 from django.http import HttpRequest
 
@@ -7,13 +7,13 @@ from apps.teams.models import Membership, User
 
 
 class PersonRequest(HttpRequest):
-    """Of somebody signed in, who may still be without a team."""
+    """The request of a signed-in person, who may not have a team yet."""
 
     user: User
     memberships: list[Membership]
 
 
 class TeamRequest(PersonRequest):
-    """Of a member within the chosen team: what `team_required` promises to a view."""
+    """The request of a member in the current team, as `team_required` guarantees."""
 
     actor: Actor

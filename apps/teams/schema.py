@@ -1,4 +1,4 @@
-"""How the API's OpenAPI document describes signing in."""
+"""The security schemes of the OpenAPI document."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "spw_<prefix>_<secret>",
-            "description": "An API key of the team, made in Settings → API keys.",
+            "description": "An API key of the team, created in Settings → API keys.",
         }
 
 
@@ -29,5 +29,5 @@ class MemberSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-un
             "type": "apiKey",
             "in": "cookie",
             "name": settings.SESSION_COOKIE_NAME,
-            "description": "The web UI's own session; unsafe methods need the CSRF token too.",
+            "description": "The web UI's session. Unsafe methods require the CSRF token too.",
         }

@@ -1,4 +1,4 @@
-"""What the REST API says and takes about callers and API keys."""
+"""Serializers of the caller and of API keys."""
 
 from datetime import datetime
 from typing import Any
@@ -26,10 +26,10 @@ class UserSerializer(serializers.ModelSerializer[User]):
 
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
-    """An API key as it may be shown again and again: never its secret."""
+    """An API key, without its secret."""
 
     user = UserSerializer(
-        read_only=True, allow_null=True, help_text="Whom a personal key acts as; who made a service key."
+        read_only=True, allow_null=True, help_text="The member a personal key acts as; who created a service key."
     )
     scopes: serializers.Field[Any, Any, Any, Any] = serializers.ListField(child=serializers.CharField())
 
@@ -50,14 +50,14 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
 
 
 class MeSerializer(serializers.Serializer[Actor]):
-    """The caller: within which team, as whom, and what it may do."""
+    """The caller: team, member or service key, and scopes."""
 
     team = TeamSerializer()
-    kind = serializers.SerializerMethodField(help_text="How the caller signed in.")
+    kind = serializers.SerializerMethodField(help_text="How the caller authenticated: personal, service or session.")
     user = UserSerializer(allow_null=True, help_text="The member; null for a service key.")
     role = serializers.CharField(allow_null=True, help_text="owner, admin or member; null for a service key.")
     key = serializers.SerializerMethodField(help_text="The API key; null for a browser session.")
-    scopes = serializers.SerializerMethodField(help_text="What the caller may do.")
+    scopes = serializers.SerializerMethodField(help_text="The caller's scopes.")
 
     def get_kind(self, actor: Actor) -> str:
         return actor.api_key.kind if actor.api_key else "session"
@@ -71,7 +71,7 @@ class MeSerializer(serializers.Serializer[Actor]):
 
 
 class NewApiKeySerializer(serializers.Serializer[ApiKey]):
-    """What makes a key. `expires_at` null: it does not end by itself."""
+    """A new key. `expires_at` null: it does not expire."""
 
     name = Text(max_length=100)
     kind = serializers.ChoiceField(choices=ApiKey.Kind.choices, default=ApiKey.Kind.PERSONAL)
@@ -82,14 +82,14 @@ class NewApiKeySerializer(serializers.Serializer[ApiKey]):
 
     def validate_expires_at(self, value: datetime | None) -> datetime | None:
         if value is not None and value <= timezone.now():
-            raise serializers.ValidationError("The end of the key must lie in the future.")
+            raise serializers.ValidationError("This must be in the future.")
         return value
 
 
-class MadeApiKeySerializer(ApiKeySerializer):
-    """A key just made, with its text, which is in this answer and nowhere else."""
+class CreatedApiKeySerializer(ApiKeySerializer):
+    """A new key with its text, which only this response contains."""
 
-    key = serializers.CharField(read_only=True, help_text="Shown this one time.")
+    key = serializers.CharField(read_only=True, help_text="Shown only once.")
 
     class Meta(ApiKeySerializer.Meta):
         fields = [*ApiKeySerializer.Meta.fields, "key"]

@@ -1,8 +1,7 @@
-"""How often the API may be called: a number of calls a minute for each key or member, counted in the cache.
+"""Rate limits of the API: calls per minute and caller, counted in the cache.
 
-A cache may forget, and may be gone: then calls go on uncounted, with a line in the log. What a caller has left stands
-in `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers); a refused one gets
-`Retry-After` (RFC 9110).
+If the cache fails, calls are not limited, and a warning is logged. Responses have `RateLimit` and `RateLimit-Policy`
+(draft-ietf-httpapi-ratelimit-headers); refused calls also have `Retry-After` (RFC 9110).
 """
 
 import logging
@@ -23,12 +22,12 @@ from apps.teams.origin import client_address
 logger = logging.getLogger(__name__)
 
 WINDOW = 60
-_tally = CallCounter()
+_counter = CallCounter()
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a caller stands under one limit: `name` of the policy, calls a minute, those left, seconds to the next."""
+class RateLimitState:
+    """A caller's use of one limit: the policy's name, calls per minute (quota, used), seconds until the reset."""
 
     name: str
     quota: int
@@ -45,7 +44,7 @@ class Standing:
 
 
 class CallsPerMinute(BaseThrottle):
-    """The limit of a key or a member. A view says with `rate` which policy is meant: "default" or a stricter one."""
+    """The limit per key or member. A view chooses the policy with `rate`; without, it is "default"."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
         who = _caller(request)
@@ -53,65 +52,65 @@ class CallsPerMinute(BaseThrottle):
         quota = settings.API_RATES[name]
         if who is None or not quota:
             return True
-        standing = count(name, who, quota)
-        if standing is None:
+        state = count(name, who, quota)
+        if state is None:
             return True
         http: Any = request._request
-        http.rate_limit = self._standing = standing
-        return not standing.is_over
+        http.rate_limit = self._state = state
+        return not state.is_over
 
     def wait(self) -> float:
-        return self._standing.reset
+        return self._state.reset
 
 
 class RateLimitHeaders:
-    """Middleware: tells each caller of the API what is left. A view of its own need not think of it."""
+    """Middleware that adds the rate limit headers to responses of the API."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        standing: Standing | None = getattr(request, "rate_limit", None)
-        if standing is not None:
-            response["RateLimit-Policy"] = f'"{standing.name}";q={standing.quota};w={WINDOW}'
-            response["RateLimit"] = f'"{standing.name}";r={standing.left};t={standing.reset}'
+        state: RateLimitState | None = getattr(request, "rate_limit", None)
+        if state is not None:
+            response["RateLimit-Policy"] = f'"{state.name}";q={state.quota};w={WINDOW}'
+            response["RateLimit"] = f'"{state.name}";r={state.left};t={state.reset}'
         return response
 
 
 def refuse_guessing(request: HttpRequest) -> None:
-    """Raises Throttled where too many wrong keys came from this address lately, before anything is looked up."""
+    """Raises Throttled if there were too many invalid keys from this address in the last minute."""
     quota = settings.API_RATES["failed"]
     who = client_address(request) or "unknown"
-    standing = _standing("failed", who, quota, _tally.look) if quota else None
-    if standing is not None and standing.used >= standing.quota:
-        raise Throttled(wait=standing.reset)
+    state = _state("failed", who, quota, _counter.peek) if quota else None
+    if state is not None and state.used >= state.quota:
+        raise Throttled(wait=state.reset)
 
 
-def note_wrong_key(request: HttpRequest) -> None:
-    """A key that is not valid came from this address."""
+def count_invalid_key(request: HttpRequest) -> None:
+    """Count an invalid key from this address."""
     if quota := settings.API_RATES["failed"]:
         count("failed", client_address(request) or "unknown", quota)
 
 
-def count(name: str, who: str, quota: int) -> Standing | None:
-    """Add to the calls of this minute, of which a hundredth of the quota may be missing for each other process.
+def count(name: str, who: str, quota: int) -> RateLimitState | None:
+    """Count a call in the current minute. The count may lack a hundredth of the quota per other process.
 
-    None where the cache does not work: nobody is refused for that.
+    None if the cache fails; calls are not refused then.
     """
-    return _standing(name, who, quota, lambda key: _tally.add(key, batch=max(1, quota // 100), timeout=2 * WINDOW))
+    return _state(name, who, quota, lambda key: _counter.add(key, batch=max(1, quota // 100), timeout=2 * WINDOW))
 
 
-def _standing(name: str, who: str, quota: int, ask: Callable[[str], int]) -> Standing | None:
+def _state(name: str, who: str, quota: int, read: Callable[[str], int]) -> RateLimitState | None:
     now = time.time()
     try:
-        used = ask(f"api-rate:{name}:{who}:{int(now // WINDOW)}")
-    except ValueError:  # gone between two calls: a cache may forget
+        used = read(f"api-rate:{name}:{who}:{int(now // WINDOW)}")
+    except ValueError:  # evicted between two calls
         return None
-    except Exception as error:  # whatever the cache's client raises
+    except Exception as error:  # any exception of the cache's client
         logger.warning("calls are not counted: the cache failed error=%s", type(error).__name__)
         return None
-    return Standing(name=name, quota=quota, used=used, reset=max(1, WINDOW - int(now % WINDOW)))
+    return RateLimitState(name=name, quota=quota, used=used, reset=max(1, WINDOW - int(now % WINDOW)))
 
 
 def _caller(request: Request) -> str | None:

@@ -1,4 +1,4 @@
-"""The Django app of everything that is about the web and not about one room of the house."""
+"""The Django app of pages and endpoints that belong to no other package."""
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -9,7 +9,7 @@ class WebConfig(AppConfig):
     verbose_name = "Web"
 
     def ready(self) -> None:
-        # The topmost room wires the settings into the lowest one, which knows no Django.
+        # egress does not import Django, so its settings are set here.
         from apps import egress
 
         egress.configure(allowed_hosts=settings.EGRESS_ALLOWED_HOSTS)

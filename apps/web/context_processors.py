@@ -1,4 +1,4 @@
-"""What the frame around every page needs; nothing here queries before a template asks for it."""
+"""The context of the layout of every page. Queries run only if a template uses their result."""
 
 from functools import cache, partial
 from typing import Any
@@ -9,7 +9,7 @@ from apps.connections.models import Connection, Status
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """`teams` (the signed-in person's memberships) and `attention_count`, which asks when a template calls it."""
+    """`teams` (the person's memberships) and `attention_count`, a callable that queries when called."""
     return {
         "teams": getattr(request, "memberships", []),
         "attention_count": cache(partial(_needing_attention, request)),
@@ -17,7 +17,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 
 def _needing_attention(request: HttpRequest) -> int:
-    """How many connections that the actor may see need attention."""
+    """The number of visible connections that need attention."""
     actor = getattr(request, "actor", None)
     if actor is None:
         return 0

@@ -1,4 +1,4 @@
-"""Whether this process is alive, and whether it can serve: what load balancers and operators ask."""
+"""Liveness and readiness checks, and the operators' health page."""
 
 import logging
 from collections.abc import Callable
@@ -21,39 +21,39 @@ from apps.web import operations
 logger = logging.getLogger(__name__)
 
 OK = "ok"
-# Behind by this much (seconds), the schedule is late: it looks for what is due every five.
+# Seconds since the last heartbeat of the scheduler, which runs every five.
 LATE, VERY_LATE = 30, 300
 
 
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Alive. Touches nothing else: a database that is down is no reason to restart this process."""
+    """Liveness. Checks nothing else, since restarting the process does not help if the database is down."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Ready to serve, with each part named; 503 if a part is bad that no request can do without.
+    """Readiness, with the result of each check; 503 if a required one fails.
 
-    A broker that is down leaves the answer at 200 with `status` "degraded": tokens are refreshed inline by whoever
-    reads them, so taking the process out of service would only make things worse.
+    Without the broker the status is 200 "degraded": token calls refresh tokens themselves, so taking the process out
+    of service would make things worse.
     """
-    needed = {"database": _outcome(_database), "keys": _outcome(_keys)}
-    helpful = {"broker": _outcome(_broker)}
-    if any(outcome != OK for outcome in needed.values()):
+    required = {"database": _outcome(_database), "keys": _outcome(_keys)}
+    optional = {"broker": _outcome(_broker)}
+    if any(outcome != OK for outcome in required.values()):
         status, code = "unavailable", HTTPStatus.SERVICE_UNAVAILABLE
     else:
-        status, code = (OK if all(outcome == OK for outcome in helpful.values()) else "degraded"), HTTPStatus.OK
-    return JsonResponse({"status": status, "checks": needed | helpful}, status=code)
+        status, code = (OK if all(outcome == OK for outcome in optional.values()) else "degraded"), HTTPStatus.OK
+    return JsonResponse({"status": status, "checks": required | optional}, status=code)
 
 
 @never_cache
 @require_safe
 @admin.site.admin_view
 def page(request: HttpRequest) -> HttpResponse:
-    """The same in words, for operators: what is late, what fails and why, and what will."""
+    """The health page for operators: the queue, failures with reasons, and upcoming problems."""
     by_status, refreshes, beat = operations.connections_by_status(), operations.refreshes_of_a_day(), last_heartbeat()
     now = timezone.now()
     context = {
@@ -83,9 +83,9 @@ def page(request: HttpRequest) -> HttpResponse:
 def _outcome(check: Callable[[], str]) -> str:
     try:
         return check()
-    except Exception as problem:  # whatever is wrong with the part, it is not ready
-        # Only to the log: the answer is public, and drivers put addresses and user names into their messages.
-        logger.warning("Not ready: %s (%s)", check.__name__.strip("_"), type(problem).__name__)
+    except Exception as error:  # any failure means not ready
+        # Logged by class only; the response is public, and messages of drivers contain addresses and user names.
+        logger.warning("Not ready: %s (%s)", check.__name__.strip("_"), type(error).__name__)
         return "failed"
 
 

@@ -1,4 +1,4 @@
-"""The shapes of the interface's own icons, drawn on a grid of 16 with strokes of 1.5 (the stylesheet sets both)."""
+"""The paths of the interface's icons, on a grid of 16 with strokes of 1.5 (set by the stylesheet)."""
 
 ICONS = {
     "grid": (

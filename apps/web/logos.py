@@ -1,4 +1,4 @@
-"""Logos of services: the real one where simplepycons (CC0) has it, else a monogram in a color of its own. Pure."""
+"""Logos of services: from simplepycons (CC0), else a monogram with a color by name. Pure."""
 
 import colorsys
 import hashlib
@@ -9,7 +9,7 @@ from simplepycons.registry import ICONS
 
 WHITE, INK = "#ffffff", "#1b1b19"
 _SVG_PATH = "{http://www.w3.org/2000/svg}path"
-_HEX_COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
+_HEX_COLOR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 
 
 def luminance(color: str) -> float:
@@ -26,13 +26,13 @@ def contrast(one: str, other: str) -> float:
 
 
 def readable_on(background: str) -> str:
-    """White or ink, whichever stands out more on `background`."""
+    """White or ink, whichever has more contrast on `background`."""
     return WHITE if contrast(WHITE, background) >= contrast(INK, background) else INK
 
 
 @lru_cache(maxsize=1024)
 def monogram_color(name: str) -> str:
-    """A dark color that is always the same for `name`, with at least 4.5:1 against white."""
+    """A color derived from `name`, with a contrast of at least 4.5:1 against white."""
     digest = hashlib.sha256(name.casefold().encode()).digest()
     hue = digest[0] / 256
     saturation = 0.35 + digest[1] / 256 * 0.35
@@ -46,18 +46,18 @@ def monogram_color(name: str) -> str:
 
 
 def monogram(name: str) -> str:
-    """The first letter or digit of `name`, in upper case; "?" where there is none."""
+    """The first letter or digit of `name` in upper case; "?" without one."""
     return next((character.upper() for character in name if character.isalnum()), "?")[:1]
 
 
 @lru_cache(maxsize=1024)
 def logo(slug: str) -> tuple[str, str] | None:
-    """`(color, path data on a grid of 24)` of the logo with that simple-icons slug, or None if there is none."""
+    """`(color, path data on a grid of 24)` of the logo with this simple-icons slug, or None."""
     factory = getattr(ICONS, f"get_{slug}_icon", None)
     if factory is None:
         return None
     icon = factory()
     path = " ".join(" ".join(element.get("d", "").split()) for element in icon.svg_tree().iter(_SVG_PATH))
-    if not path or not _HEX_COLOUR.match(icon.primary_color):
+    if not path or not _HEX_COLOR.match(icon.primary_color):
         return None
     return icon.primary_color.lower(), path

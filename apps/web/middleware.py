@@ -1,15 +1,15 @@
-"""Middleware of the web: turns domain errors that a page raises into their page."""
+"""Middleware that turns a view's domain errors into responses."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
 from apps.errors import SpecwayError
-from apps.web.problems import answer
+from apps.web.problems import error_response
 
 
 class SpecwayErrorMiddleware:
-    """Answers a SpecwayError raised in a view. Under `/api/`, DRF has answered most of them already."""
+    """Responds to a SpecwayError raised in a view. Errors of API views are mostly handled by DRF before."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -18,4 +18,4 @@ class SpecwayErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        return answer(request, exception) if isinstance(exception, SpecwayError) else None
+        return error_response(request, exception) if isinstance(exception, SpecwayError) else None

@@ -1,4 +1,4 @@
-"""How the product is doing, asked of the database and the disk: for the operators' page and the gauges of /metrics."""
+"""Figures of operation from the database and the disk, for the health page and /metrics."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -19,37 +19,37 @@ from apps.vault.services import rows_per_key
 SOON = timedelta(minutes=5)
 DAY = timedelta(hours=24)
 SECRET_EXPIRES_SOON = timedelta(days=60)
-# How many connections at stake are named; the rest are counted.
+# The number of affected connections listed by name.
 NAMED = 5
 
-# The outcomes of `refresh_policy.Outcome`, and a refresh that was overtaken, as operators read them.
+# Labels of `refresh_policy.Outcome`, and of a stale refresh.
 OUTCOMES = {
     "not_sent": "not reached",
-    "busy": "told to wait",
+    "busy": "rate limited",
     "unknown": "outcome unknown",
-    "malformed": "answer was no token",
+    "malformed": "invalid response",
     "grant_refused": "grant refused",
-    "client_refused": "OAuth app refused",
+    "client_refused": "OAuth app rejected",
     "request_refused": "request refused",
-    "fenced": "overtaken",
+    "fenced": "stale",
 }
 REASONS = {
     "reauthorization_required": "Grant ended or revoked",
     "outcome_unknown": "Outcome of a refresh unknown",
-    "token_expired": "Access ended, cannot be renewed",
+    "token_expired": "Access token expired, no refresh token",
     "oauth_app_changed": "Belongs to the earlier OAuth app",
     "address_changed": "Key entered for an earlier address",
-    "values_missing": "Lacks a value that its API asks for",
+    "values_missing": "Required value missing",
     "key_refused": "Key refused",
-    "missing_scopes": "Permission taken away",
-    "integration_misconfigured": "OAuth app refused",
-    "service_unavailable": "Service gives no token",
+    "missing_scopes": "Permission missing",
+    "integration_misconfigured": "OAuth app rejected",
+    "service_unavailable": "Service does not issue tokens",
 }
 
 
 @dataclass(frozen=True)
 class Queue:
-    """What is due now and within SOON, and for how many seconds the oldest has been due (0: none is)."""
+    """The number of refreshes due now and within SOON, and seconds since the oldest was due (0: none is due)."""
 
     due: int
     soon: int
@@ -57,7 +57,7 @@ class Queue:
 
     @property
     def lag(self) -> tuple[int, str]:
-        """The overdue time in the largest unit that says enough, and that unit."""
+        """The overdue time as (number, unit)."""
         for limit, unit, word in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
             if self.oldest_overdue < limit:
                 return int(self.oldest_overdue // unit), word
@@ -73,25 +73,25 @@ def queue() -> Queue:
 
 
 def interrupted() -> int:
-    """Token sets whose refresh token was sent by somebody who never settled what became of it, and is not at it now."""
+    """The number of token sets whose refresh was sent but whose outcome was never recorded, without a lease now."""
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     return TokenSet.objects.filter(free, unresolved_sends__gt=0).count()
 
 
 def connections_by_status() -> dict[tuple[str, str], int]:
-    """How many connections there are by status and reason."""
+    """The number of connections by status and reason."""
     rows = Connection.objects.order_by().values_list("status", "status_reason").annotate(n=Count("pk"))
     return {(status, reason): n for status, reason, n in rows}
 
 
 def spool_size() -> int:
-    """How many files of new tokens wait for the database."""
+    """The number of spooled token responses that wait for the database."""
     return sum(1 for _ in spool.folder().glob("*.json"))
 
 
 @dataclass
 class Refreshes:
-    """The refreshes of one integration: how many brought tokens, and how many ended how else."""
+    """The refreshes of one integration: successes, and failures by label."""
 
     name: str
     succeeded: int = 0
@@ -107,11 +107,11 @@ class Refreshes:
 
     @property
     def in_words(self) -> str:
-        return ", ".join(f"{n} {words}" for words, n in self.failed.most_common())
+        return ", ".join(f"{n} {label}" for label, n in self.failed.most_common())
 
 
 def refreshes_of_a_day() -> list[Refreshes]:
-    """The refreshes of the last 24 hours as the audit log has them, integrations with the most failures first."""
+    """The refreshes of the last 24 hours from the audit log, integrations with most failures first."""
     rows = (
         AuditEvent.objects.filter(action__in=REFRESHES, occurred_at__gte=timezone.now() - DAY)
         .order_by()
@@ -132,7 +132,7 @@ def refreshes_of_a_day() -> list[Refreshes]:
 
 @dataclass(frozen=True)
 class Attention:
-    """Connections of one integration that need attention for one reason."""
+    """The connections of one integration that need attention for one reason."""
 
     name: str
     icon: str
@@ -141,7 +141,7 @@ class Attention:
 
 
 def needing_attention() -> list[Attention]:
-    """The most first. Services that teams described themselves are added up by name."""
+    """Connections that need attention by integration and reason, most first. Custom APIs are grouped by name."""
     rows = (
         Connection.objects.filter(status=Status.NEEDS_ATTENTION)
         .order_by()
@@ -154,10 +154,10 @@ def needing_attention() -> list[Attention]:
 
 @dataclass(frozen=True)
 class AppAtRisk:
-    """An OAuth app that its service refuses, or whose secret ends soon or has ended, and how many connections need it.
+    """An OAuth app that its service rejects or whose secret expires soon, with the number of its connections.
 
-    `days_left` is negative once the secret has ended, None where nobody said when it does. `names` are the first few
-    of those connections.
+    `days_left` is negative once the secret has expired, None if its expiry is not known. `names` are some of the
+    connections.
     """
 
     app: OAuthApp
@@ -171,7 +171,7 @@ class AppAtRisk:
 
 
 def oauth_apps_at_risk(today: date) -> list[AppAtRisk]:
-    """The refused ones first, then by the end of their secret."""
+    """Rejected apps first, then by the expiry of their secret."""
     soon = Q(secret_expires_on__lte=today + SECRET_EXPIRES_SOON)
     live = ~Q(connections__status=Status.DISCONNECTING)
     at_risk = OAuthApp.objects.filter(Q(broken_since__isnull=False) | soon)
@@ -189,10 +189,10 @@ def _days(ends: date | None, today: date) -> int | None:
 
 
 def _names_at_stake(apps: QuerySet[OAuthApp]) -> dict[UUID, list[str]]:
-    """The first few connections of each app, by the app's ID."""
+    """Names of the first connections by the app's ID."""
     live = Connection.objects.filter(oauth_app__in=apps).exclude(status=Status.DISCONNECTING)
-    place = Window(RowNumber(), partition_by="oauth_app", order_by=["name", "pk"])
-    few = live.annotate(place=place).filter(place__lte=NAMED).order_by("place")
+    rank = Window(RowNumber(), partition_by="oauth_app", order_by=["name", "pk"])
+    few = live.annotate(rank=rank).filter(rank__lte=NAMED).order_by("rank")
     found: dict[UUID, list[str]] = defaultdict(list)
     for app, name in few.values_list("oauth_app", "name"):
         found[app].append(name)
@@ -200,7 +200,7 @@ def _names_at_stake(apps: QuerySet[OAuthApp]) -> dict[UUID, list[str]]:
 
 
 def oauth_apps_in_trouble() -> dict[str, int]:
-    """How many are "broken" (their service refuses them), and "silent" (it does not answer: their circuit is open)."""
+    """The number of "broken" apps (rejected by their service) and "silent" ones (their circuit breaker is open)."""
     is_broken, is_open = Q(broken_since__isnull=False), Q(circuit_open_until__isnull=False)
     return OAuthApp.objects.aggregate(
         broken=Count("pk", filter=is_broken), silent=Count("pk", filter=is_open & ~is_broken)
@@ -208,14 +208,14 @@ def oauth_apps_in_trouble() -> dict[str, int]:
 
 
 def silent_services() -> list[str]:
-    """The names of services that do not answer: calls leave for them one at a time, until one is answered."""
+    """Names of services with an open circuit breaker, which do not respond."""
     silent = OAuthApp.objects.filter(circuit_open_until__isnull=False, broken_since=None)
     return sorted(set(silent.values_list("integration__name", flat=True)))
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key that wraps data keys: how many rows need it, whether new rows get it, whether it can be asked."""
+    """A key that wraps data keys: the number of its rows, whether it is primary, whether it is configured."""
 
     kid: str
     rows: int
@@ -224,7 +224,7 @@ class Key:
 
 
 def vault_keys() -> list[Key]:
-    """The primary key first, then those with the most rows."""
+    """The primary key first, then by the number of rows."""
     backend = backends.active()
     rows = rows_per_key()
     primary = backend.primary()
@@ -233,5 +233,5 @@ def vault_keys() -> list[Key]:
 
 
 def seconds_since(moment: datetime | None) -> float | None:
-    """None where there was no such moment."""
+    """Seconds since `moment`, at least 0; None without one."""
     return None if moment is None else max((timezone.now() - moment).total_seconds(), 0.0)

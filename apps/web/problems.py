@@ -1,4 +1,4 @@
-"""How a failure is told: problem+json (RFC 9457) under `/api/`, an HTML page elsewhere, with the same words."""
+"""Error responses: problem+json (RFC 9457) under `/api/`, HTML elsewhere, with the same messages."""
 
 import logging
 import secrets
@@ -25,7 +25,7 @@ from apps.errors import NotAllowed, NotFound, SpecwayError
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
-# DRF's exceptions by their own codes, and the codes that the API promises for them (api.md, "Errors").
+# DRF's error codes and the API's stable codes for them.
 CODES = {
     "invalid": "validation_error",
     "parse_error": "malformed_request",
@@ -41,7 +41,7 @@ CODES = {
 
 
 def help_url(anchor: str) -> str:
-    """The absolute address of a section of the troubleshooting page; "" without an anchor."""
+    """The absolute URL of a section of the troubleshooting page; "" without an anchor."""
     return f"{settings.PUBLIC_URL}{reverse('web:troubleshooting')}#{anchor}" if anchor else ""
 
 
@@ -52,13 +52,13 @@ def document(
     detail: str,
     title: str = "",
     help: str = "",
-    further: Mapping[str, object] = MappingProxyType({}),
+    extra: Mapping[str, object] = MappingProxyType({}),
 ) -> dict[str, object]:
-    """A problem document. `help` is an anchor of the troubleshooting page; `further` members never replace ours."""
+    """A problem document. `help` is an anchor of the troubleshooting page; `extra` members cannot replace others."""
     link = help_url(help)
     return {
-        **further,
-        # "about:blank" means "as the status says" (RFC 9457, 4.2.1); what to branch on is `code`.
+        **extra,
+        # "about:blank": the meaning of the status code (RFC 9457, 4.2.1). Callers branch on `code`.
         "type": link or "about:blank",
         "title": title or HTTPStatus(status).phrase,
         "status": status,
@@ -68,7 +68,7 @@ def document(
     }
 
 
-def of_specway_error(error: SpecwayError) -> dict[str, object]:
+def problem_document(error: SpecwayError) -> dict[str, object]:
     """The problem document of a domain error."""
     return document(
         status=error.status,
@@ -76,7 +76,7 @@ def of_specway_error(error: SpecwayError) -> dict[str, object]:
         title=error.title,
         detail=error.sentence,
         help=error.help,
-        further=error.extra,
+        extra=error.extra,
     )
 
 
@@ -90,13 +90,13 @@ def headers_of(error: SpecwayError) -> dict[str, str]:
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
-    """DRF's EXCEPTION_HANDLER: every failure that has a meaning becomes a problem document.
+    """DRF's EXCEPTION_HANDLER: turns expected exceptions into problem documents.
 
-    Gives None for the rest, which is a fault of ours: Django logs it and `server_error` answers.
+    Returns None for others, which Django logs and `server_error` responds to.
     """
-    error = _translated(exc)
+    error = _as_expected(exc)
     if isinstance(error, SpecwayError):
-        problem, headers = of_specway_error(error), headers_of(error)
+        problem, headers = problem_document(error), headers_of(error)
     elif isinstance(error, exceptions.APIException):
         problem, headers = _of_api_exception(error), _headers_of_api_exception(error)
     else:
@@ -106,14 +106,15 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
     return Response(problem, status=status, headers=headers, content_type=CONTENT_TYPE)
 
 
-TOO_LARGE = "The fields of a form, or a text, may have 2.5 MB together. Upload a longer document as a file."
+TOO_LARGE = "The form fields must not exceed 2.5 MB in total. Upload a longer document as a file."
+NOT_FOUND = "This does not exist, or you cannot see it."
 
 
-def _translated(exc: Exception) -> Exception:
+def _as_expected(exc: Exception) -> Exception:
     if isinstance(exc, Http404):
-        return NotFound("There is nothing here that you may see.")
+        return NotFound(NOT_FOUND)
     if isinstance(exc, PermissionDenied):
-        return NotAllowed("You may not do this.")
+        return NotAllowed("You are not allowed to do this.")
     if isinstance(exc, DjangoValidationError):
         return exceptions.ValidationError(as_serializer_error(exc))
     if isinstance(exc, RequestDataTooBig):
@@ -131,12 +132,12 @@ def _of_api_exception(exc: exceptions.APIException) -> dict[str, object]:
     where = ", ".join(dict.fromkeys(error["field"] for error in errors if error["field"]))
     sentence = f"Check these fields: {where}." if where else " ".join(error["detail"] for error in errors)
     return document(
-        status=exc.status_code, code=code, title="Some values are wrong", detail=sentence, further={"errors": errors}
+        status=exc.status_code, code=code, title="Some values are wrong", detail=sentence, extra={"errors": errors}
     )
 
 
 def _flattened(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """(field, sentence) of each error in DRF's nested detail; nested fields are dotted, "" is the document itself."""
+    """(field, message) of each error in DRF's nested detail. Nested fields are dotted; "" is the document itself."""
     if isinstance(detail, Mapping):
         for name, inner in detail.items():
             own = "" if name == "non_field_errors" else str(name)
@@ -162,26 +163,26 @@ def _headers_of_api_exception(exc: exceptions.APIException) -> dict[str, str]:
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Whether a program asks, which reads problem documents."""
+    """Whether the request is for the API, whose errors are problem documents."""
     return request.path_info.startswith("/api/")
 
 
-def answer(request: HttpRequest, error: SpecwayError) -> HttpResponse:
-    """The response that tells `error` to whoever asked: a program, a partial update, or a person's page."""
+def error_response(request: HttpRequest, error: SpecwayError) -> HttpResponse:
+    """The response for `error`: a problem document, a notice for htmx, or a page."""
     if is_api(request):
         return JsonResponse(
-            of_specway_error(error), status=error.status, headers=headers_of(error), content_type=CONTENT_TYPE
+            problem_document(error), status=error.status, headers=headers_of(error), content_type=CONTENT_TYPE
         )
     reference = secrets.token_hex(4)
     logger.info("Refused with %s (%s), reference %s", error.code, error.status, reference)
-    shown = {"error": error, "reference": reference, "layout": _layout(request)}
+    context = {"error": error, "reference": reference, "layout": _layout(request)}
     headers = headers_of(error)
     template = "error.html"
     if getattr(request, "htmx", False):
-        # Shown above the page, whatever the update was for; app.js lets htmx swap errors that name their place.
+        # Shown above the page, whatever the target was; app.js lets htmx swap errors with HX-Retarget.
         template = "partials/error_notice.html"
         headers |= {"HX-Retarget": "#flash", "HX-Reswap": "innerHTML"}
-    response = render(request, template, shown, status=error.status)
+    response = render(request, template, context, status=error.status)
     for name, value in headers.items():
         response[name] = value
     return response
@@ -193,12 +194,12 @@ def _layout(request: HttpRequest) -> str:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler400. Renders without the request: its host name or cookies may be what is bad about it."""
+    """handler400. Renders without the request, whose host name or cookies may be malformed."""
     if isinstance(exception, RequestDataTooBig):
         status, title, sentence = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This text is too long", TOO_LARGE
     else:
         status, title = HTTPStatus.BAD_REQUEST, "Specway could not read this request"
-        sentence = "The address, a cookie or the host name is malformed."
+        sentence = "The URL, a cookie or the host name is malformed."
     if is_api(request):
         return _bare_problem(status, "malformed_request", f"{title}. {sentence}")
     context = {"status": status, "title": title, "sentence": sentence}
@@ -208,32 +209,34 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler403."""
     if is_api(request):
-        return answer(request, NotAllowed("You may not do this."))
+        return error_response(request, NotAllowed("You are not allowed to do this."))
     return render(request, "403.html", {"layout": _layout(request)}, status=HTTPStatus.FORBIDDEN)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler404: the same for what does not exist and for what one may not see."""
+    """handler404: the same for objects that do not exist and that the visitor may not see."""
     if is_api(request):
-        return answer(request, NotFound("There is nothing here that you may see."))
+        return error_response(request, NotFound(NOT_FOUND))
     return render(request, "404.html", {"layout": _layout(request)}, status=HTTPStatus.NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500. Renders without the request and its context processors, so without the database."""
+    """handler500. Renders without context processors, and so without the database."""
     if is_api(request):
         return _bare_problem(
-            HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "Specway failed to do this. It has been logged."
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "Something went wrong in Specway. The error has been logged.",
         )
     return HttpResponse(render_to_string("500.html"), status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """CSRF_FAILURE_VIEW: a form that was open too long, or that another site sent."""
-    sentence = "The form was open too long or came from another site. Nothing was changed."
+    """CSRF_FAILURE_VIEW: the form has expired, or another site sent it."""
+    sentence = "The form has expired or was sent by another site. Nothing was changed."
     error = NotAllowed(sentence)
     error.title = "Send the form again"
-    return answer(request, error)
+    return error_response(request, error)
 
 
 def _bare_problem(status: HTTPStatus, code: str, sentence: str) -> JsonResponse:

@@ -1,4 +1,4 @@
-"""Pages that belong to no room of the house, health checks, and what operators watch."""
+"""URLs of the home page, the account, help, health checks and metrics."""
 
 from django.urls import path
 

@@ -1,10 +1,11 @@
-"""Pages that belong to no room of the house: the way in, the account, help."""
+"""The home page, the account, and help."""
 
 from typing import cast
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.utils import is_mfa_enabled
 from allauth.usersessions.models import UserSession
+from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -13,13 +14,18 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.teams.models import User
-from apps.web.forms import ProfileForm
 from apps.web.troubleshooting import SECTIONS
+
+
+class ProfileForm(forms.Form):
+    """The person's name."""
+
+    name = forms.CharField(max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"}))
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Leads everybody to where their work starts."""
+    """Redirect to the plugins, to creating a team, or to login."""
     if not request.user.is_authenticated:
         return redirect("account_login")
     return redirect("connections:plugins" if getattr(request, "actor", None) else "teams:create")
@@ -28,7 +34,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
-    """Everything about the signed-in person: name here, the rest one click away."""
+    """The signed-in person's account."""
     user = cast(User, request.user)
     form = ProfileForm(request.POST or None, initial={"name": user.name})
     if request.method == "POST" and form.is_valid():
@@ -50,7 +56,7 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def troubleshooting(request: HttpRequest) -> HttpResponse:
-    """What each error means and what helps; open to everybody, since signing in may be what does not work."""
+    """What each error means and what to do. Public, since sign-in itself may fail."""
     signed_in = request.user.is_authenticated
     return render(
         request,

@@ -1,4 +1,4 @@
-"""Finds the actions that the code records, by reading it."""
+"""Finds the audit actions in the source code."""
 
 import ast
 import gc

@@ -1,4 +1,4 @@
-"""The database refuses to change or remove audit events; runs on SQLite and on PostgreSQL alike."""
+"""The database rejects changing or deleting audit events, on SQLite and on PostgreSQL."""
 
 import pytest
 from django.core.management import call_command
@@ -29,14 +29,14 @@ def test_an_event_cannot_be_changed(event: AuditEvent) -> None:
     assert event.outcome == "success"
 
 
-def test_an_event_cannot_be_removed(event: AuditEvent) -> None:
+def test_an_event_cannot_be_deleted(event: AuditEvent) -> None:
     _refused("DELETE FROM audit_auditevent")
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         event.delete()
     assert AuditEvent.objects.count() == 1
 
 
-def test_an_event_cannot_be_replaced_or_the_table_emptied_at_once(event: AuditEvent) -> None:
+def test_an_event_cannot_be_replaced_and_the_table_cannot_be_truncated(event: AuditEvent) -> None:
     if connection.vendor == "postgresql":
         _refused("TRUNCATE audit_auditevent")
     else:
@@ -46,7 +46,7 @@ def test_an_event_cannot_be_replaced_or_the_table_emptied_at_once(event: AuditEv
     assert AuditEvent.objects.filter(pk=event.pk).exists()
 
 
-def test_the_guard_can_be_lifted_and_put_back_which_is_how_tests_empty_the_table(event: AuditEvent) -> None:
+def test_the_guard_can_be_lifted_and_restored(event: AuditEvent) -> None:
     append_only.lift(connection)
     AuditEvent.objects.all().delete()
     append_only.guard(connection)
@@ -56,7 +56,7 @@ def test_the_guard_can_be_lifted_and_put_back_which_is_how_tests_empty_the_table
 
 
 @pytest.mark.django_db(transaction=True)
-def test_flush_empties_the_log_in_tests_and_leaves_the_guard_in_place() -> None:
+def test_flush_empties_the_log_in_tests_and_restores_the_guard() -> None:
     with transaction.atomic():
         record(action="logout", origin=Origin(kind="user", id="1", label="Mara"), team_id=None)
     call_command("flush", interactive=False, verbosity=0)
@@ -67,6 +67,6 @@ def test_flush_empties_the_log_in_tests_and_leaves_the_guard_in_place() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_outside_a_transaction_is_refused() -> None:
+def test_an_event_outside_of_a_transaction_is_rejected() -> None:
     with pytest.raises(RuntimeError, match="transaction"):
         record(action="logout", origin=Origin(kind="user", id="1", label="Mara"), team_id=None)

@@ -1,10 +1,10 @@
-"""Every action in the log has words."""
+"""Every audited action has a label."""
 
 from apps.audit.messages import MESSAGES, action_label
 from tests.audit.actions import recorded_actions
 
 
-def test_each_action_that_the_code_records_has_words() -> None:
+def test_each_recorded_action_has_a_label() -> None:
     known = {
         action
         for action in recorded_actions()
@@ -17,5 +17,5 @@ def test_the_search_finds_actions_of_the_packages() -> None:
     assert {"api_key.created", "team.renamed", "second_factor.on", "logout"} <= set(recorded_actions())
 
 
-def test_an_action_of_an_older_version_is_shown_as_it_is() -> None:
+def test_an_unknown_action_is_its_own_label() -> None:
     assert action_label("toaster.warmed") == "toaster.warmed"

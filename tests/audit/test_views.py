@@ -1,4 +1,4 @@
-"""The audit log's page."""
+"""The page of the audit log."""
 
 import re
 
@@ -10,7 +10,7 @@ from django.urls import reverse
 from apps.audit.models import AuditEvent
 from apps.audit.origin import Target
 from apps.audit.services import record
-from apps.audit.views import PAGE
+from apps.audit.views import PAGE_SIZE
 from apps.teams.models import Membership, Role
 from tests.factories import actor_for, client_for, make_member, make_team, make_user
 
@@ -35,7 +35,7 @@ def _event(membership: Membership, label: str, integration: str = "") -> AuditEv
     return AuditEvent.objects.latest("id")
 
 
-def test_an_owner_sees_what_everybody_did(owner: Membership) -> None:
+def test_owners_see_all_events_of_the_team(owner: Membership) -> None:
     member = make_member(owner.team, user=make_user("Kwame Boateng"))
     _event(member, "Of Kwame")
     page = client_for(owner).get(URL).content.decode()
@@ -43,7 +43,7 @@ def test_an_owner_sees_what_everybody_did(owner: Membership) -> None:
     assert "Team renamed" in page
 
 
-def test_a_member_sees_only_what_the_member_did(owner: Membership) -> None:
+def test_members_see_only_their_own_events(owner: Membership) -> None:
     member = make_member(owner.team, user=make_user("Kwame Boateng"))
     _event(owner, "Of the owner")
     _event(member, "Of Kwame")
@@ -52,14 +52,14 @@ def test_a_member_sees_only_what_the_member_did(owner: Membership) -> None:
     assert "Of the owner" not in page
 
 
-def test_nobody_sees_another_teams_events(owner: Membership) -> None:
+def test_events_of_another_team_are_not_visible(owner: Membership) -> None:
     stranger = make_member(make_team("Kestrel Films"), Role.OWNER, user=make_user("Stranger"))
     event = _event(owner, "Of Fernhill", integration="slack")
     for query in ("", f"?open={event.pk}", f"?before={event.pk + 1}", "?integration=slack"):
         assert "Of Fernhill" not in client_for(stranger).get(URL + query).content.decode()
 
 
-def test_the_filter_by_integration_offers_what_the_team_used(owner: Membership) -> None:
+def test_the_integration_filter_lists_the_integrations_in_the_log(owner: Membership) -> None:
     _event(owner, "At Slack", integration="slack")
     _event(owner, "At GitHub", integration="github")
     page = client_for(owner).get(URL, {"integration": "slack"}).content.decode()
@@ -69,8 +69,8 @@ def test_the_filter_by_integration_offers_what_the_team_used(owner: Membership) 
     assert re.findall(r"<option[^>]*>\s*(\w+)\s*</option>", choices) == ["github", "slack"]
 
 
-def test_older_events_are_reached_by_the_link_and_none_is_shown_twice(owner: Membership) -> None:
-    made = {_event(owner, f"Number {number}").pk for number in range(PAGE + 3)}
+def test_the_link_to_older_events_shows_each_event_once(owner: Membership) -> None:
+    made = {_event(owner, f"Number {number}").pk for number in range(PAGE_SIZE + 3)}
     client = client_for(owner)
     first = client.get(URL)
     second = client.get(URL + first.context["older"])
@@ -79,7 +79,7 @@ def test_older_events_are_reached_by_the_link_and_none_is_shown_twice(owner: Mem
     assert second.context["older"] == ""
 
 
-def test_details_unfold_in_place(owner: Membership) -> None:
+def test_details_are_shown_for_the_opened_event(owner: Membership) -> None:
     event = _event(owner, "Fernhill")
     client = client_for(owner)
     assert "Older name" not in client.get(URL).content.decode()
@@ -87,7 +87,7 @@ def test_details_unfold_in_place(owner: Membership) -> None:
 
 
 @pytest.mark.parametrize("query", ["before=x", "before=-1", "before=99999999999999999999", "open=²", "integration=%00"])
-def test_nonsense_in_the_address_does_no_harm(owner: Membership, query: str) -> None:
+def test_invalid_query_parameters_are_ignored(owner: Membership, query: str) -> None:
     assert client_for(owner).get(f"{URL}?{query}").status_code == 200
 
 
@@ -96,14 +96,14 @@ def test_labels_are_escaped(owner: Membership) -> None:
     assert "<script>alert(1)" not in client_for(owner).get(URL).content.decode()
 
 
-def test_the_log_is_for_people_who_are_signed_in_and_within_a_team() -> None:
+def test_the_log_requires_sign_in_and_a_team() -> None:
     assert Client().get(URL).headers["Location"].startswith(reverse("account_login"))
     client = Client()
     client.force_login(make_user())
     assert client.get(URL).headers["Location"] == reverse("teams:create")
 
 
-def test_the_administration_shows_events_and_changes_none(owner: Membership) -> None:
+def test_the_admin_shows_events_read_only(owner: Membership) -> None:
     event = _event(owner, "Fernhill")
     operator = make_user("Operator")
     operator.is_staff = operator.is_superuser = True

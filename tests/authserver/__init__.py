@@ -1,9 +1,9 @@
-"""A misbehaving authorization server on a real socket: scripted per test, with a journal that a checker reads."""
+"""A scriptable authorization server on a socket, with a journal of its token calls for assertions."""
 
 from tests.authserver.faults import (
     ABSENT,
     Answer,
-    Behaviour,
+    Behavior,
     altered,
     answers,
     bomb,
@@ -21,7 +21,7 @@ __all__ = [
     "ABSENT",
     "Answer",
     "AuthServer",
-    "Behaviour",
+    "Behavior",
     "Call",
     "Gate",
     "Journal",

@@ -23,7 +23,7 @@ Document = dict[str, Any]
 
 
 def fields_in(request: Received, reads: str = "form") -> dict[str, str]:
-    """The parameters of a request: of its body (a form or JSON), or of its query."""
+    """The parameters of a request's body (form or JSON) or query."""
     if reads == "query":
         return dict(parse_qsl(urlsplit(request.path).query, keep_blank_values=True))
     if reads == "json":
@@ -56,7 +56,7 @@ class Dialect:
 
 @dataclass
 class DialectServer:
-    """The running service. `received` holds every request, `grants` what it handed out."""
+    """The running server. `received` are all requests, `grants` the issued grants."""
 
     port: int
     client: ClientCredentials
@@ -71,7 +71,7 @@ class DialectServer:
 
     @property
     def elsewhere(self) -> str:
-        """The same by another name, as services have several hosts."""
+        """The server under another host name."""
         return f"http://localhost:{self.port}"
 
     def calls(self, *paths: str) -> list[Received]:
@@ -79,14 +79,14 @@ class DialectServer:
         return [request for request in self.received if urlsplit(request.path).path in paths]
 
     def grants_code(self, *, challenge: str, redirect_uri: str, scopes: Sequence[str] = ("read",)) -> str:
-        """An authorization code, as if somebody had just consented."""
+        """An authorization code, as after a consent."""
         code = "code-" + secrets.token_urlsafe(16)
         with self.lock:
             self.grants.codes[code] = Family("ada", list(scopes), challenge=challenge, redirect_uri=redirect_uri)
         return code
 
     def live_token_in(self, request: Received) -> str:
-        """The access token that lets this request in, wherever it stands; "" without one."""
+        """The valid access token in the request's headers, query or body; "" without one."""
         raw = f"{request.path} {request.headers} {request.body.decode()}"
         alive = [family for family in self.grants.families if not family.revoked]
         return next((token for family in alive for token in family.access_tokens if token in raw), "")
@@ -117,7 +117,7 @@ class DialectServer:
         return 200, self.dialect.says({**document, "scope": " ".join(family.scopes)})
 
     def _understood(self, request: Received) -> dict[str, str]:
-        """By the RFC's words. A parameter or grant type under a name that is not this service's is not known to it."""
+        """The parameters under the RFC's names. Names other than this service's are ignored."""
         reads = "query" if request.method == "GET" else self.dialect.reads
         theirs = {name: word for word, name in self.dialect.names.items()}
         shown = fields_in(request, reads)
@@ -129,7 +129,7 @@ class DialectServer:
 
     def _granted(self, form: dict[str, str], request: Received) -> Family:
         grant = form["grant_type"]
-        if grant == "renew":  # a long-lived token renews itself, without the client
+        if grant == "renew":  # a long-lived token is renewed without client authentication
             return self._longer(form.get("token", ""))
         refreshes = grant == "refresh_token"
         self._check_client(form, request, (refreshes and self.dialect.refresh_client) or self.dialect.client)
@@ -172,7 +172,7 @@ class DialectServer:
 
 @contextmanager
 def dialect_server(client: ClientCredentials) -> Iterator[DialectServer]:
-    """A server on a free port of 127.0.0.1, until the block ends."""
+    """Run a server on a free port of 127.0.0.1 during the block."""
 
     class Handler(BaseHTTPRequestHandler):
         def _any(self) -> None:

@@ -1,4 +1,4 @@
-"""What a token endpoint can do wrong. A behavior is scripted for one call: `server.script(answers(503), reset())`."""
+"""Faulty behaviors of a token endpoint, each scripted for one call: `server.script(answers(503), reset())`."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ ABSENT = object()
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back over the socket."""
+    """A response."""
 
     status: int = 200
     body: bytes = b""
@@ -26,23 +26,23 @@ class Answer:
         return cls(status, json.dumps(document).encode(), named)
 
 
-# Gives the answer by the server's rules; calling it uses up what the request carries.
+# Returns the regular response; calling it consumes the request's code or refresh token.
 Genuine = Callable[[], Answer]
-# Sends an answer, or does something worse to the connection.
+# Sends a response, or breaks the connection.
 Send = Callable[[socket.socket, Answer], None]
 
 
 @dataclass(frozen=True)
-class Behaviour:
-    """`decide` makes the answer (by calling `genuine` or not), `send` puts it on the wire."""
+class Behavior:
+    """`decide` creates the response, with or without calling `genuine`; `send` writes it to the socket."""
 
     decide: Callable[[Genuine], Answer] = lambda genuine: genuine()
     send: Send | None = None
     before_reading: bool = False
 
 
-def answers(status: int, body: bytes = b"{}", *, processed: bool = False, **headers: str) -> Behaviour:
-    """This answer, whatever was asked. `processed`: the server did what it was asked all the same."""
+def answers(status: int, body: bytes = b"{}", *, processed: bool = False, **headers: str) -> Behavior:
+    """A fixed response. `processed`: the request is processed nevertheless."""
     named = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
 
     def decide(genuine: Genuine) -> Answer:
@@ -50,16 +50,16 @@ def answers(status: int, body: bytes = b"{}", *, processed: bool = False, **head
             genuine()
         return Answer(status, body, named)
 
-    return Behaviour(decide)
+    return Behavior(decide)
 
 
-def refuses(code: str, *, status: int = 400) -> Behaviour:
-    """An error of RFC 6749 5.2."""
+def refuses(code: str, *, status: int = 400) -> Behavior:
+    """An error response (RFC 6749, 5.2)."""
     return answers(status, json.dumps({"error": code}).encode())
 
 
-def altered(**fields: Any) -> Behaviour:
-    """The genuine answer with some fields changed; ABSENT takes one away."""
+def altered(**fields: Any) -> Behavior:
+    """The regular response with changed fields; ABSENT removes a field."""
 
     def decide(genuine: Genuine) -> Answer:
         answer = genuine()
@@ -67,46 +67,46 @@ def altered(**fields: Any) -> Behaviour:
         kept = {name: value for name, value in document.items() if value is not ABSENT}
         return Answer(answer.status, json.dumps(kept).encode(), answer.headers)
 
-    return Behaviour(decide)
+    return Behavior(decide)
 
 
-def huge(megabytes: int = 10) -> Behaviour:
-    """The genuine answer with padding."""
+def huge(megabytes: int = 10) -> Behavior:
+    """The regular response with padding."""
     return altered(padding="x" * (megabytes * 1_000_000))
 
 
-def bomb() -> Behaviour:
-    """The genuine answer, used up, behind 50 MB of zeros in 50 kB of gzip."""
+def bomb() -> Behavior:
+    """A processed request whose response is 50 MB of zeros in 50 kB of gzip."""
 
     def decide(genuine: Genuine) -> Answer:
         genuine()
         body = gzip.compress(b" " * 50_000_000)
         return Answer(200, body, {"Content-Type": "application/json", "Content-Encoding": "gzip"})
 
-    return Behaviour(decide)
+    return Behavior(decide)
 
 
-def truncated() -> Behaviour:
-    """Half of the body, then an orderly end, with a length that says so: cut off in the JSON itself."""
+def truncated() -> Behavior:
+    """Truncated JSON with a matching Content-Length."""
 
     def decide(genuine: Genuine) -> Answer:
         answer = genuine()
         return Answer(200, answer.body[: len(answer.body) // 2], answer.headers)
 
-    return Behaviour(decide)
+    return Behavior(decide)
 
 
-def broken_off() -> Behaviour:
-    """Half of the body that the length promises, then the end of the connection."""
+def broken_off() -> Behavior:
+    """Half of the body's Content-Length, then the connection is closed."""
 
     def send(connection: socket.socket, answer: Answer) -> None:
         connection.sendall(wire(answer)[: -len(answer.body) // 2])
 
-    return Behaviour(send=send)
+    return Behavior(send=send)
 
 
-def dripped(over: threading.Event) -> Behaviour:
-    """A byte at a time, never done until `over` is set."""
+def dripped(over: threading.Event) -> Behavior:
+    """One byte at a time, until `over` is set."""
 
     def send(connection: socket.socket, answer: Answer) -> None:
         for byte in wire(answer):
@@ -114,11 +114,11 @@ def dripped(over: threading.Event) -> Behaviour:
             if over.wait(0.05):
                 return
 
-    return Behaviour(send=send)
+    return Behavior(send=send)
 
 
-def reset(*, before_reading: bool = False, processed: bool = True) -> Behaviour:
-    """A TCP reset instead of an answer."""
+def reset(*, before_reading: bool = False, processed: bool = True) -> Behavior:
+    """A TCP reset instead of a response."""
 
     def decide(genuine: Genuine) -> Answer:
         return genuine() if processed and not before_reading else Answer()
@@ -126,11 +126,11 @@ def reset(*, before_reading: bool = False, processed: bool = True) -> Behaviour:
     def send(connection: socket.socket, answer: Answer) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    return Behaviour(decide, send, before_reading)
+    return Behavior(decide, send, before_reading)
 
 
 def wire(answer: Answer) -> bytes:
-    """The answer as HTTP/1.1."""
+    """The response as HTTP/1.1."""
     headers = {"Content-Length": str(len(answer.body)), "Connection": "close", **answer.headers}
     lines = [f"HTTP/1.1 {answer.status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + answer.body

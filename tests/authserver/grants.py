@@ -1,4 +1,4 @@
-"""The server's rules: codes, token families and rotation. A family is what one consent grew into."""
+"""The server's rules: codes, token families and rotation. A family is all tokens of one consent."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ Rotation = Literal["none", "grace", "strict"]
 
 @dataclass
 class Family:
-    """One grant. `used` are refresh tokens that were rotated away; showing one again is what strict servers punish."""
+    """One grant. `used` are rotated refresh tokens, whose reuse strict servers detect."""
 
     subject: str
     scopes: list[str]
@@ -31,7 +31,7 @@ class Family:
 
 
 class Refused(Exception):
-    """An OAuth error, by its code."""
+    """An OAuth error with its code."""
 
     def __init__(self, code: str, *, family_revoked: bool = False) -> None:
         super().__init__(code)
@@ -59,7 +59,7 @@ class Grants:
         return family
 
     def for_client(self, scopes: list[str]) -> Family:
-        """RFC 6749 4.4: a token of the client itself, without a refresh token."""
+        """Client credentials grant (RFC 6749, 4.4): no refresh token."""
         family = Family("the-client", scopes)
         family.access_tokens.append("at-" + secrets.token_urlsafe(24))
         self.families.append(family)
@@ -75,7 +75,7 @@ class Grants:
         raise Refused("invalid_grant")
 
     def _again(self, family: Family, token: str, rotation: Rotation) -> Family:
-        """A used one: within the grace period the last one counts once more, else the whole family dies."""
+        """Reuse: within the grace period the latest token is valid once more, otherwise the family is revoked."""
         if rotation == "grace" and token == family.used[-1]:
             family.issue(rotate=False)
             return family
@@ -83,7 +83,7 @@ class Grants:
         raise Refused("invalid_grant", family_revoked=True)
 
     def revoke(self, token: str) -> bool:
-        """Ends the family of a refresh token, or just an access token. False for one that is not known."""
+        """Revoke the family of a refresh token, or an access token only. False if the token is unknown."""
         for family in self.families:
             if token in (family.refresh_token, *family.used):
                 family.revoked = True

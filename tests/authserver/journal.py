@@ -1,4 +1,4 @@
-"""What the server was asked and what it made of it, and the check that no grant was put at risk."""
+"""The journal of the server's calls, and the check that no refresh token was used twice."""
 
 import threading
 from collections import Counter
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Call:
-    """One request. `accepted`: the server used up what it carried (a code, a refresh token), whatever it answered."""
+    """One request. `accepted`: its code or refresh token was consumed, whatever the response."""
 
     path: str
     grant_type: str = ""
@@ -19,7 +19,7 @@ class Call:
 
 
 class Journal:
-    """All calls, in the order in which the server was done with them."""
+    """All calls in the order of completion."""
 
     def __init__(self) -> None:
         self._calls: list[Call] = []
@@ -44,7 +44,7 @@ class Journal:
 
     @property
     def revoked(self) -> list[str]:
-        """The tokens that the revocation endpoint was given and knew."""
+        """The known tokens sent to the revocation endpoint."""
         return [call.token for call in self.calls if call.path == "/o/revoke_token/" and call.accepted]
 
     def check(self) -> None:

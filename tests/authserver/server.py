@@ -1,4 +1,4 @@
-"""The server itself: sockets, routes, the script and the switches that a test turns."""
+"""The server: sockets, routes, the script, and switches for tests."""
 
 import base64
 import json
@@ -11,13 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
-from tests.authserver.faults import Answer, Behaviour, wire
+from tests.authserver.faults import Answer, Behavior, wire
 from tests.authserver.grants import Family, Grants, Refused, Rotation
 from tests.authserver.journal import Call, Journal
 
 
 class Gate:
-    """Holds a call: `arrived` is set once it is there, and it goes on after `open()`."""
+    """Blocks a call: `arrived` is set when the call arrives; it continues after `open()`."""
 
     def __init__(self) -> None:
         self.arrived, self._opened = threading.Event(), threading.Event()
@@ -31,7 +31,7 @@ class Gate:
 
 
 class AuthServer:
-    """Codes are handed out by `code_for`; the endpoints are those of the sandbox's catalog entry."""
+    """Issues codes by `code_for`. The endpoints are those of the sandbox's catalog entry."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -42,35 +42,35 @@ class AuthServer:
         self.account_down = False
         self.revocation_status = 200
         self.gate: Gate | None = None  # before the next token call is processed
-        self.answer_gate: Gate | None = None  # after it was processed, before the answer
+        self.answer_gate: Gate | None = None  # after processing, before the response
         self.grants, self.journal = Grants(), Journal()
-        self.arrivals: list[str] = []  # the grant type of each token call, also of those that a fault swallowed
-        self.scope_separator = " "  # other ones make a scope that nobody knows
-        self.metadata: dict[str, object] | None = None  # published below /.well-known/ where it is set
-        self.registrations: list[dict[str, Any]] = []  # what clients asked for (RFC 7591)
-        self.registration: Answer | None = None  # instead of the genuine answer
-        self._script: list[Behaviour] = []
+        self.arrivals: list[str] = []  # the grant type of each token call, including faulty ones
+        self.scope_separator = " "  # with another separator, the scope is unknown
+        self.metadata: dict[str, object] | None = None  # published below /.well-known/ if set
+        self.registrations: list[dict[str, Any]] = []  # registration requests (RFC 7591)
+        self.registration: Answer | None = None  # instead of the regular response
+        self._script: list[Behavior] = []
         self._lock = threading.RLock()
 
-    def script(self, *behaviours: Behaviour) -> None:
-        """What the next token calls meet, one after the other; after that the server behaves."""
+    def script(self, *behaviors: Behavior) -> None:
+        """The behaviors of the next token calls, in order; then the server behaves regularly."""
         with self._lock:
-            self._script.extend(behaviours)
+            self._script.extend(behaviors)
 
     def code_for(self, *, challenge: str = "", scopes: list[str], redirect_uri: str = "", subject: str = "ada") -> str:
-        """An authorization code, as if the person `subject` had just consented to `scopes`."""
+        """An authorization code, as after `subject` consented to `scopes`."""
         code = "code-" + secrets.token_urlsafe(16)
         with self._lock:
             self.grants.codes[code] = Family(subject, scopes, challenge=challenge, redirect_uri=redirect_uri)
         return code
 
     def knows(self, access_token: str) -> bool:
-        """Whether the API would let this token in now."""
+        """Whether the API accepts this token."""
         with self._lock:
             return self.grants.owner_of(access_token) is not None
 
     def publish(self, **fields: object) -> None:
-        """Metadata of RFC 8414 with these further fields."""
+        """Publish RFC 8414 metadata with additional fields."""
         self.metadata = {
             "issuer": self.url,
             "authorization_endpoint": f"{self.url}/authorize",
@@ -81,7 +81,7 @@ class AuthServer:
     # --- the endpoints
 
     def authorize(self, query: dict[str, str]) -> Answer:
-        """The consent page, or the way back with an error (RFC 6749 4.1.2.1)."""
+        """The consent page, or a redirect with an error (RFC 6749, 4.1.2.1)."""
         known = {"messages:read", "profile", "offline_access"}
         asked = {scope for scope in query.get("scope", "").split(self.scope_separator) if scope}
         if query.get("client_id") != self.client_id:
@@ -92,7 +92,7 @@ class AuthServer:
         return Answer(200, b"<html>Sign in</html>", {"Content-Type": "text/html"})
 
     def register(self, asked: dict[str, Any]) -> Answer:
-        """RFC 7591: a new secret for the one client that there is."""
+        """Registration (RFC 7591): a new secret for the only client."""
         with self._lock:
             self.registrations.append(asked)
             if self.registration is not None:
@@ -106,9 +106,9 @@ class AuthServer:
             }
             return Answer.json(201, asked | given)
 
-    def next_behaviour(self) -> Behaviour:
+    def next_behavior(self) -> Behavior:
         with self._lock:
-            return self._script.pop(0) if self._script else Behaviour()
+            return self._script.pop(0) if self._script else Behavior()
 
     def token(self, form: dict[str, str], authorization: str) -> Answer:
         grant, shown = form.get("grant_type", ""), form.get("refresh_token", "")
@@ -181,11 +181,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/o/revoke_token/":
             self._send(auth.revoke(self._form()))
         elif path == "/o/token/":
-            self._token(auth.next_behaviour())
+            self._token(auth.next_behavior())
         else:
             self._send(Answer.json(404, {}))
 
-    def _token(self, behavior: Behaviour) -> None:
+    def _token(self, behavior: Behavior) -> None:
         auth, form = self.server.auth, {} if behavior.before_reading else self._form()
         before, after = auth.gate, auth.answer_gate
         if before:
@@ -217,15 +217,15 @@ class _Server(ThreadingHTTPServer):
     auth: AuthServer
 
     def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-        request.close()  # without the orderly shutdown, so that a lingering reset stays one
+        request.close()  # without shutdown(), so that a reset by SO_LINGER is sent
 
     def handle_error(self, request: object, client_address: object) -> None:
-        pass  # a client that hangs up is what some tests are about
+        pass  # some tests close connections early
 
 
 @contextmanager
 def auth_server() -> Iterator[AuthServer]:
-    """A server on a free port of 127.0.0.1, until the block ends."""
+    """Run a server on a free port of 127.0.0.1 during the block."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.auth = AuthServer(server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

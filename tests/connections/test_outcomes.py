@@ -16,7 +16,7 @@ from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.oauth_apps.services import save_oauth_app
 from tests.authserver import (
     AuthServer,
-    Behaviour,
+    Behavior,
     altered,
     answers,
     bomb,
@@ -91,7 +91,7 @@ def waiting(connection: Connection) -> float:
     ],
 )
 def test_a_failure_is_classed_recorded_and_leaves_the_valid_token_and_the_green_status(
-    connection: Connection, cast: Cast, server: AuthServer, behavior: Behaviour, outcome: str
+    connection: Connection, cast: Cast, server: AuthServer, behavior: Behavior, outcome: str
 ) -> None:
     secrets = access_token(connection), refresh_token(connection)
     server.script(behavior)

@@ -62,7 +62,7 @@ def test_every_promise_has_rules_to_compare_with() -> None:
 
 
 def test_the_promise_about_secrets_names_the_scope_that_the_endpoint_requires() -> None:
-    assert SCOPES[TokenView.required_scope].words in PROMISES["secret"]
+    assert SCOPES[TokenView.required_scope].label in PROMISES["secret"]
 
 
 def test_no_template_makes_a_promise_of_its_own() -> None:

@@ -49,7 +49,7 @@ class AuthorizationFlow:
 
     def approve(self, *, account: str = "ada", scenario: str = "works", decision: str = "approve") -> dict[str, str]:
         """What the service's answer carries after the person signed in there and decided."""
-        person = Person(_Link(self.sandbox, redirect_uri=self.asked["redirect_uri"], link=self.url))
+        person = Person(_Link(self.sandbox, redirect_uri=self.query["redirect_uri"], link=self.url))
         return person.authorize(account=account, scenario=scenario, decision=decision)
 
     @property

@@ -42,7 +42,7 @@ row.client_key = connection.oauth_app.client_key
 row.save(force_insert=True)
 made = []
 for scopes in (["connections:use"], ["connections:use", "connections:token"]):
-    text = keys.mint()
+    text = keys.generate()
     ApiKey.objects.create(
         team=member.team, user=member.user, kind="personal", name="e2e", prefix=text.prefix,
         secret_hash=keys.hash_secret(text.secret), scopes=scopes,

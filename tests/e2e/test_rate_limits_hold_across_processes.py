@@ -23,7 +23,7 @@ from apps.teams.models import ApiKey, Membership
 owner = Membership.objects.select_related("team", "user").get(user__email="owner@specway.example")
 answer = []
 for _ in range(2):
-    text = keys.mint()
+    text = keys.generate()
     ApiKey.objects.create(
         team=owner.team, user=owner.user, kind="personal", name="e2e", prefix=text.prefix,
         secret_hash=keys.hash_secret(text.secret), scopes=["connections:read"],

@@ -34,7 +34,7 @@ save_authentication(
     actor=actor, api=api, authentication=Authentication(type="api_key"), client_id="", client_secret=None
 )
 issued = webhooks.create_webhook(actor=actor, url=receiver, events=["connection.created", "connection.disconnected"])
-text = keys.mint()
+text = keys.generate()
 ApiKey.objects.create(
     team=owner.team, user=owner.user, kind="personal", name="e2e", prefix=text.prefix,
     secret_hash=keys.hash_secret(text.secret), scopes=["connections:read", "connections:write"],

@@ -30,7 +30,7 @@ from apps.connections.services.refresh import load, refresh_now
 from apps.connections.services.tokens import issue_token
 from apps.errors import SpecwayError
 from apps.integrations.models import OAuthApp
-from tests.authserver import AuthServer, Behaviour, answers, refuses, reset, truncated
+from tests.authserver import AuthServer, Behavior, answers, refuses, reset, truncated
 from tests.faults.conftest import rows_of
 from tests.fixtures.connections import (
     Cast,
@@ -43,7 +43,7 @@ from tests.fixtures.connections import (
 )
 
 # What a service can do to a refresh, and whether it used up the refresh token although no tokens came back.
-FAILURES: dict[str, tuple[Behaviour, bool]] = {
+FAILURES: dict[str, tuple[Behavior, bool]] = {
     "busy": (answers(503), False),
     "down": (answers(500), False),
     "done, but says it failed": (answers(500, processed=True), True),
@@ -190,11 +190,11 @@ class Refreshing(RuleBasedStateMachine):
         if self.status()[1] == "outcome_unknown":
             assert doubted or before.unresolved_sends, "red, although every answer was received"
 
-    def doubts_before(self) -> tuple[str, int, list[Behaviour]]:
+    def doubts_before(self) -> tuple[str, int, list[Behavior]]:
         """The refresh token that would be sent, and how many calls stand before the next failure."""
         return refresh_token(self.connected), len(world.server.arrivals), list(world.server._script)
 
-    def note_doubts(self, expected: tuple[str, int, list[Behaviour]]) -> None:
+    def note_doubts(self, expected: tuple[str, int, list[Behavior]]) -> None:
         token, arrivals, script = expected
         used_up = any(behavior is failure and lost for behavior in script for failure, lost in FAILURES.values())
         if len(world.server.arrivals) > arrivals and used_up:

@@ -1,4 +1,4 @@
-"""What the tests of webhooks share: a receiver on a real socket, and a team with an admin."""
+"""Fixtures of webhooks: a receiver on a socket, and an admin of a team."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from apps.egress import destination
 from apps.notifications import webhooks
 from apps.notifications.delivery import deliver
 from apps.notifications.models import Delivery, Event
-from apps.notifications.webhooks import Issued
+from apps.notifications.webhooks import IssuedWebhook
 from apps.teams.models import Membership, Role
 from tests.factories import actor_for, make_member
 from tests.servers import HttpServer, http_server
@@ -32,14 +32,14 @@ def admin(db: None) -> Membership:
 
 
 @pytest.fixture
-def issued(receiver: HttpServer, admin: Membership) -> Issued:
-    """A webhook for every event, at the receiver."""
+def issued(receiver: HttpServer, admin: Membership) -> IssuedWebhook:
+    """A webhook for all events, to the receiver."""
     return webhooks.create_webhook(actor=actor_for(admin), url=f"{receiver.url}/hooks?key=q7", events=Event.values)
 
 
 @dataclass
 class Sent:
-    """What is in the outbox."""
+    """The messages of the outbox."""
 
     @property
     def all(self) -> list[Delivery]:

@@ -1,4 +1,4 @@
-"""Messages on their way to webhooks: signed, at least once, for a day, and never twice at once."""
+"""Delivery to webhooks: signatures, at least once, retries for a day, claims."""
 
 import json
 from datetime import timedelta
@@ -14,7 +14,7 @@ from standardwebhooks import WebhookVerificationError
 from apps.audit.models import AuditEvent
 from apps.notifications import delivery, disabled_alerts, outbox, webhooks
 from apps.notifications.models import Delivery, Event, Webhook
-from apps.notifications.webhooks import Issued
+from apps.notifications.webhooks import IssuedWebhook
 from apps.teams.models import Membership, Role
 from tests.factories import actor_for, make_member, make_team, make_user
 from tests.notifications.conftest import Sent
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 DATA = {"connection": "1", "name": "Fernhill — Slack"}
 
 
-def tell(issued: Issued, event: str = Event.CREATED) -> Delivery:
+def emit(issued: IssuedWebhook, event: str = Event.CREATED) -> Delivery:
     with transaction.atomic():
         outbox.enqueue_webhook(event, team_id=issued.webhook.team_id, data=DATA)
     return Delivery.objects.latest("created_at", "pk")
@@ -39,8 +39,8 @@ def verified(secret: str, request: Received) -> Any:
     return Verifier(secret).verify(request.body, headers)
 
 
-def test_a_message_arrives_signed_as_standard_webhooks_says(issued: Issued, receiver: HttpServer, sent: Sent) -> None:
-    message = tell(issued)
+def test_a_message_is_signed_by_standard_webhooks(issued: IssuedWebhook, receiver: HttpServer, sent: Sent) -> None:
+    message = emit(issued)
     sent.deliver()
     (request,) = receiver.received
     assert (request.method, request.path) == ("POST", "/hooks?key=q7")
@@ -51,8 +51,10 @@ def test_a_message_arrives_signed_as_standard_webhooks_says(issued: Issued, rece
     assert (message.status, message.answered, message.next_try_at) == ("delivered", 204, None)
 
 
-def test_another_secret_or_another_body_does_not_verify(issued: Issued, receiver: HttpServer, sent: Sent) -> None:
-    tell(issued)
+def test_another_secret_or_another_body_does_not_verify(
+    issued: IssuedWebhook, receiver: HttpServer, sent: Sent
+) -> None:
+    emit(issued)
     sent.deliver()
     (request,) = receiver.received
     with pytest.raises(WebhookVerificationError):
@@ -62,34 +64,34 @@ def test_another_secret_or_another_body_does_not_verify(issued: Issued, receiver
         verified(issued.secret, request)
 
 
-def test_after_a_rotation_both_secrets_verify_for_a_day_and_then_the_new_one_only(
-    issued: Issued, receiver: HttpServer, sent: Sent, admin: Membership
+def test_both_secrets_sign_for_a_day_after_a_rotation(
+    issued: IssuedWebhook, receiver: HttpServer, sent: Sent, admin: Membership
 ) -> None:
     new = webhooks.rotate_secret(actor=actor_for(admin), webhook_id=issued.webhook.pk)
-    tell(issued)
+    emit(issued)
     sent.deliver()
     assert verified(issued.secret, receiver.received[0]) == verified(new.secret, receiver.received[0])
     Webhook.objects.update(former_until=Now() - timedelta(seconds=1))
-    tell(issued)
+    emit(issued)
     sent.deliver()
     verified(new.secret, receiver.received[1])
     with pytest.raises(WebhookVerificationError):
         verified(issued.secret, receiver.received[1])
 
 
-def test_only_the_teams_webhooks_that_want_the_event_are_told(
-    issued: Issued, receiver: HttpServer, admin: Membership, sent: Sent
+def test_only_subscribed_and_enabled_webhooks_of_the_team_get_the_event(
+    issued: IssuedWebhook, receiver: HttpServer, admin: Membership, sent: Sent
 ) -> None:
     webhooks.create_webhook(actor=actor_for(admin), url=f"{receiver.url}/other", events=[Event.RECOVERED])
     off = webhooks.create_webhook(actor=actor_for(admin), url=f"{receiver.url}/off", events=Event.values)
     webhooks.change_webhook(actor=actor_for(admin), webhook_id=off.webhook.pk, is_on=False)
     elsewhere = make_member(make_team("Elsewhere"), Role.OWNER, user=make_user("Stranger"))
     webhooks.create_webhook(actor=actor_for(elsewhere), url=f"{receiver.url}/foreign", events=Event.values)
-    tell(issued)
+    emit(issued)
     assert [message.webhook_id for message in sent.all] == [issued.webhook.pk]
 
 
-def test_what_is_rolled_back_is_told_to_nobody(issued: Issued, sent: Sent) -> None:
+def test_an_event_that_is_rolled_back_is_not_sent(issued: IssuedWebhook, sent: Sent) -> None:
     def fails() -> None:
         with transaction.atomic():
             outbox.enqueue_webhook(Event.CREATED, team_id=issued.webhook.team_id, data=DATA)
@@ -100,22 +102,22 @@ def test_what_is_rolled_back_is_told_to_nobody(issued: Issued, sent: Sent) -> No
     assert sent.all == []
 
 
-def test_the_queue_carries_the_id_only_and_only_after_the_commit(
-    issued: Issued, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+def test_the_task_is_queued_after_the_commit_with_the_id_only(
+    issued: IssuedWebhook, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
-    hints: list[Any] = []
-    monkeypatch.setattr(outbox.current_app, "send_task", lambda name, args, **more: hints.append((name, args)))
+    tasks: list[Any] = []
+    monkeypatch.setattr(outbox.current_app, "send_task", lambda name, args, **more: tasks.append((name, args)))
     with django_capture_on_commit_callbacks(execute=True):
-        message = tell(issued)
-        assert hints == []
-    assert hints == [("notifications.deliver", [message.pk])]
+        message = emit(issued)
+        assert tasks == []
+    assert tasks == [("notifications.deliver", [message.pk])]
 
 
-def test_a_failure_is_tried_again_later_with_the_same_id_and_body(
-    issued: Issued, receiver: HttpServer, sent: Sent
+def test_a_failed_message_is_retried_with_the_same_id_and_body(
+    issued: IssuedWebhook, receiver: HttpServer, sent: Sent
 ) -> None:
     receiver.answers[:] = [(500, {}, b"no"), (204, {}, b"")]
-    message = tell(issued)
+    message = emit(issued)
     sent.deliver()
     sent.deliver()  # not due yet
     assert len(receiver.received) == 1
@@ -127,27 +129,27 @@ def test_a_failure_is_tried_again_later_with_the_same_id_and_body(
     assert (message.status, message.tries) == ("delivered", 2)
 
 
-def test_a_message_that_somebody_else_is_sending_is_left_alone(issued: Issued, receiver: HttpServer) -> None:
-    message = tell(issued)
+def test_a_claimed_message_is_not_sent_by_another_process(issued: IssuedWebhook, receiver: HttpServer) -> None:
+    message = emit(issued)
     Delivery.objects.filter(pk=message.pk).update(next_try_at=Now() + delivery.CLAIMED_FOR)
     assert not delivery.deliver(message.pk)
     assert receiver.received == []
 
 
-def test_the_tries_go_on_for_about_a_day() -> None:
-    assert timedelta(hours=20) < sum(delivery.PAUSES, timedelta()) < timedelta(hours=28)
+def test_retries_continue_for_about_a_day() -> None:
+    assert timedelta(hours=20) < sum(delivery.RETRY_DELAYS, timedelta()) < timedelta(hours=28)
 
 
-def test_after_the_last_try_the_webhook_is_off_and_its_admins_are_told_once(
-    issued: Issued, receiver: HttpServer, admin: Membership
+def test_after_the_last_retry_the_webhook_is_disabled_and_admins_are_mailed_once(
+    issued: IssuedWebhook, receiver: HttpServer, admin: Membership
 ) -> None:
     receiver.answers[:] = [(500, {}, b"no")]
-    message = tell(issued)
-    for _ in range(len(delivery.PAUSES) + 1):
+    message = emit(issued)
+    for _ in range(len(delivery.RETRY_DELAYS) + 1):
         make_due(message)
         delivery.deliver_due()
     message.refresh_from_db()
-    assert (message.status, message.tries) == ("failed", len(delivery.PAUSES) + 1)
+    assert (message.status, message.tries) == ("failed", len(delivery.RETRY_DELAYS) + 1)
     webhook = Webhook.objects.get()
     assert not webhook.is_on
     assert AuditEvent.objects.filter(action="webhook.switched_off", team_id=webhook.team_id).count() == 1
@@ -156,34 +158,34 @@ def test_after_the_last_try_the_webhook_is_off_and_its_admins_are_told_once(
     assert "key=q7" not in mail.outbox[0].body
 
 
-def test_one_message_that_never_arrives_switches_nothing_off_where_others_do(
-    issued: Issued, receiver: HttpServer
-) -> None:
-    message = tell(issued)
+def test_a_webhook_stays_enabled_if_other_messages_arrive(issued: IssuedWebhook, receiver: HttpServer) -> None:
+    message = emit(issued)
     Webhook.objects.update(last_success_at=Now() + timedelta(seconds=1))
     receiver.answers[:] = [(500, {}, b"no")]
-    Delivery.objects.filter(pk=message.pk).update(tries=len(delivery.PAUSES))
+    Delivery.objects.filter(pk=message.pk).update(tries=len(delivery.RETRY_DELAYS))
     delivery.deliver(message.pk)
     assert Delivery.objects.get().status == "failed"
     assert Webhook.objects.get().is_on
 
 
-def test_a_receiver_that_is_gone_is_not_asked_again(issued: Issued, receiver: HttpServer, sent: Sent) -> None:
+def test_a_webhook_is_disabled_if_the_receiver_answers_410(
+    issued: IssuedWebhook, receiver: HttpServer, sent: Sent
+) -> None:
     receiver.answers[:] = [(410, {}, b"")]
-    tell(issued)
+    emit(issued)
     sent.deliver()
     assert (Delivery.objects.get().status, Webhook.objects.get().is_on) == ("failed", False)
 
 
-def test_a_redirect_is_not_followed(issued: Issued, receiver: HttpServer, sent: Sent) -> None:
+def test_a_redirect_is_not_followed(issued: IssuedWebhook, receiver: HttpServer, sent: Sent) -> None:
     receiver.answers[:] = [(307, {"Location": f"{receiver.url}/elsewhere"}, b"")]
-    tell(issued)
+    emit(issued)
     sent.deliver()
     assert len(receiver.received) == 1
     assert Delivery.objects.get().answered == 307
 
 
-def test_a_mail_that_fails_is_sent_at_the_next_look(issued: Issued, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_mail_is_sent_in_the_next_run(issued: IssuedWebhook, monkeypatch: pytest.MonkeyPatch) -> None:
     Webhook.objects.update(is_on=False, gave_up_at=Now())
 
     def away(*args: Any, **kwargs: Any) -> int:
@@ -195,14 +197,14 @@ def test_a_mail_that_fails_is_sent_at_the_next_look(issued: Issued, monkeypatch:
     assert disabled_alerts.alert_admins() == 1
 
 
-def test_old_messages_are_forgotten_and_those_on_their_way_are_not(issued: Issued) -> None:
-    old, waiting = tell(issued), tell(issued)
+def test_old_finished_messages_are_deleted_and_pending_ones_are_kept(issued: IssuedWebhook) -> None:
+    old, waiting = emit(issued), emit(issued)
     Delivery.objects.update(created_at=Now() - timedelta(days=31))
     Delivery.objects.filter(pk=old.pk).update(next_try_at=None)
-    delivery.forget_old()
+    delivery.delete_old()
     assert [message.pk for message in Delivery.objects.all()] == [waiting.pk]
 
 
-def test_a_body_says_what_happened_and_when(issued: Issued) -> None:
-    body = json.loads(tell(issued).body)
+def test_a_body_has_type_timestamp_and_data(issued: IssuedWebhook) -> None:
+    body = json.loads(emit(issued).body)
     assert set(body) == {"type", "timestamp", "data"}

@@ -1,4 +1,4 @@
-"""Keeping webhooks, in the API and on the page: by whom, what is refused, what is shown."""
+"""Managing webhooks in the API and on the page."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from django.test import Client
 from apps.audit.models import AuditEvent
 from apps.notifications import webhooks
 from apps.notifications.models import Delivery, Event, Webhook
-from apps.notifications.webhooks import MOST, Issued
+from apps.notifications.webhooks import MAX_WEBHOOKS, IssuedWebhook
 from apps.teams.models import ApiKey, Membership, Role
 from tests.factories import actor_for, client_for, make_key, make_member, make_team, make_user
 from tests.notifications.conftest import Sent
@@ -40,7 +40,7 @@ def call(who: Membership, method: str, path: str = URL, body: Any = None, **opti
     return Client().generic(method, path, data, content_type="application/json", headers=headers)
 
 
-def test_an_admin_adds_a_webhook_and_sees_its_secret_this_once(admin: Membership) -> None:
+def test_an_admin_creates_a_webhook_and_sees_its_secret_once(admin: Membership) -> None:
     made = call(admin, "POST", body=NEW)
     assert made.status_code == 201, made.content
     assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", made.json()["secret"])
@@ -72,7 +72,7 @@ def test_an_admin_adds_a_webhook_and_sees_its_secret_this_once(admin: Membership
         ("is_on", False),
     ],
 )
-def test_what_cannot_be_is_refused_by_field(admin: Membership, field: str, value: Any) -> None:
+def test_invalid_values_are_reported_by_field(admin: Membership, field: str, value: Any) -> None:
     answer = call(admin, "POST", body=NEW | {field: value})
     assert (answer.status_code, answer.json()["code"]) == (400, "validation_error")
     assert {error["field"].partition(".")[0] for error in answer.json()["errors"]} == {field}
@@ -80,12 +80,14 @@ def test_what_cannot_be_is_refused_by_field(admin: Membership, field: str, value
 
 
 @pytest.mark.parametrize("field", ["team", "secret", "id", "gave_up_at"])
-def test_a_change_of_what_cannot_be_changed_is_refused(issued: Issued, admin: Membership, field: str) -> None:
+def test_read_only_fields_cannot_be_changed(issued: IssuedWebhook, admin: Membership, field: str) -> None:
     answer = call(admin, "PATCH", f"{URL}{issued.webhook.pk}/", {field: "x"})
     assert answer.json()["errors"][0]["field"] == field
 
 
-def test_members_and_service_keys_keep_no_webhooks(issued: Issued, admin: Membership, member: Membership) -> None:
+def test_members_and_service_keys_cannot_manage_webhooks(
+    issued: IssuedWebhook, admin: Membership, member: Membership
+) -> None:
     one = f"{URL}{issued.webhook.pk}/"
     calls = [("GET", URL), ("POST", URL), ("GET", one), ("PATCH", one), ("DELETE", one), ("POST", f"{one}test/")]
     for method, path in calls:
@@ -97,7 +99,7 @@ def test_members_and_service_keys_keep_no_webhooks(issued: Issued, admin: Member
     assert "/settings/webhooks/" not in client_for(member).get("/settings/team/").content.decode()
 
 
-def test_another_teams_webhook_does_not_exist(issued: Issued, stranger: Membership) -> None:
+def test_another_teams_webhook_is_not_found(issued: IssuedWebhook, stranger: Membership) -> None:
     one = f"{URL}{issued.webhook.pk}/"
     for method, path in (("GET", one), ("PATCH", one), ("DELETE", one), ("POST", f"{one}test/")):
         assert call(stranger, method, path).status_code == 404
@@ -112,8 +114,8 @@ def test_another_teams_webhook_does_not_exist(issued: Issued, stranger: Membersh
     assert Webhook.objects.filter(pk=issued.webhook.pk, is_on=True).exists()
 
 
-def test_removing_twice_is_no_error_and_removing_what_never_was_is(
-    issued: Issued, admin: Membership, stranger: Membership
+def test_deleting_twice_succeeds_and_deleting_an_unknown_one_is_404(
+    issued: IssuedWebhook, admin: Membership, stranger: Membership
 ) -> None:
     one = f"{URL}{issued.webhook.pk}/"
     assert [call(admin, "DELETE", one).status_code for _ in range(2)] == [204, 204]
@@ -122,14 +124,14 @@ def test_removing_twice_is_no_error_and_removing_what_never_was_is(
     assert AuditEvent.objects.filter(action="webhook.deleted").count() == 1
 
 
-def test_a_rotation_answers_the_new_secret(issued: Issued, admin: Membership) -> None:
+def test_a_rotation_returns_the_new_secret(issued: IssuedWebhook, admin: Membership) -> None:
     answer = call(admin, "PATCH", f"{URL}{issued.webhook.pk}/", {"rotate_secret": True})
     assert answer.json()["secret"] not in (None, issued.secret)
     assert call(admin, "PATCH", f"{URL}{issued.webhook.pk}/", {"description": "x"}).json()["secret"] is None
 
 
-def test_a_test_event_arrives_and_its_delivery_is_shown(
-    issued: Issued, admin: Membership, receiver: HttpServer, sent: Sent
+def test_a_test_event_is_delivered_and_listed(
+    issued: IssuedWebhook, admin: Membership, receiver: HttpServer, sent: Sent
 ) -> None:
     assert call(admin, "POST", f"{URL}{issued.webhook.pk}/test/").status_code == 202
     sent.deliver()
@@ -138,15 +140,15 @@ def test_a_test_event_arrives_and_its_delivery_is_shown(
     assert [(one["status"], one["answered"]) for one in shown] == [("delivered", 204)]
 
 
-def test_there_is_an_end_to_how_many(issued: Issued, admin: Membership) -> None:
+def test_the_number_of_webhooks_is_limited(issued: IssuedWebhook, admin: Membership) -> None:
     Webhook.objects.bulk_create(
         Webhook(team=admin.team, url="https://example.com/", created_at=issued.webhook.created_at)
-        for _ in range(MOST - 1)
+        for _ in range(MAX_WEBHOOKS - 1)
     )
     assert call(admin, "POST", body=NEW).json()["code"] == "too_many_webhooks"
 
 
-def test_neither_log_nor_table_holds_a_secret_or_the_addresss_query(issued: Issued) -> None:
+def test_log_and_table_contain_neither_the_secret_nor_the_urls_query(issued: IssuedWebhook) -> None:
     row = Webhook.objects.filter(pk=issued.webhook.pk).values().get()
     assert issued.secret not in str(row)
     events = " ".join(str(one) for one in AuditEvent.objects.values())
@@ -154,7 +156,7 @@ def test_neither_log_nor_table_holds_a_secret_or_the_addresss_query(issued: Issu
     assert "key=q7" not in events
 
 
-def test_the_page_adds_shows_once_changes_switches_and_removes(admin: Membership) -> None:
+def test_the_page_adds_changes_disables_and_removes_a_webhook(admin: Membership) -> None:
     browser = client_for(admin)
     made = browser.post(PAGE, NEW)
     assert made.context["issued"].secret in made.content.decode()
@@ -174,14 +176,14 @@ def test_the_page_adds_shows_once_changes_switches_and_removes(admin: Membership
     assert not Webhook.objects.exists()
 
 
-def test_the_page_says_what_is_wrong_beside_the_field(admin: Membership) -> None:
+def test_the_page_shows_errors_beside_the_field(admin: Membership) -> None:
     answer = client_for(admin).post(PAGE, NEW | {"url": "https://127.0.0.1/"})
     assert answer.status_code == 400
     assert "this machine itself" in answer.content.decode()
 
 
-def test_a_message_can_be_sent_again_from_the_page(
-    issued: Issued, admin: Membership, receiver: HttpServer, sent: Sent
+def test_a_message_can_be_redelivered_from_the_page(
+    issued: IssuedWebhook, admin: Membership, receiver: HttpServer, sent: Sent
 ) -> None:
     webhooks.send_test(actor=actor_for(admin), webhook_id=issued.webhook.pk)
     sent.deliver()
@@ -195,7 +197,7 @@ def test_a_message_can_be_sent_again_from_the_page(
     assert Delivery.objects.get().status == "delivered"
 
 
-def test_a_look_changes_nothing(issued: Issued, admin: Membership) -> None:
+def test_a_get_changes_nothing(issued: IssuedWebhook, admin: Membership) -> None:
     page = f"{PAGE}{issued.webhook.pk}/"
     browser = client_for(admin)
     for what in ("secret/", "switch/", "test/"):

@@ -1,4 +1,4 @@
-"""Everybody who may come to a route, and one of each thing that a route may be about."""
+"""The actors of the permission table, and an object for each route."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from apps.teams.services import invitations
 from tests import factories
 from tests.connections import pages
 
-# The columns of the table. `owner` owns the connection and is a plain member; `boss` owns the team; `member` has no
+# The table's columns. `owner` owns the connection and is a plain member; `boss` owns the team; `member` has no
 # share; `stranger` owns another team; `key` is the owner's personal key with every scope; each service key has one.
 PEOPLE = ("owner", "boss", "admin", "manager", "viewer", "user", "member", "stranger")
 SCOPES = ("connections:read", "connections:use", "connections:token", "connections:write", "audit:read")
@@ -29,7 +29,7 @@ SERVICE_KEYS = tuple(f"service {scope}" for scope in SCOPES)
 KEYS = ("key", *SERVICE_KEYS)
 ACTORS = (*PEOPLE, *KEYS, "nobody")
 
-# Routes about the one custom API, and about the one webhook.
+# Routes of the custom API and of the webhook.
 CUSTOM_PAGES = ("overview", "authentication", "operations", "callback", "delete", "check", "register", "param_new")
 WEBHOOK_PAGES = ("webhook", "rotate", "switch", "test", "remove")
 WEBHOOK_ROUTES = ("api:webhook", "api:webhook_test", *(f"notifications:{page}" for page in WEBHOOK_PAGES))
@@ -39,8 +39,8 @@ Send = Callable[..., Any]
 
 @dataclass
 class World:
-    """What the routes are asked about. Service keys, which nobody shares with by name, have a connection of their own:
-    it is shared with everyone at the level Manage."""
+    """The objects of the routes. Service keys, which cannot be named in shares, have their own connection, which is
+    shared with everyone at the level Manage."""
 
     members: dict[str, Membership]
     texts: dict[str, str]
@@ -50,7 +50,7 @@ class World:
     sessions: dict[str, str] = field(default_factory=dict)
 
     def address(self, route: str, takes: tuple[str, ...], actor: str) -> str:
-        """The route's address for this actor. What a route takes is found by its name, or by its argument's."""
+        """The route's URL for this actor. Its arguments are looked up by the route's name or the first argument's."""
         if not takes:
             return reverse(route)
         connection = self.for_services if actor in SERVICE_KEYS else self.connection
@@ -61,7 +61,7 @@ class World:
         return reverse(route, kwargs=self.things.get(route) or self.things[takes[0]])
 
     def visit(self, actor: str) -> Send:
-        """Sends a request as this actor."""
+        """A function that sends a request as this actor."""
         if actor in PEOPLE:
             return self._browser(actor).generic
         if actor in KEYS:
@@ -69,7 +69,7 @@ class World:
         return Client().generic
 
     def _browser(self, actor: str) -> Client:
-        """Signed in; the session is made once, since the requests themselves are undone."""
+        """A signed-in client. The session is created once, since requests are rolled back."""
         if actor not in self.sessions:
             self.sessions[actor] = factories.client_for(self.members[actor]).cookies[settings.SESSION_COOKIE_NAME].value
         browser = Client()
@@ -103,7 +103,7 @@ def make_world() -> World:
 
 
 def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str, Any]]:
-    """By a route's name, or by the name of its first argument."""
+    """Arguments by the route's name, or by the name of its first argument."""
     boss, owner = members["boss"], members["owner"]
     attempt, _ = pages.set_out(factories.client_for(owner))
     actor = factories.actor_for(boss)

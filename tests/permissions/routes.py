@@ -1,4 +1,4 @@
-"""The routes of the product, read from the URL configuration."""
+"""The product's routes, from the URL configuration."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

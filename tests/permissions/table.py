@@ -1,4 +1,4 @@
-"""Who gets which answer from which route: the literal table, written by hand, and how its lines are read.
+"""The format of the permission table, and the request bodies.
 
 A line is `METHOD route | people | keys | nobody`. People are one number for all, or one for each of
 
@@ -8,9 +8,9 @@ keys are one number for all, or one for each of
 
     key, and service keys with connections:read, :use, :token, :write, audit:read
 
-Left out, keys and nobody are asked to sign in: 302 from a page, 401 from the API. So a new page that is every member's
-needs `GET room:page | 200` and no more. Of the answers, 403 is "you see it, but may not", 404 "not there for you",
-409 "not as things stand" (a key's page of a connection without one, the last owner), 503 "the service is not reached".
+If keys and nobody are omitted, they must authenticate: 302 from a page, 401 from the API. So a page for all members
+needs only `GET package:page | 200`. Of the statuses, 403 is "visible, but not allowed", 404 "not visible", 409 "not in
+this state" (the key page of a connection without a key, the last owner), 503 "the service cannot be reached".
 """
 
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class Row:
 
 
 def read(table: str) -> list[Row]:
-    """The rows. Raises ValueError for a line with another number of answers than there are actors."""
+    """The rows of the table. Raises ValueError for a line with a wrong number of statuses."""
     lines = (line.strip() for line in table.splitlines())
     return [_row(line) for line in lines if line and not line.startswith("#")]
 
@@ -78,5 +78,5 @@ def _row(line: str) -> Row:
 
 def _spread(answers: list[str], actors: int, line: str) -> list[int]:
     if len(answers) not in (1, actors):
-        raise ValueError(f"{len(answers)} answers for {actors} actors: {line}")
+        raise ValueError(f"{len(answers)} statuses for {actors} actors: {line}")
     return [int(answer) for answer in (answers * actors if len(answers) == 1 else answers)]

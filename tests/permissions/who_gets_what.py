@@ -1,9 +1,9 @@
-"""The table itself. A new route needs a line here; `tests/permissions/table.py` says how lines are read."""
+"""The permission table. Each route has a line; `tests/permissions/table.py` describes the format."""
 
 from tests.permissions.table import read
 
 ROWS = read("""
-# Pages that belong to no room
+# Pages of apps.web
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    web:home                         | 302
 GET    web:account                      | 200
@@ -84,7 +84,7 @@ GET    connections:credentials          | 200
 GET    connections:connection           | 200 200 200 200 200 200 404 404
 GET    connections:permissions          | 200 200 200 200 200 404 404 404
 GET    connections:activity             | 200 200 200 200 200 404 404 404
-# (Kept for a team’s own APIs alone, which this connection's service is not.)
+# (Traces are kept for custom APIs only; this connection's service is built in.)
 GET    connections:trace                | 404 404 404 404 403 403 404 404
 GET    connections:rename               | 200 200 200 200 403 403 404 404
 POST   connections:rename               | 302 302 302 302 403 403 404 404

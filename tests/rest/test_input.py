@@ -1,4 +1,4 @@
-"""What no door of the API takes: told by name, as a problem document, and never as a failure of ours."""
+"""Invalid input of every endpoint is a problem document with the field's name, never a 500."""
 
 import json
 from typing import Any
@@ -11,9 +11,9 @@ from apps.teams.models import Membership, Role
 from tests.factories import make_key, make_member
 
 pytestmark = pytest.mark.django_db
-NOBODYS = "8d4e0c2e-5d2c-4f0e-9b58-0f6f6f7f1a2b"
+NO_ID = "8d4e0c2e-5d2c-4f0e-9b58-0f6f6f7f1a2b"
 LISTS = ["api-keys/", "audit-events/", "connections/", "integrations/", "webhooks/"]
-ONES = ["me/", f"connections/{NOBODYS}/", f"webhooks/{NOBODYS}/", f"connect-sessions/{NOBODYS}/", "integrations/slack/"]
+ONES = ["me/", f"connections/{NO_ID}/", f"webhooks/{NO_ID}/", f"connect-sessions/{NO_ID}/", "integrations/slack/"]
 BODIES = [
     ("POST", "api-keys/"),
     ("POST", "connections/"),
@@ -44,9 +44,9 @@ def problem(answer: Any, status: int, code: str) -> Any:
 
 
 @pytest.mark.parametrize("path", LISTS + ONES)
-def test_an_unknown_parameter_is_named(owner: Membership, path: str) -> None:
-    told = problem(call(owner, "GET", f"{path}?color=red"), 400, "validation_error")
-    assert [one["field"] for one in told["errors"]] == ["color"]
+def test_an_unknown_parameter_is_reported_by_name(owner: Membership, path: str) -> None:
+    document = problem(call(owner, "GET", f"{path}?color=red"), 400, "validation_error")
+    assert [one["field"] for one in document["errors"]] == ["color"]
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -65,9 +65,9 @@ def test_an_unknown_parameter_is_named(owner: Membership, path: str) -> None:
         "page_size=" + "9" * 400,
     ],
 )
-def test_no_page_is_guessed(owner: Membership, path: str, query: str) -> None:
+def test_an_invalid_cursor_or_page_size_is_rejected(owner: Membership, path: str, query: str) -> None:
     answer = call(owner, "GET", f"{path}?{query}")
-    # An offset or a text that sorts nowhere may be a page without rows; it is never a failure.
+    # A forged offset or position may give an empty page, but never a 500.
     assert answer.status_code in ((200, 400) if "cD0" in query or "cD1" in query or "bz0" in query else (400,))
 
 
@@ -87,43 +87,43 @@ def test_no_page_is_guessed(owner: Membership, path: str, query: str) -> None:
         '{"name": 1, "name": 2}',
     ],
 )
-def test_what_is_no_json_is_malformed(owner: Membership, method: str, path: str, body: str) -> None:
+def test_invalid_json_is_rejected(owner: Membership, method: str, path: str, body: str) -> None:
     problem(call(owner, method, path, body), 400, "malformed_request")
 
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
-def test_what_is_not_utf_8_is_malformed(owner: Membership, method: str, path: str) -> None:
+def test_invalid_utf_8_is_rejected(owner: Membership, method: str, path: str) -> None:
     problem(call(owner, method, path, b'{"name": "\xff"}'), 400, "malformed_request")
 
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
 @pytest.mark.parametrize("body", ["[]", "null", "5", '"text"', "true"])
-def test_what_is_no_object_is_refused(owner: Membership, method: str, path: str, body: str) -> None:
+def test_json_other_than_an_object_is_rejected(owner: Membership, method: str, path: str, body: str) -> None:
     problem(call(owner, method, path, body), 400, "validation_error")
 
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
 @pytest.mark.parametrize("name", ["team", "owner", "status", "team_id", "color", "x" * 5000])
-def test_a_field_that_cannot_be_set_is_named(owner: Membership, method: str, path: str, name: str) -> None:
-    told = problem(call(owner, method, path, json.dumps({name: "x"})), 400, "validation_error")
-    assert name[:100] in {one["field"] for one in told["errors"]}
+def test_an_unknown_field_is_reported_by_name(owner: Membership, method: str, path: str, name: str) -> None:
+    document = problem(call(owner, method, path, json.dumps({name: "x"})), 400, "validation_error")
+    assert name[:100] in {one["field"] for one in document["errors"]}
 
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
 @pytest.mark.parametrize("value", ["a\0b", 10**300, -1, 1.5, True, None, [], {}, "x" * 100_000])
-def test_no_value_of_any_field_breaks_a_door(owner: Membership, method: str, path: str, value: Any) -> None:
+def test_no_value_of_any_field_causes_a_500(owner: Membership, method: str, path: str, value: Any) -> None:
     fields = ["name", "kind", "scopes", "expires_at", "integration", "connection", "member", "fields", "params", "url"]
     fields += ["events", "description", "return_url", "login_hint", "notify", "if_unchecked"]
     for field in fields:
         problem(call(owner, method, path, json.dumps({field: value})), 400, "validation_error")
 
 
-def test_a_document_that_is_too_large_is_not_read(owner: Membership) -> None:
+def test_a_body_that_is_too_large_is_rejected(owner: Membership) -> None:
     problem(call(owner, "POST", "webhooks/", json.dumps({"url": "x" * 3_000_000})), 400, "malformed_request")
 
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
-def test_another_kind_of_body_or_answer_or_method_is_told_so(owner: Membership, method: str, path: str) -> None:
+def test_another_media_type_or_method_is_rejected(owner: Membership, method: str, path: str) -> None:
     problem(call(owner, method, path, "a=1", content_type="text/plain"), 415, "unsupported_media_type")
     problem(call(owner, method, path, "{}", Accept="image/png"), 406, "not_acceptable")
     refused = call(owner, "PUT", path, "{}")
@@ -132,12 +132,12 @@ def test_another_kind_of_body_or_answer_or_method_is_told_so(owner: Membership, 
 
 
 @pytest.mark.parametrize("path", LISTS + ONES)
-def test_nobody_is_told_how_to_sign_in(path: str) -> None:
+def test_a_call_without_authentication_has_www_authenticate(path: str) -> None:
     answer = Client().get(f"/api/v1/{path}")
     problem(answer, 401, "unauthorized")
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_a_body_where_none_belongs_is_refused(owner: Membership) -> None:
+def test_a_body_is_rejected_where_none_is_expected(owner: Membership) -> None:
     path = f"webhooks/{uuid4()}/test/"
     problem(call(owner, "POST", path, json.dumps({"color": "red"})), 400, "validation_error")

@@ -1,4 +1,4 @@
-"""API keys: what they look like, who makes and revokes them, and what the API lets in."""
+"""API keys: their format, creating and revoking them, and authentication with them."""
 
 import re
 from datetime import timedelta
@@ -46,8 +46,8 @@ def get(path: str, text: str, **headers: str):
 # --- the text ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_key_has_a_prefix_to_find_it_and_256_bits_to_prove_it() -> None:
-    text = keys.mint().reveal()
+def test_a_key_has_a_prefix_and_a_secret_of_256_bits() -> None:
+    text = keys.generate().reveal()
     assert re.fullmatch(r"spw_[a-z0-9]{8,12}_[A-Za-z0-9_-]{43,}", text)
     parts = keys.parse(text)
     assert parts is not None
@@ -56,7 +56,7 @@ def test_a_key_has_a_prefix_to_find_it_and_256_bits_to_prove_it() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "spw_", "spw_abc", "spw_abcdefghij_short", "xyz_abcdefghij_" + "a" * 43, "spw__"])
-def test_what_cannot_be_a_key_is_none(text: str) -> None:
+def test_malformed_keys_are_parsed_as_none(text: str) -> None:
     assert keys.parse(text) is None
 
 
@@ -78,13 +78,13 @@ def test_a_personal_key_acts_as_its_member(member: Membership) -> None:
     assert text not in str(me)
 
 
-def test_a_service_key_acts_for_the_team_as_nobody(owner: Membership) -> None:
+def test_a_service_key_acts_for_the_team_without_a_user(owner: Membership) -> None:
     _, text = make_key(owner, ApiKey.Kind.SERVICE)
     me = get(ME, text).json()
     assert (me["kind"], me["user"], me["role"]) == ("service", None, None)
 
 
-def test_a_service_key_outlives_who_made_it(owner: Membership) -> None:
+def test_a_service_key_stays_valid_when_its_creator_leaves(owner: Membership) -> None:
     admin = make_member(owner.team, Role.ADMIN, user=make_user("Ines"))
     _, text = make_key(admin, ApiKey.Kind.SERVICE)
     members.leave(actor=actor_for(admin))
@@ -115,45 +115,45 @@ def _person_gone(key: ApiKey) -> None:
 
 
 @pytest.mark.parametrize("spoil", [_revoked, _ended, _left, _switched_off, _person_gone])
-def test_a_key_that_is_no_longer_valid_is_refused_like_an_unknown_one(member: Membership, spoil) -> None:
+def test_an_invalid_key_is_rejected_like_an_unknown_one(member: Membership, spoil) -> None:
     key, text = make_key(member)
     assert get(ME, text).status_code == 200
     spoil(key)
-    refused, unknown = get(ME, text), get(ME, keys.mint().reveal())
+    refused, unknown = get(ME, text), get(ME, keys.generate().reveal())
     assert refused.status_code == 401
     assert refused.headers["WWW-Authenticate"].startswith("Bearer")
     assert refused.json() == unknown.json()
 
 
-def test_a_right_prefix_with_a_wrong_secret_is_refused(member: Membership) -> None:
+def test_a_known_prefix_with_another_secret_is_rejected(member: Membership) -> None:
     key, _ = make_key(member)
-    forged = keys.KeyText(prefix=key.prefix, secret=keys.mint().secret).reveal()
+    forged = keys.KeyText(prefix=key.prefix, secret=keys.generate().secret).reveal()
     assert get(ME, forged).status_code == 401
 
 
 @pytest.mark.parametrize("header", ["Bearer", "Bearer ", "Bearer nonsense", "Bearer a b", "bearer \x00"])
-def test_nonsense_in_the_header_is_401(header: str) -> None:
+def test_a_malformed_authorization_header_is_401(header: str) -> None:
     answer = Client().get(ME, headers={"Authorization": header})
     assert answer.status_code == 401
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_without_anything_it_is_401_with_the_way_in() -> None:
+def test_a_call_without_a_key_is_401_with_www_authenticate() -> None:
     answer = Client().get(ME)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_a_key_in_the_address_is_refused_even_if_it_is_valid(member: Membership) -> None:
+def test_a_valid_key_in_the_url_is_rejected(member: Membership) -> None:
     _, text = make_key(member)
     for name in ("api_key", "access_token", "key"):
         answer = Client().get(ME, {name: text})
         assert answer.status_code == 401
-        assert "never in the address" in answer.json()["detail"]
+        assert "not in the URL" in answer.json()["detail"]
         assert text not in answer.content.decode()
 
 
-def test_last_use_is_written_at_most_once_a_minute(member: Membership) -> None:
+def test_last_used_at_is_updated_at_most_once_a_minute(member: Membership) -> None:
     key, text = make_key(member)
     get(ME, text)
     key.refresh_from_db()
@@ -190,19 +190,19 @@ def _call(text: str, method: str = "get", **headers: str):
     return answer
 
 
-def test_a_key_may_do_only_what_its_scopes_say(member: Membership) -> None:
+def test_a_key_is_restricted_to_its_scopes(member: Membership) -> None:
     assert _call(make_key(member, scopes=["connections:read"])[1]).status_code == 200
     refused = _call(make_key(member, scopes=["connections:use"])[1])
     assert (refused.status_code, refused.data["code"]) == (403, "insufficient_scope")
     assert "connections:read" in refused.data["detail"]
 
 
-def test_a_view_that_declares_no_scope_is_closed(member: Membership) -> None:
+def test_a_view_without_a_declared_scope_is_closed(member: Membership) -> None:
     with pytest.raises(Exception, match="declares no required_scope"):
         _call(make_key(member)[1], "post")
 
 
-def test_the_workflow_is_taken_from_the_headers(owner: Membership) -> None:
+def test_the_workflow_is_read_from_the_headers(owner: Membership) -> None:
     text = make_key(owner, ApiKey.Kind.SERVICE)[1]
     answer = _call(text, **{"Specway-Workflow": 'wf-7; name="New order \\"fast\\""', "Specway-Run": "91c4"})
     assert answer.data == ["service", "wf-7", 'New order "fast"', "91c4"]
@@ -221,7 +221,7 @@ def test_the_workflow_is_taken_from_the_headers(owner: Membership) -> None:
         {"Specway-Workflow": '; name="nobody"'},
     ],
 )
-def test_a_malformed_usage_header_is_a_clear_400(owner: Membership, headers: dict[str, str]) -> None:
+def test_a_malformed_workflow_header_is_400(owner: Membership, headers: dict[str, str]) -> None:
     answer = _call(make_key(owner)[1], **headers)
     assert (answer.status_code, answer.data["code"]) == (400, "validation_error")
     assert answer.data["errors"][0]["field"] in headers
@@ -230,12 +230,12 @@ def test_a_malformed_usage_header_is_a_clear_400(owner: Membership, headers: dic
 # --- sessions ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_web_uis_session_works_and_has_every_scope(member: Membership) -> None:
+def test_a_browser_session_has_every_scope(member: Membership) -> None:
     me = client_for(member).get(ME).json()
     assert (me["kind"], me["key"], me["scopes"]) == ("session", None, list(keys.SCOPES))
 
 
-def test_a_session_needs_the_csrf_token_to_change_anything(member: Membership) -> None:
+def test_a_session_requires_the_csrf_token_for_unsafe_methods(member: Membership) -> None:
     key, _ = make_key(member)
     client = client_for(member, enforce_csrf_checks=True)
     assert client.get(KEYS).status_code == 200
@@ -243,7 +243,7 @@ def test_a_session_needs_the_csrf_token_to_change_anything(member: Membership) -
     assert ApiKey.objects.filter(revoked_at=None).exists()
 
 
-def test_a_signed_in_person_without_a_team_is_told_so() -> None:
+def test_a_session_without_a_team_is_403_without_team() -> None:
     client = Client()
     client.force_login(make_user())
     answer = client.get(ME)
@@ -259,7 +259,7 @@ def _post(client: Client, body: dict[str, object], text: str = ""):
     return client.post(KEYS, body, content_type="application/json", headers=bearer(text) if text else {})
 
 
-def test_a_made_key_works_and_is_shown_this_once(owner: Membership) -> None:
+def test_a_created_key_works_and_is_shown_once(owner: Membership) -> None:
     client = client_for(owner)
     made = _post(client, NEW | {"kind": "service"})
     assert made.status_code == 201
@@ -271,7 +271,7 @@ def test_a_made_key_works_and_is_shown_this_once(owner: Membership) -> None:
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_service_keys_are_made_by_owners_and_admins(role: Role) -> None:
+def test_service_keys_are_created_by_owners_and_admins(role: Role) -> None:
     answer = _post(client_for(make_member(role=role)), NEW | {"kind": "service"})
     assert answer.status_code == (403 if role == Role.MEMBER else 201)
 
@@ -289,7 +289,7 @@ def test_service_keys_are_made_by_owners_and_admins(role: Role) -> None:
         {"expires_at": ...},
     ],
 )
-def test_wrong_values_are_named(owner: Membership, change: dict[str, object]) -> None:
+def test_invalid_values_are_reported_by_field(owner: Membership, change: dict[str, object]) -> None:
     body = {name: value for name, value in (NEW | change).items() if value is not ...}
     answer = _post(client_for(owner), body)
     assert (answer.status_code, answer.json()["code"]) == (400, "validation_error")
@@ -297,7 +297,7 @@ def test_wrong_values_are_named(owner: Membership, change: dict[str, object]) ->
     assert not ApiKey.objects.exists()
 
 
-def test_a_key_makes_no_key_that_may_do_more_or_lasts_longer_than_itself(owner: Membership) -> None:
+def test_a_key_cannot_create_a_key_with_more_scopes_or_a_longer_lifetime(owner: Membership) -> None:
     key, text = make_key(owner, scopes=["connections:read", "connections:write"], days=1)
     soon = (timezone.now() + timedelta(hours=1)).isoformat()
     assert _post(Client(), NEW | {"expires_at": soon}, text).status_code == 201
@@ -307,7 +307,7 @@ def test_a_key_makes_no_key_that_may_do_more_or_lasts_longer_than_itself(owner: 
     assert _post(Client(), NEW | {"expires_at": later}, text).status_code == 403
 
 
-def test_a_service_key_makes_and_sees_no_keys(owner: Membership) -> None:
+def test_a_service_key_cannot_create_or_list_keys(owner: Membership) -> None:
     key, text = make_key(owner, ApiKey.Kind.SERVICE)
     assert _post(Client(), NEW, text).status_code == 403
     assert get(KEYS, text).json()["results"] == []
@@ -328,7 +328,7 @@ def test_members_see_and_revoke_their_own_keys_only(owner: Membership, member: M
     assert AuditEvent.objects.filter(action="api_key.revoked").count() == 1
 
 
-def test_owners_see_and_revoke_every_key_of_the_team_and_of_no_other(owner: Membership, member: Membership) -> None:
+def test_owners_see_and_revoke_every_key_of_their_own_team_only(owner: Membership, member: Membership) -> None:
     of_member, text = make_key(member)
     foreign, _ = make_key(make_member(make_team("Kestrel Films"), Role.OWNER, user=make_user("Stranger")))
     client = client_for(owner)
@@ -338,7 +338,7 @@ def test_owners_see_and_revoke_every_key_of_the_team_and_of_no_other(owner: Memb
     assert get(ME, text).status_code == 401
 
 
-def test_the_list_comes_in_pages(owner: Membership) -> None:
+def test_the_list_is_paginated(owner: Membership) -> None:
     made = {str(make_key(owner)[0].pk) for _ in range(3)}
     client = client_for(owner)
     first = client.get(KEYS, {"page_size": 2}).json()
@@ -364,7 +364,7 @@ def test_the_page_shows_a_new_key_once(owner: Membership) -> None:
     assert timedelta(days=89) < end - timezone.now() <= timedelta(days=90)
 
 
-def test_the_page_refuses_what_is_wrong_and_makes_nothing(owner: Membership, member: Membership) -> None:
+def test_the_page_rejects_invalid_values_and_creates_nothing(owner: Membership, member: Membership) -> None:
     form = {"name": "ci", "days": "", "kind": "personal", "scopes": ["connections:read"]}
     url = reverse("teams:api_keys")
     assert client_for(owner).post(url, form | {"scopes": []}).status_code == 400
@@ -374,7 +374,7 @@ def test_the_page_refuses_what_is_wrong_and_makes_nothing(owner: Membership, mem
     assert not ApiKey.objects.exists()
 
 
-def test_revoking_asks_first_and_a_look_changes_nothing(owner: Membership) -> None:
+def test_revoking_requires_confirmation_by_post(owner: Membership) -> None:
     key, text = make_key(owner)
     client = client_for(owner)
     url = reverse("teams:revoke_api_key", args=[key.pk])
@@ -393,7 +393,7 @@ def _command(*arguments: str) -> str:
     return out.getvalue()
 
 
-def test_the_command_prints_nothing_but_a_key_that_works(owner: Membership, member: Membership) -> None:
+def test_the_command_prints_only_a_working_key(owner: Membership, member: Membership) -> None:
     base = ["--team", str(owner.team_id), "--name", "engine", "--scope", "connections:read"]
     service = _command(*base, "--service", "--scope", "connections:token", "--days", "30")
     assert re.fullmatch(r"spw_\S+\n", service)
@@ -411,10 +411,10 @@ def test_the_command_prints_nothing_but_a_key_that_works(owner: Membership, memb
         (["--service", "--user", "a@b.example"], "either"),
         ([], "either"),
         (["--user", "nobody@b.example"], "not a member"),
-        (["--service", "--days", "0"], "1 to 3650"),
+        (["--service", "--days", "0"], "between 1 and 3650"),
     ],
 )
-def test_the_command_says_what_is_wrong(owner: Membership, change: list[str], words: str) -> None:
+def test_the_command_reports_invalid_arguments(owner: Membership, change: list[str], words: str) -> None:
     make_team("Twice")
     make_team("Twice")
     base = ["--team", owner.team.name, "--name", "engine", "--scope", "connections:read"]

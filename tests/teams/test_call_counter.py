@@ -1,4 +1,4 @@
-"""Counting for all processes together: two tallies stand for two processes."""
+"""Counting over all processes. Each `CallCounter` represents one process."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from apps.teams.call_counter import CallCounter
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """The time that counts see; a test sets it on."""
+    """The counters' clock, which a test advances."""
     now = [1000.0]
     monkeypatch.setattr(call_counter.time, "monotonic", lambda: now[0])
     cache.clear()
@@ -24,14 +24,14 @@ def add(counted: CallCounter, times: int = 1, *, batch: int, key: str = "who") -
     return [counted.add(key, batch=batch, timeout=120) for _ in range(times)][-1]
 
 
-def test_one_at_a_time_all_processes_agree() -> None:
+def test_processes_agree_with_a_batch_of_one() -> None:
     ours, theirs = CallCounter(), CallCounter()
     assert add(ours, 3, batch=1) == 3
     assert add(theirs, 2, batch=1) == 5
     assert add(ours, batch=1) == 6
 
 
-def test_a_process_knows_its_own_calls_at_once_and_asks_the_cache_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_counts_its_own_calls_at_once_and_rarely_accesses_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     incr = cache.incr
 
@@ -46,30 +46,30 @@ def test_a_process_knows_its_own_calls_at_once_and_asks_the_cache_seldom(monkeyp
     assert asked == [1, 1, 5, 5]
 
 
-def test_less_than_a_batch_of_each_other_process_is_missing() -> None:
+def test_fewer_than_a_batch_of_calls_of_each_other_process_are_missing() -> None:
     ours, theirs = CallCounter(), CallCounter()
     add(ours, 1, batch=5)
     add(theirs, 1 + 4, batch=5)
-    assert add(ours, 5, batch=5) == 6 + 1  # of the six of the other process, one is told
+    assert add(ours, 5, batch=5) == 6 + 1  # of the other process's six calls, one is in the cache
     assert add(theirs, 1, batch=5) == 6 + 6
 
 
-def test_after_a_second_what_was_counted_is_told(clock: list[float]) -> None:
+def test_pending_calls_are_flushed_after_a_second(clock: list[float]) -> None:
     ours, theirs = CallCounter(), CallCounter()
     add(ours, 1, batch=100)
     add(ours, 10, batch=100)
-    clock[0] += call_counter.TELL_EVERY
+    clock[0] += call_counter.FLUSH_SECONDS
     assert add(ours, 1, batch=100) == 12
     assert add(theirs, 1, batch=100) == 13
 
 
-def test_keys_are_counted_apart() -> None:
+def test_keys_are_counted_separately() -> None:
     ours = CallCounter()
     add(ours, 3, batch=5, key="one")
     assert add(ours, batch=5, key="other") == 1
 
 
-def test_a_cache_that_fails_is_the_callers_matter_and_what_follows_counts(
+def test_a_failing_cache_raises_and_later_calls_are_counted(
     monkeypatch: pytest.MonkeyPatch, clock: list[float]
 ) -> None:
     def away(*_: Any) -> Any:
@@ -83,8 +83,8 @@ def test_a_cache_that_fails_is_the_callers_matter_and_what_follows_counts(
     assert add(ours, batch=5) == 1
 
 
-def test_only_so_many_callers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call_counter, "_REMEMBERED", 2)
+def test_the_number_of_keys_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_counter, "_MAX_KEYS", 2)
     ours = CallCounter()
     for key in ("one", "two", "three"):
         add(ours, batch=1, key=key)
@@ -92,32 +92,32 @@ def test_only_so_many_callers_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
     assert add(ours, batch=1, key="one") == 2
 
 
-def test_looking_counts_nothing_and_asks_the_cache_once_a_second(
+def test_peek_counts_nothing_and_reads_the_cache_once_a_second(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, theirs = CallCounter(), CallCounter()
     add(theirs, 3, batch=1)
-    assert [ours.look("who") for _ in range(3)] == [3, 3, 3]
+    assert [ours.peek("who") for _ in range(3)] == [3, 3, 3]
     add(theirs, 2, batch=1)
     with monkeypatch.context() as watched:
         watched.setattr(cache, "get", lambda *_: pytest.fail("The cache was asked again."))
-        assert ours.look("who") == 3
-    clock[0] += call_counter.TELL_EVERY
-    assert ours.look("who") == 5
+        assert ours.peek("who") == 3
+    clock[0] += call_counter.FLUSH_SECONDS
+    assert ours.peek("who") == 5
 
 
-def test_what_a_process_counted_itself_it_sees_at_once(clock: list[float]) -> None:
+def test_peek_includes_the_process_own_calls_at_once(clock: list[float]) -> None:
     ours = CallCounter()
-    assert ours.look("who") == 0
+    assert ours.peek("who") == 0
     assert add(ours, 4, batch=100) == 4
-    assert ours.look("who") == 4
+    assert ours.peek("who") == 4
 
 
-def test_looking_does_not_put_off_the_telling(clock: list[float]) -> None:
+def test_peek_does_not_delay_flushing(clock: list[float]) -> None:
     ours, theirs = CallCounter(), CallCounter()
     add(ours, 1, batch=100)
     add(ours, 5, batch=100)
-    clock[0] += call_counter.TELL_EVERY
-    ours.look("who")
+    clock[0] += call_counter.FLUSH_SECONDS
+    ours.peek("who")
     assert add(ours, 1, batch=100) == 7
-    assert theirs.look("who") == 7
+    assert theirs.peek("who") == 7

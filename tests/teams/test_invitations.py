@@ -1,4 +1,4 @@
-"""Invitations: who sends them, and that a link works once, for one address, for 7 days."""
+"""Invitations: permissions, and links that work once, for one address, for 7 days."""
 
 import re
 from dataclasses import replace
@@ -16,7 +16,7 @@ from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.teams.errors import AlreadyMember, InvalidRequest, InvitationEnded, InvitationForSomeoneElse
 from apps.teams.models import Invitation, Membership, Role
 from apps.teams.services import invitations as services
-from apps.teams.services.invitations import Issued
+from apps.teams.services.invitations import IssuedInvitation
 from tests.factories import actor_for, client_for, make_member, make_team, make_user
 
 pytestmark = pytest.mark.django_db
@@ -27,19 +27,19 @@ def owner() -> Membership:
     return make_member(role=Role.OWNER)
 
 
-def _invite(member: Membership, email: str = "jonas@fernhill.example", role: Role = Role.MEMBER) -> Issued:
+def _invite(member: Membership, email: str = "jonas@fernhill.example", role: Role = Role.MEMBER) -> IssuedInvitation:
     return services.invite(actor=actor_for(member), emails=[email], role=role)[0]
 
 
-def _token(issued: Issued) -> str:
+def _token(issued: IssuedInvitation) -> str:
     return issued.link.rstrip("/").rpartition("/")[2]
 
 
-def _accept(issued: Issued, user) -> Membership:
+def _accept(issued: IssuedInvitation, user) -> Membership:
     return services.accept_invitation(user=user, token=_token(issued), origin=actor_for(make_member()).origin)
 
 
-def test_the_invited_person_joins_with_the_role_that_was_offered(owner: Membership) -> None:
+def test_the_invited_person_joins_with_the_role_of_the_invitation(owner: Membership) -> None:
     jonas = make_user("Jonas", email="jonas@fernhill.example")
     joined = _accept(_invite(owner, role=Role.ADMIN), jonas)
     assert (joined.team, joined.user, joined.role) == (owner.team, jonas, Role.ADMIN)
@@ -57,7 +57,7 @@ def test_a_link_works_once(owner: Membership) -> None:
         _accept(issued, jonas)
 
 
-def test_a_link_ends_after_seven_days(owner: Membership) -> None:
+def test_a_link_expires_after_seven_days(owner: Membership) -> None:
     issued = _invite(owner)
     assert timedelta(days=6, hours=23) < issued.invitation.expires_at - timezone.now() <= timedelta(days=7)
     Invitation.objects.update(expires_at=timezone.now())
@@ -65,21 +65,21 @@ def test_a_link_ends_after_seven_days(owner: Membership) -> None:
         _accept(issued, make_user("Jonas", email="jonas@fernhill.example"))
 
 
-def test_a_withdrawn_link_is_dead(owner: Membership) -> None:
+def test_a_revoked_link_does_not_work(owner: Membership) -> None:
     issued = _invite(owner)
     services.revoke_invitation(actor=actor_for(owner), invitation_id=issued.invitation.pk)
     with pytest.raises(InvitationEnded):
         _accept(issued, make_user("Jonas", email="jonas@fernhill.example"))
 
 
-def test_inviting_again_replaces_the_earlier_link(owner: Membership) -> None:
+def test_inviting_an_address_again_replaces_the_earlier_link(owner: Membership) -> None:
     first, second = _invite(owner), _invite(owner)
     with pytest.raises(InvitationEnded):
         services.find_invitation(token=_token(first))
     assert services.find_invitation(token=_token(second)) == second.invitation
 
 
-def test_a_link_is_no_use_to_somebody_with_another_address(owner: Membership) -> None:
+def test_a_link_does_not_work_for_another_address(owner: Membership) -> None:
     issued = _invite(owner)
     with pytest.raises(InvitationForSomeoneElse):
         _accept(issued, make_user("Eve"))
@@ -87,7 +87,7 @@ def test_a_link_is_no_use_to_somebody_with_another_address(owner: Membership) ->
     Invitation.objects.get(pk=issued.invitation.pk, accepted_at=None)
 
 
-def test_an_address_that_nobody_verified_does_not_count(owner: Membership) -> None:
+def test_a_link_does_not_work_for_an_unverified_address(owner: Membership) -> None:
     issued = _invite(owner)
     eve = make_user("Eve", email="jonas@fernhill.example")
     EmailAddress.objects.filter(user=eve).update(verified=False)
@@ -108,7 +108,7 @@ def test_only_the_hash_of_the_token_is_stored_and_nothing_prints_it(owner: Membe
     assert _token(issued) not in str(list(AuditEvent.objects.values()))
 
 
-def test_the_link_is_also_sent_there(owner: Membership, django_capture_on_commit_callbacks) -> None:
+def test_the_link_is_mailed_to_the_invited_address(owner: Membership, django_capture_on_commit_callbacks) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         issued = _invite(owner)
     assert mail.outbox[0].to == ["jonas@fernhill.example"]
@@ -116,7 +116,7 @@ def test_the_link_is_also_sent_there(owner: Membership, django_capture_on_commit
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_mail_server_that_is_down_costs_no_invitation_and_logs_no_link(settings, caplog) -> None:
+def test_an_invitation_survives_a_failing_mail_server_whose_log_has_no_link(settings, caplog) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     issued = _invite(make_member(role=Role.OWNER))
@@ -127,7 +127,7 @@ def test_a_mail_server_that_is_down_costs_no_invitation_and_logs_no_link(setting
 
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("offered", list(Role))
-def test_who_may_invite_as_what(role: Role, offered: Role) -> None:
+def test_inviting_is_allowed_by_the_role_of_the_inviter_and_the_offered_role(role: Role, offered: Role) -> None:
     member = make_member(role=role)
     may = role == Role.OWNER or (role == Role.ADMIN and offered != Role.OWNER)
     if may:
@@ -137,7 +137,7 @@ def test_who_may_invite_as_what(role: Role, offered: Role) -> None:
             _invite(member, role=offered)
 
 
-def test_one_wrong_address_invites_nobody(owner: Membership) -> None:
+def test_an_invalid_address_prevents_all_invitations(owner: Membership) -> None:
     with pytest.raises(InvalidRequest, match="not-an-address"):
         services.invite(actor=actor_for(owner), emails=["a@b.example", "not-an-address"], role=Role.MEMBER)
     with pytest.raises(AlreadyMember):
@@ -156,7 +156,7 @@ def test_another_teams_invitation_is_not_found(owner: Membership) -> None:
 # --- the pages -------------------------------------------------------------------------------------------------------
 
 
-def test_from_the_inviters_page_to_the_team(owner: Membership) -> None:
+def test_a_person_is_invited_on_the_page_and_joins(owner: Membership) -> None:
     page = client_for(owner).post(
         reverse("teams:members"), {"emails": "Jonas@Fernhill.example\nina@fernhill.example", "role": "member"}
     )
@@ -178,7 +178,7 @@ def test_from_the_inviters_page_to_the_team(owner: Membership) -> None:
     assert client.get(path).status_code == 410
 
 
-def test_the_page_tells_somebody_else_that_it_is_not_theirs(owner: Membership) -> None:
+def test_the_page_tells_another_person_that_the_invitation_is_not_for_them(owner: Membership) -> None:
     path = _invite(owner).link.removeprefix("http://127.0.0.1:8000")
     client = client_for(make_member(user=make_user("Eve")))
     assert "another e-mail address" in client.get(path).content.decode()
@@ -195,14 +195,14 @@ def test_the_page_tells_somebody_else_that_it_is_not_theirs(owner: Membership) -
         {"emails": "\n".join(f"p{n}@b.example" for n in range(21)), "role": "member"},
     ],
 )
-def test_a_wrong_form_is_shown_again_with_what_is_wrong(owner: Membership, form: dict[str, str]) -> None:
+def test_an_invalid_form_is_shown_again_with_its_errors(owner: Membership, form: dict[str, str]) -> None:
     page = client_for(owner).post(reverse("teams:members"), form)
     assert page.status_code == 400
     assert 'role="alert"' in page.content.decode()
     assert not Invitation.objects.exists()
 
 
-def test_a_member_sees_no_invitations_and_sends_none(owner: Membership) -> None:
+def test_members_cannot_see_or_send_invitations(owner: Membership) -> None:
     _invite(owner)
     client = client_for(make_member(owner.team, user=make_user("Kwame")))
     assert "jonas@fernhill.example" not in client.get(reverse("teams:members")).content.decode()
@@ -210,6 +210,6 @@ def test_a_member_sees_no_invitations_and_sends_none(owner: Membership) -> None:
     assert Invitation.objects.count() == 1
 
 
-def test_a_key_that_serves_the_team_cannot_invite(owner: Membership) -> None:
+def test_a_service_key_cannot_invite(owner: Membership) -> None:
     with pytest.raises(SpecwayError):
         services.invite(actor=replace(actor_for(owner), role=None), emails=["a@b.example"], role=Role.MEMBER)

@@ -1,4 +1,4 @@
-"""Who may do what with members, by role; the rules about owners; what ends with a membership."""
+"""Permissions on members by role, the rules about owners, and what ends with a membership."""
 
 import pytest
 from django.urls import reverse
@@ -21,7 +21,7 @@ ROLES = list(Role)
 
 @pytest.fixture
 def cast() -> dict[Role, Membership]:
-    """One member of each role in one team, with a second owner, so that nobody is the last."""
+    """One member of each role, and a second owner, so that no member is the last owner."""
     team = make_team()
     make_member(team, Role.OWNER, user=make_user("Second Owner"))
     return {role: make_member(team, role, user=make_user(f"{role.label} Person")) for role in Role}
@@ -51,7 +51,9 @@ def _outcome(action) -> str:
         (Role.MEMBER, Role.OWNER, Role.MEMBER, "permission_denied"),
     ],
 )
-def test_who_may_change_whose_role(cast, actor: Role, target: Role, wanted: Role, expected: str) -> None:
+def test_changing_a_role_is_allowed_by_the_roles_of_both(
+    cast, actor: Role, target: Role, wanted: Role, expected: str
+) -> None:
     member = cast[target]
     outcome = _outcome(lambda: members.change_role(actor=actor_for(cast[actor]), membership_id=member.pk, role=wanted))
     member.refresh_from_db()
@@ -61,7 +63,7 @@ def test_who_may_change_whose_role(cast, actor: Role, target: Role, wanted: Role
 
 @pytest.mark.parametrize("actor", ROLES)
 @pytest.mark.parametrize("target", ROLES)
-def test_who_may_remove_whom(cast, actor: Role, target: Role) -> None:
+def test_removing_a_member_is_allowed_by_the_roles_of_both(cast, actor: Role, target: Role) -> None:
     may = actor == Role.OWNER or (actor == Role.ADMIN and target != Role.OWNER)
     outcome = _outcome(lambda: members.remove_member(actor=actor_for(cast[actor]), membership_id=cast[target].pk))
     assert outcome == ("done" if may else "permission_denied")
@@ -69,13 +71,13 @@ def test_who_may_remove_whom(cast, actor: Role, target: Role) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_who_may_rename_the_team(cast, role: Role) -> None:
+def test_renaming_the_team_is_allowed_by_role(cast, role: Role) -> None:
     outcome = _outcome(lambda: rename_team(actor=actor_for(cast[role]), name="New name"))
     assert outcome == ("permission_denied" if role == Role.MEMBER else "done")
 
 
-def test_a_role_that_an_actor_had_no_longer_counts(cast) -> None:
-    """The page was opened by an admin who has been made a member since: the middleware makes the actor anew."""
+def test_a_former_role_of_the_actor_is_not_used(cast) -> None:
+    """An admin who opened the page was demoted since: each request builds its actor from the database."""
     client = client_for(cast[Role.ADMIN])
     Membership.objects.filter(pk=cast[Role.ADMIN].pk).update(role=Role.MEMBER)
     url = reverse("connections:remove_member", args=[cast[Role.MEMBER].pk])
@@ -96,11 +98,11 @@ def test_the_last_owner_can_neither_leave_nor_be_demoted_nor_removed() -> None:
     assert owner.role == Role.OWNER
 
 
-def test_the_page_tells_the_last_owner_why_with_409() -> None:
+def test_the_page_answers_409_with_the_reason_for_the_last_owner() -> None:
     owner = make_member(role=Role.OWNER)
     answer = client_for(owner).post(reverse("connections:leave_team"))
     assert answer.status_code == 409
-    assert "Make somebody else an owner first" in answer.content.decode()
+    assert "Make another member an owner first" in answer.content.decode()
 
 
 def test_another_teams_member_is_not_found_for_any_action() -> None:
@@ -130,7 +132,7 @@ def _connection(member: Membership) -> Connection:
     )
 
 
-def test_somebody_who_owns_connections_cannot_go_before_these_are_disconnected(cast) -> None:
+def test_a_member_with_connections_cannot_leave_or_be_removed(cast) -> None:
     member = cast[Role.MEMBER]
     connection = _connection(member)
     with pytest.raises(OwnsConnections, match="owns 1 connection"):
@@ -142,14 +144,14 @@ def test_somebody_who_owns_connections_cannot_go_before_these_are_disconnected(c
     assert not Membership.objects.filter(pk=member.pk).exists()
 
 
-def test_connections_in_another_team_keep_nobody_here(cast) -> None:
+def test_connections_in_another_team_do_not_prevent_leaving(cast) -> None:
     member = cast[Role.MEMBER]
     _connection(make_member(make_team("Kestrel Films"), user=member.user))
     members.leave(actor=actor_for(member))
     assert not Membership.objects.filter(pk=member.pk).exists()
 
 
-def test_the_personal_keys_of_a_removed_member_end_and_no_others(cast) -> None:
+def test_only_personal_keys_of_a_removed_member_are_revoked(cast) -> None:
     member = cast[Role.ADMIN]
     elsewhere = make_member(make_team("Kestrel Films"), user=member.user)
     personal, _ = make_key(member)
@@ -161,7 +163,7 @@ def test_the_personal_keys_of_a_removed_member_end_and_no_others(cast) -> None:
     assert {service, of_other_team}.isdisjoint(revoked)
 
 
-def test_each_change_is_audited_with_who_did_it(cast) -> None:
+def test_each_change_is_audited_with_its_actor(cast) -> None:
     actor, member = actor_for(cast[Role.OWNER]), cast[Role.MEMBER]
     members.change_role(actor=actor, membership_id=member.pk, role=Role.ADMIN)
     members.remove_member(actor=actor, membership_id=member.pk)
@@ -172,14 +174,14 @@ def test_each_change_is_audited_with_who_did_it(cast) -> None:
     assert {changed.target_id, removed.target_id} == {str(member.user_id)}
 
 
-def test_a_refused_change_leaves_no_event_and_no_change() -> None:
+def test_a_refused_change_changes_and_records_nothing() -> None:
     owner = make_member(role=Role.OWNER)
     with pytest.raises(LastOwner):
         members.leave(actor=actor_for(owner))
     assert not AuditEvent.objects.exists()
 
 
-def test_a_new_team_belongs_to_its_maker() -> None:
+def test_the_creator_of_a_team_is_its_owner() -> None:
     user = make_user()
     made = create_team(user=user, name="  Fernhill \n Logistics ", origin=actor_for(make_member()).origin)
     assert (made.role, made.team.name) == (Role.OWNER, "Fernhill Logistics")
@@ -187,13 +189,13 @@ def test_a_new_team_belongs_to_its_maker() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 101])
-def test_a_team_needs_a_sensible_name(name: str) -> None:
+def test_an_invalid_team_name_is_rejected(name: str) -> None:
     owner = make_member(role=Role.OWNER)
     with pytest.raises(SpecwayError, match="1 to 100 characters"):
         rename_team(actor=actor_for(owner), name=name)
 
 
-def test_operators_add_members_but_nobody_twice() -> None:
+def test_operators_add_members_but_not_twice() -> None:
     owner = make_member(role=Role.OWNER)
     with pytest.raises(SpecwayError, match="already"):
         members.add_member(actor=actor_for(owner), user=owner.user, role=Role.MEMBER)

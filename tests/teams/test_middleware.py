@@ -1,4 +1,4 @@
-"""The actor of a request: within which team, from where, and what pages demand."""
+"""The actor of a request: its team and origin, and what pages require."""
 
 import hashlib
 import secrets
@@ -22,7 +22,7 @@ def _seen(client: Client):
     return client.get(reverse("teams:members")).wsgi_request
 
 
-def test_the_actor_is_the_member_within_the_team_that_the_session_chose() -> None:
+def test_the_actor_is_the_member_in_the_current_team_of_the_session() -> None:
     first = make_member(role=Role.OWNER)
     second = make_member(make_team("Kestrel Films"), user=first.user)
     actor = _seen(client_for(second)).actor
@@ -40,7 +40,7 @@ def test_a_foreign_team_in_the_session_is_ignored() -> None:
 
 
 @pytest.mark.parametrize("value", ["nonsense", None, 7, ["x"]])
-def test_nonsense_in_the_session_falls_back_to_the_first_team(value: object) -> None:
+def test_an_invalid_team_in_the_session_falls_back_to_the_first_team(value: object) -> None:
     member = make_member()
     client = client_for(member)
     session = client.session
@@ -49,7 +49,7 @@ def test_nonsense_in_the_session_falls_back_to_the_first_team(value: object) -> 
     assert _seen(client).actor.team == member.team
 
 
-def test_somebody_removed_is_out_at_the_next_request() -> None:
+def test_a_removed_member_has_no_access_from_the_next_request_on() -> None:
     member = make_member()
     client = client_for(member)
     assert client.get(reverse("teams:members")).status_code == 200
@@ -57,7 +57,7 @@ def test_somebody_removed_is_out_at_the_next_request() -> None:
     assert client.get(reverse("teams:members")).headers["Location"] == reverse("teams:create")
 
 
-def test_it_takes_one_query_and_none_for_strangers(django_assert_num_queries) -> None:
+def test_it_makes_one_query_and_none_if_signed_out(django_assert_num_queries) -> None:
     member = make_member()
     make_member(make_team("Kestrel Films"), user=member.user)
     request = RequestFactory().get("/")
@@ -73,7 +73,7 @@ def test_it_takes_one_query_and_none_for_strangers(django_assert_num_queries) ->
     assert request.actor is None
 
 
-def test_a_forwarded_address_counts_only_behind_a_proxy(settings) -> None:
+def test_a_forwarded_address_is_used_only_behind_a_proxy(settings) -> None:
     request = RequestFactory().get("/", headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.7"})
     settings.BEHIND_PROXY = False
     assert client_address(request) == "127.0.0.1"
@@ -82,16 +82,16 @@ def test_a_forwarded_address_counts_only_behind_a_proxy(settings) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "garbage", "1.2.3.4:80", "203.0.113.9, unknown", "' OR 1=1"])
-def test_a_forwarded_address_that_is_none_is_not_stored(settings, value: str) -> None:
+def test_an_invalid_forwarded_address_is_ignored(settings, value: str) -> None:
     settings.BEHIND_PROXY = True
     assert client_address(RequestFactory().get("/", headers={"X-Forwarded-For": value})) == "127.0.0.1"
 
 
-def test_without_an_address_there_is_none() -> None:
+def test_a_request_without_an_address_has_none() -> None:
     assert client_address(RequestFactory().get("/", REMOTE_ADDR="")) is None
 
 
-def test_in_the_administration_one_acts_as_operator() -> None:
+def test_the_actor_in_the_admin_is_an_operator() -> None:
     user = make_user("Operator")
     request = RequestFactory().get("/admin/teams/team/", headers={"User-Agent": "Browser\x1b[0m" + "x" * 400})
     request.user = user
@@ -104,7 +104,7 @@ def test_in_the_administration_one_acts_as_operator() -> None:
 # --- pages ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_person_is_asked_for_the_teams_name_and_lands_in_it() -> None:
+def test_a_person_without_a_team_creates_one_and_is_in_it() -> None:
     client = Client()
     client.force_login(make_user())
     assert client.get(reverse("teams:members")).headers["Location"] == reverse("teams:create")
@@ -115,7 +115,7 @@ def test_a_new_person_is_asked_for_the_teams_name_and_lands_in_it() -> None:
     assert _seen(client).actor.is_owner
 
 
-def test_switching_takes_ones_own_teams_only() -> None:
+def test_switching_is_limited_to_the_persons_own_teams() -> None:
     first = make_member()
     second = make_member(make_team("Kestrel Films"), user=first.user)
     foreign = make_team("Foreign")
@@ -130,7 +130,7 @@ def test_switching_takes_ones_own_teams_only() -> None:
 
 @pytest.fixture
 def pages() -> tuple[Membership, list[str]]:
-    """An owner, and the address of every page that changes something."""
+    """An owner, and the URL of every page that changes something."""
     owner = make_member(role=Role.OWNER)
     other = make_member(owner.team, user=make_user("Kwame"))
     token = secrets.token_urlsafe(32)
@@ -160,7 +160,7 @@ def _state() -> list[object]:
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 
-def test_looking_changes_nothing(pages: tuple[Membership, list[str]]) -> None:
+def test_a_get_changes_nothing(pages: tuple[Membership, list[str]]) -> None:
     owner, addresses = pages
     client = client_for(owner)
     before = _state()
@@ -171,7 +171,7 @@ def test_looking_changes_nothing(pages: tuple[Membership, list[str]]) -> None:
     assert _state() == before
 
 
-def test_every_change_needs_the_csrf_token(pages: tuple[Membership, list[str]]) -> None:
+def test_every_change_requires_the_csrf_token(pages: tuple[Membership, list[str]]) -> None:
     owner, addresses = pages
     client = client_for(owner, enforce_csrf_checks=True)
     before = _state()
@@ -180,7 +180,7 @@ def test_every_change_needs_the_csrf_token(pages: tuple[Membership, list[str]]) 
     assert _state() == before
 
 
-def test_nobody_signed_out_gets_in(pages: tuple[Membership, list[str]]) -> None:
+def test_signed_out_visitors_are_redirected_to_login(pages: tuple[Membership, list[str]]) -> None:
     _, addresses = pages
     for address in addresses[:-1]:
         for method in ("get", "post"):
@@ -189,7 +189,7 @@ def test_nobody_signed_out_gets_in(pages: tuple[Membership, list[str]]) -> None:
             assert answer.headers["Location"].startswith(reverse("account_login"))
 
 
-def test_a_member_has_no_admins_pages(pages: tuple[Membership, list[str]]) -> None:
+def test_members_cannot_open_the_pages_of_admins(pages: tuple[Membership, list[str]]) -> None:
     owner, addresses = pages
     client = client_for(make_member(owner.team, user=make_user("Sunniva")))
     assert client.get(reverse("teams:rename")).status_code == 403
@@ -200,7 +200,7 @@ def test_a_member_has_no_admins_pages(pages: tuple[Membership, list[str]]) -> No
     assert actor_for(owner).label in page
 
 
-def test_the_members_page_asks_the_database_a_fixed_number_of_times(django_assert_max_num_queries) -> None:
+def test_the_members_page_makes_a_fixed_number_of_queries(django_assert_max_num_queries) -> None:
     owner = make_member(role=Role.OWNER)
     for number in range(12):
         make_member(owner.team, user=make_user(f"Person {number}"))

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def fresh_cache(settings) -> None:
-    """Rate limits count in the cache; each test has one of its own."""
+    """Rate limits are counted in the cache, so each test has its own."""
     name = secrets.token_hex(8)
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}}
     cache.clear()
@@ -52,7 +52,7 @@ def _events() -> list[tuple[str, str, object]]:
     return [(event.action, event.outcome, event.team_id) for event in AuditEvent.objects.order_by("pk")]
 
 
-def test_a_login_and_a_logout_stand_in_the_log_of_the_team_one_lands_in(member: Membership, password: str) -> None:
+def test_login_and_logout_are_audited_in_the_current_team(member: Membership, password: str) -> None:
     make_member(make_team("Later"), user=member.user)
     client = Client(headers={"User-Agent": "Test browser"})
     assert _login(client, member.user.email, password).status_code == 302
@@ -62,41 +62,41 @@ def test_a_login_and_a_logout_stand_in_the_log_of_the_team_one_lands_in(member: 
     assert (event.actor_id, event.ip, event.user_agent) == (str(member.user.pk), "127.0.0.1", "Test browser")
 
 
-def test_a_wrong_password_is_audited_and_what_was_typed_is_not(member: Membership) -> None:
+def test_a_wrong_password_is_audited_without_what_was_entered(member: Membership) -> None:
     wrong = secrets.token_urlsafe(16)
     _login(Client(), member.user.email, wrong)
     assert _events() == [("login.failed", "failure", member.team_id)]
     assert wrong not in str(list(AuditEvent.objects.values()))
 
 
-def test_an_unknown_address_is_audited_without_what_was_typed_there(member: Membership) -> None:
+def test_an_unknown_address_is_audited_without_what_was_entered(member: Membership) -> None:
     typed = f"{secrets.token_urlsafe(8)}@fernhill.example"
     _login(Client(), typed, secrets.token_urlsafe(16))
     assert _events() == [("login.failed", "failure", None)]
     assert typed not in str(list(AuditEvent.objects.values()))
 
 
-def test_somebody_without_a_team_is_audited_without_one(password: str) -> None:
+def test_a_login_without_a_team_is_audited(password: str) -> None:
     user = make_user(password=password)
     _login(Client(), user.email, password)
     assert _events() == [("login.succeeded", "success", None)]
 
 
-def test_a_person_made_by_a_command_can_log_in_at_once(password: str) -> None:
+def test_a_person_created_by_create_person_can_sign_in_at_once(password: str) -> None:
     create_person(email="Demo@Fernhill.example", name="Demo", password=password)
     client = Client()
     assert _login(client, "demo@fernhill.example", password).headers["Location"] == "/"
     assert client.get(reverse("teams:create")).status_code == 200
 
 
-def test_a_person_who_is_switched_off_does_not_get_in(member: Membership, password: str) -> None:
+def test_a_deactivated_person_cannot_sign_in(member: Membership, password: str) -> None:
     User.objects.update(is_active=False)
     client = Client()
     _login(client, member.user.email, password)
     assert client.get(reverse("teams:members")).headers["Location"].startswith(reverse("account_login"))
 
 
-def test_sign_up_asks_for_the_name_and_leads_to_a_team(password: str) -> None:
+def test_sign_up_asks_for_the_name_and_redirects_to_creating_a_team(password: str) -> None:
     client = Client()
     page = client.get(reverse("account_signup")).content.decode()
     assert page.index('name="name"') < page.index('name="email"') < page.index('name="password1"')
@@ -111,7 +111,7 @@ def test_sign_up_asks_for_the_name_and_leads_to_a_team(password: str) -> None:
     assert client.get(reverse("teams:members")).headers["Location"] == reverse("teams:create")
 
 
-def test_nobody_gets_in_before_the_address_is_verified(password: str) -> None:
+def test_sign_in_requires_a_verified_address(password: str) -> None:
     form = {"name": "Jonas", "email": "jonas@fernhill.example", "password1": password}
     Client().post(reverse("account_signup"), form)
     client = Client()
@@ -120,7 +120,7 @@ def test_nobody_gets_in_before_the_address_is_verified(password: str) -> None:
     assert not AuditEvent.objects.filter(action="login.succeeded").exists()
 
 
-def test_a_password_change_and_a_reset_are_told_apart(member: Membership, password: str) -> None:
+def test_a_password_change_and_a_reset_have_different_audit_events(member: Membership, password: str) -> None:
     client = Client()
     _login(client, member.user.email, password)
     new = secrets.token_urlsafe(16)
@@ -146,7 +146,7 @@ def _code(secret: str) -> str:
     return format_hotp_value(hotp_value(secret, next(iter(yield_hotp_counters_from_time()))))
 
 
-def test_the_second_factor_is_asked_for_and_its_failures_are_audited(member: Membership, password: str) -> None:
+def test_the_second_factor_is_required_and_its_failures_are_audited(member: Membership, password: str) -> None:
     secret = generate_totp_secret()
     TOTP.activate(member.user, secret)
     client = Client()
@@ -160,7 +160,7 @@ def test_the_second_factor_is_asked_for_and_its_failures_are_audited(member: Mem
 
 
 @pytest.mark.django_db(transaction=True)  # django-allauth tells of these after commit
-def test_the_second_factor_on_its_codes_renewed_and_off_again_are_audited(member: Membership, password: str) -> None:
+def test_adding_renewing_and_removing_a_second_factor_is_audited(member: Membership, password: str) -> None:
     client = Client()
     _login(client, member.user.email, password)
     client.post(reverse("account_reauthenticate"), {"password": password})
@@ -192,7 +192,7 @@ def operator(password: str) -> User:
     return user
 
 
-def test_operators_sign_in_and_out_by_the_front_door(operator: User, password: str) -> None:
+def test_operators_sign_in_and_out_on_the_same_pages(operator: User, password: str) -> None:
     TOTP.activate(operator, generate_totp_secret())
     client = Client()
     door = client.get("/admin/login/?next=/admin/").headers["Location"]
@@ -205,7 +205,7 @@ def test_operators_sign_in_and_out_by_the_front_door(operator: User, password: s
     assert AuditEvent.objects.first().action == "logout"
 
 
-def test_members_do_not_get_into_the_administration(member: Membership) -> None:
+def test_members_cannot_open_the_admin(member: Membership) -> None:
     client = client_for(member)
     assert client.get("/admin/").status_code == 302
     assert client.get("/admin/login/").status_code == 403
@@ -223,7 +223,7 @@ def _inline(team, rows: list[dict[str, object]]) -> dict[str, object]:
     return form
 
 
-def test_an_operator_hands_a_team_over_in_one_form_and_it_is_audited(operator: User, member: Membership) -> None:
+def test_an_operator_changes_a_teams_owner_in_one_form_and_it_is_audited(operator: User, member: Membership) -> None:
     heir = make_member(member.team, user=make_user("Heir"))
     newcomer = make_user("Newcomer")
     client = Client()
@@ -256,7 +256,7 @@ def test_an_operator_cannot_leave_a_team_without_an_owner(operator: User, member
     assert not AuditEvent.objects.exists()
 
 
-def test_people_and_teams_are_not_deleted_in_the_administration(operator: User, member: Membership) -> None:
+def test_people_and_teams_cannot_be_deleted_in_the_admin(operator: User, member: Membership) -> None:
     client = Client()
     client.force_login(operator)
     assert client.post(reverse("admin:teams_team_delete", args=[member.team_id]), {"post": "yes"}).status_code == 403
@@ -288,7 +288,7 @@ def test_an_operator_revokes_keys_and_sees_no_hash(operator: User, member: Membe
     assert AuditEvent.objects.get(action="api_key.revoked").actor_kind == "operator"
 
 
-def test_too_many_logins_from_one_address_are_told_on_a_page_of_ours(member: Membership) -> None:
+def test_too_many_logins_from_one_address_get_the_products_429_page(member: Membership) -> None:
     form = {"login": "nobody@fernhill.example", "password": secrets.token_urlsafe(16)}
     for _ in range(40):
         answer = Client().post(reverse("account_login"), form)

@@ -1,4 +1,4 @@
-"""How often the API may be called."""
+"""Rate limits of the API."""
 
 import re
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ ME = "/api/v1/me/"
 @pytest.fixture(autouse=True)
 def limits(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.API_RATES = {"default": 3, "token": 1, "failed": 2}
-    monkeypatch.setattr(throttling.time, "time", lambda: 1_000_000_000.0)  # no minute ends in the middle of a test
-    monkeypatch.setattr(throttling, "_tally", CallCounter())
+    monkeypatch.setattr(throttling.time, "time", lambda: 1_000_000_000.0)  # so that no minute ends during a test
+    monkeypatch.setattr(throttling, "_counter", CallCounter())
     cache.clear()
     yield
     cache.clear()
@@ -36,7 +36,7 @@ def call(key: str, path: str = ME, method: str = "GET", **more: Any) -> Any:
     return Client().generic(method, path, headers={"Authorization": f"Bearer {key}"}, **more)
 
 
-def test_a_caller_learns_what_is_left_and_is_refused_with_the_time_to_wait(owner: Membership) -> None:
+def test_responses_have_rate_limit_headers_and_refusals_retry_after(owner: Membership) -> None:
     _, key = make_key(owner)
     answers = [call(key) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
@@ -50,7 +50,7 @@ def test_a_caller_learns_what_is_left_and_is_refused_with_the_time_to_wait(owner
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
 
 
-def test_each_key_and_each_member_is_counted_alone(owner: Membership) -> None:
+def test_each_key_and_each_member_is_counted_separately(owner: Membership) -> None:
     _, one = make_key(owner)
     _, other = make_key(owner)
     while call(one).status_code == 200:
@@ -60,14 +60,14 @@ def test_each_key_and_each_member_is_counted_alone(owner: Membership) -> None:
     assert [browser.get(ME).status_code for _ in range(4)] == [200, 200, 200, 429]
 
 
-def test_calls_for_tokens_have_a_limit_of_their_own(owner: Membership) -> None:
+def test_token_calls_have_their_own_limit(owner: Membership) -> None:
     _, key = make_key(owner)
     path = "/api/v1/connections/00000000-0000-4000-8000-000000000000/token/"
     assert [call(key, path, "POST").status_code for _ in range(2)] == [404, 429]
     assert call(key).status_code == 200
 
 
-def test_a_limit_of_nothing_is_none(owner: Membership, settings: Any) -> None:
+def test_a_limit_of_zero_is_no_limit(owner: Membership, settings: Any) -> None:
     settings.API_RATES = {"default": 0, "token": 0, "failed": 0}
     _, key = make_key(owner)
     answers = [call(key) for _ in range(5)]

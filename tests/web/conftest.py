@@ -1,4 +1,4 @@
-"""What the tests of the web share."""
+"""Fixtures of web tests."""
 
 import pytest
 from django.test import Client
@@ -6,5 +6,5 @@ from django.test import Client
 
 @pytest.fixture
 def visitor() -> Client:
-    """Somebody who is not signed in; a fault of ours answers with its page instead of ending the test."""
+    """A signed-out client that returns the page of a server error instead of raising it."""
     return Client(raise_request_exception=False)

@@ -1,4 +1,4 @@
-"""The frame in a real browser: menus by keyboard, copying, one submission, and nothing that the policy refuses."""
+"""The layout in a real browser: menus by keyboard, copying, single submission, and no policy violations."""
 
 import secrets
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.needs_browser, pytest.mark.django_db(transaction=True)
 
 @dataclass
 class Visit:
-    """A signed-in operator's tab, and what the browser complained of meanwhile."""
+    """The tab of a signed-in operator, and the browser's console messages."""
 
     page: Any
     url: str
@@ -45,7 +45,7 @@ def focused(page: Any) -> str:
     return str(page.evaluate("document.activeElement.textContent.trim()"))
 
 
-def test_a_menu_is_used_with_the_keyboard_alone(visit: Visit) -> None:
+def test_a_menu_can_be_used_by_keyboard(visit: Visit) -> None:
     page = visit.page
     page.goto(f"{visit.url}/account/")
     page.locator("summary.account").focus()
@@ -78,7 +78,7 @@ def test_escape_closes_the_menu_before_the_sidebar_on_a_phone(visit: Visit) -> N
     assert not page.evaluate("document.getElementById('sidebar').matches(':popover-open')")
 
 
-def test_the_team_is_switched_from_the_frame(visit: Visit) -> None:
+def test_the_team_is_switched_in_the_navigation(visit: Visit) -> None:
     page = visit.page
     page.goto(f"{visit.url}/account/")
     page.locator("summary.switcher").click()
@@ -87,7 +87,7 @@ def test_the_team_is_switched_from_the_frame(visit: Visit) -> None:
     assert "Kestrel Films" in page.locator(".switcher__text").text_content()
 
 
-def test_copying_answers_in_words_and_returns_to_them(visit: Visit) -> None:
+def test_the_copy_button_confirms_and_resets(visit: Visit) -> None:
     page = visit.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{visit.url}/help/troubleshooting/")
@@ -100,7 +100,7 @@ def test_copying_answers_in_words_and_returns_to_them(visit: Visit) -> None:
     assert visit.complaints == []
 
 
-def test_a_form_that_is_on_its_way_is_not_sent_again(visit: Visit) -> None:
+def test_a_form_is_submitted_only_once(visit: Visit) -> None:
     page = visit.page
     page.goto(f"{visit.url}/account/")
     name = secrets.token_hex(4)
@@ -115,7 +115,7 @@ def test_a_form_that_is_on_its_way_is_not_sent_again(visit: Visit) -> None:
     assert sent == [f"{visit.url}/account/"]
 
 
-def test_the_administration_and_the_api_documentation_obey_the_policy(visit: Visit) -> None:
+def test_the_admin_and_the_api_documentation_comply_with_the_policy(visit: Visit) -> None:
     page = visit.page
     page.goto(f"{visit.url}/api/docs/")
     page.locator(".opblock").first.wait_for()

@@ -1,4 +1,4 @@
-"""Health checks: alive without anything, ready only with what requests cannot do without."""
+"""Liveness without any check, readiness with the required parts."""
 
 import pytest
 from django.db import OperationalError
@@ -13,7 +13,7 @@ def broken(*_: object, **__: object) -> str:
     raise OperationalError('connection to "db.internal" as "specway" failed')
 
 
-def test_alive_needs_no_database(visitor: Client) -> None:
+def test_liveness_makes_no_query(visitor: Client) -> None:
     # Without the django_db mark any query raises.
     response = visitor.get("/healthz")
     assert response.status_code == 200
@@ -21,7 +21,7 @@ def test_alive_needs_no_database(visitor: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_ready_names_each_part(visitor: Client) -> None:
+def test_readiness_reports_each_part(visitor: Client) -> None:
     response = visitor.get("/readyz")
     assert response.status_code == 200
     assert response.json()["checks"].keys() == {"database", "keys", "broker"}
@@ -31,7 +31,7 @@ def test_ready_names_each_part(visitor: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("check", "part"), [("_database", "database"), ("_keys", "keys")])
-def test_not_ready_without_database_or_keys(
+def test_readiness_is_503_without_database_or_keys(
     check: str, part: str, visitor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, check, broken)
@@ -43,7 +43,7 @@ def test_not_ready_without_database_or_keys(
 
 
 @pytest.mark.django_db
-def test_a_key_that_rows_need_and_that_is_not_there_is_named(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readiness_names_a_missing_key(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "missing_key_ids", lambda: {"k2", "k1"})
     response = visitor.get("/readyz")
     assert response.status_code == 503
@@ -51,7 +51,7 @@ def test_a_key_that_rows_need_and_that_is_not_there_is_named(visitor: Client, mo
 
 
 @pytest.mark.django_db
-def test_without_the_broker_readers_are_still_served(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readiness_is_200_degraded_without_the_broker(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_broker", broken)
     response = visitor.get("/readyz")
     assert response.status_code == 200
@@ -60,7 +60,7 @@ def test_without_the_broker_readers_are_still_served(visitor: Client, monkeypatc
 
 
 @pytest.mark.django_db
-def test_a_broker_that_cannot_be_reached_is_noticed(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_cannot_be_reached_is_reported(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     from celery import Celery
 
     dead = Celery(broker="redis://127.0.0.1:1/0")

@@ -1,4 +1,4 @@
-"""The operators' health page: for staff alone, right in its numbers, and no slower with more rows."""
+"""The operators' health page: staff only, its figures, and a fixed number of queries."""
 
 import secrets
 from datetime import timedelta
@@ -44,7 +44,7 @@ def spool_folder(settings: Any, tmp_path: Path) -> Path:
 
 
 def refreshed(integration: str, times: int = 1, *, kind: str = "") -> None:
-    """Events of refreshes: successes, or failures of a kind."""
+    """Record refresh events: successes, or failures of a kind."""
     for _ in range(times):
         with transaction.atomic():
             record(
@@ -62,14 +62,14 @@ def words(client: Client) -> str:
     return " ".join(response.content.decode().split())
 
 
-def test_operators_see_it_and_find_it(operator: Client) -> None:
+def test_operators_reach_the_page_by_its_link(operator: Client) -> None:
     assert "<h1>Health</h1>" in words(operator)
     for place in ("/admin/", "/admin/connections/connection/"):
         assert f'href="{PAGE}"' in operator.get(place).content.decode()
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_nobody_else_sees_it(role: Role, visitor: Client) -> None:
+def test_other_people_cannot_open_the_page(role: Role, visitor: Client) -> None:
     away = visitor.get(PAGE)
     assert away.status_code == 302
     assert "/login/" in away["Location"]
@@ -79,7 +79,7 @@ def test_nobody_else_sees_it(role: Role, visitor: Client) -> None:
     assert b"Queue lag" not in response.content
 
 
-def test_a_fresh_installation_has_nothing_to_complain_of_but_its_schedule(operator: Client) -> None:
+def test_a_new_installation_reports_only_the_missing_schedule(operator: Client) -> None:
     page = words(operator)
     assert "Nothing is overdue" in page
     assert "No token was refreshed in the last 24 hours." in page
@@ -87,7 +87,7 @@ def test_a_fresh_installation_has_nothing_to_complain_of_but_its_schedule(operat
     assert "None." in page
 
 
-def test_the_queue_is_told_by_its_oldest(operator: Client) -> None:
+def test_the_queue_shows_the_lag_of_the_oldest(operator: Client) -> None:
     integration = make_integration()
     for seconds in (-400, -5, 60, 100, 4000):
         row = TokenSet.objects.filter(connection=make_connection(integration))
@@ -103,7 +103,7 @@ def test_the_queue_is_told_by_its_oldest(operator: Client) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "lag"), [(0, (0, "s")), (119, (119, "s")), (130, (2, "min")), (1e6, (11, "d"))])
-def test_lag_is_told_in_a_unit_that_says_enough(seconds: float, lag: tuple[int, str]) -> None:
+def test_the_lag_is_shown_in_a_fitting_unit(seconds: float, lag: tuple[int, str]) -> None:
     assert operations.Queue(due=1, soon=0, oldest_overdue=seconds).lag == lag
 
 
@@ -117,19 +117,19 @@ def test_refreshes_of_a_day_are_counted_by_integration_and_outcome(operator: Cli
     AuditEvent.objects.bulk_create([old])
     first, second = operations.refreshes_of_a_day()
     assert (first.name, first.succeeded, first.failures) == ("Sandbox", 5, 3)
-    assert first.in_words == "2 told to wait, 1 grant refused"
+    assert first.in_words == "2 rate limited, 1 grant refused"
     assert (second.name, second.succeeded, second.failures) == ("carrier-hub", 1, 0)
     page = words(operator)
     assert "3 failed" in page
-    assert "Of 8: 2 told to wait, 1 grant refused." in page
+    assert "Of 8: 2 rate limited, 1 grant refused." in page
 
 
-def test_every_outcome_and_reason_has_words() -> None:
+def test_every_outcome_and_reason_has_a_label() -> None:
     assert {outcome.value for outcome in Outcome} <= set(operations.OUTCOMES)
     assert set(REASONS) == set(operations.REASONS)
 
 
-def test_what_needs_attention_is_counted_by_reason_and_integration(operator: Client) -> None:
+def test_connections_that_need_attention_are_counted_by_reason_and_integration(operator: Client) -> None:
     integration = make_integration()
     for reason in ("outcome_unknown", "reauthorization_required", "reauthorization_required"):
         make_connection(integration, status="needs_attention", status_reason=reason)
@@ -139,7 +139,7 @@ def test_what_needs_attention_is_counted_by_reason_and_integration(operator: Cli
     assert "3 need attention" in words(operator)
 
 
-def test_oauth_apps_at_risk_name_the_connections_at_stake(operator: Client) -> None:
+def test_oauth_apps_at_risk_list_their_connections(operator: Client) -> None:
     today = timezone.now().date()
     days = {"refused": None, "ended": -1, "soon": 60, "later": 61, "unknown": None}
     for slug, left in days.items():
@@ -160,7 +160,7 @@ def test_oauth_apps_at_risk_name_the_connections_at_stake(operator: Client) -> N
     assert f"/admin/integrations/oauthapp/{refused.get().pk}/change/" in page
 
 
-def test_keys_are_told_by_how_many_rows_need_them(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_listed_with_their_number_of_rows(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     make_connection(make_integration())
     (key,) = operations.vault_keys()
     assert (key.kid, key.rows, key.is_primary, key.is_known) == ("test", 2, True, True)
@@ -172,7 +172,7 @@ def test_keys_are_told_by_how_many_rows_need_them(operator: Client, monkeypatch:
     assert "Not configured. The secrets in these rows cannot be decrypted." in words(operator)
 
 
-def test_parts_that_fail_are_named(operator: Client, spool_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_parts_are_reported(operator: Client, spool_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> str:
         raise OSError("redis.internal is away")
 
@@ -191,7 +191,7 @@ def test_parts_that_fail_are_named(operator: Client, spool_folder: Path, monkeyp
     assert "Not running" not in words(operator)
 
 
-def test_more_rows_take_no_more_queries(operator: Client) -> None:
+def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(operator: Client) -> None:
     def queries() -> int:
         with CaptureQueriesContext(database) as captured:
             words(operator)

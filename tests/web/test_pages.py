@@ -1,4 +1,4 @@
-"""The frame, the way in, the account, help: who sees what."""
+"""Layout, home page, account and help."""
 
 import re
 
@@ -49,22 +49,22 @@ def assert_obeys_the_content_security_policy(page: str) -> None:
         assert "src=" in script, script
 
 
-def test_strangers_are_led_to_the_sign_in(visitor: Client) -> None:
+def test_signed_out_visitors_are_redirected_to_login(visitor: Client) -> None:
     assert visitor.get("/").headers["Location"] == "/accounts/login/"
 
 
-def test_members_are_led_to_the_plugins(member: Client) -> None:
+def test_members_are_redirected_to_the_plugins(member: Client) -> None:
     assert member.get("/").headers["Location"] == reverse("connections:plugins")
 
 
-def test_who_has_no_team_is_led_to_make_one() -> None:
+def test_people_without_a_team_are_redirected_to_create_one() -> None:
     client = Client()
     client.force_login(factories.make_user())
     assert client.get("/").headers["Location"] == reverse("teams:create")
 
 
 @pytest.mark.parametrize("path", PAGES_FOR_ALL)
-def test_a_page_before_sign_in_is_in_our_design(path: str, visitor: Client) -> None:
+def test_pages_before_sign_in_use_the_products_layout(path: str, visitor: Client) -> None:
     response = visitor.get(path)
     page = response.content.decode()
     assert response.status_code == 200
@@ -74,7 +74,7 @@ def test_a_page_before_sign_in_is_in_our_design(path: str, visitor: Client) -> N
 
 
 @pytest.mark.parametrize("path", PAGES_OF_MEMBERS)
-def test_a_page_of_members_is_in_our_design(path: str, member: Client) -> None:
+def test_pages_of_members_use_the_products_layout(path: str, member: Client) -> None:
     response = member.get(path)
     page = response.content.decode()
     assert response.status_code == 200
@@ -84,7 +84,7 @@ def test_a_page_of_members_is_in_our_design(path: str, member: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/account/", "/accounts/2fa/", "/accounts/sessions/"])
-def test_the_account_is_behind_the_sign_in(path: str, visitor: Client) -> None:
+def test_the_account_requires_sign_in(path: str, visitor: Client) -> None:
     response = visitor.get(path)
     assert response.status_code == 302
     assert response.headers["Location"].startswith("/accounts/login/")
@@ -96,11 +96,11 @@ def test_the_current_page_is_marked_in_the_navigation(member: Client) -> None:
     assert current == ["/help/troubleshooting/"]
 
 
-def test_a_page_may_be_narrow(member: Client) -> None:
+def test_a_page_can_be_narrow(member: Client) -> None:
     assert b'<main class="content content--narrow"' in member.get("/account/").content
 
 
-def test_only_operators_see_the_way_to_the_administration(member: Client) -> None:
+def test_only_operators_see_the_link_to_the_admin(member: Client) -> None:
     assert b'href="/admin/"' not in member.get("/account/").content
     operator = factories.make_member()
     operator.user.is_staff = True
@@ -108,7 +108,7 @@ def test_only_operators_see_the_way_to_the_administration(member: Client) -> Non
     assert b'href="/admin/"' in factories.client_for(operator).get("/account/").content
 
 
-def test_the_switcher_offers_ones_own_teams_only() -> None:
+def test_the_team_switcher_lists_the_persons_own_teams_only() -> None:
     membership = factories.make_member(factories.make_team("Fernhill"))
     factories.make_member(factories.make_team("Kestrel"), user=membership.user)
     factories.make_member(factories.make_team("Stranger"))
@@ -118,13 +118,13 @@ def test_the_switcher_offers_ones_own_teams_only() -> None:
     assert "Stranger" not in page
 
 
-def test_signing_out_and_switching_teams_are_posted(member: Client) -> None:
+def test_signing_out_and_switching_teams_use_post(member: Client) -> None:
     page = member.get("/account/").content.decode()
     assert '<form method="post" action="/accounts/logout/">' in page
     assert f'<form method="post" action="{reverse("teams:switch")}">' in page
 
 
-def test_the_frame_asks_the_database_nothing_before_a_template_does() -> None:
+def test_the_layouts_context_makes_no_query_until_used() -> None:
     membership = factories.make_member()
     request = RequestFactory().get("/")
     request.actor = factories.actor_for(membership)
@@ -143,7 +143,7 @@ def test_a_name_is_saved_and_shown(member: Client) -> None:
     assert b"Nia &lt;b&gt;New" in response.content
 
 
-def test_the_account_form_changes_nothing_but_the_name() -> None:
+def test_the_account_form_changes_only_the_name() -> None:
     membership = factories.make_member()
     client = factories.client_for(membership)
     client.post("/account/", {"name": "N", "email": "eve@fernhill.example", "is_staff": "on", "is_superuser": "on"})
@@ -154,20 +154,20 @@ def test_the_account_form_changes_nothing_but_the_name() -> None:
     assert not membership.user.is_superuser
 
 
-def test_help_shows_the_callback_of_this_installation(visitor: Client) -> None:
+def test_help_shows_this_installations_callback_url(visitor: Client) -> None:
     assert b"http://127.0.0.1:8000/oauth/callback" in visitor.get("/help/troubleshooting/").content
 
 
-def test_the_administration_shows_neither_seeds_nor_session_keys() -> None:
+def test_the_admin_shows_neither_seeds_nor_session_keys() -> None:
     registered = {model._meta.label for model in admin.site._registry}
     assert not registered & {"mfa.Authenticator", "usersessions.UserSession", "sessions.Session"}
 
 
-def test_operators_sign_in_by_the_same_door_as_everybody(visitor: Client) -> None:
+def test_the_admin_uses_the_products_login_page(visitor: Client) -> None:
     assert visitor.get("/admin/login/").headers["Location"].startswith("/accounts/login/")
 
 
-def test_a_forgotten_password_is_answered_in_our_words(visitor: Client) -> None:
+def test_the_password_reset_page_has_the_products_text(visitor: Client) -> None:
     user = factories.make_user(password="ferns-" + factories.secrets.token_hex(4))
     visitor.post("/accounts/password/reset/", {"email": user.email})
     assert [message.subject for message in mail.outbox] == ["Choose a new password for Specway"]
@@ -175,7 +175,7 @@ def test_a_forgotten_password_is_answered_in_our_words(visitor: Client) -> None:
     assert mail.outbox[0].body.strip().endswith("Specway")
 
 
-def test_the_seed_of_a_second_factor_is_shown_as_an_image_that_the_policy_allows() -> None:
+def test_the_qr_code_of_a_second_factor_complies_with_the_policy() -> None:
     password = "ferns-" + factories.secrets.token_hex(4)
     membership = factories.make_member(user=factories.make_user(password=password))
     client = factories.client_for(membership)

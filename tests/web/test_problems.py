@@ -1,4 +1,4 @@
-"""Failures: problem documents for programs, pages for people, the same words for both."""
+"""Errors: problem documents in the API, pages elsewhere, with the same messages."""
 
 import json
 
@@ -40,15 +40,15 @@ def test_a_domain_error_becomes_a_problem_document(visitor: Client) -> None:
     assert response["Retry-After"] == "7"
 
 
-def test_further_members_never_replace_the_documents_own() -> None:
+def test_extra_members_cannot_replace_members_of_the_document() -> None:
     error = NotFound("No.", status=200, code="fine", detail="other", reconnect_url="/x")
-    assert problems.of_specway_error(error)["status"] == 404
-    assert problems.of_specway_error(error)["code"] == "not_found"
-    assert problems.of_specway_error(error)["detail"] == "No."
-    assert problems.of_specway_error(error)["reconnect_url"] == "/x"
+    assert problems.problem_document(error)["status"] == 404
+    assert problems.problem_document(error)["code"] == "not_found"
+    assert problems.problem_document(error)["detail"] == "No."
+    assert problems.problem_document(error)["reconnect_url"] == "/x"
 
 
-def test_wrong_values_are_listed_by_field(visitor: Client) -> None:
+def test_validation_errors_are_listed_by_field(visitor: Client) -> None:
     document, response = problem(visitor, "invalid")
     assert response.status_code == 400
     assert document["code"] == "validation_error"
@@ -57,13 +57,13 @@ def test_wrong_values_are_listed_by_field(visitor: Client) -> None:
     assert document["detail"] == "Check these fields: items.1.url."
 
 
-def test_a_models_own_validation_is_told_the_same_way(visitor: Client) -> None:
+def test_validation_errors_of_models_are_listed_by_field(visitor: Client) -> None:
     document, response = problem(visitor, "model")
     assert response.status_code == 400
     assert document["errors"] == [{"field": "name", "detail": "Too long."}]
 
 
-def test_who_is_not_known_is_told_how_to_say_it(visitor: Client) -> None:
+def test_401_has_www_authenticate(visitor: Client) -> None:
     document, response = problem(visitor, "anonymous")
     assert response.status_code == 401
     assert document["code"] == "unauthorized"
@@ -85,12 +85,12 @@ def test_every_failure_has_a_stable_code(visitor: Client, kind: str, status: int
     assert (response.status_code, document["code"]) == (status, code)
 
 
-def test_who_asks_too_often_is_told_when_to_come_back(visitor: Client) -> None:
+def test_429_has_retry_after(visitor: Client) -> None:
     _, response = problem(visitor, "throttled")
     assert response["Retry-After"] == "42"
 
 
-def test_a_wrong_method_names_the_right_ones(visitor: Client) -> None:
+def test_405_lists_the_allowed_methods(visitor: Client) -> None:
     response = visitor.post("/api/fails/busy/")
     assert response.status_code == 405
     assert json.loads(response.content)["code"] == "method_not_allowed"
@@ -98,7 +98,7 @@ def test_a_wrong_method_names_the_right_ones(visitor: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/fails/bug/", "/api/page-fails/bug/"])
-def test_a_fault_of_ours_tells_programs_nothing_about_itself(visitor: Client, path: str) -> None:
+def test_500_in_the_api_reveals_nothing_about_the_error(visitor: Client, path: str) -> None:
     response = visitor.get(path)
     assert response.status_code == 500
     assert response["Content-Type"] == "application/problem+json"
@@ -107,20 +107,20 @@ def test_a_fault_of_ours_tells_programs_nothing_about_itself(visitor: Client, pa
 
 
 @pytest.mark.parametrize("path", ["/api/no-such-thing/", "/api/v1/no-such-thing/"])
-def test_an_address_that_does_not_exist_is_a_problem_document_in_the_api(visitor: Client, path: str) -> None:
+def test_404_in_the_api_is_a_problem_document(visitor: Client, path: str) -> None:
     response = visitor.get(path)
     assert response.status_code == 404
     assert json.loads(response.content)["code"] == "not_found"
 
 
-def test_a_plain_view_under_the_api_answers_programs_too(visitor: Client) -> None:
+def test_errors_of_django_views_in_the_api_are_problem_documents(visitor: Client) -> None:
     assert json.loads(visitor.get("/api/page-fails/hidden/").content)["code"] == "not_found"
     assert json.loads(visitor.get("/api/page-fails/denied/").content)["code"] == "permission_denied"
     assert json.loads(visitor.get("/api/page-fails/suspicious/").content)["code"] == "malformed_request"
 
 
 @pytest.mark.django_db
-def test_a_domain_error_in_a_page_is_a_page_with_the_same_words(visitor: Client) -> None:
+def test_a_domain_error_of_a_page_is_a_page_with_the_same_message(visitor: Client) -> None:
     response = visitor.get("/fails/busy/")
     page = response.content.decode()
     assert response.status_code == 503
@@ -132,7 +132,7 @@ def test_a_domain_error_in_a_page_is_a_page_with_the_same_words(visitor: Client)
 
 
 @pytest.mark.django_db
-def test_an_error_names_a_reference_that_stands_in_the_log(visitor: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_page_shows_a_reference_that_is_in_the_log(visitor: Client, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="apps.web.problems"):
         page = visitor.get("/fails/busy/").content.decode()
     reference = page.split("reference <code>")[1].split("<")[0]
@@ -140,7 +140,7 @@ def test_an_error_names_a_reference_that_stands_in_the_log(visitor: Client, capl
 
 
 @pytest.mark.django_db
-def test_a_partial_update_gets_its_error_as_a_notice_above_the_page() -> None:
+def test_an_error_of_an_htmx_request_is_a_notice_above_the_page() -> None:
     response = Client().get("/fails/busy/", headers={"HX-Request": "true"})
     assert response.status_code == 503
     assert response["HX-Retarget"] == "#flash"
@@ -149,13 +149,13 @@ def test_a_partial_update_gets_its_error_as_a_notice_above_the_page() -> None:
 
 
 @pytest.mark.django_db
-def test_a_sentence_is_escaped_in_its_page(monkeypatch: pytest.MonkeyPatch, visitor: Client) -> None:
+def test_a_message_is_escaped_in_the_page(monkeypatch: pytest.MonkeyPatch, visitor: Client) -> None:
     monkeypatch.setitem(FAILURES, "busy", lambda: Busy("<b>bold</b>"))
     assert b"<b>bold" not in visitor.get("/fails/busy/").content
 
 
 @pytest.mark.django_db
-def test_pages_of_members_keep_the_frame_around_an_error() -> None:
+def test_error_pages_of_members_keep_the_layout() -> None:
     client = factories.client_for(factories.make_member())
     page = client.get("/fails/hidden/").content.decode()
     assert 'aria-label="Main"' in page
@@ -164,7 +164,7 @@ def test_pages_of_members_keep_the_frame_around_an_error() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("path", "status"), [("/nothing/", 404), ("/fails/denied/", 403), ("/fails/suspicious/", 400)])
-def test_a_refusal_is_a_page_for_people(visitor: Client, path: str, status: int) -> None:
+def test_403_and_404_are_pages(visitor: Client, path: str, status: int) -> None:
     response = visitor.get(path)
     assert response.status_code == status
     assert response["Content-Type"].startswith("text/html")
@@ -172,7 +172,7 @@ def test_a_refusal_is_a_page_for_people(visitor: Client, path: str, status: int)
     assert b"raw text" not in response.content
 
 
-def test_the_page_of_a_fault_needs_no_database(visitor: Client) -> None:
+def test_the_500_page_makes_no_query(visitor: Client) -> None:
     # Without the django_db mark any query raises.
     response = visitor.get("/fails/bug/")
     assert response.status_code == 500
@@ -181,14 +181,14 @@ def test_the_page_of_a_fault_needs_no_database(visitor: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_a_form_without_its_token_is_refused_in_words() -> None:
+def test_a_form_without_csrf_token_gets_the_products_page() -> None:
     client = factories.client_for(factories.make_member(), enforce_csrf_checks=True)
     response = client.post("/account/", {"name": "Eve"})
     assert response.status_code == 403
     assert b"Nothing was changed" in response.content
 
 
-def test_every_code_of_the_rest_framework_has_one_of_ours() -> None:
+def test_every_error_code_of_drf_has_a_code_of_the_api() -> None:
     subclasses = [c for c in exceptions.APIException.__subclasses__() if c.__module__ == exceptions.__name__]
     assert {c.default_code for c in subclasses} <= set(problems.CODES)
 
@@ -198,7 +198,7 @@ def every(cls: type[SpecwayError]) -> list[type[SpecwayError]]:
 
 
 @pytest.mark.django_db
-def test_every_help_anchor_that_an_error_names_exists() -> None:
+def test_every_help_anchor_of_an_error_exists() -> None:
     anchors = {anchor for anchor, _ in SECTIONS}
     page = APIClient().get("/help/troubleshooting/").content.decode()
     assert [page.count(f'id="{anchor}"') for anchor, _ in SECTIONS] == [1] * len(SECTIONS)

@@ -1,4 +1,4 @@
-"""The design's template tags: what they show, and that nothing given to them becomes markup."""
+"""Template tags: their output, and that arguments are escaped."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ def rendered(source: str, **context: object) -> str:
     return Template("{% load specway %}" + source).render(Context(context))
 
 
-def test_a_known_service_gets_its_own_logo_in_its_own_colour() -> None:
+def test_a_known_service_has_its_logo_in_its_color() -> None:
     tile = specway.tile("GitHub", "github")
     assert 'fill="#181717"' in tile
     assert "<path" in tile
@@ -32,7 +32,7 @@ def test_an_unknown_service_gets_a_monogram(slug: str | None) -> None:
     assert '<text x="16" y="22">W</text>' in tile
 
 
-def test_a_monogram_keeps_its_colour_and_differs_between_names() -> None:
+def test_a_monograms_color_depends_on_the_name() -> None:
     assert specway.tile("Carrier Hub") == specway.tile("Carrier Hub")
     assert logos.monogram_color("Carrier Hub") == logos.monogram_color("CARRIER HUB")
     assert len({logos.monogram_color(f"service {n}") for n in range(50)}) > 40
@@ -43,7 +43,7 @@ def test_every_monogram_is_readable() -> None:
     assert min(logos.contrast("#ffffff", color) for color in colors) >= 4.5
 
 
-def test_a_logo_on_a_light_brand_colour_is_drawn_dark() -> None:
+def test_a_logo_on_a_light_brand_color_is_dark() -> None:
     assert logos.readable_on("#ffe01b") == logos.INK
     assert logos.readable_on("#181717") == logos.WHITE
 
@@ -58,7 +58,7 @@ def test_no_tag_needs_an_inline_style() -> None:
     assert "style=" not in "".join(parts)
 
 
-def test_what_is_given_to_a_tag_never_becomes_markup() -> None:
+def test_arguments_of_tags_are_escaped() -> None:
     shown = rendered(
         "{% tile evil evil %}{% status 'bad' evil evil %}{% avatar evil %}{% icon 'x' evil %}{% ago None evil %}",
         evil=EVIL,
@@ -67,14 +67,14 @@ def test_what_is_given_to_a_tag_never_becomes_markup() -> None:
     assert "&lt;script&gt;" in shown
 
 
-def test_a_status_has_shape_word_and_reason() -> None:
+def test_a_status_has_icon_label_and_reason() -> None:
     shown = specway.status("bad", "Needs attention", "Slack no longer accepts this connection")
     assert "<svg" in shown
     assert "Needs attention</span> · Slack no longer accepts this connection" in shown
     assert " · " not in specway.status("good", "Active")
 
 
-def test_a_status_or_access_that_does_not_exist_is_refused() -> None:
+def test_an_unknown_status_or_access_raises() -> None:
     with pytest.raises(ValueError, match="one of good, bad, warn, idle"):
         specway.status("green", "Active")
     with pytest.raises(ValueError, match="one of read, write, admin"):
@@ -93,13 +93,13 @@ def test_an_avatar_shows_first_and_last_initial(name: str, initials: str) -> Non
     ("seconds", "words"),
     [(0, "just now"), (59, "59 s ago"), (60, "1 min ago"), (7200, "2 h ago"), (3 * 86400, "3 d ago"), (-5, "just now")],
 )
-def test_how_long_ago_is_said_in_the_largest_unit(seconds: int, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_since_is_shown_in_the_largest_unit(seconds: int, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime(2026, 11, 24, 12, tzinfo=UTC)
     monkeypatch.setattr(timezone, "now", lambda: now)
     assert f">{words}</time>" in specway.ago(now - timedelta(seconds=seconds))
 
 
-def test_a_time_carries_its_absolute_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_time_has_its_absolute_utc_as_title(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = datetime(2026, 3, 4, 10, 5, 7, tzinfo=timezone.get_fixed_timezone(120))
     shown = specway.ago(moment)
     assert 'datetime="2026-03-04T08:05:07Z"' in shown
@@ -110,7 +110,7 @@ def test_a_time_long_ago_is_a_date() -> None:
     assert ">4 Mar 2020</time>" in specway.ago(datetime(2020, 3, 4, tzinfo=UTC))
 
 
-def test_what_is_to_come_is_said_and_what_has_come_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_until_is_shown_and_now_once_past(monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime(2026, 11, 24, 12, tzinfo=UTC)
     monkeypatch.setattr(timezone, "now", lambda: now)
     assert ">in 42 s</time>" in specway.until(now + timedelta(seconds=42))
@@ -126,7 +126,7 @@ class Door(forms.Form):
     keep = forms.BooleanField(required=False)
 
 
-def test_a_field_names_its_hint_and_its_error() -> None:
+def test_a_field_references_its_hint_and_error() -> None:
     shown = rendered('{% field form.code label="Code" %}', form=Door({"code": ""}))
     described = re.search(r'<input[^>]*aria-describedby="([^"]+)"', shown)
     assert described
@@ -137,7 +137,7 @@ def test_a_field_names_its_hint_and_its_error() -> None:
     assert '<label for="id_code">Code</label>' in shown
 
 
-def test_a_field_looks_like_its_kind_and_takes_attributes() -> None:
+def test_a_field_has_the_class_of_its_widget_and_extra_attributes() -> None:
     shown = rendered(
         '{% field form.code class="input--mono" inputmode="numeric" data_x="1" autofocus=no %}{% field form.note %}'
         "{% field form.kind %}{% field form.keep %}",
@@ -153,7 +153,7 @@ def test_a_field_looks_like_its_kind_and_takes_attributes() -> None:
     assert '<div class="check">' in shown
 
 
-def test_a_value_that_was_refused_is_shown_again_escaped() -> None:
+def test_an_invalid_value_is_shown_again_escaped() -> None:
     shown = rendered("{% field form.kind %}{% field form.note %}", form=Door({"kind": EVIL, "note": EVIL}))
     assert "<script" not in shown
 
@@ -171,5 +171,5 @@ def test_a_value_that_was_refused_is_shown_again_escaped() -> None:
         ("", "Unknown program"),
     ],
 )
-def test_a_browser_is_named_in_words(agent: str, words: str) -> None:
+def test_a_user_agent_has_a_readable_label(agent: str, words: str) -> None:
     assert specway.browser(agent) == words

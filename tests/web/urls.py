@@ -1,4 +1,4 @@
-"""URLs for tests: the product's own, with pages and endpoints that fail."""
+"""The product's URLs, with additional pages and endpoints that fail."""
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError

@@ -12,7 +12,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.audit.querysets import done_before
+from apps.audit.querysets import was_done
 from apps.connections.api.serializers import (
     ConnectionChangeSerializer,
     ConnectionFilterSerializer,
@@ -36,7 +36,7 @@ from apps.errors import NotAllowed, NotFound
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
 from apps.rest.pagination import Pages, page_of
-from apps.rest.views import StrictAPIView, no_body, validated
+from apps.rest.views import StrictAPIView, require_empty_body, validated
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
 
@@ -62,7 +62,7 @@ class ConnectionsView(StrictAPIView):
     def get(self, request: Request) -> Response:
         actor = actor_of(request)
         usable = Connection.objects.usable_by(actor).with_details().prefetch_related("shares")
-        return page_of(self, _filtered(usable, self.asked), ConnectionSerializer, actor=actor)
+        return page_of(self, _filtered(usable, self.query), ConnectionSerializer, actor=actor)
 
     @extend_schema(
         operation_id="connections_create",
@@ -126,7 +126,7 @@ class ConnectionView(StrictAPIView):
         `already_disconnected`.
         """
         actor = actor_of(request)
-        if done_before(actor, action="connection.disconnected", target_id=str(pk)):
+        if was_done(actor, action="connection.disconnected", target_id=str(pk)):
             return Response(DisconnectedSerializer(_ALREADY_DISCONNECTED).data)
         connection = visible_connection(actor, pk)
         if not may_manage(actor, connection):
@@ -181,7 +181,7 @@ class RefreshView(StrictAPIView):
 
     @extend_schema(operation_id="connections_refresh", request=None, responses=ConnectionSerializer)
     def post(self, request: Request, pk: UUID) -> Response:
-        no_body(request)
+        require_empty_body(request)
         actor = actor_of(request)
         connection = visible_connection(actor, pk)
         if not (may_use(actor, connection) or may_manage(actor, connection)):

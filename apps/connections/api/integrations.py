@@ -44,7 +44,7 @@ class IntegrationListView(StrictAPIView):
         return page_of(self, self._rows(actor_of(request)), IntegrationSerializer)
 
     def _rows(self, actor: Actor) -> IntegrationQuerySet:
-        filters = self.asked
+        filters = self.query
         rows = listed(actor)
         for word in filters.get("search", "").split():
             rows = rows.filter(Q(name__icontains=word) | Q(description__icontains=word) | Q(slug__icontains=word))

@@ -74,7 +74,7 @@ class UsageView(StrictAPIView):
     def get(self, request: Request, pk: UUID) -> Response:
         """Per day (UTC). Requires the level View."""
         connection = viewed(actor_of(request), pk)
-        usage = usage_of(connection, days=self.asked["days"], today=timezone.now().date())
+        usage = usage_of(connection, days=self.query["days"], today=timezone.now().date())
         return Response(UsageSerializer(usage).data)
 
 

@@ -10,7 +10,7 @@ TOKEN_SCOPE = "connections:token"
 PROMISES = {
     "secret": (
         "The stored secret can be read only through the API: by the connection’s owner and, if everyone in the team can"
-        f" use the connection, by service keys with the scope “{SCOPES[TOKEN_SCOPE].words}”."
+        f" use the connection, by service keys with the scope “{SCOPES[TOKEN_SCOPE].label}”."
     ),
     "personal": "Only its owner can use or share it.",
     "admins": "Owners and admins can see and manage all connections, but only its owner can use a personal one.",

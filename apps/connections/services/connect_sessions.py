@@ -29,7 +29,7 @@ from apps.integrations.errors import InvalidInput
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.integrations.oauth_apps.offered_scopes import offer_of
 from apps.integrations.oauth_apps.services import oauth_app_for, require_offered
-from apps.notifications.services import Mail, send
+from apps.notifications.mail import Mail, send
 from apps.teams.actor import Actor
 from apps.teams.models import Membership, User
 

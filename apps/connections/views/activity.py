@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from apps.audit.forms import FilterForm
 from apps.audit.messages import MESSAGES
 from apps.audit.models import AuditEvent
-from apps.audit.querysets import chosen
+from apps.audit.querysets import apply_filters
 from apps.audit.views import Row
 from apps.connections.views.detail import frame
 from apps.connections.views.lookup import viewed_connection
@@ -50,7 +50,7 @@ def activity(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     connection = viewed_connection(request.actor, connection_id)
     events = AuditEvent.objects.filter(team_id=connection.team_id, target_type="connection", target_id=connection.pk)
     form = ActivityForm(request.GET, actors=_actors(events))
-    filters, matching = form.given(), _matching(events, form.filters())
+    filters, matching = form.query_params(), _matching(events, form.filters())
     before = request.GET.get("before", "")
     is_number = before.isascii() and before.isdecimal() and len(before) < 19
     page = list((matching.filter(pk__lt=int(before)) if is_number else matching)[: EVENTS + 1])
@@ -77,5 +77,5 @@ def _actors(events: QuerySet[AuditEvent]) -> list[tuple[str, str]]:
 
 def _matching(events: QuerySet[AuditEvent], filters: dict[str, Any]) -> QuerySet[AuditEvent]:
     if filters.get("actor") == _SCHEDULER:
-        return chosen(events, {**filters, "actor": ""}).filter(actor_kind=_SCHEDULER)
-    return chosen(events, filters)
+        return apply_filters(events, {**filters, "actor": ""}).filter(actor_kind=_SCHEDULER)
+    return apply_filters(events, filters)

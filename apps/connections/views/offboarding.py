@@ -35,7 +35,7 @@ def remove_member(request: TeamRequest, pk: int) -> HttpResponse:
     membership = of_team.filter(pk=pk).first()
     if membership is None:
         raise NotFound("There is no such member in this team.")
-    if not permissions.may_decide_about(request.actor, membership.role):
+    if not permissions.may_manage_member(request.actor, membership.role):
         raise NotAllowed("Only owners can remove owners.")
     form = _form(request, [membership], preferred=request.actor.user)
     problem: SpecwayError | None = None

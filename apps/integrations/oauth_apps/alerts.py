@@ -15,8 +15,7 @@ from django.urls import reverse
 
 from apps.integrations.models import OAuthApp
 from apps.integrations.oauth_apps.secret_expiry import EXPIRED, relative_date, threshold
-from apps.notifications import recipients
-from apps.notifications.services import Mail, send
+from apps.notifications.mail import Mail, operators, owners_and_admins, send
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ def _once(app: OAuthApp, before: dict[str, Any], after: dict[str, Any], mail: Ca
     row = OAuthApp.objects.filter(pk=app.pk)
     if not row.filter(**before).update(**after):
         return 0
-    to = recipients.owners_and_admins(app.team_id) if app.team_id else recipients.operators()
+    to = owners_and_admins(app.team_id) if app.team_id else operators()
     try:
         send(mail(app), to=to)
     except OSError as error:  # smtplib's exceptions too

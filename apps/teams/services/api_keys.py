@@ -1,4 +1,4 @@
-"""API keys: made, shown once, revoked."""
+"""Creating and revoking API keys."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,8 +20,8 @@ from apps.teams.services.teams import locked_team
 
 
 @dataclass(frozen=True)
-class Made:
-    """A new key and its text, `spw_…`, which is shown once and stored nowhere."""
+class CreatedKey:
+    """A new key and its text, `spw_…`, which is shown once and never stored."""
 
     api_key: ApiKey
     text: str = field(repr=False)
@@ -30,17 +30,17 @@ class Made:
 @transaction.atomic
 def create_api_key(
     *, actor: Actor, kind: ApiKey.Kind, name: str, scopes: list[str], expires_at: datetime | None
-) -> Made:
-    """A personal key of the actor's member, or a service key of the team.
+) -> CreatedKey:
+    """Create a personal key of the actor, or a service key of the team.
 
-    Raises NotAllowed (service keys: owners and admins; a key never makes one that may do more or lasts longer than
-    itself) and InvalidRequest (name, scopes, expiry).
+    Raises NotAllowed (service keys: owners and admins only; a key cannot create one with more scopes or a longer
+    lifetime than its own) and InvalidRequest (name, scopes, expires_at).
     """
     is_service = kind == ApiKey.Kind.SERVICE
     permissions.require(actor, Action.CREATE_SERVICE_KEYS if is_service else Action.CREATE_PERSONAL_KEYS)
     team = locked_team(actor)
     _check(actor, scopes, expires_at)
-    text = keys.mint()
+    text = keys.generate()
     api_key = ApiKey.objects.create(
         team=team,
         kind=kind,
@@ -60,20 +60,20 @@ def create_api_key(
         scopes=api_key.scopes,
         expires_at=expires_at.isoformat() if expires_at else None,
     )
-    return Made(api_key=api_key, text=text.reveal())
+    return CreatedKey(api_key=api_key, text=text.reveal())
 
 
 @transaction.atomic
 def revoke_api_key(*, actor: Actor, api_key_id: UUID) -> ApiKey:
-    """End a key at once: one's own, or for owners and admins any of the team. Raises NotFound."""
-    found = keys_visible_to(actor).select_for_update(of=("self",)).filter(pk=api_key_id).first()
-    if found is None:
-        raise NotFound("There is no such API key that you may revoke.")
-    if found.revoked_at is None:
-        found.revoked_at = timezone.now()
-        found.save(update_fields=["revoked_at"])
-        record(action="api_key.revoked", origin=actor.origin, team_id=found.team_id, target=target_of(found))
-    return found
+    """Revoke a key: the actor's own, or for owners and admins any of the team. Raises NotFound."""
+    api_key = keys_visible_to(actor).select_for_update(of=("self",)).filter(pk=api_key_id).first()
+    if api_key is None:
+        raise NotFound("There is no such API key that you can revoke.")
+    if api_key.revoked_at is None:
+        api_key.revoked_at = timezone.now()
+        api_key.save(update_fields=["revoked_at"])
+        record(action="api_key.revoked", origin=actor.origin, team_id=api_key.team_id, target=target_of(api_key))
+    return api_key
 
 
 def target_of(api_key: ApiKey) -> Target:
@@ -85,20 +85,20 @@ def _check(actor: Actor, scopes: list[str], expires_at: datetime | None) -> None
     if unknown:
         raise InvalidRequest(f"There is no permission {unknown[0][:60]}.", field="scopes")
     if not scopes:
-        raise InvalidRequest("Choose at least one thing that the key may do.", field="scopes")
+        raise InvalidRequest("Choose at least one permission.", field="scopes")
     if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidRequest("The end of the key must lie in the future.", field="expires_at")
+        raise InvalidRequest("The expiry must be in the future.", field="expires_at")
     if actor.api_key is None:
         return
     if not all(actor.has_scope(scope) for scope in scopes):
-        raise NotAllowed("A key cannot make a key that may do more than itself.")
+        raise NotAllowed("A key cannot create a key with more permissions than its own.")
     limit = actor.api_key.expires_at
     if limit is not None and (expires_at is None or expires_at > limit):
-        raise NotAllowed("A key cannot make a key that lasts longer than itself.")
+        raise NotAllowed("A key cannot create a key that expires later than itself.")
 
 
 def _clean_name(name: str) -> str:
     cleaned = " ".join(name.split())
     if not cleaned or len(cleaned) > 100:
-        raise InvalidRequest("A key's name has 1 to 100 characters.", field="name")
+        raise InvalidRequest("Enter a name of 1 to 100 characters.", field="name")
     return cleaned

@@ -1,4 +1,4 @@
-"""Invitations: sent, withdrawn, accepted once."""
+"""Sending, revoking and accepting invitations."""
 
 import hashlib
 import secrets
@@ -30,23 +30,23 @@ LIFETIME = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Issued:
-    """A new invitation with its link, which is shown to the inviter once and then forgotten."""
+class IssuedInvitation:
+    """A new invitation with its link, which is shown once and never stored."""
 
     invitation: Invitation
     link: str = field(repr=False)
 
 
 @transaction.atomic
-def invite(*, actor: Actor, emails: list[str], role: Role) -> list[Issued]:
-    """Invite each address and send the link there; an open invitation of the same address is replaced.
+def invite(*, actor: Actor, emails: list[str], role: Role) -> list[IssuedInvitation]:
+    """Invite each address and mail it the link. Replaces an open invitation for the same address.
 
-    Raises NotAllowed (members; owners are made by owners only), AlreadyMember, and InvalidRequest for an address that
-    cannot be one; then nobody is invited.
+    Raises NotAllowed (for members; only owners invite owners), AlreadyMember, and InvalidRequest for an invalid
+    address. Then no invitation is created.
     """
     permissions.require(actor, Action.INVITE)
-    if role not in permissions.roles_to_give(actor):
-        raise NotAllowed("Only owners make owners.")
+    if role not in permissions.assignable_roles(actor):
+        raise NotAllowed("Only owners can make a member an owner.")
     team = locked_team(actor)
     addresses = list(dict.fromkeys(_clean_address(email) for email in emails))
     return [_invite_one(actor, team, address, role) for address in addresses]
@@ -54,29 +54,29 @@ def invite(*, actor: Actor, emails: list[str], role: Role) -> list[Issued]:
 
 @transaction.atomic
 def revoke_invitation(*, actor: Actor, invitation_id: UUID) -> Invitation:
-    """Withdraw an invitation: its link stops working. Raises NotAllowed, NotFound."""
+    """Revoke an invitation, so that its link no longer works. Raises NotAllowed, NotFound."""
     permissions.require(actor, Action.INVITE)
     team = locked_team(actor)
-    found = Invitation.objects.filter(team=team, pk=invitation_id, accepted_at=None, revoked_at=None).first()
-    if found is None:
-        raise NotFound("There is no such invitation in this team.")
-    _revoke(actor, found)
-    return found
+    invitation = Invitation.objects.filter(team=team, pk=invitation_id, accepted_at=None, revoked_at=None).first()
+    if invitation is None:
+        raise NotFound("This team has no such invitation.")
+    _revoke(actor, invitation)
+    return invitation
 
 
 def find_invitation(*, token: str) -> Invitation:
-    """The invitation of a link. Raises NotFound for an unknown one, InvitationEnded for one that was used or ended."""
-    found = Invitation.objects.select_related("team", "invited_by").filter(token_hash=_hash(token)).first()
-    if found is None:
+    """The open invitation of a link. Raises NotFound, InvitationEnded."""
+    invitation = Invitation.objects.select_related("team", "invited_by").filter(token_hash=_hash(token)).first()
+    if invitation is None:
         raise NotFound("This invitation does not exist. Check that the link is complete.")
-    if not found.is_open_at(timezone.now()):
-        raise InvitationEnded("This invitation was used, was withdrawn or is older than 7 days. Ask for a new one.")
-    return found
+    if not invitation.is_open_at(timezone.now()):
+        raise InvitationEnded("This invitation was accepted or revoked, or has expired. Ask for a new one.")
+    return invitation
 
 
 @transaction.atomic
 def accept_invitation(*, user: User, token: str, origin: Origin) -> Membership:
-    """Join the team. The link counts for whoever proved to read the invited address, and once.
+    """Join the team. The link works once, for a person who has verified the invited address.
 
     Raises NotFound, InvitationEnded, InvitationForSomeoneElse, AlreadyMember.
     """
@@ -84,11 +84,11 @@ def accept_invitation(*, user: User, token: str, origin: Origin) -> Membership:
     invitation = find_invitation(token=token)
     if not is_for(invitation, user):
         raise InvitationForSomeoneElse(
-            "This invitation was sent to another e-mail address than yours. Sign in with that address, or ask for an "
+            "This invitation is for another e-mail address than yours. Sign in with that address, or ask for an "
             "invitation to yours."
         )
     if Membership.objects.filter(team=invitation.team, user=user).exists():
-        raise AlreadyMember(f"You are a member of {invitation.team} already.")
+        raise AlreadyMember(f"You are already a member of {invitation.team}.")
     invitation.accepted_at = timezone.now()
     invitation.save(update_fields=["accepted_at"])
     membership = Membership.objects.create(team=invitation.team, user=user, role=invitation.role)
@@ -98,14 +98,14 @@ def accept_invitation(*, user: User, token: str, origin: Origin) -> Membership:
 
 
 def is_for(invitation: Invitation, user: User) -> bool:
-    """Whether the invited address is one that the person has verified."""
+    """Whether the invited address is a verified address of the person."""
     verified = EmailAddress.objects.filter(user=user, verified=True, email__iexact=invitation.email)
     return bool(verified.exists())
 
 
-def _invite_one(actor: Actor, team: Team, address: str, role: Role) -> Issued:
+def _invite_one(actor: Actor, team: Team, address: str, role: Role) -> IssuedInvitation:
     if Membership.objects.filter(team=team, user__email__iexact=address).exists():
-        raise AlreadyMember(f"{address} is a member of {team} already.")
+        raise AlreadyMember(f"{address} is already a member of {team}.")
     for before in Invitation.objects.filter(team=team, email=address, accepted_at=None, revoked_at=None):
         _revoke(actor, before)
     token = secrets.token_urlsafe(32)
@@ -118,10 +118,11 @@ def _invite_one(actor: Actor, team: Team, address: str, role: Role) -> Issued:
         expires_at=timezone.now() + LIFETIME,
     )
     record(action="member.invited", origin=actor.origin, team_id=team.pk, target=target_of(invitation), role=role.value)
-    issued = Issued(invitation=invitation, link=settings.PUBLIC_URL + reverse("teams:accept_invitation", args=[token]))
-    # The link may not travel through the task queue, which would keep it; a mail server that is down costs no
-    # invitation, since the inviter sees the link too.
-    # A lambda, since Django cannot name a partial in the log of a robust hook that failed.
+    issued = IssuedInvitation(
+        invitation=invitation, link=settings.PUBLIC_URL + reverse("teams:accept_invitation", args=[token])
+    )
+    # Sent here, since task arguments must not contain secrets. If the mail server is down, the inviter still has the
+    # link. A lambda, since Django's log of a failing robust hook needs a function with a name.
     transaction.on_commit(lambda: _send(issued, actor.label), robust=True)
     return issued
 
@@ -141,7 +142,7 @@ def target_of(invitation: Invitation) -> Target:
     return Target(type="invitation", id=str(invitation.pk), label=invitation.email)
 
 
-def _send(issued: Issued, inviter: str) -> None:
+def _send(issued: IssuedInvitation, inviter: str) -> None:
     context = {"invitation": issued.invitation, "link": issued.link, "inviter": inviter}
     send_mail(
         subject=f"{inviter} invites you to {issued.invitation.team} on Specway",
@@ -157,10 +158,10 @@ def _clean_address(email: str) -> str:
         validate_email(address)
         MaxLengthValidator(254)(address)
     except ValidationError:
-        raise InvalidRequest(f"“{address[:80]}” is not an e-mail address.", field="emails") from None
+        raise InvalidRequest(f"“{address[:80]}” is not a valid e-mail address.", field="emails") from None
     return address
 
 
 def _hash(token: str) -> str:
-    # 256 random bits need no slow hash; see `apps.teams.keys.hash_secret`.
+    # As for API keys, 256 random bits need no slow hash.
     return hashlib.sha256(token.encode()).hexdigest()

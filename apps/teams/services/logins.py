@@ -1,4 +1,4 @@
-"""The audit events of signing in and out, passwords and the second factor, written for django-allauth's flows."""
+"""Audit events of logins, logouts, passwords, addresses and second factors in django-allauth's flows."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -16,28 +16,28 @@ from apps.teams.origin import origin_of
 
 
 def record_login(request: HttpRequest) -> None:
-    """Written once, in the log of the team that the person lands in."""
+    """Recorded once, in the log of the person's current team."""
     origin = origin_of(request)
-    record(action="login.succeeded", origin=origin, team_id=_landing_team(request, request.user), target=_self(origin))
+    record(action="login.succeeded", origin=origin, team_id=_current_team(request, request.user), target=_self(origin))
 
 
 def record_logout(request: HttpRequest) -> None:
     origin = origin_of(request)
-    record(action="logout", origin=origin, team_id=_landing_team(request, request.user), target=_self(origin))
+    record(action="logout", origin=origin, team_id=_current_team(request, request.user), target=_self(origin))
 
 
 @transaction.atomic
 def record_failed_login(request: HttpRequest, *, email: str, step: str) -> None:
-    """`step` is what was wrong: password or second factor.
+    """Record a failed login at `step`: password or second factor.
 
-    Only a known address is written down: what else people type into that field may be their password.
+    Only a known address is recorded, since people may enter their password in that field.
     """
     user = User.objects.filter(email__iexact=email).first() if email else None
     origin = replace(origin_of(request), id=str(user.pk) if user else "", label=str(user) if user else "Unknown person")
     record(
         action="login.failed",
         origin=origin,
-        team_id=_landing_team(request, user) if user else None,
+        team_id=_current_team(request, user) if user else None,
         target=_self(origin),
         outcome=AuditEvent.Outcome.FAILURE,
         step=step,
@@ -45,28 +45,28 @@ def record_failed_login(request: HttpRequest, *, email: str, step: str) -> None:
 
 
 def record_new_password(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """A change by the signed-in person, or a reset by whoever reads that person's e-mail."""
+    """A change by the signed-in person, or a reset by e-mail."""
     origin = replace(origin_of(request), id=str(user.pk), label=str(user))
     changed = request.user.is_authenticated
     record(
         action="password.changed" if changed else "password.reset",
         origin=origin,
-        team_id=_landing_team(request, user),
+        team_id=_current_team(request, user),
         target=_self(origin),
     )
 
 
 @transaction.atomic
 def record_factor(request: HttpRequest, user: AbstractBaseUser, *, action: str, kind: str) -> None:
-    """A second factor (`kind`: totp, recovery_codes) was switched on, off, or its codes were made anew."""
+    """A second factor (`kind`: totp, recovery_codes) was added or removed, or its codes were regenerated."""
     origin = replace(origin_of(request), id=str(user.pk), label=str(user))
-    record(action=action, origin=origin, team_id=_landing_team(request, user), target=_self(origin), kind=kind)
+    record(action=action, origin=origin, team_id=_current_team(request, user), target=_self(origin), kind=kind)
 
 
 @transaction.atomic
 def record_email_change(request: HttpRequest, user: User, *, before: str) -> None:
     origin = replace(origin_of(request), id=str(user.pk), label=str(user))
-    team_id = _landing_team(request, user)
+    team_id = _current_team(request, user)
     record(action="email.changed", origin=origin, team_id=team_id, target=_self(origin), before=before)
 
 
@@ -74,8 +74,8 @@ def _self(origin: Origin) -> Target:
     return Target(type="user", id=origin.id, label=origin.label)
 
 
-def _landing_team(request: HttpRequest, user: object) -> UUID | None:
-    """The session's team if the person belongs to it, else the first; the middleware decides the same way."""
+def _current_team(request: HttpRequest, user: object) -> UUID | None:
+    """The session's team if the person belongs to it, else the first, as in the middleware."""
     if not isinstance(user, User):
         return None
     chosen = str(request.session.get(SESSION_TEAM, ""))

@@ -1,4 +1,4 @@
-"""Roles, removal and leaving."""
+"""Adding members, changing roles, removing members, leaving."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,14 +17,14 @@ from apps.teams.signals import membership_ending
 
 @transaction.atomic
 def add_member(*, actor: Actor, user: User, role: Role) -> Membership:
-    """Make a person a member without an invitation, as operators do. Raises NotAllowed, AlreadyMember."""
+    """Add a member without an invitation, as operators do. Raises NotAllowed, AlreadyMember."""
     permissions.require(actor, Action.INVITE)
-    if role not in permissions.roles_to_give(actor):
-        raise NotAllowed("Only owners make owners.")
+    if role not in permissions.assignable_roles(actor):
+        raise NotAllowed("Only owners can make a member an owner.")
     team = locked_team(actor)
     membership, is_new = Membership.objects.get_or_create(team=team, user=user, defaults={"role": role})
     if not is_new:
-        raise AlreadyMember(f"{user} is a member of {team} already.")
+        raise AlreadyMember(f"{user} is already a member of {team}.")
     target = target_of(membership)
     record(action="member.joined", origin=actor.origin, team_id=team.pk, target=target, role=role.value)
     return membership
@@ -32,15 +32,15 @@ def add_member(*, actor: Actor, user: User, role: Role) -> Membership:
 
 @transaction.atomic
 def change_role(*, actor: Actor, membership_id: int, role: Role) -> Membership:
-    """Give a member another role.
+    """Change a member's role.
 
-    Raises NotAllowed (members; admins about owners), NotFound (another team's), LastOwner.
+    Raises NotAllowed (for members, and for admins who change an owner), NotFound (another team's), LastOwner.
     """
     permissions.require(actor, Action.CHANGE_ROLES)
     membership = _member_of_own_team(actor, membership_id)
-    _require_decision_about(actor, membership)
-    if role not in permissions.roles_to_give(actor):
-        raise NotAllowed("Only owners make owners.")
+    _require_may_manage(actor, membership)
+    if role not in permissions.assignable_roles(actor):
+        raise NotAllowed("Only owners can make a member an owner.")
     if membership.role == role:
         return membership
     _keep_an_owner(membership)
@@ -59,9 +59,9 @@ def change_role(*, actor: Actor, membership_id: int, role: Role) -> Membership:
 
 @transaction.atomic
 def remove_member(*, actor: Actor, membership_id: int) -> Membership:
-    """Take somebody out of the team; their personal API keys of it end.
+    """Remove a member and revoke their personal API keys of the team.
 
-    Raises NotAllowed (members; admins about owners), NotFound, LastOwner, OwnsConnections.
+    Raises NotAllowed (for members, and for admins who remove an owner), NotFound, LastOwner, OwnsConnections.
     """
     membership = removable(actor=actor, membership_id=membership_id)
     _end(actor, membership, verb="removed")
@@ -70,17 +70,17 @@ def remove_member(*, actor: Actor, membership_id: int) -> Membership:
 
 @transaction.atomic
 def removable(*, actor: Actor, membership_id: int) -> Membership:
-    """The membership that the actor may end, but for the connections. Raises NotAllowed, NotFound, LastOwner."""
+    """A membership that the actor may end, apart from its connections. Raises NotAllowed, NotFound, LastOwner."""
     permissions.require(actor, Action.REMOVE_MEMBERS)
     membership = _member_of_own_team(actor, membership_id)
-    _require_decision_about(actor, membership)
+    _require_may_manage(actor, membership)
     _keep_an_owner(membership)
     return membership
 
 
 @transaction.atomic
 def leave(*, actor: Actor) -> Membership:
-    """Everybody may leave on their own. Raises NotFound, LastOwner, OwnsConnections."""
+    """Leave the team. Raises NotFound, LastOwner, OwnsConnections."""
     membership = leavable(actor=actor)
     _end(actor, membership, verb="left")
     return membership
@@ -88,11 +88,11 @@ def leave(*, actor: Actor) -> Membership:
 
 @transaction.atomic
 def leavable(*, actor: Actor) -> Membership:
-    """The actor's own membership, which may end but for the connections. Raises NotFound, LastOwner."""
+    """The actor's membership, if it may end apart from its connections. Raises NotFound, LastOwner."""
     locked_team(actor)
     membership = Membership.objects.select_related("user", "team").filter(team=actor.team, user=actor.user).first()
     if membership is None:
-        raise NotFound("You are not a member of this team any more.")
+        raise NotFound("You are no longer a member of this team.")
     _keep_an_owner(membership)
     return membership
 
@@ -103,15 +103,15 @@ def target_of(membership: Membership) -> Target:
 
 def _member_of_own_team(actor: Actor, membership_id: int) -> Membership:
     team = locked_team(actor)
-    found = Membership.objects.select_related("user", "team").filter(team=team, pk=membership_id).first()
-    if found is None:
-        raise NotFound("There is no such member in this team.")
-    return found
+    membership = Membership.objects.select_related("user", "team").filter(team=team, pk=membership_id).first()
+    if membership is None:
+        raise NotFound("This team has no such member.")
+    return membership
 
 
-def _require_decision_about(actor: Actor, membership: Membership) -> None:
-    if not permissions.may_decide_about(actor, membership.role):
-        raise NotAllowed("Only owners decide about owners.")
+def _require_may_manage(actor: Actor, membership: Membership) -> None:
+    if not permissions.may_manage_member(actor, membership.role):
+        raise NotAllowed("Only owners can change or remove owners.")
 
 
 def _keep_an_owner(membership: Membership) -> None:
@@ -126,12 +126,12 @@ def _end(actor: Actor, membership: Membership, *, verb: str) -> None:
         who = "You still own" if verb == "left" else f"{membership.user} still owns"
         what = "1 connection" if owned == 1 else f"{owned} connections"
         raise OwnsConnections(f"{who} {what} in this team. Hand them over or disconnect them first.", connections=owned)
-    ended = ApiKey.objects.filter(
+    revoked = ApiKey.objects.filter(
         team=membership.team_id, user=membership.user_id, kind=ApiKey.Kind.PERSONAL, revoked_at=None
     ).update(revoked_at=timezone.now())
     target, team_id = target_of(membership), membership.team_id
     membership_ending.send(Membership, membership=membership, origin=actor.origin)
     membership.delete()
     record(
-        action="member.removed", origin=actor.origin, team_id=team_id, target=target, how=verb, api_keys_revoked=ended
+        action="member.removed", origin=actor.origin, team_id=team_id, target=target, how=verb, api_keys_revoked=revoked
     )

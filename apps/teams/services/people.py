@@ -1,4 +1,4 @@
-"""Accounts of people: making them other than by the sign-up page, and deleting them."""
+"""Creating people's accounts without the sign-up page, and deleting them."""
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -12,7 +12,7 @@ from apps.teams.models import SecondFactorSecret, User
 
 @transaction.atomic
 def create_person(*, email: str, name: str, password: str) -> User:
-    """A person whose e-mail address counts as verified, so that the login page lets them in at once.
+    """Create a person with a verified e-mail address, who can sign in at once.
 
     Raises IntegrityError if the address is taken.
     """
@@ -23,7 +23,7 @@ def create_person(*, email: str, name: str, password: str) -> User:
 
 @transaction.atomic
 def delete_person(*, user: User, origin: Origin) -> None:
-    """Delete an account that no team and no connection depends on any more. The log keeps the name.
+    """Delete the account of a person without teams and connections. The audit log keeps the name.
 
     Raises StillMember, OwnsConnections.
     """
@@ -32,7 +32,7 @@ def delete_person(*, user: User, origin: Origin) -> None:
         raise StillMember("Leave your teams first.")
     if locked.connections.exists():
         raise OwnsConnections("You still own a connection. Hand it over or disconnect it first.")
-    # Nothing of django-allauth's tells when its rows go with their person.
+    # django-allauth sends no signal when its rows are deleted with their user.
     factors = Authenticator.objects.filter(user=locked).values_list("data", flat=True)
     seeds = [value for data in factors for name, value in data.items() if name in ("secret", "seed")]
     SecondFactorSecret.objects.filter(pk__in=seeds).delete()

@@ -1,4 +1,4 @@
-"""Making, renaming and choosing teams."""
+"""Creating, renaming and closing teams."""
 
 from django.db import transaction
 
@@ -14,7 +14,7 @@ from apps.teams.permissions import Action
 
 @transaction.atomic
 def create_team(*, user: User, name: str, origin: Origin) -> Membership:
-    """A new team with `user` as its owner; gives that membership. Raises InvalidRequest for an empty or long name."""
+    """Create a team owned by `user`. Returns the membership. Raises InvalidRequest for an invalid name."""
     team = Team.objects.create(name=_clean_name(name))
     membership = Membership.objects.create(team=team, user=user, role=Role.OWNER)
     record(action="team.created", origin=origin, team_id=team.pk, target=target_of(team))
@@ -23,7 +23,7 @@ def create_team(*, user: User, name: str, origin: Origin) -> Membership:
 
 @transaction.atomic
 def rename_team(*, actor: Actor, name: str) -> Team:
-    """Raises NotAllowed for members, InvalidRequest for an empty or long name."""
+    """Raises NotAllowed for members, InvalidRequest for an invalid name."""
     permissions.require(actor, Action.RENAME_TEAM)
     team = locked_team(actor)
     before, team.name = team.name, _clean_name(name)
@@ -35,13 +35,13 @@ def rename_team(*, actor: Actor, name: str) -> Team:
 
 @transaction.atomic
 def close_team(*, actor: Actor) -> None:
-    """End a team that nobody but the actor belongs to, with its keys, invitations, OAuth apps and custom APIs.
+    """Delete a team whose only member is the actor, with its keys, invitations, OAuth apps and custom APIs.
 
-    Raises LastOwner while others belong to it, NotAllowed for who is no owner, OwnsConnections.
+    Raises LastOwner while it has other members, NotAllowed unless the actor is its owner, OwnsConnections.
     """
     team = locked_team(actor)
     if not actor.is_owner:
-        raise NotAllowed("Only its owner can close a team.")
+        raise NotAllowed("Only the owner can close the team.")
     if team.memberships.exclude(user=actor.user).exists():
         raise LastOwner
     if team.connections.exists():
@@ -51,9 +51,9 @@ def close_team(*, actor: Actor) -> None:
 
 
 def locked_team(actor: Actor) -> Team:
-    """The actor's team, locked until the transaction ends: what decides about members happens one after the other."""
+    """The actor's team, locked until the end of the transaction, so that changes of members are serialized."""
     if actor.team is None:
-        raise RuntimeError("Only an actor within a team can change one.")
+        raise RuntimeError("The actor has no team.")
     return Team.objects.select_for_update().get(pk=actor.team.pk)
 
 

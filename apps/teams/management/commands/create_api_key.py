@@ -1,4 +1,4 @@
-"""`manage.py create_api_key`: makes an API key and prints it once, on standard output and nothing else."""
+"""`manage.py create_api_key`: creates an API key and prints nothing but the key."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,22 +19,22 @@ ORIGIN = Origin(kind="operator", id="", label="Command line")
 
 
 class Command(BaseCommand):
-    help = "Make an API key of a team and print it once. Only its hash is stored."
+    help = "Create an API key of a team and print it once. Only its hash is stored."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--team", required=True, help="the team's ID or name")
         parser.add_argument("--user", help="e-mail address of the member a personal key acts as")
         parser.add_argument("--service", action="store_true", help="a service key: acts for the team")
-        parser.add_argument("--name", required=True, help="what runs with the key")
+        parser.add_argument("--name", required=True, help="what uses the key")
         parser.add_argument("--scope", action="append", required=True, choices=list(keys.SCOPES), help="repeatable")
-        parser.add_argument("--days", type=int, help="days until the key ends; without, it does not end")
+        parser.add_argument("--days", type=int, help="days until the key expires; without, it does not expire")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if bool(options["user"]) == options["service"]:
-            raise CommandError("Say either --user <e-mail address> or --service.")
+            raise CommandError("Pass either --user <e-mail address> or --service.")
         actor = _operator(_team(options["team"]), options["user"])
         try:
-            made = create_api_key(
+            created = create_api_key(
                 actor=actor,
                 kind=ApiKey.Kind.SERVICE if options["service"] else ApiKey.Kind.PERSONAL,
                 name=options["name"],
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             )
         except SpecwayError as error:
             raise CommandError(error.sentence) from None
-        self.stdout.write(made.text)
+        self.stdout.write(created.text)
 
 
 def _operator(team: Team, email: str | None) -> Actor:
@@ -56,19 +56,19 @@ def _operator(team: Team, email: str | None) -> Actor:
     return replace(operator, user=membership.user)
 
 
-def _team(wanted: str) -> Team:
+def _team(id_or_name: str) -> Team:
     try:
-        found = list(Team.objects.filter(pk=UUID(wanted)))
+        teams = list(Team.objects.filter(pk=UUID(id_or_name)))
     except ValueError:
-        found = list(Team.objects.filter(name=wanted)[:2])
-    if len(found) != 1:
-        raise CommandError(f"There is {'no' if not found else 'more than one'} team {wanted!r}. Give its ID.")
-    return found[0]
+        teams = list(Team.objects.filter(name=id_or_name)[:2])
+    if len(teams) != 1:
+        raise CommandError(f"There is {'no' if not teams else 'more than one'} team {id_or_name!r}. Pass its ID.")
+    return teams[0]
 
 
 def _end(days: int | None) -> datetime | None:
     if days is None:
         return None
     if not 1 <= days <= 3650:
-        raise CommandError("--days is a number from 1 to 3650.")
+        raise CommandError("--days must be between 1 and 3650.")
     return timezone.now() + timedelta(days=days)

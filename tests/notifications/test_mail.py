@@ -1,8 +1,8 @@
-"""A mail is sent to each recipient alone, as text and as HTML that escapes what it is given."""
+"""Mail: one message per recipient, as text and as escaped HTML."""
 
 from django.core import mail
 
-from apps.notifications.services import Mail, send
+from apps.notifications.mail import Mail, send
 
 NEWS = Mail(
     subject="Slack: one\r\nline",
@@ -16,13 +16,13 @@ NEWS = Mail(
 )
 
 
-def test_each_recipient_gets_one_that_names_nobody_else() -> None:
+def test_each_recipient_gets_a_separate_message() -> None:
     assert send(NEWS, to=["a@fernhill.example", "b@fernhill.example"]) == 2
     assert [message.to for message in mail.outbox] == [["a@fernhill.example"], ["b@fernhill.example"]]
     assert not any(message.cc or message.bcc for message in mail.outbox)
 
 
-def test_the_text_is_plain_and_the_html_escaped() -> None:
+def test_the_text_is_plain_and_the_html_is_escaped() -> None:
     send(NEWS, to=["a@fernhill.example"])
     (message,) = mail.outbox
     assert message.subject == "Slack: one line"
@@ -33,5 +33,5 @@ def test_the_text_is_plain_and_the_html_escaped() -> None:
     assert "<i>" not in html
 
 
-def test_without_recipients_nothing_is_sent() -> None:
+def test_nothing_is_sent_without_recipients() -> None:
     assert send(NEWS, to=[]) == 0

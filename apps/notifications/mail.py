@@ -1,0 +1,57 @@
+"""Sends mail about events, one message per recipient, as text and HTML; and the addresses of recipients."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.template.loader import render_to_string
+
+from apps.teams.models import Role, User
+
+
+@dataclass(frozen=True)
+class Mail:
+    """The content of a mail. `subject` names the service and the problem; `why` says why people receive it.
+
+    `items` under `items_title` are what is affected; `action` is the label of the link to `url` (absolute).
+    """
+
+    subject: str
+    title: str
+    paragraphs: tuple[str, ...]
+    action: str
+    url: str
+    why: str
+    items_title: str = ""
+    items: tuple[str, ...] = ()
+
+
+def send(mail: Mail, *, to: Iterable[str]) -> int:
+    """Send the mail to each address separately.
+
+    Returns the number of messages. Raises the exceptions of the mail back end, mostly OSError.
+    """
+    context = {"mail": mail}
+    text = render_to_string("notifications/mail.txt", context)
+    html = render_to_string("notifications/mail.html", context)
+    subject = " ".join(mail.subject.split())  # names may contain line breaks, which headers must not
+    messages = []
+    for address in to:
+        message = EmailMultiAlternatives(subject=subject, body=text, to=[address])
+        message.attach_alternative(html, "text/html")
+        messages.append(message)
+    return get_connection().send_messages(messages) or 0 if messages else 0
+
+
+def operators() -> list[str]:
+    """The addresses of all active operators."""
+    return list(User.objects.filter(is_staff=True, is_active=True).order_by("email").values_list("email", flat=True))
+
+
+def owners_and_admins(team_id: UUID) -> list[str]:
+    """The addresses of the team's active owners and admins."""
+    people = User.objects.filter(
+        is_active=True, memberships__team=team_id, memberships__role__in=(Role.OWNER, Role.ADMIN)
+    )
+    return list(people.order_by("email").values_list("email", flat=True))
