@@ -13,7 +13,7 @@ from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
 from apps.integrations.models import Integration, OAuthApp
 from apps.oauth.oauth1 import OAuth1Provider
 from apps.oauth.provider import ClientCredentials
-from apps.oauth.signing import PlainAccess, SignedAccess
+from apps.oauth.signing import PlainCredentials, SignedCredentials
 
 _LONGEST = 8_000
 
@@ -61,7 +61,7 @@ def _stripped(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
 
-def key_access(entry: CatalogEntry, *, fields: Mapping[str, str], params: Mapping[str, str]) -> PlainAccess:
+def key_access(entry: CatalogEntry, *, fields: Mapping[str, str], params: Mapping[str, str]) -> PlainCredentials:
     """What opens the service's API: headers, query parameters or a path with the fields in their places."""
     places = placeholder_values(entry, None, params)
     standing_headers, standing_query = standing(entry, places)
@@ -69,15 +69,15 @@ def key_access(entry: CatalogEntry, *, fields: Mapping[str, str], params: Mappin
     if entry.basic:
         pair = f"{put(entry.basic.username, values)}:{put(entry.basic.password, values)}"
         basic = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        return PlainAccess({**standing_headers, "Authorization": basic}, standing_query)
+        return PlainCredentials({**standing_headers, "Authorization": basic}, standing_query)
     if entry.api_key:
         headers = {name: put(value, values) for name, value in entry.api_key.headers.items()}
         query = {name: put(value, values) for name, value in entry.api_key.query.items()}
-        return PlainAccess(
+        return PlainCredentials(
             {**standing_headers, **headers}, {**standing_query, **query}, put(entry.api_key.path, values)
         )
     if entry.kind == "none":
-        return PlainAccess(standing_headers, standing_query)
+        return PlainCredentials(standing_headers, standing_query)
     raise IntegrationMisconfigured(f"{entry.name} does not sign in with a key.")
 
 
@@ -112,10 +112,10 @@ def signed_access(
     params: Mapping[str, str],
     token: str,
     token_secret: str,
-) -> SignedAccess:
+) -> SignedCredentials:
     """What signs requests to a service with OAuth 1.0a."""
     headers, query = standing(entry, placeholder_values(entry, oauth_app, params))
-    return SignedAccess(consumer, token, token_secret, headers, query)
+    return SignedCredentials(consumer, token, token_secret, headers, query)
 
 
 def _in_addresses(entry: CatalogEntry, fields: Mapping[str, str]) -> list[Field]:

@@ -30,8 +30,8 @@ from apps.integrations.errors import InvalidInput
 from apps.integrations.keys import checked_input, ending, key_access, main_secret, verification_of
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.notifications.models import Event
-from apps.oauth.signing import Access, token_access
-from apps.oauth.token import TokenResponse
+from apps.oauth.signing import Credentials, token_credentials
+from apps.oauth.token_response import TokenResponse
 from apps.teams.actor import Actor
 from apps.vault.services import seal
 
@@ -222,7 +222,7 @@ def _try(
         # The token is the proof, so there is no storing without one; the account's name is only nice to have.
         token = obtain(integration=integration, fields=values, params=params, scopes=scopes)
         provider = provider_config(integration, params=params)
-        access: Access = token_access(provider, token=token.access_token, credentials=own_client(values))
+        access: Credentials = token_credentials(provider, token=token.access_token, credentials=own_client(values))
         try:
             return Tried(verify(integration.name, call, access), token)
         except KeyNotChecked:

@@ -10,7 +10,7 @@ from apps.audit.services import fingerprint
 from apps.connections.models import TokenSet
 from apps.connections.policy.refresh_policy import next_refresh_at
 from apps.oauth.provider import ProviderConfig
-from apps.oauth.token import SecondaryToken, TokenResponse
+from apps.oauth.token_response import SecondaryToken, TokenResponse
 from apps.vault.services import seal
 
 # What a settled refresh leaves behind: no lease, nothing under way, no failure.

@@ -180,7 +180,7 @@ def _page(url: str, deadline: float, callback: str = "") -> PageSeen:
     try:
         with egress.session(deadline=deadline, max_bytes=_MAX_PAGE) as session:
             answer = session.get(url, headers={"Accept": "text/html,application/json;q=0.9,*/*;q=0.8"})
-    except egress.AnswerTooLarge:
+    except egress.ResponseTooLarge:
         return PageSeen(status=200)  # a page it is, whatever is on it
     except egress.EgressError as error:
         return PageSeen(failure=str(error))
