@@ -14,34 +14,34 @@ from apps.egress.adapter import Adapter, Session, session
 from apps.egress.connection import ClientSocket, wait_for_client
 from apps.egress.destination import Destination, check_url, configure, is_allowed
 from apps.egress.errors import (
-    Abandoned,
-    AnswerTooLarge,
+    ClientDisconnected,
     DestinationBlocked,
     EgressError,
-    NoAnswer,
+    NoResponse,
     NotSent,
+    ResponseTooLarge,
     TimedOut,
 )
 from apps.egress.observer import Exchange, observed
-from apps.egress.stream import IDEMPOTENT, Answer, Outgoing, Patience, stream
+from apps.egress.stream import IDEMPOTENT, Request, Response, Timeouts, stream
 
 __all__ = [
     "IDEMPOTENT",
-    "Abandoned",
     "Adapter",
-    "Answer",
-    "AnswerTooLarge",
+    "ClientDisconnected",
     "ClientSocket",
     "Destination",
     "DestinationBlocked",
     "EgressError",
     "Exchange",
-    "NoAnswer",
+    "NoResponse",
     "NotSent",
-    "Outgoing",
-    "Patience",
+    "Request",
+    "Response",
+    "ResponseTooLarge",
     "Session",
     "TimedOut",
+    "Timeouts",
     "check_url",
     "configure",
     "is_allowed",

@@ -12,9 +12,9 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import HTTPError
 
 from apps.egress.addresses import Resolver, system_resolver
-from apps.egress.errors import AnswerTooLarge, DestinationBlocked, NoAnswer, NotSent
+from apps.egress.errors import DestinationBlocked, NoResponse, NotSent, ResponseTooLarge
 from apps.egress.observer import watched
-from apps.egress.stream import Answer, Outgoing, Patience, stream
+from apps.egress.stream import Request, Response, Timeouts, stream
 
 _CHUNK_SIZE = 16_384
 # An encoded body may be slightly larger than the decoded one.
@@ -32,7 +32,7 @@ class Adapter(HTTPAdapter):
 
     def __init__(self, *, deadline: float, max_bytes: int, resolve: Resolver = system_resolver) -> None:
         super().__init__()
-        self._timeouts = Patience(connect=deadline, idle=deadline, total=deadline)
+        self._timeouts = Timeouts(connect=deadline, idle=deadline, total=deadline)
         self._max_bytes, self._resolve = max_bytes, resolve
 
     def send(
@@ -54,38 +54,38 @@ class Adapter(HTTPAdapter):
         return self.build_response(request, raw)
 
 
-def _streamed(request: requests.PreparedRequest, timeouts: Patience, ca_file: str, resolve: Resolver) -> Answer:
+def _streamed(request: requests.PreparedRequest, timeouts: Timeouts, ca_file: str, resolve: Resolver) -> Response:
     body, length = request.body or b"", request.headers.get("Content-Length")
     headers = [(_text(name), _text(value)) for name, value in request.headers.items()]
-    outgoing = Outgoing(
+    outgoing = Request(
         request.method or "GET",
         request.url or "",
         headers,
         body.encode() if isinstance(body, str) else body,
         int(length) if length else None,
     )
-    return stream(outgoing, patience=timeouts, ca_file=ca_file, resolve=resolve)
+    return stream(outgoing, timeouts=timeouts, ca_file=ca_file, resolve=resolve)
 
 
 def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def _read(response: Answer, max_bytes: int) -> HTTPResponse:
-    """The whole response, its body decoded. Raises AnswerTooLarge, NoAnswer."""
-    too_large = AnswerTooLarge(f"The response is larger than {max_bytes} bytes.")
+def _read(response: Response, max_bytes: int) -> HTTPResponse:
+    """The whole response, its body decoded. Raises ResponseTooLarge, NoResponse."""
+    too_large = ResponseTooLarge(f"The response is larger than {max_bytes} bytes.")
     headers = HTTPHeaderDict([pair for pair in response.headers if pair[0].lower() not in _FRAMING])
     encoded = _collected(response, max_bytes + _ENCODING_OVERHEAD, too_large)
     raw = HTTPResponse(io.BytesIO(encoded), headers, response.status, preload_content=False)
     try:
         body = _collected(raw.stream(_CHUNK_SIZE, decode_content=True), max_bytes, too_large)
     except HTTPError:
-        raise NoAnswer("The host's response cannot be decoded.") from None
+        raise NoResponse("The host's response cannot be decoded.") from None
     headers.discard("Content-Encoding")
     return HTTPResponse(io.BytesIO(body), headers, response.status, preload_content=False)
 
 
-def _collected(chunks: Iterable[bytes], max_bytes: int, too_large: AnswerTooLarge) -> bytes:
+def _collected(chunks: Iterable[bytes], max_bytes: int, too_large: ResponseTooLarge) -> bytes:
     body = bytearray()
     for chunk in chunks:
         body += chunk

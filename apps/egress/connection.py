@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from apps.egress.destination import Destination
-from apps.egress.errors import Abandoned, NotSent, TimedOut
+from apps.egress.errors import ClientDisconnected, NotSent, TimedOut
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class Connection:
         self.received = self._late = 0
 
     def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """Raises OSError (ssl.SSLError is one), ValueError, TimedOut or Abandoned."""
+        """Raises OSError (ssl.SSLError is one), ValueError, TimedOut or ClientDisconnected."""
         secure = context.wrap_socket(self._sock, server_hostname=host, do_handshake_on_connect=False)
         self._sock = secure
         self._without_blocking(secure.do_handshake, select.POLLIN)
@@ -120,12 +120,12 @@ class Connection:
                 self._wait(events)
 
     def _wait(self, events: int) -> int:
-        """What the socket is ready for. Raises TimedOut when the time is up, Abandoned when the client hung up."""
+        """What the socket is ready for. Raises TimedOut when the time is up, ClientDisconnected on its hang-up."""
         poll = select.poll()
         poll.register(self._sock, events)
         if self._client is not None and _HUNG_UP:
             if self._client.fileno() < 0:
-                raise Abandoned("The client went away.")
+                raise ClientDisconnected("The client went away.")
             poll.register(self._client, _HUNG_UP)
         left = min(self._idle, self._end - time.monotonic())
         # The second look is for a process that was stopped while it waited.
@@ -133,7 +133,7 @@ class Connection:
         if not ready:
             raise TimedOut("The host did not respond in time.")
         if self._client is not None and self._client.fileno() in ready:
-            raise Abandoned("The client went away.")
+            raise ClientDisconnected("The client went away.")
         return ready[self._sock.fileno()]
 
     def is_quiet(self) -> bool:
@@ -217,11 +217,11 @@ def _tls_context(ca_file: str) -> ssl.SSLContext:
 
 
 def wait_for_client(seconds: float, client: ClientSocket | None) -> None:
-    """A pause, which ends with Abandoned as soon as the client hangs up."""
+    """A pause, which ends with ClientDisconnected as soon as the client hangs up."""
     if client is None or not _HUNG_UP or client.fileno() < 0:
         time.sleep(seconds)
         return
     poll = select.poll()
     poll.register(client, _HUNG_UP)
     if poll.poll(seconds * 1000):
-        raise Abandoned("The client went away.")
+        raise ClientDisconnected("The client went away.")

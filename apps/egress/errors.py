@@ -3,10 +3,10 @@
 EgressError              one sentence, without URL, header or body
 ├─ DestinationBlocked    requests may not go to this address
 ├─ NotSent               nothing was sent: name, connection or TLS failed
-├─ NoAnswer              something may have been sent, no complete response came
+├─ NoResponse            something may have been sent, no complete response came
 │  └─ TimedOut           a time limit ended the wait for it
-├─ Abandoned             the client that the response is for hung up
-└─ AnswerTooLarge        it was sent, the response is larger than allowed
+├─ ClientDisconnected    the client that the response is for hung up
+└─ ResponseTooLarge      it was sent, the response is larger than allowed
 """
 
 
@@ -22,17 +22,17 @@ class NotSent(EgressError):
     """Nothing of the request was sent, so it can be repeated safely."""
 
 
-class NoAnswer(EgressError):
+class NoResponse(EgressError):
     """The request may have arrived, but no complete response came back."""
 
 
-class AnswerTooLarge(EgressError):
+class ResponseTooLarge(EgressError):
     """The response is larger than the caller allows."""
 
 
-class TimedOut(NoAnswer):
+class TimedOut(NoResponse):
     """The host was silent for longer than the idle timeout, or the request took longer than its total timeout."""
 
 
-class Abandoned(EgressError):
+class ClientDisconnected(EgressError):
     """The client that the response is for hung up, so the request was canceled."""

@@ -17,7 +17,7 @@ class Exchange:
     as it is. `seconds` is from the request's start to the response's last byte."""
 
     request: requests.PreparedRequest = field(repr=False)
-    answer: requests.Response | None = field(repr=False)
+    response: requests.Response | None = field(repr=False)
     error: str
     seconds: float
 

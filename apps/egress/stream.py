@@ -13,7 +13,7 @@ import certifi
 from apps.egress.addresses import Resolver, checked_addresses, system_resolver
 from apps.egress.connection import CHUNK_SIZE, ClientSocket, Connection, open_connection
 from apps.egress.destination import check_url
-from apps.egress.errors import NoAnswer, NotSent, TimedOut
+from apps.egress.errors import NoResponse, NotSent, TimedOut
 from apps.egress.http1 import Head, chunked, read_chunked, read_head, read_measured, request_head
 from apps.egress.pool import POOL
 
@@ -24,7 +24,7 @@ _BROKE_OFF = "The host broke off before its response was complete."
 
 
 @dataclass(frozen=True)
-class Outgoing:
+class Request:
     """A request. `length` (bytes) belongs to a body that is an iterator; None: it is sent in chunks."""
 
     method: str
@@ -40,7 +40,7 @@ class Outgoing:
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """Seconds: until connected, for each wait, and for everything together from the call on."""
 
     connect: float = 10.0
@@ -48,10 +48,10 @@ class Patience:
     total: float = 3600.0
 
 
-class Answer:
+class Response:
     """Status and headers; iterating gives the body's chunks as they come, still in their content encoding.
 
-    A body that ends too early raises NoAnswer, so that a part is never taken for the whole. `close()` when done.
+    A body that ends too early raises NoResponse, so that a part is never taken for the whole. `close()` when done.
     """
 
     def __init__(self, connection: Connection, head: Head, *, pool_key: object) -> None:
@@ -73,7 +73,7 @@ class Answer:
                 yield from iter(lambda: connection.reader.read1(CHUNK_SIZE), b"")
         except (OSError, ValueError):
             self.close()
-            raise NoAnswer(_BROKE_OFF) from None
+            raise NoResponse(_BROKE_OFF) from None
         self._connection = None
         if self._pool_key is not None:
             POOL.give(self._pool_key, connection)
@@ -88,50 +88,50 @@ class Answer:
 
 
 def stream(
-    request: Outgoing,
+    request: Request,
     *,
-    patience: Patience,
+    timeouts: Timeouts,
     partition: str | None = None,
     client: ClientSocket | None = None,
     ca_file: str = "",
     resolve: Resolver = system_resolver,
-) -> Answer:
+) -> Response:
     """Sends the request and gives the response's head; the body is still to come.
 
     Connections are reused within the same `partition` only; without one, the request gets a connection of its own.
-    `client` is the socket of the client that the response is for: if it hangs up, the call ends with Abandoned.
-    `ca_file` names certificate authorities to trust instead of the usual ones. Raises EgressErrors; what iterating
-    over the request's body raises passes through.
+    `client` is the socket of the client that the response is for: if it hangs up, the call ends with
+    ClientDisconnected. `ca_file` names certificate authorities to trust instead of the usual ones. Raises EgressErrors;
+    what iterating over the request's body raises passes through.
     """
-    end = time.monotonic() + patience.total
+    end = time.monotonic() + timeouts.total
     destination = check_url(request.url)
     pool_key = None if partition is None else (destination, ca_file, partition)
     connection = POOL.take(pool_key) if pool_key else None
     if connection is not None:
         try:
-            return _exchange(connection, request, patience.idle, end, client, pool_key)
+            return _exchange(connection, request, timeouts.idle, end, client, pool_key)
         except TimedOut:
             raise
-        except NoAnswer:
+        except NoResponse:
             # The host may have closed it at the moment at which we wrote; then it says nothing.
             if connection.received or not request.may_repeat:
                 raise
-    connect_end = min(end, time.monotonic() + patience.connect)
+    connect_end = min(end, time.monotonic() + timeouts.connect)
     addresses = checked_addresses(destination, resolve, connect_end - time.monotonic())
     connection = open_connection(
         destination, addresses, ca_file=ca_file or certifi.where(), end=connect_end, client=client
     )
-    return _exchange(connection, request, patience.idle, end, client, pool_key)
+    return _exchange(connection, request, timeouts.idle, end, client, pool_key)
 
 
 def _exchange(
     connection: Connection,
-    request: Outgoing,
+    request: Request,
     idle: float,
     end: float,
     client: ClientSocket | None,
     pool_key: object,
-) -> Answer:
+) -> Response:
     try:
         head = _request_head(request, keep_alive=pool_key is not None)
     except ValueError:
@@ -144,16 +144,16 @@ def _exchange(
         response_head = _read_final_head(connection, request.method)
     except (OSError, ValueError):
         connection.close()
-        raise NoAnswer(_BROKE_OFF) from None
+        raise NoResponse(_BROKE_OFF) from None
     except BaseException:
         connection.close()
         raise
     # A host that expects no body there may take it for the next request: the connection is not used for another one.
     unexpected_body = bool(request.body) and request.method not in _WITH_BODY
-    return Answer(connection, response_head, pool_key=pool_key if all_sent and not unexpected_body else None)
+    return Response(connection, response_head, pool_key=pool_key if all_sent and not unexpected_body else None)
 
 
-def _request_head(request: Outgoing, *, keep_alive: bool) -> bytes:
+def _request_head(request: Request, *, keep_alive: bool) -> bytes:
     framing = [] if keep_alive else [("Connection", "close")]
     if isinstance(request.body, bytes):
         if request.body or request.method in _WITH_BODY:
@@ -165,7 +165,7 @@ def _request_head(request: Outgoing, *, keep_alive: bool) -> bytes:
     return request_head(request.method, request.url, request.headers, framing)
 
 
-def _sent(connection: Connection, head: bytes, request: Outgoing) -> bool:
+def _sent(connection: Connection, head: bytes, request: Request) -> bool:
     """Whether the host took all of it. One that breaks off may have said why before."""
     body = request.body
     try:

@@ -38,7 +38,7 @@ def proxy(request: HttpRequest, pk: UUID, path: str = "") -> HttpResponseBase:
     try:
         actor = authenticate(request)
         return _ServiceResponse(send_call(_call(request, actor, pk, path)))
-    except egress.Abandoned:
+    except egress.ClientDisconnected:
         return HttpResponse(status=CLIENT_GONE)
     except ReauthorizationRequired as error:
         url = f"{settings.PUBLIC_URL}{reverse('connections:list')}#connection-{pk}"

@@ -93,7 +93,7 @@ def _send(request: TeamRequest) -> HttpResponse:
         _require_rate(request.actor)
         client = request.META.get("gunicorn.socket")
         result["result"] = send(actor=request.actor, connection=choice.connection, request=to_send, client=client)
-    except egress.Abandoned:
+    except egress.ClientDisconnected:
         return HttpResponse(status=CLIENT_GONE)
     except SpecwayError as error:
         # The call may have changed the connection's status (a revoked grant, a lost permission): load it again.

@@ -13,7 +13,7 @@ from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
 from apps.integrations.models import Integration, OAuthApp
 from apps.oauth.oauth1 import OAuth1Provider
 from apps.oauth.provider import ClientCredentials
-from apps.oauth.signing import PlainAccess, SignedAccess
+from apps.oauth.signing import PlainCredentials, SignedCredentials
 
 _LONGEST = 8_000
 
@@ -69,7 +69,7 @@ def _stripped(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
 
-def key_access(entry: CatalogEntry, *, fields: Mapping[str, str], params: Mapping[str, str]) -> PlainAccess:
+def key_access(entry: CatalogEntry, *, fields: Mapping[str, str], params: Mapping[str, str]) -> PlainCredentials:
     """The headers, query parameters or path that authenticate calls, with the fields filled in."""
     placeholders = placeholder_values(entry, None, params)
     default_headers, default_query = call_defaults(entry, placeholders)
@@ -77,15 +77,15 @@ def key_access(entry: CatalogEntry, *, fields: Mapping[str, str], params: Mappin
     if entry.basic:
         pair = f"{substitute(entry.basic.username, values)}:{substitute(entry.basic.password, values)}"
         basic = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        return PlainAccess({**default_headers, "Authorization": basic}, default_query)
+        return PlainCredentials({**default_headers, "Authorization": basic}, default_query)
     if entry.api_key:
         headers = {name: substitute(value, values) for name, value in entry.api_key.headers.items()}
         query = {name: substitute(value, values) for name, value in entry.api_key.query.items()}
-        return PlainAccess(
+        return PlainCredentials(
             {**default_headers, **headers}, {**default_query, **query}, substitute(entry.api_key.path, values)
         )
     if entry.kind == "none":
-        return PlainAccess(default_headers, default_query)
+        return PlainCredentials(default_headers, default_query)
     raise IntegrationMisconfigured(f"{entry.name} does not use a key.")
 
 
@@ -121,10 +121,10 @@ def signed_access(
     params: Mapping[str, str],
     token: str,
     token_secret: str,
-) -> SignedAccess:
+) -> SignedCredentials:
     """The signer of requests to a service with OAuth 1.0a."""
     headers, query = call_defaults(entry, placeholder_values(entry, oauth_app, params))
-    return SignedAccess(consumer, token, token_secret, headers, query)
+    return SignedCredentials(consumer, token, token_secret, headers, query)
 
 
 def _fields_in_urls(entry: CatalogEntry, fields: Mapping[str, str]) -> list[Field]:

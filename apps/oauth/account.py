@@ -20,7 +20,7 @@ from apps.oauth.provider import (
     passes,
     pick,
 )
-from apps.oauth.token import json_value, raise_for_fault, text_at
+from apps.oauth.token_response import json_value, raise_for_fault, text_at
 
 
 @dataclass(frozen=True)

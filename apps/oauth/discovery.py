@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from apps.oauth.errors import DiscoveryFailed, MalformedResponse
 from apps.oauth.http import send
-from apps.oauth.token import json_object
+from apps.oauth.token_response import json_object
 
 _MAX_METADATA = 1_000_000  # bytes
 

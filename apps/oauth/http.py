@@ -22,7 +22,7 @@ def send(method: str, url: str, *, deadline: float, max_bytes: int = MAX_RESPONS
         raise EndpointRefused(str(error)) from None
     except egress.NotSent as error:
         raise TransportFailure(str(error), sent=False) from None
-    except egress.NoAnswer as error:
+    except egress.NoResponse as error:
         raise TransportFailure(str(error), sent=True) from None
-    except egress.AnswerTooLarge as error:
+    except egress.ResponseTooLarge as error:
         raise MalformedResponse(str(error)) from None

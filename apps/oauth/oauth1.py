@@ -16,7 +16,7 @@ from apps.oauth.authorization import check_endpoint
 from apps.oauth.errors import AuthorizationDenied, InvalidCallback, MalformedResponse, token_error
 from apps.oauth.http import send
 from apps.oauth.provider import ClientCredentials
-from apps.oauth.token import TokenResponse, raise_for_fault
+from apps.oauth.token_response import TokenResponse, raise_for_fault
 
 _MAX_QUERY = 16_384
 
@@ -51,7 +51,7 @@ class RequestToken:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Callback:
     """The parameters of a callback. To be used only after `token` was found among the pending authorizations."""
 
     token: str = field(repr=False)
@@ -84,13 +84,13 @@ def authorization_url(provider: OAuth1Provider, *, token: str, scopes: Sequence[
     return urlunsplit(parts._replace(query=urlencode(parameters)))
 
 
-def is_answer(query_string: str) -> bool:
+def is_callback(query_string: str) -> bool:
     """Whether a callback is one of OAuth 1.0a: it names a request token, or one that was denied, and no `state`."""
     names = {name for name, _ in parse_qsl(query_string[:_MAX_QUERY], keep_blank_values=True)}
     return bool(names & {"oauth_token", "denied"}) and "state" not in names
 
 
-def parse_callback(query_string: str) -> Answer:
+def parse_callback(query_string: str) -> Callback:
     """Reads the callback's query string (without "?"). Raises InvalidCallback.
 
     A denial arrives as `denied=<token>`, or as the token without a verifier: services differ.
@@ -111,14 +111,14 @@ def parse_callback(query_string: str) -> Answer:
     token = values.get("oauth_token") or denied
     if not token:
         raise InvalidCallback("oauth_token is missing")
-    return Answer(token=token, verifier=None if denied else values.get("oauth_verifier") or None)
+    return Callback(token=token, verifier=None if denied else values.get("oauth_verifier") or None)
 
 
-def verifier_of(response: Answer) -> str:
+def verifier_of(callback: Callback) -> str:
     """The verifier that proves the consent. Raises AuthorizationDenied where there is none."""
-    if response.verifier is None:
+    if callback.verifier is None:
         raise AuthorizationDenied("access_denied")
-    return response.verifier
+    return callback.verifier
 
 
 def access_token(

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from apps.oauth.errors import MalformedResponse, token_error
 from apps.oauth.http import send
 from apps.oauth.provider import AuthMethod
-from apps.oauth.token import json_object, raise_for_fault
+from apps.oauth.token_response import json_object, raise_for_fault
 
 _METHODS: tuple[str, ...] = get_args(AuthMethod)
 

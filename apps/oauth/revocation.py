@@ -17,7 +17,7 @@ from apps.oauth.provider import (
     all_filled_in,
     passes,
 )
-from apps.oauth.token import json_object, raise_for_fault
+from apps.oauth.token_response import json_object, raise_for_fault
 
 _ENCODINGS: dict[str, Literal["data", "json", "params"]] = {
     "form": "data",

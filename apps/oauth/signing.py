@@ -20,7 +20,7 @@ class RequestParts:
 
 
 @dataclass(frozen=True)
-class PlainAccess:
+class PlainCredentials:
     """What is added to every request: fixed headers, query parameters, and a prefix of the path."""
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -37,7 +37,7 @@ class PlainAccess:
 
 
 @dataclass(frozen=True)
-class SignedAccess:
+class SignedCredentials:
     """An OAuth 1.0a token with its secret: each request is signed (RFC 5849 3)."""
 
     consumer: ClientCredentials
@@ -75,12 +75,12 @@ def _with_query(url: str, query: Mapping[str, str]) -> str:
     return urlunsplit(address._replace(query="&".join([*kept, urlencode(query)])))
 
 
-Access = PlainAccess | SignedAccess
+Credentials = PlainCredentials | SignedCredentials
 
 
-def token_access(provider: ProviderConfig, *, token: str, credentials: ClientCredentials) -> PlainAccess:
+def token_credentials(provider: ProviderConfig, *, token: str, credentials: ClientCredentials) -> PlainCredentials:
     """What an OAuth 2.0 access token adds to every request, by the provider's data."""
-    return PlainAccess(
+    return PlainCredentials(
         access_headers(provider, access_token=token, credentials=credentials),
         access_query(provider, access_token=token, credentials=credentials),
     )

@@ -1,6 +1,6 @@
 """Calls to the token endpoint: a code or a refresh token for tokens (RFC 6749 4.1.3, 4.4, 6).
 
-`oauthlib` prepares the parameters of the standard grants, `http.send` carries them and `token.py` reads the response.
+`oauthlib` prepares the parameters of the standard grants, `send` sends them, `token_response.py` reads the response.
 Every call takes a `deadline` in seconds for all that it does, and raises nothing but OAuthErrors.
 """
 
@@ -16,7 +16,7 @@ from oauthlib.oauth2.rfc6749.parameters import prepare_token_request
 from apps.oauth.errors import token_error
 from apps.oauth.http import send
 from apps.oauth.provider import AuthMethod, ClientCredentials, LongLivedExchange, ProviderConfig, all_filled_in
-from apps.oauth.token import TokenResponse, parse_token_response
+from apps.oauth.token_response import TokenResponse, parse_token_response
 
 # How requests names the ways to encode the fields of a request.
 _ENCODINGS = {"form": "data", "json": "json"}

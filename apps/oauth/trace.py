@@ -54,7 +54,7 @@ _PART = 12
 
 @dataclass(frozen=True)
 class TraceLine:
-    """One exchange. `parameters` are the request's with what may be shown of each, `fields` the answer's names with
+    """One exchange. `parameters` are the request's with what may be shown of each, `fields` the response's names with
     their types; `what` tells which call it was."""
 
     what: str
@@ -77,16 +77,16 @@ def trace_line(
     headers: Mapping[str, str],
     body: bytes | str | None,
     status: int | None,
-    answer_headers: Mapping[str, str],
-    answer: bytes,
+    response_headers: Mapping[str, str],
+    response: bytes,
     error: str,
     seconds: float,
 ) -> TraceLine:
-    """What may be kept of a request and its answer (`status` None: there was none, `error` says why)."""
+    """What may be kept of a request and its response (`status` None: there was none, `error` says why)."""
     parts = urlsplit(url)
     sent = [*parse_qsl(parts.query, keep_blank_values=True), *_sent_in(body, headers.get("Content-Type", ""))]
     authorization = headers.get("Authorization", "")
-    document = _document(answer, answer_headers.get("Content-Type", ""))
+    document = _document(response, response_headers.get("Content-Type", ""))
     ours = _secrets_of(sent, authorization, None)
     secrets = ours | _secrets_of(sent, authorization, document)
     fields = list(_fields(document, secrets))[:_MOST]
@@ -98,8 +98,8 @@ def trace_line(
         authentication=_authentication(authorization, dict(sent)),
         parameters=tuple((_name(name, ours), _shown(name, value, ours)) for name, value in sent[:_MOST]),
         status=status,
-        content_type=_media_type(answer_headers.get("Content-Type", "")),
-        size=len(answer),
+        content_type=_media_type(response_headers.get("Content-Type", "")),
+        size=len(response),
         fields=tuple(fields),
         error=error[:300] or _code(code, ours),
         milliseconds=round(seconds * 1000),
@@ -122,8 +122,8 @@ def _sent_in(body: bytes | str | None, content_type: str) -> list[tuple[str, str
     return parse_qsl(text, keep_blank_values=True)
 
 
-def _document(answer: bytes, content_type: str) -> Any:
-    text = answer.decode("utf-8", "replace")
+def _document(response: bytes, content_type: str) -> Any:
+    text = response.decode("utf-8", "replace")
     document = _json(text)
     if document is None and "form-urlencoded" in content_type.lower():
         return dict(parse_qsl(text, keep_blank_values=True))

@@ -14,7 +14,7 @@ from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import load
 from apps.connections.services.tokens import issue_token
 from apps.errors import NotFound
-from apps.oauth import client
+from apps.oauth import revocation
 from apps.oauth.errors import RevocationUnsupported
 from tests.authserver import AuthServer
 from tests.fixtures.connections import (
@@ -88,7 +88,7 @@ def test_a_service_without_revocation_is_told_as_such(
     def unsupported(*_: object, **__: object) -> None:
         raise RevocationUnsupported
 
-    monkeypatch.setattr(client, "revoke", unsupported)
+    monkeypatch.setattr(revocation, "revoke", unsupported)
     done = disconnect(actor=cast.actor("member"), connection=connection)
     assert done.revocation == "unsupported"
     assert "still valid there" in done.sentence

@@ -14,7 +14,7 @@ from apps.connections.services import lease as leases
 from apps.connections.services import refresh_grant
 from apps.connections.services.refresh import attempt_refresh, load, refresh_now
 from apps.connections.services.schedule import SYSTEM
-from apps.oauth import client
+from apps.oauth import token_request
 from tests.authserver import AuthServer
 from tests.fixtures.connections import (
     Cast,
@@ -157,7 +157,7 @@ def test_the_sending_is_marked_before_anything_leaves(
         seen.append((row.sent_at is not None, row.sent_token_fp == fingerprint(refresh_token), row.unresolved_sends))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(client, "refresh", look)
+    monkeypatch.setattr(token_request, "refresh", look)
     with pytest.raises(KeyboardInterrupt):
         refresh_now(connection=connection, actor=cast.actor("member"))
     assert seen == [(True, True, 1)]

@@ -20,7 +20,7 @@ from apps.connections.services.refresh import refresh_now
 from apps.connections.services.token_values import token_columns
 from apps.connections.services.tokens import issue_token
 from apps.errors import NotFound
-from apps.oauth.token import TokenResponse
+from apps.oauth.token_response import TokenResponse
 from tests.authserver import AuthServer, Gate, answers
 from tests.fixtures.connections import (
     SYSTEM,

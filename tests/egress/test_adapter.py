@@ -287,14 +287,14 @@ def silence(peer: socket.socket, over: threading.Event) -> None:
 def test_the_deadline_ends_a_response_that_never_ends(conversation: Conversation) -> None:
     with raw_server(conversation) as port:
         egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
-        with pytest.raises(egress.NoAnswer, match="in time"):
+        with pytest.raises(egress.NoResponse, match="in time"):
             get(f"http://127.0.0.1:{port}/", deadline=SHORT)
 
 
 def test_the_deadline_ends_a_request_that_the_host_does_not_read() -> None:
     with raw_server(silence) as port:
         egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
-        with egress.session(deadline=SHORT) as session, pytest.raises(egress.NoAnswer):
+        with egress.session(deadline=SHORT) as session, pytest.raises(egress.NoResponse):
             session.post(f"http://127.0.0.1:{port}/", data=b"x" * 50_000_000)
 
 
@@ -324,7 +324,7 @@ def gzip_bomb() -> bytes:
 def test_a_gzip_bomb_is_cut_off(server: HttpServer) -> None:
     server.answers.clear()
     server.will_answer(200, gzip_bomb(), Content_Encoding="gzip")
-    with pytest.raises(egress.AnswerTooLarge):
+    with pytest.raises(egress.ResponseTooLarge):
         get(server.url)
 
 
@@ -338,7 +338,7 @@ def test_a_gzip_bomb_in_chunks_is_cut_off() -> None:
 
     with raw_server(conversation) as port:
         egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
-        with pytest.raises(egress.AnswerTooLarge):
+        with pytest.raises(egress.ResponseTooLarge):
             get(f"http://127.0.0.1:{port}/")
 
 
@@ -346,7 +346,7 @@ def test_a_body_up_to_the_limit_passes_and_one_byte_more_does_not(server: HttpSe
     server.answers.clear()
     server.will_answer(200, b"x" * 1_000)
     assert len(get(server.url, max_bytes=1_000)) == 1_000
-    with pytest.raises(egress.AnswerTooLarge):
+    with pytest.raises(egress.ResponseTooLarge):
         get(server.url, max_bytes=999)
 
 
@@ -490,7 +490,7 @@ def test_a_broken_response_means_that_something_was_sent(answer: bytes) -> None:
 
     with raw_server(conversation) as port:
         egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
-        with pytest.raises(egress.NoAnswer):
+        with pytest.raises(egress.NoResponse):
             get(f"http://127.0.0.1:{port}/")
 
 
@@ -557,5 +557,5 @@ def test_the_deadline_ends_a_dripped_response_over_tls(tmp_path: Path) -> None:
 
     with raw_server(conversation) as port:
         egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
-        with egress.session(deadline=SHORT) as session, pytest.raises(egress.NoAnswer, match="in time"):
+        with egress.session(deadline=SHORT) as session, pytest.raises(egress.NoResponse, match="in time"):
             session.get(f"https://127.0.0.1:{port}/", verify=trust)

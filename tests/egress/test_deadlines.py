@@ -23,13 +23,13 @@ Conversation = Callable[[socket.socket, threading.Event], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
-def limits(total: float) -> egress.Patience:
-    return egress.Patience(connect=total, idle=total, total=total)
+def limits(total: float) -> egress.Timeouts:
+    return egress.Timeouts(connect=total, idle=total, total=total)
 
 
-def streamed(port: int, total: float) -> egress.Answer:
+def streamed(port: int, total: float) -> egress.Response:
     egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
-    return egress.stream(egress.Outgoing("GET", f"http://127.0.0.1:{port}/"), patience=limits(total))
+    return egress.stream(egress.Request("GET", f"http://127.0.0.1:{port}/"), timeouts=limits(total))
 
 
 # --- A response that is complete ------------------------------------------------------------------------------------
@@ -43,8 +43,8 @@ if way == "session":
     with egress.session(deadline=1) as session:
         body = session.get(url).content
 else:
-    timeouts = egress.Patience(connect=1, idle=1, total=1)
-    body = b"".join(egress.stream(egress.Outgoing("GET", url), patience=timeouts))
+    timeouts = egress.Timeouts(connect=1, idle=1, total=1)
+    body = b"".join(egress.stream(egress.Request("GET", url), timeouts=timeouts))
 print(body.decode())
 """
 

@@ -10,7 +10,7 @@ import pytest
 from apps import egress
 from tests.servers import raw_server
 
-PATIENCE = egress.Patience(connect=20, idle=20, total=60)
+TIMEOUTS = egress.Timeouts(connect=20, idle=20, total=60)
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -51,8 +51,8 @@ def ask(talk: Talk) -> Iterator[Ask]:
         egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
 
         def call(partition: str = "a", method: str = "GET", body: bytes = b"", **more: Any) -> bytes:
-            request = egress.Outgoing(method, f"http://127.0.0.1:{port}/x", body=body)
-            answer = egress.stream(request, patience=more.pop("patience", PATIENCE), partition=partition, **more)
+            request = egress.Request(method, f"http://127.0.0.1:{port}/x", body=body)
+            answer = egress.stream(request, timeouts=more.pop("timeouts", TIMEOUTS), partition=partition, **more)
             try:
                 return b"".join(answer)
             finally:
@@ -100,7 +100,7 @@ def test_a_connection_that_the_host_closed_is_replaced(talk: Talk, ask: Ask) -> 
 )
 def test_an_incomplete_response_is_an_error(talk: Talk, ask: Ask, answer: bytes) -> None:
     talk.answer, talk.hang_up_after = answer, 1
-    with pytest.raises(egress.NoAnswer):
+    with pytest.raises(egress.NoResponse):
         ask()
 
 
@@ -116,36 +116,36 @@ def test_interim_responses_and_trailers_are_skipped(talk: Talk, ask: Ask) -> Non
 def test_the_idle_timeout_ends_a_request(talk: Talk, ask: Ask) -> None:
     talk.answer = b""
     with pytest.raises(egress.TimedOut):
-        ask(patience=egress.Patience(connect=20, idle=0.2, total=60))
+        ask(timeouts=egress.Timeouts(connect=20, idle=0.2, total=60))
 
 
 def test_a_request_whose_time_is_up_is_not_sent(talk: Talk, ask: Ask) -> None:
     with pytest.raises(egress.NotSent):
-        ask(patience=egress.Patience(connect=20, idle=20, total=0))
+        ask(timeouts=egress.Timeouts(connect=20, idle=20, total=0))
     assert talk.requests == 0
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1"])
 def test_a_name_with_a_private_address_is_not_called(address: str) -> None:
-    request = egress.Outgoing("GET", "https://api.example.com/x")
+    request = egress.Request("GET", "https://api.example.com/x")
     with pytest.raises(egress.DestinationBlocked):
-        egress.stream(request, patience=PATIENCE, resolve=lambda host, port: ["93.184.216.34", address])
+        egress.stream(request, timeouts=TIMEOUTS, resolve=lambda host, port: ["93.184.216.34", address])
 
 
 def test_a_header_with_a_line_break_is_not_sent(talk: Talk, ask: Ask) -> None:
     with raw_server(talk) as port:
         egress.configure(allowed_hosts=[f"127.0.0.1:{port}"])
-        request = egress.Outgoing("GET", f"http://127.0.0.1:{port}/x", [("X-A", "1\r\nX-B: 2")])
+        request = egress.Request("GET", f"http://127.0.0.1:{port}/x", [("X-A", "1\r\nX-B: 2")])
         with pytest.raises(egress.EgressError):
-            egress.stream(request, patience=PATIENCE)
+            egress.stream(request, timeouts=TIMEOUTS)
     assert talk.requests == 0
 
 
 def test_tls_is_verified_against_the_hosts_name(tls_server: Any) -> None:
     server, trust, asked = tls_server
-    options = {"patience": PATIENCE, "ca_file": trust, "resolve": lambda host, port: ["127.0.0.1"]}
-    answer = egress.stream(egress.Outgoing("GET", f"https://secure.test:{server.port}/x"), **options)
+    options = {"timeouts": TIMEOUTS, "ca_file": trust, "resolve": lambda host, port: ["127.0.0.1"]}
+    answer = egress.stream(egress.Request("GET", f"https://secure.test:{server.port}/x"), **options)
     assert (answer.status, b"".join(answer)) == (200, b"secure")
     assert asked == ["secure.test"]
     with pytest.raises(egress.NotSent):
-        egress.stream(egress.Outgoing("GET", f"https://other.test:{server.port}/x"), **options)
+        egress.stream(egress.Request("GET", f"https://other.test:{server.port}/x"), **options)

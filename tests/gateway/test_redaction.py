@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from apps.egress import NoAnswer
+from apps.egress import NoResponse
 from apps.gateway.proxy.encodings import encodings_of
 from apps.gateway.proxy.redaction import Redactor, decompressed, redacted
 
@@ -143,7 +143,7 @@ def test_compressed_bodies_are_decoded_in_bounded_chunks(encode) -> None:  # typ
 
 @pytest.mark.parametrize("body", [b"plain text", gzip.compress(b"cut off" * 100)[:-9]], ids=["plain", "cut off"])
 def test_an_undecodable_body_is_an_error(body: bytes) -> None:
-    with pytest.raises(NoAnswer):
+    with pytest.raises(NoResponse):
         list(decompressed([body]))
 
 

@@ -16,7 +16,7 @@ from apps.oauth.errors import (
 )
 from apps.oauth.oauth1 import OAuth1Provider, RequestToken
 from apps.oauth.provider import ClientCredentials
-from apps.oauth.signing import PlainAccess, RequestParts, SignedAccess
+from apps.oauth.signing import PlainCredentials, RequestParts, SignedCredentials
 from tests.servers import HttpServer
 
 PROVIDER = OAuth1Provider(
@@ -107,19 +107,19 @@ def test_a_refused_verifier_is_an_invalid_grant(server: HttpServer) -> None:
     ],
 )
 def test_the_two_protocols_are_told_apart(query: str, is_one: bool) -> None:
-    assert oauth1.is_answer(query) is is_one
+    assert oauth1.is_callback(query) is is_one
 
 
 def test_credentials_are_not_in_their_repr() -> None:
     secret = secrets.token_urlsafe(16)
-    plain = PlainAccess({"Authorization": secret}, {"key": secret}, f"/{secret}")
-    signed = SignedAccess(CONSUMER, secret, secret)
+    plain = PlainCredentials({"Authorization": secret}, {"key": secret}, f"/{secret}")
+    signed = SignedCredentials(CONSUMER, secret, secret)
     parts = plain.sign(RequestParts("GET", "https://acme.example/x"))
     assert secret not in repr((plain, signed, parts, RequestToken(secret, secret)))
 
 
 def test_credentials_replace_what_the_caller_sent_under_the_same_name() -> None:
-    access = PlainAccess({"X-Key": "ours"}, {"key": "ours"})
+    access = PlainCredentials({"X-Key": "ours"}, {"key": "ours"})
     parts = access.sign(RequestParts("GET", "https://a.example/p?key=theirs&key=again&b=", {"x-key": "theirs"}))
     assert parts.url == "https://a.example/p?b=&key=ours"
     assert parts.headers == {"X-Key": "ours"}

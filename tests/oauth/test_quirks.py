@@ -31,7 +31,7 @@ from apps.oauth.provider import (
     access_query,
 )
 from apps.oauth.revocation import revocation_requests, revoke
-from apps.oauth.token import TokenResponse, parse_token_response
+from apps.oauth.token_response import TokenResponse, parse_token_response
 from tests.servers import HttpServer
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""apps.oauth.revocation through apps.oauth.client: four providers' ways of revoking, all of them only data."""
+"""Revocation in the ways of four providers, which differ in their data only."""
 
 import json
 from dataclasses import replace

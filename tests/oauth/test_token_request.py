@@ -21,7 +21,7 @@ from apps.oauth.errors import (
     TransportFailure,
 )
 from apps.oauth.provider import ClientCredentials, ProviderConfig
-from apps.oauth.token import TokenResponse
+from apps.oauth.token_response import TokenResponse
 from tests.servers import HttpServer, raw_server
 
 

@@ -185,7 +185,7 @@ def complete(
     except InvalidCallback as error:
         message = f"The response of the service is not valid: {error.reason}. Nothing was connected; try again."
         raise attempts.reject("invalid_callback", message, origin=origin, team_id=team_id) from None
-    state = oauth1_flow.state_of(parameters.token) if isinstance(parameters, oauth1.Answer) else parameters.state
+    state = oauth1_flow.state_of(parameters.token) if isinstance(parameters, oauth1.Callback) else parameters.state
     attempt = attempts.consume(
         state=state, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
     )
@@ -207,16 +207,20 @@ def complete(
         raise
 
 
-def _parsed(query_string: str) -> CallbackParameters | oauth1.Answer:
+def _parsed(query_string: str) -> CallbackParameters | oauth1.Callback:
     return (
         oauth1.parse_callback(query_string)
-        if oauth1.is_answer(query_string)
+        if oauth1.is_callback(query_string)
         else parse_callback(query_string, code_parameters=code_parameters())
     )
 
 
 def _finish(
-    attempt: AuthorizationAttempt, parameters: CallbackParameters | oauth1.Answer, query_string: str, *, origin: Origin
+    attempt: AuthorizationAttempt,
+    parameters: CallbackParameters | oauth1.Callback,
+    query_string: str,
+    *,
+    origin: Origin,
 ) -> AuthorizationAttempt:
     membership = Membership.objects.select_related("team", "user").filter(team=attempt.team_id, user=attempt.user_id)
     member = membership.first()

@@ -7,10 +7,10 @@ from django.views.decorators.debug import sensitive_variables
 from apps.connections.errors import KeyNotChecked, KeyRefused
 from apps.integrations.catalog.entries import provider_config
 from apps.integrations.models import Integration
-from apps.oauth import client
+from apps.oauth import token_request
 from apps.oauth.errors import EndpointRefused, MalformedResponse, OAuthError, ProviderFault, TokenError
 from apps.oauth.provider import ClientCredentials
-from apps.oauth.token import TokenResponse
+from apps.oauth.token_response import TokenResponse
 
 
 def own_client(fields: Mapping[str, str]) -> ClientCredentials:
@@ -25,7 +25,7 @@ def obtain(
     """The first token, which verifies ID and secret. Raises KeyRefused or KeyNotChecked."""
     provider, name = provider_config(integration, params=params), integration.name
     try:
-        return client.client_credentials(provider, own_client(fields), scopes=scopes)
+        return token_request.client_credentials(provider, own_client(fields), scopes=scopes)
     except TokenError as error:
         raise KeyRefused(f"This client was rejected by {name} (error “{error.code}”).") from None
     except EndpointRefused as error:

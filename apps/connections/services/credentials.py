@@ -29,8 +29,8 @@ from apps.integrations.errors import InvalidInput
 from apps.integrations.keys import checked_input, ending, key_access, main_secret, verification_of
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.notifications.models import Event
-from apps.oauth.signing import Access, token_access
-from apps.oauth.token import TokenResponse
+from apps.oauth.signing import Credentials, token_credentials
+from apps.oauth.token_response import TokenResponse
 from apps.teams.actor import Actor
 from apps.vault.services import seal
 
@@ -249,14 +249,14 @@ def _verified(
         # The token is the verification. The account's name is optional.
         token = obtain(integration=integration, fields=fields, params=params, scopes=scopes)
         provider = provider_config(integration, params=params)
-        access: Access = token_access(provider, token=token.access_token, credentials=own_client(fields))
+        access: Credentials = token_credentials(provider, token=token.access_token, credentials=own_client(fields))
         return VerifiedKey(fields, params, scopes, _checked(integration, call, access, if_unchecked="store"), token)
     access = key_access(entry, fields=fields, params=params)
     return VerifiedKey(fields, params, scopes, _checked(integration, call, access, if_unchecked=if_unchecked))
 
 
 def _checked(
-    integration: Integration, call: Verification | None, access: Access, *, if_unchecked: IfUnchecked
+    integration: Integration, call: Verification | None, access: Credentials, *, if_unchecked: IfUnchecked
 ) -> Checked:
     try:
         return verify(integration.name, call, access)

@@ -26,7 +26,7 @@ from apps.integrations.catalog.entries import entry_of, links
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, KINDS_WITH_OAUTH_APP, Integration
 from apps.integrations.oauth_apps.services import client_credentials
 from apps.notifications.models import Event
-from apps.oauth import client
+from apps.oauth import revocation
 from apps.oauth.errors import OAuthError, RevocationUnsupported
 from apps.oauth.provider import ClientCredentials
 from apps.teams.actor import Actor
@@ -126,7 +126,7 @@ def _without_request(connection: Connection, row: TokenSet | None) -> tuple[str,
 def _request_revocation(connection: Connection, row: TokenSet | None) -> tuple[str, str]:
     name = connection.integration.name
     try:
-        client.revoke(
+        revocation.revoke(
             provider_of(connection),
             _client_of(connection),
             access_token=row.access_token.reveal() if row and row.access_token else "",

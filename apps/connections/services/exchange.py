@@ -22,7 +22,8 @@ from apps.integrations.catalog.entries import entry_for, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration
 from apps.integrations.oauth_apps.services import client_credentials, mark_oauth_app_broken
-from apps.oauth import client, oauth1
+from apps.oauth import oauth1, token_request
+from apps.oauth.account import fetch_account, fetch_placement
 from apps.oauth.authorization import (
     CallbackParameters,
     code_of,
@@ -41,17 +42,21 @@ from apps.oauth.errors import (
     TransportFailure,
 )
 from apps.oauth.provider import ProviderConfig
-from apps.oauth.token import TokenResponse, scopes_in
+from apps.oauth.token_response import TokenResponse, scopes_in
 
 
 def grant_of(
-    attempt: AuthorizationAttempt, parameters: CallbackParameters | oauth1.Answer, query_string: str, *, origin: Origin
+    attempt: AuthorizationAttempt,
+    parameters: CallbackParameters | oauth1.Callback,
+    query_string: str,
+    *,
+    origin: Origin,
 ) -> Grant:
     """The grant that a callback leads to, by the protocol with which the flow was started."""
-    if isinstance(parameters, oauth1.Answer) != (attempt.integration.kind == Integration.Kind.OAUTH1):
+    if isinstance(parameters, oauth1.Callback) != (attempt.integration.kind == Integration.Kind.OAUTH1):
         error = CallbackRejected("The response does not match the protocol with which this connection was started.")
         raise attempts.fail(attempt, "other_protocol", error, origin=origin)
-    if isinstance(parameters, oauth1.Answer):
+    if isinstance(parameters, oauth1.Callback):
         return _signed_grant(attempt, parameters, origin=origin)
     kept = response_params.from_callback(entry_for(attempt.integration), parameters.extra)
     provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=attempt.params | kept)
@@ -62,7 +67,7 @@ def grant_of(
     return _with_account(attempt, response, kept, origin=origin)
 
 
-def _signed_grant(attempt: AuthorizationAttempt, answer: oauth1.Answer, *, origin: Origin) -> Grant:
+def _signed_grant(attempt: AuthorizationAttempt, answer: oauth1.Callback, *, origin: Origin) -> Grant:
     try:
         verifier = oauth1.verifier_of(answer)
     except AuthorizationDenied as denied:
@@ -103,7 +108,7 @@ def _declined(name: str, error: str) -> AccessDeclined:
 
 def _exchange(attempt: AuthorizationAttempt, provider: ProviderConfig, *, code: str, origin: Origin) -> TokenResponse:
     redeem = partial(
-        client.exchange_code,
+        token_request.exchange_code,
         provider,
         client_credentials(attempt.oauth_app),
         code=code,
@@ -145,7 +150,7 @@ def _with_account(
         provider = _provider(attempt, params)
         token, credentials = response.access_token, client_credentials(attempt.oauth_app)
         if provider.placement:
-            placement = client.fetch_placement(provider, access_token=token, credentials=credentials)
+            placement = fetch_placement(provider, access_token=token, credentials=credentials)
             params = params | response_params.from_placement(entry, placement)
             provider = _provider(attempt, params)
     except (OAuthError, IntegrationMisconfigured) as error:
@@ -156,7 +161,7 @@ def _with_account(
     subject, label = response.subject, response.label
     try:
         if provider.account:
-            account = client.fetch_account(provider, access_token=token, credentials=credentials)
+            account = fetch_account(provider, access_token=token, credentials=credentials)
             subject, label = subject or account.subject, account.label or label
     except OAuthError:
         pass  # the grant is valid: it is stored even if its account is unknown

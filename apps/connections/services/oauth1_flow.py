@@ -22,7 +22,7 @@ from apps.integrations.oauth_apps.services import client_credentials, mark_oauth
 from apps.oauth import oauth1
 from apps.oauth.errors import EndpointRefused, InvalidClient, OAuthError
 from apps.oauth.oauth1 import RequestToken
-from apps.oauth.token import TokenResponse
+from apps.oauth.token_response import TokenResponse
 
 
 def state_of(token: str) -> str:
@@ -59,7 +59,7 @@ def authorization_request(
 
 
 @sensitive_variables()
-def redeem(attempt: AuthorizationAttempt, answer: oauth1.Answer, *, verifier: str) -> TokenResponse:
+def redeem(attempt: AuthorizationAttempt, answer: oauth1.Callback, *, verifier: str) -> TokenResponse:
     """Exchange the authorized request token for an access token. Raises OAuthError."""
     secret = attempt.code_verifier.reveal() if attempt.code_verifier else ""
     return oauth1.access_token(

@@ -41,7 +41,7 @@ from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
 from apps.integrations.oauth_apps import circuit_breaker
 from apps.integrations.oauth_apps.circuit_breaker import Admission
 from apps.oauth.errors import OAuthError
-from apps.oauth.token import TokenResponse
+from apps.oauth.token_response import TokenResponse
 from apps.sql import PreparedSelect, param
 from apps.teams.actor import Actor
 

@@ -11,9 +11,9 @@ from apps.connections.services.client_credentials import own_client
 from apps.connections.services.credentials import stored_fields
 from apps.integrations.oauth_apps.services import client_credentials
 from apps.integrations.redirect_uri import redirect_uri
-from apps.oauth import client
+from apps.oauth import token_request
 from apps.oauth.provider import ProviderConfig
-from apps.oauth.token import TokenResponse
+from apps.oauth.token_response import TokenResponse
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ def _by_refresh_token(row: TokenSet, provider: ProviderConfig) -> RefreshGrant:
     return RefreshGrant(
         provider,
         secret,
-        lambda: client.refresh(provider, credentials, refresh_token=secret, redirect_uri=callback, deadline=deadline),
+        lambda: token_request.refresh(
+            provider, credentials, refresh_token=secret, redirect_uri=callback, deadline=deadline
+        ),
     )
 
 
@@ -49,7 +51,7 @@ def _by_own_client(row: TokenSet, provider: ProviderConfig) -> RefreshGrant:
     return RefreshGrant(
         provider,
         credentials.client_secret or "",
-        lambda: client.client_credentials(provider, credentials, scopes=scopes, deadline=deadline),
+        lambda: token_request.client_credentials(provider, credentials, scopes=scopes, deadline=deadline),
     )
 
 

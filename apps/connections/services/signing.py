@@ -18,7 +18,7 @@ from apps.integrations.keys import api_hosts, key_access, signed_access
 from apps.integrations.models import Integration
 from apps.integrations.oauth_apps.services import client_credentials
 from apps.oauth.provider import ProviderConfig
-from apps.oauth.signing import Access, token_access
+from apps.oauth.signing import Credentials, token_credentials
 
 Kind = Integration.Kind
 _NO_TOKEN = "This connection has no token any more. Connect the service again."
@@ -67,20 +67,20 @@ class Rows:
 
 
 @sensitive_variables()
-def access_in(rows: Rows) -> Access:
+def access_in(rows: Rows) -> Credentials:
     """What authenticates this connection's requests, by its kind. It does not refresh the token (see `refresh.py`)."""
     return _BY_KIND[rows.connection.integration.kind](rows)
 
 
-def _key(rows: Rows) -> Access:
+def _key(rows: Rows) -> Credentials:
     entry = entry_for(rows.connection.integration)
     return key_access(entry, fields=rows.fields(), params=rows.connection.params)
 
 
-def _bearer(rows: Rows) -> Access:
+def _bearer(rows: Rows) -> Credentials:
     _require_same_client(rows)
     credentials = client_credentials(rows.connection.oauth_app, with_secret=rows.provider.api_wants_client_secret)
-    return token_access(rows.provider, token=rows.token, credentials=credentials)
+    return token_credentials(rows.provider, token=rows.token, credentials=credentials)
 
 
 def _require_same_client(rows: Rows) -> None:
@@ -92,11 +92,11 @@ def _require_same_client(rows: Rows) -> None:
         raise ReauthorizationRequired(reason_message("oauth_app_changed", rows.connection.integration.name))
 
 
-def _own_client(rows: Rows) -> Access:
-    return token_access(rows.provider, token=rows.token, credentials=own_client(rows.fields()))
+def _own_client(rows: Rows) -> Credentials:
+    return token_credentials(rows.provider, token=rows.token, credentials=own_client(rows.fields()))
 
 
-def _signed(rows: Rows) -> Access:
+def _signed(rows: Rows) -> Credentials:
     kept = rows.tokens().kept_secrets
     if kept is None:
         raise ReauthorizationRequired("This connection has no token secret any more. Reconnect it.")
@@ -111,7 +111,7 @@ def _signed(rows: Rows) -> Access:
     )
 
 
-_BY_KIND: dict[str, Callable[[Rows], Access]] = {
+_BY_KIND: dict[str, Callable[[Rows], Credentials]] = {
     Kind.OAUTH2: _bearer,
     Kind.CLIENT_CREDENTIALS: _own_client,
     Kind.OAUTH1: _signed,

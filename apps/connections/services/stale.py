@@ -13,10 +13,10 @@ from apps.errors import SpecwayError
 from apps.integrations.catalog.entries import provider_config
 from apps.integrations.models import OAuthApp
 from apps.integrations.oauth_apps.services import client_credentials
-from apps.oauth import client
+from apps.oauth import revocation
 from apps.oauth.errors import OAuthError
 from apps.oauth.provider import ProviderConfig
-from apps.oauth.token import TokenResponse
+from apps.oauth.token_response import TokenResponse
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def revoke_unwanted(attempt: AuthorizationAttempt, grant: Grant) -> None:
 
 def _revoke(provider: ProviderConfig, oauth_app: OAuthApp | None, response: TokenResponse) -> None:
     try:
-        client.revoke(
+        revocation.revoke(
             provider,
             client_credentials(oauth_app),
             access_token=response.access_token,

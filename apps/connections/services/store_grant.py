@@ -20,7 +20,7 @@ from apps.connections.services.connection_params import provider_of
 from apps.connections.services.status import emit_event, expect_first_refresh, mark_reconnected, target_of
 from apps.connections.services.token_values import from_json, to_json, token_columns
 from apps.notifications.models import Event
-from apps.oauth.token import TokenResponse
+from apps.oauth.token_response import TokenResponse
 from apps.vault.services import seal
 
 _STATUS = AuthorizationAttempt.Status

@@ -10,7 +10,7 @@ from apps.audit.services import fingerprint
 from apps.connections.models import TokenSet
 from apps.connections.policy.refresh_policy import next_refresh_at
 from apps.oauth.provider import ProviderConfig
-from apps.oauth.token import SecondaryToken, TokenResponse
+from apps.oauth.token_response import SecondaryToken, TokenResponse
 from apps.vault.services import seal
 
 # The columns after a successful refresh: no lease, no unresolved send, no failure.

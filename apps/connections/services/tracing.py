@@ -46,15 +46,15 @@ class Trace:
 @sensitive_variables()
 def redacted(exchange: egress.Exchange) -> TraceLine:
     """The trace line of an exchange, without secrets."""
-    request, answer = exchange.request, exchange.answer
+    request, answer = exchange.request, exchange.response
     return trace_line(
         method=request.method or "",
         url=request.url or "",
         headers=request.headers,
         body=request.body if isinstance(request.body, bytes | str) else None,
         status=None if answer is None else answer.status_code,
-        answer_headers={} if answer is None else answer.headers,
-        answer=b"" if answer is None else answer.content,
+        response_headers={} if answer is None else answer.headers,
+        response=b"" if answer is None else answer.content,
         error=exchange.error,
         seconds=exchange.seconds,
     )

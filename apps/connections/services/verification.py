@@ -8,8 +8,8 @@ from apps.connections.errors import KeyNotChecked, KeyRefused
 from apps.integrations.catalog.key_schema import Verification
 from apps.oauth.errors import MalformedResponse
 from apps.oauth.provider import passes
-from apps.oauth.signing import Access, RequestParts
-from apps.oauth.token import json_value, text_at
+from apps.oauth.signing import Credentials, RequestParts
+from apps.oauth.token_response import json_value, text_at
 
 # Seconds: long enough for a slow service, short enough for a person who waits at a form.
 DEADLINE = 10.0
@@ -31,7 +31,7 @@ class Checked:
         return self.status is not None
 
 
-def verify(service: str, call: Verification | None, access: Access) -> Checked:
+def verify(service: str, call: Verification | None, access: Credentials) -> Checked:
     """Send the request. Raises KeyRefused with the service's status, or KeyNotChecked if the result is inconclusive."""
     if call is None:
         return Checked()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.connections.errors import BodyTooLarge
-from apps.egress import Abandoned
+from apps.egress import ClientDisconnected
 
 MAX_BUFFERED = 1_048_576
 # A chunked body does not say how long it is, and buffering a megabyte of a slow one would delay it.
@@ -35,7 +35,7 @@ class Body:
 
 
 def read_body(environ: Mapping[str, Any]) -> Body:
-    """The body of a WSGI request. Raises Abandoned if the client disconnects while it is buffered."""
+    """The body of a WSGI request. Raises ClientDisconnected if the client disconnects while it is buffered."""
     if "chunked" in str(environ.get("HTTP_TRANSFER_ENCODING", "")).lower():
         return _chunked_body(_chunks(environ["wsgi.input"]))
     length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -66,7 +66,7 @@ def _chunks_of_length(stream: Any, remaining: int) -> Iterator[bytes]:
     while remaining:
         chunk = _read(stream, min(remaining, _CHUNK))
         if not chunk:
-            raise Abandoned("The client disconnected.")
+            raise ClientDisconnected("The client disconnected.")
         remaining -= len(chunk)
         yield chunk
 
@@ -75,5 +75,5 @@ def _read(stream: Any, size: int) -> bytes:
     try:
         chunk: bytes = stream.read(size)
     except Exception:  # each WSGI server raises exceptions of its own when the client disconnects
-        raise Abandoned("The client disconnected.") from None
+        raise ClientDisconnected("The client disconnected.") from None
     return chunk

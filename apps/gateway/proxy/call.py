@@ -37,8 +37,8 @@ from apps.gateway.proxy.redaction import Redactor, decompressed, redacted
 from apps.gateway.proxy.response import ProxyResponse
 from apps.gateway.services import calls
 from apps.gateway.services.calls import RequestCredentials
-from apps.oauth.signing import RequestParts, SignedAccess
-from apps.oauth.token import retry_after
+from apps.oauth.signing import RequestParts, SignedCredentials
+from apps.oauth.token_response import retry_after
 from apps.teams.actor import Actor
 
 _RETRIED_STATUSES = frozenset({429, 502, 503, 504})
@@ -77,7 +77,7 @@ class Call:
 def send_call(call: Call) -> ProxyResponse:
     """The service's response, its body still unread; close it.
 
-    Raises the domain errors of refreshes and calls, and egress.Abandoned if the caller disconnects.
+    Raises the domain errors of refreshes and calls, and egress.ClientDisconnected if the caller disconnects.
     """
     calls.require_scopes(call.connection, call.options.scopes)
     release = CALLS_IN_FLIGHT.acquire()
@@ -106,13 +106,13 @@ def _send_recorded(call: Call) -> ProxyResponse:
         metrics.proxied(connection.integration, outcome=error.code)
         calls.record_failed_call(connection, actor=call.actor, method=call.method, code=error.code)
         raise
-    except egress.Abandoned:
+    except egress.ClientDisconnected:
         metrics.proxied(connection.integration, outcome="client_gone")
         raise
 
 
 @sensitive_variables()
-def _upstream_request(call: Call, credentials: RequestCredentials) -> egress.Outgoing:
+def _upstream_request(call: Call, credentials: RequestCredentials) -> egress.Request:
     """The request with the connection's credentials added. Raises ForeignHost, BodyTooLarge, InvalidPath."""
     address = credentials.base_url.rstrip("/") + (f"/{call.path}" if call.path else "")
     url = f"{address}?{call.query}" if call.query else address
@@ -121,7 +121,7 @@ def _upstream_request(call: Call, credentials: RequestCredentials) -> egress.Out
     if not call.may_see_secrets:
         headers["Accept-Encoding"] = "identity"
     is_form = value_of(call.headers, "content-type").lower().startswith(_FORM)
-    signs_body = isinstance(credentials.access, SignedAccess) and is_form
+    signs_body = isinstance(credentials.access, SignedCredentials) and is_form
     parts = RequestParts(call.method, url, headers, call.body.buffered() if signs_body else None)
     try:
         signed = credentials.access.sign(parts)
@@ -132,12 +132,12 @@ def _upstream_request(call: Call, credentials: RequestCredentials) -> egress.Out
     sent = {name: value for name, value in signed.headers.items() if name.lower() not in overridden_names} | overridden
     if not value_of(list(sent.items()), "user-agent"):
         sent["User-Agent"] = "Specway-Connections"
-    return egress.Outgoing(call.method, signed.url, list(sent.items()), call.body.content, call.body.length)
+    return egress.Request(call.method, signed.url, list(sent.items()), call.body.content, call.body.length)
 
 
 def _send_with_retries(
-    call: Call, credentials: RequestCredentials, request: egress.Outgoing
-) -> tuple[egress.Answer, RequestCredentials]:
+    call: Call, credentials: RequestCredentials, request: egress.Request
+) -> tuple[egress.Response, RequestCredentials]:
     """The response that is returned to the caller, and the credentials that it was requested with."""
     retries = call.options.retries if call.is_repeatable else 0
     attempt, refreshed = 0, False
@@ -162,11 +162,11 @@ def _send_with_retries(
             response.close()
         egress.wait_for_client(delay, call.client)
         attempt += 1
-        if isinstance(credentials.access, SignedAccess):
+        if isinstance(credentials.access, SignedCredentials):
             request = _upstream_request(call, credentials)  # each request needs a signature of its own
 
 
-def _refresh(response: egress.Answer, credentials: RequestCredentials, call: Call) -> RequestCredentials | None:
+def _refresh(response: egress.Response, credentials: RequestCredentials, call: Call) -> RequestCredentials | None:
     try:
         renewed = calls.refreshed_credentials(credentials, origin=call.actor.origin)
     except SpecwayError:
@@ -177,11 +177,11 @@ def _refresh(response: egress.Answer, credentials: RequestCredentials, call: Cal
     return renewed
 
 
-def _send(call: Call, request: egress.Outgoing) -> egress.Answer:
+def _send(call: Call, request: egress.Request) -> egress.Response:
     name = call.connection.integration.name
-    timeouts = egress.Patience(idle=call.options.idle_timeout)
+    timeouts = egress.Timeouts(idle=call.options.idle_timeout)
     try:
-        return egress.stream(request, patience=timeouts, partition=str(call.connection.pk), client=call.client)
+        return egress.stream(request, timeouts=timeouts, partition=str(call.connection.pk), client=call.client)
     except egress.DestinationBlocked as error:
         raise DestinationRefused(f"{name} is not called: {error}") from None
     except egress.NotSent as error:
@@ -191,14 +191,14 @@ def _send(call: Call, request: egress.Outgoing) -> egress.Answer:
             f"{name} sent nothing for {call.options.idle_timeout} s. It may have received the call: check before you "
             "repeat it."
         ) from None
-    except egress.NoAnswer:
+    except egress.NoResponse:
         raise NoServiceAnswer(
             f"{name} closed the connection without a response. It may have received the call: check before you "
             "repeat it."
         ) from None
 
 
-def _retry_delay(response: egress.Answer, attempt: int) -> float:
+def _retry_delay(response: egress.Response, attempt: int) -> float:
     requested = retry_after({name.title(): value for name, value in response.headers})
     return _backoff(attempt) if requested is None else requested
 
@@ -209,7 +209,7 @@ def _backoff(attempt: int) -> float:
 
 @sensitive_variables()
 def _proxy_response(
-    call: Call, credentials: RequestCredentials, response: egress.Answer, started: float
+    call: Call, credentials: RequestCredentials, response: egress.Response, started: float
 ) -> ProxyResponse:
     headers = response_headers(response.headers, to_browser=call.from_browser)
     missing = challenge.insufficient_scope(response.status, response.headers)
@@ -224,7 +224,7 @@ def _proxy_response(
 
 @sensitive_variables()
 def _without_secrets(
-    call: Call, credentials: RequestCredentials, response: egress.Answer, headers: Headers
+    call: Call, credentials: RequestCredentials, response: egress.Response, headers: Headers
 ) -> tuple[Headers, Iterator[bytes]]:
     """Headers and body with the connection's secrets redacted. Raises AnswerWithheld if they cannot be searched."""
     redactor = Redactor(credentials.secrets)

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
-from apps.egress import NoAnswer
+from apps.egress import NoResponse
 from apps.gateway.proxy.encodings import encodings_of, unescape
 from apps.gateway.proxy.headers import Headers
 
@@ -100,7 +100,7 @@ def redacted(chunks: Iterable[bytes], redactor: Redactor) -> Iterator[bytes]:
 
 
 def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The chunks of a gzip or deflate (zlib) body, decoded in bounded steps. Raises NoAnswer if it is neither."""
+    """The chunks of a gzip or deflate (zlib) body, decoded in bounded steps. Raises NoResponse if it is neither."""
     decoder = zlib.decompressobj(47)
     try:
         for chunk in chunks:
@@ -115,6 +115,6 @@ def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 if not data and len(decoded) < _CHUNK:
                     break
     except zlib.error:
-        raise NoAnswer("The response cannot be decoded.") from None
+        raise NoResponse("The response cannot be decoded.") from None
     if not decoder.eof:
-        raise NoAnswer("The response ends too early.")
+        raise NoResponse("The response ends too early.")

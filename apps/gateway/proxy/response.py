@@ -23,7 +23,7 @@ class ProxyResponse:
 
     def __init__(
         self,
-        upstream: egress.Answer,
+        upstream: egress.Response,
         headers: Headers,
         chunks: Iterator[bytes],
         connection: Connection,
@@ -50,7 +50,7 @@ class ProxyResponse:
         """
         try:
             yield from self._chunks
-        except egress.Abandoned:
+        except egress.ClientDisconnected:
             raise _interrupted() from None
         except egress.EgressError:
             self._outcome = "cut_off"

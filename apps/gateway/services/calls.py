@@ -25,7 +25,7 @@ from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalog.entries import entry_for
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import main_secret
-from apps.oauth.signing import Access, PlainAccess
+from apps.oauth.signing import Credentials, PlainCredentials
 from apps.sql import PreparedSelect, param
 from apps.teams.actor import Actor
 
@@ -41,7 +41,7 @@ class RequestCredentials:
 
     connection: Connection
     token_set: TokenSet | None
-    access: Access = field(repr=False)
+    access: Credentials = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
     token_fp: str
     base_url: str
@@ -123,14 +123,14 @@ def _credentials(connection: Connection, row: TokenSet | None, *, was_refreshed:
 
 
 @sensitive_variables()
-def _secrets(rows: Rows, access: Access) -> tuple[str, ...]:
+def _secrets(rows: Rows, access: Credentials) -> tuple[str, ...]:
     """What is redacted in responses: secrets as they are stored and as they are sent."""
     secrets = [rows.token] if rows.token_set else []
     if rows.credential:
         fields = rows.fields()
         entry = entry_for(rows.connection.integration)
         secrets += [fields[each.name] for each in entry.fields if each.secret and each.name in fields]
-    if isinstance(access, PlainAccess):
+    if isinstance(access, PlainCredentials):
         secrets += [_credentials_in(value) for name, value in access.headers.items() if name.lower() == "authorization"]
         app = rows.connection.oauth_app
         if app and app.client_secret and rows.provider.api_wants_client_secret:

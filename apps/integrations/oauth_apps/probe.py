@@ -20,7 +20,7 @@ from apps.integrations.keys import oauth1_provider
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.oauth_apps.services import client_credentials
 from apps.integrations.redirect_uri import redirect_uri
-from apps.oauth import client, oauth1, pkce
+from apps.oauth import oauth1, pkce, token_request
 from apps.oauth.errors import (
     InvalidClient,
     InvalidGrant,
@@ -114,7 +114,7 @@ def exchange_nonsense(
     provider: ProviderConfig, credentials: ClientCredentials, *, callback: str, deadline: float = DEADLINE
 ) -> None:
     """Exchange a made-up code. Raises the OAuthError of the response, nothing if the service accepts the code."""
-    client.exchange_code(
+    token_request.exchange_code(
         provider,
         credentials,
         code=f"specway-test-{secrets.token_urlsafe(16)}",

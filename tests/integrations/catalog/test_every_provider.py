@@ -13,7 +13,8 @@ from apps import egress
 from apps.integrations.catalog import response_params
 from apps.integrations.catalog.entries import catalog, provider_config
 from apps.integrations.models import Integration, OAuthApp
-from apps.oauth import client
+from apps.oauth import token_request
+from apps.oauth.account import fetch_account, fetch_placement
 from apps.oauth.authorization import authorization_url, parse_callback
 from apps.oauth.provider import ClientCredentials, ProviderConfig, access_headers, access_query
 from apps.oauth.revocation import revocation_requests
@@ -104,7 +105,7 @@ def the_code_is_exchanged_and_the_answer_read(slug: str, wire: Wire) -> None:
     first, second = (token_answer(toml, access=f"access-{n}", refresh=f"refresh-{n}") for n in (1, 2))
     wire.documents = [first, second]
     scopes = [scope["name"] for scope in toml.get("scopes", [])][:1]
-    answer = client.exchange_code(
+    answer = token_request.exchange_code(
         config, APP, code="the-code", redirect_uri=CALLBACK, code_verifier="v" * 43, scopes=scopes
     )
     wanted = {"grant_type": oauth2.get("grant_type", "authorization_code"), "code": "the-code"}
@@ -160,7 +161,7 @@ def the_token_is_refreshed(slug: str, wire: Wire) -> None:
     if not config.refresh_supported:
         return
     wire.documents = [token_answer(toml, access="access-2", refresh="refresh-2")]
-    answer = client.refresh(config, APP, refresh_token="refresh-1", redirect_uri=CALLBACK)
+    answer = token_request.refresh(config, APP, refresh_token="refresh-1", redirect_uri=CALLBACK)
     request = wire.sent[0]
     url = filled(refresh.get("url", oauth2["token_url"]), toml)
     if "long_lived" in oauth2:
@@ -215,7 +216,7 @@ def the_account_has_a_label(slug: str, wire: Wire) -> None:
     if "success_check" in account:
         document = put(document, account["success_check"]["path"], account["success_check"]["equals"])
     wire.documents = [document]
-    told = client.fetch_account(config, access_token="at", credentials=APP)
+    told = fetch_account(config, access_token="at", credentials=APP)
     subject = {None: "ada", "": ""}.get(account.get("subject_path"), "7")
     assert (told.label, told.subject) == ("ada", subject)
     [request] = wire.sent
@@ -244,7 +245,7 @@ def the_account_is_placed(slug: str, wire: Wire) -> None:
         choice = put(choice, placement["where"]["path"], placement["where"]["equals"])
     path = placement.get("list_path")
     wire.documents = [choice if path is None else put({}, path, [choice]) if path else [choice]]
-    values = client.fetch_placement(config, access_token="at", credentials=APP)
+    values = fetch_placement(config, access_token="at", credentials=APP)
     expected = {name: params[name]["example"] for name in placement["values"]}
     assert response_params.from_placement(catalog()[slug], values) == expected
     assert wire.sent[0].url == filled(placement["url"], toml)

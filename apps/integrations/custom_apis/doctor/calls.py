@@ -12,7 +12,7 @@ from apps.integrations.custom_apis.doctor import TokenReply
 from apps.integrations.custom_apis.doctor.observations import TokenResult
 from apps.integrations.custom_apis.schema import Authentication
 from apps.integrations.oauth_apps.probe import exchange_nonsense
-from apps.oauth import client
+from apps.oauth import revocation, token_request
 from apps.oauth.errors import (
     EndpointRefused,
     InvalidClient,
@@ -71,7 +71,7 @@ def refresh_reply(provider: ProviderConfig, credentials: ClientCredentials, cloc
     token, deadline = _made_up_token(), clock.next_call()
     return _observed(
         provider.token_endpoint_auth_method,
-        lambda: client.refresh(provider, credentials, refresh_token=token, deadline=deadline),
+        lambda: token_request.refresh(provider, credentials, refresh_token=token, deadline=deadline),
     )
 
 
@@ -81,7 +81,7 @@ def revocation_reply(provider: ProviderConfig, credentials: ClientCredentials, c
     token, deadline, method = _made_up_token(), clock.next_call(), provider.token_endpoint_auth_method
     reply = _observed(
         method,
-        lambda: client.revoke(provider, credentials, access_token=None, refresh_token=token, deadline=deadline),
+        lambda: revocation.revoke(provider, credentials, access_token=None, refresh_token=token, deadline=deadline),
     )
     if reply.is_html and reply.result == "accepted_nonsense":
         return replace(reply, result="no_oauth")
@@ -115,7 +115,7 @@ def _observed(method: str, call: Callable[[], object]) -> TokenReply:
 @sensitive_variables()
 def _with_response(reply: TokenReply, exchanges: list[egress.Exchange]) -> TokenReply:
     """With status and content type of the response, which the errors of the protocol do not hold."""
-    response = exchanges[-1].answer if exchanges else None
+    response = exchanges[-1].response if exchanges else None
     if response is None:
         return reply
     content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()

@@ -179,7 +179,7 @@ def _page(url: str, deadline: float, callback: str = "") -> PageSeen:
     try:
         with egress.session(deadline=deadline, max_bytes=_MAX_PAGE) as session:
             response = session.get(url, headers={"Accept": "text/html,application/json;q=0.9,*/*;q=0.8"})
-    except egress.AnswerTooLarge:
+    except egress.ResponseTooLarge:
         return PageSeen(status=200)  # it is a page, whatever it contains
     except egress.EgressError as error:
         return PageSeen(failure=str(error))

@@ -7,8 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from apps.integrations.custom_apis.validation import url_problem
 from apps.integrations.errors import InvalidInput
-from apps.oauth import client
-from apps.oauth.discovery import ServerMetadata
+from apps.oauth.discovery import ServerMetadata, discover
 from apps.oauth.errors import DiscoveryFailed, EndpointRefused, OAuthError
 from apps.teams import permissions
 from apps.teams.actor import Actor
@@ -36,7 +35,7 @@ def discovered(*, actor: Actor, url: str) -> dict[str, Any]:
             failure = "The issuer did not respond in time."
             break
         try:
-            return fields_of(client.discover(issuer, deadline=left))
+            return fields_of(discover(issuer, deadline=left))
         except EndpointRefused as refused:
             raise InvalidInput([("discovery_url", refused.reason)]) from None
         except DiscoveryFailed as error:

@@ -15,11 +15,10 @@ from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi
 from apps.integrations.oauth_apps.services import save_oauth_app
 from apps.integrations.redirect_uri import redirect_uri
-from apps.oauth import client
-from apps.oauth.discovery import ServerMetadata
+from apps.oauth.discovery import ServerMetadata, discover
 from apps.oauth.errors import EndpointRefused, MalformedResponse, OAuthError, ProviderFault, TokenError
 from apps.oauth.provider import AuthMethod
-from apps.oauth.registration import RegisteredClient, registration_request
+from apps.oauth.registration import RegisteredClient, register, registration_request
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.permissions import Action
@@ -41,7 +40,7 @@ def issuer_metadata(authentication: Authentication, *, deadline: float) -> Serve
         if left <= 0:
             break
         try:
-            return client.discover(issuer, deadline=left)
+            return discover(issuer, deadline=left)
         except OAuthError:
             continue
     return None
@@ -67,7 +66,7 @@ def register_client(*, actor: Actor, api: CustomApi) -> CustomApi:
         scope=" ".join(scope.name for scope in authentication.scopes[:50]),
     )
     try:
-        registered = client.register(endpoint, request, deadline=DEADLINE / 2)
+        registered = register(endpoint, request, deadline=DEADLINE / 2)
     except OAuthError as error:
         raise _refusal(_message(error, redirect_uri(api.integration))) from None
     return _store(actor, api, authentication, registered)

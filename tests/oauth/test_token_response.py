@@ -1,4 +1,4 @@
-"""apps.oauth.token: every shape of answer that a token endpoint may come up with."""
+"""Responses of token endpoints in every shape: what is kept, what is refused, what is a fault."""
 
 import json
 import secrets
@@ -17,7 +17,7 @@ from apps.oauth.errors import (
     UnauthorizedClient,
 )
 from apps.oauth.provider import Check, ProviderConfig, SecondaryTokenRule
-from apps.oauth.token import TEN_YEARS, TokenResponse, parse_token_response
+from apps.oauth.token_response import TEN_YEARS, TokenResponse, parse_token_response
 
 PROVIDER = ProviderConfig(
     slug="example",
