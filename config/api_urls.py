@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 app_name = "api"
 urlpatterns = [
-    # First, since it is called most, and each route before costs a comparison.
+    # First, since it is called most and each route before costs a comparison.
     path("v1/", include("apps.gateway.api_urls")),
     path("v1/", include("apps.connections.api.urls")),
     path("v1/", include("apps.teams.api_urls")),

@@ -1,4 +1,4 @@
-"""The cache in Redis, which no request may depend on."""
+"""The cache in Redis. Requests succeed without it."""
 
 import logging
 from time import monotonic
@@ -11,17 +11,17 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-AWAY_SECONDS = 5.0
+RETRY_SECONDS = 5.0
 
 
 class RedisOrLocalCache(BaseCache):
-    """Redis while it answers; else this process's memory, so that rate limits go on (per process) and pages come.
+    """Redis while it answers, else this process's memory, so that pages and rate limits (per process) keep working.
 
-    Takes RedisCache's arguments. What was written to one is not copied to the other: a cache may forget.
+    Takes RedisCache's arguments. Entries are not copied between the two, since a cache may lose entries.
     """
 
-    # For all threads of the process: one of them waits for a Redis that hangs, not every call of every request.
-    away_until = 0.0
+    # Shared by all threads of the process: only one call waits for a Redis that hangs, not every call of every request.
+    unavailable_until = 0.0
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(params)
@@ -29,12 +29,12 @@ class RedisOrLocalCache(BaseCache):
         self._local = LocMemCache("without-redis", params)
 
     def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        if monotonic() >= RedisOrLocalCache.away_until:
+        if monotonic() >= RedisOrLocalCache.unavailable_until:
             try:
                 return getattr(self._redis, method)(*args, **kwargs)
             except RedisError as error:
-                logger.warning("Redis is away, each process counts for itself: error=%s", type(error).__name__)
-                RedisOrLocalCache.away_until = monotonic() + AWAY_SECONDS
+                logger.warning("Redis is unavailable, each process uses its own cache: error=%s", type(error).__name__)
+                RedisOrLocalCache.unavailable_until = monotonic() + RETRY_SECONDS
         return getattr(self._local, method)(*args, **kwargs)
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:

@@ -1,9 +1,10 @@
 """Celery's filesystem broker, made safe against half-written files and processes that die in the middle.
 
-kombu's own transport writes a message under its final name, so a reader can meet an empty file, and keeps its routing
-table in a file that a crash can leave unreadable for good. Here a message appears by one rename, is claimed by one
-rename, and the routing table lives in memory (each publisher declares its queue anyway).
-A message that was claimed by a process that then died is lost: the database is the truth, the queue carries hints.
+kombu's own transport writes a message under its final name, so a reader can see an empty file, and keeps its routing
+table in a file that a crash can leave permanently unreadable. Here a message is published by one rename and claimed by
+one rename, and the routing table is kept in memory (each publisher declares its queue anyway).
+A message that was claimed by a process that then died is lost: the queue only carries hints, and the database has the
+state.
 """
 
 import logging
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Channel(filesystem.Channel):
-    """Messages as files `<time>_<uuid>.<queue>.msg` in one folder that the operator alone can read."""
+    """Messages are files `<time>_<uuid>.<queue>.msg` in one folder that only its owner can read."""
 
     supports_fanout = False
 
@@ -49,7 +50,7 @@ class Channel(filesystem.Channel):
             try:
                 waiting.rename(claimed)
             except FileNotFoundError:
-                continue  # another worker was faster
+                continue  # another worker claimed it
             payload = claimed.read_bytes()
             claimed.unlink()
             try:
@@ -59,7 +60,7 @@ class Channel(filesystem.Channel):
         raise Empty
 
     def _queue_bind(self, exchange: str, routing_key: str | None, pattern: str | None, queue: str | None) -> None:
-        """Nothing to keep on disk."""
+        """Bindings are kept in memory."""
 
     def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:
         self._purge(queue)

@@ -1,7 +1,7 @@
-"""The last line before a log: what looks like a secret in a line is cut out of it.
+"""The last filter before a log: text that looks like a secret is cut out of each line.
 
-No code of the product logs a secret. This stands behind code that is not ours: a web server that quotes a request line,
-a library's message with an address in it, a link with a one-time key in its path.
+The product's own code logs no secrets. This filter is for other code: a web server that quotes a request line, a
+library's message with a URL in it, a link with a one-time key in its path.
 """
 
 import logging

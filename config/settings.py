@@ -22,7 +22,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env.read_env(env.path("ENV_FILE", default=str(BASE_DIR / ".env"))())
 
-# Everything that the product writes outside its database: a SQLite database itself, the queue, mail, static files.
+# Everything that the product writes outside its database (a SQLite database included): the queue, mail, static files.
 VAR_DIR = BASE_DIR / env.str("VAR_DIR", default="var")
 STATIC_ROOT = VAR_DIR / "static"
 try:
@@ -41,7 +41,7 @@ def required(name: str) -> str:
     return str(value)
 
 
-# --- Where the product lives -------------------------------------------------------------------------------------
+# --- Origin and hosts --------------------------------------------------------------------------------------------
 
 SECRET_KEY = required("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
@@ -126,7 +126,7 @@ TEMPLATES = [
 
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'specway.sqlite3'}")}
 DATABASES["default"].setdefault("OPTIONS", {})
-# Also for SQLite: the last connection that closes writes the whole log back into the file, which takes milliseconds.
+# Also for SQLite: closing the last connection writes the whole log back into the file, which takes milliseconds.
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Immediate transactions take the write lock at BEGIN, where the busy timeout applies; a deferred one would fail
@@ -138,7 +138,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    # A refresh that waits for its commit counts on being told soon when the server is away (refresh_policy.py).
+    # A refresh that waits for its commit relies on learning soon that the server is down (refresh_policy.py).
     DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 3)
 
 REDIS_URL = env.str("REDIS_URL", default="")
@@ -168,11 +168,11 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for ever, a request never does:
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker indefinitely, a request never does:
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
-# The database is the truth and the queue only carries hints: `delay()` gives up at once when Redis is down.
+# The database has the state and the queue only carries hints, so `delay()` fails at once when Redis is down.
 REDIS_TRANSPORT_OPTIONS = {
     "global_keyprefix": "specway:",
     "max_retries": 0,
@@ -193,7 +193,7 @@ else:
 
 # --- Secrets at rest ---------------------------------------------------------------------------------------------
 
-# Who wraps the data keys: "local" (VAULT_KEYS), "transit" (HashiCorp Vault; its address and token come from VAULT_ADDR
+# What wraps the data keys: "local" (VAULT_KEYS), "transit" (HashiCorp Vault; its address and token come from VAULT_ADDR
 # and VAULT_TOKEN) or "aws-kms" (region and credentials as boto3 finds them). With one of the latter two, VAULT_KEYS may
 # stay as long as rows still use its keys.
 VAULT_BACKEND = env.str("VAULT_BACKEND", default="local")
@@ -204,12 +204,12 @@ VAULT_KEYS = required("VAULT_KEYS") if VAULT_BACKEND == "local" else env.str("VA
 if VAULT_KEYS:
     KeyRing.parse(VAULT_KEYS)
 FINGERPRINT_KEY = required("FINGERPRINT_KEY")
-# Where new tokens wait, as ciphertext, while the database is away. It must outlive the process.
+# Where new tokens are kept, as ciphertext, while the database is down. It must outlive the process.
 SPOOL_DIR = env.str("SPOOL_DIR", default=str(VAR_DIR / "spool"))
 
-# --- Watching ----------------------------------------------------------------------------------------------------
+# --- Metrics -----------------------------------------------------------------------------------------------------
 
-# Who may read /metrics; without it there is no such page, and nothing is counted on disk.
+# The bearer token for /metrics; without it there is no such page, and nothing is counted on disk.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # Each process counts in files of its own here, and /metrics adds them up. The library decides so when it is imported.
 METRICS_DIR = VAR_DIR / "metrics"
@@ -245,12 +245,12 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-# A mail after each change of password, address or second factor, so that nobody loses an account unnoticed.
+# A mail after each change of password, address or second factor, so that a takeover is noticed.
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Specway"
 MFA_ADAPTER = "apps.teams.adapter.SecondFactorAdapter"
-# Who has a second factor may change the address too: the old one counts until the new one is confirmed.
+# People with a second factor may change their address too: the old one stays valid until the new one is confirmed.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 USERSESSIONS_TRACK_ACTIVITY = True
 
@@ -262,9 +262,9 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"Specway <specway@{_
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_TIMEOUT = 10  # seconds; a page waits while an invitation is sent
 
-# --- The ways out ------------------------------------------------------------------------------------------------
+# --- Egress ------------------------------------------------------------------------------------------------------
 
-# "host" or "host:port" of internal services that the operator lets egress reach, also over http.
+# "host" or "host:port" of internal services that egress may reach, also over http.
 EGRESS_ALLOWED_HOSTS = env.list("EGRESS_ALLOWED_HOSTS", default=[])
 
 # --- The browser -------------------------------------------------------------------------------------------------
@@ -290,13 +290,13 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_HSTS_PRELOAD = SECURE
-# A proxy in front sets X-Forwarded-Proto and appends to X-Forwarded-For; without one, anybody could forge them.
+# A proxy in front sets X-Forwarded-Proto and appends to X-Forwarded-For; without one, clients could forge them.
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
-# Popups are allowed: a page that connects a service opens the service's consent page, and with "same-origin" the two
-# windows would be cut apart at once, so that an open popup looked closed.
+# Popups are allowed: a page that connects a service opens the service's consent page, and "same-origin" would separate
+# the two windows at once, so that an open popup would look closed.
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "apps.web.problems.csrf_failure"
@@ -328,21 +328,21 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "apps.web.problems.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": ["apps.teams.throttling.CallsPerMinute"],
     "UNAUTHENTICATED_USER": None,
-    "URL_FORMAT_OVERRIDE": None,  # what is wanted stands in Accept
+    "URL_FORMAT_OVERRIDE": None,  # the format is chosen by Accept
 }
-# Calls a minute: of a key or a member, of these for tokens, and wrong keys from one address. 0: no limit.
+# Calls per minute: of a key or a member, those for tokens among them, and wrong keys from one address. 0: no limit.
 API_RATES = {
     "default": env.int("API_CALLS_PER_MINUTE", default=600),
     "token": env.int("API_TOKEN_CALLS_PER_MINUTE", default=300),
     "failed": env.int("API_WRONG_KEYS_PER_MINUTE", default=60),
 }
-# Calls to services that one web process has under way at a time; the rest of its threads serve the site.
+# Concurrent calls to services per web process; its other threads serve pages and the rest of the API.
 PROXY_STREAMS = env.int("PROXY_STREAMS", default=max(1, env.int("WEB_THREADS", default=8) - 2))
-# Where a connect session may lead people back to, beside our own paths.
+# Origins to which a connect session may return people, besides our own paths.
 CONNECT_RETURN_ORIGINS = [origin.rstrip("/") for origin in env.list("CONNECT_RETURN_ORIGINS", default=[])]
 for _origin in CONNECT_RETURN_ORIGINS:
     if urlsplit(_origin).scheme not in ("http", "https") or urlsplit(_origin)._replace(scheme="", netloc="").geturl():
-        raise ImproperlyConfigured(f"CONNECT_RETURN_ORIGINS holds {_origin!r}, which is no origin.")
+        raise ImproperlyConfigured(f"CONNECT_RETURN_ORIGINS contains {_origin!r}, which is not an origin.")
 SPECTACULAR_SETTINGS = {
     "TITLE": "Specway Connections",
     "VERSION": "1",

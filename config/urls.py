@@ -1,4 +1,4 @@
-"""Every mount of the product, visible at once."""
+"""All URL mounts."""
 
 from allauth.account.decorators import secure_admin_login
 from allauth.account.views import logout
@@ -9,7 +9,7 @@ from django.views.generic import RedirectView
 from apps.audit import views as audit
 from apps.teams.decorators import team_required
 
-# Operators sign in and out and change passwords by the same doors as everybody: second factor, rate limits, audit log.
+# Operators log in, log out and change passwords on the same pages as everyone: second factor, rate limits, audit log.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign] # as django-allauth documents it
 
 handler400 = "apps.web.problems.bad_request"
@@ -17,7 +17,7 @@ handler403 = "apps.web.problems.permission_denied"
 handler404 = "apps.web.problems.page_not_found"
 handler500 = "apps.web.problems.server_error"
 
-# The audit log lies below the teams' room, so what its page demands of visitors is said here.
+# The audit app is below the teams app and cannot import its decorators.
 audit_urls = (
     [
         path("", team_required(audit.events), name="list"),
@@ -27,7 +27,7 @@ audit_urls = (
 )
 
 urlpatterns = [
-    # First, since programs call more often than people do, and each route before costs a comparison.
+    # First, since programs make most requests and each route before costs a comparison.
     path("api/", include("config.api_urls")),
     path("", include("apps.web.urls")),
     path("", include("apps.teams.urls")),

@@ -49,6 +49,6 @@ def send_soon(delivery_id: str) -> None:
 
 def _queue_task(delivery_id: str) -> None:
     try:
-        current_app.send_task("notifications.deliver", args=[delivery_id], expires=60)
+        current_app.send_task("notifications.deliver", args=[delivery_id])
     except OperationalError:
         logger.warning("broker not available, the schedule delivers delivery=%s", delivery_id)

@@ -9,7 +9,7 @@ from config.cache import RedisOrLocalCache
 
 @pytest.fixture(autouse=True)
 def _redis_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RedisOrLocalCache, "away_until", 0.0)
+    monkeypatch.setattr(RedisOrLocalCache, "unavailable_until", 0.0)
 
 
 def cache_at(port: int) -> RedisOrLocalCache:

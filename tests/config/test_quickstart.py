@@ -220,6 +220,6 @@ def test_one_process_that_dies_is_named_and_ends_the_others(
 def assert_all_end(children: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(children, timeout=30)
     deadline = time.monotonic() + 5
-    while alive and time.monotonic() < deadline:  # a zombie that nobody reaps is dead too
+    while alive and time.monotonic() < deadline:  # a zombie that is not reaped yet is dead too
         alive = [child for child in alive if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     assert not alive

@@ -2,7 +2,7 @@
 
 The validator is `jsonschema-rs`, which needs 20 ms for 900 operations of OpenAPI 3.1; `openapi-spec-validator` needs
 12 s, has no limits, and follows references to other documents. A document is checked part by part, so that one with
-errors everywhere, or one that expands without end, is given up early.
+errors everywhere, or one that expands without end, ends early.
 """
 
 import json
