@@ -266,7 +266,7 @@ PROTECTIONS = [
     # --- Gateway ---
     Mutation(
         "gateway: a followed link calls nothing",
-        "apps/gateway/api.py",
+        "apps/gateway/authentication.py",
         'if site != "same-origin" or mode == "navigate":',
         "if False:",
         ("tests/gateway/test_proxy.py",),
@@ -274,7 +274,7 @@ PROTECTIONS = [
     Mutation(
         "gateway: our credentials stay here",
         "apps/gateway/proxy/headers.py",
-        "if name in _OURS or name.startswith(_OUR_BEGINNINGS):",
+        "if name in _NOT_FORWARDED or name.startswith(_NOT_FORWARDED_PREFIXES):",
         "if name in HOP_BY_HOP:",
         ("tests/gateway/test_proxy.py",),
     ),
@@ -295,8 +295,8 @@ PROTECTIONS = [
     Mutation(
         "gateway: paths are decoded four times",
         "apps/gateway/proxy/target.py",
-        "_ROUNDS = 4",
-        "_ROUNDS = 2",
+        "_MAX_LAYERS = 4",
+        "_MAX_LAYERS = 2",
         ("tests/gateway/test_proxy.py",),
     ),
     Mutation(
@@ -316,7 +316,7 @@ PROTECTIONS = [
     Mutation(
         "gateway: calls in flight are limited",
         "apps/gateway/proxy/concurrency.py",
-        "return len(self._taken) < self._count()",
+        "return len(self._acquired) < self._limit()",
         "return True",
         ("tests/gateway/test_concurrency.py",),
     ),
