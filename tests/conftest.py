@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.database import copied_database, drop_migrated_database
-from tests.prepared import forget
+from tests.prepared import forget, run_folder
 from tests.services import MISSING, chromium
 
 pytest_plugins = ["tests.fixtures.connections", "tests.fixtures.integrations"]
@@ -110,8 +109,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"Left out: {tests} tests that need {name} ({why_missing()}).")
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    # The folder of this run, which all its processes share, goes with the process that started them.
-    if not hasattr(config, "workerinput") and (folder := os.environ.get("SPECWAY_TESTS_DIR")):
+def pytest_unconfigure() -> None:
+    # The folder of this run, which all its processes share, goes with the process that made it.
+    if settings.configured and settings.MADE_RUN_DIR:
         drop_migrated_database()
-        forget(Path(folder))
+        forget(run_folder())

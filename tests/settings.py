@@ -10,7 +10,9 @@ import tempfile
 from pathlib import Path
 
 # The processes of pytest-xdist inherit what the first one sets here: one run, one set of keys.
-RUN_DIR = Path(os.environ.setdefault("SPECWAY_TESTS_DIR", tempfile.mkdtemp(prefix="specway-tests-")))
+MADE_RUN_DIR = "SPECWAY_TESTS_DIR" not in os.environ
+RUN_DIR = Path(os.environ.get("SPECWAY_TESTS_DIR") or tempfile.mkdtemp(prefix="specway-tests-"))
+os.environ["SPECWAY_TESTS_DIR"] = str(RUN_DIR)
 os.environ["VAR_DIR"] = str(RUN_DIR / os.environ.get("PYTEST_XDIST_WORKER", "main"))
 os.environ["ENV_FILE"] = str(RUN_DIR / "no.env")
 for _name in ("SECRET_KEY", "FINGERPRINT_KEY", "METRICS_TOKEN"):

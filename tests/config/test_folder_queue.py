@@ -45,6 +45,21 @@ def test_a_message_that_a_dying_process_left_half_written_is_passed_over(queue: 
     assert taken(queue) == "whole"
 
 
+def test_a_message_appears_only_when_it_is_written_to_its_end(
+    queue: SimpleQueue, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(path: Path, target: Path) -> Path:
+        raise OSError("the process ends here")
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(OSError, match="ends here"):
+        queue.put("half")
+    assert list(folder.glob("*.msg")) == []
+    monkeypatch.undo()
+    queue.put("whole")
+    assert taken(queue) == "whole"
+
+
 def test_a_damaged_message_is_dropped_and_the_next_one_comes(queue: SimpleQueue, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "1_damaged.celery.msg").write_bytes(b'{"body": "ha')

@@ -189,5 +189,7 @@ def test_the_qr_code_of_a_second_factor_complies_with_the_policy() -> None:
 @pytest.mark.parametrize("path", ["/accounts/login/", "/help/troubleshooting/", "/api/docs/"])
 def test_the_content_security_policy_has_no_exceptions(path: str, visitor: Client) -> None:
     response = visitor.get(path)
-    assert "unsafe" not in response.headers["Content-Security-Policy"]
+    policy = response.headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
     assert_obeys_the_content_security_policy(response.content.decode())
