@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from apps.connections.messages import asks_values, help_anchor, reason_sentence, repair_label
 from apps.connections.models import Connection, Status
@@ -12,6 +13,7 @@ from apps.errors import SpecwayError
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.teams.actor import Actor
 
+EPOCH = datetime.min.replace(tzinfo=UTC)
 KINDS_WITH_SCOPES = (Integration.Kind.OAUTH2, Integration.Kind.CLIENT_CREDENTIALS)
 # Red for these reasons, it may still answer: the access that it has was not refused as a whole.
 _STILL_TRIED = frozenset({"missing_scopes", "integration_misconfigured", "service_unavailable"})
@@ -74,10 +76,11 @@ def eligibility_of(actor: Actor, connection: Connection, scopes: Iterable[str] =
     )
 
 
-def only_eligible(fits: Sequence[Eligibility]) -> Eligibility | None:
-    """The one to choose without asking; None if several fit, or none does."""
-    fitting = [fit for fit in fits if fit.fits]
-    return fitting[0] if len(fitting) == 1 else None
+def preferred_eligible(fits: Sequence[Eligibility]) -> Eligibility | None:
+    """The connection to preselect: of the eligible ones the most recently used, else the first; None if none is."""
+    eligible = [fit for fit in fits if fit.fits]
+    used = [fit for fit in eligible if fit.connection.last_used_at]
+    return max(used, key=lambda fit: fit.connection.last_used_at or EPOCH, default=next(iter(eligible), None))
 
 
 def missing_scopes_of(connection: Connection, scopes: Iterable[str]) -> list[str]:
