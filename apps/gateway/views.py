@@ -1,7 +1,7 @@
 """*Try an action*: one request through a connection, as a workflow would send it, and the service's response."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from apps import egress
 from apps.connections.errors import TriedTooOften
 from apps.connections.models import Connection
 from apps.connections.services.connection_params import provider_of
-from apps.connections.services.eligibility import Eligibility, eligible_connections, only_eligible
+from apps.connections.services.eligibility import Eligibility, eligible_connections, preferred_eligible
 from apps.connections.services.listed_integrations import listed
 from apps.errors import NotFound, SpecwayError
 from apps.gateway.proxy.response import CLIENT_GONE
@@ -72,7 +72,7 @@ def try_action(request: TeamRequest) -> HttpResponse:
     if request.method == "POST":
         return _send(request)
     services = _services(request.actor)
-    choice = _choice(request.actor, request.GET, services)
+    choice = _preselected(request.actor, _choice(request.actor, request.GET, services))
     form = TryForm(initial=_initial(request.GET, choice.operation))
     return _page(request, choice, form, services=services)
 
@@ -131,10 +131,15 @@ def _choice(actor: Actor, data: Mapping[str, Any], services: list[Integration]) 
     position = data.get("operation", "")
     operation = next((one for one in operations if str(one.position) == position), None)
     eligible = eligible_connections(actor, integration, operation.scopes if operation else ())
-    only = only_eligible(eligible)
-    if connection is None and only and not selected:
-        connection = calls.usable_connection(actor=actor, pk=only.connection.pk)
     return Choice(integration, operations, operation, eligible, connection)
+
+
+def _preselected(actor: Actor, choice: Choice) -> Choice:
+    """The choice with the preferred connection, unless one is chosen. Only the form decides what a request uses."""
+    preferred = preferred_eligible(choice.eligible)
+    if choice.connection is not None or preferred is None:
+        return choice
+    return replace(choice, connection=calls.usable_connection(actor=actor, pk=preferred.connection.pk))
 
 
 def _integration(actor: Actor, slug: str, services: list[Integration]) -> Integration | None:
@@ -191,6 +196,8 @@ def _page(
         "form": form,
         "services": services,
         "base": _base(choice.connection).removeprefix("https://").removeprefix("http://").rstrip("/"),
+        # The base URL before the field ends with the slash.
+        "path": str(form["path"].value() or "").removeprefix("/"),
         "has_more": any(form[name].value() or form[name].errors for name in ("query", "headers")),
         **result,
     }

@@ -1,21 +1,65 @@
-"""Middleware that turns a view's domain errors into responses."""
+"""Middleware of pages: domain errors, sessions that ended, and methods that an address does not support."""
 
 from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import urlsplit
 
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.http import HttpResponseClientRedirect
 
 from apps.errors import SpecwayError
-from apps.web.problems import error_response
+from apps.web.problems import error_response, is_api, method_not_allowed
 
 
 class SpecwayErrorMiddleware:
-    """Responds to a SpecwayError raised in a view. Errors of API views are mostly handled by DRF before."""
+    """Renders a SpecwayError raised in a view, and a page for 405. DRF handles most errors under `/api/` itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and not is_api(request):
+            return method_not_allowed(request, response, back=previous_page(request))
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return error_response(request, exception) if isinstance(exception, SpecwayError) else None
+
+
+class SessionEndedMiddleware:
+    """Redirects to the login so that it returns to a page, never to an address that only takes POST requests.
+
+    htmx follows a redirect and would insert the login page into the page: it gets `HX-Redirect` instead.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if not _leads_to_login(request, response):
+            return response
+        htmx = getattr(request, "htmx", False)
+        if not htmx and request.method in ("GET", "HEAD"):
+            return response
+        page = (request.htmx.current_url_abs_path if htmx else "") or previous_page(request)  # type: ignore[attr-defined]
+        login = redirect_to_login(page or reverse("web:home")).url
+        return HttpResponseClientRedirect(login) if htmx else redirect_to_login(page or reverse("web:home"))
+
+
+def _leads_to_login(request: HttpRequest, response: HttpResponse) -> bool:
+    location = urlsplit(response.headers.get("Location", "")).path
+    return response.status_code == HTTPStatus.FOUND and location == reverse("account_login") != request.path
+
+
+def previous_page(request: HttpRequest) -> str:
+    """Path and query of the page that sent the request, from `Referer`; "" if there is none of this site."""
+    referer = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(referer, allowed_hosts={request.get_host()}):
+        return ""
+    parts = urlsplit(referer)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -220,6 +220,14 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "404.html", {"layout": _layout(request)}, status=HTTPStatus.NOT_FOUND)
 
 
+def method_not_allowed(request: HttpRequest, response: HttpResponse, *, back: str) -> HttpResponse:
+    """The page for 405, with the headers of Django's empty response. `back` is the page to return to, or ""."""
+    shown = {"layout": _layout(request), "back": "" if back == request.get_full_path() else back}
+    page = render(request, "405.html", shown, status=HTTPStatus.METHOD_NOT_ALLOWED)
+    page["Allow"] = response.headers.get("Allow", "")
+    return page
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500. Renders without context processors, and so without the database."""
     if is_api(request):

@@ -6,6 +6,7 @@
 // both (Cross-Origin-Opener-Policy). The server renders every text, as a card.
 
 import { announce, flash } from "./app.js";
+import { saveDraft } from "./drafts.js";
 
 const FEATURES = "popup,width=520,height=720";
 const WINDOW_NAME = "specway-connect";
@@ -127,8 +128,7 @@ async function fetchJson(url, body, { quiet = false } = {}) {
       credentials: "same-origin",
       redirect: "manual",
     });
-    // The session ended: reloading this page leads to the login.
-    if (response.type === "opaqueredirect") location.reload();
+    if (response.type === "opaqueredirect") leaveForLogin();
     else if (response.headers.get("Content-Type")?.includes("json")) return await response.json();
     else if (!quiet) flash(`Specway could not complete the request (error ${response.status}). Reload the page and try again.`);
   } catch {
@@ -136,6 +136,12 @@ async function fetchJson(url, body, { quiet = false } = {}) {
     if (!quiet) flash("Specway did not respond. Check your network connection and try again.");
   }
   return null;
+}
+
+// The session ended: reloading this page leads to the login, which returns to it.
+function leaveForLogin() {
+  saveDraft(flow?.form);
+  location.reload();
 }
 
 // --- the card ---------------------------------------------------------------------------------------------------------

@@ -35,15 +35,6 @@ document.body.addEventListener("specway:connected", (event) => update(event.deta
 // A poll that fails is not reported: the next one may succeed.
 list.addEventListener("htmx:sendError", (event) => event.detail.elt === list && event.stopPropagation());
 
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const { xhr, pathInfo } = event.detail;
-  const requested = new URL(pathInfo?.requestPath ?? xhr.responseURL, location.href).pathname;
-  if (new URL(xhr.responseURL).pathname === requested) return;
-  // The session ended: the response is the login page, which needs the whole window.
-  event.detail.shouldSwap = false;
-  location.reload();
-});
-
 // --- selection ------------------------------------------------------------------------------------------------------------
 
 const form = document.querySelector("[data-selection]");

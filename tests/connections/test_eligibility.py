@@ -1,9 +1,12 @@
 """The picker: which connections fit an action, and that the REST API answers alike."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from apps.connections.models import Connection
-from apps.connections.services.eligibility import eligible_connections, missing_scopes_of, only_eligible
+from apps.connections.services.eligibility import eligible_connections, missing_scopes_of, preferred_eligible
 from apps.integrations.custom_apis.operations import operations_of
 from apps.integrations.models import Integration, Operation
 from apps.teams.models import Role
@@ -35,16 +38,36 @@ def test_fitting_ones_come_first_then_what_lacks_then_what_is_red() -> None:
     assert [fit.repair for fit in fits] == ["", "Add permission", "Reconnect"]
     assert [fit.can_be_chosen for fit in fits] == [True, True, False]
     assert fits[1].missing == ("email",)
-    chosen = only_eligible(fits)
+    chosen = preferred_eligible(fits)
     assert chosen is not None
     assert chosen.connection.name == "C fits"
 
 
-def test_of_several_that_fit_none_is_chosen() -> None:
+def test_of_several_eligible_connections_the_most_recently_used_is_preselected() -> None:
     me, service = factories.make_member(), set_up_service()
-    make_connection(me, service, "One")
+    make_connection(me, service, "A never used")
+    used = timezone.now()
+    make_connection(me, service, "B used before", last_used_at=used - timedelta(days=1))
+    make_connection(me, service, "C used last", last_used_at=used)
+    make_red(make_connection(me, service, "D red", last_used_at=used + timedelta(days=1)))
+    preferred = preferred_eligible(eligible_connections(factories.actor_for(me), service))
+    assert preferred is not None
+    assert preferred.connection.name == "C used last"
+
+
+def test_without_any_use_the_first_eligible_connection_is_preselected() -> None:
+    me, service = factories.make_member(), set_up_service()
     make_connection(me, service, "Two")
-    assert only_eligible(eligible_connections(factories.actor_for(me), service)) is None
+    make_connection(me, service, "One")
+    preferred = preferred_eligible(eligible_connections(factories.actor_for(me), service))
+    assert preferred is not None
+    assert preferred.connection.name == "One"
+
+
+def test_nothing_is_preselected_if_no_connection_is_eligible() -> None:
+    me, service = factories.make_member(), set_up_service()
+    make_red(make_connection(me, service, "Red"))
+    assert preferred_eligible(eligible_connections(factories.actor_for(me), service)) is None
 
 
 def test_what_a_key_may_do_is_not_guessed() -> None:

@@ -133,6 +133,13 @@ def test_sending_requires_the_csrf_token(cast: Cast, api: HttpServer, connection
     assert api.received == []
 
 
+def test_the_path_continues_the_base_url_without_a_second_slash(
+    browser: Client, api: HttpServer, connection: Connection
+) -> None:
+    assert 'value="things"' in text(browser.get(URL, {"connection": connection.pk, "path": "/things"}))
+    assert 'value="things"' in text(send(browser, connection, path="/things"))
+
+
 def test_the_only_eligible_connection_is_selected(browser: Client, connection: Connection, operations: None) -> None:
     def chosen() -> bool:
         return "checked" in picker(text(browser.get(URL, {"operation": "0"})))

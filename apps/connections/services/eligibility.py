@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from apps.connections.messages import asks_values, help_anchor, reason_message, repair_label
 from apps.connections.models import Connection, Status
@@ -12,6 +13,7 @@ from apps.errors import SpecwayError
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.teams.actor import Actor
 
+EPOCH = datetime.min.replace(tzinfo=UTC)
 KINDS_WITH_SCOPES = (Integration.Kind.OAUTH2, Integration.Kind.CLIENT_CREDENTIALS)
 # With these reasons a request may still succeed: the access as a whole was not rejected.
 _MAY_STILL_WORK = frozenset({"missing_scopes", "integration_misconfigured", "service_unavailable"})
@@ -80,10 +82,11 @@ def eligibility_of(actor: Actor, connection: Connection, scopes: Iterable[str] =
     )
 
 
-def only_eligible(rows: Sequence[Eligibility]) -> Eligibility | None:
-    """The only eligible one; None if several are, or none."""
-    eligible = [row for row in rows if row.fits]
-    return eligible[0] if len(eligible) == 1 else None
+def preferred_eligible(fits: Sequence[Eligibility]) -> Eligibility | None:
+    """The connection to preselect: of the eligible ones the most recently used, else the first; None if none is."""
+    eligible = [fit for fit in fits if fit.fits]
+    used = [fit for fit in eligible if fit.connection.last_used_at]
+    return max(used, key=lambda fit: fit.connection.last_used_at or EPOCH, default=next(iter(eligible), None))
 
 
 def missing_scopes_of(connection: Connection, scopes: Iterable[str]) -> list[str]:
