@@ -13,6 +13,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.vault.keyring import KeyRing
+from config.cache import REDIS_OPTIONS
 
 # Lets classes such as ModelAdmin and Field take type arguments at run time.
 django_stubs_ext.monkeypatch()
@@ -88,7 +89,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "apps.teams.sessions.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -143,22 +144,14 @@ else:
     DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 3)
 
 REDIS_URL = env.str("REDIS_URL", default="")
-if REDIS_URL:
-    CACHES = {
-        "default": {
-            "BACKEND": "config.cache.RedisOrLocalCache",
-            "LOCATION": REDIS_URL,
-            "KEY_PREFIX": "specway",
-            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
-        }
+CACHES = {
+    "default": {
+        "BACKEND": "config.cache.SharedCache",
+        "LOCATION": REDIS_URL or str(VAR_DIR / "cache" / "cache.sqlite3"),
+        "KEY_PREFIX": "specway",
+        "OPTIONS": REDIS_OPTIONS if REDIS_URL else {},
     }
-else:
-    CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-            "LOCATION": str(VAR_DIR / "cache"),
-        }
-    }
+}
 
 # --- Celery ------------------------------------------------------------------------------------------------------
 
@@ -174,12 +167,14 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 # The database has the state and the queue only carries hints, so `delay()` fails at once when Redis is down.
+# Together with the cache (config/cache.py), a request waits no longer than 1.5 seconds for a Redis that hangs.
 REDIS_TRANSPORT_OPTIONS = {
     "global_keyprefix": "specway:",
     "max_retries": 0,
     "connect_retries_timeout": 1,
-    "socket_connect_timeout": 1,
-    "socket_timeout": 1.5,  # longer than the second for which a worker waits in one read
+    "socket_connect_timeout": 0.5,
+    "polling_interval": 0.3,  # how long a worker waits in one read,
+    "socket_timeout": 0.9,  # which must end before this
     "visibility_timeout": 300,
 }
 if REDIS_URL:
@@ -279,6 +274,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
 SECURE = _public.scheme == "https"
+SESSION_ENGINE = "apps.teams.sessions"  # the database has only hashes of session keys
 SESSION_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_NAME = "__Host-specway" if SECURE else "specway"

@@ -33,6 +33,14 @@ CELERY_BROKER_TRANSPORT = ""
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Each test client has a WhiteNoise of its own: it looks files up when they are requested, not all of them first.
 WHITENOISE_AUTOREFRESH = True
+# Django's test client uses the session's key as the cookie. tests/teams/test_sessions.py has the product's sessions,
+# and so do all tests that start processes.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+PRODUCT_MIDDLEWARE = MIDDLEWARE  # noqa: F405
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware" if each == "apps.teams.sessions.SessionMiddleware" else each
+    for each in PRODUCT_MIDDLEWARE
+]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ALLOWED_HOSTS = ["*"]
 # For the test-only management commands in tests/management, and the tables of the vault's tests.

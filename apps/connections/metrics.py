@@ -5,11 +5,14 @@ file in each process that imports this module, such as `manage.py migrate`.
 """
 
 import logging
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import ParamSpec
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 from prometheus_client import Counter, Histogram
 
@@ -18,6 +21,7 @@ from apps.integrations.models import Integration
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
+M = TypeVar("M", Counter, Histogram)
 
 REFRESHES = Counter("specway_refreshes", "Refreshes by how they ended.", ["integration", "outcome"])
 TOKEN_CALLS = Histogram(
@@ -44,6 +48,12 @@ PROXY_WAITS = Histogram(
 HANDED_OUT = Counter("specway_tokens_handed_out", "Access tokens issued to callers.", ["integration"])
 
 
+# Bytes that are allocated for each of the process's files: some 4,000 numbers.
+ALLOCATED = 1 << 20
+
+_known: dict[tuple[object, tuple[str, ...]], Any] = {}
+
+
 def label_of(integration: Integration) -> str:
     """The integration's label: its slug, or "custom" for a custom API."""
     return integration.slug if integration.team_id is None else "custom"
@@ -66,43 +76,43 @@ def never_fails(count: Callable[P, None]) -> Callable[P, None]:
 def refreshed(integration: Integration, *, written: bool | None) -> None:
     """Count a refresh with new tokens: committed, stale, or (None) in the spool."""
     outcome = {True: "success", False: "fenced", None: "spooled"}[written]
-    REFRESHES.labels(label_of(integration), outcome).inc()
+    _series(REFRESHES, label_of(integration), outcome).inc()
     if written is False:
-        STALE_WRITES.labels("direct").inc()
+        _series(STALE_WRITES, "direct").inc()
 
 
 @never_fails
 def refresh_failed(integration: Integration, *, outcome: str) -> None:
     """Count a failed refresh; `outcome` is the value of a `refresh_policy.Outcome`."""
-    REFRESHES.labels(label_of(integration), outcome).inc()
+    _series(REFRESHES, label_of(integration), outcome).inc()
 
 
 @never_fails
 def commit_retried() -> None:
-    COMMITS.labels("retried").inc()
+    _series(COMMITS, "retried").inc()
 
 
 @never_fails
 def pending_spooled() -> None:
-    COMMITS.labels("spooled").inc()
+    _series(COMMITS, "spooled").inc()
 
 
 @never_fails
 def pending_replayed(*, written: bool) -> None:
-    COMMITS.labels("replayed").inc()
+    _series(COMMITS, "replayed").inc()
     if not written:
-        STALE_WRITES.labels("replayed").inc()
+        _series(STALE_WRITES, "replayed").inc()
 
 
 @never_fails
 def token_handed_out(integration: Integration) -> None:
-    HANDED_OUT.labels(label_of(integration)).inc()
+    _series(HANDED_OUT, label_of(integration)).inc()
 
 
 @never_fails
 def proxied(integration: Integration, *, outcome: str) -> None:
     """Count a call through a connection; `outcome` is "2xx" to "5xx", "cut_off", "client_gone", or an error code."""
-    PROXY_CALLS.labels(label_of(integration), outcome).inc()
+    _series(PROXY_CALLS, label_of(integration), outcome).inc()
 
 
 @contextmanager
@@ -128,8 +138,7 @@ def lease_wait(integration: Integration) -> Iterator[None]:
 
 @contextmanager
 def _timed(histogram: Histogram, *labels: str) -> Iterator[None]:
-    # The metric's place in its file is created before anything is sent: on a full disk, writing to a new page of the
-    # mapped file kills the process.
+    # Before anything is sent, so that an error while creating the series cannot be confused with one of the request.
     _create_series(histogram, *labels)
     started = time.monotonic()
     try:
@@ -140,9 +149,36 @@ def _timed(histogram: Histogram, *labels: str) -> Iterator[None]:
 
 @never_fails
 def _create_series(histogram: Histogram, *labels: str) -> None:
-    histogram.labels(*labels)
+    _series(histogram, *labels)
 
 
 @never_fails
 def _observe(histogram: Histogram, seconds: float, *labels: str) -> None:
-    histogram.labels(*labels).observe(seconds)
+    _series(histogram, *labels).observe(seconds)
+
+
+def _series(metric: M, *labels: str) -> M:
+    """The series of these labels. Raises OSError if it is new and the disk is full.
+
+    prometheus_client maps sparse files into memory, and writing to a page that the disk has no space for would kill the
+    process with SIGBUS. So space is allocated before the library opens a file and long before the file is used up.
+    """
+    series: M | None = _known.get((metric, labels))
+    if series is None:
+        folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        for kind in ("counter", "histogram") if folder else ():
+            _allocate(Path(folder or "") / f"{kind}_{os.getpid()}.db")
+        series = _known[metric, labels] = metric.labels(*labels)
+    return series
+
+
+def _allocate(path: Path) -> None:
+    """The library's files begin with the number of bytes in use, and double in size when they are used up."""
+    with path.open("a+b") as file:
+        used = int.from_bytes(os.pread(file.fileno(), 4, 0), sys.byteorder)
+        try:
+            os.posix_fallocate(file.fileno(), 0, max(ALLOCATED, 4 * used))
+        except OSError:
+            if not used:
+                path.unlink()
+            raise

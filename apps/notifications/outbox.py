@@ -3,6 +3,7 @@
 import json
 import logging
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from apps.notifications.models import Delivery, Webhook
 logger = logging.getLogger(__name__)
 
 TEST = "webhook.test"
+BROKER_RETRY_SECONDS = 5
 
 
 def enqueue_webhook(event: str, *, team_id: UUID, data: Mapping[str, Any]) -> None:
@@ -48,7 +50,15 @@ def send_soon(delivery_id: str) -> None:
 
 
 def _queue_task(delivery_id: str) -> None:
+    """The periodic task sends messages without one. After a failure, none is queued for a while: each might wait."""
+    if time.monotonic() < _Broker.unavailable_until:
+        return
     try:
         current_app.send_task("notifications.deliver", args=[delivery_id])
     except OperationalError:
-        logger.warning("broker not available, the schedule delivers delivery=%s", delivery_id)
+        _Broker.unavailable_until = time.monotonic() + BROKER_RETRY_SECONDS
+        logger.warning("the broker is unavailable: the periodic task delivers delivery=%s", delivery_id)
+
+
+class _Broker:
+    unavailable_until = 0.0

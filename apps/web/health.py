@@ -1,10 +1,14 @@
 """Liveness and readiness checks, and the operators' health page."""
 
 import logging
+import os
+import tempfile
 from collections.abc import Callable
 from http import HTTPStatus
+from pathlib import Path
 
 from celery import current_app
+from django.conf import settings
 from django.contrib import admin
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -21,6 +25,7 @@ from apps.web import operations
 logger = logging.getLogger(__name__)
 
 OK = "ok"
+DISK_RESERVE = 1 << 20  # bytes that must be free for readiness
 # Seconds since the last heartbeat of the scheduler, which runs every five.
 LATE, VERY_LATE = 30, 300
 
@@ -40,7 +45,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     Without the broker the status is 200 "degraded": token calls refresh tokens themselves, so taking the process out
     of service would make things worse.
     """
-    required = {"database": _outcome(_database), "keys": _outcome(_keys)}
+    required = {"database": _outcome(_database), "keys": _outcome(_keys), "disk": _outcome(_disk)}
     optional = {"broker": _outcome(_broker)}
     if any(outcome != OK for outcome in required.values()):
         status, code = "unavailable", HTTPStatus.SERVICE_UNAVAILABLE
@@ -100,6 +105,18 @@ def _keys() -> str:
     if missing:
         return f"missing: {', '.join(sorted(missing))}"
     vault_ready()
+    return OK
+
+
+def _disk() -> str:
+    """Whether new tokens could be kept in the spool, and whatever else is written to VAR_DIR."""
+    for name, folder in (("VAR_DIR", Path(settings.VAR_DIR)), ("SPOOL_DIR", Path(settings.SPOOL_DIR))):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as file:
+                os.posix_fallocate(file.fileno(), 0, DISK_RESERVE)
+        except OSError as error:
+            return f"{name}: {os.strerror(error.errno or 0).lower()}"
     return OK
 
 

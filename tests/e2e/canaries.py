@@ -110,15 +110,14 @@ def meant_in(place: str) -> frozenset[str]:
     """What a place is there to hold.
 
     A mail carries the links that it was sent for. A session keeps the key of a password reset while its form is open
-    (django-allauth, so that the key leaves the address); a key that was used opens nothing any more. The service that
-    gives out codes keeps them, for the minute that they are good for.
+    (django-allauth, so that the key leaves the URL), encrypted in the database. The service that issues codes keeps
+    them for the minute in which they are valid.
     """
     if place.startswith("var/mail/"):
         return frozenset({"reset key", "confirmation key", "invitation token"})
     if place.startswith("sandbox/sandbox.sqlite3"):
         return frozenset({"code"})
-    is_session = place in ("sessions", "table django_session") or place.startswith("var/specway.sqlite3")
-    return frozenset({"reset key"} if is_session else ())
+    return frozenset({"reset key"} if place == "sessions" else ())
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -8,6 +8,7 @@ import pytest
 from django.core import mail
 from django.db import transaction
 from django.db.models.functions import Now
+from kombu.exceptions import OperationalError
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
@@ -106,11 +107,26 @@ def test_the_task_is_queued_after_the_commit_with_the_id_only(
     issued: IssuedWebhook, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     tasks: list[Any] = []
-    monkeypatch.setattr(outbox.current_app, "send_task", lambda name, args, **more: tasks.append((name, args)))
+    monkeypatch.setattr(outbox._Broker, "unavailable_until", 0.0)
+    monkeypatch.setattr(outbox.current_app, "send_task", lambda name, args: tasks.append((name, args)))
     with django_capture_on_commit_callbacks(execute=True):
         message = emit(issued)
         assert tasks == []
     assert tasks == [("notifications.deliver", [message.pk])]
+
+
+def test_a_broker_that_does_not_answer_is_tried_once_for_many_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def hangs(name: str, args: list[str]) -> None:
+        tried.append(name)
+        raise OperationalError("Timeout reading from socket")
+
+    monkeypatch.setattr(outbox._Broker, "unavailable_until", 0.0)
+    monkeypatch.setattr(outbox.current_app, "send_task", hangs)
+    for _ in range(3):
+        outbox._queue_task("msg_1")
+    assert tried == ["notifications.deliver"]
 
 
 def test_a_failed_message_is_retried_with_the_same_id_and_body(

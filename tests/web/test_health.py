@@ -1,5 +1,8 @@
 """Liveness without any check, readiness with the required parts."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from django.db import OperationalError
 from django.test import Client
@@ -24,7 +27,7 @@ def test_liveness_makes_no_query(visitor: Client) -> None:
 def test_readiness_reports_each_part(visitor: Client) -> None:
     response = visitor.get("/readyz")
     assert response.status_code == 200
-    assert response.json()["checks"].keys() == {"database", "keys", "broker"}
+    assert response.json()["checks"].keys() == {"database", "keys", "disk", "broker"}
     assert response.json()["checks"]["database"] == "ok"
     assert response.json()["checks"]["keys"] == "ok"
 
@@ -40,6 +43,15 @@ def test_readiness_is_503_without_database_or_keys(
     assert response.json()["status"] == "unavailable"
     assert response.json()["checks"][part] == "failed"
     assert b"db.internal" not in response.content
+
+
+@pytest.mark.django_db
+def test_readiness_is_503_if_nothing_can_be_written(visitor: Client, settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings.SPOOL_DIR = str(tmp_path / "file")
+    response = visitor.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["disk"] == "SPOOL_DIR: file exists"
 
 
 @pytest.mark.django_db

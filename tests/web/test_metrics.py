@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 
+from apps.connections.metrics import ALLOCATED
 from apps.connections.models import TokenSet
 from apps.connections.services.heartbeat import record_heartbeat
 from apps.integrations.models import OAuthApp
@@ -156,6 +157,13 @@ def test_counters_of_living_and_dead_processes_add_up(tmp_path: Path, environmen
         assert sample.format("7.0") in counted(folder).decode().splitlines()
     with process_that_counted(5, environment):
         assert sample.format("12.0") in counted(folder).decode().splitlines()
+
+
+def test_space_is_allocated_in_the_files_that_the_library_uses(tmp_path: Path, environment: dict[str, str]) -> None:
+    with process_that_counted(3, environment) as process:
+        files = list((tmp_path / "metrics").glob("counter_*.db"))
+        assert files == [tmp_path / "metrics" / f"counter_{process.pid}.db"]
+        assert files[0].stat().st_blocks * 512 >= ALLOCATED
 
 
 def test_an_emptied_folder_sets_the_counters_back(tmp_path: Path, environment: dict[str, str]) -> None:
