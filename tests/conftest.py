@@ -50,23 +50,25 @@ def browser() -> Iterator[Browser]:
 
 @pytest.hookimpl(tryfirst=True, specname="pytest_collection_modifyitems")
 def leave_to_sqlite(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With PostgreSQL as the default database, only the tests that use the default database run.
+    """With PostgreSQL as the default database, only tests run whose result may depend on the default database.
 
-    All others do the same on either database, or start programs and name the database of those themselves.
+    The others use none, or start programs and name the database of those themselves, or are marked as
+    `same_on_each_database`.
     """
     if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         return
-    others = [item for item in items if not uses_database(item)]
+    others = [item for item in items if not depends_on_database(item)]
     config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if uses_database(item)]
+    items[:] = [item for item in items if depends_on_database(item)]
     if hasattr(config, "workeroutput"):
         config.workeroutput["left_to_sqlite"] = len(others)
 
 
-def uses_database(item: pytest.Item) -> bool:
-    """Whether the test asks for Django's test database, by the marker or a fixture."""
+def depends_on_database(item: pytest.Item) -> bool:
+    """Whether the test asks for Django's test database, by the marker or a fixture, and is not marked as the same."""
     fixtures: list[str] = getattr(item, "fixturenames", [])
-    return item.get_closest_marker("django_db") is not None or not DATABASE_FIXTURES.isdisjoint(fixtures)
+    uses_it = item.get_closest_marker("django_db") is not None or not DATABASE_FIXTURES.isdisjoint(fixtures)
+    return uses_it and item.get_closest_marker("same_on_each_database") is None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -101,7 +103,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if left := max(LEFT_TO_SQLITE, default=0):
-        terminalreporter.write_line(f"{left} tests that do not use Django's database were left to the SQLite pass.")
+        terminalreporter.write_line(f"{left} tests that do not depend on the database were left to the SQLite pass.")
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
     for name, why_missing in MISSING.values():
         tests = sum(f"{name} is left out" in text for text in skipped)

@@ -22,7 +22,7 @@ from tests.connections.custom import Walker, describe, redirected
 from tests.fixtures.connections import Cast
 from tests.servers import HttpServer, http_server
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 # What a form can refuse at once, without asking the DNS.
 SPELLINGS = [

@@ -24,7 +24,7 @@ from tests.factories import client_for
 from tests.fixtures.connections import CALLBACK, Cast, Traveller, request_params
 from tests.servers import HttpServer, http_server
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 
 @pytest.fixture

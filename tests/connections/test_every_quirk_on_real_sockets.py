@@ -39,7 +39,7 @@ from tests.fixtures.connections import CALLBACK, ORIGIN, SESSION, Cast, expire
 from tests.oauth1server import oauth1_server
 
 WHO = {"id": 41, "name": "Ada", "ok": True}
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ from tests.gateway.test_proxy import body_of, proxied
 from tests.integrations.custom_apis.openapi import documents
 from tests.internet import HERE, PUBLIC, Internet, internet
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 GOOD, EVIL = "good.example", "evil.example"
 # What the name answers, question after question.

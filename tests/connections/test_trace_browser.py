@@ -15,7 +15,12 @@ from tests.factories import client_for
 from tests.fixtures.connections import Cast
 from tests.integrations.custom_apis.test_doctor_browser import photograph
 
-pytestmark = [pytest.mark.needs_browser, pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("browser")]
+pytestmark = [
+    pytest.mark.needs_browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.same_on_each_database,
+]
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from tests.faults.redis import start_redis
 from tests.fixtures.connections import Traveller
 from tests.processes import free_port
 
+# For tests of the queue and of Redis alone.
+on_one_database = pytest.mark.same_on_each_database
 LOUD = ["--loglevel", "INFO"]
 CELERY = ["-m", "celery", "-q", "-A", "config"]
 WORKER = [*CELERY, "worker", "--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", *LOUD]
@@ -82,6 +84,7 @@ def versions() -> set[int]:
 
 
 @pytest.mark.needs_redis_server
+@on_one_database
 def test_token_reads_go_on_without_redis_and_workers(scene: Scene, own_redis: OwnRedis) -> None:
     scene.crew.env["REDIS_URL"] = own_redis.url
     own_redis.stop()
@@ -95,6 +98,7 @@ def test_token_reads_go_on_without_redis_and_workers(scene: Scene, own_redis: Ow
 
 
 @pytest.mark.needs_redis_server
+@on_one_database
 def test_a_flushed_queue_changes_nothing_but_timing(scene: Scene, traveller: Traveller, own_redis: OwnRedis) -> None:
     scene.crew.env["REDIS_URL"] = own_redis.url
     all_due(scene, traveller, 3)
@@ -110,6 +114,7 @@ def test_a_flushed_queue_changes_nothing_but_timing(scene: Scene, traveller: Tra
 
 
 @pytest.mark.needs_redis_server
+@on_one_database
 def test_a_redis_that_comes_back_empty_is_used_again(scene: Scene, own_redis: OwnRedis) -> None:
     scene.crew.env["REDIS_URL"] = own_redis.url
     scene.rotate("strict")
@@ -138,6 +143,7 @@ def test_two_beats_refresh_everything_once(scene: Scene, traveller: Traveller) -
     scene.server.journal.check()
 
 
+@on_one_database
 def test_a_killed_worker_is_made_up_for_by_the_next(scene: Scene) -> None:
     scene.rotate("strict")
     scene.expire()

@@ -424,6 +424,7 @@ def test_invalid_call_options_are_errors(
     assert answer.json()["errors"][0]["field"] == next(iter(headers))
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_interrupted_response_is_interrupted_for_the_caller_too(
     connection: Connection, mine: Caller, api: HttpServer
 ) -> None:

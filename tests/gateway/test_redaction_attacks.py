@@ -25,7 +25,7 @@ from tests.fixtures.connections import Cast, Traveller, access_token
 from tests.gateway import test_proxy
 from tests.gateway.test_proxy import USE, body_of, proxied
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 mine = test_proxy.mine
 
 SPELLED: dict[str, Callable[[str], bytes]] = {

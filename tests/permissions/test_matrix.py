@@ -18,7 +18,7 @@ from tests.permissions.routes import all_routes, of_the_product
 from tests.permissions.table import BODIES
 from tests.permissions.who_gets_what import ROWS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 
 @pytest.fixture(scope="module")

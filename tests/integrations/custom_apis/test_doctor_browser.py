@@ -19,7 +19,12 @@ from apps.teams.models import Membership, Role
 from tests.authserver import AuthServer, auth_server
 from tests.factories import actor_for, client_for, make_member, make_user
 
-pytestmark = [pytest.mark.needs_browser, pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("browser")]
+pytestmark = [
+    pytest.mark.needs_browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.same_on_each_database,
+]
 
 
 @pytest.fixture
