@@ -107,6 +107,7 @@ def _provider_config(entry: CatalogEntry, given: str) -> ProviderConfig:
         refresh_supported=refresh.supported,
         rotation=refresh.rotation,
         refresh_margin=refresh.margin,
+        earliest_refresh=refresh.earliest_refresh,
         unused_lifetime=refresh.unused_lifetime,
         refresh_params=known(entry, refresh.params, values),
         refresh_auth_method=refresh.auth_method,
