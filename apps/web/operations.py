@@ -25,10 +25,12 @@ NAMED = 5
 # The outcomes of `refresh_policy.Outcome`, and a refresh that was overtaken, as operators read them.
 OUTCOMES = {
     "not_sent": "not reached",
+    "slow_down": "rate limited",
     "busy": "told to wait",
     "unknown": "outcome unknown",
     "malformed": "answer was no token",
     "grant_refused": "grant refused",
+    "consent_required": "consent required",
     "client_refused": "OAuth app refused",
     "request_refused": "request refused",
     "fenced": "overtaken",
@@ -36,6 +38,7 @@ OUTCOMES = {
 REASONS = {
     "reauthorization_required": "Grant ended or revoked",
     "outcome_unknown": "Outcome of a refresh unknown",
+    "token_refused": "Token rejected",
     "token_expired": "Access ended, cannot be renewed",
     "oauth_app_changed": "Belongs to the earlier OAuth app",
     "address_changed": "Key entered for an earlier address",
