@@ -32,6 +32,12 @@ class AttemptExpired(AttemptError):
     code, status, title = "attempt_expired", 400, "This took too long"
 
 
+class AttemptInterrupted(AttemptError):
+    """The process that exchanged the code died."""
+
+    code, status, title = "attempt_interrupted", 503, "Interrupted"
+
+
 class AccessDeclined(AttemptError):
     """The person, or an administrator of the service, denied access."""
 

@@ -8,6 +8,7 @@ _REASONS = {
     "outcome_unknown": (
         "A refresh at {name} was interrupted and its outcome is unknown. Reconnect to be sure that access works."
     ),
+    "token_refused": "{name} rejected the access token of this connection three times in a row. Reconnect it.",
     "token_expired": "Access to {name} has expired and cannot be renewed automatically. Reconnect it.",
     "oauth_app_changed": (
         "The OAuth app of {name} was replaced, or its addresses were changed, after this connection was created. "
@@ -30,6 +31,7 @@ _REASONS = {
 _HELP = {
     "reauthorization_required": "token-expired",
     "outcome_unknown": "token-expired",
+    "token_refused": "token-expired",
     "token_expired": "token-expired",
     "oauth_app_changed": "token-expired",
     "address_changed": "invalid-api-key",
@@ -44,6 +46,7 @@ _HELP = {
 _REPAIR = {
     "reauthorization_required": "Reconnect",
     "outcome_unknown": "Reconnect",
+    "token_refused": "Reconnect",
     "token_expired": "Reconnect",
     "oauth_app_changed": "Reconnect",
     "address_changed": "Replace key",
@@ -80,9 +83,10 @@ _FIRST_REFRESH = {
 FIRST_REFRESH_FAULTS = frozenset(_FIRST_REFRESH) - {"due", "worked"}
 
 
-def reason_message(reason: str, name: str) -> str:
-    """Why a connection to the integration called `name` needs attention."""
-    return _REASONS[reason].format(name=name)
+def reason_message(reason: str, name: str, service_message: str = "") -> str:
+    """Why a connection to the integration called `name` needs attention, with the service's own description."""
+    message = _REASONS[reason].format(name=name)
+    return f"{message} {name} responded: “{service_message}”." if service_message else message
 
 
 def help_anchor(reason: str) -> str:
@@ -103,7 +107,7 @@ def asks_values(connection: Connection) -> bool:
 def status_message(connection: Connection) -> str:
     """Why the connection needs attention, and whose access it still uses after a hand-over. May be empty."""
     reason, name = connection.status_reason, connection.integration.name
-    messages = [reason_message(reason, name)] if reason else []
+    messages = [reason_message(reason, name, connection.service_message)] if reason else []
     if connection.handed_over_from:
         messages.append(hand_over_message(connection))
     return " ".join(messages)

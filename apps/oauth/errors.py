@@ -5,6 +5,7 @@ OAuthError
 │  └─ EndpointRefused     the rules of egress forbid the address                                       permanent
 ├─ ProviderFault          5xx or 429, with `retry_after`                                               transient
 ├─ MalformedResponse      HTML, truncated JSON, wrong types, a redirect                                transient
+│  └─ UnrecognizedRefusal  4xx without an OAuth error code
 ├─ AuthorizationDenied    `error=` in the callback
 ├─ InvalidCallback        the callback does not follow RFC 6749
 ├─ IssuerMismatch         the callback comes from another authorization server (RFC 9207)
@@ -60,6 +61,15 @@ class MalformedResponse(OAuthError):
         self.reason = reason
 
 
+class UnrecognizedRefusal(MalformedResponse):
+    """A 4xx status without an OAuth error code. `description` is the server's own text, if any: show it escaped."""
+
+    def __init__(self, status: int, reason: str, description: str = "") -> None:
+        super().__init__(f"status {status}, {reason}")
+        self.status = status
+        self.description = description
+
+
 class AuthorizationDenied(OAuthError):
     """The callback says `error=`. `description` is the server's own text: show it escaped, after the state's check."""
 
@@ -97,10 +107,12 @@ class TokenError(OAuthError):
     """The server refused, with an OAuth error `code`. Make it with `token_error(code)`.
 
     `about_redirect_uri`: its description speaks of the redirect URI, for which RFC 6749 5.2 has no code of its own.
+    `description` is the server's own text, and part of neither `str()` nor `repr()`.
     """
 
-    def __init__(self, code: str, *, about_redirect_uri: bool = False) -> None:
+    def __init__(self, code: str, *, about_redirect_uri: bool = False, description: str = "") -> None:
         self.code = safe_code(code)
+        self.description = description
         self.about_redirect_uri = about_redirect_uri
         super().__init__(self.code)
 
@@ -130,9 +142,10 @@ _BY_CODE: dict[str, type[TokenError]] = {
 
 
 def token_error(code: str, *, description: object = None) -> TokenError:
-    """The exception for an error code of RFC 6749 5.2 or the provider's own. `description` is searched, not kept."""
+    """The exception for an error code of RFC 6749 5.2 or the provider's own, with the provider's `description`."""
     about_redirect_uri = re.search(r"redirect[_ -]?ur[il]", str(description), re.IGNORECASE) is not None
-    return _BY_CODE.get(code, TokenError)(code, about_redirect_uri=about_redirect_uri)
+    text = description if isinstance(description, str) else ""
+    return _BY_CODE.get(code, TokenError)(code, about_redirect_uri=about_redirect_uri, description=text)
 
 
 def safe_code(code: object) -> str:

@@ -200,6 +200,7 @@ class ProviderConfig:
     refresh_supported: bool = True
     rotation: Literal["none", "grace", "strict"] = "strict"  # the safest assumption where it is not known
     refresh_margin: int | None = None  # seconds before its expiry at which a token is refreshed
+    earliest_refresh: int | None = None  # seconds after its issue before which a refresh is refused
     unused_lifetime: int | None = None  # seconds after which an unused refresh token expires
     ignored_scopes: frozenset[str] = frozenset()
     scope_aliases: Mapping[str, str] = field(default_factory=dict)

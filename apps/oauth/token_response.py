@@ -11,7 +11,14 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
-from apps.oauth.errors import MalformedResponse, OAuthError, ProviderFault, safe_code, token_error
+from apps.oauth.errors import (
+    MalformedResponse,
+    OAuthError,
+    ProviderFault,
+    UnrecognizedRefusal,
+    safe_code,
+    token_error,
+)
 from apps.oauth.provider import AnswerAccount, ProviderConfig, SecondaryTokenRule, passes, pick
 
 TEN_YEARS = 10 * 365 * 24 * 3600
@@ -90,13 +97,23 @@ def read_answer(*, status: int, headers: Mapping[str, str], body: bytes, provide
     try:
         document = _document(headers, body, provider)
     except MalformedResponse as malformed:
+        if 400 <= status < 500:
+            raise UnrecognizedRefusal(status, malformed.reason) from None
         raise MalformedResponse(f"status {status}, {malformed.reason}") from None
     error = document.get("error")
     if error or not passes(provider.success_check, document):
         raise _refusal(error, document.get("error_description"), headers, provider)
+    if 400 <= status < 500:
+        raise UnrecognizedRefusal(status, "without an OAuth error", _message(document))
     if status not in (200, 201):
         raise MalformedResponse(f"status {status} without an OAuth error")
     return document
+
+
+def _message(document: Mapping[str, Any]) -> str:
+    """The text of an error document that is not one of RFC 6749 5.2, from the members that services use for it."""
+    found = (document.get(name) for name in ("error_description", "message", "msg", "detail", "title"))
+    return next((text for text in found if isinstance(text, str)), "")
 
 
 def _refusal(error: object, description: object, headers: Mapping[str, str], provider: ProviderConfig) -> OAuthError:
@@ -105,14 +122,16 @@ def _refusal(error: object, description: object, headers: Mapping[str, str], pro
     RFC 6749 4.1.2.1 defines two codes that stand for HTTP 503 and 500; some servers use them here as well.
     """
     code = safe_code(provider.error_aliases.get(str(error), error))
+    if description is None and isinstance(error, dict):
+        description = _message(error)
     if code in _FAULTS:
         return ProviderFault(_FAULTS[code], retry_after(headers))
     return token_error(code, description=description)
 
 
 def raise_for_fault(status: int, headers: Mapping[str, str]) -> None:
-    """Raises ProviderFault for 429 and 5xx."""
-    if status == 429 or status >= 500:
+    """Raises ProviderFault for 408, 425, 429 and 5xx, which are no refusal of the request."""
+    if status in (408, 425, 429) or status >= 500:
         raise ProviderFault(status, retry_after(headers))
 
 

@@ -25,10 +25,12 @@ NAMED = 5
 # Labels of `refresh_policy.Outcome`, and of a stale refresh.
 OUTCOMES = {
     "not_sent": "not reached",
-    "busy": "rate limited",
+    "slow_down": "rate limited",
+    "busy": "service busy",
     "unknown": "outcome unknown",
     "malformed": "invalid response",
     "grant_refused": "grant refused",
+    "consent_required": "consent required",
     "client_refused": "OAuth app rejected",
     "request_refused": "request refused",
     "fenced": "stale",
@@ -36,6 +38,7 @@ OUTCOMES = {
 REASONS = {
     "reauthorization_required": "Grant ended or revoked",
     "outcome_unknown": "Outcome of a refresh unknown",
+    "token_refused": "Token rejected",
     "token_expired": "Access token expired, no refresh token",
     "oauth_app_changed": "Belongs to the earlier OAuth app",
     "address_changed": "Key entered for an earlier address",

@@ -80,7 +80,7 @@ def test_an_answer_is_accepted_once(traveller: Traveller, cast: Cast, server: Au
     trip = traveller.begin(cast.actor("member"))
     answer = traveller.answer(trip)
     traveller.complete(trip, answer, actor=cast.actor("member"))
-    with pytest.raises(CallbackRejected, match="used before"):
+    with pytest.raises(CallbackRejected, match="used already"):
         traveller.complete(trip, answer, actor=cast.actor("member"))
     assert len(server.arrivals) == 1
     assert AuditEvent.objects.get(action="authorization.rejected").detail["code"] == "replayed_state"
@@ -161,7 +161,7 @@ def test_an_unfit_answer_is_rejected_audited_and_redeems_nothing(
 )
 def test_an_answer_on_another_path_is_rejected(traveller: Traveller, cast: Cast, server: AuthServer, path: str) -> None:
     trip = traveller.begin(cast.actor("member"))
-    with pytest.raises(CallbackRejected, match="another address"):
+    with pytest.raises(CallbackRejected, match="another callback address"):
         traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"), path=path)
     assert server.arrivals == []
     assert actions("authorization.failed") == ["authorization.failed"]

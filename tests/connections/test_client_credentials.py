@@ -130,7 +130,7 @@ def test_a_renewal_overtaken_by_a_replacement_is_dropped(made: Connection, serve
 def test_disconnecting_says_that_the_client_goes_on_working(made: Connection, cast: Cast) -> None:
     done = disconnect(actor=cast.actor("member"), connection=made)
     assert done.revocation == "unsupported"
-    assert "client ID and secret go on working" in done.sentence
+    assert "client ID and secret still work" in done.sentence
     assert not Credential.objects.exists()
     assert not TokenSet.objects.exists()
 

@@ -114,7 +114,7 @@ def test_what_says_nothing_about_the_key_is_stored_only_as_a_second_choice(
 
 def test_a_page_instead_of_json_is_no_proof(service: HttpServer, cast: Cast) -> None:
     service.will_answer(200, b"<html>Welcome</html>", Content_Type="text/html")
-    with pytest.raises(KeyNotChecked, match="does not look like Keyed"):
+    with pytest.raises(KeyNotChecked, match="does not look like one of Keyed"):
         keyed(service, cast)
 
 

@@ -64,7 +64,7 @@ def test_who_lost_the_right_to_manage_meanwhile_reconnects_nothing(
     cast.admin.role = Role.MEMBER
     cast.admin.save()
     before = access_token(connection)
-    with pytest.raises(CallbackRejected, match="do not manage"):
+    with pytest.raises(CallbackRejected, match="no longer manage"):
         traveller.complete(trip, traveller.answer(trip), actor=admin)
     assert access_token(connection) == before
     assert server.arrivals == ["authorization_code"], "only that of the connection itself"
@@ -77,7 +77,7 @@ def test_an_account_that_cannot_be_told_changes_nothing(
     before = access_token(connection)
     trip = traveller.begin(cast.actor("member"), connection=connection)
     server.account_down = True
-    with pytest.raises(ExchangeFailed, match="did not say whose account"):
+    with pytest.raises(ExchangeFailed, match="did not report the account"):
         traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
     assert access_token(connection) == before
     assert AuthorizationAttempt.objects.get(pk=trip.attempt.pk).status == Status.FAILED

@@ -39,7 +39,7 @@ def seconds(number: float) -> timedelta:
         (TransportFailure("x", sent=False), Outcome.NOT_SENT),
         (TransportFailure("x", sent=True), Outcome.UNKNOWN),
         (EndpointRefused("x"), Outcome.NOT_SENT),
-        (ProviderFault(429), Outcome.BUSY),
+        (ProviderFault(429), Outcome.SLOW_DOWN),
         (ProviderFault(503), Outcome.BUSY),
         (ProviderFault(500), Outcome.UNKNOWN),
         (ProviderFault(504), Outcome.UNKNOWN),
@@ -146,13 +146,14 @@ def test_an_unknown_outcome_is_repeated_once_at_once_where_rotation_allows(rotat
 
 
 def test_an_unknown_outcome_under_strict_rotation_uses_up_the_token_then_tries_once() -> None:
-    assert plan(Outcome.UNKNOWN) == Plan(NOW + seconds(600))
+    assert plan(Outcome.UNKNOWN) == Plan(NOW + seconds(595))
     assert plan(Outcome.UNKNOWN, alive=False) == Plan(SOON, "service_unavailable")
     assert plan(Outcome.UNKNOWN, alive=False, unresolved_sends=2) == Plan(None, "outcome_unknown")
 
 
 def test_a_refused_client_is_looked_at_again_and_red_only_once_the_token_has_ended() -> None:
-    alive, ended = plan(Outcome.CLIENT_REFUSED), plan(Outcome.CLIENT_REFUSED, alive=False)
+    alive = plan(Outcome.CLIENT_REFUSED, client_confirmed=True)
+    ended = plan(Outcome.CLIENT_REFUSED, alive=False, client_confirmed=True)
     assert (alive.client_broken, alive.reason) == (True, "")
     assert (ended.client_broken, ended.reason) == (True, "integration_misconfigured")
     assert alive.next_at is not None
@@ -164,3 +165,34 @@ def test_a_backlog_goes_out_in_portions_and_a_few_one_by_one() -> None:
     assert refresh_policy.batches([1, 2, 3]) == [[1], [2], [3]]
     assert [len(portion) for portion in refresh_policy.batches([*range(40)])] == [16, 16, 8]
     assert [number for portion in refresh_policy.batches([*range(40)]) for number in portion] == [*range(40)]
+
+
+def test_a_backoff_never_passes_over_the_end_of_the_token() -> None:
+    ends = NOW + seconds(100)
+    now, tries = NOW, []
+    for failures in range(5, 9):
+        failure = Failure(
+            Outcome.BUSY, now, ends, "none", failures, False, unresolved_sends=1, retry_after=None, jitter=1.0
+        )
+        now = failure.retry_at
+        tries.append((now - ends).total_seconds())
+    assert tries[:3] == [-20, -5, 0]
+    assert tries[3] == 5
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.5, 0.999])
+def test_margin_and_jitter_stay_after_the_earliest_refresh(jitter: float) -> None:
+    planned = next_refresh_at(
+        obtained_at=NOW, expires_at=NOW + seconds(600), refreshable=True, jitter=jitter, earliest=seconds(570)
+    )
+    assert planned is not None
+    assert NOW + seconds(570) <= planned < NOW + seconds(590)
+
+
+def test_a_strict_grant_that_another_host_may_have_refreshed_waits_beyond_the_end_of_the_token() -> None:
+    ends = NOW + seconds(600)
+    facts: dict[str, Any] = {"rotation": "strict", "unresolved_sends": 1, "expires_at": ends}
+    assert refresh_policy.resend_at(**facts, sent_elsewhere=False) == ends - seconds(5)
+    assert refresh_policy.resend_at(**facts, sent_elsewhere=True) == ends + seconds(120)
+    assert refresh_policy.resend_at(**facts | {"rotation": "grace"}, sent_elsewhere=True) is None
+    assert refresh_policy.resend_at(**facts | {"unresolved_sends": 0}, sent_elsewhere=True) is None

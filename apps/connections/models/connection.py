@@ -37,7 +37,11 @@ class Connection(models.Model):
     account_label = models.CharField(max_length=255, blank=True)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
     status_reason = models.CharField(max_length=40, blank=True)
+    # The service's own description of why it refused, without secrets.
+    service_message = models.CharField(max_length=300, blank=True, default="")
     status_changed_at = models.DateTimeField()
+    # Calls in a row that the service answered with 401.
+    rejected_calls = models.PositiveSmallIntegerField(default=0)
     scopes_requested = models.JSONField(default=list)
     scopes_granted = models.JSONField(default=list)
     # Values of the provider's parameters (a subdomain, an instance URL): from the person, the callback or the response.

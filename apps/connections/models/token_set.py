@@ -43,12 +43,19 @@ class TokenSet(SealedRow):
     sent_token_fp = models.CharField(max_length=64, blank=True)
     # How often the present refresh token was sent without a conclusive response.
     unresolved_sends = models.PositiveSmallIntegerField(default=0)
+    # `spool.host_id()` of the host that sent it, until the result is recorded.
+    sent_by = models.CharField(max_length=36, blank=True, default="")
     next_refresh_at = models.DateTimeField(null=True)
+    # No token request is sent before: a check that is due earlier only updates the status.
+    not_before = models.DateTimeField(null=True)
     # While a refresh is dispatched to a worker: until then it is not dispatched again.
     dispatched_until = models.DateTimeField(null=True)
     failure_count = models.PositiveIntegerField(default=0)
     last_failure = models.CharField(max_length=60, blank=True)
     last_failure_at = models.DateTimeField(null=True)
+    # Refusals in a row that were not understood, and the time of the first of them.
+    refusal_count = models.PositiveSmallIntegerField(default=0)
+    refused_since = models.DateTimeField(null=True)
 
     objects = TokenSetQuerySet.as_manager()
 

@@ -10,6 +10,7 @@ from apps.connections.errors import AttemptSettled
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.policy.access import may_manage
 from apps.connections.services import attempts, tracing
+from apps.connections.services.recheck import lock_attempt
 from apps.connections.services.stale import revoke_unwanted
 from apps.connections.services.store_grant import Grant, locked, same_account, store
 from apps.errors import NotAllowed
@@ -24,7 +25,7 @@ def resolve_account_mismatch(
 ) -> AuthorizationAttempt:
     """Replace the connection's account, create a new connection, or discard the grant and revoke it.
 
-    Raises AttemptSettled if it was decided already or more than ten minutes have passed.
+    Raises AttemptSettled if it was decided already or more than ten minutes ago, and what `lock_attempt` raises.
     """
     with transaction.atomic(durable=True):
         claimed = AuthorizationAttempt.objects.filter(
@@ -35,6 +36,8 @@ def resolve_account_mismatch(
         attempt = AuthorizationAttempt.objects.select_related("integration", "oauth_app", "connection").get(
             pk=attempt.pk
         )
+        if decision != "discard":
+            lock_attempt(attempt)
         if attempt.pending_tokens is None:
             raise AttemptSettled("The tokens of the other account were deleted. Reconnect to try again.")
         grant = Grant.from_json(attempt.pending_tokens.reveal())

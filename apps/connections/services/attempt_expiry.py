@@ -1,11 +1,11 @@
-"""Authorization attempts without a callback or a decision in time: settled, and their grants revoked."""
+"""Authorization attempts that were not completed or decided in time, or interrupted: settled, and revoked."""
 
 from datetime import timedelta
 
 from django.db import transaction
 from django.db.models.functions import Now
 
-from apps.connections.errors import AttemptExpired
+from apps.connections.errors import AttemptExpired, AttemptInterrupted
 from apps.connections.models import AuthorizationAttempt, ConnectSession
 from apps.connections.services import tracing
 from apps.connections.services.stale import revoke_unwanted
@@ -14,11 +14,13 @@ from apps.vault.errors import UnreadableSecret
 
 _STATUS = AuthorizationAttempt.Status
 KEPT_FOR = timedelta(days=1)
+# After the callback: the token request and the requests for account and site, with their deadlines of 20 s each.
+EXCHANGE_DEADLINE = timedelta(seconds=60)
 SESSIONS_KEPT_FOR = timedelta(days=30)
 
 
 def expire_attempts() -> int:
-    """Settle expired attempts, and delete those older than a day. The number settled.
+    """Settle expired and interrupted attempts, and delete those older than a day. The number settled.
 
     The grant of an undecided attempt is revoked at the service before it is deleted.
     """
@@ -26,7 +28,7 @@ def expire_attempts() -> int:
     for attempt in expired.filter(status=_STATUS.UNDECIDED).select_related("integration", "oauth_app"):
         _revoke(attempt)
     with transaction.atomic():
-        settled = expired.filter(status__in=(_STATUS.PENDING, _STATUS.EXCHANGING, _STATUS.UNDECIDED)).update(
+        settled = _settle_interrupted() + expired.filter(status__in=(_STATUS.PENDING, _STATUS.UNDECIDED)).update(
             status=_STATUS.FAILED,
             error_code=AttemptExpired.code,
             error_message="The sign-in was not completed within ten minutes, so nothing was connected.",
@@ -35,6 +37,29 @@ def expire_attempts() -> int:
         )
         AuthorizationAttempt.objects.filter(created_at__lt=Now() - KEPT_FOR).delete()
         ConnectSession.objects.filter(created_at__lt=Now() - SESSIONS_KEPT_FOR).delete()
+    return settled
+
+
+def _settle_interrupted() -> int:
+    """Settle the attempts whose process died during the exchange, which ends within EXCHANGE_DEADLINE.
+
+    A process that is still at it finds its attempt settled, and revokes the grant instead of storing it.
+    """
+    exchanging = AuthorizationAttempt.objects.filter(status=_STATUS.EXCHANGING)
+    interrupted = exchanging.filter(consumed_at__lt=Now() - EXCHANGE_DEADLINE).select_related("integration")
+    settled = 0
+    for attempt in interrupted:
+        name = attempt.integration.name
+        settled += exchanging.filter(pk=attempt.pk).update(
+            status=_STATUS.FAILED,
+            error_code=AttemptInterrupted.code,
+            error_message=(
+                f"Specway was interrupted before the connection was saved. {name} may list the access as granted. "
+                "Connect again."
+            ),
+            code_verifier=None,
+            pending_tokens=None,
+        )
     return settled
 
 

@@ -14,7 +14,6 @@ from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections.errors import (
     AttemptError,
-    AttemptSettled,
     CallbackRejected,
     ExchangeFailed,
     IntegrationNotSetUp,
@@ -233,7 +232,7 @@ def _finish(
     grant = grant_of(attempt, parameters, query_string, origin=origin)
     try:
         return store_grant(attempt, grant, origin=origin)
-    except AttemptSettled:
+    except SpecwayError:
         revoke_unwanted(attempt, grant)
         raise
 

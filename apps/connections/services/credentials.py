@@ -17,6 +17,7 @@ from apps.connections.messages import reason_message
 from apps.connections.models import Connection, Credential, Status, TokenSet
 from apps.connections.services.client_credentials import obtain, own_client
 from apps.connections.services.connection_params import provider_of, required_params
+from apps.connections.services.recheck import require_can_connect, require_can_manage
 from apps.connections.services.status import emit_event, mark_reconnected, target_of
 from apps.connections.services.token_values import token_columns
 from apps.connections.services.tracing import Trace, of_connection, traced
@@ -78,6 +79,7 @@ def connect_with_key(
     with traced(Trace(integration=integration, team_id=actor.team.pk, label=str(actor.user))):
         key = _verified(integration, values, placeholders, requested, if_unchecked=if_unchecked)
     with transaction.atomic(durable=True):
+        require_can_connect(actor, integration)
         connection = Connection.objects.create(
             team=actor.team,
             integration=integration,
@@ -135,6 +137,7 @@ def replace_key(
     _require_same_account(connection, key.checked)
     with transaction.atomic(durable=True):
         _lock(connection)
+        require_can_manage(connection, actor)
         _store_replacement(connection, key)
         _record("connection.key_replaced", connection, entry, key, actor=actor)
         mark_reconnected(connection, origin=actor.origin)

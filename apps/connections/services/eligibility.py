@@ -16,7 +16,7 @@ from apps.teams.actor import Actor
 EPOCH = datetime.min.replace(tzinfo=UTC)
 KINDS_WITH_SCOPES = (Integration.Kind.OAUTH2, Integration.Kind.CLIENT_CREDENTIALS)
 # With these reasons a request may still succeed: the access as a whole was not rejected.
-_MAY_STILL_WORK = frozenset({"missing_scopes", "integration_misconfigured", "service_unavailable"})
+_MAY_STILL_WORK = frozenset({"missing_scopes", "integration_misconfigured", "service_unavailable", "token_refused"})
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def eligibility_of(actor: Actor, connection: Connection, scopes: Iterable[str] =
         can_manage=may_manage(actor, connection),
         has_key=connection.integration.kind in KINDS_WITH_KEY,
         asks_values=asks_values(connection),
-        why=reason_message(reason, name) if needs_attention else "",
+        why=reason_message(reason, name, connection.service_message) if needs_attention else "",
         help=help_anchor(reason) if needs_attention else "insufficient-permissions" if missing else "",
         repair=repair_label(reason) if needs_attention else "Add permission" if missing else "",
     )

@@ -61,7 +61,7 @@ _COMPARED = ("id", "version", "failure_count", "unresolved_sends")
 
 def _acquire_update() -> tuple[QuerySet[TokenSet], dict[str, Any]]:
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    values = {name: param(TokenSet, name) for name in ("lease_token", "sent_at", "sent_token_fp")}
+    values = {name: param(TokenSet, name) for name in ("lease_token", "sent_at", "sent_token_fp", "sent_by")}
     # The dispatch mark ends with the lease: if the process dies, nothing delays the next attempt any longer.
     marks = {
         "lease_until": Now() + LEASE,
@@ -74,9 +74,11 @@ def _acquire_update() -> tuple[QuerySet[TokenSet], dict[str, Any]]:
 _acquire = PreparedUpdate(_acquire_update)
 
 
-def acquire_lease(*, row: TokenSet, refresh_token: str, admission: Admission = Admission.CLOSED) -> Lease | None:
-    """Acquire the lease on `row`, as it was just read, and mark `refresh_token` as sent. None if another process has
-    the lease or tried since.
+def acquire_lease(
+    *, row: TokenSet, refresh_token: str, host_id: str = "", admission: Admission = Admission.CLOSED
+) -> Lease | None:
+    """Acquire the lease on `row`, as it was just read, and mark `refresh_token` as sent by this host. None if another
+    process has the lease or tried since.
 
     Call it immediately before sending and outside of a transaction: its single statement is then committed when this
     returns.
@@ -87,6 +89,7 @@ def acquire_lease(*, row: TokenSet, refresh_token: str, admission: Admission = A
         lease_token=lease.token,
         sent_at=lease.sent_at,
         sent_token_fp=fingerprint(refresh_token),
+        sent_by=host_id,
     )
     return lease if acquired else None
 
@@ -100,6 +103,7 @@ def release_lease(lease: Lease) -> None:
             dispatched_until=None,
             sent_at=lease.row.sent_at,
             sent_token_fp=lease.row.sent_token_fp,
+            sent_by=lease.row.sent_by,
             unresolved_sends=lease.row.unresolved_sends,
         )
 

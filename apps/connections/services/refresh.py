@@ -20,7 +20,15 @@ from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable,
 from apps.connections.messages import reason_message
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.policy import scopes
-from apps.connections.policy.refresh_policy import READER_WAIT, Outcome, Reading, must_wait_for_expiry, reading
+from apps.connections.policy.refresh_policy import (
+    JUST_ISSUED,
+    READER_WAIT,
+    Outcome,
+    Reading,
+    earliest_refresh_at,
+    reading,
+    resend_at,
+)
 from apps.connections.services import client_change, connection_params, spool, tracing
 from apps.connections.services.lease import (
     AFTER_RESPONSE,
@@ -41,6 +49,7 @@ from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
 from apps.integrations.oauth_apps import circuit_breaker
 from apps.integrations.oauth_apps.circuit_breaker import Admission
 from apps.oauth.errors import OAuthError
+from apps.oauth.provider import ProviderConfig
 from apps.oauth.token_response import TokenResponse
 from apps.sql import PreparedSelect, param
 from apps.teams.actor import Actor
@@ -87,14 +96,17 @@ def ensure_fresh(row: TokenSet, *, min_ttl: timedelta, origin: Origin) -> TokenS
     A valid token is returned even if its refresh fails; an expired one never is. Raises what `refusal_of` returns.
     """
     lifetime = row.expires_at - row.obtained_at if row.expires_at else timedelta(0)
-    decision = reading(left=time_left(row), lifetime=lifetime, min_ttl=min_ttl, renewable=bool(row.refresh_grant_type))
+    left, renewable = time_left(row), bool(row.refresh_grant_type)
+    decision = reading(left=left, lifetime=lifetime, min_ttl=min_ttl, renewable=renewable)
+    if decision is not Reading.SERVE and renewable and _too_early(row):
+        decision = reading(left=left, lifetime=lifetime, min_ttl=min_ttl, renewable=renewable, too_early=True)
     if decision is Reading.SERVE:
         return row
     if decision is Reading.SERVE_AND_SCHEDULE:
         schedule_now(row)
         return row
     try:
-        if row.failure_count and row.next_refresh_at and row.next_refresh_at > row.db_now:
+        if row.failure_count and any(at and at > row.db_now for at in (row.next_refresh_at, row.not_before)):
             raise refusal_of(row)  # the last failure says to wait
         return refresh(row, origin=origin)
     except SpecwayError:
@@ -103,6 +115,14 @@ def ensure_fresh(row: TokenSet, *, min_ttl: timedelta, origin: Origin) -> TokenS
             if is_valid(current):
                 return current
         raise
+
+
+def _too_early(row: TokenSet) -> bool:
+    """Whether the service would refuse a refresh because the token is too young, by the provider's data."""
+    earliest = connection_params.provider_of(row.connection).earliest_refresh
+    if earliest is None:
+        return False
+    return row.db_now < earliest_refresh_at(obtained_at=row.obtained_at, earliest=timedelta(seconds=earliest))
 
 
 def schedule_now(row: TokenSet) -> None:
@@ -146,18 +166,30 @@ def attempt_refresh(row: TokenSet, *, origin: Origin) -> bool:
         return False
     if client_change.belongs_to_earlier_client(row):
         raise _of_earlier_client(row, origin=origin)
-    if must_wait_for_expiry(
-        rotation=provider.rotation, unresolved_sends=row.unresolved_sends, expires_at=row.expires_at, now=row.db_now
-    ):
-        TokenSet.objects.filter(pk=row.pk, version=row.version).update(next_refresh_at=row.expires_at)
-        raise refusal_of(load(row.connection_id))
+    _require_resend_allowed(row, provider)
     grant = refresh_grant_for(row, provider)
-    lease = acquire_lease(row=row, refresh_token=grant.secret, admission=_admission(row))
+    lease = acquire_lease(row=row, refresh_token=grant.secret, host_id=spool.host_id(), admission=_admission(row))
     if lease is None:
         return False
     with tracing.traced(tracing.of_connection(row.connection)):
         _request_token(lease, grant, origin=origin)
     return True
+
+
+def _require_resend_allowed(row: TokenSet, provider: ProviderConfig) -> None:
+    """Raises what `refusal_of` returns while a refresh token that may be used already must not be sent again."""
+    wait_until = resend_at(
+        rotation=provider.rotation,
+        unresolved_sends=row.unresolved_sends,
+        expires_at=row.expires_at,
+        sent_elsewhere=row.sent_by not in ("", spool.host_id()),
+    )
+    if wait_until is None or wait_until <= row.db_now:
+        return
+    check_at = min(wait_until, row.expires_at) if is_valid(row) and row.expires_at else wait_until
+    not_before = wait_until if wait_until > check_at else None
+    TokenSet.objects.filter(pk=row.pk, version=row.version).update(next_refresh_at=check_at, not_before=not_before)
+    raise refusal_of(load(row.connection_id))
 
 
 def _admission(row: TokenSet) -> Admission:
@@ -239,19 +271,20 @@ def refusal_of(row: TokenSet) -> SpecwayError:
     connection, oauth_app = row.connection, row.connection.oauth_app
     name = connection.integration.name
     if connection.status_reason in PERSON_MUST_ACT:
-        return ReauthorizationRequired(reason_message(connection.status_reason, name))
+        return ReauthorizationRequired(reason_message(connection.status_reason, name, connection.service_message))
     if oauth_app is not None and oauth_app.broken_since is not None:
         return IntegrationMisconfigured(reason_message("integration_misconfigured", name))
     if not row.refresh_grant_type:
         return ReauthorizationRequired(reason_message("token_expired", name))
     now = row.db_now
-    waits = [at for at in (row.next_refresh_at, oauth_app and oauth_app.circuit_open_until) if at and at > now]
+    planned = (row.next_refresh_at, row.not_before, oauth_app and oauth_app.circuit_open_until)
+    waits = [at for at in planned if at and at > now]
     wait = min(math.ceil((max(waits, default=now) - now).total_seconds()), 3600)
     return ServiceUnavailable(reason_message("service_unavailable", name), retry_after=max(wait, 1))
 
 
 def refresh_now(*, connection: Connection, actor: Actor) -> Connection:
-    """Refresh on request, whatever the schedule says. The connection with its new state.
+    """Refresh on request, whatever the schedule says, unless the token was just issued. The connection's new state.
 
     Raises ReauthorizationRequired as soon as the service rejects the grant, though one more try follows, and WrongKind
     for a connection without a token that expires.
@@ -259,6 +292,8 @@ def refresh_now(*, connection: Connection, actor: Actor) -> Connection:
     if connection.integration.kind in KINDS_WITHOUT_EXPIRY:
         raise WrongKind(f"{connection.name} has no token that expires, so there is nothing to refresh.")
     row = load(connection.pk)
+    if is_valid(row) and row.db_now - row.obtained_at < JUST_ISSUED:
+        return Connection.objects.with_details().get(pk=connection.pk)
     try:
         refresh(row, origin=actor.origin)
     except ServiceUnavailable:

@@ -2,6 +2,7 @@
 
 import logging
 import random
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,7 @@ from apps.connections.policy.refresh_policy import (
     after_failure,
     after_own_client_failed,
     classify,
+    service_message,
 )
 from apps.connections.services.lease import BEFORE_COMMIT, Lease, fault_point
 from apps.connections.services.status import (
@@ -32,7 +34,9 @@ from apps.connections.services.status import (
 )
 from apps.integrations.oauth_apps import circuit_breaker
 from apps.integrations.oauth_apps.circuit_breaker import Admission
-from apps.integrations.oauth_apps.services import mark_oauth_app_broken
+from apps.integrations.oauth_apps.probe import exchange_nonsense
+from apps.integrations.oauth_apps.services import client_credentials, mark_oauth_app_broken
+from apps.integrations.redirect_uri import redirect_uri
 from apps.oauth.errors import OAuthError, ProviderFault, TokenError
 from apps.oauth.provider import ProviderConfig
 from apps.sql import PreparedUpdate, param
@@ -41,6 +45,14 @@ logger = logging.getLogger(__name__)
 
 # After these it is unknown whether the service used the refresh token, so the mark of the send stays.
 INCONCLUSIVE = (Outcome.UNKNOWN, Outcome.MALFORMED)
+# These end a row of refusals that were not understood.
+CONCLUSIVE = (Outcome.GRANT_REFUSED, Outcome.CONSENT_REQUIRED)
+# With these reasons the service's own description is displayed.
+SHOWS_SERVICE_MESSAGE = ("reauthorization_required", "key_refused")
+# How long the refusal that another connection met counts for the OAuth app.
+WITNESS_LIFETIME = timedelta(hours=1)
+# Seconds; with the token request and the commit it must end within the lease.
+CLIENT_PROBE_DEADLINE = 8.0
 
 
 @cache
@@ -98,12 +110,13 @@ def _update_status(connection: Connection, current: ConnectionState, lost: list[
 def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig, origin: Origin) -> None:
     """Store a failed refresh: its code, the next try and, if it follows, needs attention or a broken OAuth app."""
     row, outcome = lease.row, classify(error)
-    plan = _plan(lease, error, provider)
+    confirmed = outcome is Outcome.CLIENT_REFUSED and is_client_refused(row, provider, error)
+    plan = _plan(lease, error, provider, client_confirmed=confirmed)
     code = error.code if isinstance(error, TokenError) else outcome.value
     with transaction.atomic(durable=True):
         lock(row.connection_id)
         if _store_failure(lease, outcome, plan):
-            _apply(plan, row.connection, code=code, outcome=outcome, origin=origin)
+            _apply(plan, row.connection, error, code=code, origin=origin)
             record_first_refresh(
                 row.connection, outcome.value, code=error.code if isinstance(error, TokenError) else ""
             )
@@ -118,8 +131,41 @@ def record_failure(lease: Lease, error: OAuthError, *, provider: ProviderConfig,
     )
 
 
-def _plan(lease: Lease, error: OAuthError, provider: ProviderConfig) -> Plan:
+def is_client_refused(row: TokenSet, provider: ProviderConfig, error: OAuthError) -> bool:
+    """Whether a refusal of the client is the OAuth app's, not this connection's.
+
+    It is if another connection of the app met the same refusal lately, or if a made-up code meets it: some services
+    refuse a single grant with the same code.
+    """
+    oauth_app = row.connection.oauth_app
+    if oauth_app is None or not isinstance(error, TokenError):
+        return False
+    others = TokenSet.objects.filter(connection__oauth_app=oauth_app, client_key=row.client_key).exclude(pk=row.pk)
+    if others.filter(last_failure=Outcome.CLIENT_REFUSED.value, last_failure_at__gt=Now() - WITNESS_LIFETIME).exists():
+        return True
+    credentials, callback = client_credentials(oauth_app), redirect_uri(oauth_app.integration)
+    try:
+        exchange_nonsense(provider, credentials, callback=callback, deadline=CLIENT_PROBE_DEADLINE)
+    except TokenError as answer:
+        return answer.code == error.code and classify(answer) is Outcome.CLIENT_REFUSED
+    except OAuthError:
+        return False
+    return False
+
+
+def _refusals(lease: Lease, outcome: Outcome) -> tuple[int, datetime | None]:
+    """How many refusals in a row were not understood, with this one, and since when."""
+    row = lease.row
+    if outcome in (Outcome.REQUEST_REFUSED, Outcome.CLIENT_REFUSED):
+        return row.refusal_count + 1, row.refused_since or lease.now
+    if outcome in CONCLUSIVE:
+        return 0, None
+    return row.refusal_count, row.refused_since
+
+
+def _plan(lease: Lease, error: OAuthError, provider: ProviderConfig, *, client_confirmed: bool) -> Plan:
     row, outcome = lease.row, classify(error)
+    refusals, since = _refusals(lease, outcome)
     plan = after_failure(
         Failure(
             outcome=outcome,
@@ -131,6 +177,9 @@ def _plan(lease: Lease, error: OAuthError, provider: ProviderConfig) -> Plan:
             unresolved_sends=row.unresolved_sends + 1,
             retry_after=error.retry_after if isinstance(error, ProviderFault) else None,
             jitter=random.random(),  # noqa: S311 - spreads load, protects nothing
+            refusals=refusals,
+            refused_for=lease.now - since if since else timedelta(0),
+            client_confirmed=client_confirmed,
         )
     )
     return after_own_client_failed(plan, outcome) if row.refresh_grant_type == "client_credentials" else plan
@@ -142,6 +191,7 @@ def _store_failure(lease: Lease, outcome: Outcome, plan: Plan) -> bool:
     marks: dict[str, Any] = {"unresolved_sends": row.unresolved_sends + 1}
     if outcome not in INCONCLUSIVE:
         marks = {"unresolved_sends": row.unresolved_sends, "sent_at": None, "sent_token_fp": ""}
+    marks["refusal_count"], marks["refused_since"] = _refusals(lease, outcome)
     updated = TokenSet.objects.filter(pk=row.pk, version=row.version, lease_token=lease.token).update(
         lease_token=None,
         lease_until=None,
@@ -150,6 +200,8 @@ def _store_failure(lease: Lease, outcome: Outcome, plan: Plan) -> bool:
         last_failure=outcome.value,
         last_failure_at=Now(),
         next_refresh_at=plan.next_at,
+        not_before=plan.not_before,
+        sent_by="",
         **marks,
     )
     return bool(updated)
@@ -159,9 +211,9 @@ def _update_circuit(lease: Lease, outcome: Outcome, *, origin: Origin) -> None:
     """A rejected grant shows that the client is accepted; a missing response counts once per connection until it
     recovers."""
     oauth_app = lease.row.connection.oauth_app
-    if oauth_app is None or outcome in (Outcome.CLIENT_REFUSED, Outcome.REQUEST_REFUSED):
+    if oauth_app is None or outcome in (Outcome.CLIENT_REFUSED, Outcome.REQUEST_REFUSED, Outcome.SLOW_DOWN):
         return
-    if outcome is Outcome.GRANT_REFUSED:
+    if outcome in (Outcome.GRANT_REFUSED, Outcome.CONSENT_REQUIRED):
         circuit_breaker.close(oauth_app, origin=origin)
     elif lease.admission is Admission.HALF_OPEN:
         circuit_breaker.record_failed_probe(oauth_app)
@@ -169,7 +221,7 @@ def _update_circuit(lease: Lease, outcome: Outcome, *, origin: Origin) -> None:
         circuit_breaker.record_no_response(oauth_app)
 
 
-def _apply(plan: Plan, connection: Connection, *, code: str, outcome: Outcome, origin: Origin) -> None:
+def _apply(plan: Plan, connection: Connection, error: OAuthError, *, code: str, origin: Origin) -> None:
     record(
         action="connection.refresh_failed",
         origin=origin,
@@ -177,9 +229,10 @@ def _apply(plan: Plan, connection: Connection, *, code: str, outcome: Outcome, o
         target=target_of(connection),
         outcome="failure",
         code=code,
-        kind=outcome.value,
+        kind=classify(error).value,
     )
     if plan.client_broken and connection.oauth_app is not None:
         mark_oauth_app_broken(oauth_app=connection.oauth_app, code=code, origin=origin)
     if plan.reason:
-        mark_needs_attention(connection, reason=plan.reason, origin=origin)
+        said = service_message(error) if plan.reason in SHOWS_SERVICE_MESSAGE else ""
+        mark_needs_attention(connection, reason=plan.reason, origin=origin, service_message=said)

@@ -158,6 +158,9 @@ def _read_batch(rows: list[tuple[UUID, int]]) -> dict[UUID, TokenSet]:
 
 def _refresh_one(row: TokenSet) -> bool:
     """Refresh one token set unless another process did. False if it failed."""
+    if row.not_before is not None and row.not_before > row.db_now:
+        _follow_up(row, misconfigured=False)
+        return True
     try:
         attempt_refresh(row, origin=SYSTEM)
     except SpecwayError as error:
@@ -188,6 +191,8 @@ def _next_check(row: TokenSet, *, misconfigured: bool) -> tuple[datetime | None,
         return None, ""
     if not row.refresh_grant_type:
         return (row.expires_at, "") if is_valid(row) else (None, "token_expired")
+    if row.not_before is not None and row.not_before > row.db_now:
+        return _by_expiry(row, row.not_before), "" if is_valid(row) else "service_unavailable"
     oauth_app = row.connection.oauth_app
     if oauth_app is not None and oauth_app.circuit_open_until is not None:
         reason = "integration_misconfigured" if oauth_app.broken_since else "service_unavailable"
@@ -196,10 +201,14 @@ def _next_check(row: TokenSet, *, misconfigured: bool) -> tuple[datetime | None,
         return row.db_now + MISCONFIGURED_RECHECK, "" if is_valid(row) else "integration_misconfigured"
     if row.next_refresh_at is not None and row.next_refresh_at > row.db_now:
         return row.next_refresh_at, ""
-    return row.db_now + RECHECK, ""
+    return _by_expiry(row, row.db_now + RECHECK), "" if is_valid(row) else "service_unavailable"
 
 
 def _after_circuit(row: TokenSet, circuit_open_until: datetime) -> datetime:
     spread = timedelta(seconds=10 * random.random())  # noqa: S311 - spreads load, protects nothing
-    again = max(circuit_open_until, row.db_now) + spread
-    return min(again, row.expires_at) if is_valid(row) and row.expires_at else again
+    return _by_expiry(row, max(circuit_open_until, row.db_now) + spread)
+
+
+def _by_expiry(row: TokenSet, at: datetime) -> datetime:
+    """`at`, or the expiry of a valid token if that is earlier: its status changes then."""
+    return min(at, row.expires_at) if is_valid(row) and row.expires_at else at

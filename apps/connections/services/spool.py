@@ -12,9 +12,10 @@ import os
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
@@ -84,6 +85,27 @@ def _decoded(value: Any) -> Any:
 def folder() -> Path:
     """The directory of the files, on a disk that outlives the process."""
     return Path(settings.SPOOL_DIR)
+
+
+def host_id() -> str:
+    """The ID of this host's spool, created on first use. Processes that share the directory share the ID."""
+    return _host_id(folder())
+
+
+@cache
+def _host_id(directory: Path) -> str:
+    path = directory / ".host-id"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = directory / f".host-id.{os.getpid()}"
+        new.write_text(str(uuid4()), encoding="ascii")
+        with contextlib.suppress(FileExistsError):
+            os.link(new, path)  # the first process wins, with the whole file
+        new.unlink()
+        return path.read_text(encoding="ascii")[:36]
+    except OSError as error:
+        logger.warning("no host ID: the spool cannot be written error=%s", type(error).__name__)
+        return ""
 
 
 def store(pending: PendingTokens, *, origin: Origin) -> bool | None:

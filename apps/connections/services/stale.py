@@ -2,6 +2,7 @@
 
 import logging
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
 from apps.audit.origin import Origin
@@ -46,8 +47,12 @@ def revoke_unwanted(attempt: AuthorizationAttempt, grant: Grant) -> None:
     connected = Connection.objects.filter(integration=attempt.integration_id, account_subject=grant.subject)
     if connected.exclude(status=Status.DISCONNECTING).exists():
         return
-    params = attempt.params | grant.params
-    provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=params)
+    try:
+        params = attempt.params | grant.params
+        provider = provider_config(attempt.integration, oauth_app=attempt.oauth_app, params=params)
+    except (SpecwayError, ObjectDoesNotExist) as error:  # the integration was deleted, or its values are not valid
+        logger.warning("discarded token not revoked attempt=%s error=%s", attempt.pk, type(error).__name__)
+        return
     _revoke(provider, attempt.oauth_app, grant.response)
 
 

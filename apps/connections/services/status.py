@@ -18,7 +18,7 @@ from apps.sql import PreparedSelect, param
 # These end without a person's action, so they do not replace a reason that a person has to resolve.
 TRANSIENT_REASONS = ("service_unavailable", "integration_misconfigured")
 # A new token does not resolve these.
-UNRESOLVED_BY_REFRESH = ("oauth_app_changed", "values_missing")
+UNRESOLVED_BY_REFRESH = ("oauth_app_changed", "values_missing", "token_refused")
 _FIRST = FirstRefresh.Outcome
 _CONCLUSIVE = {outcome.value for outcome in _FIRST} - {_FIRST.DUE.value}
 
@@ -58,13 +58,19 @@ def target_of(connection: Connection) -> Target:
     )
 
 
-def mark_needs_attention(connection: Connection, *, reason: str, origin: Origin) -> None:
-    """Set the status to needs attention for `reason`, unless it has that reason already or is being disconnected."""
+def mark_needs_attention(connection: Connection, *, reason: str, origin: Origin, service_message: str = "") -> None:
+    """Set the status to needs attention for `reason`, unless it has that reason already or is being disconnected.
+
+    `service_message` is the service's own description, redacted.
+    """
     rows = Connection.objects.filter(pk=connection.pk).exclude(status=Status.DISCONNECTING)
     rows = rows.exclude(status=Status.NEEDS_ATTENTION, status_reason=reason)
     if reason in TRANSIENT_REASONS:
         rows = rows.exclude(status_reason="missing_scopes")
-    if not rows.update(status=Status.NEEDS_ATTENTION, status_reason=reason, status_changed_at=Now()):
+    changed = rows.update(
+        status=Status.NEEDS_ATTENTION, status_reason=reason, service_message=service_message, status_changed_at=Now()
+    )
+    if not changed:
         return
     record(
         action="connection.needs_attention",
@@ -74,7 +80,7 @@ def mark_needs_attention(connection: Connection, *, reason: str, origin: Origin)
         outcome="failure",
         reason=reason,
     )
-    detail = reason_message(reason, connection.integration.name)
+    detail = reason_message(reason, connection.integration.name, service_message)
     emit_event(Event.NEEDS_ATTENTION, connection, reason=reason, detail=detail)
 
 
@@ -90,7 +96,7 @@ def mark_reconnected(connection: Connection, *, origin: Origin) -> None:
 
 def _activate(rows: QuerySet[Connection], connection: Connection, *, origin: Origin) -> None:
     changed = rows.filter(pk=connection.pk, status=Status.NEEDS_ATTENTION).update(
-        status=Status.ACTIVE, status_reason="", status_changed_at=Now()
+        status=Status.ACTIVE, status_reason="", service_message="", rejected_calls=0, status_changed_at=Now()
     )
     if changed:
         record(

@@ -17,6 +17,7 @@ from apps.connections.models import AuthorizationAttempt, Connection, ConnectSes
 from apps.connections.policy import scopes
 from apps.connections.services import attempts
 from apps.connections.services.connection_params import provider_of
+from apps.connections.services.recheck import lock_attempt, require_may_reconnect
 from apps.connections.services.status import emit_event, expect_first_refresh, mark_reconnected, target_of
 from apps.connections.services.token_values import from_json, to_json, token_columns
 from apps.notifications.models import Event
@@ -50,13 +51,16 @@ class Grant:
 def store_grant(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> AuthorizationAttempt:
     """Store the grant in a new or existing connection. The attempt is then succeeded, or undecided for another account.
 
-    Raises AttemptSettled if the connection to reconnect was disconnected, and ExchangeFailed if its account is unknown.
+    Raises what `lock_attempt` raises, AttemptSettled if the connection to reconnect was disconnected, and
+    ExchangeFailed if its account is unknown.
     """
     with transaction.atomic(durable=True):
+        member = lock_attempt(attempt)
         if attempt.connection_id is None:
             existing = same_account(attempt, grant)
         else:
             existing = locked(attempt.connection_id)
+            require_may_reconnect(member, existing)
             if existing.account_subject and not grant.subject:
                 name = attempt.integration.name
                 raise ExchangeFailed(f"{name} did not report the account, so nothing was changed. Try again.")

@@ -24,6 +24,10 @@ SETTLED: dict[str, Any] = {
     "failure_count": 0,
     "last_failure": "",
     "last_failure_at": None,
+    "not_before": None,
+    "refusal_count": 0,
+    "refused_since": None,
+    "sent_by": "",
 }
 
 
@@ -75,6 +79,7 @@ def token_columns(
             expires_at=expires_at,
             refreshable=bool(response.refresh_token or row.refresh_grant_type),
             margin=_seconds(provider.refresh_margin),
+            earliest=_seconds(provider.earliest_refresh),
             unused_lifetime=_seconds(provider.unused_lifetime),
             jitter=random.random(),  # noqa: S311 - spreads load, protects nothing
         ),

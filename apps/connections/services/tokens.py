@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -17,16 +15,15 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.policy import scopes as scope_sets
 from apps.connections.services.connection_params import provider_of
 from apps.connections.services.credentials import stored_fields
+from apps.connections.services.recheck import require_access
 from apps.connections.services.refresh import ensure_fresh, is_valid, load
 from apps.connections.services.status import target_of
 from apps.connections.services.usage import count_use, record_scope_use
-from apps.errors import NotFound
 from apps.integrations.catalog.entries import entry_for
 from apps.integrations.keys import key_access, main_secret
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
 from apps.oauth.provider import ProviderConfig
 from apps.teams.actor import Actor
-from apps.teams.models import ApiKey, Membership
 
 
 @dataclass(frozen=True)
@@ -134,24 +131,3 @@ def key_material(*, connection: Connection, actor: Actor) -> KeyMaterial:
         )
         count_use(connection, actor=actor, now=timezone.now())
     return KeyMaterial(connection.integration.kind, access.headers, access.query, access.path_prefix)
-
-
-def require_access(connection: Connection, actor: Actor) -> None:
-    """Raises NotFound if the key was revoked, the member removed or the share withdrawn since the request began."""
-    if _key_revoked(actor) or _left_team(actor, connection):
-        raise NotFound("There is no such connection.")
-    if not Connection.objects.usable_by(actor).filter(pk=connection.pk).exists():
-        raise NotFound("There is no such connection.")
-
-
-def _key_revoked(actor: Actor) -> bool:
-    if actor.api_key is None:
-        return False
-    unexpired = Q(expires_at=None) | Q(expires_at__gt=Now())
-    return not ApiKey.objects.filter(unexpired, pk=actor.api_key.pk, revoked_at=None).exists()
-
-
-def _left_team(actor: Actor, connection: Connection) -> bool:
-    if actor.user is None:
-        return False
-    return not Membership.objects.filter(team=connection.team_id, user=actor.user).exists()

@@ -16,10 +16,10 @@ from apps.connections.errors import MissingScopes
 from apps.connections.models import Connection, DailyUse, TokenSet
 from apps.connections.policy.access import may_see, may_use
 from apps.connections.services.eligibility import missing_scopes_of
+from apps.connections.services.recheck import require_access
 from apps.connections.services.refresh import KINDS_WITHOUT_EXPIRY, ensure_fresh, refresh
 from apps.connections.services.signing import Rows, access_in
 from apps.connections.services.status import lock, mark_needs_attention, target_of
-from apps.connections.services.tokens import require_access
 from apps.connections.services.usage import count_use, record_scope_use
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalog.entries import entry_for

@@ -100,6 +100,7 @@ class Metadata:
 class Refresh:
     """`[oauth2.refresh]`. `rotation`: none (the refresh token stays valid), grace (it stays valid for a while), strict
     (it is valid once). `default_expires_in`: seconds to assume where the token response has no lifetime.
+    `earliest_refresh`: seconds after the issue of a token before which the service refuses to refresh it.
     `auth_method`: the client authentication, where it differs from that of the code exchange."""
 
     supported: bool = True
@@ -110,6 +111,7 @@ class Refresh:
     repeats_redirect_uri: bool = False
     default_expires_in: int | None = None
     margin: int | None = None
+    earliest_refresh: int | None = None
     unused_lifetime: int | None = None
     parallel_calls: int | None = None
 
