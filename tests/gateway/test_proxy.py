@@ -430,8 +430,7 @@ def test_an_interrupted_response_is_interrupted_for_the_caller_too(
     api.will_answer(200, b"", Content_Length="7")  # and then nothing: it breaks off
     answer = proxied(mine, connection)
     with pytest.raises(ConnectionResetError):
-        list(answer.streaming_content)
-    answer.close()
+        list(answer.streaming_content)  # which also closes it
     assert DailyUse.objects.get().failures == 1
     assert AuditEvent.objects.get(action="connection.use_failed").detail["ended"] == "cut_off"
 
