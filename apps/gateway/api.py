@@ -57,7 +57,7 @@ def _call(request: HttpRequest, actor: Actor, pk: UUID, path: str) -> Call:
     return Call(
         actor=actor,
         connection=connection,
-        method=request.method or "GET",
+        method=environ["REQUEST_METHOD"],  # Django's own is upper case; methods are case-sensitive (RFC 9110 9.1)
         path=service_path,
         query=query,
         headers=request_headers(environ, from_browser=from_browser),
@@ -91,7 +91,8 @@ class _ServiceResponse(StreamingHttpResponse):
 
     def __init__(self, response: ProxyResponse) -> None:
         chunks: Iterator[bytes] | ProxyResponse = response
-        super().__init__(chunks, status=response.status)
+        super().__init__(chunks)
+        self.status_code = response.status  # services also use 600 to 999, which Django would refuse as an argument
         del self["Content-Type"]
         for name, value in response.headers:
             is_list = name.lower() not in _SINGLE

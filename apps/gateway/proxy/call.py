@@ -222,6 +222,12 @@ def _proxy_response(
     return ProxyResponse(response, headers, chunks, call.connection, call.actor, call.method, started)
 
 
+def _has_no_body(call: Call, response: egress.Response) -> bool:
+    is_empty = joined_values(response.headers, "content-length") == "0"
+    is_framed = bool(joined_values(response.headers, "transfer-encoding"))
+    return call.method == "HEAD" or response.status in (204, 304) or (is_empty and not is_framed)
+
+
 @sensitive_variables()
 def _without_secrets(
     call: Call, credentials: RequestCredentials, response: egress.Response, headers: Headers
@@ -236,9 +242,10 @@ def _without_secrets(
             f"{call.connection.integration.name} sent a partial response that was not requested. The connection's "
             "secret cannot be redacted in parts of a response."
         )
-    if coding in _DECODABLE:
-        headers = without(headers, "content-encoding", "content-length")
-        chunks = decompressed(chunks) if call.method != "HEAD" and response.status not in (204, 304) else chunks
+    if _has_no_body(call, response):
+        pass  # no coding changes that; its headers describe the resource
+    elif coding in _DECODABLE:
+        headers, chunks = without(headers, "content-encoding", "content-length"), decompressed(chunks)
     elif coding not in ("", "identity") or framing not in ("", "identity", "chunked"):
         response.close()
         name = redactor.text(coding or framing)[:20]

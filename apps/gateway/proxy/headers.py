@@ -102,6 +102,8 @@ def is_forwarded(name: str, *, from_browser: bool = False) -> bool:
 def response_headers(headers: Headers, *, to_browser: bool) -> Headers:
     """The service's headers that the caller gets, plus ours that keep a page of the service from running here."""
     hop_by_hop = _connection_options(headers)
+    if value_of(headers, "transfer-encoding"):
+        headers = without(headers, "content-length")  # it does not hold for a chunked body (RFC 9112 6.3)
     returned = [
         (name, value)
         for name, value in headers
