@@ -28,9 +28,6 @@ from apps.gateway.services import calls
 from apps.rest.schema import PROBLEM
 from apps.teams.actor import Actor
 
-# Of these one value is kept; other repeated headers are lists and may be joined (RFC 9110 5.3).
-_SINGLE = frozenset({"content-length", "content-type", "location", "etag", "retry-after"})
-
 
 @csrf_exempt  # `authenticate` checks the token
 def proxy(request: HttpRequest, pk: UUID, path: str = "") -> HttpResponseBase:
@@ -66,6 +63,8 @@ def _call(request: HttpRequest, actor: Actor, pk: UUID, path: str) -> Call:
         client=_client_socket(environ, options),
         from_browser=from_browser,
         may_see_secrets=_may_see_secrets(actor, connection),
+        proxy_path=reverse("api:connection_proxy", kwargs={"pk": pk, "path": ""}),
+        own_origins=(settings.PUBLIC_URL, f"{request.scheme}://{request.get_host()}"),
     )
 
 
@@ -95,8 +94,7 @@ class _ServiceResponse(StreamingHttpResponse):
         self.status_code = response.status  # services also use 600 to 999, which Django would refuse as an argument
         del self["Content-Type"]
         for name, value in response.headers:
-            is_list = name.lower() not in _SINGLE
-            self[name] = f"{self[name]}, {value}" if name in self and is_list else value
+            self[name] = value
 
 
 def _problem(error: Exception) -> HttpResponse:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.conf import settings as site
 from django.test import Client
 
 from apps import egress
@@ -188,10 +189,93 @@ def test_response_headers_that_would_act_on_our_origin_are_removed(
     assert (answer["Location"], answer["Retry-After"]) == ("https://elsewhere.example/x", "7")
 
 
+@pytest.mark.parametrize(
+    ("header", "is_returned"),
+    [
+        ("X-Accel-Redirect", False), ("X-Accel-Expires", False), ("X-Sendfile", False), ("X-LiteSpeed-Location", False),
+        ("X-Lighttpd-Send-File", False), ("X-Reproxy-URL", False), ("Surrogate-Control", False), ("HX-Redirect", False),
+        ("HX-Version", False), ("CDN-Cache-Control", False), ("CDN-Request-ID", False), ("Link", False),
+        ("Alt-Svc", False), ("Report-To", False), ("NEL", False), ("Refresh", False), ("Set-Login", False),
+        ("Clear-Site-Data", False), ("Expires", False), ("Pragma", False), ("Age", False), ("Server", False),
+        ("X-Middleware-Rewrite", False), ("X-Original-URL", False), ("X-Proxy-Cache", False), ("Anything", False),
+        ("X-Request-Id", True), ("X-RateLimit-Remaining", True), ("RateLimit-Policy", True), ("Api-Version", True),
+        ("Vendor-Request-Id", True), ("X-Total-Count", True), ("ETag", True), ("Upload-Offset", True),
+        ("Vendor-Processing-Ms", True), ("X-Vendor-Anything", True), ("Last-Modified", True), ("Vary", True),
+    ],
+)  # fmt: skip
+def test_no_response_header_controls_what_is_in_front_of_us(
+    api: HttpServer, connection: Connection, cast: Cast, header: str, is_returned: bool
+) -> None:
+    api.will_answer(200, b"{}", **{header: "/protected/value"})
+    assert (header in proxied(caller(cast.member), connection).headers) == is_returned
+
+
+@pytest.mark.parametrize(
+    ("given", "returned"),
+    [
+        ("public, max-age=600", "private, no-store"), ("", "private, no-store"), ("no-store", "private, no-store"),
+        ("max-age=60, must-revalidate, no-transform", "private, no-store, must-revalidate, no-transform"),
+    ],
+)  # fmt: skip
+def test_no_cache_may_store_a_response(
+    api: HttpServer, connection: Connection, mine: Caller, given: str, returned: str
+) -> None:
+    api.will_answer(200, b"{}", **({"Cache_Control": given} if given else {}))
+    assert proxied(mine, connection)["Cache-Control"] == returned
+
+
+@pytest.mark.parametrize(
+    ("location", "returned"),
+    [
+        ("{api}/v2/other?a=1#b", "{proxy}other?a=1#b"),
+        ("/v2/x%2Fy", "{proxy}x%2Fy"),
+        ("sibling", "{proxy}folder/sibling"),
+        ("//{host}/v2/x", "{proxy}x"),
+        ("/v2", "{proxy}"),
+        ("/elsewhere", "{api}/elsewhere"),
+        ("/v2x/y", "{api}/v2x/y"),
+        ("/api/v1/api-keys/", "{api}/api/v1/api-keys/"),
+        ("{api}/v2/../../x", "{api}/v2/../../x"),
+        ("{api}/v2/%2e%2e/%2e%2e/%2e%2e/api-keys/", "{api}/v2/%2e%2e/%2e%2e/%2e%2e/api-keys/"),
+        ("https://elsewhere.example/x", "https://elsewhere.example/x"),
+        ("app://opened/x", "app://opened/x"),
+        ("{own}/api/v1/api-keys/", None),
+        ("http://testserver/api/v1/api-keys/", None),
+        ("https://testserver/api/v1/api-keys/", None),
+        ("//testserver/api/v1/", None),
+        ("https:/api/v1/api-keys/", None),
+        ("\\\\testserver\\api", None),
+        ("/\\testserver/api", None),
+    ],
+)
+@pytest.mark.parametrize("header", ["Location", "Content-Location"])
+def test_a_returned_url_never_leads_to_our_own_api(
+    api: HttpServer, connection: Connection, mine: Caller, header: str, location: str, returned: str | None
+) -> None:
+    names = {
+        "api": api.url,
+        "host": api.url.removeprefix("http://"),
+        "own": site.PUBLIC_URL,
+        "proxy": f"/api/v1/connections/{connection.pk}/proxy/",
+    }
+    api.will_answer(307, b"", **{header: location.format(**names)})
+    answer = proxied(mine, connection, "folder/thing")
+    assert answer.headers.get(header) == (returned.format(**names) if returned else None)
+
+
+def test_a_redirect_to_a_key_in_the_path_leads_back_through_the_proxy(
+    kind_api: HttpServer, cast: Cast, mine: Caller
+) -> None:
+    made = by_key(kind_api, cast, "unverifiable", api_key="123456-abcdef")
+    kind_api.answers.clear()
+    kind_api.will_answer(302, b"", Location="/bot123456-abcdef/api/other")
+    assert proxied(mine, made, "getMe")["Location"] == f"/api/v1/connections/{made.pk}/proxy/other"
+
+
 def test_redirects_are_returned_and_not_followed(api: HttpServer, connection: Connection, mine: Caller) -> None:
     api.will_answer(302, b"", Location=f"{api.url}/v2/other")
     answer = proxied(mine, connection)
-    assert (answer.status_code, answer["Location"]) == (302, f"{api.url}/v2/other")
+    assert (answer.status_code, answer["Location"]) == (302, f"/api/v1/connections/{connection.pk}/proxy/other")
     assert len(api.received) == 1
 
 
