@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
 from django.views.decorators.debug import sensitive_variables
@@ -23,7 +23,7 @@ from apps.errors import SpecwayError
 from apps.gateway.proxy import challenge
 from apps.gateway.proxy.body import Body
 from apps.gateway.proxy.call_options import CallOptions
-from apps.gateway.proxy.concurrency import CALLS_IN_FLIGHT
+from apps.gateway.proxy.concurrency import CALLS_IN_FLIGHT, shares_of
 from apps.gateway.proxy.headers import (
     PARTIAL_REQUEST_HEADERS,
     Headers,
@@ -84,7 +84,7 @@ def send_call(call: Call) -> ProxyResponse:
     Raises the domain errors of refreshes and calls, and egress.ClientDisconnected if the caller disconnects.
     """
     calls.require_scopes(call.connection, call.options.scopes)
-    release = CALLS_IN_FLIGHT.acquire()
+    release = CALLS_IN_FLIGHT.acquire(_shares(call))
     try:
         response = _send_recorded(call)
     except BaseException:
@@ -92,6 +92,11 @@ def send_call(call: Call) -> ProxyResponse:
         raise
     response.on_close(release)
     return response
+
+
+def _shares(call: Call) -> dict[Hashable, int]:
+    caller = call.actor.api_key or call.actor.user
+    return shares_of(team=call.connection.team_id, caller=caller.pk if caller else None, connection=call.connection.pk)
 
 
 def _send_recorded(call: Call) -> ProxyResponse:
