@@ -28,9 +28,6 @@ from apps.gateway.services import calls
 from apps.rest.schema import PROBLEM
 from apps.teams.actor import Actor
 
-# Of these one value is kept; other repeated headers are lists and may be joined (RFC 9110 5.3).
-_SINGLE = frozenset({"content-length", "content-type", "location", "etag", "retry-after"})
-
 
 @csrf_exempt  # `authenticate` checks the token
 def proxy(request: HttpRequest, pk: UUID, path: str = "") -> HttpResponseBase:
@@ -57,7 +54,7 @@ def _call(request: HttpRequest, actor: Actor, pk: UUID, path: str) -> Call:
     return Call(
         actor=actor,
         connection=connection,
-        method=request.method or "GET",
+        method=environ["REQUEST_METHOD"],  # Django's own is upper case; methods are case-sensitive (RFC 9110 9.1)
         path=service_path,
         query=query,
         headers=request_headers(environ, from_browser=from_browser),
@@ -66,6 +63,8 @@ def _call(request: HttpRequest, actor: Actor, pk: UUID, path: str) -> Call:
         client=_client_socket(environ, options),
         from_browser=from_browser,
         may_see_secrets=_may_see_secrets(actor, connection),
+        proxy_path=reverse("api:connection_proxy", kwargs={"pk": pk, "path": ""}),
+        own_origins=(settings.PUBLIC_URL, f"{request.scheme}://{request.get_host()}"),
     )
 
 
@@ -91,11 +90,11 @@ class _ServiceResponse(StreamingHttpResponse):
 
     def __init__(self, response: ProxyResponse) -> None:
         chunks: Iterator[bytes] | ProxyResponse = response
-        super().__init__(chunks, status=response.status)
+        super().__init__(chunks)
+        self.status_code = response.status  # services also use 600 to 999, which Django would refuse as an argument
         del self["Content-Type"]
         for name, value in response.headers:
-            is_list = name.lower() not in _SINGLE
-            self[name] = f"{self[name]}, {value}" if name in self and is_list else value
+            self[name] = value
 
 
 def _problem(error: Exception) -> HttpResponse:

@@ -16,7 +16,7 @@ from apps.teams.throttling import CallsPerMinute
 
 SCOPE = "connections:use"
 # What Django's middleware and test client set on a request, as far as authentication reads it.
-_CONTEXT = ("actor", "session", "user", "_dont_enforce_csrf_checks")
+_CONTEXT = ("actor", "path", "path_info", "session", "user", "_dont_enforce_csrf_checks")
 
 
 def authenticate(request: HttpRequest) -> Actor:
@@ -43,7 +43,8 @@ def authenticate(request: HttpRequest) -> Actor:
 
 def _without_body(request: HttpRequest) -> HttpRequest:
     """A copy with the same headers: Django's CSRF check would search a form for its token, and so read the body."""
-    copy = WSGIRequest({**request.META, "wsgi.input": BytesIO(), "CONTENT_LENGTH": "0"})
+    # Django has already decoded PATH_INFO, and would decode it again.
+    copy = WSGIRequest({**request.META, "PATH_INFO": "/", "CONTENT_LENGTH": "0", "wsgi.input": BytesIO()})
     for name in _CONTEXT:
         if hasattr(request, name):
             setattr(copy, name, getattr(request, name))

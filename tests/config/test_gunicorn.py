@@ -1,6 +1,7 @@
 """Gunicorn with our settings, as the Procfile starts it, serving an application of a few lines."""
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -104,6 +105,27 @@ def test_the_access_log_has_one_line_per_request_without_the_query(server: tuple
     (line,) = [line for line in log.splitlines() if "forged" in line]
     assert re.fullmatch(r'\[[^]]+] 127\.0\.0\.1 "GET /logged\\nforged\\" line" 200 \d+ bytes \d+ ms', line)
     assert "SECRET" not in log
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "code"),
+    [("/" + "x" * 9000, {}, 414, "uri_too_long"), ("/", {"X-Long": "x" * 70_000}, 431, "headers_too_large")],
+)
+def test_a_request_that_is_too_long_gets_a_problem_document(
+    server: tuple[int, object], path: str, headers: dict[str, str], status: int, code: str
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server[0], timeout=20)
+    connection.request("GET", path, headers=headers)
+    response = connection.getresponse()
+    assert (response.status, response.headers["Content-Type"]) == (status, "application/problem+json")
+    assert json.loads(response.read())["code"] == response.headers["Specway-Error"] == code
+
+
+@pytest.mark.parametrize("method", ["x", "m-search", "VERSION-CONTROL-OF-ANY-LENGTH"])
+def test_any_method_token_is_accepted(server: tuple[int, object], method: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server[0], timeout=20)
+    connection.request(method, "/any")
+    assert connection.getresponse().status == 200
 
 
 def test_sigterm_ends_the_server_without_error(

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.conf import settings as site
 from django.test import Client
 
 from apps import egress
@@ -97,7 +98,9 @@ def test_a_call_reaches_the_service_with_the_connections_credentials(
     assert call.headers["Host"] == f"127.0.0.1:{api.port}"
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize(
+    "method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND", "purge", "X"]
+)
 def test_every_method_passes_with_its_body(api: HttpServer, connection: Connection, mine: Caller, method: str) -> None:
     api.will_answer(200, b"{}")
     answer = proxied(mine, connection, "x", method, data=b"body")
@@ -109,11 +112,12 @@ def test_every_method_passes_with_its_body(api: HttpServer, connection: Connecti
 @pytest.mark.parametrize(
     "rest",
     [
-        "//evil.example/x", "/x", "a//b", "../x", "a/..", "a/../b", "./x", "a/..;x/b", "a\\b",
-        "%2F%2Fevil", "a%2F%2Fb", "%2e%2e/x", "a/%2E%2e%2fb", "a%5Cb", "a%0d%0aX:1", "a%0Ab", "a%00b",
-        "%252e%252e/x", "%25%32%65%25%32%65/x", "a%250d%250ab", "a%255cb", "@evil.example//x", "x@evil.example/..",
-        "%25252e%25252e/x",
-        "a%2525252525252f", "a%zz", "a%", "a#b", "caf\u00e9",
+        "//evil.example/x", "/x", "a//b", "../x", "a/..", "a/../b", "./x", "a/..;x/b", "a\\b", "%2e%2e/x",
+        "a/%2E%2e%2fb", "a%2F..%2Fb", "a%5C..%5Cb", "a%0d%0aX:1", "a%0Ab", "a%00b", "%252e%252e/x",
+        "%25%32%65%25%32%65/x", "a%250d%250ab", "@evil.example//x", "x@evil.example/..", "%25252e%25252e/x",
+        "a%2525252525252f", "a%zz", "a%", "a#b", "caf\u00e9", "%c0%ae%c0%ae/x", "%C0%AE/x", "%e0%80%ae./x",
+        "%f0%80%80%ae%2e/x", "%c0%ae%c0%ae%c0%afx", "a%25c0%25ae%25c0%25ae/../x", "a%c0%8d%c0%8ab", "a%c0%80b",
+        "%25c0%25ae%25c0%25ae/x",
     ],
 )  # fmt: skip
 def test_a_path_that_could_lead_elsewhere_is_refused_in_every_spelling(
@@ -128,7 +132,7 @@ def test_a_path_that_could_lead_elsewhere_is_refused_in_every_spelling(
         prefix + "x",
         headers={"Authorization": f"Bearer {mine.text}"},
         RAW_URI=prefix + rest,
-        PATH_INFO=prefix + unquote(rest),
+        PATH_INFO=prefix + unquote(rest, encoding="latin-1"),
     )
     assert (answer.status_code, answer["Specway-Error"]) == (400, "invalid_path"), rest
     assert answer.json()["code"] == "invalid_path"
@@ -145,8 +149,13 @@ def test_an_at_sign_passes_and_the_host_stays_the_services(
 
 
 @pytest.mark.parametrize(
-    "rest", ["a%2Fb", "v1.2/x..y", "compare/main...dev", "100%25", "a;b=1/c", "%E2%82%AC", "a+b", "", "a/"]
-)
+    "rest",
+    [
+        "a%2Fb", "v1.2/x..y", "compare/main...dev", "100%25", "a;b=1/c", "%E2%82%AC", "a+b", "", "a/", "a%5Cb",
+        "webmasters/v3/sites/https%3A%2F%2Fwww.example.com%2F/searchAnalytics/query", "%2Fetc", "a%2F%2Fb",
+        "a%255cb", "a%252F%252Fb", "%C3%80%2e5", "x%2e", "%e0%a0%80",
+    ],
+)  # fmt: skip
 def test_an_allowed_path_is_sent_unchanged(api: HttpServer, connection: Connection, mine: Caller, rest: str) -> None:
     api.will_answer(200, b"{}")
     assert proxied(mine, connection, rest).status_code == 200
@@ -180,10 +189,93 @@ def test_response_headers_that_would_act_on_our_origin_are_removed(
     assert (answer["Location"], answer["Retry-After"]) == ("https://elsewhere.example/x", "7")
 
 
+@pytest.mark.parametrize(
+    ("header", "is_returned"),
+    [
+        ("X-Accel-Redirect", False), ("X-Accel-Expires", False), ("X-Sendfile", False), ("X-LiteSpeed-Location", False),
+        ("X-Lighttpd-Send-File", False), ("X-Reproxy-URL", False), ("Surrogate-Control", False), ("HX-Redirect", False),
+        ("HX-Version", False), ("CDN-Cache-Control", False), ("CDN-Request-ID", False), ("Link", False),
+        ("Alt-Svc", False), ("Report-To", False), ("NEL", False), ("Refresh", False), ("Set-Login", False),
+        ("Clear-Site-Data", False), ("Expires", False), ("Pragma", False), ("Age", False), ("Server", False),
+        ("X-Middleware-Rewrite", False), ("X-Original-URL", False), ("X-Proxy-Cache", False), ("Anything", False),
+        ("X-Request-Id", True), ("X-RateLimit-Remaining", True), ("RateLimit-Policy", True), ("Api-Version", True),
+        ("Vendor-Request-Id", True), ("X-Total-Count", True), ("ETag", True), ("Upload-Offset", True),
+        ("Vendor-Processing-Ms", True), ("X-Vendor-Anything", True), ("Last-Modified", True), ("Vary", True),
+    ],
+)  # fmt: skip
+def test_no_response_header_controls_what_is_in_front_of_us(
+    api: HttpServer, connection: Connection, cast: Cast, header: str, is_returned: bool
+) -> None:
+    api.will_answer(200, b"{}", **{header: "/protected/value"})
+    assert (header in proxied(caller(cast.member), connection).headers) == is_returned
+
+
+@pytest.mark.parametrize(
+    ("given", "returned"),
+    [
+        ("public, max-age=600", "private, no-store"), ("", "private, no-store"), ("no-store", "private, no-store"),
+        ("max-age=60, must-revalidate, no-transform", "private, no-store, must-revalidate, no-transform"),
+    ],
+)  # fmt: skip
+def test_no_cache_may_store_a_response(
+    api: HttpServer, connection: Connection, mine: Caller, given: str, returned: str
+) -> None:
+    api.will_answer(200, b"{}", **({"Cache_Control": given} if given else {}))
+    assert proxied(mine, connection)["Cache-Control"] == returned
+
+
+@pytest.mark.parametrize(
+    ("location", "returned"),
+    [
+        ("{api}/v2/other?a=1#b", "{proxy}other?a=1#b"),
+        ("/v2/x%2Fy", "{proxy}x%2Fy"),
+        ("sibling", "{proxy}folder/sibling"),
+        ("//{host}/v2/x", "{proxy}x"),
+        ("/v2", "{proxy}"),
+        ("/elsewhere", "{api}/elsewhere"),
+        ("/v2x/y", "{api}/v2x/y"),
+        ("/api/v1/api-keys/", "{api}/api/v1/api-keys/"),
+        ("{api}/v2/../../x", "{api}/v2/../../x"),
+        ("{api}/v2/%2e%2e/%2e%2e/%2e%2e/api-keys/", "{api}/v2/%2e%2e/%2e%2e/%2e%2e/api-keys/"),
+        ("https://elsewhere.example/x", "https://elsewhere.example/x"),
+        ("app://opened/x", "app://opened/x"),
+        ("{own}/api/v1/api-keys/", None),
+        ("http://testserver/api/v1/api-keys/", None),
+        ("https://testserver/api/v1/api-keys/", None),
+        ("//testserver/api/v1/", None),
+        ("https:/api/v1/api-keys/", None),
+        ("\\\\testserver\\api", None),
+        ("/\\testserver/api", None),
+    ],
+)
+@pytest.mark.parametrize("header", ["Location", "Content-Location"])
+def test_a_returned_url_never_leads_to_our_own_api(
+    api: HttpServer, connection: Connection, mine: Caller, header: str, location: str, returned: str | None
+) -> None:
+    names = {
+        "api": api.url,
+        "host": api.url.removeprefix("http://"),
+        "own": site.PUBLIC_URL,
+        "proxy": f"/api/v1/connections/{connection.pk}/proxy/",
+    }
+    api.will_answer(307, b"", **{header: location.format(**names)})
+    answer = proxied(mine, connection, "folder/thing")
+    assert answer.headers.get(header) == (returned.format(**names) if returned else None)
+
+
+def test_a_redirect_to_a_key_in_the_path_leads_back_through_the_proxy(
+    kind_api: HttpServer, cast: Cast, mine: Caller
+) -> None:
+    made = by_key(kind_api, cast, "unverifiable", api_key="123456-abcdef")
+    kind_api.answers.clear()
+    kind_api.will_answer(302, b"", Location="/bot123456-abcdef/api/other")
+    assert proxied(mine, made, "getMe")["Location"] == f"/api/v1/connections/{made.pk}/proxy/other"
+
+
 def test_redirects_are_returned_and_not_followed(api: HttpServer, connection: Connection, mine: Caller) -> None:
     api.will_answer(302, b"", Location=f"{api.url}/v2/other")
     answer = proxied(mine, connection)
-    assert (answer.status_code, answer["Location"]) == (302, f"{api.url}/v2/other")
+    assert (answer.status_code, answer["Location"]) == (302, f"/api/v1/connections/{connection.pk}/proxy/other")
     assert len(api.received) == 1
 
 
@@ -431,8 +523,7 @@ def test_an_interrupted_response_is_interrupted_for_the_caller_too(
     api.will_answer(200, b"", Content_Length="7")  # and then nothing: it breaks off
     answer = proxied(mine, connection)
     with pytest.raises(ConnectionResetError):
-        list(answer.streaming_content)
-    answer.close()
+        list(answer.streaming_content)  # which also closes it
     assert DailyUse.objects.get().failures == 1
     assert AuditEvent.objects.get(action="connection.use_failed").detail["ended"] == "cut_off"
 
@@ -498,6 +589,41 @@ def test_a_compressed_echo_is_redacted_and_an_unknown_coding_withheld(
     api.will_answer(200, b"\x0b\x02", Content_Encoding="br")
     answer = proxied(mine, connection)
     assert (answer.status_code, answer["Specway-Error"]) == (502, "answer_withheld")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "aws-chunked"])
+def test_an_empty_body_passes_in_any_content_coding(
+    api: HttpServer, connection: Connection, mine: Caller, coding: str
+) -> None:
+    location = "https://uploads.example/session"
+    api.will_answer(202, b"", Content_Encoding=coding, Content_Length="0", Location=location)
+    answer = proxied(mine, connection, "x", "POST", data=b"{}")
+    assert (answer.status_code, body_of(answer)) == (202, b"")
+    assert (answer["Content-Encoding"], answer["Content-Length"], answer["Location"]) == (coding, "0", location)
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("length", ["2", "400"])
+def test_a_chunked_response_loses_its_content_length(
+    api: HttpServer, connection: Connection, mine: Caller, cast: Cast, full: bool, length: str
+) -> None:
+    api.will_answer(200, b"5\r\nhello\r\n0\r\n\r\n", Transfer_Encoding="chunked", Content_Length=length)
+    answer = proxied(caller(cast.member) if full else mine, connection)
+    assert body_of(answer) == b"hello"
+    assert "Content-Length" not in answer
+
+
+@pytest.mark.parametrize("status", [299, 451, 599, 600, 777, 999])
+def test_any_final_status_passes(api: HttpServer, connection: Connection, mine: Caller, status: int) -> None:
+    api.will_answer(status, b"body")
+    answer = proxied(mine, connection)
+    assert (answer.status_code, body_of(answer)) == (status, b"body")
+
+
+def test_a_response_without_a_final_status_is_our_502(api: HttpServer, connection: Connection, mine: Caller) -> None:
+    api.will_answer(101, b"")
+    answer = proxied(mine, connection)
+    assert (answer.status_code, answer["Specway-Error"]) == (502, "no_answer")
 
 
 # --- the other kinds ----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
 from django.views.decorators.debug import sensitive_variables
@@ -23,7 +23,7 @@ from apps.errors import SpecwayError
 from apps.gateway.proxy import challenge
 from apps.gateway.proxy.body import Body
 from apps.gateway.proxy.call_options import CallOptions
-from apps.gateway.proxy.concurrency import CALLS_IN_FLIGHT
+from apps.gateway.proxy.concurrency import CALLS_IN_FLIGHT, shares_of
 from apps.gateway.proxy.headers import (
     PARTIAL_REQUEST_HEADERS,
     Headers,
@@ -32,6 +32,7 @@ from apps.gateway.proxy.headers import (
     value_of,
     without,
 )
+from apps.gateway.proxy.location import with_returned_urls
 from apps.gateway.proxy.recent_refreshes import RECENT_REFRESHES
 from apps.gateway.proxy.redaction import Redactor, decompressed, redacted
 from apps.gateway.proxy.response import ProxyResponse
@@ -55,6 +56,7 @@ class Call:
     """A call to make. `path` and `query` are percent-encoded as the caller sent them; `client` is the caller's socket.
 
     With `may_see_secrets` the response passes unchanged; otherwise the connection's secrets are redacted in it.
+    `proxy_path` is our path that `path` continues, for redirects; `own_origins` are our addresses.
     """
 
     actor: Actor
@@ -68,6 +70,8 @@ class Call:
     client: egress.ClientSocket | None = None
     from_browser: bool = False
     may_see_secrets: bool = False
+    proxy_path: str = ""
+    own_origins: tuple[str, ...] = ()
 
     @property
     def is_repeatable(self) -> bool:
@@ -80,7 +84,7 @@ def send_call(call: Call) -> ProxyResponse:
     Raises the domain errors of refreshes and calls, and egress.ClientDisconnected if the caller disconnects.
     """
     calls.require_scopes(call.connection, call.options.scopes)
-    release = CALLS_IN_FLIGHT.acquire()
+    release = CALLS_IN_FLIGHT.acquire(_shares(call))
     try:
         response = _send_recorded(call)
     except BaseException:
@@ -88,6 +92,11 @@ def send_call(call: Call) -> ProxyResponse:
         raise
     response.on_close(release)
     return response
+
+
+def _shares(call: Call) -> dict[Hashable, int]:
+    caller = call.actor.api_key or call.actor.user
+    return shares_of(team=call.connection.team_id, caller=caller.pk if caller else None, connection=call.connection.pk)
 
 
 def _send_recorded(call: Call) -> ProxyResponse:
@@ -100,8 +109,8 @@ def _send_recorded(call: Call) -> ProxyResponse:
     started = time.monotonic()
     try:
         with metrics.proxy_wait(connection.integration):
-            response, credentials = _send_with_retries(call, credentials, request)
-        return _proxy_response(call, credentials, response, started)
+            response, credentials, request = _send_with_retries(call, credentials, request)
+        return _proxy_response(call, credentials, request, response, started)
     except SpecwayError as error:
         metrics.proxied(connection.integration, outcome=error.code)
         calls.record_failed_call(connection, actor=call.actor, method=call.method, code=error.code)
@@ -137,8 +146,8 @@ def _upstream_request(call: Call, credentials: RequestCredentials) -> egress.Req
 
 def _send_with_retries(
     call: Call, credentials: RequestCredentials, request: egress.Request
-) -> tuple[egress.Response, RequestCredentials]:
-    """The response that is returned to the caller, and the credentials that it was requested with."""
+) -> tuple[egress.Response, RequestCredentials, egress.Request]:
+    """The response that is returned to the caller, with its credentials and request."""
     retries = call.options.retries if call.is_repeatable else 0
     attempt, refreshed = 0, False
     while True:
@@ -158,7 +167,7 @@ def _send_with_retries(
                     continue
             delay = _retry_delay(response, attempt)
             if response.status not in _RETRIED_STATUSES or attempt >= retries or delay > _MAX_RETRY_DELAY:
-                return response, credentials
+                return response, credentials, request
             response.close()
         egress.wait_for_client(delay, call.client)
         attempt += 1
@@ -209,9 +218,9 @@ def _backoff(attempt: int) -> float:
 
 @sensitive_variables()
 def _proxy_response(
-    call: Call, credentials: RequestCredentials, response: egress.Response, started: float
+    call: Call, credentials: RequestCredentials, request: egress.Request, response: egress.Response, started: float
 ) -> ProxyResponse:
-    headers = response_headers(response.headers, to_browser=call.from_browser)
+    headers = _with_returned_urls(call, request, response_headers(response.headers, to_browser=call.from_browser))
     missing = challenge.insufficient_scope(response.status, response.headers)
     if missing is not None:
         calls.note_missing_scopes(call.connection, missing, actor=call.actor)
@@ -220,6 +229,19 @@ def _proxy_response(
     if not call.may_see_secrets:
         headers, chunks = _without_secrets(call, credentials, response, headers)
     return ProxyResponse(response, headers, chunks, call.connection, call.actor, call.method, started)
+
+
+def _with_returned_urls(call: Call, request: egress.Request, headers: Headers) -> Headers:
+    url = request.url.partition("?")[0]
+    base = url.removesuffix(f"/{call.path}") if call.path else url
+    routes = [(base, call.proxy_path)] if call.proxy_path else []
+    return with_returned_urls(headers, request_url=url, routes=routes, own_origins=call.own_origins)
+
+
+def _has_no_body(call: Call, response: egress.Response) -> bool:
+    is_empty = joined_values(response.headers, "content-length") == "0"
+    is_framed = bool(joined_values(response.headers, "transfer-encoding"))
+    return call.method == "HEAD" or response.status in (204, 304) or (is_empty and not is_framed)
 
 
 @sensitive_variables()
@@ -236,9 +258,10 @@ def _without_secrets(
             f"{call.connection.integration.name} sent a partial response that was not requested. The connection's "
             "secret cannot be redacted in parts of a response."
         )
-    if coding in _DECODABLE:
-        headers = without(headers, "content-encoding", "content-length")
-        chunks = decompressed(chunks) if call.method != "HEAD" and response.status not in (204, 304) else chunks
+    if _has_no_body(call, response):
+        pass  # no coding changes that; its headers describe the resource
+    elif coding in _DECODABLE:
+        headers, chunks = without(headers, "content-encoding", "content-length"), decompressed(chunks)
     elif coding not in ("", "identity") or framing not in ("", "identity", "chunked"):
         response.close()
         name = redactor.text(coding or framing)[:20]

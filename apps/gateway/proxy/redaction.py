@@ -100,11 +100,14 @@ def redacted(chunks: Iterable[bytes], redactor: Redactor) -> Iterator[bytes]:
 
 
 def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The chunks of a gzip or deflate (zlib) body, decoded in bounded steps. Raises NoResponse if it is neither."""
-    decoder = zlib.decompressobj(47)
+    """The chunks of a gzip or deflate (zlib) body, decoded in bounded steps. Raises NoResponse if it is neither.
+
+    An empty body is empty in every coding.
+    """
+    decoder, is_empty = zlib.decompressobj(47), True
     try:
         for chunk in chunks:
-            data = chunk
+            data, is_empty = chunk, is_empty and not chunk
             while data or not decoder.eof:
                 if decoder.eof:
                     decoder = zlib.decompressobj(47)
@@ -116,5 +119,5 @@ def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
                     break
     except zlib.error:
         raise NoResponse("The response cannot be decoded.") from None
-    if not decoder.eof:
+    if not decoder.eof and not is_empty:
         raise NoResponse("The response ends too early.")

@@ -9,6 +9,9 @@ from apps.connections.errors import InvalidPath
 _VISIBLE_ASCII = re.compile(r"[!-~]*")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# UTF-8 of an ASCII character in two to six bytes instead of one (RFC 3629 3), as Latin-1 text.
+_OVERLONG = re.compile("(?:[\xc0\xc1]|(?:\xe0|\xf0\x80|\xf8\x80{2}|\xfc\x80{3})[\x80\x81])[\x80-\xbf]")
+_SEPARATOR = re.compile(r"[/\\]")
 # How many layers of percent-encoding are looked through: each server on the way may decode one.
 _MAX_LAYERS = 4
 
@@ -32,16 +35,33 @@ def raw_target(environ: Mapping[str, object], *, path: str, service_path: str) -
 
 
 def require_safe(path: str, query: str) -> None:
-    """Raises InvalidPath for what could lead elsewhere, through any number of layers of percent-encoding."""
+    """Raises InvalidPath for what could lead out of the service's API, also behind layers of percent-encoding.
+
+    Encoded slashes and backslashes, and URLs inside a segment, are data of the service and pass: what is checked here
+    is what is sent.
+    """
     if not _VISIBLE_ASCII.fullmatch(path) or not _VISIBLE_ASCII.fullmatch(query):
         raise InvalidPath("Percent-encode everything except visible ASCII in path and query.")
     if "#" in path or "#" in query:
         raise InvalidPath("A # would end the URL. Percent-encode it.")
     if _BROKEN_ESCAPE.search(path):
         raise InvalidPath("A % in the path must be followed by two hexadecimal digits. Write %25 for a literal %.")
+    if "\\" in path:
+        raise InvalidPath("The path contains \\, which some servers read as /. Percent-encode it.")
+    # An @ is harmless: it separates user and host only before the first / of a URL, and we write that /.
+    if "//" in path or path.startswith("/"):
+        raise InvalidPath("The path contains //, which could lead to another host. Percent-encode it.")
+    _require_safe_layers(path)
+
+
+def _require_safe_layers(path: str) -> None:
     text = path
     for _ in range(_MAX_LAYERS):
-        _require_safe_layer(text)
+        text = _OVERLONG.sub(_decoded_overlong, text)
+        if _CONTROL.search(text):
+            raise InvalidPath("The path contains a line break or another control character.")
+        if any(segment.partition(";")[0] in (".", "..") for segment in _SEPARATOR.split(text)):
+            raise InvalidPath("The path contains a . or .. segment, which could lead out of the service's API.")
         decoded = unquote(text, encoding="latin-1")
         if decoded == text:
             return
@@ -49,13 +69,6 @@ def require_safe(path: str, query: str) -> None:
     raise InvalidPath("The path is percent-encoded too many times.")
 
 
-def _require_safe_layer(text: str) -> None:
-    if _CONTROL.search(text):
-        raise InvalidPath("The path contains a line break or another control character.")
-    # An @ is harmless: it separates user and host only before the first / of a URL, and we write that /.
-    if "\\" in text:
-        raise InvalidPath("The path contains \\, which could lead to another host.")
-    if "//" in text or text.startswith("/"):
-        raise InvalidPath("The path contains //, which could lead to another host.")
-    if any(segment.partition(";")[0] in (".", "..") for segment in text.split("/")):
-        raise InvalidPath("The path contains a . or .. segment, which could lead out of the service's API.")
+def _decoded_overlong(sequence: re.Match[str]) -> str:
+    """The ASCII character that lenient decoders read from an overlong UTF-8 sequence."""
+    return chr((ord(sequence[0][-2]) & 1) << 6 | ord(sequence[0][-1]) & 0x3F)
