@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from apps import egress
 from apps.audit.origin import Target
@@ -17,6 +16,7 @@ from apps.audit.services import record
 from apps.errors import NotFound, SpecwayError
 from apps.notifications import outbox, signature
 from apps.notifications.models import Delivery, Event, Webhook
+from apps.sql import Now
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.errors import InvalidRequest

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.db import transaction
-from django.db.models.functions import Now
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
@@ -15,6 +14,7 @@ from apps.audit.models import AuditEvent
 from apps.notifications import delivery, disabled_alerts, outbox, webhooks
 from apps.notifications.models import Delivery, Event, Webhook
 from apps.notifications.webhooks import IssuedWebhook
+from apps.sql import Now
 from apps.teams.models import Membership, Role
 from tests.factories import actor_for, make_member, make_team, make_user
 from tests.notifications.conftest import Sent

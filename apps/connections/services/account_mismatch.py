@@ -3,7 +3,6 @@
 from typing import Literal
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from apps.audit.services import record
 from apps.connections.errors import AttemptSettled
@@ -13,6 +12,7 @@ from apps.connections.services import attempts, tracing
 from apps.connections.services.stale import revoke_unwanted
 from apps.connections.services.store_grant import Grant, locked, same_account, store
 from apps.errors import NotAllowed
+from apps.sql import Now
 from apps.teams.actor import Actor
 
 Decision = Literal["replace", "new", "discard"]

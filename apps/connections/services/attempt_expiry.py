@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from apps.connections.errors import AttemptExpired
 from apps.connections.models import AuthorizationAttempt, ConnectSession
 from apps.connections.services import tracing
 from apps.connections.services.stale import revoke_unwanted
 from apps.connections.services.store_grant import Grant
+from apps.sql import Now
 from apps.vault.errors import UnreadableSecret
 
 _STATUS = AuthorizationAttempt.Status

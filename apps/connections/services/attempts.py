@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.connections.errors import AttemptError, AttemptExpired, CallbackRejected
 from apps.connections.models import AuthorizationAttempt
+from apps.sql import Now
 from apps.teams.models import User
 
 LIFETIME = timedelta(minutes=10)

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models.functions import Now
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.audit.origin import Origin
@@ -37,6 +36,7 @@ from apps.integrations.redirect_uri import redirect_uri
 from apps.oauth import oauth1, pkce
 from apps.oauth.authorization import CallbackParameters, authorization_url, parse_callback
 from apps.oauth.errors import InvalidCallback, OAuthError
+from apps.sql import Now
 from apps.teams.actor import Actor, member_actor
 from apps.teams.models import Membership, User
 

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
 from django.urls import reverse
 
 from apps.audit.origin import Target
@@ -30,6 +29,7 @@ from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.integrations.oauth_apps.offered_scopes import offer_of
 from apps.integrations.oauth_apps.services import oauth_app_for, require_offered
 from apps.notifications.mail import Mail, send
+from apps.sql import Now
 from apps.teams.actor import Actor
 from apps.teams.models import Membership, User
 

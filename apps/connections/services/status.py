@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
@@ -13,7 +12,7 @@ from apps.connections.models import Connection, FirstRefresh, Status, TokenSet
 from apps.integrations.models import Integration
 from apps.notifications import outbox
 from apps.notifications.models import Event
-from apps.sql import PreparedSelect, param
+from apps.sql import Now, PreparedSelect, param
 
 # These end without a person's action, so they do not replace a reason that a person has to resolve.
 TRANSIENT_REASONS = ("service_unavailable", "integration_misconfigured")

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.audit.origin import Origin
@@ -21,6 +20,7 @@ from apps.connections.services.status import emit_event, expect_first_refresh, m
 from apps.connections.services.token_values import from_json, to_json, token_columns
 from apps.notifications.models import Event
 from apps.oauth.token_response import TokenResponse
+from apps.sql import Now
 from apps.vault.services import seal
 
 _STATUS = AuthorizationAttempt.Status

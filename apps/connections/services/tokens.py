@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -25,6 +24,7 @@ from apps.integrations.catalog.entries import entry_for
 from apps.integrations.keys import key_access, main_secret
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
 from apps.oauth.provider import ProviderConfig
+from apps.sql import Now
 from apps.teams.actor import Actor
 from apps.teams.models import ApiKey, Membership
 
