@@ -7,6 +7,7 @@ from django.db import transaction
 from apps.connections.errors import AttemptExpired
 from apps.connections.models import AuthorizationAttempt, ConnectSession
 from apps.connections.services import tracing
+from apps.connections.services.attempts import fail_sessions
 from apps.connections.services.stale import revoke_unwanted
 from apps.connections.services.store_grant import Grant
 from apps.sql import Now
@@ -25,8 +26,10 @@ def expire_attempts() -> int:
     expired = AuthorizationAttempt.objects.filter(expires_at__lt=Now())
     for attempt in expired.filter(status=_STATUS.UNDECIDED).select_related("integration", "oauth_app"):
         _revoke(attempt)
+    unsettled = expired.filter(status__in=(_STATUS.PENDING, _STATUS.EXCHANGING, _STATUS.UNDECIDED))
     with transaction.atomic():
-        settled = expired.filter(status__in=(_STATUS.PENDING, _STATUS.EXCHANGING, _STATUS.UNDECIDED)).update(
+        fail_sessions(ConnectSession.objects.filter(attempt__in=unsettled), code=AttemptExpired.code)
+        settled = unsettled.update(
             status=_STATUS.FAILED,
             error_code=AttemptExpired.code,
             error_message="The sign-in was not completed within ten minutes, so nothing was connected.",

@@ -19,7 +19,7 @@ from apps.connections.errors import (
     IntegrationNotSetUp,
     WrongKind,
 )
-from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession
 from apps.connections.policy.access import may_manage
 from apps.connections.services import attempts, oauth1_flow, tracing
 from apps.connections.services.account_mismatch import resolve_account_mismatch
@@ -244,9 +244,9 @@ def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:
         resolve_account_mismatch(actor=actor, attempt=attempt, decision="discard")
         return
     with transaction.atomic():
-        AuthorizationAttempt.objects.filter(pk=attempt.pk, user=actor.user, status=_STATUS.PENDING).update(
-            status=_STATUS.CANCELED, code_verifier=None
-        )
+        pending = AuthorizationAttempt.objects.filter(pk=attempt.pk, user=actor.user, status=_STATUS.PENDING)
+        if pending.update(status=_STATUS.CANCELED, code_verifier=None):
+            attempts.fail_sessions(ConnectSession.objects.filter(attempt=attempt), code="canceled")
 
 
 def attempt_of(actor: Actor, attempt_id: UUID) -> AuthorizationAttempt:

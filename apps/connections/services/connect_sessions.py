@@ -20,7 +20,7 @@ from apps.audit.origin import Target
 from apps.audit.services import record
 from apps.connections.errors import ConnectSessionEnded, IntegrationNotSetUp, MailedLately
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession
-from apps.connections.services.attempts import hashed
+from apps.connections.services.attempts import complete_sessions, hashed
 from apps.connections.services.authorize import own_path
 from apps.errors import NotAllowed
 from apps.integrations.catalog.entries import entry_of
@@ -140,7 +140,8 @@ def reopen(session: ConnectSession) -> None:
 
 def connected(session: ConnectSession, connection: Connection) -> None:
     """The member entered a key, so the session is complete without an authorization flow."""
-    ConnectSession.objects.filter(pk=session.pk).update(connection=connection, connected_at=Now())
+    with transaction.atomic():
+        complete_sessions(ConnectSession.objects.filter(pk=session.pk), connection)
 
 
 def began(session: ConnectSession, attempt: AuthorizationAttempt) -> None:

@@ -98,7 +98,7 @@ def _revoke_and_delete(connection: Connection, *, origin: Origin) -> Disconnecte
                 revocation=result.revocation,
                 workflows=workflows,
             )
-            emit_event(Event.DISCONNECTED, connection, revocation=result.revocation)
+            emit_event(Event.DISCONNECTED, connection, status="disconnected", revocation=result.revocation)
     return result
 
 
