@@ -327,10 +327,12 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,  # the format is chosen by Accept
 }
-# Calls per minute: of a key or a member, those for tokens among them, and wrong keys from one address. 0: no limit.
+# Calls per minute of a member or service key, of these for tokens, of a whole team, and invalid keys per address. 0: no
+# limit.
 API_RATES = {
     "default": env.int("API_CALLS_PER_MINUTE", default=600),
     "token": env.int("API_TOKEN_CALLS_PER_MINUTE", default=300),
+    "team": env.int("API_TEAM_CALLS_PER_MINUTE", default=6000),
     "failed": env.int("API_WRONG_KEYS_PER_MINUTE", default=60),
 }
 # Concurrent calls to services per web process; its other threads serve pages and the rest of the API.

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
@@ -22,6 +23,18 @@ _insert_event = PreparedInsert(AuditEvent)
 def fingerprint(secret: str) -> str:
     """A keyed hash (HMAC-SHA-256, hexadecimal) of a token, for finding a leaked token in the log."""
     return hmac.new(settings.FINGERPRINT_KEY.encode(), secret.encode(), hashlib.sha256).hexdigest()
+
+
+def first_in_window(key: str, *, seconds: int) -> bool:
+    """Whether this is the first call with `key` in `seconds`. Bounds events that callers can cause without limit.
+
+    True if the cache fails: then events are recorded without a bound.
+    """
+    try:
+        return bool(cache.add(f"audit:{hashlib.sha256(key.encode()).hexdigest()}", True, timeout=seconds))
+    except Exception as error:  # any exception of the cache's client
+        logger.warning("audit events are not bounded, the cache failed error=%s", type(error).__name__)
+        return True
 
 
 def record(

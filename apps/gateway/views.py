@@ -32,7 +32,7 @@ from apps.integrations.models import Integration
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
-from apps.teams.throttling import count
+from apps.teams.throttling import caller_key, count
 
 # Fields that a link may prefill; only the page's own form sends the request.
 _PREFILLED = ("method", "path", "query", "body")
@@ -105,7 +105,7 @@ def _send(request: TeamRequest) -> HttpResponse:
 def _require_rate(actor: Actor) -> None:
     """Raises TriedTooOften. The page counts towards the API's rate limit, so that it cannot be bypassed here."""
     quota = settings.API_RATES["default"]
-    usage = count("default", str(actor.user.pk if actor.user else ""), quota) if quota else None
+    usage = count("default", caller_key(actor), quota) if quota else None
     if usage is not None and usage.is_over:
         message = f"You sent {quota} requests within one minute. Try again in {usage.reset} seconds."
         raise TriedTooOften(message, retry_after=usage.reset)

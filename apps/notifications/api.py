@@ -12,6 +12,7 @@ from apps.audit.querysets import was_done
 from apps.errors import NotFound
 from apps.notifications import webhooks
 from apps.notifications.serializers import (
+    DeliveryFilterSerializer,
     DeliverySerializer,
     IssuedWebhookSerializer,
     NewWebhookSerializer,
@@ -88,6 +89,36 @@ class WebhookTestView(StrictAPIView):
         require_empty_body(request)
         delivery = webhooks.send_test(actor=actor_of(request), webhook_id=pk)
         delivery.refresh_from_db()
+        return Response(DeliverySerializer(delivery).data, status=202)
+
+
+class DeliveriesView(StrictAPIView):
+    """The messages of a webhook, newest first. They are kept for 30 days."""
+
+    required_scope = "connections:read"
+    filters = DeliveryFilterSerializer
+    pagination_class = Pages
+
+    @extend_schema(
+        operation_id="webhooks_deliveries_list",
+        parameters=[DeliveryFilterSerializer],
+        responses=DeliverySerializer(many=True),
+    )
+    def get(self, request: Request, pk: UUID) -> Response:
+        webhook = webhooks.webhook_of(actor_of(request), pk)
+        return page_of(self, webhook.deliveries.filter(**self.query), DeliverySerializer)
+
+
+class RedeliveryView(StrictAPIView):
+    """Repeated deliveries."""
+
+    required_scope = "connections:write"
+
+    @extend_schema(operation_id="webhooks_redeliver", request=None, responses={202: DeliverySerializer})
+    def post(self, request: Request, pk: UUID, delivery_id: str) -> Response:
+        """Send a message again, unchanged and with the same ID."""
+        require_empty_body(request)
+        delivery = webhooks.redeliver(actor=actor_of(request), webhook_id=pk, delivery_id=delivery_id)
         return Response(DeliverySerializer(delivery).data, status=202)
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Now
 
 from apps import egress
 from apps.audit.origin import Origin
@@ -15,6 +14,7 @@ from apps.notifications import signature
 from apps.notifications.models import Delivery, Webhook
 from apps.notifications.outbox import TEST
 from apps.notifications.webhooks import target_of
+from apps.sql import Now
 from apps.vault.errors import UnreadableSecret
 
 logger = logging.getLogger(__name__)

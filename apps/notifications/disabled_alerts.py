@@ -3,12 +3,12 @@
 import logging
 
 from django.conf import settings
-from django.db.models.functions import Now
 from django.urls import reverse
 
 from apps.notifications.mail import Mail, owners_and_admins, send
 from apps.notifications.models import Webhook
 from apps.notifications.webhooks import host_of
+from apps.sql import Now
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,11 @@
 """Webhooks, and the outbox of messages to them."""
 
+from datetime import datetime
+from typing import Any
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Min, Q
+from django.utils.functional import cached_property
 
 from apps.teams.models import Team
 from apps.vault.fields import EncryptedField
@@ -12,7 +16,12 @@ class Event(models.TextChoices):
     NEEDS_ATTENTION = "connection.needs_attention", "A connection needs attention"
     RECOVERED = "connection.recovered", "A connection works again"
     CREATED = "connection.created", "A connection was created"
+    RECONNECTED = "connection.reconnected", "A working connection was reconnected"
+    RENAMED = "connection.renamed", "A connection was renamed"
+    SHARED = "connection.shared", "A connection's sharing changed"
     DISCONNECTED = "connection.disconnected", "A connection was disconnected"
+    SESSION_CONNECTED = "connect_session.connected", "A connect link was completed"
+    SESSION_FAILED = "connect_session.failed", "A connect link failed or expired"
     MISCONFIGURED = "integration.misconfigured", "A service rejects the OAuth app"
 
 
@@ -39,6 +48,22 @@ class Webhook(SealedRow):
 
     def __str__(self) -> str:
         return self.description or f"Webhook {self.pk}"
+
+    @property
+    def waiting(self) -> int:
+        """The number of messages that were not accepted and are sent again."""
+        return self._retries["waiting"] or 0
+
+    @property
+    def next_try_at(self) -> datetime | None:
+        """When the first of these messages is sent again."""
+        next_try_at: datetime | None = self._retries["next_try_at"]
+        return next_try_at
+
+    @cached_property
+    def _retries(self) -> dict[str, Any]:
+        retried = self.deliveries.filter(status=Delivery.Status.PENDING).exclude(problem="").order_by()
+        return retried.aggregate(waiting=Count("pk"), next_try_at=Min("next_try_at"))
 
 
 class Delivery(models.Model):

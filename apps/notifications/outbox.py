@@ -10,11 +10,11 @@ from uuid import UUID
 
 from celery import current_app
 from django.db import transaction
-from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from apps.notifications.models import Delivery, Webhook
+from apps.sql import Now
 
 logger = logging.getLogger(__name__)
 

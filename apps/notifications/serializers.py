@@ -6,17 +6,34 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.notifications.models import Delivery, Event, Webhook
-from apps.rest.fields import Flag, Text
+from apps.rest.fields import Flag, QuerySerializer, Text
 
 
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     """A webhook. `gave_up_at`: when Specway disabled it because nothing arrived."""
 
     events = serializers.ListField(child=serializers.ChoiceField(choices=Event.choices))
+    waiting = serializers.IntegerField(
+        read_only=True, help_text="Messages that were not accepted yet and are sent again. 0: nothing failed."
+    )
+    next_try_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="When the first of these is sent again."
+    )
 
     class Meta:
         model = Webhook
-        fields = ["id", "url", "description", "events", "is_on", "created_at", "last_success_at", "gave_up_at"]
+        fields = [
+            "id",
+            "url",
+            "description",
+            "events",
+            "is_on",
+            "waiting",
+            "next_try_at",
+            "created_at",
+            "last_success_at",
+            "gave_up_at",
+        ]
 
 
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):
@@ -25,6 +42,13 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     class Meta:
         model = Delivery
         fields = ["id", "event", "status", "tries", "created_at", "last_try_at", "next_try_at", "answered", "problem"]
+
+
+class DeliveryFilterSerializer(QuerySerializer):
+    """The filters of a webhook's messages."""
+
+    status = serializers.ChoiceField(choices=Delivery.Status.choices, required=False)
+    event = Text(max_length=60, required=False, help_text="Such as connection.created.")
 
 
 class WebhookDetailSerializer(WebhookSerializer):

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.errors import SpecwayError
 from apps.notifications import webhooks
@@ -86,7 +86,7 @@ def switch(request: TeamRequest, pk: UUID) -> HttpResponse:
 def test(request: TeamRequest, pk: UUID) -> HttpResponse:
     """Send a test event."""
     webhooks.send_test(actor=request.actor, webhook_id=pk)
-    messages.success(request, "Test event sent. Reload the page in a moment to see the result.")
+    messages.success(request, "Test event sent. The result appears below.")
     return redirect("notifications:webhook", pk)
 
 
@@ -95,8 +95,18 @@ def test(request: TeamRequest, pk: UUID) -> HttpResponse:
 def redeliver(request: TeamRequest, pk: UUID, delivery_id: str) -> HttpResponse:
     """Send a message again, unchanged."""
     webhooks.redeliver(actor=request.actor, webhook_id=pk, delivery_id=delivery_id)
-    messages.success(request, "Sent again. Reload the page in a moment to see the result.")
+    messages.success(request, "Sent again. The result appears below.")
     return redirect("notifications:webhook", pk)
+
+
+@admin_required
+@never_cache
+@require_safe
+def delivery_row(request: TeamRequest, pk: UUID, delivery_id: str) -> HttpResponse:
+    """The table row of a message, which the page requests until the message was sent."""
+    delivery = webhooks.delivery_of(request.actor, pk, delivery_id)
+    context = {"delivery": delivery, "webhook": delivery.webhook, "opened": ""}
+    return render(request, "notifications/_delivery.html", context)
 
 
 @admin_required

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from apps import egress
 from apps.audit.origin import Target
@@ -17,6 +16,7 @@ from apps.audit.services import record
 from apps.errors import NotFound, SpecwayError
 from apps.notifications import outbox, signature
 from apps.notifications.models import Delivery, Event, Webhook
+from apps.sql import Now
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.errors import InvalidRequest
@@ -139,14 +139,23 @@ def send_test(*, actor: Actor, webhook_id: UUID) -> Delivery:
 
 
 @transaction.atomic
-def redeliver(*, actor: Actor, webhook_id: UUID, delivery_id: str) -> None:
+def redeliver(*, actor: Actor, webhook_id: UUID, delivery_id: str) -> Delivery:
     """Send a message again now, with the same ID. Raises NotFound."""
     webhook = webhook_of(actor, webhook_id)
     message = webhook.deliveries.filter(pk=delivery_id)
-    if not message.update(status=Delivery.Status.PENDING, next_try_at=Now(), tries=0):
+    if not message.update(status=Delivery.Status.PENDING, next_try_at=Now(), tries=0, answered=None, problem=""):
         raise NotFound("There is no such delivery.")
     _record("webhook.redelivered", actor, webhook, message=delivery_id)
     outbox.send_soon(delivery_id)
+    return message.get()
+
+
+def delivery_of(actor: Actor, webhook_id: UUID, delivery_id: str) -> Delivery:
+    """A message of a webhook. Raises NotFound, NotAllowed."""
+    delivery = webhook_of(actor, webhook_id).deliveries.select_related("webhook").filter(pk=delivery_id).first()
+    if delivery is None:
+        raise NotFound("There is no such delivery.")
+    return delivery
 
 
 def host_of(webhook: Webhook) -> str:

@@ -1,60 +1,63 @@
-"""Cursor pagination of the REST API: `{"next", "previous", "results"}`."""
+"""Cursor pagination of the REST API: `{"next", "previous", "results"}`.
 
-import re
-from base64 import b64decode
+A cursor has the values of all ordering fields of a page's first or last row, the last of which is unique. So a page
+never repeats or skips a row, whatever is added meanwhile. DRF's cursors have the first field only, with an offset among
+rows of equal value, which shifts when rows are added.
+"""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DatabaseError, models, transaction
-from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 MAX_PAGE_SIZE = 200
-# The content of DRF's cursors: offset, direction and position, each optional.
-_CURSOR = re.compile(r"[opr]=[^&]*(&[opr]=[^&]*){0,2}")
+CURSOR, PAGE_SIZE = "cursor", "page_size"
 
 
-class Pages(CursorPagination):
-    """Newest first. A list may have its own `ordering`, whose last field must be unique."""
+@dataclass(frozen=True)
+class Cursor:
+    """A page's boundary: the rows after `values` in the list's order, or (`is_reverse`) those before."""
 
-    ordering: str | list[str] | tuple[str, ...] = ("-created_at", "-id")
+    values: list[Any]
+    is_reverse: bool
+
+    def encode(self) -> str:
+        values = [value.isoformat() if isinstance(value, datetime) else str(value) for value in self.values]
+        return urlsafe_b64encode(json.dumps([self.is_reverse, *values]).encode()).decode()
+
+
+class Pages(BasePagination):
+    """Newest first. A list may have its own `ordering` of non-null fields, the last of which must be unique."""
+
+    ordering: tuple[str, ...] = ("-created_at", "-id")
     page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = MAX_PAGE_SIZE
-    page_size_query_description = f"Results per page, at most {MAX_PAGE_SIZE}."
-
-    def get_page_size(self, request: Request) -> int:
-        """Raises ValidationError unless it is a number from 1 to 200, where DRF would use another size."""
-        text = request.query_params.get(self.page_size_query_param)
-        if text is None:
-            return self.page_size
-        size = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
-        if not 1 <= size <= MAX_PAGE_SIZE:
-            raise ValidationError({self.page_size_query_param: [f"Must be a number from 1 to {MAX_PAGE_SIZE}."]})
-        return size
-
-    def decode_cursor(self, request: Request) -> Any:
-        """Raises ValidationError for a cursor that `encode_cursor` did not create, which DRF partly accepts."""
-        text = request.query_params.get(self.cursor_query_param)
-        if text is not None and not _CURSOR.fullmatch(_decoded(text)):
-            raise _invalid_cursor()
-        return super().decode_cursor(request)
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        """Raises ValidationError for a cursor of another list."""
+        """The page's rows. Raises ValidationError for an invalid page size or cursor."""
+        self._url = request.build_absolute_uri()
+        self._size = self._requested_size(request)
+        self._cursor = _decoded(request.query_params.get(CURSOR), queryset.model, self.ordering)
         try:
-            # A cursor contains a value for a comparison in the database, which callers can forge.
-            with transaction.atomic():
-                return super().paginate_queryset(queryset, request, view=view) or []
-        except NotFound:
-            raise _invalid_cursor() from None
-        except (ValueError, OverflowError, DjangoValidationError, DatabaseError):
-            if request.query_params.get(self.cursor_query_param):
+            with transaction.atomic():  # a forged cursor may fail in the database
+                return self._page(queryset)
+        except (ValueError, OverflowError, DatabaseError):
+            if self._cursor:
                 raise _invalid_cursor() from None
             raise
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"next": self._link(self._next), "previous": self._link(self._previous), "results": data})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         link = {"type": ["string", "null"], "format": "uri"}
@@ -65,33 +68,88 @@ class Pages(CursorPagination):
         }
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        size = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": self.page_size}
         return [
             {
-                "name": self.cursor_query_param,
+                "name": CURSOR,
                 "required": False,
                 "in": "query",
                 "description": "The cursor of the page, from `next` or `previous` of another page.",
                 "schema": {"type": "string"},
             },
             {
-                "name": self.page_size_query_param,
+                "name": PAGE_SIZE,
                 "required": False,
                 "in": "query",
-                "description": self.page_size_query_description,
-                "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": self.page_size},
+                "description": f"Results per page, at most {MAX_PAGE_SIZE}.",
+                "schema": size,
             },
         ]
 
+    def _page(self, queryset: Any) -> list[Any]:
+        cursor = self._cursor
+        is_reverse = cursor is not None and cursor.is_reverse
+        ordering = [_reversed(name) for name in self.ordering] if is_reverse else list(self.ordering)
+        rows = queryset.order_by(*ordering)
+        if cursor is not None:
+            rows = rows.filter(_after(ordering, cursor.values))
+        page = list(rows[: self._size + 1])
+        has_more, page = len(page) > self._size, page[: self._size]
+        if is_reverse:
+            page.reverse()
+        has_next, has_previous = (cursor is not None, has_more) if is_reverse else (has_more, cursor is not None)
+        self._next = self._boundary(page[-1], is_reverse=False) if page and has_next else None
+        self._previous = self._boundary(page[0], is_reverse=True) if page and has_previous else None
+        return page
 
-def _decoded(text: str) -> str:
+    def _boundary(self, row: Any, *, is_reverse: bool) -> Cursor:
+        return Cursor([getattr(row, name.lstrip("-")) for name in self.ordering], is_reverse)
+
+    def _link(self, cursor: Cursor | None) -> str | None:
+        if cursor is None:
+            return None
+        return replace_query_param(remove_query_param(self._url, CURSOR), CURSOR, cursor.encode())
+
+    def _requested_size(self, request: Request) -> int:
+        text = request.query_params.get(PAGE_SIZE)
+        if text is None:
+            return self.page_size
+        size = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+        if not 1 <= size <= MAX_PAGE_SIZE:
+            raise ValidationError({PAGE_SIZE: [f"Must be a number from 1 to {MAX_PAGE_SIZE}."]})
+        return size
+
+
+def _after(ordering: Sequence[str], values: Sequence[Any]) -> models.Q:
+    """The rows after `values`: (a, b) > (x, y) as a > x OR (a = x AND b > y), with < for descending fields."""
+    condition = models.Q()
+    for ordered, value in reversed(list(zip(ordering, values, strict=True))):
+        name, comparison = ordered.lstrip("-"), "lt" if ordered.startswith("-") else "gt"
+        beyond = models.Q(**{f"{name}__{comparison}": value})
+        condition = beyond | (models.Q(**{name: value}) & condition) if condition else beyond
+    return condition
+
+
+def _reversed(ordered: str) -> str:
+    return ordered[1:] if ordered.startswith("-") else f"-{ordered}"
+
+
+def _decoded(text: str | None, model: type[models.Model], ordering: Sequence[str]) -> Cursor | None:
+    if text is None:
+        return None
     try:
-        return b64decode(text.encode("ascii"), validate=True).decode("ascii")
-    except ValueError:
-        return ""
+        is_reverse, *values = json.loads(urlsafe_b64decode(text.encode("ascii")))
+        if not isinstance(is_reverse, bool) or not all(isinstance(value, str) for value in values):
+            raise ValueError
+        fields = [model._meta.get_field(name.lstrip("-")) for name in ordering]
+        typed = [field.to_python(value) for field, value in zip(fields, values, strict=True)]  # type: ignore[union-attr]
+    except (ValueError, TypeError, RecursionError, DjangoValidationError):
+        raise _invalid_cursor() from None
+    return Cursor(typed, is_reverse)
 
 
 def _invalid_cursor() -> ValidationError:
-    return ValidationError({"cursor": ["This is not a cursor of this list."]})
+    return ValidationError({CURSOR: ["This is not a cursor of this list."]})
 
 
 def page_of(view: Any, rows: models.QuerySet[Any], serializer: type[BaseSerializer[Any]], **context: Any) -> Response:

@@ -1,10 +1,13 @@
 """django-allauth's adapters: names at sign-up, client addresses, audit events of logins, second factors."""
 
+import secrets
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.forms import BaseForm
 from django.http import HttpRequest
@@ -40,6 +43,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # django-alla
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """A wrong password at login or reauthentication."""
         logins.record_failed_login(request, email=str(credentials.get("email", "")), step="password")
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        """Sign-up with a known address. Hashes a password, as for a new one, so that both take the same time."""
+        make_password(secrets.token_urlsafe())
+        super().send_account_already_exists_mail(email)
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Failed logins are limited per e-mail address and client, so that others cannot lock an account."""
+        key: str = super()._get_login_attempts_cache_key(request, **credentials)
+        return f"{key}:{get_ip(request)}"
 
     def set_password(self, user: AbstractBaseUser, password: str) -> None:
         """Called for a change by the signed-in person and for a reset by e-mail."""

@@ -13,7 +13,7 @@ from apps.audit.admin import ReadOnlyAdmin
 from apps.audit.origin import Target
 from apps.audit.services import record
 from apps.teams.actor import operator_actor
-from apps.teams.models import ApiKey, Invitation, Membership, Role, Team, User
+from apps.teams.models import ApiKey, Invitation, Membership, Role, ServiceKeys, Team, User
 from apps.teams.origin import origin_of
 from apps.teams.services import members, teams
 from apps.teams.services.api_keys import revoke_api_key
@@ -99,7 +99,7 @@ class TeamAdmin(admin.ModelAdmin[Team]):
             )
 
     def save_formset(self, request: HttpRequest, form: Any, formset: BaseModelFormSet[Any, Any], change: bool) -> None:
-        """Change members by the same services as the team's page."""
+        """Change members by the same services as the team's page. Service keys stay; revoke them in their list."""
         actor = operator_actor(form.instance, origin=origin_of(request))
         formset.save(commit=False)
         for membership in formset.new_objects:
@@ -107,9 +107,10 @@ class TeamAdmin(admin.ModelAdmin[Team]):
         # New owners first, so that a team can change its only owner in one form.
         changed = [membership for membership, _ in formset.changed_objects]
         for membership in sorted(changed, key=lambda member: member.role != Role.OWNER):
-            members.change_role(actor=actor, membership_id=membership.pk, role=Role(membership.role))
+            role = Role(membership.role)
+            members.change_role(actor=actor, membership_id=membership.pk, role=role, service_keys=ServiceKeys.KEEP)
         for membership in formset.deleted_objects:
-            members.remove_member(actor=actor, membership_id=membership.pk)
+            members.remove_member(actor=actor, membership_id=membership.pk, service_keys=ServiceKeys.KEEP)
 
 
 @admin.register(ApiKey)

@@ -21,7 +21,8 @@ from apps.teams.actor import Actor, key_holder_actor, service_actor
 from apps.teams.errors import KeyLacksScope, WithoutTeam
 from apps.teams.models import ApiKey, Membership, Role, User
 from apps.teams.origin import origin_of, with_usage
-from apps.teams.throttling import count_invalid_key, refuse_guessing
+from apps.teams.services.logins import record_rejected_key
+from apps.teams.throttling import count_invalid_key
 
 if TYPE_CHECKING:
     # rest_framework.views loads the authentication classes while it is imported itself.
@@ -44,12 +45,12 @@ class ApiKeyAuthentication(BaseAuthentication):
             if any(value.startswith(f"{keys.SCHEME}_") for _, values in request.GET.lists() for value in values):
                 raise AuthenticationFailed(_IN_ADDRESS)
             return None
-        refuse_guessing(request._request)
         try:
             api_key = _valid_key(text.strip())
             actor = _actor(api_key, request._request)
         except AuthenticationFailed:
             count_invalid_key(request._request)
+            record_rejected_key(request._request, keys.parse(text.strip()))
             raise
         _note_use(api_key)
         request._request.actor = actor  # type: ignore[attr-defined] # TeamRequest declares it

@@ -20,7 +20,6 @@ class _Count:
     total: int = 0
     pending: int = 0
     flushed_at: float = float("-inf")
-    read_at: float = float("-inf")
 
 
 class CallCounter:
@@ -46,18 +45,6 @@ class CallCounter:
         total = increment(key, pending, timeout=timeout)
         with self._lock:
             count.total, count.flushed_at = max(count.total, total), now
-            return count.total + count.pending
-
-    def peek(self, key: str) -> int:
-        """The total, without counting. It may lack the last second of other processes. Raises as `add` does."""
-        now = time.monotonic()
-        with self._lock:
-            count = self._count(key)
-            if now - max(count.flushed_at, count.read_at) < FLUSH_SECONDS:
-                return count.total + count.pending
-        total = int(cache.get(key, 0))
-        with self._lock:
-            count.total, count.read_at = max(count.total, total), now
             return count.total + count.pending
 
     def _count(self, key: str) -> _Count:

@@ -55,6 +55,12 @@ class OwnsConnections(SpecwayError):
     code, status, title = "owns_connections", 409, "Connections left"
 
 
+class ServiceKeysUndecided(SpecwayError):
+    """The member created service keys, which stay valid unless they are revoked."""
+
+    code, status, title = "service_keys_undecided", 409, "Service keys left"
+
+
 class StillMember(SpecwayError):
     """The person to delete still belongs to a team."""
 
@@ -65,6 +71,12 @@ class AlreadyMember(SpecwayError):
     """The invited person already belongs to the team."""
 
     code, status, title = "already_member", 409, "Already a member"
+
+
+class TooManyInvitations(SpecwayError):
+    """The team, or the address, has received the maximum of invitations in an hour."""
+
+    code, status, title = "rate_limited", 429, "Too many invitations"
 
 
 class InvitationEnded(SpecwayError):

@@ -1,6 +1,7 @@
 """Forms of people, teams, invitations and API keys."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser
@@ -8,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from apps.teams import keys
-from apps.teams.models import ApiKey, Role
+from apps.teams.models import ApiKey, Role, ServiceKeys
 
 MAX_INVITATIONS = 20
 
@@ -41,6 +42,35 @@ class RoleForm(forms.Form):
         choice = self.fields["role"]
         if isinstance(choice, forms.ChoiceField):
             choice.choices = [(role.value, role.label) for role in roles]
+
+
+class ServiceKeysField(forms.ChoiceField):
+    """Whether the service keys that a member created stay valid. For forms that remove or demote the member."""
+
+    def __init__(self) -> None:
+        message = "Choose what happens to the service keys."
+        super().__init__(
+            choices=ServiceKeys.choices,
+            widget=forms.RadioSelect,
+            label="Service keys",
+            error_messages={"required": message, "invalid_choice": message},
+        )
+
+
+class ChangeRoleForm(RoleForm):
+    """A member's role; with `has_service_keys`, also what happens to the service keys if the member is demoted."""
+
+    def __init__(self, *args: object, has_service_keys: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if has_service_keys:
+            self.fields["service_keys"] = ServiceKeysField()
+            self.fields["service_keys"].required = False
+
+    @property
+    def decision(self) -> ServiceKeys | None:
+        """The decision about service keys, if any. The form must be valid."""
+        chosen = self.cleaned_data.get("service_keys")
+        return ServiceKeys(chosen) if chosen else None
 
 
 class InvitationForm(RoleForm):

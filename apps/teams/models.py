@@ -149,6 +149,13 @@ class ApiKey(models.Model):
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
+class ServiceKeys(models.TextChoices):
+    """What happens to the service keys that a member created, when the member is removed or demoted."""
+
+    KEEP = "keep", "Keep them"
+    REVOKE = "revoke", "Revoke them"
+
+
 class SecondFactorSecret(SealedRow):
     """The encrypted seed of a second factor. django-allauth stores this row's ID in place of the seed."""
 

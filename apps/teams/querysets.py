@@ -3,6 +3,7 @@
 from allauth.usersessions.models import UserSession
 from django.db.models import Case, Count, F, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 
+from apps.sql import Now
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.models import ApiKey, Invitation, Membership, Role
@@ -37,6 +38,13 @@ def open_invitations(actor: Actor) -> QuerySet[Invitation]:
         return Invitation.objects.none()
     of_team = Invitation.objects.filter(team=actor.team, accepted_at=None, revoked_at=None)
     return of_team.select_related("invited_by")
+
+
+def service_keys_of(membership: Membership) -> QuerySet[ApiKey]:
+    """The team's valid service keys that the member created."""
+    unexpired = Q(expires_at=None) | Q(expires_at__gt=Now())
+    created = ApiKey.objects.filter(unexpired, team=membership.team_id, user=membership.user_id, revoked_at=None)
+    return created.filter(kind=ApiKey.Kind.SERVICE)
 
 
 def keys_visible_to(actor: Actor) -> QuerySet[ApiKey]:

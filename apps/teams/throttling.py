@@ -1,5 +1,7 @@
-"""Rate limits of the API: calls per minute and caller, counted in the cache.
+"""Rate limits of the API: calls per minute, counted in the cache.
 
+A member's calls in a team count together, by session and by whatever personal keys; those of a service key by key; and
+all calls of a team together, so that further keys do not raise the limit.
 If the cache fails, calls are not limited, and a warning is logged. Responses have `RateLimit` and `RateLimit-Policy`
 (draft-ietf-httpapi-ratelimit-headers); refused calls also have `Retry-After` (RFC 9110).
 """
@@ -16,6 +18,7 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from apps.teams.actor import Actor
 from apps.teams.call_counter import CallCounter
 from apps.teams.origin import client_address
 
@@ -44,20 +47,23 @@ class RateLimitState:
 
 
 class CallsPerMinute(BaseThrottle):
-    """The limit per key or member. A view chooses the policy with `rate`; without, it is "default"."""
+    """The limits of the caller and of the team. A view chooses the caller's with `rate`; without, it is "default"."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        who = _caller(request)
-        name: str = getattr(view, "rate", "default")
-        quota = settings.API_RATES[name]
-        if who is None or not quota:
-            return True
-        state = count(name, who, quota)
-        if state is None:
-            return True
         http: Any = request._request
-        http.rate_limit = self._state = state
-        return not state.is_over
+        actor: Actor | None = getattr(http, "actor", None)
+        if actor is None or actor.team is None:
+            return True
+        callers = {getattr(view, "rate", "default"): caller_key(actor), "team": str(actor.team.pk)}
+        counted = [
+            count(name, who, quota) for name, who in callers.items() if (quota := settings.API_RATES.get(name, 0))
+        ]
+        # The headers describe the limit with the fewest calls left, relative to its quota.
+        states = sorted(filter(None, counted), key=lambda state: state.left / state.quota)
+        if not states:
+            return True
+        http.rate_limit = self._state = states[0]
+        return not self._state.is_over
 
     def wait(self) -> float:
         return self._state.reset
@@ -78,19 +84,22 @@ class RateLimitHeaders:
         return response
 
 
-def refuse_guessing(request: HttpRequest) -> None:
-    """Raises Throttled if there were too many invalid keys from this address in the last minute."""
-    quota = settings.API_RATES["failed"]
-    who = client_address(request) or "unknown"
-    state = _state("failed", who, quota, _counter.peek) if quota else None
-    if state is not None and state.used >= state.quota:
-        raise Throttled(wait=state.reset)
+def caller_key(actor: Actor) -> str:
+    """What a caller's calls are counted by: the member in the team, or the service key."""
+    if actor.user is None or actor.is_service:
+        return str(actor.api_key.pk) if actor.api_key else ""
+    return f"{actor.team.pk if actor.team else ''}:{actor.user.pk}"
 
 
 def count_invalid_key(request: HttpRequest) -> None:
-    """Count an invalid key from this address."""
-    if quota := settings.API_RATES["failed"]:
-        count("failed", client_address(request) or "unknown", quota)
+    """Count an invalid key from this address. Raises Throttled if there are too many in this minute.
+
+    Called after the lookup, so that valid keys of the same address are never refused.
+    """
+    quota = settings.API_RATES["failed"]
+    state = count("failed", client_address(request) or "unknown", quota) if quota else None
+    if state is not None and state.is_over:
+        raise Throttled(wait=state.reset)
 
 
 def count(name: str, who: str, quota: int) -> RateLimitState | None:
@@ -98,23 +107,13 @@ def count(name: str, who: str, quota: int) -> RateLimitState | None:
 
     None if the cache fails; calls are not refused then.
     """
-    return _state(name, who, quota, lambda key: _counter.add(key, batch=max(1, quota // 100), timeout=2 * WINDOW))
-
-
-def _state(name: str, who: str, quota: int, read: Callable[[str], int]) -> RateLimitState | None:
     now = time.time()
+    key = f"api-rate:{name}:{who}:{int(now // WINDOW)}"
     try:
-        used = read(f"api-rate:{name}:{who}:{int(now // WINDOW)}")
+        used = _counter.add(key, batch=max(1, quota // 100), timeout=2 * WINDOW)
     except ValueError:  # evicted between two calls
         return None
     except Exception as error:  # any exception of the cache's client
         logger.warning("calls are not counted: the cache failed error=%s", type(error).__name__)
         return None
     return RateLimitState(name=name, quota=quota, used=used, reset=max(1, WINDOW - int(now % WINDOW)))
-
-
-def _caller(request: Request) -> str | None:
-    actor: Any = getattr(request._request, "actor", None)
-    if actor is None:
-        return None
-    return str(actor.api_key.pk if actor.api_key else actor.user.pk)

@@ -19,12 +19,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.teams import keys, permissions
 from apps.teams.decorators import admin_required, team_required
-from apps.teams.forms import ApiKeyForm, InvitationForm, RoleForm, TeamForm
+from apps.teams.forms import ApiKeyForm, ChangeRoleForm, InvitationForm, TeamForm
 from apps.teams.middleware import SESSION_TEAM
 from apps.teams.models import ApiKey, Invitation, Membership, Role, User
 from apps.teams.origin import origin_of
 from apps.teams.permissions import Action
-from apps.teams.querysets import keys_visible_to, members_of, open_invitations
+from apps.teams.querysets import keys_visible_to, members_of, open_invitations, service_keys_of
 from apps.teams.requests import TeamRequest
 from apps.teams.services import invitations, members
 from apps.teams.services.api_keys import CreatedKey, create_api_key, revoke_api_key
@@ -77,18 +77,29 @@ def change_role(request: TeamRequest, pk: int) -> HttpResponse:
     roles = permissions.assignable_roles(request.actor)
     if not permissions.may_manage_member(request.actor, membership.role):
         raise NotAllowed("Only owners can change or remove owners.")
-    form = RoleForm(request.POST or None, roles=roles, initial={"role": membership.role})
+    service_keys = list(service_keys_of(membership))
+    form = ChangeRoleForm(
+        request.POST or None, roles=roles, initial={"role": membership.role}, has_service_keys=bool(service_keys)
+    )
     refusal = None
     if request.method == "POST" and form.is_valid():
         try:
-            members.change_role(actor=request.actor, membership_id=pk, role=Role(form.cleaned_data["role"]))
+            role = Role(form.cleaned_data["role"])
+            members.change_role(actor=request.actor, membership_id=pk, role=role, service_keys=form.decision)
         except SpecwayError as error:
             refusal = error
         else:
-            messages.success(request, f"{membership.user} now has the role {Role(form.cleaned_data['role']).label}.")
+            messages.success(request, f"{membership.user} now has the role {role.label}.")
             return redirect("teams:members")
-    context = {"membership": membership, "form": form, "refusal": refusal, "roles": roles}
-    return render(request, "teams/change_role.html", context, status=refusal.status if refusal else 200)
+    status = refusal.status if refusal else 400 if form.errors else 200
+    context = {
+        "membership": membership,
+        "form": form,
+        "refusal": refusal,
+        "roles": roles,
+        "service_keys": service_keys,
+    }
+    return render(request, "teams/change_role.html", context, status=status)
 
 
 def _membership(request: TeamRequest, pk: int) -> Membership:

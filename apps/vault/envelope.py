@@ -32,7 +32,7 @@ class Binding:
     def of(cls, row: Any) -> Self:
         """The binding of a saved or unsaved row of a SealedRow model."""
         meta = row._meta.concrete_model._meta
-        return cls(meta.db_table, str(meta.pk.to_python(row.pk)), _canonical(row.team_id))
+        return cls(meta.db_table, str(meta.pk.to_python(row.pk)), canonical_team(row.team_id))
 
     def aad(self, part: str) -> bytes:
         """Associated data (RFC 5116) of one column's ciphertext, or of the wrapped data key itself."""
@@ -40,7 +40,8 @@ class Binding:
         return json.dumps([FORMAT, self.table, part, self.pk, self.team]).encode()
 
 
-def _canonical(team_id: object) -> str:
+def canonical_team(team_id: object) -> str:
+    """The text of a team ID; "" for None."""
     # Code may assign a UUID as text in any form; the database returns a UUID.
     if isinstance(team_id, uuid.UUID):
         return str(team_id)

@@ -51,7 +51,7 @@ class SealedAttribute(DeferredAttribute):
     def __get__(self, row: Any, cls: Any = None) -> Any:
         value = super().__get__(row, cls)
         if isinstance(value, Ciphertext):
-            return StoredSecret(value, row.data_key, Binding.of(row), str(self.field.column))
+            return StoredSecret(value, row.data_key, Binding.of(row), str(self.field.column), row.team_of_use)
         return value
 
     def __set__(self, row: Any, value: object) -> None:

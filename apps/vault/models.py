@@ -2,17 +2,24 @@
 
 import uuid
 from collections.abc import Collection
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models.functions import StrIndex, Substr
 
 from apps.vault.datakeys import remember_team
+from apps.vault.envelope import Binding
 from apps.vault.fields import DataKeyField
 
 
 class SealedRow(models.Model):
-    """A row with encrypted fields. Its data key is created with the first secret; its team never changes."""
+    """A row with encrypted fields. Its data key is created with the first secret; its team never changes.
+
+    `used_by` names the relation to the object that uses the secrets, such as the connection of a token set. That object
+    must be of the same team: its secrets are not decrypted after it was moved to another one, by whatever means.
+    """
+
+    used_by: ClassVar[str] = ""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     data_key = DataKeyField()
@@ -26,6 +33,10 @@ class SealedRow(models.Model):
 
     class Meta:
         abstract = True
+
+    def team_of_use(self) -> Any:
+        """The ID of the team of the object that uses the secrets; this row's own without one."""
+        return getattr(self, self.used_by).team_id if self.used_by else Binding.of(self).team
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any) -> Self:

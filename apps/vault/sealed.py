@@ -1,6 +1,7 @@
 """`Sealed`, the value of an encrypted field: it shows that a secret is stored, and nothing about it."""
 
 import json
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from django.views.decorators.debug import sensitive_variables
@@ -53,16 +54,26 @@ class Sealed:
 class StoredSecret(Sealed):
     """A secret in the database: ciphertext, decrypted by each `reveal()`."""
 
-    __slots__ = ("_binding", "_ciphertext", "_column", "_wrapped")
+    __slots__ = ("_binding", "_ciphertext", "_column", "_team_of_use", "_wrapped")
 
-    def __init__(self, ciphertext: Ciphertext, wrapped: WrappedKey | None, binding: Binding, column: str) -> None:
+    def __init__(
+        self,
+        ciphertext: Ciphertext,
+        wrapped: WrappedKey | None,
+        binding: Binding,
+        column: str,
+        team_of_use: Callable[[], object] | None = None,
+    ) -> None:
+        """`team_of_use` returns the team of the object that uses the secret, if that is another than its row."""
         self._ciphertext = ciphertext
         self._wrapped = wrapped
         self._binding = binding
         self._column = column
+        self._team_of_use = team_of_use
 
     @sensitive_variables()
     def reveal(self) -> str:
+        self._require_same_team()
         if self._wrapped is None:
             raise UnreadableSecret("A stored secret cannot be read: its row has no data key.")
         try:
@@ -73,7 +84,12 @@ class StoredSecret(Sealed):
     reveal.alters_data = True  # type: ignore[attr-defined]  # as above
 
     def __reduce__(self) -> tuple[Any, ...]:
+        self._require_same_team()
         return StoredSecret, (self._ciphertext, self._wrapped, self._binding, self._column)
+
+    def _require_same_team(self) -> None:
+        if self._team_of_use is not None and envelope.canonical_team(self._team_of_use()) != self._binding.team:
+            raise UnreadableSecret("A stored secret cannot be read: it belongs to another team.")
 
     def ciphertext_for(self, binding: Binding, column: str) -> Ciphertext | None:
         """The ciphertext, if it is bound to `binding` and `column`."""

@@ -6,13 +6,14 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Count, F, Min, Q, QuerySet, Window
-from django.db.models.functions import Now, RowNumber
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from apps.audit.models import REFRESHES, AuditEvent
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.services import spool
 from apps.integrations.models import Integration, OAuthApp
+from apps.sql import Now
 from apps.vault import backends
 from apps.vault.services import rows_per_key
 

@@ -3,11 +3,11 @@
 import json
 from datetime import timedelta
 
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services.refresh import load
+from apps.sql import Now
 from apps.teams.actor import Actor
 from apps.teams.models import Membership, Role
 from tests.authserver import AuthServer

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import pytest
-from django.db.models.functions import Now
 
 from apps.connections.models import Connection, ConnectionShare, Level
 from apps.connections.policy.access import level_of, may_manage, may_see, may_take_token, may_use
 from apps.integrations.models import Integration
+from apps.sql import Now
 from apps.teams.actor import Actor, service_actor
 from apps.teams.models import ApiKey
 from tests import factories

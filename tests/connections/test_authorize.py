@@ -6,7 +6,6 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
-from django.db.models.functions import Now
 
 from apps.audit.models import AuditEvent
 from apps.connections.errors import AccessDeclined, AttemptError, AttemptExpired, CallbackRejected, ExchangeFailed
@@ -14,6 +13,7 @@ from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
 from apps.connections.services import attempt_expiry, authorize
 from apps.errors import NotAllowed, SpecwayError
 from apps.integrations.errors import IntegrationMisconfigured
+from apps.sql import Now
 from tests.authserver import AuthServer, altered, answers, refuses
 from tests.fixtures.connections import (
     ORIGIN,

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db.models.functions import Now
 
 from apps.connections.errors import KeyNotChecked, KeyRefused, ReauthorizationRequired
 from apps.connections.models import Connection, Credential, Status, TokenSet
@@ -16,6 +15,7 @@ from apps.connections.services.refresh import refresh_now
 from apps.connections.services.tokens import issue_token
 from apps.integrations.models import Integration
 from apps.oauth.signing import RequestParts
+from apps.sql import Now
 from tests.authserver import AuthServer, Gate, answers, reset
 from tests.connections.signed import signed_request
 from tests.fixtures.connections import Cast, Meanwhile, access_token, actions, expire, side_by_side, tokens_of

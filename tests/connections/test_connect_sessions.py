@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import pytest
 from django.core import mail
-from django.db.models.functions import Now
 from django.test import Client
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectionShare, ConnectSession
 from apps.integrations.models import Integration
+from apps.sql import Now
 from apps.teams.middleware import SESSION_TEAM
 from apps.teams.models import ApiKey, Membership
 from tests.authserver import AuthServer

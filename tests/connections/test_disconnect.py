@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection as database
-from django.db.models.functions import Now
 
 from apps.audit.models import AuditEvent
 from apps.connections import tasks
@@ -16,6 +15,7 @@ from apps.connections.services.tokens import issue_token
 from apps.errors import NotFound
 from apps.oauth import revocation
 from apps.oauth.errors import RevocationUnsupported
+from apps.sql import Now
 from tests.authserver import AuthServer
 from tests.fixtures.connections import (
     Cast,

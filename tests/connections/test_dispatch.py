@@ -5,12 +5,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db.models.functions import Now
 
 from apps.connections.models import SchedulerHeartbeat, TokenSet
 from apps.connections.services import heartbeat, schedule
 from apps.connections.services.lease import acquire_lease
 from apps.connections.services.refresh import load
+from apps.sql import Now
 from tests.connections.rows import make_connection, make_integration
 from tests.factories import make_member
 from tests.fixtures.connections import side_by_side

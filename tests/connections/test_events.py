@@ -4,13 +4,18 @@ import json
 from typing import Any
 
 import pytest
+from django.db import transaction
 
-from apps.connections.models import Connection
+from apps.connections.models import Connection, ConnectSession, Level
+from apps.connections.services.attempts import fail_sessions
+from apps.connections.services.connect_sessions import connected
 from apps.connections.services.disconnect import disconnect
+from apps.connections.services.share import rename, share, unshare
 from apps.connections.services.status import mark_needs_attention, mark_recovered
 from apps.integrations.oauth_apps.services import mark_oauth_app_broken
 from apps.notifications import webhooks
 from apps.notifications.models import Delivery, Event, Webhook
+from apps.sql import Now
 from tests.fixtures.connections import SYSTEM, Cast, Traveller, access_token, oauth_app, refresh_token
 
 pytestmark = pytest.mark.django_db
@@ -61,3 +66,59 @@ def test_a_refused_app_is_told_once_to_each_team_that_depends_on_it(
         ("integration.misconfigured", {"team": str(cast.team.pk), "integration": "sandbox", "code": "invalid_client"})
     ]
     assert not Delivery.objects.filter(webhook=foreign.webhook).exists()
+
+
+def test_events_have_the_status_and_the_account(webhook: Webhook, connection: Connection) -> None:
+    mark_needs_attention(connection, reason="reauthorization_required", origin=SYSTEM)
+    mark_recovered(connection, origin=SYSTEM)
+    red, recovered = [data for _, data in told()][-2:]
+    assert (red["status"], recovered["status"]) == ("needs_attention", "active")
+    assert red["account"] == {"subject": connection.account_subject, "label": connection.account_label}
+
+
+def test_a_renamed_and_a_shared_connection_are_events(webhook: Webhook, connection: Connection, cast: Cast) -> None:
+    actor = cast.actor("member")
+    before = connection.name
+    rename(actor=actor, connection=connection, name="Deliveries")
+    rename(actor=actor, connection=connection, name="Deliveries")
+    share(actor=actor, connection=connection, everyone=Level.USE)
+    unshare(actor=actor, connection=connection)
+    events = [event for event in told() if event[0] != "connection.created"]
+    assert [event for event, _ in events] == ["connection.renamed", "connection.shared", "connection.shared"]
+    assert (events[0][1]["before"], events[0][1]["name"]) == (before, "Deliveries")
+    assert [data["everyone"] for _, data in events[1:]] == ["use", None]
+
+
+def test_a_reconnect_is_one_event(webhook: Webhook, traveller: Traveller, cast: Cast) -> None:
+    connection = traveller.connect(cast.actor("member"))
+    traveller.connect(cast.actor("member"))
+    assert [event for event, _ in told()] == ["connection.created", "connection.reconnected"]
+    mark_needs_attention(connection, reason="reauthorization_required", origin=SYSTEM)
+    traveller.connect(cast.actor("member"))
+    assert [event for event, _ in told()][2:] == ["connection.needs_attention", "connection.recovered"]
+
+
+def test_a_completed_and_a_failed_connect_session_are_events(webhook: Webhook, connection: Connection) -> None:
+    sessions = [
+        ConnectSession.objects.create(
+            team=connection.team,
+            member=connection.owner,
+            integration=connection.integration,
+            asked_by_kind="user",
+            token_hash=str(number),
+            created_at=Now(),
+            expires_at=Now(),
+        )
+        for number in range(2)
+    ]
+    connected(sessions[0], connection)
+    connected(sessions[0], connection)
+    with transaction.atomic():
+        fail_sessions(ConnectSession.objects.all(), code="access_denied")
+    events = [event for event in told() if event[0].startswith("connect_session.")]
+    assert [(event, data["connect_session"]) for event, data in events] == [
+        ("connect_session.connected", str(sessions[0].pk)),
+        ("connect_session.failed", str(sessions[1].pk)),
+    ]
+    assert events[0][1]["connection"] == str(connection.pk)
+    assert events[1][1]["code"] == "access_denied"

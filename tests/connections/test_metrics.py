@@ -14,7 +14,6 @@ from django.conf import settings as product
 from django.core.management import call_command
 from django.db import OperationalError
 from django.db import connection as database
-from django.db.models.functions import Now
 from prometheus_client.parser import text_string_to_metric_families
 
 from apps import egress
@@ -28,6 +27,7 @@ from apps.connections.services.refresh import load, refresh_now
 from apps.egress import destination
 from apps.errors import SpecwayError
 from apps.integrations.models import Integration
+from apps.sql import Now
 from apps.teams.actor import Actor
 from apps.web.metrics import counted
 from tests import factories

@@ -4,7 +4,6 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.db.models.functions import Now
 
 from apps.audit.models import AuditEvent
 from apps.connections.errors import ReauthorizationRequired
@@ -14,6 +13,7 @@ from apps.connections.services.refresh import load, refresh_now
 from apps.connections.services.tokens import issue_token
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.oauth_apps.services import save_oauth_app
+from apps.sql import Now
 from tests.authserver import (
     AuthServer,
     Behavior,

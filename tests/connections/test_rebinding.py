@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.db.models.functions import Now
 
 from apps.connections.models import Connection
 from apps.connections.models.trace import TraceEntry
@@ -32,6 +31,7 @@ from apps.integrations.models import CustomApi, Integration
 from apps.notifications import webhooks
 from apps.notifications.delivery import deliver
 from apps.notifications.models import Delivery, Event
+from apps.sql import Now
 from tests.combinations import combined
 from tests.connections.custom import Walker, describe
 from tests.connections.test_api import caller

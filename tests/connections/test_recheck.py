@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db.models.functions import Now
 
 from apps.connections.errors import AttemptError, AttemptSettled, CallbackRejected
 from apps.connections.models import AuthorizationAttempt, Connection
@@ -14,6 +13,7 @@ from apps.connections.services.credentials import connect_with_key
 from apps.connections.services.verification import Checked
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.models import Integration
+from apps.sql import Now
 from apps.teams.models import Membership, Role, Team
 from tests.authserver import AuthServer
 from tests.factories import client_for

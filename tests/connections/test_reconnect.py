@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.db.models.functions import Now
 
 from apps.connections.errors import AttemptSettled, CallbackRejected, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
@@ -12,6 +11,7 @@ from apps.connections.services.attempt_expiry import expire_attempts
 from apps.connections.services.authorize import attempt_of, cancel
 from apps.connections.services.disconnect import disconnect
 from apps.errors import NotAllowed, NotFound
+from apps.sql import Now
 from apps.teams.models import Role
 from tests.authserver import AuthServer, altered
 from tests.fixtures.connections import (

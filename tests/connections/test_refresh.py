@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.db.models.functions import Now
 
 from apps.audit.models import AuditEvent
 from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
@@ -12,6 +11,7 @@ from apps.connections.services import refresh as refreshing
 from apps.connections.services import tokens
 from apps.connections.services.refresh import attempt_refresh, ensure_fresh, load, refresh_now
 from apps.connections.services.tokens import issue_token
+from apps.sql import Now
 from tests.authserver import AuthServer, altered, answers
 from tests.authserver.faults import ABSENT
 from tests.fixtures.connections import (

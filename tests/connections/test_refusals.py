@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db.models.functions import Now
 
 from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
 from apps.connections.messages import status_message
@@ -14,6 +13,7 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.services import connection_params, schedule
 from apps.connections.services.refresh import load, refresh_now
 from apps.connections.services.tokens import issue_token
+from apps.sql import Now
 from tests.authserver import AuthServer, answers, refuses
 from tests.authserver.faults import Behaviour
 from tests.fixtures.connections import Cast, Traveller, access_token, actions, expire, make_due, oauth_app, tokens_of

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.db import connection as database
 from django.db import transaction
-from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from apps.audit.origin import Origin
@@ -17,6 +16,7 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.services import schedule
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import load
+from apps.sql import Now
 from tests.authserver import AuthServer
 from tests.fixtures.connections import (
     Cast,

@@ -65,7 +65,7 @@ answer = {
 """
 EXPIRE = """
 from datetime import timedelta
-from django.db.models.functions import Now
+from apps.sql import Now
 from apps.connections.models import TokenSet
 mine = TokenSet.objects.filter(connection=connection)
 mine.update(expires_at=Now(), dispatched_until=None)

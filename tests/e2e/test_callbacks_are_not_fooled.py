@@ -17,7 +17,7 @@ pytestmark = pytest.mark.xdist_group("e2e_sqlite")
 HTML = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 AGE = """
 from datetime import timedelta
-from django.db.models.functions import Now
+from apps.sql import Now
 from apps.connections.models import AuthorizationAttempt
 from apps.connections.services.attempts import hashed
 answer = AuthorizationAttempt.objects.filter(state_hash=hashed(state)).update(expires_at=Now() - timedelta(seconds=1))

@@ -47,7 +47,7 @@ answer = [[one.event, one.status, one.tries, one.problem] for one in Delivery.ob
 """
 # The pause after a try may be minutes: the clock of what waits is set back instead.
 DUE_NOW = """
-from django.db.models.functions import Now
+from apps.sql import Now
 from apps.notifications.models import Delivery
 Delivery.objects.filter(status="pending").update(next_try_at=Now())
 """

@@ -120,7 +120,7 @@ def test_what_waits_too_long_is_fenced_off_by_the_version(scene: Scene, relay: R
 CONNECT = """
 import json, sys
 from datetime import timedelta
-from django.db.models.functions import Now
+from apps.sql import Now
 from apps.connections.models import TokenSet
 from tests.connections.rows import make_connection, make_integration
 from tests.factories import make_member

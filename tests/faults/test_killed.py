@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from django.db.models.functions import Now
 
 from apps.connections.models import TokenSet
+from apps.sql import Now
 from tests.faults.conftest import Scene
 from tests.fixtures.connections import actions, expire, let_lease_run_out, make_due
 

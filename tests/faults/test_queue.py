@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import redis
-from django.db.models.functions import Now
 
 from apps.connections.models import TokenSet
+from apps.sql import Now
 from tests.faults.conftest import Scene
 from tests.faults.processes import Child, wait_until
 from tests.faults.redis import start_redis

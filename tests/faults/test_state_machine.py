@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db.models.functions import Now
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -30,6 +29,7 @@ from apps.connections.services.refresh import load, refresh_now
 from apps.connections.services.tokens import issue_token
 from apps.errors import SpecwayError
 from apps.integrations.models import OAuthApp
+from apps.sql import Now
 from tests.authserver import AuthServer, Behavior, answers, refuses, reset, truncated
 from tests.faults.conftest import rows_of
 from tests.fixtures.connections import (

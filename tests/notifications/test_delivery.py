@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.db import transaction
-from django.db.models.functions import Now
+from django.urls import reverse
 from kombu.exceptions import OperationalError
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
@@ -16,8 +16,9 @@ from apps.audit.models import AuditEvent
 from apps.notifications import delivery, disabled_alerts, outbox, webhooks
 from apps.notifications.models import Delivery, Event, Webhook
 from apps.notifications.webhooks import IssuedWebhook
+from apps.sql import Now
 from apps.teams.models import Membership, Role
-from tests.factories import actor_for, make_member, make_team, make_user
+from tests.factories import actor_for, client_for, make_member, make_team, make_user
 from tests.notifications.conftest import Sent
 from tests.servers import HttpServer, Received
 
@@ -224,3 +225,41 @@ def test_old_finished_messages_are_deleted_and_pending_ones_are_kept(issued: Iss
 def test_a_body_has_type_timestamp_and_data(issued: IssuedWebhook) -> None:
     body = json.loads(emit(issued).body)
     assert set(body) == {"type", "timestamp", "data"}
+
+
+def test_a_failing_webhook_reports_how_many_messages_wait_and_until_when(
+    issued: IssuedWebhook, receiver: HttpServer, sent: Sent, admin: Membership
+) -> None:
+    receiver.answers[:] = [(500, {}, b"no")]
+    first, _ = emit(issued), emit(issued)
+    sent.deliver()
+    webhook = Webhook.objects.get()
+    first.refresh_from_db()
+    assert (webhook.waiting, webhook.next_try_at) == (2, min(message.next_try_at for message in sent.all))
+    browser = client_for(admin)
+    for url in (reverse("notifications:webhooks"), reverse("notifications:webhook", args=[webhook.pk])):
+        page = " ".join(browser.get(url).content.decode().split())
+        assert "Failing" in page
+        assert f"2 waiting, next try {webhook.next_try_at:%H:%M} UTC" in page
+        assert "Nothing sent yet" not in page
+
+
+def test_a_webhook_whose_messages_arrive_reports_nothing_waiting(issued: IssuedWebhook, sent: Sent) -> None:
+    emit(issued)
+    assert Webhook.objects.get().waiting == 0  # not attempted yet
+    sent.deliver()
+    assert (Webhook.objects.get().waiting, Webhook.objects.get().next_try_at) == (0, None)
+
+
+def test_the_row_of_a_message_is_requested_again_until_it_was_sent(
+    issued: IssuedWebhook, receiver: HttpServer, sent: Sent, admin: Membership
+) -> None:
+    receiver.answers[:] = [(503, {}, b"no")]
+    message = webhooks.send_test(actor=actor_for(admin), webhook_id=issued.webhook.pk)
+    url = reverse("notifications:delivery", args=[issued.webhook.pk, message.pk])
+    waiting = client_for(admin).get(url).content.decode()
+    assert f'hx-get="{url}"' in waiting
+    sent.deliver()
+    done = client_for(admin).get(url).content.decode()
+    assert "hx-get" not in done
+    assert "HTTP status 503" in done

@@ -202,3 +202,30 @@ def test_a_get_changes_nothing(issued: IssuedWebhook, admin: Membership) -> None
     browser = client_for(admin)
     for what in ("secret/", "switch/", "test/"):
         assert browser.get(page + what).status_code == 405
+
+
+def test_deliveries_are_paginated_and_filtered(issued: IssuedWebhook, admin: Membership, sent: Sent) -> None:
+    for _ in range(3):
+        webhooks.send_test(actor=actor_for(admin), webhook_id=issued.webhook.pk)
+    path = f"{URL}{issued.webhook.pk}/deliveries/"
+    first = call(admin, "GET", f"{path}?page_size=2").json()
+    second = call(admin, "GET", first["next"].removeprefix("http://testserver")).json()
+    assert [one["id"] for one in first["results"] + second["results"]] == [one.pk for one in reversed(sent.all)]
+    assert second["next"] is None
+    assert len(call(admin, "GET", f"{path}?status=pending&event=webhook.test").json()["results"]) == 3
+    assert call(admin, "GET", f"{path}?status=delivered").json()["results"] == []
+    assert call(admin, "GET", f"{path}?status=lost").status_code == 400
+
+
+def test_a_message_is_redelivered_with_the_same_id(
+    issued: IssuedWebhook, admin: Membership, receiver: HttpServer, sent: Sent, stranger: Membership
+) -> None:
+    message = webhooks.send_test(actor=actor_for(admin), webhook_id=issued.webhook.pk)
+    sent.deliver()
+    path = f"{URL}{issued.webhook.pk}/deliveries/{message.pk}/redeliver/"
+    response = call(admin, "POST", path)
+    assert (response.status_code, response.json()["id"], response.json()["status"]) == (202, message.pk, "pending")
+    sent.deliver()
+    assert [request.headers["webhook-id"] for request in receiver.received] == [message.pk] * 2
+    assert call(stranger, "POST", path).status_code == 404
+    assert call(admin, "POST", f"{URL}{issued.webhook.pk}/deliveries/msg_0/redeliver/").status_code == 404

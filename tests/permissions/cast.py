@@ -32,7 +32,12 @@ ACTORS = (*PEOPLE, *KEYS, "nobody")
 # Routes of the custom API and of the webhook.
 CUSTOM_PAGES = ("overview", "authentication", "operations", "callback", "delete", "check", "register", "param_new")
 WEBHOOK_PAGES = ("webhook", "rotate", "switch", "test", "remove")
-WEBHOOK_ROUTES = ("api:webhook", "api:webhook_test", *(f"notifications:{page}" for page in WEBHOOK_PAGES))
+WEBHOOK_ROUTES = (
+    "api:webhook",
+    "api:webhook_test",
+    "api:webhook_deliveries",
+    *(f"notifications:{page}" for page in WEBHOOK_PAGES),
+)
 
 Send = Callable[..., Any]
 
@@ -135,7 +140,10 @@ def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str,
         **{f"integrations:custom_{page}": {"slug": fleet.slug} for page in CUSTOM_PAGES},
         "integrations:custom_param": {"slug": fleet.slug, "name": "depot"},
         **{route: {"pk": webhook.pk} for route in WEBHOOK_ROUTES},
-        "notifications:redeliver": {"pk": webhook.pk, "delivery_id": delivery.pk},
+        **{
+            route: {"pk": webhook.pk, "delivery_id": delivery.pk}
+            for route in ("notifications:redeliver", "notifications:delivery", "api:webhook_redeliver")
+        },
         "connections:connect_link": {"token": link.url.rstrip("/").rpartition("/")[2]},
         "connections:connect_done": {"session_id": link.session.pk},
         "api:connect_session": {"pk": link.session.pk},

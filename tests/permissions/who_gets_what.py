@@ -117,6 +117,7 @@ POST   notifications:rotate             | 403 200 200 403 403 403 403 404
 POST   notifications:switch             | 403 302 302 403 403 403 403 404
 POST   notifications:test               | 403 302 302 403 403 403 403 404
 POST   notifications:redeliver          | 403 302 302 403 403 403 403 404
+GET    notifications:delivery           | 403 200 200 403 403 403 403 404
 GET    notifications:remove             | 403 200 200 403 403 403 403 404
 POST   notifications:remove             | 403 302 302 403 403 403 403 404
 # The REST API
@@ -156,6 +157,8 @@ POST   api:webhooks                     | 403 201 201 403 403 403 403 201  | 403
 GET    api:webhook                      | 403 200 200 403 403 403 403 404  | 403
 PATCH  api:webhook                      | 403 200 200 403 403 403 403 404  | 403
 DELETE api:webhook                      | 403 204 204 403 403 403 403 404  | 403
+GET    api:webhook_deliveries           | 403 200 200 403 403 403 403 404  | 403
+POST   api:webhook_redeliver            | 403 202 202 403 403 403 403 404  | 403
 POST   api:webhook_test                 | 403 202 202 403 403 403 403 404  | 403
 GET    api:schema                       | 200                              | 200                     | 200
 GET    api:docs                         | 200                              | 200                     | 200

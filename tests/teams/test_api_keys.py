@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from apps.audit.models import AuditEvent
 from apps.teams import keys
 from apps.teams.authentication import actor_of
-from apps.teams.models import ApiKey, Membership, Role
+from apps.teams.models import ApiKey, Membership, Role, ServiceKeys
 from apps.teams.services import members
 from tests.factories import actor_for, client_for, make_key, make_member, make_team, make_user
 
@@ -87,7 +87,7 @@ def test_a_service_key_acts_for_the_team_without_a_user(owner: Membership) -> No
 def test_a_service_key_stays_valid_when_its_creator_leaves(owner: Membership) -> None:
     admin = make_member(owner.team, Role.ADMIN, user=make_user("Ines"))
     _, text = make_key(admin, ApiKey.Kind.SERVICE)
-    members.leave(actor=actor_for(admin))
+    members.leave(actor=actor_for(admin), service_keys=ServiceKeys.KEEP)
     assert get(ME, text).status_code == 200
     admin.user.delete()
     assert get(ME, text).status_code == 200

@@ -90,34 +90,3 @@ def test_the_number_of_keys_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch
         add(ours, batch=1, key=key)
     assert len(ours._counts) == 2
     assert add(ours, batch=1, key="one") == 2
-
-
-def test_peek_counts_nothing_and_reads_the_cache_once_a_second(
-    clock: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ours, theirs = CallCounter(), CallCounter()
-    add(theirs, 3, batch=1)
-    assert [ours.peek("who") for _ in range(3)] == [3, 3, 3]
-    add(theirs, 2, batch=1)
-    with monkeypatch.context() as watched:
-        watched.setattr(cache, "get", lambda *_: pytest.fail("The cache was asked again."))
-        assert ours.peek("who") == 3
-    clock[0] += call_counter.FLUSH_SECONDS
-    assert ours.peek("who") == 5
-
-
-def test_peek_includes_the_process_own_calls_at_once(clock: list[float]) -> None:
-    ours = CallCounter()
-    assert ours.peek("who") == 0
-    assert add(ours, 4, batch=100) == 4
-    assert ours.peek("who") == 4
-
-
-def test_peek_does_not_delay_flushing(clock: list[float]) -> None:
-    ours, theirs = CallCounter(), CallCounter()
-    add(ours, 1, batch=100)
-    add(ours, 5, batch=100)
-    clock[0] += call_counter.FLUSH_SECONDS
-    ours.peek("who")
-    assert add(ours, 1, batch=100) == 7
-    assert theirs.peek("who") == 7

@@ -13,8 +13,14 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.errors import NotAllowed, NotFound, SpecwayError
-from apps.teams.errors import AlreadyMember, InvalidRequest, InvitationEnded, InvitationForSomeoneElse
-from apps.teams.models import Invitation, Membership, Role
+from apps.teams.errors import (
+    AlreadyMember,
+    InvalidRequest,
+    InvitationEnded,
+    InvitationForSomeoneElse,
+    TooManyInvitations,
+)
+from apps.teams.models import Invitation, Membership, Role, Team
 from apps.teams.services import invitations as services
 from apps.teams.services.invitations import IssuedInvitation
 from tests.factories import actor_for, client_for, make_member, make_team, make_user
@@ -181,7 +187,7 @@ def test_a_person_is_invited_on_the_page_and_joins(owner: Membership) -> None:
 def test_the_page_tells_another_person_that_the_invitation_is_not_for_them(owner: Membership) -> None:
     path = _invite(owner).link.removeprefix("http://127.0.0.1:8000")
     client = client_for(make_member(user=make_user("Eve")))
-    assert "another e-mail address" in client.get(path).content.decode()
+    assert "a different e-mail address" in client.get(path).content.decode()
     assert client.post(path).status_code == 403
     assert Client().get("/invitations/made-up/").status_code == 404
 
@@ -213,3 +219,36 @@ def test_members_cannot_see_or_send_invitations(owner: Membership) -> None:
 def test_a_service_key_cannot_invite(owner: Membership) -> None:
     with pytest.raises(SpecwayError):
         services.invite(actor=replace(actor_for(owner), role=None), emails=["a@b.example"], role=Role.MEMBER)
+
+
+def test_a_team_can_send_a_limited_number_of_invitations_per_hour(owner: Membership, monkeypatch) -> None:
+    monkeypatch.setattr(services, "PER_TEAM_AND_HOUR", 3)
+    actor = actor_for(owner)
+    emails = [f"person{number}@fernhill.example" for number in range(4)]
+    with pytest.raises(TooManyInvitations) as refused:
+        services.invite(actor=actor, emails=emails, role=Role.MEMBER)
+    assert refused.value.retry_after == 3600
+    services.invite(actor=actor, emails=emails[:3], role=Role.MEMBER)
+    with pytest.raises(TooManyInvitations):
+        services.invite(actor=actor, emails=emails[3:], role=Role.MEMBER)
+    Invitation.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    assert services.invite(actor=actor, emails=emails[3:], role=Role.MEMBER)
+
+
+def test_an_address_gets_a_limited_number_of_invitations_per_hour_from_all_teams(owner: Membership) -> None:
+    other = make_member(make_team("Elsewhere"), Role.OWNER, user=make_user("Stranger"))
+    for inviter in (owner, other, owner):
+        _invite(inviter)
+    with pytest.raises(TooManyInvitations):
+        _invite(other)
+    assert _invite(other, "somebody.else@fernhill.example")
+
+
+def test_the_subject_of_an_invitation_has_no_text_of_the_inviter(
+    owner: Membership, django_capture_on_commit_callbacks
+) -> None:
+    Team.objects.update(name="Win a prize")
+    with django_capture_on_commit_callbacks(execute=True):
+        _invite(owner)
+    assert "Win a prize" not in mail.outbox[0].subject
+    assert str(owner.user) not in mail.outbox[0].subject

@@ -8,8 +8,8 @@ from apps.audit.models import AuditEvent
 from apps.connections.models import Connection
 from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations.models import Integration
-from apps.teams.errors import LastOwner, OwnsConnections
-from apps.teams.models import ApiKey, Membership, Role
+from apps.teams.errors import LastOwner, OwnsConnections, ServiceKeysUndecided
+from apps.teams.models import ApiKey, Membership, Role, ServiceKeys
 from apps.teams.services import members
 from apps.teams.services.teams import create_team, rename_team
 from tests.factories import actor_for, client_for, make_key, make_member, make_team, make_user
@@ -157,7 +157,7 @@ def test_only_personal_keys_of_a_removed_member_are_revoked(cast) -> None:
     personal, _ = make_key(member)
     service, _ = make_key(member, ApiKey.Kind.SERVICE)
     of_other_team, _ = make_key(elsewhere)
-    members.remove_member(actor=actor_for(cast[Role.OWNER]), membership_id=member.pk)
+    members.remove_member(actor=actor_for(cast[Role.OWNER]), membership_id=member.pk, service_keys=ServiceKeys.KEEP)
     revoked = set(ApiKey.objects.exclude(revoked_at=None))
     assert revoked == {personal}
     assert {service, of_other_team}.isdisjoint(revoked)
@@ -203,3 +203,60 @@ def test_operators_add_members_but_not_twice() -> None:
         members.add_member(
             actor=actor_for(make_member(owner.team, user=make_user("M"))), user=make_user(), role=Role.MEMBER
         )
+
+
+# --- Service keys that a removed or demoted member created
+
+
+@pytest.fixture
+def admin_with_key(cast) -> Membership:
+    make_key(cast[Role.ADMIN], ApiKey.Kind.SERVICE, name="Engine")
+    return cast[Role.ADMIN]
+
+
+def demote(cast, member: Membership, **decision) -> Membership:
+    return members.change_role(actor=actor_for(cast[Role.OWNER]), membership_id=member.pk, role=Role.MEMBER, **decision)
+
+
+@pytest.mark.parametrize("verb", ["demote", "remove", "leave"])
+def test_removing_or_demoting_the_creator_of_a_service_key_requires_a_decision(cast, admin_with_key, verb: str) -> None:
+    actions = {
+        "demote": lambda: demote(cast, admin_with_key),
+        "remove": lambda: members.remove_member(actor=actor_for(cast[Role.OWNER]), membership_id=admin_with_key.pk),
+        "leave": lambda: members.leave(actor=actor_for(admin_with_key)),
+    }
+    with pytest.raises(ServiceKeysUndecided, match="Engine"):
+        actions[verb]()
+    assert Membership.objects.get(pk=admin_with_key.pk).role == Role.ADMIN
+
+
+@pytest.mark.parametrize(("decision", "is_valid"), [(ServiceKeys.KEEP, True), (ServiceKeys.REVOKE, False)])
+def test_the_decision_about_service_keys_is_applied(
+    cast, admin_with_key, decision: ServiceKeys, is_valid: bool
+) -> None:
+    demote(cast, admin_with_key, service_keys=decision)
+    assert ApiKey.objects.get(name="Engine").is_valid_at(timezone.now()) == is_valid
+    assert AuditEvent.objects.filter(action="api_key.revoked").count() == (0 if is_valid else 1)
+
+
+def test_no_decision_is_needed_without_valid_service_keys(cast, admin_with_key) -> None:
+    ApiKey.objects.update(revoked_at=timezone.now())
+    assert demote(cast, admin_with_key).role == Role.MEMBER
+
+
+def test_the_page_asks_about_service_keys_and_applies_the_decision(cast, admin_with_key) -> None:
+    owner = client_for(cast[Role.OWNER])
+    url = reverse("teams:change_role", args=[admin_with_key.pk])
+    page = owner.get(url).content.decode()
+    assert "Engine" in page
+    assert 'name="service_keys"' in page
+    assert owner.post(url, {"role": "member"}).status_code == 409
+    assert owner.post(url, {"role": "member", "service_keys": "revoke"}).status_code == 302
+    assert not ApiKey.objects.get(name="Engine").is_valid_at(timezone.now())
+
+
+def test_a_role_that_the_actor_cannot_assign_is_400(cast) -> None:
+    admin = cast[Role.ADMIN]
+    response = client_for(admin).post(reverse("teams:change_role", args=[admin.pk]), {"role": "owner"})
+    assert response.status_code == 400
+    assert Membership.objects.get(pk=admin.pk).role == Role.ADMIN

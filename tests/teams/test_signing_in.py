@@ -13,6 +13,7 @@ from allauth.mfa.totp.internal.auth import (
     hotp_value,
     yield_hotp_counters_from_time,
 )
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
@@ -296,3 +297,28 @@ def test_too_many_logins_from_one_address_get_the_products_429_page(member: Memb
             break
     assert answer.status_code == 429
     assert "Wait a few minutes" in answer.content.decode()
+
+
+def test_wrong_passwords_from_one_address_do_not_lock_the_account_elsewhere(member: Membership, password: str) -> None:
+    wrong = {"login": member.user.email, "password": "not the password"}
+    for _ in range(7):
+        locked = Client().post(reverse("account_login"), wrong, REMOTE_ADDR="198.51.100.66")
+    assert "Too many failed login attempts" in locked.content.decode()
+    right = {"login": member.user.email, "password": password}
+    assert Client().post(reverse("account_login"), right, REMOTE_ADDR="198.51.100.66").status_code == 200
+    assert Client().post(reverse("account_login"), right, REMOTE_ADDR="198.51.100.10").status_code == 302
+
+
+def test_sign_up_hashes_one_password_for_known_and_for_new_addresses(
+    member: Membership, password: str, monkeypatch
+) -> None:
+    hashed: list[str] = []
+    encode = MD5PasswordHasher.encode
+    monkeypatch.setattr(MD5PasswordHasher, "encode", lambda *args: hashed.append("one") or encode(*args))
+    counts = []
+    for email in (member.user.email, "new@fernhill.example"):
+        hashed.clear()
+        response = Client().post(reverse("account_signup"), {"name": "Somebody", "email": email, "password1": password})
+        assert response.status_code == 302
+        counts.append(len(hashed))
+    assert counts == [1, 1]

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from django.conf import settings as product
 from django.db import OperationalError
-from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 
@@ -22,6 +21,7 @@ from apps.connections.metrics import ALLOCATED
 from apps.connections.models import TokenSet
 from apps.connections.services.heartbeat import record_heartbeat
 from apps.integrations.models import OAuthApp
+from apps.sql import Now
 from apps.web import operations
 from apps.web.metrics import counted
 from tests import factories

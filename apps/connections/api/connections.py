@@ -31,8 +31,8 @@ from apps.connections.services.disconnect import disconnect
 from apps.connections.services.eligibility import missing_scopes_of
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.share import rename
-from apps.connections.services.tokens import issue_token, key_material
-from apps.errors import NotAllowed, NotFound
+from apps.connections.services.tokens import issue_token, key_material, record_denial
+from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
 from apps.rest.pagination import Pages, page_of
@@ -151,6 +151,14 @@ class TokenView(StrictAPIView):
             resource_type_field_name=None,
         ),
     )
+    def handle_exception(self, exc: Exception) -> Response:
+        """Record a denied request of an authenticated caller, then respond as usual."""
+        response = super().handle_exception(exc)
+        actor = getattr(self.request._request, "actor", None)
+        if actor is not None and isinstance(exc, SpecwayError):
+            record_denial(actor=actor, connection_id=self.kwargs["pk"], code=exc.code)
+        return response
+
     def post(self, request: Request, pk: UUID) -> Response:
         """Refreshes the token first if necessary. The audit event is stored before the token is returned.
 

@@ -11,7 +11,8 @@ from apps.connections.policy.access import may_hand_over
 from apps.connections.services.offboarding import Decisions, heirs_of, owned_by
 from apps.connections.services.usage import Workflow, others_with_access, workflows_of
 from apps.teams.actor import Actor, member_actor
-from apps.teams.models import Membership, User
+from apps.teams.forms import ServiceKeysField
+from apps.teams.models import ApiKey, Membership, ServiceKeys, User
 
 DISCONNECT = "disconnect"
 
@@ -55,11 +56,16 @@ def items_of(membership: Membership, actor: Actor | None, *, preferred: User | N
 
 
 class OffboardingForm(forms.Form):
-    """A field `c-<ID>` for each connection: the new owner's ID, or `disconnect`. All are required."""
+    """A field `c-<ID>` for each connection: the new owner's ID, or `disconnect`. All are required.
 
-    def __init__(self, data: Any, *, items: list[Item]) -> None:
+    With `api_keys`, the service keys that the member created, the field `service_keys` decides about them.
+    """
+
+    def __init__(self, data: Any, *, items: list[Item], api_keys: list[ApiKey]) -> None:
         super().__init__(data)
-        self.items = items
+        self.items, self.api_keys = items, api_keys
+        if api_keys:
+            self.fields["service_keys"] = ServiceKeysField()
         for item in items:
             choices = [*item.heirs, (DISCONNECT, "Disconnect")]
             missing = f"Choose what to do with {item.connection.name}."
@@ -73,6 +79,12 @@ class OffboardingForm(forms.Form):
     @property
     def rows(self) -> list[tuple[Item, forms.BoundField]]:
         return [(item, self[item.name]) for item in self.items]
+
+    @property
+    def keys_decision(self) -> ServiceKeys | None:
+        """The decision about service keys, if there are any. The form must be valid."""
+        chosen = self.cleaned_data.get("service_keys")
+        return ServiceKeys(chosen) if chosen else None
 
     @property
     def decisions(self) -> Decisions:

@@ -72,6 +72,8 @@ class Connection(models.Model):
 class Credential(SealedRow):
     """What a person entered to authenticate: a key, a user name and password, or a client ID and secret."""
 
+    used_by = "connection"
+
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="credential")
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     # The values of the catalog's [[fields]] by name, as JSON, including those that are not secret.

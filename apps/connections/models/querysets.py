@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+
+from apps.sql import Now
 
 if TYPE_CHECKING:
     from apps.teams.actor import Actor

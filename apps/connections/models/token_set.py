@@ -22,6 +22,8 @@ class TokenSet(SealedRow):
     Times are by the database's clock. `version` only grows, and each write to the tokens compares it.
     """
 
+    used_by = "connection"
+
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="token_set")
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     access_token = EncryptedField()

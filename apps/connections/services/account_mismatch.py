@@ -3,17 +3,17 @@
 from typing import Literal
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from apps.audit.services import record
 from apps.connections.errors import AttemptSettled
-from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession
 from apps.connections.policy.access import may_manage
 from apps.connections.services import attempts, tracing
 from apps.connections.services.recheck import lock_attempt
 from apps.connections.services.stale import revoke_unwanted
 from apps.connections.services.store_grant import Grant, locked, same_account, store
 from apps.errors import NotAllowed
+from apps.sql import Now
 from apps.teams.actor import Actor
 
 Decision = Literal["replace", "new", "discard"]
@@ -45,6 +45,7 @@ def resolve_account_mismatch(
             existing = _connection(attempt, actor) if decision == "replace" else same_account(attempt, grant)
             return store(attempt, grant, existing=existing, origin=actor.origin)
         AuthorizationAttempt.objects.filter(pk=attempt.pk).update(status=_STATUS.CANCELED, pending_tokens=None)
+        attempts.fail_sessions(ConnectSession.objects.filter(attempt=attempt), code="canceled")
         record(
             action="authorization.discarded",
             origin=actor.origin,

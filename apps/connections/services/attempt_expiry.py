@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from apps.connections.errors import AttemptExpired, AttemptInterrupted
 from apps.connections.models import AuthorizationAttempt, ConnectSession
 from apps.connections.services import tracing
+from apps.connections.services.attempts import fail_sessions
 from apps.connections.services.stale import revoke_unwanted
 from apps.connections.services.store_grant import Grant
+from apps.sql import Now
 from apps.vault.errors import UnreadableSecret
 
 _STATUS = AuthorizationAttempt.Status
@@ -27,8 +28,10 @@ def expire_attempts() -> int:
     expired = AuthorizationAttempt.objects.filter(expires_at__lt=Now())
     for attempt in expired.filter(status=_STATUS.UNDECIDED).select_related("integration", "oauth_app"):
         _revoke(attempt)
+    unsettled = expired.filter(status__in=(_STATUS.PENDING, _STATUS.UNDECIDED))
     with transaction.atomic():
-        settled = _settle_interrupted() + expired.filter(status__in=(_STATUS.PENDING, _STATUS.UNDECIDED)).update(
+        fail_sessions(ConnectSession.objects.filter(attempt__in=unsettled), code=AttemptExpired.code)
+        settled = _settle_interrupted() + unsettled.update(
             status=_STATUS.FAILED,
             error_code=AttemptExpired.code,
             error_message="The sign-in was not completed within ten minutes, so nothing was connected.",
@@ -49,6 +52,7 @@ def _settle_interrupted() -> int:
     interrupted = exchanging.filter(consumed_at__lt=Now() - EXCHANGE_DEADLINE).select_related("integration")
     settled = 0
     for attempt in interrupted:
+        fail_sessions(ConnectSession.objects.filter(attempt=attempt), code=AttemptInterrupted.code)
         name = attempt.integration.name
         settled += exchanging.filter(pk=attempt.pk).update(
             status=_STATUS.FAILED,

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models.functions import Now
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.audit.origin import Origin
@@ -19,7 +18,7 @@ from apps.connections.errors import (
     IntegrationNotSetUp,
     WrongKind,
 )
-from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession
 from apps.connections.policy.access import may_manage
 from apps.connections.services import attempts, oauth1_flow, tracing
 from apps.connections.services.account_mismatch import resolve_account_mismatch
@@ -36,6 +35,7 @@ from apps.integrations.redirect_uri import redirect_uri
 from apps.oauth import oauth1, pkce
 from apps.oauth.authorization import CallbackParameters, authorization_url, parse_callback
 from apps.oauth.errors import InvalidCallback, OAuthError
+from apps.sql import Now
 from apps.teams.actor import Actor, member_actor
 from apps.teams.models import Membership, User
 
@@ -243,9 +243,9 @@ def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:
         resolve_account_mismatch(actor=actor, attempt=attempt, decision="discard")
         return
     with transaction.atomic():
-        AuthorizationAttempt.objects.filter(pk=attempt.pk, user=actor.user, status=_STATUS.PENDING).update(
-            status=_STATUS.CANCELED, code_verifier=None
-        )
+        pending = AuthorizationAttempt.objects.filter(pk=attempt.pk, user=actor.user, status=_STATUS.PENDING)
+        if pending.update(status=_STATUS.CANCELED, code_verifier=None):
+            attempts.fail_sessions(ConnectSession.objects.filter(attempt=attempt), code="canceled")
 
 
 def attempt_of(actor: Actor, attempt_id: UUID) -> AuthorizationAttempt:

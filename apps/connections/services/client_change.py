@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
 from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
 from apps.connections.services.status import mark_needs_attention, mark_reconnected
 from apps.integrations.models import Integration, OAuthApp
+from apps.sql import Now
 
 REASON = "oauth_app_changed"
 ADDRESS_REASON = "address_changed"

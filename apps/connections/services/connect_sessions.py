@@ -14,14 +14,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
 from django.urls import reverse
 
 from apps.audit.origin import Target
 from apps.audit.services import record
 from apps.connections.errors import ConnectSessionEnded, IntegrationNotSetUp, MailedLately
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession
-from apps.connections.services.attempts import hashed
+from apps.connections.services.attempts import complete_sessions, hashed
 from apps.connections.services.authorize import own_path
 from apps.errors import NotAllowed
 from apps.integrations.catalog.entries import entry_of
@@ -30,6 +29,7 @@ from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.integrations.oauth_apps.offered_scopes import offer_of
 from apps.integrations.oauth_apps.services import oauth_app_for, require_offered
 from apps.notifications.mail import Mail, send
+from apps.sql import Now
 from apps.teams.actor import Actor
 from apps.teams.models import Membership, User
 
@@ -140,7 +140,8 @@ def reopen(session: ConnectSession) -> None:
 
 def connected(session: ConnectSession, connection: Connection) -> None:
     """The member entered a key, so the session is complete without an authorization flow."""
-    ConnectSession.objects.filter(pk=session.pk).update(connection=connection, connected_at=Now())
+    with transaction.atomic():
+        complete_sessions(ConnectSession.objects.filter(pk=session.pk), connection)
 
 
 def began(session: ConnectSession, attempt: AuthorizationAttempt) -> None:

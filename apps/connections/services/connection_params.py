@@ -5,8 +5,6 @@ A value is checked before each use (`catalog.placeholders`), so a process that d
 done delays only when people learn of it.
 """
 
-from django.db.models.functions import Now
-
 from apps.audit.origin import Origin
 from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Connection, TokenSet
@@ -17,6 +15,7 @@ from apps.integrations.catalog.placeholders import missing_or_invalid
 from apps.integrations.catalog.schema import Param
 from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration
 from apps.oauth.provider import ProviderConfig
+from apps.sql import Now
 
 REASON = "values_missing"
 

@@ -8,7 +8,6 @@ from typing import Literal
 
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Now
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.services import fingerprint, record
@@ -32,6 +31,7 @@ from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.notifications.models import Event
 from apps.oauth.signing import Credentials, token_credentials
 from apps.oauth.token_response import TokenResponse
+from apps.sql import Now
 from apps.teams.actor import Actor
 from apps.vault.services import seal
 

@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
@@ -29,6 +28,7 @@ from apps.notifications.models import Event
 from apps.oauth import revocation
 from apps.oauth.errors import OAuthError, RevocationUnsupported
 from apps.oauth.provider import ClientCredentials
+from apps.sql import Now
 from apps.teams.actor import Actor
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def _revoke_and_delete(connection: Connection, *, origin: Origin) -> Disconnecte
                 revocation=result.revocation,
                 workflows=workflows,
             )
-            emit_event(Event.DISCONNECTED, connection, revocation=result.revocation)
+            emit_event(Event.DISCONNECTED, connection, status="disconnected", revocation=result.revocation)
     return result
 
 

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from django.db.models.functions import Now
-
 from apps.connections.models import SchedulerHeartbeat
+from apps.sql import Now
 
 REFRESH_DUE = "refresh_due"
 # The row of the leader lock: held until its time.

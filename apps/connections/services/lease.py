@@ -13,14 +13,13 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
 from apps.audit.services import fingerprint
 from apps.connections.models import TokenSet
 from apps.connections.policy.refresh_policy import CLAIM_TO_SEND, LEASE
 from apps.integrations.oauth_apps.circuit_breaker import Admission
-from apps.sql import PreparedUpdate, param
+from apps.sql import Now, PreparedUpdate, param
 
 # The points in a refresh at which tests stop or kill the process.
 BEFORE_SEND = "before_send"  # the lease is committed, nothing was sent

@@ -20,7 +20,7 @@ from apps.errors import NotAllowed, NotFound
 from apps.integrations.errors import InvalidInput
 from apps.teams.actor import Actor, member_actor
 from apps.teams.errors import LastOwner
-from apps.teams.models import Membership, Role, User
+from apps.teams.models import Membership, Role, ServiceKeys, User
 from apps.teams.services import members, people
 from apps.teams.services.teams import close_team
 
@@ -43,27 +43,33 @@ def owned_by(membership: Membership) -> list[Connection]:
     return list(owned.order_by("-is_shared", "name", "created_at"))
 
 
-def remove_member(*, actor: Actor, membership_id: int, decisions: Decisions) -> Settled:
+def remove_member(
+    *, actor: Actor, membership_id: int, decisions: Decisions, service_keys: ServiceKeys | None = None
+) -> Settled:
     """Hand over or disconnect a member's connections, then remove the member from the team.
 
     Raises what `members.remove_member` raises, Undecided if a connection is not in `decisions`, NotAllowed for handing
     over another member's personal connection, and InvalidInput for a new owner who is not another member.
     """
     membership = members.removable(actor=actor, membership_id=membership_id)
+    members.require_decision(membership, service_keys)
     settled = settle(actor=actor, membership=membership, decisions=decisions)
-    members.remove_member(actor=actor, membership_id=membership_id)
+    members.remove_member(actor=actor, membership_id=membership_id, service_keys=service_keys)
     return settled
 
 
-def leave(*, actor: Actor, decisions: Decisions) -> Settled:
+def leave(*, actor: Actor, decisions: Decisions, service_keys: ServiceKeys | None = None) -> Settled:
     """Hand over or disconnect the actor's connections, then leave the team. Raises what `remove_member` raises."""
     membership = members.leavable(actor=actor)
+    members.require_decision(membership, service_keys)
     settled = settle(actor=actor, membership=membership, decisions=decisions)
-    members.leave(actor=actor)
+    members.leave(actor=actor, service_keys=service_keys)
     return settled
 
 
-def delete_account(*, user: User, decisions: Decisions, origin: Origin) -> Settled:
+def delete_account(
+    *, user: User, decisions: Decisions, origin: Origin, service_keys: ServiceKeys | None = None
+) -> Settled:
     """Hand over or disconnect the user's connections in every team, leave the teams, and delete the account.
 
     A team without other members is closed. Raises LastOwner for one that would have no owner.
@@ -72,6 +78,8 @@ def delete_account(*, user: User, decisions: Decisions, origin: Origin) -> Settl
     for membership in memberships:
         if not is_alone(membership) and is_last_owner(membership):
             raise LastOwner
+        if not is_alone(membership):
+            members.require_decision(membership, service_keys)
         _check(member_actor(membership, origin=origin), membership, decisions)
     done = Settled()
     for membership in memberships:
@@ -82,7 +90,7 @@ def delete_account(*, user: User, decisions: Decisions, origin: Origin) -> Settl
         if is_alone(membership):
             close_team(actor=actor)
         else:
-            members.leave(actor=actor)
+            members.leave(actor=actor, service_keys=service_keys)
     people.delete_person(user=user, origin=origin)
     return done
 

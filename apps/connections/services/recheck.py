@@ -3,13 +3,13 @@
 from uuid import UUID
 
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from apps.connections.errors import AttemptError, AttemptSettled, CallbackRejected
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.policy.access import may_manage
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.models import Integration
+from apps.sql import Now
 from apps.teams.actor import Actor, member_actor
 from apps.teams.models import ApiKey, Membership, Team
 

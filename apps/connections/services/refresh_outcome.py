@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django.db.models.functions import Now
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
@@ -39,7 +38,7 @@ from apps.integrations.oauth_apps.services import client_credentials, mark_oauth
 from apps.integrations.redirect_uri import redirect_uri
 from apps.oauth.errors import OAuthError, ProviderFault, TokenError
 from apps.oauth.provider import ProviderConfig
-from apps.sql import PreparedUpdate, param
+from apps.sql import Now, PreparedUpdate, param
 
 logger = logging.getLogger(__name__)
 

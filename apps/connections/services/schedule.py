@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connection as database
 from django.db import transaction
 from django.db.models import Count
-from django.db.models.functions import Coalesce, Greatest, Now
+from django.db.models.functions import Coalesce, Greatest
 
 from apps.audit.origin import Origin
 from apps.connections.errors import IntegrationNotSetUp
@@ -30,6 +30,7 @@ from apps.connections.services.status import mark_needs_attention
 from apps.errors import SpecwayError
 from apps.integrations.catalog.entries import catalog
 from apps.integrations.errors import IntegrationMisconfigured
+from apps.sql import Now
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,10 @@ from apps.audit.services import record
 from apps.connections.models import Connection, ConnectionShare, Level, Status
 from apps.connections.policy.access import may_hand_over, may_share, may_view
 from apps.connections.policy.sharing import PERSONAL, Sharing, in_words, sharing_of
-from apps.connections.services.status import target_of
+from apps.connections.services.status import emit_event, target_of
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.errors import InvalidInput
+from apps.notifications.models import Event
 from apps.teams.actor import Actor
 from apps.teams.models import Membership, User
 from apps.teams.services.teams import locked_team
@@ -35,6 +36,7 @@ def rename(*, actor: Actor, connection: Connection, name: str) -> None:
         target=target_of(connection),
         before=before,
     )
+    emit_event(Event.RENAMED, connection, before=before)
 
 
 @transaction.atomic
@@ -161,6 +163,8 @@ def _store(connection: Connection, wanted: Sharing, *, origin: Origin) -> Connec
         before=in_words(before, names),
         after=in_words(wanted, names),
     )
+    members = {str(user_id): level.value for user_id, level in wanted.members.items()}
+    emit_event(Event.SHARED, connection, everyone=wanted.everyone and wanted.everyone.value, members=members)
     return connection
 
 

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
@@ -13,7 +12,7 @@ from apps.connections.models import Connection, FirstRefresh, Status, TokenSet
 from apps.integrations.models import Integration
 from apps.notifications import outbox
 from apps.notifications.models import Event
-from apps.sql import PreparedSelect, param
+from apps.sql import Now, PreparedSelect, param
 
 # These end without a person's action, so they do not replace a reason that a person has to resolve.
 TRANSIENT_REASONS = ("service_unavailable", "integration_misconfigured")
@@ -81,7 +80,7 @@ def mark_needs_attention(connection: Connection, *, reason: str, origin: Origin,
         reason=reason,
     )
     detail = reason_message(reason, connection.integration.name, service_message)
-    emit_event(Event.NEEDS_ATTENTION, connection, reason=reason, detail=detail)
+    emit_event(Event.NEEDS_ATTENTION, connection, status=Status.NEEDS_ATTENTION, reason=reason, detail=detail)
 
 
 def mark_recovered(connection: Connection, *, origin: Origin) -> None:
@@ -105,17 +104,22 @@ def _activate(rows: QuerySet[Connection], connection: Connection, *, origin: Ori
             team_id=connection.team_id,
             target=target_of(connection),
         )
-        emit_event(Event.RECOVERED, connection)
+        emit_event(Event.RECOVERED, connection, status=Status.ACTIVE)
 
 
 def emit_event(event: str, connection: Connection, **details: Any) -> None:
-    """Enqueue one of `apps.notifications.models.Event` for the team's webhooks. `details` hold nothing secret."""
+    """Enqueue one of `apps.notifications.models.Event` for the team's webhooks. `details` hold nothing secret.
+
+    `details` may replace the status, which is that of the object in memory.
+    """
     data = {
         "connection": str(connection.pk),
         "team": str(connection.team_id),
         "integration": connection.integration.slug,
         "name": connection.name,
         "owner": str(connection.owner_id),
+        "status": connection.status,
+        "account": {"subject": connection.account_subject, "label": connection.account_label},
         **details,
     }
     outbox.enqueue_webhook(event, team_id=connection.team_id, data=data)

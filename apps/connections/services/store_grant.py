@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.audit.origin import Origin
@@ -16,12 +15,14 @@ from apps.connections.errors import AttemptSettled, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession, Status, TokenSet
 from apps.connections.policy import scopes
 from apps.connections.services import attempts
+from apps.connections.services.attempts import complete_sessions
 from apps.connections.services.connection_params import provider_of
 from apps.connections.services.recheck import lock_attempt, require_may_reconnect
 from apps.connections.services.status import emit_event, expect_first_refresh, mark_reconnected, target_of
 from apps.connections.services.token_values import from_json, to_json, token_columns
 from apps.notifications.models import Event
 from apps.oauth.token_response import TokenResponse
+from apps.sql import Now
 from apps.vault.services import seal
 
 _STATUS = AuthorizationAttempt.Status
@@ -80,7 +81,7 @@ def store(
     AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
         status=_STATUS.SUCCEEDED, connection=connection, code_verifier=None, pending_tokens=None
     )
-    ConnectSession.objects.filter(attempt=attempt).update(connection=connection, connected_at=Now())
+    complete_sessions(ConnectSession.objects.filter(attempt=attempt), connection)
     attempt.status, attempt.connection = _STATUS.SUCCEEDED, connection
     return attempt
 
@@ -187,6 +188,8 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
     )
     _record("connection.reconnected", connection, attempt, values["access_token_fp"], origin=origin)
     expect_first_refresh(connection, TokenSet.objects.get(pk=row.pk))
+    if connection.status == Status.ACTIVE:  # otherwise the event is that it works again
+        emit_event(Event.RECONNECTED, connection)
     mark_reconnected(connection, origin=origin)
     return connection
 

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from apps.audit.services import fingerprint, record
+from apps.audit.models import AuditEvent
+from apps.audit.origin import Target
+from apps.audit.services import fingerprint, first_in_window, record
 from apps.connections import metrics
 from apps.connections.errors import MissingScopes, ServiceUnavailable, WrongKind
 from apps.connections.models import Connection, TokenSet
@@ -131,3 +134,25 @@ def key_material(*, connection: Connection, actor: Actor) -> KeyMaterial:
         )
         count_use(connection, actor=actor, now=timezone.now())
     return KeyMaterial(connection.integration.kind, access.headers, access.query, access.path_prefix)
+
+
+def record_denial(*, actor: Actor, connection_id: UUID, code: str) -> None:
+    """Record that a caller was refused a token, at most once per minute for each connection of the team and reason.
+
+    Refusals for connections that the team does not have are recorded together, since IDs can be made up.
+    """
+    if actor.team is None:
+        return
+    connection = Connection.objects.filter(team=actor.team, pk=connection_id).select_related("integration").first()
+    bound = f"token-denied:{actor.origin.kind}:{actor.origin.id}:{connection.pk if connection else ''}:{code}"
+    if not first_in_window(bound, seconds=60):
+        return
+    with transaction.atomic():
+        record(
+            action="token.denied",
+            origin=actor.origin,
+            team_id=actor.team.pk,
+            target=target_of(connection) if connection else Target("connection", str(connection_id)),
+            outcome=AuditEvent.Outcome.FAILURE,
+            code=code,
+        )

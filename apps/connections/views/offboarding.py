@@ -21,6 +21,7 @@ from apps.teams.decorators import admin_required, team_required
 from apps.teams.middleware import SESSION_TEAM
 from apps.teams.models import Membership, User
 from apps.teams.origin import origin_of
+from apps.teams.querysets import service_keys_of
 from apps.teams.requests import PersonRequest, TeamRequest
 
 get_or_post = require_http_methods(["GET", "HEAD", "POST"])
@@ -41,7 +42,12 @@ def remove_member(request: TeamRequest, pk: int) -> HttpResponse:
     problem: SpecwayError | None = None
     if form.is_valid():
         try:
-            done = offboarding.remove_member(actor=request.actor, membership_id=pk, decisions=form.decisions)
+            done = offboarding.remove_member(
+                actor=request.actor,
+                membership_id=pk,
+                decisions=form.decisions,
+                service_keys=form.keys_decision,
+            )
         except SpecwayError as error:
             problem = error
         else:
@@ -66,7 +72,7 @@ def leave(request: TeamRequest) -> HttpResponse:
     problem: SpecwayError | None = None
     if form.is_valid():
         try:
-            done = offboarding.leave(actor=request.actor, decisions=form.decisions)
+            done = offboarding.leave(actor=request.actor, decisions=form.decisions, service_keys=form.keys_decision)
         except SpecwayError as error:
             problem = error
         else:
@@ -90,7 +96,9 @@ def delete_account(request: PersonRequest) -> HttpResponse:
     problem: SpecwayError | None = None
     if form.is_valid():
         try:
-            offboarding.delete_account(user=user, decisions=form.decisions, origin=origin_of(request))
+            offboarding.delete_account(
+                user=user, decisions=form.decisions, service_keys=form.keys_decision, origin=origin_of(request)
+            )
         except SpecwayError as error:
             problem = error
         else:
@@ -110,7 +118,10 @@ def _form(request: HttpRequest, memberships: list[Membership], *, preferred: Use
     sent = request.POST if request.method == "POST" else None
     actor = getattr(request, "actor", None)
     return OffboardingForm(
-        sent, items=[item for one in memberships for item in items_of(one, actor, preferred=preferred)]
+        sent,
+        items=[item for one in memberships for item in items_of(one, actor, preferred=preferred)],
+        # A team that ends with its only member ends with its keys.
+        api_keys=[key for one in memberships if not offboarding.is_alone(one) for key in service_keys_of(one)],
     )
 
 

@@ -10,11 +10,11 @@ from enum import Enum
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.integrations.models import OAuthApp
+from apps.sql import Now
 
 # Consecutive connections without a response that open the circuit; a single failing one has a fault of its own.
 OPENS_AFTER = 5

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -24,6 +23,7 @@ from apps.integrations.signals import oauth_client_changed
 from apps.notifications import outbox
 from apps.notifications.models import Event
 from apps.oauth.provider import ClientCredentials
+from apps.sql import Now
 from apps.teams.actor import system_actor
 from apps.teams.models import Team
 

@@ -69,11 +69,16 @@ def revoke_api_key(*, actor: Actor, api_key_id: UUID) -> ApiKey:
     api_key = keys_visible_to(actor).select_for_update(of=("self",)).filter(pk=api_key_id).first()
     if api_key is None:
         raise NotFound("There is no such API key that you can revoke.")
+    revoke(api_key, actor=actor)
+    return api_key
+
+
+def revoke(api_key: ApiKey, *, actor: Actor) -> None:
+    """Revoke a key, in the caller's transaction. The caller has checked that the actor may."""
     if api_key.revoked_at is None:
         api_key.revoked_at = timezone.now()
         api_key.save(update_fields=["revoked_at"])
         record(action="api_key.revoked", origin=actor.origin, team_id=api_key.team_id, target=target_of(api_key))
-    return api_key
 
 
 def target_of(api_key: ApiKey) -> Target:

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.core.validators import MaxLengthValidator, validate_email
 from django.db import transaction
+from django.db.models import Count
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -21,12 +22,21 @@ from apps.audit.services import record
 from apps.errors import NotAllowed, NotFound
 from apps.teams import permissions
 from apps.teams.actor import Actor
-from apps.teams.errors import AlreadyMember, InvalidRequest, InvitationEnded, InvitationForSomeoneElse
+from apps.teams.errors import (
+    AlreadyMember,
+    InvalidRequest,
+    InvitationEnded,
+    InvitationForSomeoneElse,
+    TooManyInvitations,
+)
 from apps.teams.models import Invitation, Membership, Role, Team, User
 from apps.teams.permissions import Action
 from apps.teams.services.teams import locked_team
 
 LIFETIME = timedelta(days=7)
+# Limits of mails in one hour, so that a team cannot be used to send unwanted mail.
+HOUR = timedelta(hours=1)
+PER_TEAM_AND_HOUR, PER_ADDRESS_AND_HOUR = 100, 3
 
 
 @dataclass(frozen=True)
@@ -41,14 +51,15 @@ class IssuedInvitation:
 def invite(*, actor: Actor, emails: list[str], role: Role) -> list[IssuedInvitation]:
     """Invite each address and mail it the link. Replaces an open invitation for the same address.
 
-    Raises NotAllowed (for members; only owners invite owners), AlreadyMember, and InvalidRequest for an invalid
-    address. Then no invitation is created.
+    Raises NotAllowed (for members; only owners invite owners), AlreadyMember, TooManyInvitations, and InvalidRequest
+    for an invalid address. Then no invitation is created.
     """
     permissions.require(actor, Action.INVITE)
     if role not in permissions.assignable_roles(actor):
         raise NotAllowed("Only owners can make a member an owner.")
     team = locked_team(actor)
     addresses = list(dict.fromkeys(_clean_address(email) for email in emails))
+    _check_limits(team, addresses)
     return [_invite_one(actor, team, address, role) for address in addresses]
 
 
@@ -103,6 +114,27 @@ def is_for(invitation: Invitation, user: User) -> bool:
     return bool(verified.exists())
 
 
+def _check_limits(team: Team, addresses: list[str]) -> None:
+    """Raises TooManyInvitations. Invitations of an address count in all teams, since it receives all of them."""
+    recent = Invitation.objects.filter(created_at__gt=timezone.now() - HOUR)
+    if recent.filter(team=team).count() + len(addresses) > PER_TEAM_AND_HOUR:
+        raise TooManyInvitations(
+            f"A team can send {PER_TEAM_AND_HOUR} invitations per hour. Try again later.",
+            retry_after=int(HOUR.total_seconds()),
+        )
+    frequent = recent.filter(email__in=addresses).values("email").annotate(count=Count("pk"))
+    if (
+        address := frequent.filter(count__gte=PER_ADDRESS_AND_HOUR)
+        .order_by("email")
+        .values_list("email", flat=True)
+        .first()
+    ):
+        raise TooManyInvitations(
+            f"{address} was invited {PER_ADDRESS_AND_HOUR} times in the last hour. Try again later.",
+            retry_after=int(HOUR.total_seconds()),
+        )
+
+
 def _invite_one(actor: Actor, team: Team, address: str, role: Role) -> IssuedInvitation:
     if Membership.objects.filter(team=team, user__email__iexact=address).exists():
         raise AlreadyMember(f"{address} is already a member of {team}.")
@@ -145,7 +177,8 @@ def target_of(invitation: Invitation) -> Target:
 def _send(issued: IssuedInvitation, inviter: str) -> None:
     context = {"invitation": issued.invitation, "link": issued.link, "inviter": inviter}
     send_mail(
-        subject=f"{inviter} invites you to {issued.invitation.team} on Specway",
+        # Without names, which are the inviter's own text.
+        subject="Invitation to join a team on Specway",
         message=render_to_string("teams/email/invitation.txt", context),
         from_email=None,
         recipient_list=[issued.invitation.email],

@@ -9,9 +9,10 @@ from django.http import HttpRequest
 
 from apps.audit.models import AuditEvent
 from apps.audit.origin import Origin, Target
-from apps.audit.services import record
+from apps.audit.services import first_in_window, record
+from apps.teams.keys import KeyText
 from apps.teams.middleware import SESSION_TEAM
-from apps.teams.models import Membership, User
+from apps.teams.models import ApiKey, Membership, User
 from apps.teams.origin import origin_of
 
 
@@ -68,6 +69,22 @@ def record_email_change(request: HttpRequest, user: User, *, before: str) -> Non
     origin = replace(origin_of(request), id=str(user.pk), label=str(user))
     team_id = _current_team(request, user)
     record(action="email.changed", origin=origin, team_id=team_id, target=_self(origin), before=before)
+
+
+def record_rejected_key(request: HttpRequest, key: KeyText | None) -> None:
+    """An invalid API key. At most one event per minute and address for unknown keys, and for each known prefix."""
+    origin = replace(origin_of(request), id="", label="Unknown caller")
+    api_key = ApiKey.objects.filter(prefix=key.prefix).first() if key else None
+    if not first_in_window(f"rejected-key:{origin.ip}:{api_key.pk if api_key else ''}", seconds=60):
+        return
+    with transaction.atomic():
+        record(
+            action="api_key.rejected",
+            origin=origin,
+            team_id=api_key.team_id if api_key else None,
+            target=Target("api_key", str(api_key.pk), str(api_key)) if api_key else None,
+            outcome=AuditEvent.Outcome.FAILURE,
+        )
 
 
 def _self(origin: Origin) -> Target:

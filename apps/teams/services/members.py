@@ -8,9 +8,11 @@ from apps.audit.services import record
 from apps.errors import NotAllowed, NotFound
 from apps.teams import permissions
 from apps.teams.actor import Actor
-from apps.teams.errors import AlreadyMember, LastOwner, OwnsConnections
-from apps.teams.models import ApiKey, Membership, Role, User
+from apps.teams.errors import AlreadyMember, LastOwner, OwnsConnections, ServiceKeysUndecided
+from apps.teams.models import ApiKey, Membership, Role, ServiceKeys, User
 from apps.teams.permissions import Action
+from apps.teams.querysets import service_keys_of
+from apps.teams.services.api_keys import revoke
 from apps.teams.services.teams import locked_team
 from apps.teams.signals import membership_ending
 
@@ -31,10 +33,11 @@ def add_member(*, actor: Actor, user: User, role: Role) -> Membership:
 
 
 @transaction.atomic
-def change_role(*, actor: Actor, membership_id: int, role: Role) -> Membership:
-    """Change a member's role.
+def change_role(*, actor: Actor, membership_id: int, role: Role, service_keys: ServiceKeys | None = None) -> Membership:
+    """Change a member's role. `service_keys` is for those that a demoted admin or owner created.
 
-    Raises NotAllowed (for members, and for admins who change an owner), NotFound (another team's), LastOwner.
+    Raises NotAllowed (for members, and for admins who change an owner), NotFound (another team's), LastOwner,
+    ServiceKeysUndecided.
     """
     permissions.require(actor, Action.CHANGE_ROLES)
     membership = _member_of_own_team(actor, membership_id)
@@ -44,6 +47,8 @@ def change_role(*, actor: Actor, membership_id: int, role: Role) -> Membership:
     if membership.role == role:
         return membership
     _keep_an_owner(membership)
+    if role == Role.MEMBER:
+        _settle_service_keys(actor, membership, service_keys)
     before, membership.role = membership.role, role
     membership.save(update_fields=["role"])
     record(
@@ -58,13 +63,14 @@ def change_role(*, actor: Actor, membership_id: int, role: Role) -> Membership:
 
 
 @transaction.atomic
-def remove_member(*, actor: Actor, membership_id: int) -> Membership:
+def remove_member(*, actor: Actor, membership_id: int, service_keys: ServiceKeys | None = None) -> Membership:
     """Remove a member and revoke their personal API keys of the team.
 
-    Raises NotAllowed (for members, and for admins who remove an owner), NotFound, LastOwner, OwnsConnections.
+    Raises NotAllowed (for members, and for admins who remove an owner), NotFound, LastOwner, OwnsConnections,
+    ServiceKeysUndecided.
     """
     membership = removable(actor=actor, membership_id=membership_id)
-    _end(actor, membership, verb="removed")
+    _end(actor, membership, verb="removed", service_keys=service_keys)
     return membership
 
 
@@ -79,10 +85,10 @@ def removable(*, actor: Actor, membership_id: int) -> Membership:
 
 
 @transaction.atomic
-def leave(*, actor: Actor) -> Membership:
-    """Leave the team. Raises NotFound, LastOwner, OwnsConnections."""
+def leave(*, actor: Actor, service_keys: ServiceKeys | None = None) -> Membership:
+    """Leave the team. Raises NotFound, LastOwner, OwnsConnections, ServiceKeysUndecided."""
     membership = leavable(actor=actor)
-    _end(actor, membership, verb="left")
+    _end(actor, membership, verb="left", service_keys=service_keys)
     return membership
 
 
@@ -120,12 +126,28 @@ def _keep_an_owner(membership: Membership) -> None:
         raise LastOwner
 
 
-def _end(actor: Actor, membership: Membership, *, verb: str) -> None:
+def require_decision(membership: Membership, service_keys: ServiceKeys | None) -> list[ApiKey]:
+    """The member's service keys. Raises ServiceKeysUndecided if there are any without a decision."""
+    created = list(service_keys_of(membership))
+    if created and service_keys is None:
+        names = ", ".join(key.name for key in created[:5])
+        raise ServiceKeysUndecided(f"Keep or revoke the service keys that {membership.user} created: {names}.")
+    return created
+
+
+def _settle_service_keys(actor: Actor, membership: Membership, decision: ServiceKeys | None) -> None:
+    for api_key in require_decision(membership, decision):
+        if decision == ServiceKeys.REVOKE:
+            revoke(api_key, actor=actor)
+
+
+def _end(actor: Actor, membership: Membership, *, verb: str, service_keys: ServiceKeys | None) -> None:
     owned = membership.user.connections.filter(team=membership.team_id).count()
     if owned:
         who = "You still own" if verb == "left" else f"{membership.user} still owns"
         what = "1 connection" if owned == 1 else f"{owned} connections"
         raise OwnsConnections(f"{who} {what} in this team. Hand them over or disconnect them first.", connections=owned)
+    _settle_service_keys(actor, membership, service_keys)
     revoked = ApiKey.objects.filter(
         team=membership.team_id, user=membership.user_id, kind=ApiKey.Kind.PERSONAL, revoked_at=None
     ).update(revoked_at=timezone.now())
