@@ -42,7 +42,8 @@ from apps.oauth.errors import (
     TransportFailure,
 )
 from apps.oauth.provider import ProviderConfig
-from apps.oauth.token_response import TokenResponse, scopes_in
+from apps.oauth.scopes import scopes_in
+from apps.oauth.token_response import TokenResponse
 
 
 def grant_of(
