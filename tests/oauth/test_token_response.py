@@ -17,6 +17,7 @@ from apps.oauth.errors import (
     ProviderFault,
     TokenError,
     UnauthorizedClient,
+    UnrecognizedRefusal,
 )
 from apps.oauth.expiry import TEN_YEARS
 from apps.oauth.provider import Check, ProviderConfig, SecondaryTokenRule
@@ -372,8 +373,8 @@ def test_a_broken_form_response_is_malformed(body: bytes) -> None:
         ("invalid_client", InvalidClient),
         ("unauthorized_client", UnauthorizedClient),
         ("invalid_scope", InvalidScope),
-        ("invalid_request", TokenError),
-        ("of_its_own", TokenError),
+        ("invalid_request", UnrecognizedRefusal),
+        ("of_its_own", UnrecognizedRefusal),
     ],
 )
 def test_an_error_is_recognized_by_its_code_whatever_the_status(status: int, code: str, kind: type[TokenError]) -> None:
