@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from apps.oauth.documents import json_value, text_at
 from apps.oauth.errors import MalformedResponse, token_error
 from apps.oauth.http import send
 from apps.oauth.provider import (
@@ -20,7 +21,7 @@ from apps.oauth.provider import (
     passes,
     pick,
 )
-from apps.oauth.token_response import json_value, raise_for_fault, text_at
+from apps.oauth.refusals import raise_for_fault
 
 
 @dataclass(frozen=True)

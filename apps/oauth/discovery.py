@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from apps.oauth.documents import json_object
 from apps.oauth.errors import DiscoveryFailed, MalformedResponse
 from apps.oauth.http import send
-from apps.oauth.token_response import json_object
 
 _MAX_METADATA = 1_000_000  # bytes
 

@@ -3,9 +3,10 @@
 OAuthError
 ├─ TransportFailure       no complete response; `sent` says whether anything was sent                  transient
 │  └─ EndpointRefused     the rules of egress forbid the address                                       permanent
-├─ ProviderFault          5xx or 429, with `retry_after`                                               transient
-├─ MalformedResponse      HTML, truncated JSON, wrong types, a redirect                                transient
-│  └─ UnrecognizedRefusal  4xx without an OAuth error code
+├─ ProviderFault          5xx, 408, 425 or 429, with `retry_after`                                     transient
+│  ├─ SlowDown            too many requests; counts against neither grant nor app                      transient
+│  └─ TooEarly            refreshed before the provider allows it; counts against neither              transient
+├─ MalformedResponse      a 2xx without a usable token (HTML, truncated JSON, …), a redirect           transient
 ├─ AuthorizationDenied    `error=` in the callback
 ├─ InvalidCallback        the callback does not follow RFC 6749
 ├─ IssuerMismatch         the callback comes from another authorization server (RFC 9207)
@@ -16,7 +17,8 @@ OAuthError
    ├─ InvalidGrant        the code or refresh token is expired or revoked
    ├─ InvalidClient       the OAuth app's ID or secret is wrong
    ├─ UnauthorizedClient  the OAuth app may not use this grant
-   └─ InvalidScope
+   ├─ InvalidScope
+   └─ UnrecognizedRefusal  any other code, or a 4xx without one                                        see there
 
 No text or repr of these holds a token, an authorization code, or a part of a body.
 """
@@ -53,21 +55,34 @@ class ProviderFault(OAuthError):
         self.retry_after = retry_after
 
 
+class SlowDown(ProviderFault):
+    """The server did nothing, because too many requests came (by an error rule, or `slow_down` of RFC 8628 3.5).
+
+    `status` is 429 whatever the response had, so that a caller that knows only ProviderFault backs off.
+    """
+
+    def __init__(self, retry_after: float | None = None, *, description: str = "") -> None:
+        super().__init__(429, retry_after)
+        self.description = description
+
+
+class TooEarly(ProviderFault):
+    """The server did nothing, because the access token lives too long still (by an error rule).
+
+    `status` is 429 whatever the response had, as for SlowDown. Try again when the token is closer to its end.
+    """
+
+    def __init__(self, retry_after: float | None = None, *, description: str = "") -> None:
+        super().__init__(429, retry_after)
+        self.description = description
+
+
 class MalformedResponse(OAuthError):
     """The response does not follow the RFC; `reason` names its shape, never its content."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class UnrecognizedRefusal(MalformedResponse):
-    """A 4xx status without an OAuth error code. `description` is the server's own text, if any: show it escaped."""
-
-    def __init__(self, status: int, reason: str, description: str = "") -> None:
-        super().__init__(f"status {status}, {reason}")
-        self.status = status
-        self.description = description
 
 
 class AuthorizationDenied(OAuthError):
@@ -106,14 +121,14 @@ class DiscoveryFailed(OAuthError):
 class TokenError(OAuthError):
     """The server refused, with an OAuth error `code`. Make it with `token_error(code)`.
 
-    `about_redirect_uri`: its description speaks of the redirect URI, for which RFC 6749 5.2 has no code of its own.
-    `description` is the server's own text, and part of neither `str()` nor `repr()`.
+    `status`: that of HTTP, None if unknown. `description`: the service's own words, one line without secrets, to be
+    shown escaped. `about_redirect_uri`: they speak of the redirect URI, for which RFC 6749 5.2 has no code.
     """
 
-    def __init__(self, code: str, *, about_redirect_uri: bool = False, description: str = "") -> None:
+    def __init__(self, code: str, *, status: int | None = None, description: str = "") -> None:
         self.code = safe_code(code)
-        self.description = description
-        self.about_redirect_uri = about_redirect_uri
+        self.status, self.description = status, description
+        self.about_redirect_uri = re.search(r"redirect[_ -]?ur[il]", description, re.IGNORECASE) is not None
         super().__init__(self.code)
 
 
@@ -133,6 +148,22 @@ class InvalidScope(TokenError):
     """The scope is unknown or more than was granted."""
 
 
+class UnrecognizedRefusal(TokenError):
+    """A refusal that is not understood: a 4xx other than 408, 425 and 429 without a code that RFC 6749 5.2 ties to
+    grant, client or scope, with or without JSON, or an unknown error code in a 2xx.
+
+    It may be a dead grant or a passing fault: what to make of it is for the caller, who knows how often it came.
+    Without an error in the response, `has_code` is false and `code` names the status, such as "http_404".
+    """
+
+    def __init__(self, code: str, *, status: int | None = None, description: str = "") -> None:
+        super().__init__(code, status=status, description=description)
+        self.has_code = bool(code)
+        if not code:
+            self.code = f"http_{status}"
+            self.args = (self.code,)
+
+
 _BY_CODE: dict[str, type[TokenError]] = {
     "invalid_grant": InvalidGrant,
     "invalid_client": InvalidClient,
@@ -141,11 +172,11 @@ _BY_CODE: dict[str, type[TokenError]] = {
 }
 
 
-def token_error(code: str, *, description: object = None) -> TokenError:
-    """The exception for an error code of RFC 6749 5.2 or the provider's own, with the provider's `description`."""
-    about_redirect_uri = re.search(r"redirect[_ -]?ur[il]", str(description), re.IGNORECASE) is not None
-    text = description if isinstance(description, str) else ""
-    return _BY_CODE.get(code, TokenError)(code, about_redirect_uri=about_redirect_uri, description=text)
+def token_error(
+    code: str, *, status: int | None = None, description: str = "", otherwise: type[TokenError] = TokenError
+) -> TokenError:
+    """The exception for an error code of RFC 6749 5.2; `otherwise` is the class for any other code."""
+    return _BY_CODE.get(code, otherwise)(code, status=status, description=description)
 
 
 def safe_code(code: object) -> str:

@@ -16,7 +16,8 @@ from apps.oauth.authorization import check_endpoint
 from apps.oauth.errors import AuthorizationDenied, InvalidCallback, MalformedResponse, token_error
 from apps.oauth.http import send
 from apps.oauth.provider import ClientCredentials
-from apps.oauth.token_response import TokenResponse, raise_for_fault
+from apps.oauth.refusals import raise_for_fault
+from apps.oauth.token_response import TokenResponse
 
 _MAX_QUERY = 16_384
 

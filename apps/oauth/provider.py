@@ -29,6 +29,23 @@ class ClientCredentials:
         return "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
 
 
+class ErrorRule(NamedTuple):
+    """What a provider means by a response of its token endpoint that holds no token.
+
+    All conditions that are given must hold: the HTTP status is one of `statuses`; what is at `path` (dotted, `[n]` for
+    list items) is one of `values`, any value where there are none, and in a list any item counts; `description` occurs
+    in the response's texts, in upper or lower case. The first rule that matches decides, before status and code do.
+
+    `means`: a dead grant, a wrong OAuth app, too many requests, a refresh before its time, or a passing fault.
+    """
+
+    means: Literal["invalid_grant", "invalid_client", "slow_down", "too_early", "temporarily_unavailable"]
+    statuses: tuple[int, ...] = ()
+    path: str = ""
+    values: tuple[str | int | bool, ...] = ()
+    description: str = ""
+
+
 class Check(NamedTuple):
     """A JSON response is a success only if the value at `path` equals this one, type included (Slack's `ok`)."""
 
@@ -183,7 +200,6 @@ class ProviderConfig:
     token_request_headers: Mapping[str, str] = field(default_factory=dict)
     # The token response
     token_answer_encodings: tuple[Literal["json", "form"], ...] = ("json",)
-    token_types: tuple[str, ...] = ("bearer",)
     access_token_path: str = "access_token"
     refresh_token_path: str = "refresh_token"
     expires_in_path: str = "expires_in"
@@ -196,6 +212,7 @@ class ProviderConfig:
     secondary_tokens: tuple[SecondaryTokenRule, ...] = ()
     success_check: Check | None = None
     error_aliases: Mapping[str, str] = field(default_factory=dict)  # its own error codes -> RFC 6749 5.2
+    error_rules: tuple[ErrorRule, ...] = ()  # for what is not the code of a plain `error`; decide first
     # Refresh and scopes
     refresh_supported: bool = True
     rotation: Literal["none", "grace", "strict"] = "strict"  # the safest assumption where it is not known

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, get_args
 
+from apps.oauth.documents import json_object
 from apps.oauth.errors import MalformedResponse, token_error
 from apps.oauth.http import send
 from apps.oauth.provider import AuthMethod
-from apps.oauth.token_response import json_object, raise_for_fault
+from apps.oauth.refusals import raise_for_fault
 
 _METHODS: tuple[str, ...] = get_args(AuthMethod)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
 
+from apps.oauth.documents import json_object
 from apps.oauth.errors import MalformedResponse, RevocationUnsupported, TokenError, safe_code, token_error
 from apps.oauth.http import send
 from apps.oauth.provider import (
@@ -17,7 +18,7 @@ from apps.oauth.provider import (
     all_filled_in,
     passes,
 )
-from apps.oauth.token_response import json_object, raise_for_fault
+from apps.oauth.refusals import raise_for_fault
 
 _ENCODINGS: dict[str, Literal["data", "json", "params"]] = {
     "form": "data",

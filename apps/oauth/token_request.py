@@ -17,6 +17,7 @@ from apps.oauth.errors import token_error
 from apps.oauth.http import send
 from apps.oauth.provider import AuthMethod, ClientCredentials, LongLivedExchange, ProviderConfig, all_filled_in
 from apps.oauth.token_response import TokenResponse, parse_token_response
+from apps.oauth.trace import PUBLIC_PARAMETERS, report_notes
 
 # How requests names the ways to encode the fields of a request.
 _ENCODINGS = {"form": "data", "json": "json"}
@@ -75,7 +76,9 @@ def refresh(
     if provider.refresh_auth_method:
         provider = replace(provider, token_endpoint_auth_method=provider.refresh_auth_method)
     url = provider.refresh_url or provider.token_url
-    return token_request(provider, credentials, fields, url=url, deadline=deadline)
+    response = token_request(provider, credentials, fields, url=url, deadline=deadline)
+    # Empty scopes in response to a refresh mean what absent ones mean: as before (RFC 6749 6).
+    return response if response.scopes else replace(response, scopes=None)
 
 
 def token_request(
@@ -87,14 +90,15 @@ def token_request(
     """
     method = provider.token_endpoint_auth_method
     names = {**provider.parameter_names, **provider.token_parameter_names}
-    named = {names.get(name, name): value for name, value in {**fields, **_client_fields(credentials, method)}.items()}
+    fields = {**fields, **_client_fields(credentials, method)}
+    named = {names.get(name, name): value for name, value in fields.items()}
     headers = {"Accept": "application/json", **all_filled_in(provider.token_request_headers, credentials)}
     if method == "client_secret_basic":
         headers["Authorization"] = credentials.basic()
     is_get = provider.token_request_method == "GET"
     encoded: dict[str, Any] = {"params" if is_get else _ENCODINGS[provider.token_request_encoding]: named}
     response = send(provider.token_request_method, url, headers=headers, deadline=deadline, **encoded)
-    return _read(response, provider)
+    return _read(response, provider, {**fields, "client_secret": credentials.client_secret or ""})
 
 
 def _client_fields(credentials: ClientCredentials, method: AuthMethod) -> dict[str, str]:
@@ -116,10 +120,17 @@ def _scope_field(provider: ProviderConfig, scopes: Sequence[str] | None) -> dict
     return {provider.scope_parameter: provider.scope_separator.join(names)} if names else {}
 
 
-def _read(response: requests.Response, provider: ProviderConfig) -> TokenResponse:
-    return parse_token_response(
-        status=response.status_code, headers=response.headers, body=response.content, provider=provider
+def _read(response: requests.Response, provider: ProviderConfig, sent: Mapping[str, str]) -> TokenResponse:
+    tokens = parse_token_response(
+        status=response.status_code,
+        headers=response.headers,
+        body=response.content,
+        provider=provider,
+        held_refresh_token=sent.get("refresh_token", ""),
+        secrets=tuple(value for name, value in sent.items() if name not in PUBLIC_PARAMETERS),
     )
+    report_notes(tokens.notes)
+    return tokens
 
 
 def _long_lived(
@@ -159,4 +170,4 @@ def _extended(provider: ProviderConfig, exchange: LongLivedExchange, token: str,
 def _token_by_get(provider: ProviderConfig, url: str, query: Mapping[str, str], *, deadline: float) -> TokenResponse:
     """A token in response to a GET: the only form that these providers document, secrets in the query included."""
     response = send("GET", url, params=query, headers={"Accept": "application/json"}, deadline=deadline)
-    return _read(response, provider)
+    return _read(response, provider, query)

@@ -7,8 +7,10 @@ a name that contains a part of a secret is left out as well.
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit, urlunsplit
 
@@ -17,7 +19,7 @@ from apps.oauth.errors import safe_code
 Pairs = tuple[tuple[str, str], ...]
 
 # Parameters whose values are no secret (RFC 6749, 7009, 7591, 7636, 8707).
-_SHOWN = frozenset(
+PUBLIC_PARAMETERS = frozenset(
     {
         "audience",
         "client_id",
@@ -68,6 +70,31 @@ class TraceLine:
     fields: Pairs
     error: str
     milliseconds: int
+
+
+_observer: ContextVar[Callable[[tuple[str, ...]], None] | None] = ContextVar("token_response_notes", default=None)
+
+
+@contextmanager
+def notes_observed(observer: Callable[[tuple[str, ...]], None]) -> Iterator[None]:
+    """Calls `observer` with the notes of each token response that this thread reads until the block ends."""
+    token = _observer.set(observer)
+    try:
+        yield
+    finally:
+        _observer.reset(token)
+
+
+def report_notes(notes: tuple[str, ...]) -> None:
+    """Reports the notes of a token response to the observer, if there is one."""
+    observer = _observer.get()
+    if observer and notes:
+        observer(notes)
+
+
+def with_notes(line: TraceLine, notes: Iterable[str]) -> TraceLine:
+    """The line with notes about its response among the fields."""
+    return replace(line, fields=(*line.fields, *(("(note)", note) for note in notes)))
 
 
 def trace_line(
@@ -139,8 +166,8 @@ def _json(text: str) -> Any:
 
 def _secrets_of(sent: Iterable[tuple[str, str]], authorization: str, document: Any) -> set[str]:
     """All that was sent and is not on the list, in the forms in which it may come back, and every text that came."""
-    shown = {value for name, value in sent if name in _SHOWN}
-    values = {value for name, value in sent if name not in _SHOWN} | set(_texts(document))
+    shown = {value for name, value in sent if name in PUBLIC_PARAMETERS}
+    values = {value for name, value in sent if name not in PUBLIC_PARAMETERS} | set(_texts(document))
     credentials = authorization.partition(" ")[2]
     values |= {credentials, *_pair(credentials)[1:]}
     values |= {unquote_plus(value) for value in values}
@@ -189,7 +216,7 @@ def _authentication(authorization: str, sent: Mapping[str, str]) -> str:
 
 
 def _shown(name: str, value: str, secrets: Iterable[str]) -> str:
-    if name not in _SHOWN or _holds(value, secrets):
+    if name not in PUBLIC_PARAMETERS or _holds(value, secrets):
         return f"({len(value)} characters, not kept)"
     return value[:300] if value.isprintable() else "(not text)"
 

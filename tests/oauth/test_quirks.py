@@ -301,7 +301,7 @@ def test_tokens_may_be_nested_or_at_one_of_several_paths(provider: ProviderConfi
 )
 def test_expiry_may_be_a_moment_by_the_servers_clock(provider: ProviderConfig, said: object, seconds: int) -> None:
     wants = replace(provider, expires_at_path="expires_at", default_expires_in=99)
-    assert parsed(wants, access_token="t", expires_at=said).expires_in == seconds
+    assert parsed(wants, access_token="t", refresh_token="r", expires_at=said).expires_in == seconds
 
 
 def test_expiry_may_be_a_claim_of_the_token(provider: ProviderConfig) -> None:

@@ -22,6 +22,7 @@ from apps.oauth.errors import (
 )
 from apps.oauth.provider import ClientCredentials, ProviderConfig
 from apps.oauth.token_response import TokenResponse
+from apps.oauth.trace import notes_observed
 from tests.servers import HttpServer, raw_server
 
 
@@ -261,3 +262,23 @@ def test_nothing_secret_is_logged_at_debug(
         assert str(secret) not in caplog.text
     assert "the/code" not in caplog.text
     assert "client_secret" not in caplog.text
+
+
+def test_notes_about_a_response_reach_the_trace(
+    server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials
+) -> None:
+    answer_with(server, refresh_token="r", expires_in="soon")
+    observed: list[tuple[str, ...]] = []
+    with notes_observed(observed.append):
+        read = exchange(provider, credentials)
+    exchange(provider, credentials)
+    assert observed == [read.notes]
+    assert "the expiry is unknown" in observed[0][0]
+
+
+@pytest.mark.parametrize("fields", [{}, {"scope": ""}, {"scope": None}, {"scope": []}, {"scope": " , "}])
+def test_no_scopes_in_response_to_a_refresh_mean_as_before(
+    server: HttpServer, provider: ProviderConfig, credentials: ClientCredentials, fields: dict[str, object]
+) -> None:
+    answer_with(server, **fields)
+    assert token_request.refresh(provider, credentials, refresh_token="r").scopes is None

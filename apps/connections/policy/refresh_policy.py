@@ -14,10 +14,11 @@ from apps.oauth.errors import (
     MalformedResponse,
     OAuthError,
     ProviderFault,
+    SlowDown,
     TokenError,
+    TooEarly,
     TransportFailure,
     UnauthorizedClient,
-    UnrecognizedRefusal,
 )
 
 Key = TypeVar("Key")
@@ -69,7 +70,7 @@ class Outcome(Enum):
     REQUEST_REFUSED = "request_refused"  # another error code, or a 4xx without one
 
 
-# Codes that ask for patience, whatever the status (RFC 8628 3.5 for the first).
+# Codes that ask to send less, whatever the status (RFC 8628 3.5 for the first).
 _SLOW_DOWN_CODES = frozenset({"slow_down", "too_early", "rate_limited", "rate_limit_exceeded", "too_many_requests"})
 _CONSENT_CODES = frozenset({"interaction_required", "login_required", "consent_required", "account_selection_required"})
 # A refusal of the client whose description names one of these is about the grant (some services mix up the codes).
@@ -80,10 +81,12 @@ def classify(error: OAuthError) -> Outcome:
     """The outcome of a protocol error (RFC 6749 5.2 for the codes)."""
     if isinstance(error, TransportFailure):
         return Outcome.UNKNOWN if error.sent else Outcome.NOT_SENT
+    if isinstance(error, SlowDown | TooEarly):
+        return Outcome.SLOW_DOWN
     if isinstance(error, ProviderFault):
         return _BY_STATUS.get(error.status, Outcome.UNKNOWN)
     if isinstance(error, MalformedResponse):
-        return Outcome.REQUEST_REFUSED if isinstance(error, UnrecognizedRefusal) else Outcome.MALFORMED
+        return Outcome.MALFORMED
     return _classify_refusal(error) if isinstance(error, TokenError) else Outcome.REQUEST_REFUSED
 
 
@@ -105,7 +108,7 @@ def _classify_refusal(error: TokenError) -> Outcome:
 
 def service_message(error: OAuthError) -> str:
     """The service's own description of a refusal, on one line, without anything that looks like a secret, bounded."""
-    description = error.description if isinstance(error, TokenError | UnrecognizedRefusal) else ""
+    description = error.description if isinstance(error, TokenError) else ""
     printable = "".join(char if char.isprintable() else " " for char in description)
     redacted = _LOOKS_SECRET.sub("…", " ".join(printable.split()))
     return redacted if len(redacted) <= 200 else redacted[:199] + "…"

@@ -40,9 +40,11 @@ from apps.oauth.errors import (
     ProviderFault,
     TokenError,
     TransportFailure,
+    UnrecognizedRefusal,
 )
 from apps.oauth.provider import ProviderConfig
-from apps.oauth.token_response import TokenResponse, scopes_in
+from apps.oauth.scopes import scopes_in
+from apps.oauth.token_response import TokenResponse
 
 
 def grant_of(
@@ -177,6 +179,8 @@ def _description(error: OAuthError) -> str:
         return "it did not respond"
     if isinstance(error, ProviderFault):
         return f"HTTP status {error.status}"
+    if isinstance(error, UnrecognizedRefusal) and not error.has_code:
+        return f"it answered with HTTP status {error.status}"
     if isinstance(error, MalformedResponse):
         return "its response was not a token"
     return f"error “{error.code}”" if isinstance(error, TokenError) else "its response was not accepted"

@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_variables
 from apps import egress
 from apps.connections.models import AuthorizationAttempt, Connection, TraceEntry
 from apps.integrations.models import Integration
-from apps.oauth.trace import TraceLine, trace_line
+from apps.oauth.trace import TraceLine, notes_observed, trace_line, with_notes
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,12 @@ class Trace:
     def note(self, exchange: egress.Exchange) -> None:
         if len(self.lines) < _MAX_LINES:
             self.lines.append((timezone.now(), redacted(exchange)))
+
+    def add_notes(self, notes: tuple[str, ...]) -> None:
+        """Notes about the token response that was read last."""
+        if self.lines:
+            at, line = self.lines[-1]
+            self.lines[-1] = (at, with_notes(line, notes))
 
 
 @sensitive_variables()
@@ -67,7 +73,7 @@ def traced(trace: Trace) -> Iterator[Trace]:
         yield trace
         return
     try:
-        with egress.observed(trace.note):
+        with egress.observed(trace.note), notes_observed(trace.add_notes):
             yield trace
     finally:
         _write(trace)

@@ -38,8 +38,8 @@ from apps.gateway.proxy.redaction import Redactor, decompressed, redacted
 from apps.gateway.proxy.response import ProxyResponse
 from apps.gateway.services import calls
 from apps.gateway.services.calls import RequestCredentials
+from apps.oauth.expiry import retry_after
 from apps.oauth.signing import RequestParts, SignedCredentials
-from apps.oauth.token_response import retry_after
 from apps.teams.actor import Actor
 
 _RETRIED_STATUSES = frozenset({429, 502, 503, 504})

@@ -144,7 +144,6 @@ class OAuth2:
     token_request_encoding: Literal["form", "json"] = "form"
     token_request_headers: Mapping[str, str] = field(default_factory=dict)
     token_answer_encodings: tuple[Literal["json", "form"], ...] = ("json",)
-    token_types: tuple[str, ...] = ("bearer",)
     access_token_path: str = "access_token"
     refresh_token_path: str = "refresh_token"
     expires_in_path: str = "expires_in"

@@ -30,6 +30,7 @@ from apps.oauth.errors import (
     TokenError,
     TransportFailure,
     UnauthorizedClient,
+    UnrecognizedRefusal,
 )
 from apps.oauth.provider import ClientCredentials, ProviderConfig
 
@@ -141,6 +142,8 @@ def _reason(error: OAuthError) -> str:
         return "the service did not respond" if error.sent else "the service could not be reached"
     if isinstance(error, ProviderFault):
         return f"the service responded with HTTP status {error.status}"
+    if isinstance(error, UnrecognizedRefusal) and not error.has_code:
+        return f"the service answered with HTTP status {error.status}"
     if isinstance(error, MalformedResponse):
         return f"the response is not a valid OAuth response ({error.reason})"
     return (

@@ -103,7 +103,7 @@ def _of_authed_user(document: Document) -> Document:
             "access_token_path": "authed_user.access_token | access_token",
             "refresh_token_path": "authed_user.refresh_token",
             "expires_in_path": "authed_user.expires_in", "scope_path": "authed_user.scope",
-            "keep": ["team.id"], "token_types": ["bearer", "user"],
+            "keep": ["team.id"],
             "success_check": {"path": "ok", "equals": True},
             "secondary_tokens": [{
                 "name": "bot", "access_token_path": "access_token", "refresh_token_path": "bot.refresh",
@@ -126,7 +126,6 @@ def two_tokens_in_one_answer(story: Story) -> None:
 
 @case(
     {
-        "oauth2": {"token_types": ["bearer", "mac"]},
         "api": {"base_url": "{instance}/api"},
         "params": [
             param("instance", ORIGIN, "http://127.0.0.1:1", "token_response", field="instance_url",

@@ -22,6 +22,7 @@ from apps.oauth.errors import (
     TokenError,
     TransportFailure,
     UnauthorizedClient,
+    UnrecognizedRefusal,
 )
 from apps.oauth.provider import AuthMethod, ClientCredentials, ProviderConfig
 
@@ -123,6 +124,8 @@ def _with_response(reply: TokenReply, exchanges: list[egress.Exchange]) -> Token
 
 
 def _read(method: str, error: OAuthError) -> TokenReply:
+    if isinstance(error, UnrecognizedRefusal) and not error.has_code:
+        return TokenReply(method, "no_oauth", failure=f"status {error.status} without an OAuth error")
     if isinstance(error, TokenError):
         return TokenReply(method, _result_of(error), code=error.code)
     if isinstance(error, EndpointRefused):
