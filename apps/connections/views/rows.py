@@ -56,14 +56,14 @@ class Group:
         return any(row.needs_attention for row in self.rows)
 
 
-def grouped(actor: Actor, connections: list[Connection]) -> list[Group]:
-    """The connections by service: services that need attention first, then by name."""
+def grouped(rows: list[Row]) -> list[Group]:
+    """The rows by service: services that need attention first, then by name."""
     by_integration: dict[Integration, list[Row]] = defaultdict(list)
-    for connection in connections:
-        by_integration[connection.integration].append(row_of(actor, connection))
+    for row in rows:
+        by_integration[row.connection.integration].append(row)
     groups = [
-        Group(integration, sorted(rows, key=lambda row: (not row.needs_attention, row.connection.name.casefold())))
-        for integration, rows in by_integration.items()
+        Group(integration, sorted(members, key=lambda row: (not row.needs_attention, row.connection.name.casefold())))
+        for integration, members in by_integration.items()
     ]
     return sorted(groups, key=lambda group: (not group.needs_attention, group.integration.name.casefold()))
 
