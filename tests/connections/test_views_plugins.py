@@ -263,7 +263,7 @@ def test_a_disabled_service_is_listed_only_with_connections(
     assert "Slack" in names(html_of(owner))
     assert "Slack" not in names(html_of(stranger))
     page = html_of(owner, service_url("slack"))
-    assert "Switched off" in page
+    assert "New connections are disabled" in page
     assert "data-connect" not in page
 
 
@@ -301,7 +301,7 @@ def test_a_service_without_scopes_explains_the_consent(set_up: Callable[..., OAu
     set_up("notion")
     html = html_of(owner, service_url("notion"))
     assert 'type="checkbox"' not in html
-    assert "Notion asks you itself" in html
+    assert "after you sign in there" in html
 
 
 def test_parameters_have_an_example(set_up: Callable[..., OAuthApp], owner: Membership) -> None:
