@@ -279,7 +279,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
-# config/release.sh collects the static files: compressed, with a hash in each name, so that browsers keep them for a year.
+# config/release.sh collects the static files: compressed, and with a hash in each name, so that browsers cache them.
 # Without that, in development and tests, they are served as they are.
 _IS_COLLECTED = (STATIC_ROOT / "staticfiles.json").exists()
 STORAGES = {

@@ -35,8 +35,8 @@ class SpecwayErrorMiddleware:
 class CompressionMiddleware(GZipMiddleware):
     """Compresses pages, except those that can hold a secret beside what the request controls (BREACH).
 
-    CSRF tokens are masked anew in each response, and Django pads compressed responses by random lengths; what is left are
-    secrets that pages display once: API keys, webhook secrets, invitations, recovery codes, and responses of services.
+    Django masks CSRF tokens anew in each response and pads compressed responses by random lengths. That leaves the
+    secrets that pages display once (API keys, webhook secrets, invitations, recovery codes), and services' responses.
     """
 
     NOT_COMPRESSED = (

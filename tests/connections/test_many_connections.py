@@ -31,7 +31,7 @@ def page_at(browser: Client, url: str, **query: str) -> str:
 
 
 def names(page: str) -> list[str]:
-    return re.findall(r'class="name clip" href="[^"]*" title="([^"]*)"', re.sub(r"\s+", " ", page))
+    return re.findall(r'<a class="name clip" href="[^"]*">([^<]*)</a>', page)
 
 
 def groups(page: str) -> list[str]:
