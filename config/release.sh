@@ -3,6 +3,7 @@
 set -e
 python manage.py migrate --noinput
 python manage.py load_catalog
+python manage.py collectstatic --noinput --verbosity 0
 # Procfile runners such as honcho start every line and stop all of them when one ends: keep running under one.
 if [ -n "$HONCHO_PROCESS_NAME$PS" ]; then
     echo "The release step is done."

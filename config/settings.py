@@ -5,6 +5,7 @@ There are no default keys: without SECRET_KEY, VAULT_KEYS and FINGERPRINT_KEY th
 """
 
 import os
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -88,6 +89,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "apps.web.middleware.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "apps.teams.sessions.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -272,6 +274,17 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
+# config/release.sh collects the static files: compressed, and with a hash in each name, so that browsers cache them.
+# Without that, in development and tests, they are served as they are.
+_IS_COLLECTED = (STATIC_ROOT / "staticfiles.json").exists()
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "config.static.HashedStaticFilesStorage"
+        if _IS_COLLECTED or "collectstatic" in sys.argv
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 
 SECURE = _public.scheme == "https"
 SESSION_ENGINE = "apps.teams.sessions"  # the database has only hashes of session keys

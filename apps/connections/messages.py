@@ -28,6 +28,20 @@ _REASONS = {
     "service_unavailable": "{name} does not issue a new token right now. Specway retries automatically.",
 }
 
+# The same in at most four words, for tables.
+_SHORT_REASONS = {
+    "reauthorization_required": "No longer accepted",
+    "outcome_unknown": "Refresh interrupted",
+    "token_expired": "Access expired",
+    "oauth_app_changed": "OAuth app replaced",
+    "address_changed": "Addresses changed",
+    "values_missing": "Value missing",
+    "key_refused": "Key rejected",
+    "missing_scopes": "Permission removed",
+    "integration_misconfigured": "OAuth app rejected",
+    "service_unavailable": "Service unavailable",
+}
+
 _HELP = {
     "reauthorization_required": "token-expired",
     "outcome_unknown": "token-expired",
@@ -81,6 +95,11 @@ _FIRST_REFRESH = {
     ),
 }
 FIRST_REFRESH_FAULTS = frozenset(_FIRST_REFRESH) - {"due", "worked"}
+
+
+def short_reason(reason: str) -> str:
+    """Why a connection needs attention, in at most four words; "" for an unknown reason."""
+    return _SHORT_REASONS.get(reason, "")
 
 
 def reason_message(reason: str, name: str, service_message: str = "") -> str:

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
@@ -28,6 +30,32 @@ class SpecwayErrorMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return error_response(request, exception) if isinstance(exception, SpecwayError) else None
+
+
+class CompressionMiddleware(GZipMiddleware):
+    """Compresses pages, except those that can hold a secret beside what the request controls (BREACH).
+
+    Django masks CSRF tokens anew in each response and pads compressed responses by random lengths. That leaves the
+    secrets that pages display once (API keys, webhook secrets, invitations, recovery codes), and services' responses.
+    """
+
+    NOT_COMPRESSED = (
+        "/accounts/",
+        "/admin/",
+        "/api/",
+        "/connect/links/",
+        "/invitations/",
+        "/oauth/",
+        "/settings/api-keys/",
+        "/settings/team/",
+        "/settings/webhooks/",
+        "/try/",
+    )
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if request.path_info.startswith(self.NOT_COMPRESSED):
+            return response
+        return super().process_response(request, response)
 
 
 class SessionEndedMiddleware:

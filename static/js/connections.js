@@ -1,20 +1,27 @@
 // Settings → Integrations: keeps the list up to date and its selection in place, and shows the disconnect dialog.
 
-const EVERY = 5000;
+const SHORTEST_DELAY = 5_000;
+const LONGEST_DELAY = 60_000;
 const list = document.getElementById("connections");
 const dialogs = document.getElementById("dialogs");
 let updating = false;
+let delay = SHORTEST_DELAY;
+let timer;
 
 // --- polling ----------------------------------------------------------------------------------------------------------
 
 // The list does not change while a menu or dialog is open.
 const isBusy = () => Boolean(list.querySelector("details[open], .htmx-request") || document.querySelector("dialog[open]"));
 
-async function update(created = "") {
+const version = () => list.querySelector("[data-version]")?.dataset.version ?? "";
+
+// With the version of the list, the server returns no content if nothing has changed.
+async function update({ created = "", version = "" } = {}) {
   if (updating) return;
   updating = true;
   const url = new URL(list.dataset.url, location.href);
   if (created) url.searchParams.set("new", created);
+  if (version) url.searchParams.set("version", version);
   try {
     await htmx.ajax("GET", url.pathname + url.search, { source: list, target: list, swap: "innerHTML" });
   } finally {
@@ -22,15 +29,35 @@ async function update(created = "") {
   }
 }
 
-setInterval(() => {
-  if (!document.hidden && !isBusy()) update();
-}, EVERY);
+async function poll() {
+  const before = version();
+  if (!document.hidden && !isBusy()) await update({ version: before });
+  // Polls slow down while nothing changes, and stop while the page is hidden.
+  delay = before === version() ? Math.min(delay * 1.5, LONGEST_DELAY) : SHORTEST_DELAY;
+  schedule();
+}
+
+function schedule() {
+  clearTimeout(timer);
+  if (!document.hidden) timer = setTimeout(poll, delay);
+}
+
+schedule();
 
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && !isBusy()) update();
+  delay = SHORTEST_DELAY;
+  if (document.hidden) clearTimeout(timer);
+  else poll();
 });
 
-document.body.addEventListener("specway:connected", (event) => update(event.detail.connection));
+list.addEventListener("htmx:afterRequest", ({ target }) => {
+  if (!target.closest?.("[data-reloads]")) return;
+  target.closest("details").open = false;
+  delay = SHORTEST_DELAY;
+  update();
+});
+
+document.body.addEventListener("specway:connected", (event) => update({ created: event.detail.connection }));
 
 // A poll that fails is not reported: the next one may succeed.
 list.addEventListener("htmx:sendError", (event) => event.detail.elt === list && event.stopPropagation());

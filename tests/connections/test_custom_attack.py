@@ -98,7 +98,7 @@ def test_with_the_common_callback_the_attack_would_succeed_which_is_why_an_admin
     trap.arrive(f"{CALLBACK}?{forwarded(trip.url, server, traveller, cast)}")
     assert any(b"code" in call.body for call in liar.received)
     page = client_for(cast.admin).get(reverse("integrations:custom_callback", args=["free-shipping"]))
-    assert "own again" in page.content.decode()
+    assert "Use a separate redirect URI" in page.content.decode()
     use_common_callback(actor=cast.actor("admin"), api=trap.api, wanted=False)
     page = client_for(cast.admin).get(reverse("integrations:custom_callback", args=["free-shipping"]))
     assert "A malicious server" in page.content.decode()

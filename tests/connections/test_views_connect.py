@@ -149,7 +149,7 @@ def test_canceling_needs_a_post() -> None:
     answer = browser.post(url, headers=JSON).json()
     assert answer["state"] == "canceled"
     assert answer["settled"]
-    assert "Nothing was connected or stored" in answer["html"]
+    assert "Nothing was stored" in answer["html"]
 
 
 def test_an_attempt_past_its_deadline_is_reported_as_expired() -> None:

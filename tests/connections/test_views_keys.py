@@ -169,7 +169,7 @@ def test_a_refused_replacement_leaves_the_old_key(service: HttpServer, cast: Cas
 def test_the_disconnect_question_promises_no_impossible_revocation(service: HttpServer, cast: Cast) -> None:
     made = made_by(service, cast.member, cast)
     browser, url = client_for(cast.member), reverse("connections:disconnect", args=[made.pk])
-    assert "Keyed is not told" in words(browser.get(url))
+    assert "It stays valid at Keyed" in words(browser.get(url))
     assert "Nothing to revoke at Keyed" in words(browser.post(url))
 
 

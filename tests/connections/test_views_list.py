@@ -78,7 +78,7 @@ def test_an_oauth_app_failure_asks_no_one_to_reconnect() -> None:
     ("fields", "words"),
     [
         ({"next_refresh_at": None, "expires_at": None, "refresh_token": None}, "Never expires"),
-        ({"next_refresh_at": None, "refresh_token": None}, "Ends"),
+        ({"next_refresh_at": None, "refresh_token": None}, "Expires"),
         ({}, "Refreshes"),
     ],
 )
@@ -213,7 +213,7 @@ def test_refreshing_the_selection_skips_unmanageable_connections(monkeypatch: py
     browser.post(url, {"id": [str(mine.pk), str(theirs.pk)]})
     browser.post(url, {"id": []})
     assert refreshed == ["mine"]
-    assert "Tick at least one connection first." in shown(browser)
+    assert "Select at least one connection." in shown(browser)
 
 
 def test_the_question_names_the_account_and_the_workflows() -> None:

@@ -1,6 +1,7 @@
 """The Plugins page and the page of a service, as the owner, a member, a stranger and nobody see them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from django.db import connection
@@ -9,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from apps.connections.models import Connection, Status
+from apps.connections.views import plugin_cards
 from apps.integrations.catalog.entries import catalog
 from apps.integrations.catalog.sync import load_catalog, set_enabled
 from apps.integrations.forms import check_connect_request
@@ -105,13 +107,50 @@ def test_a_card_shows_whether_the_service_is_set_up(set_up: Callable[..., OAuthA
     assert "Not set up yet" in card(html, "Slack")
 
 
-def test_a_card_and_its_page_show_whether_the_entry_was_checked(db: None, owner: Membership) -> None:
+def test_the_page_of_a_service_shows_whether_the_entry_was_verified(db: None, owner: Membership) -> None:
     load_catalog()
-    html = html_of(owner)
-    assert ">Verified<" in card(html, "GitHub")
-    assert ">Not verified<" in card(html, "Wrike")
-    assert "own pages confirm" in html_of(owner, service_url("github"))
+    assert "settings match the documentation" in html_of(owner, service_url("github"))
     assert "have not been compared" in html_of(owner, service_url("wrike"))
+
+
+def test_the_page_holds_the_first_sixty_services_and_the_rest_is_added(db: None, owner: Membership) -> None:
+    load_catalog()
+    first = names(html_of(owner))
+    assert len(first) == 60
+    # Without a script, a page is shown with those before it.
+    two_pages = names(html_of(owner, page="2"))
+    assert two_pages[:60] == first
+    assert len(two_pages) == 120
+    more = client_for(owner).get(PLUGINS, {"page": "2"}, headers={"hx-request": "true"}).content.decode()
+    assert names(more) == two_pages[60:]
+    assert "page=3" in more
+    assert "<nav" not in more
+
+
+def test_the_last_page_offers_no_further_one(loaded: None, owner: Membership) -> None:
+    assert "Show more" not in html_of(owner)
+
+
+def test_popular_services_come_after_the_connected_ones(
+    loaded: None, connect: Callable[..., Connection], owner: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(owner, "notion")
+    ranks = {"slack": 1, "github": 2, "notion": 3}
+    cards = plugin_cards.cards
+    monkeypatch.setattr(
+        plugin_cards,
+        "cards",
+        lambda rows: [replace(card, popular=ranks.get(card.integration.slug)) for card in cards(rows)],
+    )
+    assert names(html_of(owner)) == ["Notion", "Slack", "GitHub", "Google Drive", "Microsoft Graph", "Sandbox"]
+
+
+@pytest.mark.parametrize("search", ["", "no such service"])
+def test_admins_can_add_a_custom_api_from_here(
+    loaded: None, owner: Membership, member: Membership, search: str
+) -> None:
+    assert "Add a custom API" in html_of(owner, search=search)
+    assert "Add a custom API" not in html_of(member, search=search)
 
 
 def test_what_can_be_connected_comes_before_what_is_not_set_up(
@@ -224,7 +263,7 @@ def test_a_disabled_service_is_listed_only_with_connections(
     assert "Slack" in names(html_of(owner))
     assert "Slack" not in names(html_of(stranger))
     page = html_of(owner, service_url("slack"))
-    assert "Switched off" in page
+    assert "New connections are disabled" in page
     assert "data-connect" not in page
 
 
@@ -262,7 +301,7 @@ def test_a_service_without_scopes_explains_the_consent(set_up: Callable[..., OAu
     set_up("notion")
     html = html_of(owner, service_url("notion"))
     assert 'type="checkbox"' not in html
-    assert "Notion asks you itself" in html
+    assert "after you sign in there" in html
 
 
 def test_parameters_have_an_example(set_up: Callable[..., OAuthApp], owner: Membership) -> None:

@@ -149,7 +149,7 @@ def test_service_keys_and_their_workflows_are_listed(mara, connection) -> None:
     _, page = send(client_for(mara), connection)
     assert "service keys can no longer use it" in page
     assert "Nightly" in page
-    assert "by 1 service key" in page
+    assert "with 1 service key" in page
 
 
 def test_more_access_needs_no_confirmation(mara, ines, connection) -> None:

@@ -153,7 +153,7 @@ def test_an_operation_without_its_scope_is_refused_before_it_is_sent(
     browser: Client, api: HttpServer, connection: Connection, operations: None
 ) -> None:
     page = text(browser.get(URL, {"operation": "1"}))
-    assert "Lacks things:write" in page
+    assert "Missing things:write" in page
     assert "Add permission" in page
     answer = send(browser, connection, operation="1", method="POST")
     assert answer.status_code == 409
@@ -167,7 +167,7 @@ def test_an_operation_with_its_scope_is_sent_and_the_scope_stored(
 ) -> None:
     api.will_answer(200, b"{}")
     page = text(browser.get(URL, {"operation": "0"}))
-    assert 'value="/things/{id}"' in page
+    assert 'value="things/{id}"' in page
     assert send(browser, connection, "/things/{id}", operation="0").status_code == 400
     assert send(browser, connection, "/things/7", operation="0").status_code == 200
     assert [call.path for call in api.received] == ["/v2/things/7"]
@@ -189,7 +189,7 @@ def test_a_member_who_cannot_fix_it_learns_whom_to_ask(cast: Cast, connection: C
     assert "Ask" not in page
     other = factories.client_for(factories.make_member(cast.team))
     page = text(other.get(URL))
-    assert "Ask Mara Member, to repair it." in page
+    assert "Ask Mara Member to repair it." in page
     assert "repair-" not in page
 
 
@@ -247,12 +247,12 @@ def test_other_bodies_are_sent_with_the_given_content_type(
 @pytest.mark.parametrize(
     ("body", "kind", "words"),
     [
-        (b"\x89PNG\x00\xff", "image/png", "Binary, 6 bytes"),
+        (b"\x89PNG\x00\xff", "image/png", "Binary data, 6 bytes"),
         (b"", "text/plain", "The response has no body"),
         (b"<script>alert(1)</script>", "text/html", "&lt;script&gt;alert(1)&lt;/script&gt;"),
         (b'{"a": "<img src=x>"}', "application/json", "&lt;img src=x&gt;"),
         (b"[" * 5000 + b"]" * 5000, "application/json", "10 000 bytes"),
-        (b"x" * 300_000, "text/plain", "There is more"),
+        (b"x" * 300_000, "text/plain", "The response is longer"),
     ],
 )
 def test_each_kind_of_body_is_displayed(

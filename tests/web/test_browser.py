@@ -124,3 +124,31 @@ def test_the_admin_and_the_api_documentation_comply_with_the_policy(visit: Visit
     page.get_by_role("link", name="Leave administration").click()
     page.get_by_role("heading", name="Plugins").wait_for()
     assert visit.complaints == []
+
+
+def test_the_tab_key_goes_from_the_address_to_the_password(live_server: LiveServer, browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto(f"{live_server.url}/accounts/login/")
+    page.locator("#id_login").focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "id_password"
+    page.close()
+
+
+def test_what_was_typed_is_filled_in_again_after_signing_in(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.url}/account/")
+    cookies = page.context.cookies()
+    name = f"Typed {secrets.token_hex(4)}"
+    page.get_by_label("Name").fill(name)
+    page.context.clear_cookies(name="sessionid")
+    page.get_by_role("button", name="Save profile").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    assert "next=/account/" in page.url
+    # Signing in again: the same session, and the redirect of the login form.
+    page.context.add_cookies(cookies)
+    page.evaluate("location.href = new URLSearchParams(location.search).get('next')")
+    page.get_by_text("the form was not sent").wait_for()
+    assert page.get_by_label("Name").input_value() == name
+    assert page.evaluate("sessionStorage.length") == 0
+    assert visit.complaints == []

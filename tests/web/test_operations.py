@@ -121,7 +121,7 @@ def test_refreshes_of_a_day_are_counted_by_integration_and_outcome(operator: Cli
     assert (second.name, second.succeeded, second.failures) == ("carrier-hub", 1, 0)
     page = words(operator)
     assert "3 failed" in page
-    assert "Of 8: 2 rate limited, 1 grant refused." in page
+    assert "Out of 8: 2 rate limited, 1 grant refused." in page
 
 
 def test_every_outcome_and_reason_has_a_label() -> None:
@@ -155,7 +155,7 @@ def test_oauth_apps_at_risk_list_their_connections(operator: Client) -> None:
     assert found == [("refused", 2, None), ("ended", 2, -1), ("soon", 2, 60)]
     assert operations.oauth_apps_at_risk(today)[0].names == ["Refused", "Refused"]
     page = words(operator)
-    assert "Refused refuses its OAuth app since" in page
+    assert "Refused has rejected the OAuth app since" in page
     assert "2 connections depend on it; nobody was asked to reconnect." in page
     assert f"/admin/integrations/oauthapp/{refused.get().pk}/change/" in page
 
@@ -185,7 +185,7 @@ def test_failing_parts_are_reported(operator: Client, spool_folder: Path, monkey
     assert "Unreachable" in page
     assert "redis.internal" not in page
     assert "1 waiting" in page
-    assert "Do not answer</span> · Sandbox" in page
+    assert "Not responding</span> · Sandbox" in page
     assert "Not running" in page
     record_heartbeat()
     assert "Not running" not in words(operator)

@@ -173,3 +173,9 @@ def test_an_invalid_value_is_shown_again_escaped() -> None:
 )
 def test_a_user_agent_has_a_readable_label(agent: str, words: str) -> None:
     assert specway.browser(agent) == words
+
+
+def test_compact_removes_the_indents_of_templates_but_no_spaces_between_words() -> None:
+    source = "{% load specway %}{% compact %}\n  <p\n     class='a'\n  >two\n   words</p>\n  <b>{{ x }}</b>\n{% endcompact %}"
+    rendered = Template(source).render(Context({"x": "<i> & more"}))
+    assert rendered.strip() == "<p class='a'>two words</p><b>&lt;i&gt; &amp; more</b>"

@@ -1,12 +1,16 @@
 """The forms of the pages of connections."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Lower
 
-from apps.connections.models import Connection, Status
+from apps.connections.models import Connection, Status, WorkflowUse
+from apps.integrations.models import Integration
 from apps.teams.actor import Actor
+from apps.teams.models import User
 
 
 class DecisionForm(forms.Form):
@@ -28,56 +32,83 @@ class SelectionForm(forms.Form):
 
 
 class FilterForm(forms.Form):
-    """The filters of Settings → Integrations, from the query string; invalid values are ignored."""
+    """The filters and the order of a list of connections, from the query string; invalid values are ignored."""
+
+    SORTS: ClassVar[list[str]] = ["service", "account", "owner", "used"]
 
     search = forms.CharField(required=False, max_length=100)
     status = forms.ChoiceField(required=False)
+    service = forms.ChoiceField(required=False)
     owner = forms.ChoiceField(required=False)
     sharing = forms.ChoiceField(
         required=False, choices=[("", "Personal and shared"), ("personal", "Personal"), ("shared", "Shared")]
     )
+    sort = forms.ChoiceField(
+        required=False, choices=[(f"{sign}{key}", key) for key in SORTS for sign in ("", "-")], widget=forms.HiddenInput
+    )
 
-    def __init__(self, data: Any, *, actor: Actor, connections: list[Connection]) -> None:
+    def __init__(self, data: Any, *, actor: Actor, connections: QuerySet[Connection]) -> None:
         super().__init__(data)
-        self._actor = actor
-        attention = sum(connection.status == Status.NEEDS_ATTENTION for connection in connections)
-        for name, choices in (
-            ("status", _status_choices(attention, len(connections) - attention)),
-            ("owner", _owner_choices(actor, connections)),
-        ):
-            field = self.fields[name]
-            assert isinstance(field, forms.ChoiceField)  # noqa: S101 - narrows the type for mypy
-            field.choices = choices
+        self._actor, self._connections = actor, connections
+        needs_attention = Q(status=Status.NEEDS_ATTENTION)
+        counts = connections.aggregate(total=Count("pk"), attention=Count("pk", filter=needs_attention))
+        self.total, self.attention = counts["total"], counts["attention"]
+        self._set_choices("status", _status_choices(self.attention, self.total - self.attention))
+        self._set_choices("service", _service_choices(connections))
+        self._set_choices("owner", _owner_choices(actor, connections))
+
+    def _set_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - narrows the type for mypy
+        field.choices = choices
 
     @property
     def filters(self) -> dict[str, str]:
-        """The filters in effect by name: those that are set and valid."""
+        """The values in effect by name: those that are set and valid."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
 
-    def matching(self, connections: list[Connection]) -> list[Connection]:
-        """The connections that match the filters. Needs their workflows prefetched."""
+    def matching(self) -> QuerySet[Connection]:
+        """The connections that match the filters, in no order."""
         filters = self.filters
-        return [connection for connection in connections if self._matches(connection, filters)]
-
-    def _matches(self, connection: Connection, filters: dict[str, str]) -> bool:
-        owner = filters.get("owner", "")
-        return (
-            filters.get("status", connection.status) == connection.status
-            and (not owner or self._is_owner(connection, owner))
-            and ("sharing" not in filters or connection.is_shared == (filters["sharing"] == "shared"))
-            and filters.get("search", "").casefold() in _searchable_text(connection)
-        )
-
-    def _is_owner(self, connection: Connection, owner: str) -> bool:
-        mine = self._actor.user.pk if self._actor.user else None
-        return connection.owner_id == mine if owner == "me" else str(connection.owner_id) == owner
+        query = Q()
+        if "status" in filters:
+            query &= Q(status=filters["status"])
+        if "service" in filters:
+            query &= Q(integration__slug=filters["service"])
+        if "owner" in filters:
+            query &= Q(owner=self._actor.user if filters["owner"] == "me" else filters["owner"])
+        if "sharing" in filters:
+            query &= Q(is_shared=filters["sharing"] == "shared")
+        if "search" in filters:
+            query &= _contains(filters["search"])
+        return self._connections.filter(query)
 
 
-def _searchable_text(connection: Connection) -> str:
-    workflows = (str(workflow) for workflow in connection.workflows.all())
-    parts = (connection.name, connection.account_label, connection.integration.name, str(connection.owner), *workflows)
-    return "\n".join(parts).casefold()
+class ListForm(FilterForm):
+    """The filters of Settings → Integrations, and the groups of its table."""
+
+    group = forms.ChoiceField(
+        required=False,
+        choices=[
+            ("", "Group by service"),
+            ("owner", "Group by owner"),
+            ("status", "Group by status"),
+            ("none", "No groups"),
+        ],
+    )
+
+
+def _contains(text: str) -> Q:
+    workflows = WorkflowUse.objects.filter(connection=OuterRef("pk"))
+    return (
+        Q(name__icontains=text)
+        | Q(account_label__icontains=text)
+        | Q(integration__name__icontains=text)
+        | Q(owner__name__icontains=text)
+        | Q(owner__email__icontains=text)
+        | Exists(workflows.filter(Q(name__icontains=text) | Q(workflow_id__icontains=text)))
+    )
 
 
 def _status_choices(attention: int, active: int) -> list[tuple[str, str]]:
@@ -88,6 +119,12 @@ def _status_choices(attention: int, active: int) -> list[tuple[str, str]]:
     ]
 
 
-def _owner_choices(actor: Actor, connections: list[Connection]) -> list[tuple[str, str]]:
-    others = {str(one.owner_id): str(one.owner) for one in connections if actor.user and one.owner_id != actor.user.pk}
-    return [("", "Any owner"), ("me", "Mine"), *sorted(others.items(), key=lambda pair: pair[1].casefold())]
+def _service_choices(connections: QuerySet[Connection]) -> list[tuple[str, str]]:
+    services = Integration.objects.filter(pk__in=connections.values("integration")).order_by(Lower("name"))
+    return [("", "Any service"), *services.values_list("slug", "name")]
+
+
+def _owner_choices(actor: Actor, connections: QuerySet[Connection]) -> list[tuple[str, str]]:
+    owners = User.objects.filter(pk__in=connections.values("owner"))
+    others = [(str(user.pk), str(user)) for user in owners if actor.user is None or user.pk != actor.user.pk]
+    return [("", "Any owner"), ("me", "Mine"), *sorted(others, key=lambda pair: pair[1].casefold())]

@@ -1,17 +1,25 @@
 """The filters of Settings → Credentials, from the query string; invalid values are ignored."""
 
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django import forms
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from apps.connections.forms.connections import FilterForm
 from apps.connections.models import Connection
 from apps.integrations.models import Integration
-from apps.teams.actor import Actor
 
 _RECENT = timedelta(days=30)
+# A custom API's connection is of two kinds: its own and *Custom*.
+_OF_KIND = {
+    "oauth": Q(integration__kind__in=(Integration.Kind.OAUTH2, Integration.Kind.OAUTH1)),
+    Integration.Kind.API_KEY: Q(integration__kind=Integration.Kind.API_KEY),
+    Integration.Kind.BASIC: Q(integration__kind=Integration.Kind.BASIC),
+    Integration.Kind.CLIENT_CREDENTIALS: Q(integration__kind=Integration.Kind.CLIENT_CREDENTIALS),
+    "custom": Q(integration__team__isnull=False),
+}
 
 
 def is_custom(connection: Connection) -> bool:
@@ -40,27 +48,19 @@ class CredentialFilterForm(FilterForm):
             ("never", "Never used"),
         ],
     )
-    kind = forms.ChoiceField(required=False, choices=[("", "All kinds"), *KINDS])
+    kind = forms.ChoiceField(required=False, choices=[("", "All kinds"), *KINDS], widget=forms.HiddenInput)
 
-    def __init__(self, data: Any, *, actor: Actor, connections: list[Connection]) -> None:
-        super().__init__(data, actor=actor, connections=connections)
-        self._recent_since = timezone.now() - _RECENT
+    def of_any_kind(self) -> QuerySet[Connection]:
+        """The connections that match all filters but `kind`."""
+        recent = Q(last_used_at__gte=timezone.now() - _RECENT)
+        used = {"lately": recent, "not": ~recent | Q(last_used_at=None), "never": Q(last_used_at=None)}
+        return super().matching().filter(used.get(self.filters.get("used", ""), Q()))
 
-    def _matches(self, connection: Connection, filters: dict[str, str]) -> bool:
-        return super()._matches(connection, filters) and self._is_used(connection, filters.get("used", ""))
+    def matching(self) -> QuerySet[Connection]:
+        """The connections that match the filters, in no order."""
+        return self.of_any_kind().filter(_OF_KIND.get(self.filters.get("kind", ""), Q()))
 
-    def _is_used(self, connection: Connection, used: str) -> bool:
-        last = connection.last_used_at
-        results = {
-            "lately": last is not None and last >= self._recent_since,
-            "not": last is None or last < self._recent_since,
-            "never": last is None,
-        }
-        return results.get(used, True)
-
-    def is_of_kind(self, connection: Connection, kind: str) -> bool:
-        """Whether the chip of that kind includes it. A custom API's connection has two: its own kind and *Custom*."""
-        if kind == "custom":
-            return is_custom(connection)
-        is_oauth = connection.integration.kind in (Integration.Kind.OAUTH2, Integration.Kind.OAUTH1)
-        return is_oauth if kind == "oauth" else connection.integration.kind == kind
+    def count_by_kind(self) -> dict[str, int]:
+        """How many connections of each kind match the other filters; "" is all of them."""
+        counts = {kind: Count("pk", filter=query) for kind, query in _OF_KIND.items()}
+        return self.of_any_kind().aggregate(all=Count("pk"), **counts)

@@ -1,6 +1,7 @@
 """The actions of a connection's row: refresh, and disconnect after a confirmation."""
 
 import time
+from contextlib import suppress
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,7 +17,7 @@ from apps.connections.services.authorize import own_path
 from apps.connections.services.disconnect import disconnect as disconnect_connection
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.usage import others_with_access, workflows_of
-from apps.connections.views.listing import visible_connections
+from apps.connections.views.connection_pages import PAGE_SIZE
 from apps.connections.views.lookup import managed_connection, visible_connection
 from apps.connections.views.rows import row_of
 from apps.errors import SpecwayError
@@ -50,7 +51,9 @@ def refresh(request: TeamRequest, connection_id: UUID) -> HttpResponse:
 @team_required
 def refresh_selected(request: TeamRequest) -> HttpResponse:
     """Refresh the connections that are selected in the list, and report the outcome of each."""
-    manageable = [one for one in visible_connections(request.actor) if may_manage(request.actor, one)]
+    selected = Connection.objects.visible_to(request.actor).filter(pk__in=_uuids(request.POST.getlist("id")))
+    details = selected.with_details().prefetch_related("shares")
+    manageable = [one for one in details if may_manage(request.actor, one)]
     form = SelectionForm(request.POST, connections=manageable)
     if not form.is_valid():
         messages.error(request, str(form.errors["id"][0]))
@@ -58,6 +61,15 @@ def refresh_selected(request: TeamRequest) -> HttpResponse:
     chosen = [connection for connection in manageable if str(connection.pk) in form.cleaned_data["id"]]
     _refresh_all(request, chosen)
     return redirect("connections:list")
+
+
+def _uuids(texts: list[str]) -> list[UUID]:
+    """The texts that are UUIDs, at most a page of them."""
+    found = []
+    for text in texts[:PAGE_SIZE]:
+        with suppress(ValueError):
+            found.append(UUID(text))
+    return found
 
 
 def _refresh_all(request: TeamRequest, connections: list[Connection]) -> None:

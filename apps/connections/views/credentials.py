@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 
 from apps.connections.forms.credential_filters import CredentialFilterForm, is_custom
 from apps.connections.models import Connection
-from apps.connections.views.listing import visible_connections
-from apps.connections.views.rows import Row, row_of
+from apps.connections.views.connection_pages import columns, page_of, rows_of
+from apps.connections.views.listing import COLUMNS
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
@@ -32,41 +32,31 @@ class Chip:
 @never_cache
 @team_required
 def credentials(request: TeamRequest) -> HttpResponse:
-    """Query parameters, all optional: `search`, `status`, `owner`, `sharing`, `used`, `kind`."""
-    connections = visible_connections(request.actor)
-    filters = CredentialFilterForm(request.GET, actor=request.actor, connections=connections)
-    matching = filters.matching(connections)
-    kind = filters.filters.get("kind", "")
-    chosen = [one for one in matching if not kind or filters.is_of_kind(one, kind)]
+    """Query parameters, all optional: those of `CredentialFilterForm`, and `page`."""
+    visible = Connection.objects.visible_to(request.actor)
+    filters = CredentialFilterForm(request.GET, actor=request.actor, connections=visible)
+    chosen = filters.filters
+    sort = chosen.get("sort", "")
+    page = page_of(filters.matching(), sort=sort, group="none", number=request.GET.get("page", ""))
     context: dict[str, Any] = {
         "filters": filters,
-        "kind": kind,
-        "chips": _chips(filters, matching, kind),
-        "rows": _rows(request, chosen),
-        "total": len(connections),
+        "chips": _chips(filters, chosen.get("kind", "")),
+        "page": page,
+        "pages_url": f"?{urlencode(chosen)}&page=" if chosen else "?page=",
+        "rows": [(row, is_custom(row.connection)) for row in rows_of(request.actor, page)],
+        "columns": columns(sort, chosen, COLUMNS),
+        "total": filters.total,
     }
     return render(request, "connections/credentials.html", context)
 
 
-def _rows(request: TeamRequest, connections: list[Connection]) -> list[tuple[Row, bool]]:
-    """Each row with whether it belongs to a custom API; those that need attention first, then by service and name."""
-    rows = [(row_of(request.actor, connection), is_custom(connection)) for connection in connections]
-    return sorted(
-        rows,
-        key=lambda pair: (
-            not pair[0].needs_attention,
-            pair[0].connection.integration.name.casefold(),
-            pair[0].connection.name.casefold(),
-        ),
-    )
-
-
-def _chips(filters: CredentialFilterForm, matching: list[Connection], kind: str) -> list[Chip]:
+def _chips(filters: CredentialFilterForm, kind: str) -> list[Chip]:
     others = {name: value for name, value in filters.filters.items() if name != "kind"}
     url = reverse("connections:credentials")
+    counts = filters.count_by_kind()
     chips = []
     for value, label in [("", "All kinds"), *filters.KINDS]:
-        count = sum(not value or filters.is_of_kind(one, value) for one in matching)
+        count = counts[value or "all"]
         query = urlencode(others | ({"kind": value} if value else {}))
         if count or not value or value == kind:
             chips.append(Chip(label, count, f"{url}?{query}" if query else url, value == kind))

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import inf
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -24,7 +25,7 @@ class Card:
     attention: int
     is_set_up: bool
     hero: Hero | None
-    is_checked: bool | None  # whether the vendor's documentation confirmed the catalog entry; None for a custom API
+    popular: int | None  # rank among the popular services, 1 is the first; None if it is not one of them
 
     @property
     def status(self) -> str:
@@ -51,7 +52,6 @@ class Card:
             status=self.status,
             state=self.state,
             is_set_up=self.is_set_up,
-            is_checked=self.is_checked,
         )
 
     @property
@@ -87,10 +87,19 @@ def cards(rows: Iterable[Integration]) -> list[Card]:
                 attention=row.attention,  # type: ignore[attr-defined]
                 is_set_up=row.is_set_up,  # type: ignore[attr-defined]
                 hero=entry.hero if entry else None,
-                is_checked=entry.metadata.checked == "vendor" if entry and row.team_id is None else None,
+                popular=getattr(entry, "popular", None) or None,
             )
         )
     return result
+
+
+def popular_first(every: Iterable[Card]) -> list[Card]:
+    """Connected services keep their order at the top; then the popular ones by rank; then the others as they were."""
+
+    def place(card: Card) -> tuple[bool, float]:
+        return not card.connected, inf if card.connected or card.popular is None else card.popular
+
+    return sorted(every, key=place)
 
 
 def matching(every: Sequence[Card], *, search: str, category: str) -> list[Card]:

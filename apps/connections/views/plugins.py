@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -19,31 +20,44 @@ from apps.teams.decorators import team_required
 from apps.teams.permissions import Action
 from apps.teams.requests import TeamRequest
 
+# Cards on the page at first, and added with each "Show more".
+CARDS = 60
+
 
 @require_safe
 @team_required
 def plugins(request: TeamRequest) -> HttpResponse:
-    """All services, filtered by `search` and `category`; htmx gets only the list."""
+    """All services, filtered by `search` and `category`, up to `page`; htmx gets only what changes."""
     search = request.GET.get("search", "").strip()[:100]
     category = request.GET.get("category", "")
     if not plugin_cards.is_category(category):
         category = plugin_cards.ALL
     rows = attention_first(listed(request.actor))
-    every = plugin_cards.cards(rows)
+    every = plugin_cards.popular_first(plugin_cards.cards(rows))
     cards = plugin_cards.matching(every, search=search, category=category)
     found = plugin_cards.matching(every, search=search, category=plugin_cards.ALL)
     hero = None if search or category else next((card for card in cards if card.hero and card.is_set_up), None)
+    page = Paginator([card for card in cards if card is not hero], CARDS).get_page(request.GET.get("page", ""))
+    is_more = _is_partial(request) and page.number > 1
     context = {
         "search": search,
         "category": category,
         "chips": plugin_cards.chips(found, category=category),
         "hero": hero,
-        "cards": [card for card in cards if card is not hero],
+        "page": page,
+        # Without a script, a page is shown with those before it, so that "Show more" adds to the list.
+        "cards": page.object_list if is_more else page.paginator.object_list[: page.end_index()],
         "found": len(cards),
         "total": len(every),
+        "can_add_api": permissions.may(request.actor, Action.MANAGE_CUSTOM_APIS),
     }
-    template = "integrations/_update.html" if _is_partial(request) else "integrations/plugins.html"
-    return _varied(render(request, template, context))
+    return _varied(render(request, f"integrations/{_template(request, is_more=is_more)}", context))
+
+
+def _template(request: TeamRequest, *, is_more: bool) -> str:
+    if is_more:
+        return "_more_cards.html"
+    return "_update.html" if _is_partial(request) else "plugins.html"
 
 
 @require_safe

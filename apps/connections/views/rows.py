@@ -13,6 +13,7 @@ from apps.connections.messages import (
     help_anchor,
     reason_message,
     repair_label,
+    short_reason,
 )
 from apps.connections.models import Connection, Level, Status, TokenSet
 from apps.connections.policy.access import level_of, may_manage, may_view
@@ -34,6 +35,8 @@ class Row:
     can_manage: bool
     can_refresh: bool
     why: str
+    # The same in at most four words.
+    short_why: str
     help_anchor: str
     repair: str
     # It has an API key that can be replaced in place; no consent is needed.
@@ -56,14 +59,14 @@ class Group:
         return any(row.needs_attention for row in self.rows)
 
 
-def grouped(actor: Actor, connections: list[Connection]) -> list[Group]:
-    """The connections by service: services that need attention first, then by name."""
+def grouped(rows: list[Row]) -> list[Group]:
+    """The rows by service: services that need attention first, then by name."""
     by_integration: dict[Integration, list[Row]] = defaultdict(list)
-    for connection in connections:
-        by_integration[connection.integration].append(row_of(actor, connection))
+    for row in rows:
+        by_integration[row.connection.integration].append(row)
     groups = [
-        Group(integration, sorted(rows, key=lambda row: (not row.needs_attention, row.connection.name.casefold())))
-        for integration, rows in by_integration.items()
+        Group(integration, sorted(members, key=lambda row: (not row.needs_attention, row.connection.name.casefold())))
+        for integration, members in by_integration.items()
     ]
     return sorted(groups, key=lambda group: (not group.needs_attention, group.integration.name.casefold()))
 
@@ -86,6 +89,7 @@ def row_of(actor: Actor, connection: Connection) -> Row:
         can_manage=can_manage,
         can_refresh=can_manage and not repair and token_set is not None and token_set.refresh_grant_type != "",
         why=reason_message(connection.status_reason, connection.integration.name) if needs_attention else "",
+        short_why=short_reason(connection.status_reason) if needs_attention else "",
         help_anchor=help_anchor(connection.status_reason) if needs_attention else "",
         repair=repair,
         has_key=connection.integration.kind in KINDS_WITH_KEY,

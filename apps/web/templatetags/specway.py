@@ -1,11 +1,14 @@
 """Template tags for icons, logos, statuses, badges, avatars, times and form fields."""
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from django import template
 from django.forms import BoundField, CheckboxInput, Select, Textarea
+from django.template import Context
+from django.template.base import NodeList, Parser, Token
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -94,6 +97,25 @@ def access_badge(access: str) -> SafeString:
     if access not in ACCESS_LEVELS:
         raise ValueError(f"access must be one of {', '.join(ACCESS_LEVELS)}, not {access!r}")
     return format_html('<span class="badge badge--{}">{}</span>', access, access)
+
+
+@register.tag
+def compact(parser: Parser, token: Token) -> "CompactNode":
+    """`{% compact %}…{% endcompact %}`: without the line breaks and indents of templates, for long lists."""
+    nodes = parser.parse(("endcompact",))
+    parser.delete_first_token()
+    return CompactNode(nodes)
+
+
+class CompactNode(template.Node):
+    """Removes white space between tags, and leaves one space of each other run of it."""
+
+    def __init__(self, nodelist: NodeList) -> None:
+        self.nodelist = nodelist
+
+    def render(self, context: Context) -> SafeString:
+        html = re.sub(r"\s+", " ", self.nodelist.render(context))
+        return mark_safe(re.sub(r"\s*>\s+<", "><", html).replace(" >", ">"))  # noqa: S308 - escaped by the nodes
 
 
 @register.simple_tag

@@ -169,7 +169,7 @@ def test_the_button_is_offered_once_discovery_found_it_and_was_saved(
     without_its_address(draft, admin)
     html = browser.get(page).content.decode()
     assert "/register/" not in html
-    assert "The issuer is not known to support dynamic client registration" in html
+    assert "appears here if the issuer supports" in html
     shown = {"type": "oauth2", "key_location": "bearer", "token_endpoint_auth_method": "client_secret_basic",
              "scope_separator": " ", "discovery_url": server.url}  # fmt: skip
     looked_up = browser.post(page, shown | {"look_up": "yes"})

@@ -193,7 +193,7 @@ def test_the_page_warns_of_an_expiring_secret_and_its_connections(
     Connection.objects.update(oauth_app=own(owner))
     html = html_of(owner)
     assert (words in html) if words else "notice--warn" not in html
-    assert ("as their access ends: mara-at-work" in " ".join(html.split())) == bool(words)
+    assert ("expires: mara-at-work" in " ".join(html.split())) == bool(words)
 
 
 def test_a_refused_own_app_is_the_teams_matter(loaded: None, owner: Membership, member: Membership) -> None:

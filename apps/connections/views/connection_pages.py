@@ -1,0 +1,125 @@
+"""A page of connections: the database filters, sorts and cuts, so that the page stays small at any number."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Case, Expression, F, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Lower, NullIf
+from django.utils import timezone
+from django.utils.http import urlencode
+
+from apps.connections.models import Connection, Status
+from apps.connections.views.rows import Row, row_of
+from apps.teams.actor import Actor
+
+PAGE_SIZE = 50
+# From this number of connections on, a table shows them instead of boxes.
+TABLE_FROM = 25
+# Times such as "5 min ago" are rendered again after this many seconds, though nothing else has changed.
+_STALE_AFTER = 300
+
+_ATTENTION_FIRST = Case(When(status=Status.NEEDS_ATTENTION, then=Value(0)), default=Value(1))
+_OWNER = Lower(Coalesce(NullIf("owner__name", Value("")), "owner__email"))
+_KEYS: dict[str, Expression | F] = {
+    "service": Lower("integration__name"),
+    "account": Lower("name"),
+    "owner": _OWNER,
+    "used": F("last_used_at"),
+}
+_GROUP_KEYS: dict[str, list[Expression | F | str]] = {
+    "service": [Lower("integration__name"), "integration"],
+    "owner": [_OWNER, "owner"],
+    "status": [],
+    "none": [],
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that can be sorted: the URL that sorts by it, and the `aria-sort` of its head."""
+
+    label: str
+    url: str
+    direction: str
+
+
+@dataclass(frozen=True)
+class TableGroup:
+    """Rows of the table under one title; "" for none."""
+
+    title: str
+    rows: list[Row]
+
+
+def page_of(connections: QuerySet[Connection], *, sort: str, group: str, number: str) -> Page[Connection]:
+    """The page `number` of the connections, those that need attention first, then by group, then by `sort`.
+
+    `sort` is a key of the columns, descending with "-" before it; an invalid number is page 1 or the last one.
+    """
+    key = _KEYS[sort.removeprefix("-") or "service"]
+    primary = key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True)
+    order = [
+        _ATTENTION_FIRST,
+        *_GROUP_KEYS[group or "service"],
+        primary,
+        Lower("integration__name"),
+        Lower("name"),
+        "pk",
+    ]
+    rows = connections.with_details().prefetch_related("shares").order_by(*order)  # type: ignore[attr-defined]
+    return Paginator(rows, PAGE_SIZE).get_page(number)
+
+
+def rows_of(actor: Actor, page: Page[Connection]) -> list[Row]:
+    """The rows of a page."""
+    return [row_of(actor, connection) for connection in page.object_list]
+
+
+def in_groups(rows: list[Row], group: str) -> list[TableGroup]:
+    """Consecutive rows by the title of their group."""
+    titles = {"owner": lambda row: str(row.connection.owner), "status": lambda row: "Active", "none": lambda row: ""}
+    title_of = titles.get(group, lambda row: row.connection.integration.name)
+
+    def title(row: Row) -> str:
+        return "Needs attention" if row.needs_attention and group != "none" else title_of(row)
+
+    return [TableGroup(name, list(members)) for name, members in groupby(rows, key=title)]
+
+
+def columns(sort: str, filters: Mapping[str, str], labels: Mapping[str, str]) -> list[Column]:
+    """The sortable columns, by key and label. Choosing the current one turns its direction around."""
+    current = sort or "service"
+    found = []
+    for key, label in labels.items():
+        first = f"-{key}" if key == "used" else key
+        turned = current.removeprefix("-") if current.startswith("-") else f"-{current}"
+        is_current = current.removeprefix("-") == key
+        query = urlencode({**filters, "sort": turned if is_current else first})
+        direction = ("descending" if current.startswith("-") else "ascending") if is_current else ""
+        found.append(Column(label, f"?{query}", direction))
+    return found
+
+
+def version_of(rows: list[Row], *counts: int) -> str:
+    """Changes when the page would: polls that send it back get no content. Covers what rows display."""
+    state = [
+        (
+            row.connection.pk,
+            row.connection.name,
+            row.connection.status,
+            row.connection.status_reason,
+            row.connection.last_used_at,
+            str(row.connection.owner),
+            row.sharing,
+            row.schedule,
+            row.schedule_at,
+            row.can_manage,
+            row.first_refresh,
+        )
+        for row in rows
+    ]
+    window = int(timezone.now().timestamp()) // _STALE_AFTER
+    return hashlib.sha256(repr((state, counts, window)).encode()).hexdigest()[:16]

@@ -1,0 +1,128 @@
+"""`manage.py demo_data --connections 500`: a team with connections for demonstrations, screenshots and size tests."""
+
+import random
+import secrets
+from argparse import ArgumentParser
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from apps.audit.origin import Origin
+from apps.connections.models import Connection, ConnectionShare, Level, Status, TokenSet, WorkflowUse
+from apps.integrations.catalog.sync import load_catalog
+from apps.integrations.models import Integration
+from apps.teams.models import Membership, Role, Team, User
+from apps.teams.services.teams import create_team
+
+ORIGIN = Origin(kind="system", id="", label="demo_data")
+NAMES = ("Olivia Brandt", "Max Weber", "Ines Achterberg", "Yuki Tanabe", "Tomás Ribeiro", "Sunniva Okafor")
+ACCOUNTS = ("Operations", "Finance", "Marketing", "Support", "Research", "Sales", "Logistics", "Human resources")
+WORKFLOWS = ("Nightly export", "New orders to chat", "Invoice reminders", "Weekly report", "Lead routing")
+REASONS = ("reauthorization_required", "missing_scopes", "outcome_unknown", "values_missing")
+# The share of connections: of services, of those that need attention, shared ones, and those that were used.
+SERVICES, RED, SHARED, USED = 41, 0.11, 0.6, 0.85
+BATCH = 500
+
+
+class Command(BaseCommand):
+    """Creates a team; nothing in it leads to a request to a service, since no token can be refreshed."""
+
+    help = "Create a team with demonstration data. Its connections hold random values and send no requests."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--connections", type=int, default=50, help="number of connections (default: 50)")
+        parser.add_argument("--owner", default="", help="e-mail address of an existing account that owns the team")
+        parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same data (default: 1)")
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        load_catalog()
+        chance = random.Random(options["seed"])  # noqa: S311 - no secret is made of it
+        membership = create_team(user=_owner(options["owner"]), name="Demonstration", origin=ORIGIN)
+        people = [membership.user, *_members(membership.team)]
+        made = 0
+        while made < options["connections"]:
+            size = min(BATCH, options["connections"] - made)
+            _add_connections(membership.team, people, range(made, made + size), chance)
+            made += size
+        self.stdout.write(f"Created the team Demonstration with {made} connections, owned by {membership.user.email}.")
+
+
+def _owner(email: str) -> User:
+    if not email:
+        return _person(NAMES[0])
+    owner = User.objects.filter(email__iexact=email).first()
+    if owner is None:
+        raise CommandError(f"There is no account with the address {email}.")
+    return owner
+
+
+def _person(name: str) -> User:
+    address = f"{name.split()[0].lower()}-{secrets.token_hex(3)}@demo.example"
+    return User.objects.create_user(address, None, name=name)
+
+
+def _members(team: Team) -> list[User]:
+    people = [_person(name) for name in NAMES[1:]]
+    roles = [Role.ADMIN] + [Role.MEMBER] * (len(people) - 1)
+    Membership.objects.bulk_create(
+        Membership(team=team, user=person, role=role) for person, role in zip(people, roles, strict=True)
+    )
+    return people
+
+
+def _add_connections(team: Team, people: list[User], numbers: range, chance: random.Random) -> None:
+    services = list(Integration.objects.filter(team=None).order_by("name")[:SERVICES])
+    now = timezone.now()
+    rows = [_connection(team, chance.choice(people), chance.choice(services), n, chance, now) for n in numbers]
+    Connection.objects.bulk_create(rows)
+    for row in rows:
+        if row.integration.kind in (Integration.Kind.OAUTH2, Integration.Kind.CLIENT_CREDENTIALS):
+            _add_token(row, now)
+    shared = [row for row in rows if row.is_shared]
+    ConnectionShare.objects.bulk_create(
+        ConnectionShare(connection=row, user=None, level=chance.choice(list(Level))) for row in shared
+    )
+    WorkflowUse.objects.bulk_create(
+        WorkflowUse(
+            connection=row, workflow_id=f"wf-{chance.randrange(99)}", name=chance.choice(WORKFLOWS), last_used_at=now
+        )
+        for row in rows
+        if row.last_used_at
+    )
+
+
+def _connection(
+    team: Team, owner: User, service: Integration, number: int, chance: random.Random, now: datetime
+) -> Connection:
+    is_red = chance.random() < RED
+    name = f"{chance.choice(ACCOUNTS)} {number + 1}"
+    used = now - timedelta(minutes=chance.randrange(60 * 24 * 120)) if chance.random() < USED else None
+    return Connection(
+        team=team,
+        integration=service,
+        owner=owner,
+        name=name,
+        account_subject=secrets.token_hex(8),
+        account_label=name,
+        status=Status.NEEDS_ATTENTION if is_red else Status.ACTIVE,
+        status_reason=chance.choice(REASONS) if is_red else "",
+        status_changed_at=now,
+        is_shared=chance.random() < SHARED,
+        created_at=now - timedelta(days=chance.randrange(1, 400)),
+        last_used_at=used,
+    )
+
+
+def _add_token(connection: Connection, now: datetime) -> None:
+    TokenSet.objects.create(
+        connection=connection,
+        team=connection.team,
+        access_token=secrets.token_urlsafe(24),
+        obtained_at=now,
+        expires_at=now + timedelta(days=30),
+        next_refresh_at=None,
+    )
