@@ -23,7 +23,7 @@ REDIS_OPTIONS: dict[str, Any] = {
     "serializer": "config.cache.JSONSerializer",
     "socket_connect_timeout": 0.5,
     "socket_timeout": 0.5,
-    "retry": Retry(NoBackoff(), 0),  # type: ignore[no-untyped-call]  # redis leaves it untyped
+    "retry": Retry(NoBackoff(), 0),
 }
 _UNAVAILABLE = (RedisError, sqlite3.Error, OSError)
 

@@ -3,7 +3,7 @@
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
+class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # WhiteNoise is untyped
     """WhiteNoise's storage that also rewrites the imports of JavaScript modules.
 
     Without that, a module that another one imports would be loaded twice: by its hashed name from the page, and by its

@@ -36,7 +36,7 @@ WHITENOISE_AUTOREFRESH = True
 # Django's test client uses the session's key as the cookie. tests/teams/test_sessions.py has the product's sessions,
 # and so do all tests that start processes.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
-PRODUCT_MIDDLEWARE = MIDDLEWARE  # noqa: F405
+PRODUCT_MIDDLEWARE: list[str] = globals()["MIDDLEWARE"]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware" if each == "apps.teams.sessions.SessionMiddleware" else each
     for each in PRODUCT_MIDDLEWARE

@@ -76,7 +76,7 @@ def _may_see_secrets(actor: Actor, connection: Connection) -> bool:
 
 def _client_socket(environ: Any, options: CallOptions) -> egress.ClientSocket | None:
     """The caller's socket, where the server exposes it. The idle timeout also holds for a caller that stops reading."""
-    client: Any = environ.get("gunicorn.socket")
+    client: egress.ClientSocket | None = environ.get("gunicorn.socket")
     if client is not None:
         client.settimeout(options.idle_timeout)
     return client
@@ -99,7 +99,7 @@ class _ServiceResponse(StreamingHttpResponse):
 
 def _problem(error: Exception) -> HttpResponse:
     """The problem document of an error, as for every other endpoint, and its code in `Specway-Error`."""
-    answered: Any = api_settings.EXCEPTION_HANDLER(error, {})
+    answered: Any = api_settings.EXCEPTION_HANDLER(error, {})  # type: ignore[operator]  # the stubs have the setting's text
     response = JsonResponse(answered.data, status=answered.status_code, content_type=PROBLEM)
     for name in ("Retry-After", "WWW-Authenticate"):
         if name in answered.headers:

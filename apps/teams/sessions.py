@@ -18,8 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.contrib.sessions import middleware
 from django.contrib.sessions.backends import db
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 
 logger = logging.getLogger(__name__)
@@ -51,7 +50,7 @@ class SessionStore(db.SessionStore):
         data = self.serializer().dumps(dict(session_dict))
         return _cipher(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS).encrypt(data).decode()
 
-    def decode(self, session_data: str) -> dict[str, Any]:
+    def decode(self, session_data: bytes | str) -> dict[str, Any]:
         """Data that cannot be decrypted is an empty session, as with Django's own."""
         try:
             data = _cipher(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS).decrypt(session_data)
@@ -68,7 +67,7 @@ class SessionMiddleware(middleware.SessionMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         request.session = SessionStore.of_cookie(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
 
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response = super().process_response(request, response)
         cookie, session = response.cookies.get(settings.SESSION_COOKIE_NAME), request.session
         if cookie is not None and isinstance(session, SessionStore) and cookie.value == session.session_key:

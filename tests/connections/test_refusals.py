@@ -15,13 +15,13 @@ from apps.connections.services.refresh import load, refresh_now
 from apps.connections.services.tokens import issue_token
 from apps.sql import Now
 from tests.authserver import AuthServer, answers, refuses
-from tests.authserver.faults import Behaviour
+from tests.authserver.faults import Behavior
 from tests.fixtures.connections import Cast, Traveller, access_token, actions, expire, make_due, oauth_app, tokens_of
 
 INVALID_REQUEST = {"error": "invalid_request", "error_description": "Value passed for the token was invalid."}
 
 
-def refusal(document: object, *, status: int = 400) -> Behaviour:
+def refusal(document: object, *, status: int = 400) -> Behavior:
     return answers(status, json.dumps(document).encode())
 
 
@@ -102,7 +102,7 @@ def test_a_second_refusal_of_the_same_grant_does_not_break_the_oauth_app(
     ],
 )
 def test_a_refusal_that_is_not_understood_ends_the_grant_once_the_token_has_ended(
-    connection: Connection, server: AuthServer, behavior: Behaviour
+    connection: Connection, server: AuthServer, behavior: Behavior
 ) -> None:
     expire(connection)
     for _ in range(2):
@@ -188,7 +188,7 @@ def test_a_service_that_requires_the_person_gets_them_at_once(
 @pytest.mark.django_db
 @pytest.mark.parametrize("behavior", [answers(429), answers(425), refuses("slow_down"), refuses("too_early")])
 def test_a_service_that_asks_to_slow_down_counts_against_nothing(
-    connection: Connection, server: AuthServer, behavior: Behaviour
+    connection: Connection, server: AuthServer, behavior: Behavior
 ) -> None:
     server.script(behavior)
     refresh_once(connection)

@@ -176,6 +176,7 @@ def test_a_user_agent_has_a_readable_label(agent: str, words: str) -> None:
 
 
 def test_compact_removes_the_indents_of_templates_but_no_spaces_between_words() -> None:
-    source = "{% load specway %}{% compact %}\n  <p\n     class='a'\n  >two\n   words</p>\n  <b>{{ x }}</b>\n{% endcompact %}"
+    inside = "\n  <p\n     class='a'\n  >two\n   words</p>\n  <b>{{ x }}</b>\n"
+    source = "{% load specway %}{% compact %}" + inside + "{% endcompact %}"
     rendered = Template(source).render(Context({"x": "<i> & more"}))
     assert rendered.strip() == "<p class='a'>two words</p><b>&lt;i&gt; &amp; more</b>"

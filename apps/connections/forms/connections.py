@@ -101,7 +101,7 @@ class ListForm(FilterForm):
 
 def _contains(text: str) -> Q:
     workflows = WorkflowUse.objects.filter(connection=OuterRef("pk"))
-    return (
+    return Q(
         Q(name__icontains=text)
         | Q(account_label__icontains=text)
         | Q(integration__name__icontains=text)

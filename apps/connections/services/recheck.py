@@ -80,7 +80,7 @@ def require_may_reconnect(member: Membership, connection: Connection) -> None:
 
 def _lock_team(team_id: UUID | None) -> bool:
     """Lock the team until the end of the transaction, before any of its rows. False if it was deleted."""
-    return Team.objects.select_for_update().filter(pk=team_id).first() is not None
+    return team_id is not None and Team.objects.select_for_update().filter(pk=team_id).first() is not None
 
 
 def _key_revoked(actor: Actor) -> bool:

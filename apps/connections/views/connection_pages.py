@@ -1,7 +1,7 @@
 """A page of connections: the database filters, sorts and cuts, so that the page stays small at any number."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -80,8 +80,12 @@ def rows_of(actor: Actor, page: Page[Connection]) -> list[Row]:
 
 def in_groups(rows: list[Row], group: str) -> list[TableGroup]:
     """Consecutive rows by the title of their group."""
-    titles = {"owner": lambda row: str(row.connection.owner), "status": lambda row: "Active", "none": lambda row: ""}
-    title_of = titles.get(group, lambda row: row.connection.integration.name)
+    titles: dict[str, Callable[[Row], str]] = {
+        "owner": lambda row: str(row.connection.owner),
+        "status": lambda row: "Active",
+        "none": lambda row: "",
+    }
+    title_of: Callable[[Row], str] = titles.get(group, lambda row: row.connection.integration.name)
 
     def title(row: Row) -> str:
         return "Needs attention" if row.needs_attention and group != "none" else title_of(row)

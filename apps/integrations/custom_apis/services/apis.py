@@ -79,7 +79,7 @@ def change_custom_api(
     _require_manager(actor)
     api = locked_api(actor, api.pk)
     before = _settings_of(api)
-    values = {
+    values: dict[str, Any] = {
         "name": before["name"] if name is None else name.strip(),
         "description": before["description"] if description is None else description.strip(),
         "base_url": before["base_url"] if base_url is None else base_url.strip(),

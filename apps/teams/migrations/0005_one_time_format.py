@@ -25,6 +25,6 @@ def rewrite_times(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    dependencies = [("teams", "0003_labels")]
+    dependencies = [("teams", "0004_hashed_sessions")]
 
     operations = [migrations.RunPython(rewrite_times, migrations.RunPython.noop)]
