@@ -26,14 +26,14 @@ class Internet:
 
     public: HttpServer
     names: dict[str, list[list[str]]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    queried: list[str] = field(default_factory=list)
     # Addresses at port 443 that somebody connected to and that are not the public host's: all of them lead to the trap.
     trapped: list[str] = field(default_factory=list)
 
     def looked_up(self, host: str) -> list[str]:
         answers = self.names[host]
-        self.query.append(host)
-        return answers[(self.query.count(host) - 1) % len(answers)]
+        self.queried.append(host)
+        return answers[(self.queried.count(host) - 1) % len(answers)]
 
 
 @contextmanager
