@@ -14,6 +14,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.vault.keyring import KeyRing
+from config import env_file
 from config.cache import REDIS_OPTIONS
 
 # Lets classes such as ModelAdmin and Field take type arguments at run time.
@@ -22,7 +23,10 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-env.read_env(env.path("ENV_FILE", default=str(BASE_DIR / ".env"))())
+try:
+    env_file.load(Path(env.str("ENV_FILE", default="") or BASE_DIR / ".env"))
+except env_file.UnreadableEnvFile as error:
+    raise ImproperlyConfigured(str(error)) from error
 
 # Everything that the product writes outside its database (a SQLite database included): the queue, mail, static files.
 VAR_DIR = BASE_DIR / env.str("VAR_DIR", default="var")

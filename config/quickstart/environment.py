@@ -1,7 +1,6 @@
 """The `.env` that quickstart writes once, and the environment that it gives to the processes it starts."""
 
 import base64
-import io
 import os
 import secrets
 import tempfile
@@ -10,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ
-
+from config.env_file import UnreadableEnvFile, load
 from config.quickstart.refusal import Refusal
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -50,14 +48,12 @@ def env_file() -> Path:
 
 def read(path: Path) -> dict[str, str]:
     """The file's variables as django-environ reads them; those of the process take precedence."""
-    if not path.exists():
-        return dict(os.environ)
     before = dict(os.environ)
     try:
-        environ.Env.read_env(io.StringIO(path.read_text()))
+        load(path)
         return dict(os.environ)
-    except OSError as error:
-        raise Refusal(f"Cannot read {path}: {(error.strerror or str(error)).lower()}.") from error
+    except UnreadableEnvFile as error:
+        raise Refusal(str(error)) from error
     finally:
         os.environ.clear()
         os.environ.update(before)
