@@ -7,7 +7,9 @@ A message that was claimed by a process that then died is lost: the queue only c
 state.
 """
 
+import errno
 import logging
+import os
 from pathlib import Path
 from queue import Empty
 from time import time_ns
@@ -26,6 +28,10 @@ class Channel(filesystem.Channel):
 
     supports_fanout = False
 
+    def __init__(self, connection: Any, **kwargs: Any) -> None:
+        super().__init__(connection, **kwargs)
+        self._require_usable_folder()
+
     def get_table(self, exchange: str) -> list[Any]:
         return list(virtual.Channel.get_table(self, exchange))
 
@@ -34,6 +40,12 @@ class Channel(filesystem.Channel):
         folder = Path(self.transport_options["data_folder_in"])
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
+
+    def _require_usable_folder(self) -> None:
+        """Raises OSError, also where the folder exists but this account may not list it or write into it."""
+        folder = self.folder
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
     def _put(  # type: ignore[override]  # kombu's two base classes name the argument differently
         self, queue: str, payload: dict[str, Any], **kwargs: Any
@@ -79,4 +91,7 @@ class Channel(filesystem.Channel):
 
 
 class Transport(filesystem.Transport):
+    """A folder that cannot be used is a broker that is down: publishers get OperationalError, and workers reconnect."""
+
     Channel = Channel
+    connection_errors = (*filesystem.Transport.connection_errors, OSError)

@@ -5,8 +5,14 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from celery.contrib.testing.worker import start_worker
 from kombu import Connection
+from kombu.exceptions import OperationalError
 from kombu.simple import SimpleQueue
+
+from tests.e2e.processes import wait_for
+
+CONNECTION = {"hostname": "filesystem://localhost//", "transport": "config.folder_queue:Transport"}
 
 
 @pytest.fixture
@@ -17,10 +23,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def queue(folder: Path) -> SimpleQueue:
     options = {"data_folder_in": str(folder), "polling_interval": 0.05}
-    connection = Connection(
-        "filesystem://localhost//", transport="config.folder_queue:Transport", transport_options=options
-    )
-    return connection.SimpleQueue("celery")
+    return Connection(**CONNECTION, transport_options=options).SimpleQueue("celery")
 
 
 def taken(queue: SimpleQueue) -> Any:
@@ -67,6 +70,49 @@ def test_a_damaged_message_is_dropped_and_the_next_one_comes(queue: SimpleQueue,
     assert taken(queue) == "whole"
 
 
+def test_a_folder_that_cannot_be_used_is_a_broker_that_is_down(queue: SimpleQueue, folder: Path) -> None:
+    queue.put("before")
+    folder.rename(folder.with_name("moved"))
+    folder.touch()
+    with pytest.raises(FileExistsError) as raised:
+        queue.put("lost")
+    assert isinstance(raised.value, queue.channel.connection.client.connection_errors)
+    with pytest.raises(OperationalError):
+        Connection(**CONNECTION, transport_options={"data_folder_in": str(folder)}).ensure_connection(max_retries=1)
+    folder.unlink()
+    folder.with_name("moved").rename(folder)
+    assert taken(queue) == "before"
+
+
+def test_a_worker_survives_a_folder_that_cannot_be_used_for_a_while(folder: Path) -> None:
+    app = Celery("test", set_as_current=False)
+    app.conf.update(
+        broker_url=CONNECTION["hostname"],
+        broker_transport=CONNECTION["transport"],
+        broker_transport_options={"data_folder_in": str(folder), "polling_interval": 0.05},
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+    )
+    done: list[str] = []
+
+    @app.task(name="note")
+    def note(text: str) -> None:
+        done.append(text)
+
+    with start_worker(app, pool="solo", perform_ping_check=False):
+        app.send_task("note", ["before"])
+        wait_for(lambda: done == ["before"], seconds=60)
+        folder.rename(folder.with_name("moved"))
+        folder.touch()
+        with pytest.raises(OperationalError):
+            app.send_task("note", ["lost"])
+        folder.unlink()
+        app.send_task("note", ["after"])
+        wait_for(lambda: done == ["before", "after"], seconds=60)
+
+
 def test_only_its_owner_can_read_the_folder(queue: SimpleQueue, folder: Path) -> None:
     queue.put("hello")
     assert folder.stat().st_mode & 0o077 == 0
@@ -74,7 +120,6 @@ def test_only_its_owner_can_read_the_folder(queue: SimpleQueue, folder: Path) ->
 
 def test_a_task_sent_while_redis_is_down_fails_at_once_with_the_error_that_callers_expect(free_redis_url: str) -> None:
     from django.conf import settings
-    from kombu.exceptions import OperationalError
 
     app = Celery("test", broker=free_redis_url, set_as_current=False)
     app.conf.update(
