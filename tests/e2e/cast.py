@@ -44,7 +44,7 @@ class AuthorizationFlow:
     url: str
 
     @property
-    def asked(self) -> dict[str, str]:
+    def query(self) -> dict[str, str]:
         return {name: values[0] for name, values in parse_qs(urlsplit(self.url).query).items()}
 
     def approve(self, *, account: str = "ada", scenario: str = "works", decision: str = "approve") -> dict[str, str]:

@@ -51,7 +51,7 @@ class Story:
 
     def answer(self, trip: AuthorizationFlow, **asked: str) -> dict[str, str]:
         """What the service answers, with state, code and verifier noted."""
-        self.canaries.add("state", trip.asked["state"])
+        self.canaries.add("state", trip.query["state"])
         self.learn()
         answer = trip.approve(**asked)
         if "code" in answer:
