@@ -2,6 +2,7 @@
 
 import os
 import threading
+from importlib import import_module
 from time import monotonic
 from typing import Any
 
@@ -50,6 +51,8 @@ def _begins_now(task: str) -> bool:
         _last_runs[task] = now
         return True
 
+
+import_module("config.startup")  # connects receivers to Celery's signals
 
 app = Celery("specway", task_cls=OncePerPeriod)
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -3,10 +3,13 @@
 import gc
 import json
 import os
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from gunicorn import util
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
@@ -101,7 +104,19 @@ accesslog = "-"
 control_socket_disable = True
 
 
+BOOT_ERROR = 3  # a worker that exits with this ends the server too (gunicorn.arbiter)
+
+
 def post_worker_init(worker: Any) -> None:
-    """Loaded code stays in memory, so the garbage collector need not scan it in the middle of a request."""
+    """Refuse to start with missing vault keys. Loaded code is excluded from garbage collection, which need not scan it
+    in the middle of a request."""
+    if apps.ready:  # else the application is not Django's
+        from config.startup import require_keys_in_use
+
+        try:
+            require_keys_in_use()
+        except ImproperlyConfigured as error:
+            worker.log.error("%s", error)
+            sys.exit(BOOT_ERROR)
     gc.collect()
     gc.freeze()
