@@ -47,11 +47,20 @@ def _single_line(path: str) -> str:
     return (path if path.isprintable() else path.encode("unicode_escape").decode("ascii")).replace('"', '\\"')
 
 
-class ProblemWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no type information
-    """Gunicorn's thread worker, which reports requests that are too long as problem documents (RFC 9457).
+class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no type information
+    """Gunicorn's thread worker with two public methods overridden. Tried on gunicorn 27.0.
 
-    It overrides one public method, since no such request reaches a view. Tried on gunicorn 27.0.
+    Requests that are too long are reported as problem documents (RFC 9457), since none of them reaches a view. And the
+    listening sockets are closed as soon as the worker is to stop: gunicorn keeps them until its last request has ended,
+    so that new connections wait in the backlog for up to `graceful_timeout` and are then reset, while a connection that
+    is refused can be retried at another server.
     """
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                listener.close()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Send the problem document, or leave other errors to gunicorn."""
@@ -89,7 +98,7 @@ _TOO_LONG = {
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-worker_class = ProblemWorker
+worker_class = WebWorker
 threads = int(os.environ.get("WEB_THREADS", "8"))
 timeout = 60
 # The most that gunicorn allows: filters of lists are in the query, escaped.

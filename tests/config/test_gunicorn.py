@@ -16,11 +16,16 @@ from pathlib import Path
 import pytest
 
 from config.quickstart.processes import die_with_parent
+from tests.e2e.processes import wait_for
 from tests.processes import REPOSITORY, free_port
 
 THREADS = 2
 APPLICATION = """
+import os, time
+
 def application(environ, start_response):
+    while environ["PATH_INFO"] == "/slow" and not os.path.exists(os.environ["GO_ON"]):
+        time.sleep(0.05)
     body = f"{environ['PATH_INFO']}\\n".encode()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
@@ -36,7 +41,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     (folder / "few_lines.py").write_text(APPLICATION)
     port = free_port()
-    env = os.environ | {"PORT": str(port), "WEB_THREADS": str(THREADS), "WEB_CONCURRENCY": "1"}
+    env = os.environ | {"PORT": str(port), "WEB_THREADS": str(THREADS), "WEB_CONCURRENCY": "2"}
+    env["GO_ON"] = str(folder / "go-on")
     command = [str(Path(sys.executable).with_name("gunicorn")), "-c", "config/gunicorn.py", "few_lines"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -128,11 +134,25 @@ def test_any_method_token_is_accepted(server: tuple[int, object], method: str) -
     assert connection.getresponse().status == 200
 
 
-def test_sigterm_ends_the_server_without_error(
-    server: tuple[int, subprocess.Popen[bytes]],
+def test_after_sigterm_new_connections_are_refused_and_open_requests_are_answered(
+    server: tuple[int, subprocess.Popen[bytes]], folder: Path
 ) -> None:
     port, process = server
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    ask(connection, "/before")
+    slow = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    slow.request("GET", "/slow")
+    ask(http.client.HTTPConnection("127.0.0.1", port, timeout=20), "/beside")
     process.terminate()
+    wait_for(lambda: is_refused(port), seconds=20)
+    assert process.poll() is None
+    (folder / "go-on").touch()
+    response = slow.getresponse()
+    assert (response.status, response.read()) == (200, b"/slow\n")
     assert process.wait(timeout=30) == 0
+
+
+def is_refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
