@@ -8,13 +8,14 @@ from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import BaseForm
 from django.http import HttpRequest
 
 from apps.teams.models import SecondFactorSecret, User
 from apps.teams.origin import client_address
-from apps.teams.services import logins
+from apps.teams.services import logins, sign_up
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # django-allauth ships no type information
@@ -28,6 +29,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # django-alla
             user.name = " ".join(form.cleaned_data.get("name", "").split())
         saved: AbstractBaseUser = super().save_user(request, user, form, commit)
         return saved
+
+    def clean_email(self, email: str) -> str:
+        """A new account's address. Someone who is logged in may change theirs to any."""
+        cleaned: str = super().clean_email(email)
+        if self.request is not None and not self.request.user.is_authenticated and not sign_up.is_allowed(cleaned):
+            raise ValidationError(sign_up.refusal())
+        return cleaned
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         """The last step of a login, after all factors."""
