@@ -151,6 +151,10 @@ else:
     # A refresh that waits for its commit relies on learning soon that the server is down (refresh_policy.py).
     DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 3)
 
+# On PostgreSQL, the owner of the tables, for migrations alone. Then the role of DATABASE_URL needs no DDL, and cannot
+# change the audit log or switch off the triggers that protect it.
+MIGRATION_DATABASE = env.db_url("MIGRATION_DATABASE_URL") if env.str("MIGRATION_DATABASE_URL", default="") else None
+
 REDIS_URL = env.str("REDIS_URL", default="")
 CACHES = {
     "default": {

@@ -35,11 +35,12 @@ def prepare(*, addresses: Addresses, new_passwords: bool, say: Say) -> dict[str,
 
 
 def _prepare(*, addresses: Addresses, new_passwords: bool, say: Say) -> dict[str, str]:
+    from apps.web.migration import migrate
     from config.quickstart import people
 
     _require_redis()
     say(f"Preparing the database ({_database()}) …")
-    call_command("migrate", verbosity=0, interactive=False)
+    migrate(verbosity=0)
     call_command("check", databases=["default"], stdout=io.StringIO())
     say("Loading the catalog of services …")
     call_command("load_catalog", stdout=io.StringIO())

@@ -1,0 +1,37 @@
+"""Running migrations, as the owner of the tables where MIGRATION_DATABASE_URL names one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+
+from apps.audit.database_role import grant_product_role
+
+_WHO_AND_WHERE = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
+
+
+def migrate(*, verbosity: int = 1) -> None:
+    """Run the migrations. With an owner of the tables, grant the product's role what it needs afterwards."""
+    if settings.MIGRATION_DATABASE is None or connection.vendor != "postgresql":
+        call_command("migrate", verbosity=verbosity, interactive=False)
+        return
+    product_role = connection.settings_dict["USER"]
+    with _as_owner():
+        call_command("migrate", verbosity=verbosity, interactive=False)
+        grant_product_role(product_role)
+
+
+@contextmanager
+def _as_owner() -> Iterator[None]:
+    before = dict(connection.settings_dict)
+    owner = {name: settings.MIGRATION_DATABASE.get(name, "") for name in _WHO_AND_WHERE}
+    connection.close()
+    connection.settings_dict.update(owner, IS_MIGRATION_ROLE=True)
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict.clear()
+        connection.settings_dict.update(before)
