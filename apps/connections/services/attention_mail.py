@@ -9,6 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -78,8 +79,8 @@ def _send_problems_to(user: User, connections: list[Connection], frequency: Freq
     if any(recent):
         return 0  # they wait for the next digest
     if frequency == Frequency.AT_ONCE and len(recent) + len(connections) <= MAX_AT_ONCE:
-        return sum(_send_problem(user, [one], lambda one=one: _problem(one), in_digest=False) for one in connections)
-    return _send_problem(user, connections, lambda: _digest(connections), in_digest=True)
+        return sum(_send_problem(user, [one], partial(_problem, one), in_digest=False) for one in connections)
+    return _send_problem(user, connections, partial(_digest, connections), in_digest=True)
 
 
 def _send_problem(user: User, connections: list[Connection], mail: Callable[[], Mail], *, in_digest: bool) -> int:
@@ -210,7 +211,7 @@ def _listed(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _page_of(connection: Connection) -> str:
-    return settings.PUBLIC_URL + reverse("connections:connection", args=[connection.pk])
+    return f"{settings.PUBLIC_URL}{reverse('connections:connection', args=[connection.pk])}"
 
 
 def _why(reason: str) -> str:
