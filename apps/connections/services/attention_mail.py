@@ -52,6 +52,8 @@ def _send_problems() -> int:
     mailed = set(AttentionMail.objects.filter(recovered_at=None).values_list("user", "connection_id"))
     pending: dict[User, list[Connection]] = defaultdict(list)
     for connection in failing.order_by("status_changed_at", "pk"):
+        if not connection.is_shared and (connection.owner_id, connection.pk) in mailed:
+            continue
         for user in recipients_of(connection):
             if (user.pk, connection.pk) not in mailed:
                 pending[user].append(connection)
@@ -94,8 +96,9 @@ def _send_problem(user: User, connections: list[Connection], mail: Callable[[], 
                 defaults={"sent_at": Now(), "in_digest": in_digest},
             )
             rows += [row.pk] if is_new else []
-    if len(rows) < len(connections):
-        return 0  # another process is sending it
+        if len(rows) < len(connections):
+            transaction.set_rollback(True)  # another process is sending some of them
+            return 0
     return _sent(mail(), user, undo=AttentionMail.objects.filter(pk__in=rows).delete)
 
 
@@ -129,10 +132,12 @@ def _send_recoveries_to(user: User, recovered: dict[Connection, list[AttentionMa
 
 def _send_recovery(user: User, rows: list[AttentionMail], mail: Mail | None) -> int:
     """Record that the recovery was mailed, and send the mail, if any."""
-    open_ones = AttentionMail.objects.filter(pk__in=[row.pk for row in rows])
-    if open_ones.filter(recovered_at=None).update(recovered_at=Now()) < len(rows) or mail is None:
-        return 0  # another process is sending it, or the person wants none
-    return _sent(mail, user, undo=lambda: open_ones.update(recovered_at=None))
+    recovered = AttentionMail.objects.filter(pk__in=[row.pk for row in rows])
+    with transaction.atomic():
+        if recovered.filter(recovered_at=None).update(recovered_at=Now()) < len(rows):
+            transaction.set_rollback(True)  # another process is sending some of them
+            return 0
+    return 0 if mail is None else _sent(mail, user, undo=lambda: recovered.update(recovered_at=None))
 
 
 def _sent(mail: Mail, user: User, *, undo: Callable[[], Any]) -> int:
