@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('notifications', '0003_labels'),
-        ('teams', '0004_one_time_format'),
+        ('teams', '0005_one_time_format'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
