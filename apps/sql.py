@@ -55,7 +55,7 @@ def param(model: type[models.Model], field: str, *, name: str = "") -> Parameter
 
     The value is passed as the keyword argument `name`, by default the field's name.
     """
-    return Parameter(name or field, model._meta.get_field(field))  # type: ignore[arg-type]  # a column, no relation
+    return Parameter(name or field, cast(Any, model._meta.get_field(field)))
 
 
 class Statement:
@@ -130,7 +130,7 @@ def _row_factory(queryset: models.QuerySet[Any, Row], compiler: Any) -> Callable
     model_info, columns, annotations = compiler.klass_info, compiler.select, compiler.annotation_col_map.items()
     start, end = model_info["select_fields"][0], model_info["select_fields"][-1] + 1
     names = [column[0].target.attname for column in columns[start:end]]
-    populators = get_related_populators(model_info, columns, DEFAULT_DB_ALIAS)  # type: ignore[call-arg]  # stubs of Django 6
+    populators = cast(Any, get_related_populators)(model_info, columns, DEFAULT_DB_ALIAS)  # the stubs are of Django 6
 
     def to_object(row: list[Any]) -> Row:
         item = model_info["model"].from_db(DEFAULT_DB_ALIAS, names, row[start:end])

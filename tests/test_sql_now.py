@@ -63,7 +63,7 @@ def test_no_column_has_times_in_another_format_than_pythons() -> None:
 
 @sqlite_only
 def test_the_migration_rewrites_times_that_the_database_wrote() -> None:
-    migration = import_module("apps.teams.migrations.0004_one_time_format")
+    migration = import_module("apps.teams.migrations.0005_one_time_format")
     team = make_member().team
     written = {
         "2026-11-29 12:00:00.250": "2026-11-29 12:00:00.250000",

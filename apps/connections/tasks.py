@@ -9,7 +9,7 @@ from uuid import UUID
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from apps.connections.services import attempt_expiry, disconnect, heartbeat, schedule, tracing
+from apps.connections.services import attempt_expiry, attention_mail, disconnect, heartbeat, schedule, tracing
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,12 @@ def finish_disconnects() -> None:
 def expire_attempts() -> None:
     """Settle expired authorization attempts."""
     attempt_expiry.expire_attempts()
+
+
+@shared_task(name="connections.send_attention_mails")
+def send_attention_mails() -> None:
+    """Mail people about connections that need attention, and that work again."""
+    attention_mail.send_attention_mails()
 
 
 @shared_task(name="connections.clear_traces")

@@ -1,8 +1,8 @@
-"""The form of a webhook."""
+"""Forms of webhooks and of mail preferences."""
 
 from django import forms
 
-from apps.notifications.models import Event
+from apps.notifications.models import Event, Frequency
 
 
 class WebhookForm(forms.Form):
@@ -19,4 +19,17 @@ class WebhookForm(forms.Form):
         label="Events",
         choices=Event.choices,
         error_messages={"required": "Choose at least one event."},
+    )
+
+
+class PreferencesForm(forms.Form):
+    """How often a person gets mail about connections."""
+
+    attention = forms.ChoiceField(
+        choices=Frequency.choices,
+        label="A connection needs attention",
+        help_text="After ten minutes. More than three in a day become one mail.",
+    )
+    recovery = forms.ChoiceField(
+        choices=Frequency.choices, label="It works again", help_text="Only for connections that you were mailed about."
     )

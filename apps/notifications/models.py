@@ -1,4 +1,4 @@
-"""Webhooks, and the outbox of messages to them."""
+"""Webhooks and the outbox of messages to them; people's preferences for mail, and what was mailed to them."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Count, Min, Q
 from django.utils.functional import cached_property
 
-from apps.teams.models import Team
+from apps.teams.models import Team, User
 from apps.vault.fields import EncryptedField
 from apps.vault.models import SealedRow
 
@@ -99,3 +99,47 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} to {self.webhook_id}"
+
+
+class Frequency(models.TextChoices):
+    AT_ONCE = "at_once", "At once"
+    DIGEST = "digest", "Once a day"
+    OFF = "off", "Off"
+
+
+class MailPreference(models.Model):
+    """How often a person gets mail, by kind of event. Without a row: at once."""
+
+    user = models.OneToOneField(User, primary_key=True, on_delete=models.CASCADE, related_name="mail_preference")
+    attention = models.CharField(max_length=10, choices=Frequency.choices, default=Frequency.AT_ONCE)
+    recovery = models.CharField(max_length=10, choices=Frequency.choices, default=Frequency.AT_ONCE)
+
+    def __str__(self) -> str:
+        return f"Mail preferences of {self.user_id}"
+
+
+class AttentionMail(models.Model):
+    """A person was mailed that a connection needs attention since a time. One row per connection, time and person.
+
+    The connection is not a foreign key, since connections are above this package.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    connection_id = models.UUIDField()
+    since = models.DateTimeField()
+    sent_at = models.DateTimeField()
+    in_digest = models.BooleanField(default=False)
+    # When the mail was sent that it works again, or when none was due.
+    recovered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "connection_id", "since"], name="one_attention_mail_per_person")
+        ]
+        indexes = [
+            models.Index(fields=["connection_id"], condition=Q(recovered_at__isnull=True), name="attention_mail_open"),
+            models.Index(fields=["user", "-sent_at"], name="attention_mail_of_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection_id} to {self.user_id}"

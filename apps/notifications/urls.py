@@ -1,4 +1,4 @@
-"""Pages of webhooks."""
+"""Pages of webhooks and of mail preferences."""
 
 from django.urls import path
 
@@ -6,6 +6,7 @@ from apps.notifications import views
 
 app_name = "notifications"
 urlpatterns = [
+    path("account/notifications/", views.preferences, name="preferences"),
     path("settings/webhooks/", views.listing, name="webhooks"),
     path("settings/webhooks/<uuid:pk>/", views.webhook, name="webhook"),
     path("settings/webhooks/<uuid:pk>/secret/", views.rotate, name="rotate"),

@@ -1,11 +1,12 @@
-"""Settings → Webhooks: the list with the form for adding one, and a page per webhook."""
+"""Settings → Webhooks: the list with the form for adding one, and a page per webhook; Account → Notifications."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -13,11 +14,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.errors import SpecwayError
 from apps.notifications import webhooks
-from apps.notifications.forms import WebhookForm
+from apps.notifications.forms import PreferencesForm, WebhookForm
 from apps.notifications.models import Event, Webhook
+from apps.notifications.preferences import preference_of, set_preferences
 from apps.notifications.webhooks import IssuedWebhook
 from apps.teams.decorators import admin_required
 from apps.teams.errors import InvalidRequest
+from apps.teams.models import User
 from apps.teams.requests import TeamRequest
 
 LATEST_DELIVERIES = 25
@@ -119,6 +122,21 @@ def remove(request: TeamRequest, pk: UUID) -> HttpResponse:
         messages.success(request, f"The webhook {current} is removed.")
         return redirect("notifications:webhooks")
     return render(request, "notifications/remove_webhook.html", {"webhook": current})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def preferences(request: HttpRequest) -> HttpResponse:
+    """How often the signed-in person gets mail about connections."""
+    user = cast(User, request.user)
+    current = preference_of(user)
+    form = PreferencesForm(request.POST or None, initial={"attention": current.attention, "recovery": current.recovery})
+    if request.method == "POST" and form.is_valid():
+        set_preferences(user=user, **form.cleaned_data)
+        messages.success(request, "Notification preferences saved.")
+        return redirect("web:account")
+    status = 400 if form.errors else 200
+    return render(request, "notifications/preferences.html", {"form": form}, status=status)
 
 
 def _initial(current: Webhook) -> dict[str, object]:

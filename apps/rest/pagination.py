@@ -141,8 +141,8 @@ def _decoded(text: str | None, model: type[models.Model], ordering: Sequence[str
         is_reverse, *values = json.loads(urlsafe_b64decode(text.encode("ascii")))
         if not isinstance(is_reverse, bool) or not all(isinstance(value, str) for value in values):
             raise ValueError
-        fields = [model._meta.get_field(name.lstrip("-")) for name in ordering]
-        typed = [field.to_python(value) for field, value in zip(fields, values, strict=True)]  # type: ignore[union-attr]
+        fields: list[Any] = [model._meta.get_field(name.lstrip("-")) for name in ordering]
+        typed = [field.to_python(value) for field, value in zip(fields, values, strict=True)]
     except (ValueError, TypeError, RecursionError, DjangoValidationError):
         raise _invalid_cursor() from None
     return Cursor(typed, is_reverse)

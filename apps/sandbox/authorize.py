@@ -1,11 +1,12 @@
 """The authorization endpoint (RFC 6749, 4.1.1 and 4.1.2): sign-in as one of two accounts, and the consent page."""
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 from django.contrib.auth import login as sign_in
 from django.contrib.auth import logout
+from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -85,7 +86,7 @@ def _consent_page(request: HttpRequest, scopes: list[str], credentials: dict[str
 
 
 def _submit_consent(request: HttpRequest, scopes: list[str], credentials: dict[str, Any]) -> HttpResponse:
-    account, scenario = request.user, Scenario(request.session["scenario"])
+    account, scenario = cast(User, request.user), Scenario(request.session["scenario"])
     granted = in_order(set(request.POST.getlist("permission")) & set(scopes))
     approved = request.POST.get("decision") == "approve" and bool(granted) and scenario != Scenario.DENY
     try:
@@ -101,7 +102,7 @@ def _submit_consent(request: HttpRequest, scopes: list[str], credentials: dict[s
             outcome=error.oauthlib_error.error,
             status=302,
             client=credentials["client_id"],
-            account=account,  # type: ignore[arg-type]  # `authorize` requires a sign-in
+            account=account,
         )
         uri = _error_redirect(error).url
     logout(request)  # the next authorization request chooses an account again

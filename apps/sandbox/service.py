@@ -76,7 +76,7 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+class _Server(BaseApplication):
     def __init__(self, application: Callable[..., Any], listener: socket.socket) -> None:
         self.application = application
         self.listener = listener

@@ -11,7 +11,7 @@ from .scenarios import refuses_access, refuses_refresh, scopes_after_refresh
 from .scopes import in_order
 
 
-class ScenarioValidator(OAuth2Validator):  # type: ignore[misc]  # the library ships no types
+class ScenarioValidator(OAuth2Validator):
     """Creates a `Consent` for each code, and rejects tokens as its scenario says."""
 
     def _create_authorization_code(self, request: Any, code: dict[str, str], expires: Any = None) -> Any:

@@ -18,7 +18,7 @@ from apps.teams.origin import client_address
 from apps.teams.services import logins, sign_up
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # django-allauth ships no type information
+class AccountAdapter(DefaultAccountAdapter):
     """Hooks of django-allauth. Each writes its audit event in the transaction of the change."""
 
     def save_user(
@@ -74,7 +74,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # django-alla
         return address or str(super().get_client_ip(request))
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc] # django-allauth ships no type information
+class SecondFactorAdapter(DefaultMFAAdapter):
     """Stores the seeds of second factors encrypted."""
 
     def encrypt(self, text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -53,7 +53,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             record_rejected_key(request._request, keys.parse(text.strip()))
             raise
         _note_use(api_key)
-        request._request.actor = actor  # type: ignore[attr-defined] # TeamRequest declares it
+        cast(Any, request._request).actor = actor
         return actor.user, api_key
 
     def authenticate_header(self, request: Request) -> str:
@@ -137,7 +137,7 @@ def _actor(api_key: ApiKey, request: HttpRequest) -> Actor:
     origin = with_usage(origin_of(request), request)
     if api_key.kind == ApiKey.Kind.SERVICE:
         return service_actor(api_key, origin=origin)
-    role: str | None = api_key.role  # type: ignore[attr-defined]  # annotated
+    role: str | None = vars(api_key)["role"]  # annotated by `_keys_with_role`
     if role is None:
         raise AuthenticationFailed(_REFUSED)
     return key_holder_actor(api_key, Role(role), origin=origin)

@@ -37,8 +37,8 @@ class RoleForm(forms.Form):
 
     role = forms.ChoiceField(widget=forms.RadioSelect)
 
-    def __init__(self, *args: object, roles: list[Role], **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type] # passed through
+    def __init__(self, *args: Any, roles: list[Role], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         choice = self.fields["role"]
         if isinstance(choice, forms.ChoiceField):
             choice.choices = [(role.value, role.label) for role in roles]
@@ -60,7 +60,7 @@ class ServiceKeysField(forms.ChoiceField):
 class ChangeRoleForm(RoleForm):
     """A member's role; with `has_service_keys`, also what happens to the service keys if the member is demoted."""
 
-    def __init__(self, *args: object, has_service_keys: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, has_service_keys: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if has_service_keys:
             self.fields["service_keys"] = ServiceKeysField()

@@ -1,6 +1,7 @@
 """Sets the actor of a request: the signed-in member in the current team of the session."""
 
 from collections.abc import Callable
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 
@@ -21,9 +22,9 @@ class ActorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        memberships = _memberships(request)
-        request.memberships = memberships  # type: ignore[attr-defined] # TeamRequest declares it
-        request.actor = _actor(request, memberships)  # type: ignore[attr-defined] # TeamRequest declares it
+        extended = cast(Any, request)  # `requests.TeamRequest` declares the attributes
+        extended.memberships = memberships = _memberships(request)
+        extended.actor = _actor(request, memberships)
         return self.get_response(request)
 
 

@@ -7,7 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # its registration is untyped
+class ApiKeyScheme(OpenApiAuthenticationExtension):
     target_class = "apps.teams.authentication.ApiKeyAuthentication"
     name = "apiKey"
 
@@ -20,7 +20,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         }
 
 
-class MemberSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # as above
+class MemberSessionScheme(OpenApiAuthenticationExtension):
     target_class = "apps.teams.authentication.MemberSessionAuthentication"
     name = "session"
 

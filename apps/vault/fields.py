@@ -1,6 +1,6 @@
 """Model fields of encrypted text and of the row's data key."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import FieldError, ValidationError
@@ -117,7 +117,7 @@ class EncryptedField(SecretField):
             return None
         if not isinstance(value, Ciphertext):
             raise TypeError(f"{self.name} is stored encrypted: pass update() what apps.vault.services.seal() gives.")
-        return connection.Database.Binary(value.to_bytes())  # type: ignore[attr-defined]  # DB-API 2.0
+        return cast(Any, connection).Database.Binary(value.to_bytes())  # the driver's DB-API module
 
     def get_placeholder(self, value: Any, compiler: Any, connection: BaseDatabaseWrapper) -> str:
         # Expressions, as of update(field=Value("...")) and bulk_update(), bypass get_db_prep_value. Only the column

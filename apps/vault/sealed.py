@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from django.views.decorators.debug import sensitive_variables
 
@@ -10,7 +10,15 @@ from apps.vault import envelope
 from apps.vault.envelope import MASK, Binding, Ciphertext, WrappedKey
 from apps.vault.errors import UnreadableSecret
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
 __all__ = ["Sealed", "StoredSecret", "UnreadableSecret", "UnsavedSecret"]
+
+
+def not_called_by_templates(method: Method) -> Method:
+    """Templates call attributes that are callable, unless they have `alters_data`."""
+    vars(method)["alters_data"] = True
+    return method
 
 
 class Sealed:
@@ -22,18 +30,15 @@ class Sealed:
 
     __slots__ = ()
 
+    @not_called_by_templates
     def reveal(self) -> str:
         """The secret. Raises UnreadableSecret; the stored ciphertext stays as it is."""
         raise NotImplementedError
 
-    # Templates do not call methods with this attribute.
-    reveal.alters_data = True  # type: ignore[attr-defined]  # an attribute that Django's template engine looks for
-
+    @not_called_by_templates
     def reveal_json(self) -> Any:
         """The secret, parsed as JSON. Raises UnreadableSecret."""
         return json.loads(self.reveal())
-
-    reveal_json.alters_data = True  # type: ignore[attr-defined]  # as above
 
     def __str__(self) -> str:
         return MASK
@@ -71,6 +76,7 @@ class StoredSecret(Sealed):
         self._column = column
         self._team_of_use = team_of_use
 
+    @not_called_by_templates
     @sensitive_variables()
     def reveal(self) -> str:
         self._require_same_team()
@@ -80,8 +86,6 @@ class StoredSecret(Sealed):
             return envelope.decrypt(self._ciphertext, wrapped=self._wrapped, binding=self._binding, column=self._column)
         except UnreadableSecret as failure:
             raise UnreadableSecret(f"A stored secret cannot be read; it is kept as it is. {failure}") from None
-
-    reveal.alters_data = True  # type: ignore[attr-defined]  # as above
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._require_same_team()
@@ -104,10 +108,9 @@ class UnsavedSecret(Sealed):
     def __init__(self, plaintext: str) -> None:
         self._plaintext = plaintext
 
+    @not_called_by_templates
     def reveal(self) -> str:
         return self._plaintext
-
-    reveal.alters_data = True  # type: ignore[attr-defined]  # as above
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("An unsaved secret cannot be pickled. Save its row, and pass the row's ID.")

@@ -6,13 +6,15 @@ from typing import Any
 from django.http import HttpRequest
 
 from apps.connections.models import Connection, Status
+from apps.teams.services.invitations import mail_is_set_up
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """`teams` (the person's memberships) and `attention_count`, a callable that queries when called."""
+    """`teams` (the memberships), `mail_is_set_up`, and `attention_count`, a callable that queries when called."""
     return {
         "teams": getattr(request, "memberships", []),
         "attention_count": cache(partial(_needing_attention, request)),
+        "mail_is_set_up": mail_is_set_up(),
     }
 
 

@@ -40,7 +40,7 @@ def counted(folder: Path) -> bytes:
     it is for live gauges, and all gauges here are read from the database and the disk.
     """
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]  # the library has no types here
+    MultiProcessCollector(registry, path=str(folder))
     return generate_latest(registry)
 
 

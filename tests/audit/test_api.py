@@ -54,9 +54,9 @@ def get(who: Membership, kind: ApiKey.Kind = ApiKey.Kind.PERSONAL, *, accept: st
     return Client().get(URL, query, headers={"Authorization": f"Bearer {key}", "Accept": accept})
 
 
-def labels(answer: Any) -> list[str]:
-    assert answer.status_code == 200, answer.content
-    return [one["target_label"] for one in answer.json()["results"]]
+def labels(response: Any) -> list[str]:
+    assert response.status_code == 200, response.content
+    return [one["target_label"] for one in response.json()["results"]]
 
 
 def test_owners_and_service_keys_see_the_whole_log_and_members_what_they_did(
@@ -74,15 +74,15 @@ def test_another_teams_events_do_not_exist(owner: Membership) -> None:
     seen = event(owner, "Of Fernhill")
     for query in ({}, {"connection": seen.target_id}, {"actor": seen.actor_id}):
         for accept in ("application/json", "text/csv", "application/x-ndjson"):
-            answer = get(stranger, accept=accept, **query)
-            content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+            response = get(stranger, accept=accept, **query)
+            content = b"".join(response.streaming_content) if response.streaming else response.content
             assert b"Of Fernhill" not in content
 
 
 def test_a_key_needs_the_scope(owner: Membership) -> None:
     _, key = make_key(owner, scopes=["connections:read"])
-    answer = Client().get(URL, headers={"Authorization": f"Bearer {key}"})
-    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+    response = Client().get(URL, headers={"Authorization": f"Bearer {key}"})
+    assert (response.status_code, response.json()["code"]) == (403, "insufficient_scope")
 
 
 def test_each_filter_is_applied(owner: Membership, member: Membership) -> None:
@@ -117,35 +117,35 @@ def test_each_filter_is_applied(owner: Membership, member: Membership) -> None:
     ],
 )
 def test_an_invalid_filter_is_reported_by_field(owner: Membership, name: str, value: str) -> None:
-    answer = get(owner, **{name: value})
-    assert answer.status_code == 400
-    assert answer.json()["code"] == "validation_error"
-    assert {error["field"] for error in answer.json()["errors"]} == {name}
+    response = get(owner, **{name: value})
+    assert response.status_code == 400
+    assert response.json()["code"] == "validation_error"
+    assert {error["field"] for error in response.json()["errors"]} == {name}
 
 
 def test_until_before_since_is_rejected(owner: Membership) -> None:
     now = timezone.now()
-    answer = get(owner, since=now.isoformat(), until=(now - timedelta(hours=1)).isoformat())
-    assert answer.json()["errors"][0]["field"] == "until"
+    response = get(owner, since=now.isoformat(), until=(now - timedelta(hours=1)).isoformat())
+    assert response.json()["errors"][0]["field"] == "until"
 
 
 def test_the_export_contains_all_events_in_batches(owner: Membership, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(querysets, "BATCH_SIZE", 3)
     made = [event(owner, f"Number {number}").pk for number in range(8)]
-    answer = get(owner, accept="application/x-ndjson")
+    response = get(owner, accept="application/x-ndjson")
     with CaptureQueriesContext(database) as queries:
-        lines = [json.loads(line) for line in b"".join(answer.streaming_content).decode().splitlines()]
+        lines = [json.loads(line) for line in b"".join(response.streaming_content).decode().splitlines()]
     exported = AuditEvent.objects.get(action="audit.exported")
     assert [line["id"] for line in lines] == [exported.pk, *reversed(made)]
     assert len(queries) == 4  # three batches, and a savepoint or an empty one
-    assert answer.headers["Content-Disposition"].startswith('attachment; filename="audit-log-')
+    assert response.headers["Content-Disposition"].startswith('attachment; filename="audit-log-')
 
 
 def test_the_export_is_filtered_and_audited(owner: Membership) -> None:
     event(owner, "At GitHub", integration="github")
     event(owner, "At Slack")
-    answer = get(owner, accept="text/csv", integration="github")
-    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    response = get(owner, accept="text/csv", integration="github")
+    rows = list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode())))
     assert [row["target_label"] for row in rows] == ["At GitHub"]
     assert AuditEvent.objects.get(action="audit.exported").detail == {
         "format": "csv",
@@ -156,15 +156,15 @@ def test_the_export_is_filtered_and_audited(owner: Membership) -> None:
 @pytest.mark.parametrize("label", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1+1"])
 def test_csv_cells_never_start_a_formula(owner: Membership, label: str) -> None:
     event(owner, label)
-    answer = get(owner, accept="text/csv", action="connection.created")
-    (row,) = csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode()))
+    response = get(owner, accept="text/csv", action="connection.created")
+    (row,) = csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode()))
     assert row["target_label"] == f"'{label}"
 
 
 def test_an_error_of_an_export_is_a_problem_document(owner: Membership) -> None:
-    answer = get(owner, accept="text/csv", outcome="maybe")
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["code"] == "validation_error"
+    response = get(owner, accept="text/csv", outcome="maybe")
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["code"] == "validation_error"
     assert get(owner, accept="text/html").status_code == 406
 
 
@@ -175,16 +175,16 @@ def test_the_pages_export_links_use_its_filters(owner: Membership) -> None:
     page = browser.get(PAGE, {"integration": "github", "outcome": "success", "since": "2020-01-01"})
     assert "At Slack" not in page.content.decode()
     for _, address in page.context["exports"]:
-        answer = browser.get(f"{PAGE}export/{address}")
-        content = b"".join(answer.streaming_content).decode()
+        response = browser.get(f"{PAGE}export/{address}")
+        content = b"".join(response.streaming_content).decode()
         assert "At GitHub" in content
         assert "At Slack" not in content
 
 
 def test_a_member_exports_only_visible_events(owner: Membership, member: Membership) -> None:
     event(owner, "By the owner")
-    answer = client_for(member).get(f"{PAGE}export/?format=csv")
-    assert "By the owner" not in b"".join(answer.streaming_content).decode()
+    response = client_for(member).get(f"{PAGE}export/?format=csv")
+    assert "By the owner" not in b"".join(response.streaming_content).decode()
 
 
 def test_an_unknown_format_is_404_and_signed_out_visitors_log_in_first(owner: Membership) -> None:

@@ -18,7 +18,7 @@ def colleague(product: Product, browser: Browser, visitor: Visitor) -> Iterator[
     """Max Member, who joins the visitor's team by an invitation."""
     visitor.page.goto("/settings/team/")
     visitor.page.get_by_label("E-mail addresses").fill(MEMBER)
-    visitor.page.get_by_role("button", name="Send invitations").click()
+    visitor.page.get_by_role("button", name="Create invitation links").click()
     link = visitor.page.locator(".copybox code").inner_text()
     context = browser.new_context(base_url=product.url)
     complaints: list[str] = []

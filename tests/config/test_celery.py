@@ -64,6 +64,7 @@ def test_every_periodic_task_exists_and_runs_at_its_period() -> None:
         "connections.finish_disconnects": 60,
         "connections.expire_attempts": 60,
         "integrations.alert_oauth_app_maintainers": 60,
+        "connections.send_attention_mails": 60,
         "connections.clear_traces": 3600,
     }
     assert PERIODS.keys() <= app.tasks.keys()

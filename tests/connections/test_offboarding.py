@@ -120,7 +120,7 @@ def test_a_connection_that_was_not_on_the_page_is_asked_about(admin, kwame, shar
     late = make_connection(kwame, shared.integration, "Made meanwhile")
     answer = client_for(admin).post(remove_url(kwame), fields)
     assert answer.status_code == 400
-    assert "Decide what becomes of Made meanwhile." in text(answer)
+    assert "Choose what to do with Made meanwhile." in text(answer)
     with pytest.raises(Undecided, match="Made meanwhile"):
         offboarding.remove_member(actor=actor_for(admin), membership_id=kwame.pk, decisions={shared.pk: None})
     assert set(Connection.objects.all()) == {shared, late}
@@ -226,7 +226,7 @@ def test_an_account_goes_with_all_that_is_its_own(admin) -> None:
     seed = SecondFactorSecret.objects.create(secret="seed")
     Authenticator.objects.create(user=user, type="totp", data={"secret": str(seed.pk)})
     page = text(browser.get(DELETE))
-    assert "Nobody else belongs to Kwame&#x27;s own" in page
+    assert "You are the only member of Kwame&#x27;s own" in page
     decisions = {
         f"c-{shared.pk}": str(admin.user_id),
         f"c-{personal.pk}": "disconnect",
@@ -277,7 +277,7 @@ def test_disconnecting_names_workflows_and_colleagues_first(admin, kwame, shared
     run_workflow(shared, actor_for(admin), "Order sync")
     page = text(client_for(kwame).get(reverse("connections:disconnect", args=[shared.pk])))
     assert "Order sync" in page
-    assert "for Ada Admin" in page
+    assert "on behalf of Ada Admin" in page
     assert "2 colleagues lose access</strong>: Ada Admin, Olga Owner." in page
 
 

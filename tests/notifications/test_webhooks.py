@@ -73,16 +73,16 @@ def test_an_admin_creates_a_webhook_and_sees_its_secret_once(admin: Membership) 
     ],
 )
 def test_invalid_values_are_reported_by_field(admin: Membership, field: str, value: Any) -> None:
-    answer = call(admin, "POST", body=NEW | {field: value})
-    assert (answer.status_code, answer.json()["code"]) == (400, "validation_error")
-    assert {error["field"].partition(".")[0] for error in answer.json()["errors"]} == {field}
+    response = call(admin, "POST", body=NEW | {field: value})
+    assert (response.status_code, response.json()["code"]) == (400, "validation_error")
+    assert {error["field"].partition(".")[0] for error in response.json()["errors"]} == {field}
     assert not Webhook.objects.exists()
 
 
 @pytest.mark.parametrize("field", ["team", "secret", "id", "gave_up_at"])
 def test_read_only_fields_cannot_be_changed(issued: IssuedWebhook, admin: Membership, field: str) -> None:
-    answer = call(admin, "PATCH", f"{URL}{issued.webhook.pk}/", {field: "x"})
-    assert answer.json()["errors"][0]["field"] == field
+    response = call(admin, "PATCH", f"{URL}{issued.webhook.pk}/", {field: "x"})
+    assert response.json()["errors"][0]["field"] == field
 
 
 def test_members_and_service_keys_cannot_manage_webhooks(
@@ -93,8 +93,8 @@ def test_members_and_service_keys_cannot_manage_webhooks(
     for method, path in calls:
         body = NEW if path == URL else {}
         for who, kind in ((member, ApiKey.Kind.PERSONAL), (admin, ApiKey.Kind.SERVICE)):
-            answer = call(who, method, path, body if method in ("POST", "PATCH") else None, kind=kind)
-            assert answer.status_code == 403, (method, path)
+            response = call(who, method, path, body if method in ("POST", "PATCH") else None, kind=kind)
+            assert response.status_code == 403, (method, path)
     assert client_for(member).get(PAGE).status_code == 403
     assert "/settings/webhooks/" not in client_for(member).get("/settings/team/").content.decode()
 
@@ -125,8 +125,8 @@ def test_deleting_twice_succeeds_and_deleting_an_unknown_one_is_404(
 
 
 def test_a_rotation_returns_the_new_secret(issued: IssuedWebhook, admin: Membership) -> None:
-    answer = call(admin, "PATCH", f"{URL}{issued.webhook.pk}/", {"rotate_secret": True})
-    assert answer.json()["secret"] not in (None, issued.secret)
+    response = call(admin, "PATCH", f"{URL}{issued.webhook.pk}/", {"rotate_secret": True})
+    assert response.json()["secret"] not in (None, issued.secret)
     assert call(admin, "PATCH", f"{URL}{issued.webhook.pk}/", {"description": "x"}).json()["secret"] is None
 
 
@@ -177,9 +177,9 @@ def test_the_page_adds_changes_disables_and_removes_a_webhook(admin: Membership)
 
 
 def test_the_page_shows_errors_beside_the_field(admin: Membership) -> None:
-    answer = client_for(admin).post(PAGE, NEW | {"url": "https://127.0.0.1/"})
-    assert answer.status_code == 400
-    assert "this machine itself" in answer.content.decode()
+    response = client_for(admin).post(PAGE, NEW | {"url": "https://127.0.0.1/"})
+    assert response.status_code == 400
+    assert "this machine itself" in response.content.decode()
 
 
 def test_a_message_can_be_redelivered_from_the_page(

@@ -107,6 +107,10 @@ GET    connections:api_trace            | 403 200 200 403 403 403 403 404
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    audit:list                       | 200
 GET    audit:export                     | 404
+# Notification preferences
+#                                  owner boss admin manager viewer user member stranger | key read use token write audit
+GET    notifications:preferences        | 200
+POST   notifications:preferences        | 302
 # Webhooks
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    notifications:webhooks           | 403 200 200 403 403 403 403 200

@@ -36,11 +36,11 @@ def call(who: Membership, method: str, path: str, body: str | bytes = "", **head
     )
 
 
-def problem(answer: Any, status: int, code: str) -> Any:
-    assert answer.status_code == status, answer.content
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["code"] == code
-    return answer.json()
+def problem(response: Any, status: int, code: str) -> Any:
+    assert response.status_code == status, response.content
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["code"] == code
+    return response.json()
 
 
 @pytest.mark.parametrize("path", LISTS + ONES)
@@ -66,9 +66,9 @@ def test_an_unknown_parameter_is_reported_by_name(owner: Membership, path: str) 
     ],
 )
 def test_an_invalid_cursor_or_page_size_is_rejected(owner: Membership, path: str, query: str) -> None:
-    answer = call(owner, "GET", f"{path}?{query}")
+    response = call(owner, "GET", f"{path}?{query}")
     # A forged offset or position may give an empty page, but never a 500.
-    assert answer.status_code in ((200, 400) if "cD0" in query or "cD1" in query or "bz0" in query else (400,))
+    assert response.status_code in ((200, 400) if "cD0" in query or "cD1" in query or "bz0" in query else (400,))
 
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
@@ -133,9 +133,9 @@ def test_another_media_type_or_method_is_rejected(owner: Membership, method: str
 
 @pytest.mark.parametrize("path", LISTS + ONES)
 def test_a_call_without_authentication_has_www_authenticate(path: str) -> None:
-    answer = Client().get(f"/api/v1/{path}")
-    problem(answer, 401, "unauthorized")
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    response = Client().get(f"/api/v1/{path}")
+    problem(response, 401, "unauthorized")
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_a_body_is_rejected_where_none_is_expected(owner: Membership) -> None:

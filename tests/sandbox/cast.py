@@ -94,19 +94,19 @@ class Person:
         """Returns the URL of the consent page."""
         login = self.browser.get(self.client.authorization_url(**params), timeout=60)
         assert urlsplit(login.url).path == "/login/", login.text
-        answer = self.submit(login.url, login.text, account=account, scenario=scenario)
-        assert answer.status_code == 302, answer.text
-        return urljoin(login.url, answer.headers["Location"])
+        response = self.submit(login.url, login.text, account=account, scenario=scenario)
+        assert response.status_code == 302, response.text
+        return urljoin(login.url, response.headers["Location"])
 
     def decide(self, url: str, *, decision: str, permissions: list[str] | None = None) -> dict[str, str]:
         self.page = self.browser.get(url, timeout=60).text
         ticked = re.findall(r'name="permission"\s+value="([^"]+)"\s+checked', self.page)
-        answer = self.submit(
+        response = self.submit(
             url, self.page, decision=decision, permission=ticked if permissions is None else permissions
         )
-        assert answer.status_code == 302, answer.text
-        assert answer.headers["Location"].startswith(self.client.redirect_uri + "?")
-        received = parse_qs(urlsplit(answer.headers["Location"]).query)
+        assert response.status_code == 302, response.text
+        assert response.headers["Location"].startswith(self.client.redirect_uri + "?")
+        received = parse_qs(urlsplit(response.headers["Location"]).query)
         assert all(len(values) == 1 for values in received.values())
         return {name: values[0] for name, values in received.items()}
 

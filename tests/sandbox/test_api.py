@@ -29,15 +29,15 @@ def test_an_invalid_message_is_rejected(client: Client, body: object) -> None:
 
 
 def test_the_challenge_has_no_error_code_without_a_token(client: Client) -> None:
-    answer = requests.get(f"{client.sandbox.url}/api/me", timeout=60)
-    assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="sandbox"'
+    response = requests.get(f"{client.sandbox.url}/api/me", timeout=60)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="sandbox"'
 
 
 def test_an_unknown_token_is_rejected(client: Client) -> None:
-    answer = client.get("/api/me", secrets.token_urlsafe(24))
-    assert answer.status_code == 401
-    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+    response = client.get("/api/me", secrets.token_urlsafe(24))
+    assert response.status_code == 401
+    assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
 
 
 def test_a_token_in_the_query_is_not_accepted(client: Client) -> None:

@@ -49,10 +49,10 @@ def test_consent_without_permissions_is_a_denial(client: Client) -> None:
 def test_the_partial_scenario_selects_only_the_first_permission(client: Client) -> None:
     tokens = client.connect(scenario="partial")
     assert tokens["scope"] == "profile"
-    answer = client.get("/api/messages", tokens["access_token"])
-    assert answer.status_code == 403
-    assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
-    assert 'scope="messages:read"' in answer.headers["WWW-Authenticate"]
+    response = client.get("/api/messages", tokens["access_token"])
+    assert response.status_code == 403
+    assert 'error="insufficient_scope"' in response.headers["WWW-Authenticate"]
+    assert 'scope="messages:read"' in response.headers["WWW-Authenticate"]
 
 
 def test_any_permission_can_be_deselected(client: Client) -> None:
@@ -94,9 +94,9 @@ def test_a_sign_in_is_valid_for_its_own_authorization_request_only(client: Clien
     ],
 )
 def test_a_request_without_s256_is_rejected_before_sign_in(client: Client, changed: dict[str, str | None]) -> None:
-    answer = requests.get(client.authorization_url(**changed), allow_redirects=False, timeout=60)
-    assert answer.headers["Location"].startswith(CALLBACK)
-    received = parse_qs(urlsplit(answer.headers["Location"]).query)
+    response = requests.get(client.authorization_url(**changed), allow_redirects=False, timeout=60)
+    assert response.headers["Location"].startswith(CALLBACK)
+    received = parse_qs(urlsplit(response.headers["Location"]).query)
     assert received["error"] == ["invalid_request"]
     assert received["iss"] == [client.sandbox.url]
     assert received["state"] == [client.state]
@@ -104,21 +104,21 @@ def test_a_request_without_s256_is_rejected_before_sign_in(client: Client, chang
 
 @pytest.mark.parametrize("changed", [{"redirect_uri": "http://127.0.0.1:9/elsewhere"}, {"client_id": "nobody"}])
 def test_an_unknown_client_or_redirect_uri_is_not_redirected(client: Client, changed: dict[str, str]) -> None:
-    answer = requests.get(client.authorization_url(**changed), allow_redirects=False, timeout=60)
-    assert answer.status_code == 400
-    assert "Location" not in answer.headers
-    assert "Invalid authorization request" in answer.text
+    response = requests.get(client.authorization_url(**changed), allow_redirects=False, timeout=60)
+    assert response.status_code == 400
+    assert "Location" not in response.headers
+    assert "Invalid authorization request" in response.text
 
 
 def test_an_unknown_scope_redirects_with_invalid_scope(client: Client) -> None:
-    answer = requests.get(client.authorization_url(scope="everything"), allow_redirects=False, timeout=60)
-    assert parse_qs(urlsplit(answer.headers["Location"]).query)["error"] == ["invalid_scope"]
+    response = requests.get(client.authorization_url(scope="everything"), allow_redirects=False, timeout=60)
+    assert parse_qs(urlsplit(response.headers["Location"]).query)["error"] == ["invalid_scope"]
 
 
 @pytest.mark.parametrize("next_url", ["", "//evil.example/o/authorize/?client_id=x", "https://evil.example/", "/"])
 def test_the_login_page_leads_only_to_a_consent_page(client: Client, next_url: str) -> None:
-    answer = requests.get(f"{client.sandbox.url}/login/", params={"next": next_url}, timeout=60)
-    assert answer.status_code == 400
+    response = requests.get(f"{client.sandbox.url}/login/", params={"next": next_url}, timeout=60)
+    assert response.status_code == 400
 
 
 def test_sign_in_and_consent_require_a_csrf_token(client: Client) -> None:

@@ -28,16 +28,16 @@ def last_grant_id(client: Client) -> int:
 
 def test_the_down_scenario_fails_the_exchange_with_503_and_retry_after(client: Client) -> None:
     code = Person(client).authorize(scenario="down")["code"]
-    answer = client.exchange(code)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    response = client.exchange(code)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert client.sandbox.journal()[-1]["outcome"] == "unavailable"
 
 
 def test_the_html_scenario_answers_the_exchange_with_html_and_status_200(client: Client) -> None:
     code = Person(client).authorize(scenario="html")["code"]
-    answer = client.exchange(code)
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"].startswith("text/html")
+    response = client.exchange(code)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith("text/html")
     assert client.sandbox.journal()[-1]["outcome"] == "html"
 
 
@@ -66,16 +66,16 @@ def test_a_revoked_grant_returns_its_account_once_and_is_then_rejected(client: C
 
 def test_the_access_token_stays_valid_when_refreshing_is_refused(client: Client) -> None:
     tokens = client.connect(scenario="refresh_refused")
-    answer = client.refresh(tokens["refresh_token"])
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    response = client.refresh(tokens["refresh_token"])
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
     assert client.get("/api/me", tokens["access_token"]).status_code == 200
 
 
-@pytest.mark.parametrize("asked", [{}, {"scope": "profile messages:read messages:write"}])
-def test_a_refresh_returns_fewer_scopes_in_the_scope_removed_scenario(client: Client, asked: dict[str, str]) -> None:
+@pytest.mark.parametrize("fields", [{}, {"scope": "profile messages:read messages:write"}])
+def test_a_refresh_returns_fewer_scopes_in_the_scope_removed_scenario(client: Client, fields: dict[str, str]) -> None:
     tokens = client.connect(scenario="scope_removed")
     assert client.post("/api/messages", tokens["access_token"], {"text": "Hello"}).status_code == 201
-    less = client.refresh(tokens["refresh_token"], **asked).json()
+    less = client.refresh(tokens["refresh_token"], **fields).json()
     assert set(less["scope"].split()) == {"profile", "messages:read"}
     assert client.post("/api/messages", less["access_token"], {"text": "Hello"}).status_code == 403
 

@@ -29,8 +29,8 @@ def test_a_wrong_client_secret_is_invalid_client(client: Client) -> None:
     tokens = client.connect()
     data = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
     auth = (client.sandbox.client_id, secrets.token_urlsafe(24))
-    answer = requests.post(f"{client.sandbox.url}/o/token/", data=data, auth=auth, timeout=60)
-    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    response = requests.post(f"{client.sandbox.url}/o/token/", data=data, auth=auth, timeout=60)
+    assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
     assert client.refresh(tokens["refresh_token"]).status_code == 200
 
 
@@ -60,10 +60,10 @@ def test_reuse_of_a_rotated_refresh_token_revokes_the_whole_family(client: Clien
 def test_only_one_of_several_concurrent_refreshes_succeeds(client: Client) -> None:
     token = client.connect()["refresh_token"]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: client.refresh(token), range(8)))
-    statuses = sorted(answer.status_code for answer in answers)
+        responses = list(pool.map(lambda _: client.refresh(token), range(8)))
+    statuses = sorted(response.status_code for response in responses)
     assert statuses == [200] + [400] * 7
-    assert all(answer.json()["access_token"] for answer in answers if answer.status_code == 200)
+    assert all(response.json()["access_token"] for response in responses if response.status_code == 200)
 
 
 @pytest.mark.parametrize("which", ["refresh_token", "access_token"])
@@ -111,16 +111,16 @@ def test_the_journal_records_each_request_without_secrets(client: Client) -> Non
     client.revoke(renewed["refresh_token"])
     journal = client.sandbox.journal()
     grant_id = [line["grant_id"] for line in journal if line["account"].startswith("Grace")][-1]
-    told = [line for line in journal if line["grant_id"] == grant_id]
-    assert [(line["endpoint"], line["grant_type"], line["outcome"], line["status"]) for line in told] == [
+    entries = [line for line in journal if line["grant_id"] == grant_id]
+    assert [(line["endpoint"], line["grant_type"], line["outcome"], line["status"]) for line in entries] == [
         ("authorize", "", "approved", 302),
         ("token", "authorization_code", "ok", 200),
         ("GET /api/me", "", "ok", 200),
         ("token", "refresh_token", "ok", 200),
         ("revoke", "", "ok", 200),
     ]
-    assert {line["account"] for line in told} == {"Grace Example <grace@sandbox.example>"}
-    assert {line["client"] for line in told} == {"specway"}
+    assert {line["account"] for line in entries} == {"Grace Example <grace@sandbox.example>"}
+    assert {line["client"] for line in entries} == {"specway"}
     pages = requests.get(client.sandbox.url, timeout=60).text + str(journal)
     for secret in (code, tokens["access_token"], tokens["refresh_token"], renewed["access_token"]):
         assert secret not in pages

@@ -133,24 +133,24 @@ def test_a_known_prefix_with_another_secret_is_rejected(member: Membership) -> N
 
 @pytest.mark.parametrize("header", ["Bearer", "Bearer ", "Bearer nonsense", "Bearer a b", "bearer \x00"])
 def test_a_malformed_authorization_header_is_401(header: str) -> None:
-    answer = Client().get(ME, headers={"Authorization": header})
-    assert answer.status_code == 401
-    assert answer.headers["Content-Type"] == "application/problem+json"
+    response = Client().get(ME, headers={"Authorization": header})
+    assert response.status_code == 401
+    assert response.headers["Content-Type"] == "application/problem+json"
 
 
 def test_a_call_without_a_key_is_401_with_www_authenticate() -> None:
-    answer = Client().get(ME)
-    assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    response = Client().get(ME)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_a_valid_key_in_the_url_is_rejected(member: Membership) -> None:
     _, text = make_key(member)
     for name in ("api_key", "access_token", "key"):
-        answer = Client().get(ME, {name: text})
-        assert answer.status_code == 401
-        assert "not in the URL" in answer.json()["detail"]
-        assert text not in answer.content.decode()
+        response = Client().get(ME, {name: text})
+        assert response.status_code == 401
+        assert "not in the URL" in response.json()["detail"]
+        assert text not in response.content.decode()
 
 
 def test_last_used_at_is_updated_at_most_once_a_minute(member: Membership) -> None:
@@ -185,9 +185,9 @@ class Reading(APIView):
 def _call(text: str, method: str = "get", **headers: str):
     request = getattr(APIRequestFactory(), method)("/api/v1/x/", headers=bearer(text) | headers)
     request.memberships, request.actor = [], None
-    answer = Reading.as_view()(request)
-    answer.render()
-    return answer
+    response = Reading.as_view()(request)
+    response.render()
+    return response
 
 
 def test_a_key_is_restricted_to_its_scopes(member: Membership) -> None:
@@ -204,8 +204,8 @@ def test_a_view_without_a_declared_scope_is_closed(member: Membership) -> None:
 
 def test_the_workflow_is_read_from_the_headers(owner: Membership) -> None:
     text = make_key(owner, ApiKey.Kind.SERVICE)[1]
-    answer = _call(text, **{"Specway-Workflow": 'wf-7; name="New order \\"fast\\""', "Specway-Run": "91c4"})
-    assert answer.data == ["service", "wf-7", 'New order "fast"', "91c4"]
+    response = _call(text, **{"Specway-Workflow": 'wf-7; name="New order \\"fast\\""', "Specway-Run": "91c4"})
+    assert response.data == ["service", "wf-7", 'New order "fast"', "91c4"]
     assert _call(text, **{"Specway-Workflow": "wf-7"}).data == ["service", "wf-7", "", ""]
 
 
@@ -222,9 +222,9 @@ def test_the_workflow_is_read_from_the_headers(owner: Membership) -> None:
     ],
 )
 def test_a_malformed_workflow_header_is_400(owner: Membership, headers: dict[str, str]) -> None:
-    answer = _call(make_key(owner)[1], **headers)
-    assert (answer.status_code, answer.data["code"]) == (400, "validation_error")
-    assert answer.data["errors"][0]["field"] in headers
+    response = _call(make_key(owner)[1], **headers)
+    assert (response.status_code, response.data["code"]) == (400, "validation_error")
+    assert response.data["errors"][0]["field"] in headers
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
@@ -246,8 +246,8 @@ def test_a_session_requires_the_csrf_token_for_unsafe_methods(member: Membership
 def test_a_session_without_a_team_is_403_without_team() -> None:
     client = Client()
     client.force_login(make_user())
-    answer = client.get(ME)
-    assert (answer.status_code, answer.json()["code"]) == (403, "without_team")
+    response = client.get(ME)
+    assert (response.status_code, response.json()["code"]) == (403, "without_team")
 
 
 # --- making and revoking by the API -----------------------------------------------------------------------------------
@@ -272,8 +272,8 @@ def test_a_created_key_works_and_is_shown_once(owner: Membership) -> None:
 
 @pytest.mark.parametrize("role", list(Role))
 def test_service_keys_are_created_by_owners_and_admins(role: Role) -> None:
-    answer = _post(client_for(make_member(role=role)), NEW | {"kind": "service"})
-    assert answer.status_code == (403 if role == Role.MEMBER else 201)
+    response = _post(client_for(make_member(role=role)), NEW | {"kind": "service"})
+    assert response.status_code == (403 if role == Role.MEMBER else 201)
 
 
 @pytest.mark.parametrize(
@@ -291,9 +291,9 @@ def test_service_keys_are_created_by_owners_and_admins(role: Role) -> None:
 )
 def test_invalid_values_are_reported_by_field(owner: Membership, change: dict[str, object]) -> None:
     body = {name: value for name, value in (NEW | change).items() if value is not ...}
-    answer = _post(client_for(owner), body)
-    assert (answer.status_code, answer.json()["code"]) == (400, "validation_error")
-    assert answer.json()["errors"][0]["field"].split(".")[0] == next(iter(change))
+    response = _post(client_for(owner), body)
+    assert (response.status_code, response.json()["code"]) == (400, "validation_error")
+    assert response.json()["errors"][0]["field"].split(".")[0] == next(iter(change))
     assert not ApiKey.objects.exists()
 
 

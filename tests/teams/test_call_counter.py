@@ -32,18 +32,18 @@ def test_processes_agree_with_a_batch_of_one() -> None:
 
 
 def test_a_process_counts_its_own_calls_at_once_and_rarely_accesses_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+    increments: list[int] = []
     incr = cache.incr
 
     def seen(key: str, by: int = 1) -> Any:
-        asked.append(by)
+        increments.append(by)
         return incr(key, by)
 
     monkeypatch.setattr(cache, "incr", seen)
     ours = CallCounter()
     assert [add(ours, batch=5) for _ in range(11)] == [*range(1, 12)]
     # The first found nothing to add to, and was made again.
-    assert asked == [1, 1, 5, 5]
+    assert increments == [1, 1, 5, 5]
 
 
 def test_fewer_than_a_batch_of_calls_of_each_other_process_are_missing() -> None:

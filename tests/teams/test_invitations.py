@@ -26,6 +26,7 @@ from apps.teams.services.invitations import IssuedInvitation
 from tests.factories import actor_for, client_for, make_member, make_team, make_user
 
 pytestmark = pytest.mark.django_db
+FILES = "django.core.mail.backends.filebased.EmailBackend"
 
 
 @pytest.fixture
@@ -252,3 +253,25 @@ def test_the_subject_of_an_invitation_has_no_text_of_the_inviter(
         _invite(owner)
     assert "Win a prize" not in mail.outbox[0].subject
     assert str(owner.user) not in mail.outbox[0].subject
+
+
+@pytest.mark.parametrize(
+    ("backend", "says_sent"), [("django.core.mail.backends.locmem.EmailBackend", True), (FILES, False)]
+)
+def test_the_page_says_that_mail_was_sent_only_if_a_mail_server_is_set_up(
+    owner: Membership, settings, tmp_path, backend: str, says_sent: bool
+) -> None:
+    settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = backend, str(tmp_path)
+    form = {"emails": "jonas@fernhill.example", "role": "member"}
+    page = client_for(owner).post(reverse("teams:members"), form).content.decode()
+    assert ("receives the link by e-mail" in page) == says_sent
+    assert ("no mail was sent" in page) == (not says_sent)
+    assert "/invitations/" in page
+
+
+def test_sign_up_and_reset_do_not_claim_that_mail_was_sent_without_a_mail_server(settings, tmp_path) -> None:
+    settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = FILES, str(tmp_path)
+    for name in ("account_email_verification_sent", "account_reset_password_done"):
+        page = Client().get(reverse(name)).content.decode()
+        assert "no mail was sent" in page
+        assert "Check your e-mail" not in page

@@ -100,9 +100,9 @@ def test_the_last_owner_can_neither_leave_nor_be_demoted_nor_removed() -> None:
 
 def test_the_page_answers_409_with_the_reason_for_the_last_owner() -> None:
     owner = make_member(role=Role.OWNER)
-    answer = client_for(owner).post(reverse("connections:leave_team"))
-    assert answer.status_code == 409
-    assert "Make another member an owner first" in answer.content.decode()
+    response = client_for(owner).post(reverse("connections:leave_team"))
+    assert response.status_code == 409
+    assert "Make another member an owner first" in response.content.decode()
 
 
 def test_another_teams_member_is_not_found_for_any_action() -> None:

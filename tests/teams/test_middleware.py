@@ -184,9 +184,9 @@ def test_signed_out_visitors_are_redirected_to_login(pages: tuple[Membership, li
     _, addresses = pages
     for address in addresses[:-1]:
         for method in ("get", "post"):
-            answer = getattr(Client(), method)(address)
-            assert answer.status_code == 302
-            assert answer.headers["Location"].startswith(reverse("account_login"))
+            response = getattr(Client(), method)(address)
+            assert response.status_code == 302
+            assert response.headers["Location"].startswith(reverse("account_login"))
 
 
 def test_members_cannot_open_the_pages_of_admins(pages: tuple[Membership, list[str]]) -> None:

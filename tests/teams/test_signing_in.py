@@ -172,12 +172,12 @@ def test_adding_renewing_and_removing_a_second_factor_is_audited(member: Members
     client.post(reverse("mfa_generate_recovery_codes"))
     client.post(reverse("mfa_deactivate_totp"))
     assert secret not in [row.secret.reveal() for row in SecondFactorSecret.objects.all() if row.secret]
-    told = [
+    recorded = [
         (event.action, event.detail.get("kind")) for event in AuditEvent.objects.filter(action__startswith="second")
     ]
-    assert ("second_factor.on", "totp") in told
-    assert ("second_factor.renewed", "recovery_codes") in told
-    assert ("second_factor.off", "totp") in told
+    assert ("second_factor.on", "totp") in recorded
+    assert ("second_factor.renewed", "recovery_codes") in recorded
+    assert ("second_factor.off", "totp") in recorded
     assert not Authenticator.objects.exists()
     assert secret not in str(list(AuditEvent.objects.values()))
 
@@ -196,8 +196,8 @@ def operator(password: str) -> User:
 def test_operators_sign_in_and_out_on_the_same_pages(operator: User, password: str) -> None:
     TOTP.activate(operator, generate_totp_secret())
     client = Client()
-    door = client.get("/admin/login/?next=/admin/").headers["Location"]
-    assert door.startswith(reverse("account_login"))
+    location = client.get("/admin/login/?next=/admin/").headers["Location"]
+    assert location.startswith(reverse("account_login"))
     assert client.post("/admin/login/", {"username": operator.email, "password": password}).status_code == 302
     assert client.get("/admin/").status_code == 302
     client.force_login(operator)
@@ -292,11 +292,11 @@ def test_an_operator_revokes_keys_and_sees_no_hash(operator: User, member: Membe
 def test_too_many_logins_from_one_address_get_the_products_429_page(member: Membership) -> None:
     form = {"login": "nobody@fernhill.example", "password": secrets.token_urlsafe(16)}
     for _ in range(40):
-        answer = Client().post(reverse("account_login"), form)
-        if answer.status_code == 429:
+        response = Client().post(reverse("account_login"), form)
+        if response.status_code == 429:
             break
-    assert answer.status_code == 429
-    assert "Wait a few minutes" in answer.content.decode()
+    assert response.status_code == 429
+    assert "Wait a few minutes" in response.content.decode()
 
 
 def test_wrong_passwords_from_one_address_do_not_lock_the_account_elsewhere(member: Membership, password: str) -> None:

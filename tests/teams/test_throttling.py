@@ -38,13 +38,13 @@ def call(key: str, path: str = ME, method: str = "GET", **more: Any) -> Any:
 
 def test_responses_have_rate_limit_headers_and_refusals_retry_after(owner: Membership) -> None:
     _, key = make_key(owner)
-    answers = [call(key) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    assert answers[0].headers["RateLimit-Policy"] == '"default";q=3;w=60'
-    assert [re.findall(r'^"default";r=(\d);t=\d+$', answer.headers["RateLimit"])[0] for answer in answers] == list(
-        "2100"
-    )
-    refused = answers[3]
+    responses = [call(key) for _ in range(4)]
+    assert [response.status_code for response in responses] == [200, 200, 200, 429]
+    assert responses[0].headers["RateLimit-Policy"] == '"default";q=3;w=60'
+    assert [
+        re.findall(r'^"default";r=(\d);t=\d+$', response.headers["RateLimit"])[0] for response in responses
+    ] == list("2100")
+    refused = responses[3]
     assert refused.json()["code"] == "rate_limited"
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
@@ -75,9 +75,9 @@ def test_token_calls_have_their_own_limit(owner: Membership) -> None:
 def test_a_limit_of_zero_is_no_limit(owner: Membership, settings: Any) -> None:
     settings.API_RATES = {"default": 0, "token": 0, "failed": 0, "team": 0}
     _, key = make_key(owner)
-    answers = [call(key) for _ in range(5)]
-    assert {answer.status_code for answer in answers} == {200}
-    assert "RateLimit" not in answers[0].headers
+    responses = [call(key) for _ in range(5)]
+    assert {response.status_code for response in responses} == {200}
+    assert "RateLimit" not in responses[0].headers
 
 
 def test_invalid_keys_are_slowed_down_and_valid_keys_of_the_same_address_are_not(owner: Membership) -> None:

@@ -139,11 +139,12 @@ def test_the_admin_shows_a_mask(row_and_plain):
     class Shown(ModelAdmin):
         readonly_fields = ("password", "data_key")
 
-    room = Shown(Account, AdminSite())
+    model_admin = Shown(Account, AdminSite())
     request = RequestFactory().get("/")
-    form = room.get_form(request, row, fields=["name"])(instance=row)
+    form = model_admin.get_form(request, row, fields=["name"])(instance=row)
     html = form.as_p() + "".join(
-        str(AdminReadonlyField(form, name, is_first=True, model_admin=room).contents()) for name in room.readonly_fields
+        str(AdminReadonlyField(form, name, is_first=True, model_admin=model_admin).contents())
+        for name in model_admin.readonly_fields
     )
     assert "stored" in html
     assert plain not in html

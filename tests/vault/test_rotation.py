@@ -46,11 +46,11 @@ def test_rotation_rewraps_every_table_and_changes_no_ciphertext(new_primary, set
     Safe.objects.create(password=safe)
     before = ciphertexts()
     new_primary()
-    told = rotate(batch=2)
+    output = rotate(batch=2)
     assert rows_per_key() == {"new": 6}
     assert ciphertexts() == before
-    assert "5 of 5" in told
-    assert "new (primary): 6" in told
+    assert "5 of 5" in output
+    assert "new (primary): 6" in output
     settings.VAULT_KEYS = settings.VAULT_KEYS.split(",")[0]
     assert {row.pk: row.password.reveal() for row in Account.objects.all()} == plains
     assert Safe.objects.get().password.reveal() == safe
@@ -129,8 +129,8 @@ def test_a_data_key_replaced_during_rotation_is_not_overwritten(new_primary, mon
         row.save()
 
     during_the_wrap(monkeypatch, erase_and_start_over)
-    told = rotate()
-    assert "1 rows changed meanwhile" in told
+    output = rotate()
+    assert "1 rows changed meanwhile" in output
     assert Account.objects.get().password.reveal() == plain
 
 

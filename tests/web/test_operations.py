@@ -117,11 +117,11 @@ def test_refreshes_of_a_day_are_counted_by_integration_and_outcome(operator: Cli
     AuditEvent.objects.bulk_create([old])
     first, second = operations.refreshes_of_a_day()
     assert (first.name, first.succeeded, first.failures) == ("Sandbox", 5, 3)
-    assert first.in_words == "2 rate limited, 1 grant refused"
+    assert first.in_words == "2 service busy, 1 grant refused"
     assert (second.name, second.succeeded, second.failures) == ("carrier-hub", 1, 0)
     page = words(operator)
     assert "3 failed" in page
-    assert "Out of 8: 2 rate limited, 1 grant refused." in page
+    assert "Out of 8: 2 service busy, 1 grant refused." in page
 
 
 def test_every_outcome_and_reason_has_a_label() -> None:
@@ -156,7 +156,7 @@ def test_oauth_apps_at_risk_list_their_connections(operator: Client) -> None:
     assert operations.oauth_apps_at_risk(today)[0].names == ["Refused", "Refused"]
     page = words(operator)
     assert "Refused has rejected the OAuth app since" in page
-    assert "2 connections depend on it; nobody was asked to reconnect." in page
+    assert "2 connections depend on it. Owners were not asked to reconnect" in page
     assert f"/admin/integrations/oauthapp/{refused.get().pk}/change/" in page
 
 

@@ -176,7 +176,7 @@ def test_the_500_page_makes_no_query(visitor: Client) -> None:
     # Without the django_db mark any query raises.
     response = visitor.get("/fails/bug/")
     assert response.status_code == 500
-    assert b"The fault is on this side" in response.content
+    assert b"The error is in Specway" in response.content
     assert b"details" not in response.content
 
 

@@ -119,7 +119,7 @@ def test_the_time_until_is_shown_and_now_once_past(monkeypatch: pytest.MonkeyPat
     assert specway.ago(None) == "never"
 
 
-class Door(forms.Form):
+class CodeForm(forms.Form):
     code = forms.CharField(help_text="From the app.")
     note = forms.CharField(widget=forms.Textarea, required=False)
     kind = forms.ChoiceField(choices=[("a", "A")], required=False)
@@ -127,7 +127,7 @@ class Door(forms.Form):
 
 
 def test_a_field_references_its_hint_and_error() -> None:
-    shown = rendered('{% field form.code label="Code" %}', form=Door({"code": ""}))
+    shown = rendered('{% field form.code label="Code" %}', form=CodeForm({"code": ""}))
     described = re.search(r'<input[^>]*aria-describedby="([^"]+)"', shown)
     assert described
     for part in described.group(1).split():
@@ -141,7 +141,7 @@ def test_a_field_has_the_class_of_its_widget_and_extra_attributes() -> None:
     shown = rendered(
         '{% field form.code class="input--mono" inputmode="numeric" data_x="1" autofocus=no %}{% field form.note %}'
         "{% field form.kind %}{% field form.keep %}",
-        form=Door(),
+        form=CodeForm(),
         no=False,
     )
     assert 'class="input--mono input"' in shown
@@ -154,7 +154,7 @@ def test_a_field_has_the_class_of_its_widget_and_extra_attributes() -> None:
 
 
 def test_an_invalid_value_is_shown_again_escaped() -> None:
-    shown = rendered("{% field form.kind %}{% field form.note %}", form=Door({"kind": EVIL, "note": EVIL}))
+    shown = rendered("{% field form.kind %}{% field form.note %}", form=CodeForm({"kind": EVIL, "note": EVIL}))
     assert "<script" not in shown
 
 

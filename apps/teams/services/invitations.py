@@ -34,9 +34,15 @@ from apps.teams.permissions import Action
 from apps.teams.services.teams import locked_team
 
 LIFETIME = timedelta(days=7)
+_LOCAL_BACKENDS = {f"django.core.mail.backends.{name}" for name in ("filebased", "console", "dummy")}
 # Limits of mails in one hour, so that a team cannot be used to send unwanted mail.
 HOUR = timedelta(hours=1)
 PER_TEAM_AND_HOUR, PER_ADDRESS_AND_HOUR = 100, 3
+
+
+def mail_is_set_up() -> bool:
+    """Whether mail leaves this installation: not if it is only written to files, to the console, or nowhere."""
+    return settings.EMAIL_BACKEND.rpartition(".")[0] not in _LOCAL_BACKENDS
 
 
 @dataclass(frozen=True)
