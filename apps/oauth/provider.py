@@ -221,6 +221,9 @@ class ProviderConfig:
     unused_lifetime: int | None = None  # seconds after which an unused refresh token expires
     ignored_scopes: frozenset[str] = frozenset()
     scope_aliases: Mapping[str, str] = field(default_factory=dict)
+    # Prefixes of scopes that the provider adds or leaves out, such as that of a resource ("https://graph.x.com/").
+    scope_prefixes: tuple[str, ...] = ()
+    scopes_are_case_sensitive: bool = True
     # A scope -> the larger ones that make the provider leave it out of its response.
     scope_included_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
     # The API behind it
