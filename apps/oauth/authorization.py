@@ -155,7 +155,7 @@ def parse_callback(query_string: str, *, code_parameters: Iterable[str] = ()) ->
     other_codes = {name: values.pop(name) for name in code_parameters if values.get(name)}
     for name, code in other_codes.items():
         _check_text(name, code, _MAX_LENGTH["code"])
-    description = _readable(values.pop("error_description", ""))
+    description = readable(values.pop("error_description", ""))
     for name, limit in _MAX_LENGTH.items():
         _check_text(name, values.get(name, ""), limit)
     known = {name: values.pop(name, "") for name in _MAX_LENGTH}
@@ -170,7 +170,7 @@ def parse_callback(query_string: str, *, code_parameters: Iterable[str] = ()) ->
         error_description=description,
         error_uri=known["error_uri"],
         iss=known["iss"] or None,
-        extra={name: _readable(value) for name, value in values.items()} | other_codes,
+        extra={name: readable(value) for name, value in values.items()} | other_codes,
     )
 
 
@@ -181,7 +181,7 @@ def _check_text(name: str, value: str, limit: int) -> None:
         raise InvalidCallback(f"{name} holds control characters")
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """Microsoft puts line breaks into its descriptions, so these are cleaned where other parameters are rejected."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:1_000]
 
