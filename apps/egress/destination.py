@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
@@ -33,6 +34,9 @@ _REFUSED_NETWORKS = {
         "fec0::/10": "a private address",
     }.items()
 }
+
+# The last label is a number, in decimal, octal or hexadecimal: no top-level domain is.
+_NUMERIC = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9A-Fa-f]*)$")
 
 _allowed: frozenset[tuple[str, int | None]] = frozenset()
 
@@ -72,7 +76,8 @@ def check_url(url: str) -> Destination:
     try:
         parts = urlsplit(url)
         scheme, host = parts.scheme, (parts.hostname or "").rstrip(".")
-        destination = Destination(scheme, host, parts.port or (80 if scheme == "http" else 443))
+        default_port = 80 if scheme == "http" else 443
+        destination = Destination(scheme, host, default_port if parts.port is None else parts.port)
     except ValueError:
         raise DestinationBlocked("This is not a valid URL.") from None
     if scheme not in ("https", "http") or not host or re.search(r"[\x00-\x20\x7f\\]", url):
@@ -91,9 +96,21 @@ def _check_unlisted(destination: Destination) -> None:
         raise DestinationBlocked(
             f"Port {destination.port} is not allowed: only 443, unless the operator allows the host."
         )
+    if destination.host == "localhost" or destination.host.endswith(".localhost"):
+        raise DestinationBlocked("The host leads to this machine itself, which is not allowed.")
+    address = _address_of(destination.host)
+    if address:  # a name gets its check when it is resolved
+        check_address(address)
+
+
+def _address_of(host: str) -> str:
+    """The address that a host is written as, also in the notations that resolvers accept (127.1, 0x7f000001, 017…)."""
     with suppress(ValueError):
-        ipaddress.ip_address(destination.host)  # a name gets its check when it is resolved
-        check_address(destination.host)
+        return str(ipaddress.ip_address(host))
+    if _NUMERIC.search(host):
+        with suppress(OSError):
+            return str(ipaddress.IPv4Address(socket.inet_aton(host)))
+    return ""
 
 
 def check_address(text: str) -> None:

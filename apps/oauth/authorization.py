@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from apps import egress
+from apps.oauth.discovery import is_issuer
 from apps.oauth.errors import (
     AuthorizationDenied,
     EndpointRefused,
@@ -62,15 +63,24 @@ def authorization_url(
     url = provider.authorization_url.replace("{client_id}", quote(credentials.client_id, safe=""))
     check_endpoint(url)
     parts = urlsplit(url)
-    parameters = dict(parse_qsl(parts.query, keep_blank_values=True)) | dict(provider.authorization_params)
-    parameters |= dict(extra or {})
+    of_url = parse_qsl(parts.query, keep_blank_values=True)
+    parameters = {**_prompt(provider, scopes, of_url), **provider.authorization_params, **(extra or {})}
     own = _own_parameters(provider, credentials, redirect_uri, state, scopes, code_challenge)
-    _refuse_reserved(parameters, RESERVED_PARAMETERS | own.keys() | {provider.scope_parameter})
+    reserved = RESERVED_PARAMETERS | own.keys() | {provider.scope_parameter}
+    _refuse_reserved([*parameters, *(name for name, _ in of_url)], reserved)
     parameters = {name: value.replace("{random}", secrets.token_urlsafe(16)) for name, value in parameters.items()}
-    query, fragment = urlencode(parameters | own), provider.authorization_fragment
+    # A name may be repeated in the URL, such as `resource` (RFC 8707 2).
+    pairs = [pair for pair in of_url if pair[0] not in parameters]
+    query, fragment = urlencode([*pairs, *parameters.items(), *own.items()]), provider.authorization_fragment
     if fragment.startswith("/"):
         return urlunsplit(parts._replace(query="", fragment=f"{fragment}?{query}"))
     return urlunsplit(parts._replace(query=query, fragment=fragment))
+
+
+def _prompt(provider: ProviderConfig, scopes: Sequence[str], of_url: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """`prompt=consent`, without which `offline_access` is ignored (OpenID Connect Core 11), unless data says else."""
+    wants = {"openid", "offline_access"} <= set(scopes) and provider.prompt_for_offline
+    return {"prompt": "consent"} if wants and "prompt" not in dict(of_url) else {}
 
 
 def _own_parameters(
@@ -145,7 +155,7 @@ def parse_callback(query_string: str, *, code_parameters: Iterable[str] = ()) ->
     other_codes = {name: values.pop(name) for name in code_parameters if values.get(name)}
     for name, code in other_codes.items():
         _check_text(name, code, _MAX_LENGTH["code"])
-    description = _readable(values.pop("error_description", ""))
+    description = readable(values.pop("error_description", ""))
     for name, limit in _MAX_LENGTH.items():
         _check_text(name, values.get(name, ""), limit)
     known = {name: values.pop(name, "") for name in _MAX_LENGTH}
@@ -160,7 +170,7 @@ def parse_callback(query_string: str, *, code_parameters: Iterable[str] = ()) ->
         error_description=description,
         error_uri=known["error_uri"],
         iss=known["iss"] or None,
-        extra={name: _readable(value) for name, value in values.items()} | other_codes,
+        extra={name: readable(value) for name, value in values.items()} | other_codes,
     )
 
 
@@ -171,7 +181,7 @@ def _check_text(name: str, value: str, limit: int) -> None:
         raise InvalidCallback(f"{name} holds control characters")
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """Microsoft puts line breaks into its descriptions, so these are cleaned where other parameters are rejected."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:1_000]
 
@@ -179,13 +189,15 @@ def _readable(text: str) -> str:
 def verify_issuer(parameters: CallbackParameters, provider: ProviderConfig) -> None:
     """Raises IssuerMismatch unless `iss` is the provider's issuer, character by character (RFC 9207 2.4).
 
+    An issuer that is a template, as that of a server for all tenants, has one path segment for each placeholder.
+
     An absent `iss` passes where the provider does not promise it, and so does one of a provider whose issuer we do
     not know, because there is nothing to compare it with.
     """
     if parameters.iss is None and provider.iss_required:
         raise IssuerMismatch("The callback does not name its issuer, although the provider promises to.")
     comparable = provider.issuer is not None or provider.iss_required
-    if parameters.iss is not None and comparable and parameters.iss != provider.issuer:
+    if parameters.iss is not None and comparable and not is_issuer(parameters.iss, provider.issuer):
         raise IssuerMismatch("The callback comes from another issuer than the one that the request was sent to.")
 
 

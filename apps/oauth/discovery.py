@@ -1,5 +1,6 @@
 """An issuer's metadata: where it is published, and what of it is accepted (RFC 8414, OpenID Connect Discovery 1.0)."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from apps.oauth.errors import DiscoveryFailed, MalformedResponse
 from apps.oauth.http import send
 
 _MAX_METADATA = 1_000_000  # bytes
+_WELL_KNOWN = re.compile(r"/\.well-known/(?:openid-configuration|oauth-authorization-server)(?=/|$)")
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,11 @@ class ServerMetadata:
 def discover(issuer: str, *, deadline: float = 10.0) -> ServerMetadata:
     """Fetches an issuer's metadata from the first well-known URL that has some (RFC 8414 3, OpenID Discovery 4).
 
-    Raises DiscoveryFailed if there is none, or it is another issuer's; else what `send` raises.
+    `issuer` may be written with or without its last slash, or be the URL of the metadata itself: the spelling of the
+    metadata is in the result. Raises DiscoveryFailed if there is none, or it is another issuer's; else what `send`
+    raises.
     """
+    issuer = _without_well_known(issuer)
     check_issuer(issuer)
     end = time.monotonic() + deadline
     for url in metadata_urls(issuer):
@@ -48,6 +53,24 @@ def discover(issuer: str, *, deadline: float = 10.0) -> ServerMetadata:
             continue  # a page for people, most likely: sites respond to unknown paths with one
         return parse_metadata(document, issuer=issuer)
     raise DiscoveryFailed("The issuer publishes no metadata.")
+
+
+def _without_well_known(url: str) -> str:
+    """The issuer that belongs to the URL of a metadata document; other URLs as they are."""
+    parts = urlsplit(url)
+    path = _WELL_KNOWN.sub("", parts.path)
+    return url if path == parts.path else urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def is_issuer(identifier: str, issuer: str | None) -> bool:
+    """Whether an issuer identifier is `issuer`, character by character.
+
+    A template, such as "https://login.test/{tenant}/v2.0", has one path segment for each placeholder.
+    """
+    if issuer is None or "{" not in issuer or "{" in urlsplit(issuer).netloc:
+        return identifier == issuer
+    pattern = re.sub(r"\\\{\w+\\\}", "[A-Za-z0-9._~-]+", re.escape(issuer))
+    return re.fullmatch(pattern, identifier) is not None
 
 
 def metadata_urls(issuer: str) -> tuple[str, ...]:
@@ -69,12 +92,13 @@ def check_issuer(issuer: str) -> None:
 
 
 def parse_metadata(document: Mapping[str, Any], *, issuer: str) -> ServerMetadata:
-    """Reads a metadata document. Raises DiscoveryFailed if it is not this issuer's, character by character
-    (RFC 8414 3.3), or a field has the wrong type."""
-    if document.get("issuer") != issuer:
+    """Reads a metadata document. Raises DiscoveryFailed if it is not this issuer's (RFC 8414 3.3; a last slash makes no
+    difference, since people leave it out), or a field has the wrong type."""
+    found = document.get("issuer")
+    if not isinstance(found, str) or not is_issuer(issuer.rstrip("/"), found.rstrip("/")):
         raise DiscoveryFailed("The metadata belongs to another issuer.")
     return ServerMetadata(
-        issuer=issuer,
+        issuer=found,
         authorization_endpoint=_text(document, "authorization_endpoint"),
         token_endpoint=_text(document, "token_endpoint"),
         revocation_endpoint=_text(document, "revocation_endpoint"),

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import requests
 from requests_oauthlib import OAuth1
 
-from apps.oauth.authorization import check_endpoint
+from apps.oauth.authorization import check_endpoint, readable
 from apps.oauth.errors import AuthorizationDenied, InvalidCallback, MalformedResponse, token_error
 from apps.oauth.http import send
 from apps.oauth.provider import ClientCredentials
@@ -20,6 +20,10 @@ from apps.oauth.refusals import raise_for_fault
 from apps.oauth.token_response import TokenResponse
 
 _MAX_QUERY = 16_384
+# What a `state` begins with: no state of OAuth 2.0 holds a dot.
+_STATE = "oauth1."
+# Values of oauth_problem for "no" (OAuth Problem Reporting extension).
+_DENIALS = ("permission_denied", "user_refused")
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,16 @@ class RequestToken:
 
 @dataclass(frozen=True)
 class Callback:
-    """The parameters of a callback. To be used only after `token` was found among the pending authorizations."""
+    """The parameters of a callback. To be used only after `token` was found among the pending authorizations.
+
+    Without a token it is a denial, which `state` identifies. `error` and `description` are the service's own.
+    """
 
     token: str = field(repr=False)
     verifier: str | None = field(default=None, repr=False)
+    state: str = ""
+    error: str = ""
+    description: str = ""
 
 
 def request_token(
@@ -68,7 +78,7 @@ def request_token(
     """
     auth = OAuth1(credentials.client_id, client_secret=credentials.client_secret or "", callback_uri=callback)
     values = _call(provider, provider.request_token_url, auth, deadline, refusal="invalid_client")
-    if values.get("oauth_callback_confirmed") != "true":
+    if values.get("oauth_callback_confirmed", "").strip().lower() != "true":
         raise MalformedResponse("the callback was not confirmed")
     return RequestToken(token=values["oauth_token"], secret=values["oauth_token_secret"])
 
@@ -85,16 +95,27 @@ def authorization_url(provider: OAuth1Provider, *, token: str, scopes: Sequence[
     return urlunsplit(parts._replace(query=urlencode(parameters)))
 
 
+def with_state(callback: str, identifier: str) -> str:
+    """The callback URL with a `state`, by which a denial is recognized that names no request token.
+
+    Services keep the query of a callback (RFC 5849 2.2); where one does not, the token identifies it.
+    """
+    return f"{callback}{'&' if '?' in callback else '?'}{urlencode({'state': _STATE + identifier})}"
+
+
 def is_callback(query_string: str) -> bool:
-    """Whether a callback is one of OAuth 1.0a: it names a request token, or one that was denied, and no `state`."""
-    names = {name for name, _ in parse_qsl(query_string[:_MAX_QUERY], keep_blank_values=True)}
-    return bool(names & {"oauth_token", "denied"}) and "state" not in names
+    """Whether a callback is one of OAuth 1.0a: by its `state`, or without any by a request token, or a denied one."""
+    values = dict(parse_qsl(query_string[:_MAX_QUERY], keep_blank_values=True))
+    if "state" in values:
+        return values["state"].startswith(_STATE)
+    return not values.keys().isdisjoint({"oauth_token", "denied"})
 
 
 def parse_callback(query_string: str) -> Callback:
     """Reads the callback's query string (without "?"). Raises InvalidCallback.
 
-    A denial arrives as `denied=<token>`, or as the token without a verifier: services differ.
+    A denial arrives as `denied=<token>`, as the token without a verifier, or with nothing but the `state` of
+    `with_state` and perhaps an error: services differ.
     """
     if len(query_string) > _MAX_QUERY:
         raise InvalidCallback("too long")
@@ -103,22 +124,30 @@ def parse_callback(query_string: str) -> Callback:
     except ValueError:
         raise InvalidCallback("not a readable query string") from None
     counts, values = Counter(name for name, _ in pairs), dict(pairs)
-    for name in ("oauth_token", "oauth_verifier", "denied"):
+    for name in ("oauth_token", "oauth_verifier", "denied", "state"):
         if counts[name] > 1:
             raise InvalidCallback(f"{name} is repeated")
         if len(values.get(name, "")) > 2_048 or not values.get(name, "").isprintable():
             raise InvalidCallback(f"{name} is too long or not text")
     denied = values.get("denied") or ""
-    token = values.get("oauth_token") or denied
-    if not token:
+    token, verifier = values.get("oauth_token") or denied, values.get("oauth_verifier") or None
+    state = values.get("state", "")
+    if not token and (verifier or not state.startswith(_STATE)):
         raise InvalidCallback("oauth_token is missing")
-    return Callback(token=token, verifier=None if denied else values.get("oauth_verifier") or None)
+    return Callback(
+        token=token,
+        verifier=None if denied else verifier,
+        state=state.removeprefix(_STATE),
+        error=values.get("error") or values.get("oauth_problem") or "",
+        description=readable(values.get("error_description") or values.get("oauth_problem_advice") or ""),
+    )
 
 
 def verifier_of(callback: Callback) -> str:
     """The verifier that proves the consent. Raises AuthorizationDenied where there is none."""
     if callback.verifier is None:
-        raise AuthorizationDenied("access_denied")
+        error = "access_denied" if callback.error in ("", *_DENIALS) else callback.error
+        raise AuthorizationDenied(error, callback.description)
     return callback.verifier
 
 

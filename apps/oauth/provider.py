@@ -25,8 +25,15 @@ class ClientCredentials:
 
     def basic(self) -> str:
         """The value of an Authorization header, ID and secret form-urlencoded first (RFC 6749 2.3.1)."""
-        pair = f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret or '')}"
-        return "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
+        return _basic(quote_plus(self.client_id), quote_plus(self.client_secret or ""))
+
+    def raw_basic(self) -> str:
+        """The same with ID and secret as they are (RFC 7617), for servers that do not decode them."""
+        return _basic(self.client_id, self.client_secret or "")
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
 class ErrorRule(NamedTuple):
@@ -177,6 +184,8 @@ class ProviderConfig:
     # Behind "#" at the end; one that begins with "/" is a page of its own and takes the parameters.
     authorization_fragment: str = ""
     response_type: str = "code"
+    # `offline_access` with `openid` sends prompt=consent, unless another prompt is among the parameters.
+    prompt_for_offline: bool = True
     pkce: bool = True
     # The callback
     callback_code_parameter: str = "code"
@@ -196,6 +205,7 @@ class ProviderConfig:
     refresh_repeats_redirect_uri: bool = False
     long_lived: LongLivedExchange | None = None
     token_endpoint_auth_method: AuthMethod = "client_secret_basic"
+    basic_credentials: Literal["encoded", "raw"] = "encoded"  # raw: form-urlencoding is not undone there
     token_request_encoding: Literal["form", "json"] = "form"
     token_request_headers: Mapping[str, str] = field(default_factory=dict)
     # The token response
@@ -221,6 +231,9 @@ class ProviderConfig:
     unused_lifetime: int | None = None  # seconds after which an unused refresh token expires
     ignored_scopes: frozenset[str] = frozenset()
     scope_aliases: Mapping[str, str] = field(default_factory=dict)
+    # Prefixes of scopes that the provider adds or leaves out, such as that of a resource ("https://graph.x.com/").
+    scope_prefixes: tuple[str, ...] = ()
+    scopes_are_case_sensitive: bool = True
     # A scope -> the larger ones that make the provider leave it out of its response.
     scope_included_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
     # The API behind it
@@ -239,6 +252,11 @@ class ProviderConfig:
         """Whether API requests carry the OAuth app's secret beside the token, as few services require."""
         templates = (*self.api_headers.values(), *self.api_query.values(), self.access_token_header)
         return any("{client_secret}" in template for template in templates)
+
+
+def basic_header(provider: ProviderConfig, credentials: ClientCredentials) -> str:
+    """The Authorization header of client_secret_basic, as the provider reads it."""
+    return credentials.basic() if provider.basic_credentials == "encoded" else credentials.raw_basic()
 
 
 def filled_in(template: str, credentials: ClientCredentials | None, *, access_token: str = "") -> str | None:

@@ -16,6 +16,7 @@ from apps.oauth.provider import (
     TokenName,
     access_headers,
     all_filled_in,
+    basic_header,
     passes,
 )
 from apps.oauth.refusals import raise_for_fault
@@ -111,7 +112,7 @@ def _authentication(
     if style == "token_endpoint":
         style = provider.token_endpoint_auth_method.replace("none", "client_id")
     if style == "client_secret_basic":
-        return {"Authorization": credentials.basic()}, {}
+        return {"Authorization": basic_header(provider, credentials)}, {}
     if style == "bearer":
         return access_headers(provider, access_token=token, credentials=credentials), {}
     fields = {}

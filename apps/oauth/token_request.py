@@ -15,7 +15,14 @@ from oauthlib.oauth2.rfc6749.parameters import prepare_token_request
 
 from apps.oauth.errors import token_error
 from apps.oauth.http import send
-from apps.oauth.provider import AuthMethod, ClientCredentials, LongLivedExchange, ProviderConfig, all_filled_in
+from apps.oauth.provider import (
+    AuthMethod,
+    ClientCredentials,
+    LongLivedExchange,
+    ProviderConfig,
+    all_filled_in,
+    basic_header,
+)
 from apps.oauth.token_response import TokenResponse, parse_token_response
 from apps.oauth.trace import PUBLIC_PARAMETERS, report_notes
 
@@ -94,7 +101,7 @@ def token_request(
     named = {names.get(name, name): value for name, value in fields.items()}
     headers = {"Accept": "application/json", **all_filled_in(provider.token_request_headers, credentials)}
     if method == "client_secret_basic":
-        headers["Authorization"] = credentials.basic()
+        headers["Authorization"] = basic_header(provider, credentials)
     is_get = provider.token_request_method == "GET"
     encoded: dict[str, Any] = {"params" if is_get else _ENCODINGS[provider.token_request_encoding]: named}
     response = send(provider.token_request_method, url, headers=headers, deadline=deadline, **encoded)

@@ -84,7 +84,7 @@ def test_the_consent_page_gets_the_request_token_and_the_largest_permission(serv
     query = parse_qs(urlsplit(trip.url).query)
     (token,) = server.requests
     assert query == {"oauth_token": [token], "perms": ["touch"], "name": ["Specway"]}
-    assert server.requests[token].callback == trip.attempt.redirect_uri
+    assert server.requests[token].callback == f"{trip.attempt.redirect_uri}?state=oauth1.{trip.attempt.pk}"
     stored = AuthorizationAttempt.objects.values().get()
     assert token not in repr(stored)
 
@@ -97,6 +97,28 @@ def test_the_trip_ends_with_a_connection_named_after_the_account(server: OAuth1S
     row = TokenSet.objects.get()
     assert (row.token_type, row.refresh_token, row.next_refresh_at) == ("oauth1", None, None)
     assert actions("connection.created") == ["connection.created"]
+
+
+@pytest.mark.parametrize("more", ["", "&error=access_denied", "&oauth_problem=user_refused", "&denied="])
+def test_a_denial_without_a_token_is_recognized_by_its_state(server: OAuth1Server, cast: Cast, more: str) -> None:
+    actor = cast.actor("member")
+    attempt = begin(actor).attempt
+    query = f"state=oauth1.{attempt.pk}{more}"
+    with pytest.raises(CallbackRejected):
+        complete(query, actor, session_key="another session")
+    with pytest.raises(CallbackRejected):
+        complete("state=oauth1.not-an-id", actor)
+    with pytest.raises(AccessDeclined):
+        complete(query, actor)
+    assert AuthorizationAttempt.objects.get().status == AuthorizationAttempt.Status.FAILED
+    assert Connection.objects.count() == 0
+
+
+def test_a_service_that_returns_the_state_beside_the_token_is_connected(server: OAuth1Server, cast: Cast) -> None:
+    actor = cast.actor("member")
+    flow = begin(actor)
+    answer = server.consent(flow.url) | {"state": f"oauth1.{flow.attempt.pk}"}
+    assert complete(answer, actor).connection is not None
 
 
 def test_its_requests_are_signed_and_the_service_accepts_them(server: OAuth1Server, cast: Cast) -> None:

@@ -107,6 +107,25 @@ def test_other_notations_of_loopback_are_refused(host: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "host", ["2130706433", "0x7f.1", "0x7F000001", "0177.0.0.1", "127.1", "0", "10.1", "0xa9fea9fe", "169.254.43518"]
+)
+def test_check_url_refuses_private_addresses_in_every_notation(host: str) -> None:
+    with pytest.raises(egress.DestinationBlocked, match="leads to"):
+        egress.check_url(f"https://{host}/")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "api.localhost", "service.test:0"])
+def test_check_url_refuses_this_machine_by_name_and_port_0(host: str) -> None:
+    with pytest.raises(egress.DestinationBlocked):
+        egress.check_url(f"https://{host}/")
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "134744072", "service1.test", "1.service.test", "0x.test", "a1"])
+def test_check_url_accepts_public_addresses_and_names_with_digits(host: str) -> None:
+    assert egress.check_url(f"https://{host}/").port == 443
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "http://service.test/",

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from apps.oauth.discovery import discover, metadata_urls, parse_metadata
+from apps.oauth.discovery import discover, is_issuer, metadata_urls, parse_metadata
 from apps.oauth.errors import DiscoveryFailed, EndpointRefused
 from tests.servers import HttpServer
 
@@ -46,7 +46,9 @@ def test_metadata_is_read() -> None:
     [
         {},
         {"issuer": None},
-        {"issuer": "https://service.test/"},
+        {"issuer": "https://service.test/other"},
+        {"issuer": "https://{host}"},
+        {"issuer": "https://service.test/{tenant}/v2"},
         {"issuer": "https://SERVICE.test"},
         {"issuer": "https://service.test", "token_endpoint": 1},
         {"issuer": "https://service.test", "scopes_supported": "a b"},
@@ -87,3 +89,39 @@ def test_an_issuer_has_no_query_and_no_fragment(server: HttpServer, suffix: str)
 def test_an_issuer_at_a_forbidden_address(issuer: str) -> None:
     with pytest.raises(EndpointRefused):
         discover(issuer)
+
+
+@pytest.mark.parametrize(
+    ("typed", "published"),
+    [
+        ("/o/app", "/o/app/"),
+        ("/o/app/", "/o/app"),
+        ("/o/app/.well-known/openid-configuration", "/o/app/"),
+        ("/.well-known/oauth-authorization-server/o/app", "/o/app"),
+        ("/o/app/.well-known/openid-configuration?p=1", "/o/app"),
+        ("/common/v2.0", "/{tenantid}/v2.0"),
+    ],
+)
+def test_an_issuer_is_found_from_any_spelling_and_stored_by_its_own(
+    server: HttpServer, typed: str, published: str
+) -> None:
+    server.will_answer(200, json.dumps({"issuer": server.url + published}).encode())
+    assert discover(server.url + typed).issuer == server.url + published
+    assert "?" not in server.received[0].path
+
+
+@pytest.mark.parametrize(
+    ("identifier", "issuer", "same"),
+    [
+        ("https://a.test", "https://a.test", True),
+        ("https://a.test/", "https://a.test", False),
+        ("https://a.test/7f-x/v2.0", "https://a.test/{tenantid}/v2.0", True),
+        ("https://a.test/7f/8/v2.0", "https://a.test/{tenantid}/v2.0", False),
+        ("https://a.test//v2.0", "https://a.test/{tenantid}/v2.0", False),
+        ("https://axtest/7f/v2.0", "https://a.test/{tenantid}/v2.0", False),
+        ("https://a.test/7f", "https://{host}/7f", False),
+        ("https://a.test", None, False),
+    ],
+)
+def test_an_issuer_with_a_placeholder_is_a_template_of_its_path(identifier: str, issuer: str, same: bool) -> None:
+    assert is_issuer(identifier, issuer) is same

@@ -7,7 +7,9 @@ import pytest
 
 from apps.oauth import oauth1
 from apps.oauth.errors import (
+    AuthorizationDenied,
     EndpointRefused,
+    InvalidCallback,
     InvalidClient,
     InvalidGrant,
     MalformedResponse,
@@ -102,6 +104,9 @@ def test_a_refused_verifier_is_an_invalid_grant(server: HttpServer) -> None:
         ("denied=t", True),
         ("state=s&code=c", False),
         ("state=s&oauth_token=t", False),
+        ("state=oauth1.x&oauth_token=t", True),
+        ("state=oauth1.x&error=access_denied", True),
+        ("state=oauth1.x", True),
         ("error=x", False),
         ("", False),
     ],
@@ -123,3 +128,44 @@ def test_credentials_replace_what_the_caller_sent_under_the_same_name() -> None:
     parts = access.sign(RequestParts("GET", "https://a.example/p?key=theirs&key=again&b=", {"x-key": "theirs"}))
     assert parts.url == "https://a.example/p?b=&key=ours"
     assert parts.headers == {"X-Key": "ours"}
+
+
+@pytest.mark.parametrize("confirmed", [b"true", b"True", b"TRUE", b"+true"])
+def test_a_confirmation_is_compared_without_letter_case(server: HttpServer, confirmed: bytes) -> None:
+    body = b"oauth_token=t&oauth_token_secret=s&oauth_callback_confirmed=" + confirmed
+    assert asked(server, 200, body) == RequestToken("t", "s")
+
+
+@pytest.mark.parametrize(
+    ("query", "token", "error", "description"),
+    [
+        ("denied=t", "t", "access_denied", ""),
+        ("oauth_token=t", "t", "access_denied", ""),
+        ("state=oauth1.x&oauth_token=t&oauth_verifier=", "t", "access_denied", ""),
+        ("state=oauth1.x", "", "access_denied", ""),
+        ("state=oauth1.x&error=access_denied&error_description=The%0Aperson", "", "access_denied", "The person"),
+        ("state=oauth1.x&oauth_problem=user_refused", "", "access_denied", ""),
+        ("state=oauth1.x&oauth_problem=permission_denied&oauth_problem_advice=No", "", "access_denied", "No"),
+        ("oauth_token=t&oauth_problem=token_expired", "t", "token_expired", ""),
+        ("denied=t&oauth_verifier=v", "t", "access_denied", ""),
+    ],
+)
+def test_every_form_of_a_denial_is_understood(query: str, token: str, error: str, description: str) -> None:
+    callback = oauth1.parse_callback(query)
+    assert callback.token == token
+    with pytest.raises(AuthorizationDenied) as caught:
+        oauth1.verifier_of(callback)
+    assert (caught.value.error, caught.value.description) == (error, description)
+
+
+def test_the_state_of_a_callback_url_comes_back() -> None:
+    url = oauth1.with_state("https://specway.example/oauth/callback", "7f-8")
+    assert url == "https://specway.example/oauth/callback?state=oauth1.7f-8"
+    assert oauth1.with_state(url, "x").count("?") == 1
+    assert oauth1.parse_callback(url.partition("?")[2] + "&oauth_token=t&oauth_verifier=v").state == "7f-8"
+
+
+@pytest.mark.parametrize("query", ["", "state=s", "state=oauth1.x&oauth_verifier=v", "state=oauth1.x&state=oauth1.y"])
+def test_a_callback_without_token_is_invalid_unless_it_is_a_denial(query: str) -> None:
+    with pytest.raises(InvalidCallback):
+        oauth1.parse_callback(query)

@@ -140,6 +140,35 @@ def test_a_scope_may_hold_a_value_of_the_connection(provider: ProviderConfig) ->
     assert query_of(url_of(wants, name))["scope"] == "https://acme.crm.example/all"
 
 
+@pytest.mark.parametrize(
+    ("facts", "scopes", "prompt"),
+    [
+        ({}, ["openid", "offline_access"], "consent"),
+        ({}, ["offline_access"], None),
+        ({}, ["openid", "profile"], None),
+        ({"prompt_for_offline": False}, ["openid", "offline_access"], None),
+        ({"authorization_params": {"prompt": "select_account"}}, ["openid", "offline_access"], "select_account"),
+    ],
+)
+def test_offline_access_with_openid_asks_for_consent_unless_the_data_says_otherwise(
+    provider: ProviderConfig, facts: dict[str, Any], scopes: list[str], prompt: str | None
+) -> None:
+    assert query_of(url_of(replace(provider, **facts), *scopes)).get("prompt") == prompt
+
+
+def test_a_prompt_in_the_authorization_url_is_kept(server: HttpServer, provider: ProviderConfig) -> None:
+    url = url_of(replace(provider, authorization_url=f"{server.url}/a?prompt=login"), "openid", "offline_access")
+    assert parse_qs(urlsplit(url).query)["prompt"] == ["login"]
+
+
+def test_a_name_that_the_authorization_url_repeats_is_sent_as_often(
+    server: HttpServer, provider: ProviderConfig
+) -> None:
+    repeats = replace(provider, authorization_url=f"{server.url}/authorize?resource=a&resource=b&x=1")
+    query = parse_qs(urlsplit(url_of(replace(repeats, authorization_params={"x": "2"}))).query)
+    assert (query["resource"], query["x"]) == (["a", "b"], ["2"])
+
+
 def test_pkce_is_left_out_where_it_breaks(provider: ProviderConfig) -> None:
     assert "code_challenge" not in query_of(url_of(provider))
 
@@ -218,6 +247,18 @@ def test_the_token_request_may_be_a_get(
     [received] = server.received
     assert (received.method, received.body) == ("GET", b"")
     assert dict(parse_qsl(urlsplit(received.path).query))["client_secret"] == credentials.client_secret
+
+
+def test_basic_credentials_may_be_sent_as_they_are(server: HttpServer, provider: ProviderConfig) -> None:
+    answer_with(server)
+    app = ClientCredentials("the id", "a+b/c=d%e:f")
+    exchange(provider, app)
+    exchange(replace(provider, basic_credentials="raw"), app)
+    encoded, raw = (
+        base64.b64decode(received.headers["Authorization"].removeprefix("Basic ")).decode()
+        for received in server.received
+    )
+    assert (encoded, raw) == ("the+id:a%2Bb%2Fc%3Dd%25e%3Af", "the id:a+b/c=d%e:f")
 
 
 def test_the_grant_type_may_be_another(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -26,11 +26,13 @@ _STATUS = AuthorizationAttempt.Status
 @dataclass(frozen=True)
 class AuthorizationRequest:
     """An authorization request of either protocol: `state` identifies its callback, `secret` (the PKCE verifier or the
-    request token's secret) stays on the server, `url` is the service's consent page."""
+    request token's secret) stays on the server, `url` is the service's consent page. `attempt_id`: the attempt's ID,
+    where the request already contains it."""
 
     state: str = field(repr=False)
     secret: str | None = field(repr=False)
     url: str = field(repr=False)
+    attempt_id: UUID = field(default_factory=uuid4)
 
 
 def hashed(value: str) -> str:
@@ -39,14 +41,14 @@ def hashed(value: str) -> str:
 
 
 def consume(
-    *, state: str, path: str, user: User | None, session_key: str, team_id: UUID | None, origin: Origin
+    *, state_hash: str, path: str, user: User | None, session_key: str, team_id: UUID | None, origin: Origin
 ) -> AuthorizationAttempt:
-    """The attempt of `state`, consumed by one atomic UPDATE. Its `consumed_at` is the present time.
+    """The attempt of a state, consumed by one atomic UPDATE. Its `consumed_at` is the present time.
 
     Raises CallbackRejected for a state that is unknown, used, another person's, of another login session or received on
     another path; AttemptExpired after ten minutes. A callback of another person does not consume the state.
     """
-    attempt = AuthorizationAttempt.objects.filter(state_hash=hashed(state)).first()
+    attempt = AuthorizationAttempt.objects.filter(state_hash=state_hash).first()
     if attempt is None:
         message = "This response belongs to no connection that was started in Specway."
         raise reject("unknown_state", message, origin=origin, team_id=team_id)

@@ -110,6 +110,7 @@ def _require_oauth_app(actor: Actor, integration: Integration) -> OAuthApp:
 
 
 def _store_attempt(attempt: AuthorizationAttempt, request: AuthorizationRequest, *, origin: Origin) -> None:
+    attempt.pk = request.attempt_id
     attempt.state_hash, attempt.code_verifier = attempts.hashed(request.state), request.secret
     attempt.created_at, attempt.expires_at = Now(), Now() + attempts.LIFETIME
     with transaction.atomic():
@@ -184,9 +185,12 @@ def complete(
     except InvalidCallback as error:
         message = f"The response of the service is not valid: {error.reason}. Nothing was connected; try again."
         raise attempts.reject("invalid_callback", message, origin=origin, team_id=team_id) from None
-    state = oauth1_flow.state_of(parameters.token) if isinstance(parameters, oauth1.Callback) else parameters.state
+    if isinstance(parameters, oauth1.Callback):
+        state_hash = oauth1_flow.state_hash_of(parameters)
+    else:
+        state_hash = attempts.hashed(parameters.state)
     attempt = attempts.consume(
-        state=state, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
+        state_hash=state_hash, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
     )
     try:
         with tracing.traced(tracing.of_attempt(attempt)) as trace:

@@ -5,6 +5,7 @@ is stored in the column of the PKCE verifier.
 """
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
@@ -12,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from apps.audit.origin import Origin
 from apps.connections.errors import KeyNotChecked, KeyRefused, ServiceUnavailable
 from apps.connections.models import AuthorizationAttempt
-from apps.connections.services.attempts import AuthorizationRequest
+from apps.connections.services.attempts import AuthorizationRequest, hashed
 from apps.connections.services.verification import Checked, verify
 from apps.integrations.catalog.entries import entry_for
 from apps.integrations.errors import IntegrationMisconfigured
@@ -30,6 +31,18 @@ def state_of(token: str) -> str:
     return f"oauth1:{token}"
 
 
+def state_hash_of(callback: oauth1.Callback) -> str:
+    """The hash of the state that a callback belongs to, "" for none. A denial without token names its attempt."""
+    if callback.token:
+        return hashed(state_of(callback.token))
+    try:
+        attempt_id = UUID(callback.state)
+    except ValueError:
+        return ""
+    denied = AuthorizationAttempt.objects.filter(pk=attempt_id, integration__kind=Integration.Kind.OAUTH1)
+    return denied.values_list("state_hash", flat=True).first() or ""
+
+
 @sensitive_variables()
 def authorization_request(
     integration: Integration,
@@ -43,6 +56,8 @@ def authorization_request(
 ) -> AuthorizationRequest:
     """Obtain a request token, and the URL of its consent page. Raises IntegrationMisconfigured, ServiceUnavailable."""
     provider, name = oauth1_provider(integration, oauth_app=oauth_app, params=params), integration.name
+    attempt_id = uuid4()
+    callback = oauth1.with_state(callback, str(attempt_id))
     try:
         request = oauth1.request_token(provider, client_credentials(oauth_app), callback=callback)
         url = oauth1.authorization_url(provider, token=request.token, scopes=scopes)
@@ -55,7 +70,7 @@ def authorization_request(
         raise IntegrationMisconfigured(f"{name} cannot be reached: {error}") from None
     except OAuthError:
         raise ServiceUnavailable(f"{name} cannot start a sign-in right now. Try again.", retry_after=30) from None
-    return AuthorizationRequest(state=state_of(request.token), secret=request.secret, url=url)
+    return AuthorizationRequest(state_of(request.token), request.secret, url, attempt_id)
 
 
 @sensitive_variables()
