@@ -111,16 +111,16 @@ def test_the_journal_records_each_request_without_secrets(client: Client) -> Non
     client.revoke(renewed["refresh_token"])
     journal = client.sandbox.journal()
     grant_id = [line["grant_id"] for line in journal if line["account"].startswith("Grace")][-1]
-    told = [line for line in journal if line["grant_id"] == grant_id]
-    assert [(line["endpoint"], line["grant_type"], line["outcome"], line["status"]) for line in told] == [
+    lines = [line for line in journal if line["grant_id"] == grant_id]
+    assert [(line["endpoint"], line["grant_type"], line["outcome"], line["status"]) for line in lines] == [
         ("authorize", "", "approved", 302),
         ("token", "authorization_code", "ok", 200),
         ("GET /api/me", "", "ok", 200),
         ("token", "refresh_token", "ok", 200),
         ("revoke", "", "ok", 200),
     ]
-    assert {line["account"] for line in told} == {"Grace Example <grace@sandbox.example>"}
-    assert {line["client"] for line in told} == {"specway"}
+    assert {line["account"] for line in lines} == {"Grace Example <grace@sandbox.example>"}
+    assert {line["client"] for line in lines} == {"specway"}
     pages = requests.get(client.sandbox.url, timeout=60).text + str(journal)
     for secret in (code, tokens["access_token"], tokens["refresh_token"], renewed["access_token"]):
         assert secret not in pages
