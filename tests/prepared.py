@@ -25,6 +25,8 @@ import psycopg
 from tests.services import create_database, drop_database, own_postgresql_database, url_of_database
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# Bounds of time are no measures: a machine whose processors are busy with other programs takes so many times as long.
+BUSY = 6
 # The client's ID and secret come on standard input. Its address is written into each copy.
 PREPARE_PRODUCT = """
 import json, os
@@ -49,14 +51,23 @@ def run_folder() -> Path:
 
 
 def once(name: str, make: Callable[[Path], Any]) -> tuple[Path, Any]:
-    """The folder `name` of this run, and what `make` returned for it when the first process called it (JSON)."""
+    """The folder `name` of this run, and what `make` returned for it when the first process called it (JSON).
+
+    What failed once is not tried again: RuntimeError with its messages.
+    """
     folder = run_folder() / "prepared" / name
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = folder / "made.json"
+    made, failed = folder / "made.json", folder / "failed"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if failed.exists():
+            raise RuntimeError(failed.read_text())
         if not made.exists():
-            text = json.dumps(make(folder))
+            try:
+                text = json.dumps(make(folder))
+            except Exception as error:
+                failed.write_text(f"{name} cannot be prepared: {error}")
+                raise
             made.touch(mode=0o600)
             made.write_text(text)
     return folder, json.loads(made.read_text())
@@ -158,7 +169,7 @@ def _run(arguments: list[str], environment: dict[str, str], *, said: str = "") -
         input=said,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=120 * BUSY,
         check=False,
     )
     if done.returncode:

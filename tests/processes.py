@@ -16,7 +16,7 @@ import requests
 from honcho.environ import parse_procfile
 
 from config.quickstart.processes import die_with_parent
-from tests.prepared import REPOSITORY, copy_to_postgresql, copy_to_sqlite, keys
+from tests.prepared import BUSY, REPOSITORY, copy_to_postgresql, copy_to_sqlite, keys
 from tests.sandbox.server import Sandbox, running_sandbox
 from tests.services import own_redis_database
 
@@ -46,7 +46,7 @@ class Product:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=120 * BUSY,
             check=False,
         )
         if done.returncode:
@@ -59,7 +59,7 @@ class Product:
 
     def wait_for_log(self, text: str) -> str:
         """The logs, as soon as they hold the text. Raises if it does not come."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 30 * BUSY
         while text not in (log := self.logs()):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"No {text!r} in the logs:\n{log[-6000:]}")
@@ -157,7 +157,7 @@ def _sandbox(tmp_path: Path, product: Product, access_token_seconds: int) -> Ite
 
 
 def _wait_until_ready(product: Product) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 60 * BUSY
     waiting = set(product.processes)
     while waiting:
         waiting -= {name for name in waiting if _is_ready(product, name)}
@@ -174,7 +174,7 @@ def _is_ready(product: Product, name: str) -> bool:
     if name == "beat":
         return "beat: Starting" in log
     try:
-        return requests.get(f"{product.urls[int(name[3:])]}/healthz", timeout=10).status_code == 200
+        return requests.get(f"{product.urls[int(name[3:])]}/healthz", timeout=10 * BUSY).status_code == 200
     except requests.RequestException:
         return False
 

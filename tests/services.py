@@ -111,7 +111,7 @@ def own_redis_database() -> Iterator[str]:
         finally:
             client.flushdb()
         return
-    raise RuntimeError("None of the databases 1 to 15 in Redis is empty; flush one that nobody needs.")
+    raise RuntimeError("None of the databases 1 to 15 in Redis is empty; flush one that is not needed.")
 
 
 def _place(url: str) -> str:

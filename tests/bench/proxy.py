@@ -47,7 +47,7 @@ def caller(origin: str, path: str, key: str) -> Callable[[], None]:
     return call
 
 
-def told(name: str, taken: list[float]) -> float:
+def reported(name: str, taken: list[float]) -> float:
     middle = statistics.median(taken)
     say(f"{name:<28} median {middle:6.2f} ms   95 % {statistics.quantiles(taken, n=20)[18]:6.2f} ms")
     return middle
@@ -66,9 +66,9 @@ def main() -> None:
         ):
             connection, key, full_key = look.run(SET_UP, origin=service, token=TOKEN)
             path = f"/api/v1/connections/{connection}/proxy/small"
-            direct = told("direct", measured(caller(service, "/api/small", key), chosen.calls))
-            plain = told("proxied", measured(caller(product.url, path, full_key), chosen.calls))
-            hidden = told("proxied and redacted", measured(caller(product.url, path, key), chosen.calls))
+            direct = reported("direct", measured(caller(service, "/api/small", key), chosen.calls))
+            plain = reported("proxied", measured(caller(product.url, path, full_key), chosen.calls))
+            hidden = reported("proxied and redacted", measured(caller(product.url, path, key), chosen.calls))
             say(f"overhead on {chosen.database}: {plain - direct:.2f} ms as it is, {hidden - direct:.2f} ms redacted")
 
 

@@ -10,7 +10,7 @@ from tests.services import chromium
 pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
 
 
-def test_a_service_is_connected_in_a_popup_and_stands_green_in_the_list(visitor: Visitor) -> None:
+def test_a_service_is_connected_in_a_popup_and_listed_as_active(visitor: Visitor) -> None:
     visitor.open_sandbox()
     popup = visitor.popup_of(visitor.connect_button)
     waiting = visitor.page.get_by_role("status").filter(has_text="Waiting for Sandbox")
@@ -26,7 +26,7 @@ def test_a_service_is_connected_in_a_popup_and_stands_green_in_the_list(visitor:
     expect(visitor.row("Ada Example")).to_contain_text("Refreshes in")
 
 
-def test_a_denial_is_told_and_leaves_nothing(visitor: Visitor) -> None:
+def test_a_denial_is_reported_and_leaves_nothing(visitor: Visitor) -> None:
     visitor.open_sandbox()
     popup = visitor.popup_of(visitor.connect_button)
     visitor.sign_in_there(popup, "Ada Example", "I deny")
@@ -65,7 +65,7 @@ SENT_WITHOUT_A_CLICK = "addEventListener('load', () => document.querySelector('f
 def test_a_blocked_popup_is_noticed_at_once_and_this_tab_goes_on(visitor: Visitor, product: Product) -> None:
     browser = visitor.page.context.browser
     assert browser is not None
-    # Playwright switches the blocker off, unless told otherwise.
+    # Playwright switches the blocker off, by default.
     strict = browser.browser_type.launch(
         executable_path=chromium(), args=["--no-sandbox"], ignore_default_args=["--disable-popup-blocking"]
     )
@@ -142,7 +142,7 @@ def test_the_list_leads_to_the_login_page_when_the_session_ended(visitor: Visito
     ("scenario", "words"),
     [("HTML instead of JSON", "its answer was not a token"), ("The service is down", "HTTP status 503")],
 )
-def test_a_service_that_hands_over_nothing_is_told_as_such(visitor: Visitor, scenario: str, words: str) -> None:
+def test_a_service_that_returns_no_grant_is_reported(visitor: Visitor, scenario: str, words: str) -> None:
     visitor.open_sandbox()
     popup = visitor.popup_of(visitor.connect_button)
     visitor.sign_in_there(popup, "Ada Example", scenario)

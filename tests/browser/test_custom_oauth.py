@@ -178,7 +178,7 @@ def test_from_a_document_to_a_call_and_to_the_end(place: Place, page: Page) -> N
     expect(page.get_by_text("Carrier Hub is deleted")).to_be_visible()
 
 
-def test_an_api_that_moves_tells_its_keepers_and_whoever_connected_it(place: Place, page: Page) -> None:
+def test_an_api_that_moves_marks_its_connections_for_reconnecting(place: Place, page: Page) -> None:
     connect(page, place)
     page.goto("/custom-apis/carrier-hub/")
     page.get_by_label("Base URL").fill(f"{place.elsewhere.url}/api")
@@ -235,7 +235,7 @@ components: {{securitySchemes: {{key: {{type: apiKey, in: header, name: X-Depot-
 """
 
 
-def test_a_key_is_asked_for_again_with_what_the_api_asks_for_now(place: Place, page: Page) -> None:
+def test_a_key_is_entered_again_with_a_new_parameter_of_the_api(place: Place, page: Page) -> None:
     page.goto("/custom-apis/new/")
     page.get_by_label("Pasted text").fill(KEYED.format(origin=place.carrier.url))
     page.get_by_role("button", name="Import document").click()

@@ -12,7 +12,7 @@ from tests.processes import Product, running_product
 from tests.upstream import Upstream, upstream
 
 pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
-TOKEN = "token-of-the-owner-that-nobody-may-see"
+TOKEN = "token-of-the-owner-that-is-never-shown"
 SET_UP = """
 from datetime import timedelta
 from django.utils import timezone
@@ -151,11 +151,11 @@ def test_cancel_ends_the_call_at_the_service_and_keeps_what_was_written(place: P
     expect(under_way.locator("#flash")).not_to_contain_text("Canceled")
 
 
-def test_whoever_goes_to_another_page_ends_the_call(place: Place, under_way: Page) -> None:
+def test_going_to_another_page_ends_the_call(place: Place, under_way: Page) -> None:
     under_way.goto("/plugins/")
     assert place.service.hung_up.wait(10)
 
 
-def test_whoever_closes_the_page_ends_the_call(place: Place, under_way: Page) -> None:
+def test_closing_the_page_ends_the_call(place: Place, under_way: Page) -> None:
     under_way.close()
     assert place.service.hung_up.wait(10)

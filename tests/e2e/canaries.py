@@ -29,7 +29,7 @@ for row in AuthorizationAttempt.objects.filter(pending_tokens__isnull=False):
 """
 # What people and programs get by other ways than pages: dumpdata, the audit log, sessions as the server reads them,
 # and on PostgreSQL (whose files are the server's own) all rows of all tables.
-TELL = """
+DUMP = """
 import io, json
 from django.conf import settings
 from django.contrib.sessions.models import Session
@@ -53,7 +53,7 @@ with database.cursor() as cursor:
 
 @dataclass
 class Canaries:
-    """The secrets by name. A number in the name tells apart what there are several of."""
+    """The secrets by name. A number in the name distinguishes several of a kind."""
 
     values: dict[str, str] = field(default_factory=dict, repr=False)
 
@@ -62,12 +62,12 @@ class Canaries:
             self.values[f"{name} #{len(self.values)}"] = value
 
     def learn(self, stage: Stage, connections: Iterable[str]) -> None:
-        """The tokens that the product holds just now, and the PKCE verifiers of trips under way."""
+        """The tokens that the product holds just now, and the PKCE verifiers of pending authorization requests."""
         for name, value in stage.inside.run(REVEAL, connections=list(connections)).items():
             self.add(name, value)
 
     def found(self, places: Iterable[Shown]) -> list[str]:
-        """Which secret stands where it has no business."""
+        """Which secret is where it must not be."""
         forms = [(name, form) for name, value in self.values.items() for form in disguises(value)]
         found = set()
         for place in places:
@@ -99,7 +99,7 @@ def left_behind(stage: Stage) -> Iterator[Shown]:
         # What is taken from the queue or thrown out of the cache in this moment was looked at in its place.
         with suppress(FileNotFoundError, IsADirectoryError):
             yield Shown(f"file {name}", _bytes_of(path), meant_in(name))
-    for place, text in stage.inside.run(TELL).items():
+    for place, text in stage.inside.run(DUMP).items():
         yield Shown(place, text.encode(), meant_in(place))
     if stage.redis is not None:
         for key, content in stage.redis.contents():

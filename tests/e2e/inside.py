@@ -18,16 +18,16 @@ for line in sys.stdin:
     code, names = json.loads(line)
     try:
         exec(code, names)
-        told = {"answer": names.get("answer")}
+        result = {"answer": names.get("answer")}
     except Exception:
-        told = {"failed": traceback.format_exc()}
-    print(json.dumps(told, default=str), flush=True)
+        result = {"failed": traceback.format_exc()}
+    print(json.dumps(result, default=str), flush=True)
 """
 
 
 @dataclass
 class Inside:
-    """The product's own models and settings, for what no page tells: clocks that are set back, secrets in clear."""
+    """The product's own models and settings, for what no page shows: clocks that are set back, plaintext secrets."""
 
     process: "subprocess.Popen[str]"
 
@@ -37,10 +37,10 @@ class Inside:
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps([code, names]) + "\n")
         self.process.stdin.flush()
-        told = json.loads(self.process.stdout.readline())
-        if "failed" in told:
-            raise RuntimeError(told["failed"])
-        return told["answer"]
+        result = json.loads(self.process.stdout.readline())
+        if "failed" in result:
+            raise RuntimeError(result["failed"])
+        return result["answer"]
 
     def token_set(self, connection: str) -> dict[str, Any]:
         """The columns of a connection's token set that are no secrets, and the connection's status."""

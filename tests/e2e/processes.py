@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from honcho.environ import parse_procfile
 
+from tests.prepared import BUSY
 from tests.processes import REPOSITORY, Product
 
 T = TypeVar("T")
@@ -21,8 +22,8 @@ def procfile_line(name: str) -> str:
 
 
 def wait_for(what: Callable[[], T], *, seconds: float, why: Callable[[], str] = str) -> T:
-    """What the call gives as soon as it is true. Raises with `why` after that many seconds: a bound, not a measure."""
-    deadline = time.monotonic() + seconds
+    """What the call gives as soon as it is true. Raises with `why` after that many seconds, or longer if it is BUSY."""
+    deadline = time.monotonic() + seconds * BUSY
     while not (found := what()):
         if time.monotonic() > deadline:
             raise AssertionError(f"It did not happen within {seconds} seconds. {why()}")

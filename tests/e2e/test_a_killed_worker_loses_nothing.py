@@ -31,7 +31,7 @@ def test_a_worker_killed_while_the_service_answers_leaves_an_honest_connection(o
         stage.inside.run(QUEUE, connections=[connection])
         wait_for(lambda: stage.inside.token_set(connection)["sent_at"], seconds=60, why=stage.product.logs)
         kill()
-    # The service went on and gave the new tokens to nobody; it takes the old refresh token for stolen from now on.
+    # The service issued new tokens that no one received; from now on it treats the old refresh token as stolen.
     wait_for(lambda: refreshes_of(stage.sandbox, grant) == ["ok"], seconds=60)
     play(stage.sandbox, grant, "works")
     assert stage.inside.token_set(connection)["version"] == 1

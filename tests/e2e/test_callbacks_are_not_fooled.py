@@ -27,7 +27,7 @@ Query = list[tuple[str, str]]
 
 @dataclass
 class Scene:
-    """A visitor whose trip the service has answered, with what stands before the answer comes back."""
+    """A visitor whose authorization request the service has answered, and what is recorded before the callback."""
 
     stage: Stage
     visitor: Visitor
@@ -127,7 +127,7 @@ def test_an_answer_of_another_issuer_or_of_none_is_refused_for_good(scene: Scene
     if issuer is not None:
         query["iss"] = issuer.format(sandbox=scene.stage.sandbox.url)
     scene.is_refused(query, code="issuer_mismatch")
-    # The state is used up: whoever tampered gets no second try.
+    # The state is used up: a tampered callback gets no second try.
     scene.events += 1
     scene.is_refused(scene.answer, code="replayed_state")
 
@@ -150,10 +150,10 @@ def test_what_a_service_says_in_html_is_escaped(scene: Scene, error: str, code: 
     said = {"error": error, "error_description": HTML, "error_uri": f"javascript:{HTML}"}
     page = scene.is_refused(query | said, code=code)
     assert "javascript:" not in page
-    # The page of the trip tells it once more.
-    told = scene.visitor.get("/plugins/sandbox/").text + scene.visitor.get("/settings/audit-log/").text
-    assert "<script>alert" not in told
-    assert "<img src=x" not in told
+    # The page of the authorization request shows it again.
+    shown = scene.visitor.get("/plugins/sandbox/").text + scene.visitor.get("/settings/audit-log/").text
+    assert "<script>alert" not in shown
+    assert "<img src=x" not in shown
 
 
 def test_what_a_stranger_says_in_html_is_not_even_shown(scene: Scene) -> None:
@@ -162,7 +162,7 @@ def test_what_a_stranger_says_in_html_is_not_even_shown(scene: Scene) -> None:
     assert "alert(1)" not in page
 
 
-def test_a_person_who_denies_is_told_so(scene: Scene) -> None:
+def test_a_denial_is_reported_to_the_person(scene: Scene) -> None:
     answer = scene.visitor.set_out().approve(decision="deny")
     scene.answer = answer
     assert "declined" in scene.is_refused(answer, code="access_denied")

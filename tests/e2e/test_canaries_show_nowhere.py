@@ -229,7 +229,7 @@ def live(story: Story) -> None:
     story.signs_up_somebody()
     story.resets_the_password()
     story.looks_everywhere()
-    # With nobody to take them, these stay in the queue to be looked at.
+    # Without a worker, these stay in the queue to be looked at.
     stage.inside.run(QUEUE, connections=story.connections)
     assert visitor.post(f"/connections/{second}/disconnect/").status_code == 200
     story.revokes_the_key()

@@ -21,7 +21,7 @@ LINES = ("web", "worker", "beat", "release")
 @contextlib.contextmanager
 def honcho(product: Product, tmp_path: Path) -> Iterator[psutil.Process]:
     """`honcho start`, answering; whatever it started is gone after the block, also if a test fails."""
-    # An .env of whoever runs the tests stays out of it.
+    # The developer's own .env is not read.
     line = f"exec honcho -e '{tmp_path / 'no.env'}' start --no-colour"
     product.start("honcho", line, PORT=product.url.rpartition(":")[2], PYTHONUNBUFFERED="1")
     started: list[psutil.Process] = []

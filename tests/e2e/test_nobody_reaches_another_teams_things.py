@@ -30,9 +30,9 @@ from tests.integrations.custom import DESCRIBED
 pytestmark = pytest.mark.django_db
 
 METHODS = ("get", "post", "put", "patch", "delete")
-# One-time links to a mailbox: whoever holds one is the person whom it was sent to, in whatever team.
+# One-time links to a mailbox: the holder is the person whom it was sent to, in any team.
 LINKS_OF_MAILS = {"account_confirm_email", "account_reset_password_from_key", "connections:connect_link"}
-# What is sent through it is a matter of the service's; who may send stands in `tests/permissions`.
+# What is sent through it is a matter of the service's; who may send is tested in `tests/permissions`.
 PASSED_ON = {"api:connection_proxy"}
 ONLY_POST = {
     "api:connect_sessions",
@@ -219,8 +219,8 @@ def send(client: Client, method: str, url: str, **more: Any) -> Any:
     return getattr(client, method)(url, **more)
 
 
-# Who holds an invitation's link may read it, and is told that it is for somebody else. A callback is bad input to all.
-TOLD = {"teams:accept_invitation": {200, 403, 405}, "connections:callback_of": {400, 405}}
+# Who holds an invitation's link may read it, and sees that it is for somebody else. A callback is bad input to all.
+OTHER_ANSWERS = {"teams:accept_invitation": {200, 403, 405}, "connections:callback_of": {400, 405}}
 
 
 def test_a_signed_in_stranger_finds_nothing_and_changes_nothing(world: World) -> None:
@@ -228,14 +228,14 @@ def test_a_signed_in_stranger_finds_nothing_and_changes_nothing(world: World) ->
     before = everything()
     for name, url in world.addresses().items():
         given = answers(client, url)
-        assert set(given.values()) <= TOLD.get(name, {404, 405}), (name, given)
-        assert name in TOLD or 404 in given.values(), (name, given)
+        assert set(given.values()) <= OTHER_ANSWERS.get(name, {404, 405}), (name, given)
+        assert name in OTHER_ANSWERS or 404 in given.values(), (name, given)
         assert everything() == before, name
-    told_of_team = AuditEvent.objects.filter(team_id=world.owner.team_id, actor_id=str(world.stranger.user_id))
-    assert not told_of_team.exists()
+    of_team = AuditEvent.objects.filter(team_id=world.owner.team_id, actor_id=str(world.stranger.user_id))
+    assert not of_team.exists()
 
 
-# Refused before anything is looked up, whatever the ID: so the answer tells nothing of it.
+# Refused before anything is looked up, whatever the ID: so the answer reveals nothing about it.
 NOT_FOR_SERVICE_KEYS = {"api:webhook", "api:webhook_test"}
 
 

@@ -32,7 +32,7 @@ print(json.dumps({kind: make_key(owner, ApiKey.Kind(kind), days=None)[1] for kin
 V1 = "/api/v1/"
 # What a service answers through us is its own: any status.
 PROXY = [f"{method} connections/{{id}}/proxy/{{path}}" for method in ("GET", "POST", "PUT", "PATCH", "DELETE")]
-# Fields whose values no schema can tell right from wrong: another row's ID, an address that is public.
+# Fields whose values a schema cannot validate: another row's ID, an address that is public.
 KNOWN_TO_THE_SERVER_ONLY = [
     "POST integrations/",
     "PATCH integrations/{slug}/",

@@ -28,7 +28,7 @@ def test_a_connection_left_alone_is_refreshed_once_per_token_also_with_a_second_
         token = visitor.make_key().token(connection).json()["access_token"]
         assert is_accepted(sandbox, token)
         now = look.token_set(connection)
-        # Each refresh brought one version and each version took one refresh, whoever was the one to ask for it.
+        # Each refresh brought one version and each version took one refresh, whichever process requested it.
         assert refreshes_of(sandbox, grant) == ["ok"] * (now["version"] - begin["version"])
         assert now["next_refresh_at"] > begin["next_refresh_at"]
         assert (now["status"], now["reason"], now["failure_count"]) == ("active", "", 0)

@@ -1,4 +1,4 @@
-"""Webhooks with a real worker and beat on Redis: told and signed; a receiver that was away is told later."""
+"""Webhooks with a real worker, beat and Redis: delivered and signed, and later where a receiver was away."""
 
 import threading
 from collections.abc import Iterator
@@ -121,19 +121,19 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield Place(product, look, receiver, *made)
 
 
-def test_what_happens_is_told_and_what_could_not_be_told_is_told_once_the_receiver_is_back(place: Place) -> None:
+def test_events_are_delivered_and_retried_until_the_receiver_is_back(place: Place) -> None:
     with place.receiver.up():
         connection = place.connect()
         ((headers, body),) = place.arrived(1)
-        told = Verifier(place.secret).verify(body, headers)
-        assert (told["type"], told["data"]["connection"]) == ("connection.created", connection)
+        event = Verifier(place.secret).verify(body, headers)
+        assert (event["type"], event["data"]["connection"]) == ("connection.created", connection)
         with pytest.raises(WebhookVerificationError):
             Verifier(place.secret).verify(body.replace(b"created", b"removed"), headers)
         wait_for(lambda: place.tries() == [["connection.created", "delivered", 1, ""]], seconds=30)
 
-    # Nobody listens: the worker finds that out, and beat lets it be tried again.
+    # The receiver is down: the worker notices, and beat schedules another try.
     place.api("DELETE", f"connections/{connection}/")
-    # A try counts from its beginning; what was the matter stands there at its end.
+    # A try counts from its beginning; its problem is stored at its end.
     wait_for(lambda: place.tries()[1][3] != "", seconds=60, why=place.product.logs)
     assert place.tries()[1][1:3] == ["pending", 1]
 
@@ -145,8 +145,8 @@ def test_what_happens_is_told_and_what_could_not_be_told_is_told_once_the_receiv
         place.receiver.status = 204
         place.look.run(DUE_NOW)
         headers, body = place.arrived(3)[2]
-        told = Verifier(place.secret).verify(body, headers)
-        assert (told["type"], told["data"]["connection"]) == ("connection.disconnected", connection)
+        event = Verifier(place.secret).verify(body, headers)
+        assert (event["type"], event["data"]["connection"]) == ("connection.disconnected", connection)
         # The same message, by which a receiver knows that it had it; the time of the try is signed anew.
         assert (headers["webhook-id"], body) == (refused[0]["webhook-id"], refused[1])
         wait_for(lambda: place.tries()[1][1:] == ["delivered", 3, ""], seconds=30)

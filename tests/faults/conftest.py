@@ -75,7 +75,7 @@ class Scene:
         return self.crew.start("-m", "tests.faults.child", "read", str(self.connection.pk), owner, **how)
 
     def refresh(self) -> None:
-        """The next one who tries, when nobody holds the lease any more: this process."""
+        """Refresh in this process, after the lease has ended."""
         let_lease_run_out(self.connection)
         make_due(self.connection)
         row = self.row
@@ -102,16 +102,16 @@ class Scene:
         return [token for f in families for token in (f.refresh_token, *f.used, *f.access_tokens)]
 
     def look_for_secrets(self) -> None:
-        """No token stands in clear in the database, the spool, or what the processes wrote, but answers to readers."""
+        """No plaintext token is in the database, the spool, or what the processes wrote, except answers to readers."""
         seen = "".join(str(row) for table in database.introspection.table_names() for row in rows_of(table))
         files = [path for path in Path(self.crew.folder).rglob("*") if path.is_file() and path.name != "out"]
         files += Path(project.SPOOL_DIR).glob("*")
         seen += "".join(path.read_bytes().decode(errors="replace") for path in files)
-        assert not [token for token in self.secrets() if token in seen], "a token stands in clear"
+        assert not [token for token in self.secrets() if token in seen], "a plaintext token is stored"
 
 
 def rows_of(table: str) -> list[Any]:
-    """What stands in a table, as the database driver gives it."""
+    """The rows of a table, as the database driver returns them."""
     with database.cursor() as cursor:
         cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - the name of a table
         return [[bytes(v) if isinstance(v, memoryview) else v for v in row] for row in cursor.fetchall()]

@@ -44,7 +44,7 @@ class Readers:
         return readers
 
     def read(self) -> list[dict[str, Any]]:
-        """What each got, after all were told to ask at once."""
+        """What each got, after all asked at once."""
         for process in self.processes:
             assert process.stdin is not None
             process.stdin.write("go\n")

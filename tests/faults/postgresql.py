@@ -31,7 +31,7 @@ class Cluster:
         self._run("pg_ctl", "start", "-w", "-o", listen, "-l", str(self._data / "log"))
 
     def stop(self) -> None:
-        """At once, as after a crash: what was committed stays, whoever is connected is cut off."""
+        """At once, as after a crash: what was committed stays, open connections are cut off."""
         self._run("pg_ctl", "stop", "-w", "-m", "immediate")
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -15,13 +15,13 @@ from typing import Any
 
 from apps.integrations.catalog.entries import PROVIDERS_DIR
 from config.quickstart.processes import die_with_parent
-from tests.processes import REPOSITORY
+from tests.prepared import BUSY, REPOSITORY
 
 KEYS = ("SECRET_KEY", "FINGERPRINT_KEY", "VAULT_KEYS", "METRICS_TOKEN")
 
 
 def wait_until(true: Callable[[], Any], *, what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * BUSY
     while not true():
         assert time.monotonic() < deadline, f"in vain: {what}"
         time.sleep(0.02)
@@ -57,7 +57,7 @@ class Child:
         self.process.send_signal(number)
 
     def ended(self, seconds: float = 60) -> int:
-        return self.process.wait(seconds)
+        return self.process.wait(seconds * BUSY)
 
     def killed(self) -> None:
         """Waits for the end, which must be a SIGKILL."""

@@ -8,6 +8,7 @@ from apps.connections.policy import refresh_policy
 
 # Before anything else imports them: {"LEASE": 1.5} in FAULT_TIMES is what this process takes for refresh_policy.LEASE.
 for _name, _seconds in json.loads(os.environ.get("FAULT_TIMES", "{}")).items():
+    getattr(refresh_policy, _name)  # a name that the policy does not know would change nothing
     setattr(refresh_policy, _name, timedelta(seconds=_seconds))
 
 from config.settings import *  # noqa: E402, F403 - the policy above must be changed before

@@ -109,7 +109,7 @@ def test_a_disconnect_revokes_the_grant_whose_token_waits(scene: Scene, relay: R
 
 
 @on_postgresql
-def test_what_waits_too_long_is_fenced_off_by_the_version(scene: Scene, relay: Relay) -> None:
+def test_what_waits_too_long_is_discarded_by_its_version(scene: Scene, relay: Relay) -> None:
     lose_database(scene, relay)
     type(scene.row).objects.update(version=7)
     assert spool.replay() == 1

@@ -17,7 +17,7 @@ def kill(scene: Scene, point: str) -> None:
     child = scene.refresher(at=f"{point}=kill")
     child.killed()
     row = scene.row
-    assert (row.version, row.unresolved_sends) == (1, 1), "the mark stands, and nothing else"
+    assert (row.version, row.unresolved_sends) == (1, 1), "the mark is stored, and nothing else"
     assert row.sent_token_fp
 
 

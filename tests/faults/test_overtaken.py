@@ -28,8 +28,8 @@ def test_a_disconnect_during_a_refresh_leaves_no_grant_behind(scene: Scene) -> N
     assert family.revoked, "the token that came too late was the only copy of a living grant"
     assert not Connection.objects.exists()
     assert not TokenSet.objects.exists()
-    [fenced] = AuditEvent.objects.filter(action="connection.refresh_fenced")
-    assert fenced.detail["disconnected"] is True
+    [event] = AuditEvent.objects.filter(action="connection.refresh_fenced")
+    assert event.detail["disconnected"] is True
     scene.look_for_secrets()
 
 
@@ -38,11 +38,11 @@ def test_a_reconnect_during_a_refresh_stays_and_the_late_token_is_dropped(scene:
     member = scene.cast.actor("member")
     trip = traveller.begin(member, connection=scene.connection)
     traveller.complete(trip, traveller.answer(trip), actor=member)
-    stands, version = access_token(scene.connection), scene.row.version
+    current, version = access_token(scene.connection), scene.row.version
     assert version == 2
     late.go_on("after_answer")
-    assert late.result()["token"] == stands, "who waited gets the token of the reconnect"
-    assert (access_token(scene.connection), scene.row.version) == (stands, version)
+    assert late.result()["token"] == current, "who waited gets the token of the reconnect"
+    assert (access_token(scene.connection), scene.row.version) == (current, version)
     assert scene.server.journal.revoked == [], "revoking the old grant may end the new one at many services"
     assert "connection.refresh_fenced" in actions()
     scene.server.journal.check()

@@ -1,4 +1,4 @@
-"""The queue carries hints only: workers, beats and Redis may go, come back empty or come twice."""
+"""The queue carries hints only: workers, schedulers and Redis may stop, come back empty or run twice."""
 
 import signal
 import subprocess
@@ -22,9 +22,9 @@ on_one_database = pytest.mark.same_on_each_database
 LOUD = ["--loglevel", "INFO"]
 CELERY = ["-m", "celery", "-q", "-A", "config"]
 WORKER = [*CELERY, "worker", "--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", *LOUD]
-GIVE_OUT = "from apps.connections import tasks; tasks.refresh_due()"
-# What was given to a worker that is gone is given out again after two seconds, and its lease runs out.
-SHORT = {"GIVEN_OUT_FOR": 2, "LEASE": 2, "CLAIM_TO_SEND": 2}
+DISPATCH = "from apps.connections import tasks; tasks.refresh_due()"
+# What was given to a worker that is gone is dispatched again after two seconds, and its lease runs out.
+SHORT = {"DISPATCH_LEASE": 2, "LEASE": 2, "CLAIM_TO_SEND": 2}
 
 
 @dataclass
@@ -67,9 +67,9 @@ def beat(scene: Scene) -> Child:
     return scene.crew.start(*CELERY, "beat", "--pidfile=", "-s", schedule, *LOUD)
 
 
-def give_out(scene: Scene) -> None:
+def dispatch(scene: Scene) -> None:
     """What the beat's task does."""
-    assert scene.crew.start("manage.py", "shell", "-v", "0", "-c", GIVE_OUT, times=SHORT).ended() == 0
+    assert scene.crew.start("manage.py", "shell", "-v", "0", "-c", DISPATCH, times=SHORT).ended() == 0
 
 
 def all_due(scene: Scene, traveller: Traveller, count: int) -> None:
@@ -102,7 +102,7 @@ def test_token_reads_go_on_without_redis_and_workers(scene: Scene, own_redis: Ow
 def test_a_flushed_queue_changes_nothing_but_timing(scene: Scene, traveller: Traveller, own_redis: OwnRedis) -> None:
     scene.crew.env["REDIS_URL"] = own_redis.url
     all_due(scene, traveller, 3)
-    give_out(scene)
+    dispatch(scene)
     waiting = own_redis.client.llen("specway:celery")
     assert waiting == 3
     own_redis.client.flushall()
@@ -125,18 +125,20 @@ def test_a_redis_that_comes_back_empty_is_used_again(scene: Scene, own_redis: Ow
     assert scene.server.knows(scene.reader().result()["token"])
     own_redis.start()
     TokenSet.objects.update(next_refresh_at=Now())
-    give_out(scene)
+    dispatch(scene)
     wait_until(lambda: versions() == {3}, what="a refresh by the worker that lost its Redis", seconds=60)
     scene.server.journal.check()
 
 
-def test_two_beats_refresh_everything_once(scene: Scene, traveller: Traveller) -> None:
+def test_two_schedulers_refresh_everything_once(scene: Scene, traveller: Traveller) -> None:
     all_due(scene, traveller, 6)
     worker(scene)
-    beats = [beat(scene), beat(scene)]
+    schedulers = [beat(scene), beat(scene)]
     wait_until(lambda: versions() == {2}, what="refreshes", seconds=60)
     wait_until(
-        lambda: all(b.log.count("connections.refresh_due") >= 2 for b in beats), what="two beats twice", seconds=60
+        lambda: all(b.log.count("connections.refresh_due") >= 2 for b in schedulers),
+        what="two runs of both schedulers",
+        seconds=60,
     )
     assert versions() == {2}
     assert len(scene.server.journal.refreshes) == 6
@@ -147,7 +149,7 @@ def test_two_beats_refresh_everything_once(scene: Scene, traveller: Traveller) -
 def test_a_killed_worker_is_made_up_for_by_the_next(scene: Scene) -> None:
     scene.rotate("strict")
     scene.expire()
-    give_out(scene)
+    dispatch(scene)
     first = worker(scene, at="before_send=kill")
     first.reached("before_send")
     assert first.ended() == -signal.SIGKILL

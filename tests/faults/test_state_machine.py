@@ -177,7 +177,7 @@ class Refreshing(RuleBasedStateMachine):
 
     @precondition(lambda self: self.connection)
     @rule()
-    def everything_heals_by_itself_or_a_person_is_asked_for_a_reason(self) -> None:
+    def each_connection_recovers_or_needs_a_person_for_a_reason(self) -> None:
         world.server._script.clear()
         OAuthApp.objects.update(circuit_open_until=None, circuit_failures=0)
         self.leases_run_out()
@@ -224,7 +224,7 @@ class Refreshing(RuleBasedStateMachine):
     def teardown(self) -> None:
         given = [t for f in world.server.grants.families for t in (f.refresh_token, *f.used, *f.access_tokens)]
         stored = "".join(str(row) for table in TABLES for row in rows_of(table))
-        assert not [token for token in given if token in stored], "a token stands in clear"
+        assert not [token for token in given if token in stored], "a plaintext token is stored"
         Connection.objects.all().delete()
         OAuthApp.objects.update(circuit_open_until=None, circuit_failures=0)
         world.server._script.clear()
@@ -243,7 +243,7 @@ def test_what_always_holds(
     global world
     world = World(server, traveller, cast)
     settings.FAULT_POINTS = f"{__name__}.crash"
-    # Nobody else is there to wait for: who holds a lease here is dead.
+    # No other process is left to wait for: the holder of a lease is dead.
     monkeypatch.setattr(refresh, "READER_WAIT", timedelta(0))
     facts = connection_params.provider_config
     monkeypatch.setattr(

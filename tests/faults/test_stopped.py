@@ -1,4 +1,4 @@
-"""Processes that stand still past their lease and then go on: too late to send, or fenced off by the version."""
+"""Processes that are stopped past their lease and then go on: too late to send, or discarded by the version."""
 
 import signal
 import time
@@ -24,9 +24,9 @@ def go_on(child: Child) -> None:
 
 
 @pytest.mark.parametrize("point", ["after_answer", "before_commit"])
-def test_a_late_answer_is_stored_while_the_version_stands(scene: Scene, point: str) -> None:
+def test_a_late_response_is_stored_if_the_version_is_unchanged(scene: Scene, point: str) -> None:
     if point == "before_commit" and database.vendor == "sqlite":
-        pytest.skip("on SQLite nobody else can write, and so no lease run out, while a transaction stands still")
+        pytest.skip("on SQLite no other process can write, and so no lease ends, while a transaction is stopped")
     scene.rotate("strict")
     scene.expire()
     late = stop(scene, point)
@@ -39,15 +39,15 @@ def test_a_late_answer_is_stored_while_the_version_stands(scene: Scene, point: s
     scene.look_for_secrets()
 
 
-def test_a_late_answer_is_fenced_off_after_somebody_else_refreshed(scene: Scene) -> None:
+def test_a_late_response_is_discarded_after_another_refresh(scene: Scene) -> None:
     scene.rotate("grace")
     scene.expire()
     late = stop(scene, "after_answer")
     scene.refresh()
     assert scene.row.version == 2
-    stands = scene.read()
+    current = scene.read()
     go_on(late)
-    assert scene.read() == stands, "the late one changed nothing"
+    assert scene.read() == current, "the late one changed nothing"
     assert scene.row.version == 2
     assert actions("connection.refreshed", "connection.refresh_fenced") == [
         "connection.refreshed",

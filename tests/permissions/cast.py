@@ -27,7 +27,7 @@ PEOPLE = ("owner", "boss", "admin", "manager", "viewer", "user", "member", "stra
 SCOPES = ("connections:read", "connections:use", "connections:token", "connections:write", "audit:read")
 SERVICE_KEYS = tuple(f"service {scope}" for scope in SCOPES)
 KEYS = ("key", *SERVICE_KEYS)
-ACTORS = (*PEOPLE, *KEYS, "nobody")
+ACTORS = (*PEOPLE, *KEYS, "anonymous")
 
 # Routes of the custom API and of the webhook.
 CUSTOM_PAGES = ("overview", "authentication", "operations", "callback", "delete", "check", "register", "param_new")

@@ -1,6 +1,6 @@
 """The format of the permission table, and the request bodies.
 
-A line is `METHOD route | people | keys | nobody`. People are one number for all, or one for each of
+A line is `METHOD route | people | keys | anonymous`. People are one number for all, or one for each of
 
     owner boss admin manager viewer user member stranger
 
@@ -8,7 +8,7 @@ keys are one number for all, or one for each of
 
     key, and service keys with connections:read, :use, :token, :write, audit:read
 
-If keys and nobody are omitted, they must authenticate: 302 from a page, 401 from the API. So a page for all members
+If keys and anonymous are omitted, they must authenticate: 302 from a page, 401 from the API. So a page for all members
 needs only `GET package:page | 200`. Of the statuses, 403 is "visible, but not allowed", 404 "not visible", 409 "not in
 this state" (the key page of a connection without a key, the last owner), 503 "the service cannot be reached".
 """
@@ -70,10 +70,10 @@ def _row(line: str) -> Row:
     parts = [part.split() for part in line.split("|")]
     (method, route), *answers = parts
     asks = "401" if route.startswith("api:") else "302"
-    people, keys, nobody = (*answers, [asks], [asks])[:3] if len(answers) < 3 else answers
+    people, keys, anonymous = (*answers, [asks], [asks])[:3] if len(answers) < 3 else answers
     if len(answers) == 2:
-        nobody = [asks]
-    numbers = [*_spread(people, len(PEOPLE), line), *_spread(keys, len(KEYS), line), *_spread(nobody, 1, line)]
+        anonymous = [asks]
+    numbers = [*_spread(people, len(PEOPLE), line), *_spread(keys, len(KEYS), line), *_spread(anonymous, 1, line)]
     return Row(method, route, dict(zip(ACTORS, numbers, strict=True)))
 
 

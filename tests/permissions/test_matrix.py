@@ -114,7 +114,7 @@ OWN = ("/admin/login/", "/admin/logout/", "/admin/password_change/", "/admin/pas
 
 def test_only_operators_reach_the_admin_site(world: World) -> None:
     paths = [route.path for route in all_routes() if route.path.startswith("/admin/") and not route.takes]
-    for actor in ("boss", "stranger", "nobody"):
+    for actor in ("boss", "stranger", "anonymous"):
         for path in (path for path in paths if path not in OWN and "(?P" not in path):
             given = world.visit(actor)("GET", path)
             assert given.status_code in (302, 403), (actor, path, given.status_code)

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from tests.prepared import REPOSITORY, copy_sandbox
+from tests.prepared import BUSY, REPOSITORY, copy_sandbox
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Sandbox:
     process: subprocess.Popen[str] = field(repr=False)
 
     def journal(self) -> list[dict[str, Any]]:
-        lines: list[dict[str, Any]] = requests.get(f"{self.url}/journal.json", timeout=30).json()
+        lines: list[dict[str, Any]] = requests.get(f"{self.url}/journal.json", timeout=30 * BUSY).json()
         return lines
 
     def refreshes(self) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def run(*arguments: str, var: Path) -> subprocess.CompletedProcess[str]:
         env=environment_for(var),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=120 * BUSY,
         check=False,
     )
     if done.returncode:

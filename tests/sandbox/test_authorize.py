@@ -102,7 +102,7 @@ def test_a_request_without_s256_is_rejected_before_sign_in(client: Client, chang
     assert received["state"] == [client.state]
 
 
-@pytest.mark.parametrize("changed", [{"redirect_uri": "http://127.0.0.1:9/elsewhere"}, {"client_id": "nobody"}])
+@pytest.mark.parametrize("changed", [{"redirect_uri": "http://127.0.0.1:9/elsewhere"}, {"client_id": "unknown"}])
 def test_an_unknown_client_or_redirect_uri_is_not_redirected(client: Client, changed: dict[str, str]) -> None:
     response = requests.get(client.authorization_url(**changed), allow_redirects=False, timeout=60)
     assert response.status_code == 400
