@@ -70,7 +70,7 @@ def test_an_oauth_app_failure_asks_no_one_to_reconnect() -> None:
     make_red(make_connection(me, set_up_service()), "integration_misconfigured")
     OAuthApp.objects.update(broken_since=timezone.now())
     page = shown(client_for(me))
-    assert "no need to reconnect" in page
+    assert "do not need to reconnect" in page
     assert "btn--primary btn--sm" not in page
 
 

@@ -107,7 +107,7 @@ def _contains(text: str) -> Q:
         | Q(integration__name__icontains=text)
         | Q(owner__name__icontains=text)
         | Q(owner__email__icontains=text)
-        | Exists(workflows.filter(Q(name__icontains=text) | Q(workflow_id__icontains=text)))
+        | Q(Exists(workflows.filter(Q(name__icontains=text) | Q(workflow_id__icontains=text))))
     )
 
 

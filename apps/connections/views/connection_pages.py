@@ -1,7 +1,7 @@
 """A page of connections: the database filters, sorts and cuts, so that the page stays small at any number."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -80,17 +80,17 @@ def rows_of(actor: Actor, page: Page[Connection]) -> list[Row]:
 
 def in_groups(rows: list[Row], group: str) -> list[TableGroup]:
     """Consecutive rows by the title of their group."""
-    titles: dict[str, Callable[[Row], str]] = {
-        "owner": lambda row: str(row.connection.owner),
-        "status": lambda row: "Active",
-        "none": lambda row: "",
-    }
-    title_of: Callable[[Row], str] = titles.get(group, lambda row: row.connection.integration.name)
+    return [TableGroup(title, list(members)) for title, members in groupby(rows, key=lambda row: _title(row, group))]
 
-    def title(row: Row) -> str:
-        return "Needs attention" if row.needs_attention and group != "none" else title_of(row)
 
-    return [TableGroup(name, list(members)) for name, members in groupby(rows, key=title)]
+def _title(row: Row, group: str) -> str:
+    if group == "none":
+        return ""
+    if row.needs_attention:
+        return "Needs attention"
+    if group == "status":
+        return row.connection.get_status_display()
+    return str(row.connection.owner) if group == "owner" else row.connection.integration.name
 
 
 def columns(sort: str, filters: Mapping[str, str], labels: Mapping[str, str]) -> list[Column]:
