@@ -244,7 +244,7 @@ def _next_check(row: TokenSet, *, misconfigured: bool) -> tuple[datetime | None,
     if misconfigured:
         return row.db_now + MISCONFIGURED_RECHECK, "" if is_valid(row) else "integration_misconfigured"
     if row.next_refresh_at is not None and row.next_refresh_at > row.db_now:
-        return row.next_refresh_at, ""
+        return row.next_refresh_at, "" if is_valid(row) else "service_unavailable"
     return _by_expiry(row, row.db_now + RECHECK), "" if is_valid(row) else "service_unavailable"
 
 
