@@ -45,3 +45,5 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ALLOWED_HOSTS = ["*"]
 # For the test-only management commands in tests/management, and the tables of the vault's tests.
 INSTALLED_APPS = [*INSTALLED_APPS, "tests", "tests.vault.testapp"]  # noqa: F405
+# No thread commits what a test left in the spool: it would not see the test's transaction.
+SPOOL_REPLAY_INTERVAL = None

@@ -30,7 +30,7 @@ def make_connection(integration: Integration, owner: Membership | None = None, *
         **{
             "team": membership.team,
             "integration": integration,
-            "oauth_app": integration.oauth_apps.get(),
+            "oauth_app": values.get("oauth_app") or integration.oauth_apps.get(),
             "owner": membership.user,
             "name": integration.name,
             "status_changed_at": now,

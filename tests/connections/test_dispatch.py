@@ -7,9 +7,11 @@ from uuid import UUID
 import pytest
 
 from apps.connections.models import SchedulerHeartbeat, TokenSet
+from apps.connections.policy.refresh_policy import QUEUE_AHEAD
 from apps.connections.services import heartbeat, schedule
 from apps.connections.services.lease import acquire_lease
 from apps.connections.services.refresh import load
+from apps.integrations.models import Integration, OAuthApp
 from apps.sql import Now
 from tests.connections.rows import make_connection, make_integration
 from tests.factories import make_member
@@ -113,3 +115,51 @@ def test_the_scheduler_does_not_wait_for_what_is_due_after_its_run(due: int) -> 
     TokenSet.objects.update(next_refresh_at=Now() + timedelta(minutes=1))
     assert schedule.seconds_until_due(within=4.5) is None
     assert 50 < (schedule.seconds_until_due(within=90) or 0) <= 60
+
+
+def dispatch_all(begin: bool) -> list[UUID]:
+    """Claim until nothing is returned; `begin`: a worker begins each refresh at once."""
+    taken: list[UUID] = []
+    while rows := schedule.claim_due():
+        taken += [pk for pk, _ in rows]
+        if begin:
+            until = Now() + timedelta(seconds=40)
+            TokenSet.objects.filter(pk__in=taken).update(lease_until=until, dispatched_until=until)
+    return taken
+
+
+@pytest.fixture
+def backlog(db: None) -> int:
+    """200 refreshes are due at one service."""
+    integration, owner = make_integration(), make_member()
+    for _ in range(200):
+        make_connection(integration, owner)
+    return 200
+
+
+@pytest.mark.django_db
+def test_the_queue_holds_few_refreshes_of_one_app_so_that_others_do_not_wait(backlog: int) -> None:
+    assert len(dispatch_all(begin=False)) == QUEUE_AHEAD
+    other = make_connection(make_integration(slug="other", name="Other"))
+    assert dispatch_all(begin=False) == [TokenSet.objects.get(connection=other).pk]
+
+
+@pytest.mark.django_db
+def test_as_many_refreshes_run_at_once_as_the_workers_begin(backlog: int) -> None:
+    assert len(dispatch_all(begin=True)) == backlog
+
+
+@pytest.mark.django_db
+def test_two_oauth_apps_of_one_service_are_dispatched_in_turn(backlog: int) -> None:
+    integration = Integration.objects.get()
+    app = OAuthApp.objects.create(integration=integration, team=make_member().team, client_id="its-own")
+    own = make_connection(integration, oauth_app=app)
+    rows = schedule.claim_due()
+    assert TokenSet.objects.get(connection=own).pk in [pk for pk, _ in rows]
+
+
+@pytest.mark.django_db
+def test_each_refresh_is_a_task_of_its_own(due: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    schedule.dispatch_due(lambda rows: sent.append(len(rows)), seconds=0.1)
+    assert sent == [1] * ROOM

@@ -89,7 +89,7 @@ def test_another_account_is_asked_about_and_the_old_tokens_stay(
     connection: Connection, undecided: AuthorizationAttempt
 ) -> None:
     assert undecided.status == Status.UNDECIDED
-    assert undecided.pending_account == {"subject": "grace", "label": "grace@sandbox.example"}
+    assert undecided.pending_account == {"subject": "grace", "label": "grace@sandbox.example", "known": True}
     row = tokens_of(connection)
     assert row.version == 1
     assert Connection.objects.get().account_subject == "ada"

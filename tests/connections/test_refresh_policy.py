@@ -160,13 +160,6 @@ def test_a_refused_client_is_looked_at_again_and_red_only_once_the_token_has_end
     assert alive.next_at <= NOW + seconds(600)
 
 
-def test_a_backlog_goes_out_in_portions_and_a_few_one_by_one() -> None:
-    assert refresh_policy.batches([]) == []
-    assert refresh_policy.batches([1, 2, 3]) == [[1], [2], [3]]
-    assert [len(portion) for portion in refresh_policy.batches([*range(40)])] == [16, 16, 8]
-    assert [number for portion in refresh_policy.batches([*range(40)]) for number in portion] == [*range(40)]
-
-
 def test_a_backoff_never_passes_over_the_end_of_the_token() -> None:
     ends = NOW + seconds(100)
     now, tries = NOW, []

@@ -10,7 +10,8 @@ import pytest
 from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
 from apps.connections.messages import status_message
 from apps.connections.models import Connection, TokenSet
-from apps.connections.services import connection_params, schedule
+from apps.connections.policy import refresh_policy
+from apps.connections.services import connection_params, refresh, schedule
 from apps.connections.services.refresh import load, refresh_now
 from apps.connections.services.tokens import issue_token
 from apps.sql import Now
@@ -238,8 +239,10 @@ def test_a_second_try_after_a_refused_grant_does_not_leave_an_ended_connection_a
 
 @pytest.mark.django_db
 def test_refresh_now_returns_a_token_that_was_just_issued(
-    connection: Connection, cast: Cast, server: AuthServer
+    connection: Connection, cast: Cast, server: AuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(refresh, "JUST_ISSUED", refresh_policy.JUST_ISSUED)
+    TokenSet.objects.update(obtained_at=Now() - timedelta(minutes=1))
     refresh_now(connection=connection, actor=cast.actor("member"))
     refresh_now(connection=connection, actor=cast.actor("member"))
     assert tokens_of(connection).version == 2

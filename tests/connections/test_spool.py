@@ -1,15 +1,19 @@
 """The database goes away between the service's answer and the commit: no rotated token is lost, none is in clear."""
 
+import errno
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.db import InternalError, OperationalError
+from django.db.models.functions import Now
 
 from apps.connections.errors import ServiceUnavailable
 from apps.connections.models import Connection, TokenSet
@@ -50,7 +54,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
 
 
 def files() -> list[Path]:
-    return sorted(Path(settings.SPOOL_DIR).glob("*"))
+    return sorted(Path(settings.SPOOL_DIR).glob("*.json*"))
 
 
 @pytest.fixture
@@ -73,7 +77,8 @@ def test_the_spool_holds_ciphertext_only_and_only_for_its_owner(
     assert not [token for token in (*family.access_tokens, *family.used, family.refresh_token) if token in text]
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
-    assert os.listdir(path.parent) == [f"{tokens_of(connection).pk}.1.json"]  # noqa: PTH208 - hidden ones too
+    assert sorted(os.listdir(path.parent)) == [".host-id", ".reserve", f"{tokens_of(connection).pk}.1.json"]  # noqa: PTH208
+    assert (path.parent / ".reserve").stat().st_blocks * 512 >= spool.RESERVED_BYTES
 
 
 @pytest.mark.django_db
@@ -226,3 +231,120 @@ def test_no_record_no_new_token_in_the_database(
         refresh_now(connection=connection, actor=cast.actor("member"))
     assert TokenSet.objects.get().version == 1
     assert len(files()) == 1
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a thread to make the condition true."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_process_that_spooled_commits_as_soon_as_the_database_is_back(
+    connection: Connection, cast: Cast, server: AuthServer, away: Callable[[], None], settings: Any
+) -> None:
+    settings.SPOOL_REPLAY_INTERVAL = 0.05
+    expire(connection)
+    with pytest.raises(ServiceUnavailable):
+        refresh_now(connection=connection, actor=cast.actor("member"))
+    assert len(files()) == 1
+    away()
+    until(lambda: tokens_of(connection).version == 2)
+    until(lambda: files() == [])
+    server.journal.check()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_starts_commits_what_another_left_in_the_spool(
+    connection: Connection, spooled: Callable[[], None], settings: Any
+) -> None:
+    spooled()
+    settings.SPOOL_REPLAY_INTERVAL = 0.05
+    apps.get_app_config("connections").ready()
+    until(lambda: tokens_of(connection).version == 2)
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No space is left on the disk, apart from what the spool has reserved."""
+    write = spool._write
+
+    def write_to_full_disk(pending: spool.PendingTokens) -> None:
+        if (spool.folder() / spool.RESERVE).exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(pending)
+
+    monkeypatch.setattr(spool, "_write", write_to_full_disk)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("full_disk")
+def test_on_a_full_disk_new_tokens_are_written_to_the_reserved_space(
+    connection: Connection, cast: Cast, away: Callable[[], None]
+) -> None:
+    expire(connection)
+    with pytest.raises(ServiceUnavailable, match="it is saved"):
+        refresh_now(connection=connection, actor=cast.actor("member"))
+    assert len(files()) == 1
+    away()
+    assert spool.replay() == 1
+    assert tokens_of(connection).version == 2
+    assert (spool.folder() / spool.RESERVE).exists(), "the space is reserved again"
+
+
+@pytest.mark.django_db
+def test_without_any_space_new_tokens_stay_in_memory_until_they_are_committed(
+    connection: Connection, cast: Cast, server: AuthServer, away: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(spool, "_write", no_space)
+    expire(connection)
+    with pytest.raises(ServiceUnavailable, match="it is saved"):
+        refresh_now(connection=connection, actor=cast.actor("member"))
+    assert files() == []
+    assert spool.is_pending()
+    assert spool.replay() == 0, "the database is still unavailable"
+    away()
+    assert spool.replay() == 1
+    assert not spool.is_pending()
+    assert tokens_of(connection).version == 2
+    assert server.knows(access_token(connection))
+
+
+@pytest.mark.django_db
+def test_tokens_older_than_a_later_failed_attempt_are_refreshed_once_before_they_count(
+    connection: Connection, cast: Cast, server: AuthServer, spooled: Callable[[], None]
+) -> None:
+    TokenSet.objects.update(last_failure="unknown", last_failure_at=Now() + timedelta(seconds=1), lease_until=None)
+    Connection.objects.update(status="needs_attention", status_reason="outcome_unknown")
+    spooled()
+    assert spool.replay() == 1
+    row = tokens_of(connection)
+    assert (row.version, row.next_refresh_at) == (2, row.expires_at)
+    waiting = Connection.objects.get()
+    assert (waiting.status, waiting.status_reason) == ("needs_attention", "service_unavailable")
+    before = access_token(connection)
+    token = issue_token(connection=connection, actor=cast.actor("member")).access_token
+    assert token != before
+    assert server.knows(token)
+    assert Connection.objects.get().status == "active"
+
+
+@pytest.mark.django_db
+def test_a_strict_grant_whose_response_may_be_on_another_host_is_not_sent_before_that_had_time(
+    connection: Connection, server: AuthServer
+) -> None:
+    sent = {"unresolved_sends": 1, "sent_by": "another-host", "sent_at": Now() - timedelta(minutes=5)}
+    expire(connection, ago=60)
+    TokenSet.objects.update(**sent, next_refresh_at=Now() - timedelta(seconds=1))
+    schedule.refresh_batch(schedule.claim_due())
+    assert server.arrivals.count("refresh_token") == 0
+    assert Connection.objects.get().status_reason == "service_unavailable"
+    expire(connection, ago=121)
+    TokenSet.objects.update(**sent, not_before=None, next_refresh_at=Now() - timedelta(seconds=1))
+    schedule.refresh_batch(schedule.claim_due())
+    assert server.arrivals.count("refresh_token") == 1

@@ -47,8 +47,8 @@ MISCONFIGURED_RECHECK = timedelta(minutes=5)
 DISPATCH_LEASE = timedelta(seconds=60)
 # How many refreshes of one integration may be dispatched at once, unless the catalog says otherwise.
 PARALLEL_CALLS = 512
-# A backlog is dispatched in batches, since carrying a task to a worker costs nearly as much as a refresh.
-BATCH_SIZE = 16
+# How many refreshes of one OAuth app may wait in the queue before the workers have begun as many.
+QUEUE_AHEAD = 16
 UNKNOWN_EXPIRY_INTERVAL = timedelta(hours=24)
 LONGEST_BACKOFF = timedelta(hours=1)
 # A token with a shorter life, or one that was issued expired, is not refreshed again sooner than this.
@@ -215,12 +215,6 @@ def fair_share(candidates: Iterable[tuple[Key, Group]], *, room: Callable[[Group
             queue.append(key)
     rounds = zip_longest(*queues.values(), fillvalue=None)
     return [key for keys in rounds for key in keys if key is not None][:limit]
-
-
-def batches(rows: list[Key]) -> list[list[Key]]:
-    """The rows as they are dispatched: one by one, or in batches of BATCH_SIZE if many are due."""
-    size = BATCH_SIZE if len(rows) >= 2 * BATCH_SIZE else 1
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def backoff(*, failures: int, retry_after: float | None, jitter: float) -> timedelta:

@@ -1,5 +1,7 @@
 """A reconnect that authorized another account: the person decides what happens to its grant."""
 
+from collections.abc import Callable
+from copy import copy
 from typing import Literal
 
 from django.db import transaction
@@ -8,10 +10,12 @@ from apps.audit.services import record
 from apps.connections.errors import AttemptSettled
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession
 from apps.connections.policy.access import may_manage
+from apps.connections.policy.accounts import Sameness, compare
 from apps.connections.services import attempts, tracing
+from apps.connections.services.connection_params import account_of
 from apps.connections.services.recheck import lock_attempt
-from apps.connections.services.stale import revoke_unwanted
-from apps.connections.services.store_grant import Grant, locked, same_account, store
+from apps.connections.services.stale import revoke_replaced, revoke_unwanted
+from apps.connections.services.store_grant import Grant, account_in, locked, same_account, store, stored_tokens
 from apps.errors import NotAllowed
 from apps.sql import Now
 from apps.teams.actor import Actor
@@ -27,23 +31,49 @@ def resolve_account_mismatch(
 
     Raises AttemptSettled if it was decided already or more than ten minutes ago, and what `lock_attempt` raises.
     """
+    return _DECISIONS[decision](attempt, actor)
+
+
+def _claim(attempt: AuthorizationAttempt, actor: Actor) -> tuple[AuthorizationAttempt, Grant]:
+    """Take the decision, in the caller's transaction: the attempt and the grant that waits for it."""
+    claimed = AuthorizationAttempt.objects.filter(
+        pk=attempt.pk, user=actor.user, team=actor.team, status=_STATUS.UNDECIDED, expires_at__gt=Now()
+    ).update(status=_STATUS.EXCHANGING)
+    if not claimed:
+        raise AttemptSettled("This was decided already, or took longer than ten minutes. Reconnect to try again.")
+    current = AuthorizationAttempt.objects.select_related("integration", "oauth_app", "connection").get(pk=attempt.pk)
+    if current.pending_tokens is None:
+        raise AttemptSettled("The tokens of the other account were deleted. Reconnect to try again.")
+    return current, Grant.from_json(current.pending_tokens.reveal())
+
+
+def _add(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttempt:
     with transaction.atomic(durable=True):
-        claimed = AuthorizationAttempt.objects.filter(
-            pk=attempt.pk, user=actor.user, team=actor.team, status=_STATUS.UNDECIDED, expires_at__gt=Now()
-        ).update(status=_STATUS.EXCHANGING)
-        if not claimed:
-            raise AttemptSettled("This was decided already, or took longer than ten minutes. Reconnect to try again.")
-        attempt = AuthorizationAttempt.objects.select_related("integration", "oauth_app", "connection").get(
-            pk=attempt.pk
-        )
-        if decision != "discard":
-            lock_attempt(attempt)
-        if attempt.pending_tokens is None:
-            raise AttemptSettled("The tokens of the other account were deleted. Reconnect to try again.")
-        grant = Grant.from_json(attempt.pending_tokens.reveal())
-        if decision != "discard":
-            existing = _connection(attempt, actor) if decision == "replace" else same_account(attempt, grant)
-            return store(attempt, grant, existing=existing, origin=actor.origin)
+        attempt, grant = _claim(attempt, actor)
+        lock_attempt(attempt)
+        return store(attempt, grant, existing=same_account(attempt, grant), origin=actor.origin)
+
+
+def _replace(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttempt:
+    """Store the new grant, then revoke that of the earlier account and say what ended."""
+    with transaction.atomic(durable=True):
+        attempt, grant = _claim(attempt, actor)
+        lock_attempt(attempt)
+        connection = _connection(attempt, actor)
+        former, replaced = copy(connection), stored_tokens(connection)
+        is_other = compare(account_of(connection), account_in(attempt, grant)) is Sameness.OTHER
+        attempt = store(attempt, grant, existing=connection, origin=actor.origin)
+    if is_other and replaced is not None:
+        with tracing.traced(tracing.of_attempt(attempt)):
+            ended = revoke_replaced(attempt, former, replaced)
+        attempt.pending_account = {**attempt.pending_account, "ended": ended}
+        AuthorizationAttempt.objects.filter(pk=attempt.pk).update(pending_account=attempt.pending_account)
+    return attempt
+
+
+def _discard(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttempt:
+    with transaction.atomic(durable=True):
+        attempt, grant = _claim(attempt, actor)
         AuthorizationAttempt.objects.filter(pk=attempt.pk).update(status=_STATUS.CANCELED, pending_tokens=None)
         attempts.fail_sessions(ConnectSession.objects.filter(attempt=attempt), code="canceled")
         record(
@@ -56,6 +86,13 @@ def resolve_account_mismatch(
         revoke_unwanted(attempt, grant)
     attempt.status = _STATUS.CANCELED
     return attempt
+
+
+_DECISIONS: dict[Decision, Callable[[AuthorizationAttempt, Actor], AuthorizationAttempt]] = {
+    "new": _add,
+    "replace": _replace,
+    "discard": _discard,
+}
 
 
 def _connection(attempt: AuthorizationAttempt, actor: Actor) -> Connection:

@@ -5,19 +5,23 @@ A value is checked before each use (`catalog.placeholders`), so a process that d
 done delays only when people learn of it.
 """
 
+from collections.abc import Mapping
+
 from apps.audit.origin import Origin
 from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Connection, TokenSet
+from apps.connections.policy.accounts import Account
 from apps.connections.services import client_change
 from apps.connections.services.status import mark_needs_attention, mark_reconnected
 from apps.integrations.catalog.entries import entry_of, provider_config
 from apps.integrations.catalog.placeholders import missing_or_invalid
-from apps.integrations.catalog.schema import Param
+from apps.integrations.catalog.schema import Param, ParamSource
 from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration
 from apps.oauth.provider import ProviderConfig
 from apps.sql import Now
 
 REASON = "values_missing"
+TENANT_SOURCES: tuple[ParamSource, ...] = ("user", "callback", "post_connect")
 
 
 def provider_of(connection: Connection) -> ProviderConfig:
@@ -35,6 +39,24 @@ def provider_for_scope_names(connection: Connection) -> ProviderConfig:
     examples = {param.name: param.example for param in required_params(connection)}
     params = {**connection.params, **examples}
     return provider_config(connection.integration, oauth_app=connection.oauth_app, params=params)
+
+
+def account_of(connection: Connection) -> Account:
+    """The connection's account, for a comparison with another of the same integration."""
+    tenant = tenant_in(connection.integration, connection.params)
+    return Account(connection.account_subject, connection.account_label, tenant)
+
+
+def tenant_in(integration: Integration, params: Mapping[str, str]) -> dict[str, str]:
+    """The values of `params` that choose a tenant: those that the person entered or chose, or the callback reports.
+
+    Values of token responses are left out, since a service may change them (the host of an account's API).
+    """
+    entry = entry_of(integration)
+    if entry is None:
+        return {}
+    names = {param.name for source in TENANT_SOURCES for param in entry.params_from(source)}
+    return {name: str(value) for name, value in params.items() if name in names}
 
 
 def required_params(connection: Connection) -> list[Param]:

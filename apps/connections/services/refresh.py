@@ -187,7 +187,7 @@ def _require_resend_allowed(row: TokenSet, provider: ProviderConfig) -> None:
     if wait_until is None or wait_until <= row.db_now:
         return
     check_at = min(wait_until, row.expires_at) if is_valid(row) and row.expires_at else wait_until
-    not_before = wait_until if wait_until > check_at else None
+    not_before = wait_until if row.expires_at and wait_until > row.expires_at else None
     TokenSet.objects.filter(pk=row.pk, version=row.version).update(next_refresh_at=check_at, not_before=not_before)
     raise refusal_of(load(row.connection_id))
 

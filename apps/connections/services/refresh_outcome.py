@@ -48,6 +48,8 @@ INCONCLUSIVE = (Outcome.UNKNOWN, Outcome.MALFORMED)
 CONCLUSIVE = (Outcome.GRANT_REFUSED, Outcome.CONSENT_REQUIRED)
 # With these reasons the service's own description is displayed.
 SHOWS_SERVICE_MESSAGE = ("reauthorization_required", "key_refused")
+# The reasons that a refresh with a used refresh token leads to, while its response waits in a spool.
+ENDED_BY_LATER_REFRESH = ("outcome_unknown", "reauthorization_required")
 # How long the refusal that another connection met counts for the OAuth app.
 WITNESS_LIFETIME = timedelta(hours=1)
 # Seconds; with the token request and the commit it must end within the lease.
@@ -74,26 +76,51 @@ def commit_tokens(
     `granted` are the scopes from now on, `lost` those that the service withdrew. The lease is not compared: if it
     expired but the version is unchanged, these tokens are the only valid ones.
     """
-    connection = row.connection
     with transaction.atomic(durable=True):
-        current = lock(connection.pk)
-        if current is None or current.status == Status.DISCONNECTING:
+        current = _store_tokens(row, values, granted=granted, origin=origin)
+        if current is None:
             return False
-        if not _write_tokens(frozenset(values))(id=row.pk, version=row.version, **values):
-            return False
-        if granted != current.scopes_granted:
-            Connection.objects.filter(pk=connection.pk).update(scopes_granted=granted)
-        record(
-            action="connection.refreshed",
-            origin=origin,
-            team_id=connection.team_id,
-            target=target_of(connection),
-            token_fp=values["access_token_fp"],
-            version=row.version + 1,
-        )
-        _update_status(connection, current, lost, origin=origin)
+        _update_status(row.connection, current, lost, origin=origin)
         fault_point(BEFORE_COMMIT)
     return True
+
+
+def commit_unconfirmed_tokens(row: TokenSet, values: dict[str, Any], *, granted: list[str], origin: Origin) -> bool:
+    """As `commit_tokens`, for tokens that a later, failed refresh may have ended: they are refreshed once before use.
+
+    The access token counts as expired, the refresh is due now, and the connection needs attention until it succeeds.
+    """
+    unconfirmed = {**values, "expires_at": values["obtained_at"], "next_refresh_at": values["obtained_at"]}
+    with transaction.atomic(durable=True):
+        if _store_tokens(row, unconfirmed, granted=granted, origin=origin) is None:
+            return False
+        Connection.objects.filter(pk=row.connection_id, status_reason__in=ENDED_BY_LATER_REFRESH).update(
+            status_reason="service_unavailable", service_message=""
+        )
+    return True
+
+
+def _store_tokens(
+    row: TokenSet, values: dict[str, Any], *, granted: list[str], origin: Origin
+) -> ConnectionState | None:
+    """The connection's state before, or None if the version is another or it is being disconnected."""
+    connection = row.connection
+    current = lock(connection.pk)
+    if current is None or current.status == Status.DISCONNECTING:
+        return None
+    if not _write_tokens(frozenset(values))(id=row.pk, version=row.version, **values):
+        return None
+    if granted != current.scopes_granted:
+        Connection.objects.filter(pk=connection.pk).update(scopes_granted=granted)
+    record(
+        action="connection.refreshed",
+        origin=origin,
+        team_id=connection.team_id,
+        target=target_of(connection),
+        token_fp=values["access_token_fp"],
+        version=row.version + 1,
+    )
+    return current
 
 
 def _update_status(connection: Connection, current: ConnectionState, lost: list[str], *, origin: Origin) -> None:

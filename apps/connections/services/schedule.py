@@ -1,16 +1,17 @@
-"""The scheduler: token sets whose refresh is due, dispatched in batches and fairly between integrations."""
+"""The scheduler: token sets whose refresh is due, dispatched one by one and fairly between OAuth apps."""
 
 import logging
 import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import BooleanField, Case, Count, When
 from django.db.models.functions import Coalesce, Greatest
 
 from apps.audit.origin import Origin
@@ -21,7 +22,7 @@ from apps.connections.policy.refresh_policy import (
     DISPATCH_LEASE,
     MISCONFIGURED_RECHECK,
     PARALLEL_CALLS,
-    batches,
+    QUEUE_AHEAD,
     fair_share,
 )
 from apps.connections.services import heartbeat, spool
@@ -39,7 +40,7 @@ CLAIM_SIZE = 200
 # How many due rows are searched for integrations that have not reached their limit.
 LOOKAHEAD = 1000
 # Seconds between two looks for due rows: shorter than most services take to respond.
-PAUSE = 0.3
+PAUSE = 0.2
 RECHECK = timedelta(seconds=60)
 # Seconds after which the rows of a batch are read again. The lease compares them with the current rows anyway.
 MAX_READ_AGE = 2.0
@@ -47,15 +48,15 @@ SYSTEM = Origin(kind="system", id="", label="Specway")
 
 
 def dispatch_due(send: Callable[[list[tuple[UUID, int]]], None], *, seconds: float) -> None:
-    """Dispatch what is due in batches, as workers become free, for `seconds` or until nothing more becomes due in them.
+    """Dispatch what is due, as workers become free, for `seconds` or until nothing more becomes due in them.
 
     If it looked only once per scheduler run, a service that responds at once would be idle most of the time, and a
     refresh whose process died would wait for the next run after its lease has ended.
     """
     until = time.monotonic() + seconds
     while True:
-        for batch in batches(claim_due()):
-            send(batch)
+        for row in claim_due():
+            send([row])
         left = until - time.monotonic()
         wait = seconds_until_due(within=left)
         if wait is None or max(wait, PAUSE) > left:
@@ -91,12 +92,62 @@ def _due() -> TokenSetQuerySet[TokenSet]:
 
 def _claim() -> list[tuple[UUID, int]]:
     _wake_repaired()
-    dispatched = _dispatched()
-    full = [slug for slug, count in dispatched.items() if count >= _parallel_calls(slug)]
-    slug = "connection__integration__slug"
-    candidates = _due().exclude(**{f"{slug}__in": full}).values_list("pk", slug)[:LOOKAHEAD]
-    chosen = fair_share(candidates, room=lambda name: _parallel_calls(name) - dispatched[name], limit=CLAIM_SIZE)
-    return _mark_dispatched(chosen) if chosen else []
+    load = _current_load()
+    full = [slug for slug, count in load.calls.items() if count >= _parallel_calls(slug)]
+    due = _due().exclude(connection__integration__slug__in=full).exclude(connection__oauth_app__in=load.waiting_apps())
+    candidates = [(pk, (slug, oauth_app)) for pk, slug, oauth_app in due.values_list("pk", *_GROUP)[:LOOKAHEAD]]
+    chosen = fair_share(candidates, room=load.room, limit=CLAIM_SIZE)
+    return _mark_dispatched(load.within_limits(chosen, dict(candidates))) if chosen else []
+
+
+# What shares a service's answers: an integration with one OAuth app. Other groups must not wait for it.
+Group = tuple[str, UUID | None]
+_GROUP = ("connection__integration__slug", "connection__oauth_app")
+
+
+@dataclass
+class Load:
+    """What is dispatched now: by group those that a worker has begun and those in the queue, and calls by slug.
+
+    The queue holds few of each group, so that a slow service does not take the threads of all others: at most
+    QUEUE_AHEAD, or as many as its workers have begun.
+    """
+
+    begun: Counter[Group] = field(default_factory=Counter)
+    queued: Counter[Group] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+
+    def room(self, group: Group) -> int:
+        """How many more of a group may be dispatched now."""
+        in_queue = max(QUEUE_AHEAD, self.begun[group]) - self.queued[group]
+        return min(in_queue, _parallel_calls(group[0]) - self.calls[group[0]])
+
+    def waiting_apps(self) -> list[UUID]:
+        """The OAuth apps whose groups have no room, so that their rows do not hide those of others."""
+        return [app for (slug, app) in self.queued if app is not None and self.room((slug, app)) <= 0]
+
+    def within_limits(self, chosen: list[UUID], groups: dict[UUID, Group]) -> list[UUID]:
+        """Those of `chosen` that the integrations' limits allow, over all of their OAuth apps."""
+        taken: list[UUID] = []
+        for key in chosen:
+            slug = groups[key][0]
+            if self.calls[slug] < _parallel_calls(slug):
+                self.calls[slug] += 1
+                taken.append(key)
+        return taken
+
+
+def _current_load() -> Load:
+    dispatched = TokenSet.objects.filter(dispatched_until__gt=Now())
+    is_begun = Case(When(lease_until__gt=Now(), then=True), default=False, output_field=BooleanField())
+    load = Load()
+    for slug, oauth_app, begun, count in (
+        dispatched.annotate(begun=is_begun).values_list(*_GROUP, "begun").annotate(Count("pk")).order_by()
+    ):
+        counter = load.begun if begun else load.queued
+        counter[slug, oauth_app] += count
+        load.calls[slug] += count
+    return load
 
 
 def _mark_dispatched(chosen: list[UUID]) -> list[tuple[UUID, int]]:
@@ -104,17 +155,9 @@ def _mark_dispatched(chosen: list[UUID]) -> list[tuple[UUID, int]]:
         rows = TokenSet.objects.due_for_refresh(Now()).filter(pk__in=chosen)
         if database.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True, of=("self",))
-        # Grouped by integration: the rows of a batch then wait for the same service.
-        taken = list(rows.order_by("connection__integration", "next_refresh_at").values_list("pk", "version"))
+        taken = list(rows.values_list("pk", "version"))
         TokenSet.objects.filter(pk__in=[pk for pk, _ in taken]).update(dispatched_until=Now() + DISPATCH_LEASE)
     return taken
-
-
-def _dispatched() -> Counter[str]:
-    """How many token sets of each integration are dispatched now."""
-    slug = "connection__integration__slug"
-    counts = TokenSet.objects.filter(dispatched_until__gt=Now()).values_list(slug).annotate(Count("pk")).order_by()
-    return Counter(dict(counts))
 
 
 def _parallel_calls(slug: str) -> int:
@@ -201,7 +244,7 @@ def _next_check(row: TokenSet, *, misconfigured: bool) -> tuple[datetime | None,
     if misconfigured:
         return row.db_now + MISCONFIGURED_RECHECK, "" if is_valid(row) else "integration_misconfigured"
     if row.next_refresh_at is not None and row.next_refresh_at > row.db_now:
-        return row.next_refresh_at, ""
+        return row.next_refresh_at, "" if is_valid(row) else "service_unavailable"
     return _by_expiry(row, row.db_now + RECHECK), "" if is_valid(row) else "service_unavailable"
 
 

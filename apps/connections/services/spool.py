@@ -1,4 +1,4 @@
-"""The spool: while the database is unavailable at commit, new tokens are kept as ciphertext in a file.
+"""The spool: while the database is unavailable at commit, new tokens are kept as ciphertext in files.
 
 A rotated refresh token exists only in the response that issued it, so it must not be lost because PostgreSQL restarts.
 The files hold nothing but ciphertext and are replayed, by version, before anything else is refreshed.
@@ -9,8 +9,9 @@ import contextlib
 import json
 import logging
 import os
+import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,7 @@ from apps.audit.origin import Origin
 from apps.connections import metrics
 from apps.connections.models import TokenSet
 from apps.connections.policy.refresh_policy import COMMIT_RETRIES
-from apps.connections.services.refresh_outcome import commit_tokens
+from apps.connections.services.refresh_outcome import commit_tokens, commit_unconfirmed_tokens
 from apps.vault.envelope import Ciphertext
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,12 @@ logger = logging.getLogger(__name__)
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 # A commit also fails otherwise: a server that became read-only raises InternalError.
 NOT_COMMITTED = (DatabaseError, InterfaceError)
+# Space on the disk for the tokens of many refreshes, whose files have a few kilobytes each.
+RESERVE = ".reserve"
+RESERVED_BYTES = 2_000_000
+# Seconds between two tries to commit what is in the spool; they double up to the longest.
+REPLAY_INTERVAL = 1.0
+LONGEST_REPLAY_INTERVAL = 15.0
 
 
 @dataclass(frozen=True)
@@ -88,12 +95,15 @@ def folder() -> Path:
 
 
 def host_id() -> str:
-    """The ID of this host's spool, created on first use. Processes that share the directory share the ID."""
-    return _host_id(folder())
+    """The ID of this host's spool. Processes that share the directory share the ID.
+
+    The first use creates the directory with its ID and the reserve, so before any token request of this process.
+    """
+    return _prepared(folder())
 
 
 @cache
-def _host_id(directory: Path) -> str:
+def _prepared(directory: Path) -> str:
     path = directory / ".host-id"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -102,10 +112,20 @@ def _host_id(directory: Path) -> str:
         with contextlib.suppress(FileExistsError):
             os.link(new, path)  # the first process wins, with the whole file
         new.unlink()
+        _reserve_space(directory)
         return path.read_text(encoding="ascii")[:36]
     except OSError as error:
-        logger.warning("no host ID: the spool cannot be written error=%s", type(error).__name__)
+        logger.error("the spool cannot be prepared: no space is reserved error=%s", type(error).__name__)
         return ""
+
+
+def _reserve_space(directory: Path) -> None:
+    """Hold RESERVED_BYTES on the disk, which are released when it is full, so that new tokens can still be written."""
+    path = directory / RESERVE
+    if path.exists() and path.stat().st_size >= RESERVED_BYTES:
+        return
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, RESERVED_BYTES)
 
 
 def store(pending: PendingTokens, *, origin: Origin) -> bool | None:
@@ -126,7 +146,7 @@ def store(pending: PendingTokens, *, origin: Origin) -> bool | None:
             time.sleep(pause)
             pause = min(pause * 2, 2)
             metrics.commit_retried()
-    _write(pending)
+    _save(pending)
     metrics.pending_spooled()
     return None
 
@@ -136,9 +156,69 @@ def _commit(pending: PendingTokens, *, origin: Origin) -> bool:
         pending.row
         or TokenSet.objects.with_everything().filter(pk=pending.token_set_id, version=pending.version).first()
     )
-    return row is not None and commit_tokens(
-        row, pending.values, granted=pending.granted, lost=pending.lost, origin=origin
-    )
+    if row is None:
+        return False
+    if pending.row is None and _tried_since(row, pending):
+        return commit_unconfirmed_tokens(row, pending.values, granted=pending.granted, origin=origin)
+    return commit_tokens(row, pending.values, granted=pending.granted, lost=pending.lost, origin=origin)
+
+
+def _tried_since(row: TokenSet, pending: PendingTokens) -> bool:
+    """Whether another process sent the earlier refresh token after the response in the spool: it may be void now."""
+    sent_at: datetime = pending.values["obtained_at"]
+    return row.last_failure_at is not None and row.last_failure_at > sent_at
+
+
+def _save(pending: PendingTokens) -> None:
+    """Write new tokens to the spool, on a full disk into the reserved space; else keep them in memory. A thread of this
+    process then tries to commit them until it succeeds."""
+    try:
+        try:
+            _write(pending)
+        except OSError:
+            (folder() / RESERVE).unlink(missing_ok=True)
+            _write(pending)
+    except OSError as error:
+        with _memory_lock:
+            _in_memory.append(pending)
+        logger.error(
+            "spool not writable: new tokens are in memory token_set=%s error=%s", pending.token_set_id, error.strerror
+        )
+    start_replaying()
+
+
+# New tokens that could not be written to the disk.
+_in_memory: list[PendingTokens] = []
+_memory_lock = threading.Lock()
+_replaying = threading.Lock()
+
+
+def start_replaying() -> None:
+    """Start the thread that commits what is in the spool and in memory, unless it runs or there is nothing."""
+    interval: float | None = getattr(settings, "SPOOL_REPLAY_INTERVAL", REPLAY_INTERVAL)
+    if interval is None or not is_pending() or not _replaying.acquire(blocking=False):
+        return
+    threading.Thread(target=_replay_until_empty, args=(interval,), name="spool", daemon=True).start()
+
+
+def is_pending() -> bool:
+    """Whether new tokens wait in the spool or in memory."""
+    return bool(_in_memory) or any(folder().glob("*.json"))
+
+
+def _replay_until_empty(interval: float) -> None:
+    try:
+        while is_pending():
+            time.sleep(interval)
+            interval = min(interval * 2, LONGEST_REPLAY_INTERVAL)
+            try:
+                replay()
+            except Exception:
+                logger.exception("spool not replayed")
+            finally:
+                connection.close()
+    finally:
+        _replaying.release()
 
 
 def _write(pending: PendingTokens) -> None:
@@ -158,9 +238,27 @@ def _write(pending: PendingTokens) -> None:
     logger.error("database unavailable: new tokens are in the spool token_set=%s", pending.token_set_id)
 
 
+def _replay_memory() -> int:
+    """Commit new tokens that could not be written to the disk. The number committed or stale."""
+    settled = 0
+    with _memory_lock:
+        waiting = list(_in_memory)
+    for pending in waiting:
+        try:
+            written = _commit(replace(pending, row=None), origin=Origin(kind="system", id="", label="Specway"))
+        except NOT_COMMITTED:
+            break
+        with _memory_lock:
+            if pending in _in_memory:
+                _in_memory.remove(pending)
+        settled += 1
+        metrics.pending_replayed(written=written)
+    return settled
+
+
 def replay() -> int:
     """Commit the files in the spool. The number of files committed or stale; 0 while the database is unavailable."""
-    settled = 0
+    settled = _replay_memory()
     for path in sorted(folder().glob("*.json")):
         try:
             pending = PendingTokens.from_json(path.read_text(encoding="utf-8"))
@@ -177,4 +275,7 @@ def replay() -> int:
         settled += 1
         metrics.pending_replayed(written=written)
         logger.warning("spool replayed token_set=%s written=%s", pending.token_set_id, written)
+    if settled:
+        with contextlib.suppress(OSError):
+            _reserve_space(folder())
     return settled

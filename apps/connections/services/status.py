@@ -1,21 +1,26 @@
 """Changes to a connection's status, with their audit events and webhooks, inside the caller's transaction."""
 
+from http import HTTPStatus
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import Least
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.connections.messages import reason_message
 from apps.connections.models import Connection, FirstRefresh, Status, TokenSet
-from apps.integrations.models import Integration
+from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.notifications import outbox
 from apps.notifications.models import Event
 from apps.sql import Now, PreparedSelect, param
 
 # These end without a person's action, so they do not replace a reason that a person has to resolve.
 TRANSIENT_REASONS = ("service_unavailable", "integration_misconfigured")
+# Calls in a row with 401 after which a token or key counts as rejected.
+REJECTIONS_TO_GIVE_UP = 3
 # A new token does not resolve these.
 UNRESOLVED_BY_REFRESH = ("oauth_app_changed", "values_missing", "token_refused")
 _FIRST = FirstRefresh.Outcome
@@ -105,6 +110,33 @@ def _activate(rows: QuerySet[Connection], connection: Connection, *, origin: Ori
             target=target_of(connection),
         )
         emit_event(Event.RECOVERED, connection, status=Status.ACTIVE)
+
+
+def record_call_result(connection: Connection, status: int, *, origin: Origin) -> None:
+    """Count a call that the service answered with 401, and end the count at a success. Costs no query otherwise.
+
+    `connection` is as it was read when the call began; `status` is the final HTTP status, after a refresh and retry.
+    After REJECTIONS_TO_GIVE_UP in a row the connection needs attention, also if nothing can be refreshed. A later
+    success resolves that.
+    """
+    if connection.integration.kind == Integration.Kind.NONE:
+        return
+    reason = "key_refused" if connection.integration.kind in KINDS_WITH_KEY else "token_refused"
+    if status == HTTPStatus.UNAUTHORIZED:
+        _count_rejection(connection, reason, origin=origin)
+    elif status < HTTPStatus.BAD_REQUEST and (connection.rejected_calls or connection.status_reason == reason):
+        with transaction.atomic():
+            Connection.objects.filter(pk=connection.pk).update(rejected_calls=0)
+            _activate(Connection.objects.filter(status_reason=reason), connection, origin=origin)
+
+
+def _count_rejection(connection: Connection, reason: str, *, origin: Origin) -> None:
+    rows = Connection.objects.filter(pk=connection.pk)
+    with transaction.atomic():
+        rows.update(rejected_calls=Least(F("rejected_calls") + 1, Value(REJECTIONS_TO_GIVE_UP)))
+        unresolved = Q(status=Status.ACTIVE) | Q(status_reason__in=TRANSIENT_REASONS)
+        if rows.filter(unresolved, rejected_calls__gte=REJECTIONS_TO_GIVE_UP).exists():
+            mark_needs_attention(connection, reason=reason, origin=origin)
 
 
 def emit_event(event: str, connection: Connection, **details: Any) -> None:

@@ -14,9 +14,10 @@ from apps.audit.services import record
 from apps.connections.errors import AttemptSettled, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession, Status, TokenSet
 from apps.connections.policy import scopes
+from apps.connections.policy.accounts import Account, Sameness, compare
 from apps.connections.services import attempts
 from apps.connections.services.attempts import complete_sessions
-from apps.connections.services.connection_params import provider_of
+from apps.connections.services.connection_params import account_of, provider_of, tenant_in
 from apps.connections.services.recheck import lock_attempt, require_may_reconnect
 from apps.connections.services.status import emit_event, expect_first_refresh, mark_reconnected, target_of
 from apps.connections.services.token_values import from_json, to_json, token_columns
@@ -53,7 +54,7 @@ def store_grant(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) 
     """Store the grant in a new or existing connection. The attempt is then succeeded, or undecided for another account.
 
     Raises what `lock_attempt` raises, AttemptSettled if the connection to reconnect was disconnected, and
-    ExchangeFailed if its account is unknown.
+    ExchangeFailed if the service did not report the account this time.
     """
     with transaction.atomic(durable=True):
         member = lock_attempt(attempt)
@@ -62,10 +63,11 @@ def store_grant(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) 
         else:
             existing = locked(attempt.connection_id)
             require_may_reconnect(member, existing)
-            if existing.account_subject and not grant.subject:
+            before, now = account_of(existing), account_in(attempt, grant)
+            if before.is_known and not now.is_known:
                 name = attempt.integration.name
                 raise ExchangeFailed(f"{name} did not report the account, so nothing was changed. Try again.")
-            if existing.account_subject and existing.account_subject != grant.subject:
+            if compare(before, now) is not Sameness.SAME:
                 return _await_decision(attempt, grant)
         return store(attempt, grant, existing=existing, origin=origin)
 
@@ -100,13 +102,21 @@ def locked(connection_id: UUID) -> Connection:
     return connection
 
 
+def stored_tokens(connection: Connection) -> TokenResponse | None:
+    """The tokens that the connection has now, to be revoked when others replace them."""
+    row = TokenSet.objects.filter(connection=connection).first()
+    if row is None or row.access_token is None:
+        return None
+    refresh_token = row.refresh_token.reveal() if row.refresh_token else None
+    return TokenResponse(access_token=row.access_token.reveal(), refresh_token=refresh_token)
+
+
 def same_account(attempt: AuthorizationAttempt, grant: Grant) -> Connection | None:
     """The person's own connection to the same account, if the grant includes all of its scopes.
 
     A grant with fewer scopes becomes a new connection, so that no workflow loses a permission.
     """
-    if not grant.subject:
-        return None
+    account = account_in(attempt, grant)
     own = (
         Connection.objects.select_for_update(of=("self",))
         .select_related("integration")
@@ -115,12 +125,18 @@ def same_account(attempt: AuthorizationAttempt, grant: Grant) -> Connection | No
             integration=attempt.integration_id,
             owner=attempt.user_id,
             oauth_app=attempt.oauth_app_id,
-            account_subject=grant.subject,
         )
     )
     granted = set(_granted(attempt, grant))
-    covered = (c for c in own.exclude(status=Status.DISCONNECTING) if granted.issuperset(c.scopes_granted))
-    return next(covered, None)
+    same = (
+        row for row in own.exclude(status=Status.DISCONNECTING) if compare(account_of(row), account) is Sameness.SAME
+    )
+    return next((row for row in same if granted.issuperset(row.scopes_granted)), None)
+
+
+def account_in(attempt: AuthorizationAttempt, grant: Grant) -> Account:
+    """The account of a grant."""
+    return Account(grant.subject, grant.label, tenant_in(attempt.integration, attempt.params | grant.params))
 
 
 def _granted(attempt: AuthorizationAttempt, grant: Grant) -> list[str]:
@@ -196,7 +212,7 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
 
 def _keeps_refresh_token(connection: Connection, attempt: AuthorizationAttempt, grant: Grant) -> bool:
     """Whether the stored refresh token stays valid: not if its grant ended, or is of another account or OAuth app."""
-    same_account = not grant.subject or grant.subject == connection.account_subject
+    same_account = compare(account_of(connection), account_in(attempt, grant)) is Sameness.SAME
     same_app = attempt.oauth_app_id == connection.oauth_app_id
     return connection.status != Status.NEEDS_ATTENTION and same_account and same_app
 
@@ -229,7 +245,7 @@ def _await_decision(attempt: AuthorizationAttempt, grant: Grant) -> Authorizatio
     AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
         **values,
         status=_STATUS.UNDECIDED,
-        pending_account={"subject": grant.subject, "label": grant.label},
+        pending_account={"subject": grant.subject, "label": grant.label, "known": bool(grant.subject or grant.label)},
         expires_at=Now() + attempts.LIFETIME,
     )
     attempt.refresh_from_db(fields=["status", "pending_account", "expires_at"])

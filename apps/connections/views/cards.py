@@ -74,7 +74,9 @@ def card_context(request: TeamRequest, attempt: AuthorizationAttempt, state: str
         if state == Attempt.UNDECIDED:
             context["workflows"] = connection.workflows.count()
             context["new_account"] = attempt.pending_account.get("label", "") or "another account"
+            context["account_is_known"] = attempt.pending_account.get("known", True)
         if state == Attempt.SUCCEEDED:
+            context["ended"] = attempt.pending_account.get("ended", "")
             context["missing"] = missing_scopes(connection, attempt)
     return context
 

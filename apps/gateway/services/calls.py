@@ -19,7 +19,7 @@ from apps.connections.services.eligibility import missing_scopes_of
 from apps.connections.services.recheck import require_access
 from apps.connections.services.refresh import KINDS_WITHOUT_EXPIRY, ensure_fresh, refresh
 from apps.connections.services.signing import Rows, access_in
-from apps.connections.services.status import lock, mark_needs_attention, target_of
+from apps.connections.services.status import lock, mark_needs_attention, record_call_result, target_of
 from apps.connections.services.usage import count_use, record_scope_use
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalog.entries import entry_for
@@ -186,6 +186,14 @@ def record_failed_call(connection: Connection, *, actor: Actor, **detail: Any) -
             DailyUse.objects.filter(connection=connection, day=day).update(failures=F("failures") + 1)
     except DatabaseError as error:
         logger.warning("failed call not counted connection=%s error=%s", connection.pk, type(error).__name__)
+
+
+def finished(connection: Connection, status: int, *, actor: Actor) -> None:
+    """Records the final status of a call, by which a rejected token or key shows. Nothing is raised."""
+    try:
+        record_call_result(connection, status, origin=actor.origin)
+    except DatabaseError as error:
+        logger.warning("call result not recorded connection=%s error=%s", connection.pk, type(error).__name__)
 
 
 def note_missing_scopes(connection: Connection, scopes: tuple[str, ...], *, actor: Actor) -> None:

@@ -2,13 +2,14 @@
 
 import time
 from argparse import ArgumentParser
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from apps.connections.policy.refresh_policy import batches
 from apps.connections.services import attempt_expiry, disconnect, heartbeat, schedule, tracing
 from apps.integrations.oauth_apps import alerts
 
@@ -18,23 +19,24 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--loop", action="store_true", help="repeat until interrupted")
+        parser.add_argument("--threads", type=int, default=1, help="refreshes at the same time (default 1)")
         parser.add_argument("--every", type=float, default=5.0, help="seconds between two runs (default 5)")
 
-    def handle(self, *args: Any, loop: bool, every: float, **options: Any) -> None:
+    def handle(self, *args: Any, loop: bool, every: float, threads: int, **options: Any) -> None:
         if not loop:
-            self.stdout.write(f"{self._run()} due")
+            self.stdout.write(f"{self._run(threads)} due")
             return
         try:
             while True:
-                if not self._run_safely():
+                if not self._run_safely(threads):
                     time.sleep(self._pause(every))
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
 
-    def _run_safely(self) -> int:
+    def _run_safely(self, threads: int) -> int:
         """The number that were due; 0 while the database is unavailable, which does not end the loop."""
         try:
-            count = self._run()
+            count = self._run(threads)
         except (OperationalError, InterfaceError) as error:
             connection.close()
             self.stderr.write(f"The database is unavailable ({type(error).__name__}). The next run tries again.")
@@ -51,13 +53,23 @@ class Command(BaseCommand):
             return every
         return every if wait is None else min(max(wait, schedule.PAUSE), every)
 
-    def _run(self) -> int:
+    def _run(self, threads: int) -> int:
         heartbeat.record_heartbeat()
         disconnect.finish_disconnects()
         attempt_expiry.expire_attempts()
         tracing.clear_traces()
         alerts.alert_maintainers(today=timezone.now().date())
         rows = schedule.claim_due()
-        for batch in batches(rows):
-            schedule.refresh_batch(batch)
+        if threads == 1:
+            schedule.refresh_batch(rows)
+        else:
+            with ThreadPoolExecutor(max_workers=threads) as pool:
+                list(pool.map(_refresh_in_thread, rows))
         return len(rows)
+
+
+def _refresh_in_thread(row: tuple[UUID, int]) -> None:
+    try:
+        schedule.refresh_batch([row])
+    finally:
+        connection.close()

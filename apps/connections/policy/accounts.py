@@ -1,0 +1,41 @@
+"""Whether two grants are of the same account: compared within a tenant, by subject, else by label. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Sameness(Enum):
+    """The result of a comparison. Unknown is never treated as the same."""
+
+    SAME = "same"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account at one service: what is unique within a tenant is compared within that tenant.
+
+    `tenant` holds the parameter values that choose the tenant (a subdomain, a site); `subject` is the stable ID and
+    `label` the human name, each empty if the service does not report it.
+    """
+
+    subject: str
+    label: str
+    tenant: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the service reports anything that can be compared."""
+        return bool(self.subject or self.label)
+
+
+def compare(one: Account, other: Account) -> Sameness:
+    """Compare two accounts of the same service."""
+    if dict(one.tenant) != dict(other.tenant):
+        return Sameness.OTHER
+    for mine, theirs in ((one.subject, other.subject), (one.label, other.label)):
+        if mine and theirs:
+            return Sameness.SAME if mine == theirs else Sameness.OTHER
+    return Sameness.UNKNOWN
