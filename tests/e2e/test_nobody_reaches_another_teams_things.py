@@ -128,7 +128,8 @@ def world() -> World:
         "connections:cancel": trip,
         "connections:continue": trip,
         "connections:decide": trip,
-        "connections:callback_of": {"integration_id": own.pk},
+        "connections:own_callback": {"callback_id": own.pk},
+        "connections:nested_callback": {"callback_id": own.pk},
         "connections:refresh": connection,
         "connections:reconnect": connection,
         "connections:disconnect": connection,
@@ -220,7 +221,11 @@ def send(client: Client, method: str, url: str, **more: Any) -> Any:
 
 
 # Who holds an invitation's link may read it, and is told that it is for somebody else. A callback is bad input to all.
-TOLD = {"teams:accept_invitation": {200, 403, 405}, "connections:callback_of": {400, 405}}
+TOLD = {
+    "teams:accept_invitation": {200, 403, 405},
+    "connections:own_callback": {400, 405},
+    "connections:nested_callback": {400, 405},
+}
 
 
 def test_a_signed_in_stranger_finds_nothing_and_changes_nothing(world: World) -> None:

@@ -14,7 +14,7 @@ from apps.integrations.custom_apis.schema import (
 )
 from apps.integrations.custom_apis.services.queries import missing_of, oauth_client_of
 from apps.integrations.models import CustomApi
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import custom_api_redirect_uri
 
 _LONG = 2_000
 
@@ -149,7 +149,7 @@ class CustomApiSerializer(AuthenticationSerializer):
             "base_url": instance.base_url,
             "params": [{name: value for name, value in one.items() if name != "source"} for one in instance.params],
             **values,
-            "redirect_uri": redirect_uri(instance.integration),
+            "redirect_uri": custom_api_redirect_uri(instance.integration),
             "client_id": oauth_app.client_id if oauth_app else "",
             "has_client_secret": bool(oauth_app and oauth_app.client_secret is not None),
             "is_set_up": instance.integration.definition is not None,

@@ -67,7 +67,7 @@ def test_a_valid_file_becomes_an_entry_named_after_the_file(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("before", "after", "key", "problem"),
     [
-        ('name = "Acme"\n', 'name = "Acme"\ncolour = "red"\n', "color", "unknown key"),
+        ('name = "Acme"\n', 'name = "Acme"\ncolor = "red"\n', "color", "unknown key"),
         ("[oauth2]\n", "[oauth2]\npkse = true\n", "oauth2.pkse", "unknown key"),
         ('access = "read"\n', 'access = "read"\nrisk = 1\n', "scopes[0].risk", "unknown key"),
         ('name = "Acme"\n', "name = 7\n", "name", "must be a string"),

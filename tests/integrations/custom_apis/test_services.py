@@ -3,6 +3,7 @@
 import pytest
 
 from apps.audit.models import AuditEvent
+from apps.connections.services import listed_integrations
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalog.entries import entry_for, entry_of, provider_config
 from apps.integrations.custom_apis.schema import URLS, Authentication, CustomScope
@@ -11,13 +12,13 @@ from apps.integrations.custom_apis.services.apis import (
     create_custom_api,
     delete_custom_api,
     save_authentication,
-    use_common_callback,
+    set_callback,
 )
 from apps.integrations.custom_apis.services.queries import custom_api_named, missing_of
 from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
-from apps.integrations.models import CustomApi, Integration, OAuthApp
+from apps.integrations.models import Callback, CustomApi, Integration, OAuthApp
 from apps.integrations.oauth_apps.services import oauth_app_for
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import custom_api_redirect_uri
 from apps.teams.actor import Actor
 from apps.teams.models import Role
 from tests.factories import actor_for, make_member
@@ -52,8 +53,7 @@ def fields_of(refusal: pytest.ExceptionInfo[InvalidInput]) -> list[str]:
 
 
 def listed(actor: Actor) -> list[str]:
-    rows = Integration.objects.visible_to(actor).with_setup(actor).listed()
-    return list(rows.values_list("slug", flat=True))
+    return list(listed_integrations.listed(actor).values_list("slug", flat=True))
 
 
 def test_a_new_api_is_a_draft_without_connections(admin: Actor, api: CustomApi) -> None:
@@ -91,7 +91,7 @@ def test_other_teams_cannot_see_a_custom_api(admin: Actor, api: CustomApi) -> No
     with pytest.raises(NotFound):
         save(stranger, api)
     with pytest.raises(NotFound):
-        use_common_callback(actor=stranger, api=api, wanted=True)
+        set_callback(actor=stranger, api=api, callback=Callback.COMMON)
 
 
 def test_two_teams_may_give_the_same_name(admin: Actor, api: CustomApi) -> None:
@@ -167,9 +167,9 @@ def test_addresses_that_cannot_be_an_endpoint_are_refused_by_field(admin: Actor,
 
 
 def test_a_custom_api_has_its_own_callback_unless_an_admin_changes_it(admin: Actor, api: CustomApi) -> None:
-    assert redirect_uri(api.integration).endswith(f"/oauth/callback/{api.pk}")
-    use_common_callback(actor=admin, api=api, wanted=True)
-    assert redirect_uri(Integration.objects.get(pk=api.pk)).endswith("/oauth/callback")
+    assert custom_api_redirect_uri(api.integration).endswith(f"/oauth/return/{api.pk}")
+    set_callback(actor=admin, api=api, callback=Callback.COMMON)
+    assert custom_api_redirect_uri(Integration.objects.get(pk=api.pk)).endswith("/oauth/callback")
     assert AuditEvent.objects.filter(action="integration.callback_changed").count() == 1
 
 
