@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from apps.integrations.catalog import patterns
 from apps.integrations.catalog.errors import SchemaError
 from apps.integrations.catalog.key_schema import Field
 from apps.integrations.catalog.placeholders import PLACEHOLDER, matches
@@ -166,15 +167,15 @@ def _check_pattern(field: Field | Param, key: str) -> None:
         raise SchemaError(f"{key}.pattern", "is missing although the value is part of a URL")
     _require_regex(field.pattern, f"{key}.pattern")
     for hostile in _HOSTILE:
-        if re.fullmatch(field.pattern, hostile, re.ASCII):
+        if patterns.fullmatch(field.pattern, hostile):
             raise SchemaError(f"{key}.pattern", f"accepts {hostile!r}, which would lead to another host")
 
 
 def _require_regex(expression: str, key: str) -> int:
     """The number of groups of a regular expression. Raises SchemaError where it is not valid."""
     try:
-        return re.compile(expression).groups
-    except re.error as error:
+        return patterns.group_count(expression)
+    except patterns.InvalidPattern as error:
         raise SchemaError(key, f"is not a regular expression ({error})") from error
 
 

@@ -193,7 +193,7 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True)
 class Param:
-    """`[[params]]`: one placeholder. The whole value must match `pattern` (a Python regular expression, ASCII).
+    """`[[params]]`: one placeholder. The whole value must match `pattern` (a regular expression of RE2).
 
     `field`: the redirect's parameter or the path in the token response that holds it, if it is not `name`.
     `extract`: a regular expression for that text, whose only group is the value.

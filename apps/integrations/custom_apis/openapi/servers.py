@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from apps.integrations.catalog import patterns
 from apps.integrations.custom_apis.openapi.described import Note
 from apps.integrations.custom_apis.openapi.document import listing, mapping, text_of
 
@@ -78,7 +79,7 @@ def _param(raw: str, variable: Mapping[str, Any], url: str, *, taken: set[str]) 
     choices = [choice for choice in choices if _FITTING.fullmatch(choice)]
     pattern = "|".join(re.escape(choice) for choice in choices) or _pattern(raw, url)
     default = text_of(variable.get("default"), 100)
-    default = default if re.fullmatch(pattern, default, re.ASCII) else ""
+    default = default if patterns.fullmatch(pattern, default) else ""
     example = default or (choices[0] if choices else _example(raw, url))
     is_placeholder = not choices and re.fullmatch(r"(your|my|example).*|x+|subdomain|domain|tenant", default, re.I)
     return {
