@@ -17,6 +17,7 @@ from apps.oauth.provider import (
     AnswerAccount,
     AuthMethod,
     Check,
+    ErrorRule,
     LongLivedExchange,
     Placement,
     RevocationEndpoint,
@@ -154,6 +155,7 @@ class OAuth2:
     secondary_tokens: tuple[SecondaryTokenRule, ...] = ()
     success_check: Check | None = None
     error_aliases: Mapping[str, str] = field(default_factory=dict)
+    error_rules: tuple[ErrorRule, ...] = ()
     long_lived: LongLivedExchange | None = None
     refresh: Refresh = field(default_factory=Refresh)
 

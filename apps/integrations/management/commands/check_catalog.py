@@ -51,7 +51,10 @@ def _oauth2_counts(entries: list[CatalogEntry]) -> list[tuple[str, int]]:
         # The rules reject a scope at a host that is not declared, so every scope that is offered can be used.
         ("all offered scopes reachable", sum(bool(entry.scopes) for entry in entries)),
         ("no scopes to offer", sum(not entry.scopes for entry in entries)),
-        ("error codes translated", sum(bool(entry.oauth2 and entry.oauth2.error_aliases) for entry in entries)),
+        (
+            "error codes translated",
+            sum(bool(entry.oauth2 and (entry.oauth2.error_aliases or entry.oauth2.error_rules)) for entry in entries),
+        ),
         ("several API hosts", sum(bool(entry.hosts) for entry in entries)),
         ("can be revoked", sum(entry.revocation is not None for entry in entries)),
     ]
