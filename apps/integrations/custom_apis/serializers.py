@@ -10,6 +10,7 @@ from apps.integrations.custom_apis.schema import (
     KEY_LOCATIONS,
     Authentication,
     CustomScope,
+    FurtherKey,
     authentication_from,
 )
 from apps.integrations.custom_apis.services.queries import missing_of, oauth_client_of
@@ -25,6 +26,13 @@ class CustomScopeSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=200)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
     access = serializers.ChoiceField(choices=["", "read", "write", "admin"], required=False, default="")
+
+
+class FurtherKeySerializer(serializers.Serializer[Any]):
+    """A key that is sent in addition to the first one."""
+
+    name = serializers.CharField(max_length=100, help_text="The header or query parameter.")
+    location = serializers.ChoiceField(choices=["header", "query"], required=False, default="header")
 
 
 class CustomParamSerializer(serializers.Serializer[Any]):
@@ -50,6 +58,7 @@ class AuthenticationSerializer(serializers.Serializer[Any]):
     key_location = serializers.ChoiceField(choices=[*KEY_LOCATIONS], required=False)
     key_name = serializers.CharField(required=False, allow_blank=True, max_length=100)
     key_prefix = serializers.CharField(required=False, allow_blank=True, max_length=40)
+    further_keys = FurtherKeySerializer(many=True, required=False)
     authorization_url = _url()
     token_url = _url()
     scopes = CustomScopeSerializer(many=True, required=False)
@@ -169,4 +178,6 @@ def authentication_with(before: Authentication, sent: dict[str, Any]) -> Authent
         values["type"] = values.pop("auth_type")
     if "scopes" in values:
         values["scopes"] = tuple(CustomScope(**scope) for scope in values["scopes"])
+    if "further_keys" in values:
+        values["further_keys"] = tuple(FurtherKey(**key) for key in values["further_keys"])
     return before.with_values(values)
