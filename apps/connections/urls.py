@@ -32,7 +32,9 @@ urlpatterns = [
     path("connect/links/<str:token>/", connect_links.link, name="connect_link"),
     path("connect/links/done/<uuid:session_id>/", connect_links.done, name="connect_done"),
     path("oauth/callback", callback.callback, name="callback"),
-    path("oauth/callback/<uuid:integration_id>", callback.callback, name="callback_of"),
+    path("oauth/return/<uuid:callback_id>", callback.callback, name="own_callback"),
+    # Own callbacks that were registered before they moved beside the common one.
+    path("oauth/callback/<uuid:callback_id>", callback.callback, name="nested_callback"),
     path("settings/integrations/", listing.listing, name="list"),
     path("settings/integrations/refresh/", actions.refresh_selected, name="refresh_selected"),
     path("settings/team/leave/", offboarding.leave, name="leave_team"),

@@ -18,7 +18,7 @@ from apps.integrations.catalog.sync import set_enabled
 from apps.integrations.errors import OAuthAppInUse
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.oauth_apps import secret_expiry
-from apps.integrations.oauth_apps.forms import ADVANCED, PARAM, oauth_app_form, settings_from
+from apps.integrations.oauth_apps.forms import ADVANCED, OWN_CALLBACK, PARAM, oauth_app_form, settings_from
 from apps.integrations.oauth_apps.probe import probe_client
 from apps.integrations.oauth_apps.services import delete_oauth_app, require_unused, save_oauth_app
 from apps.integrations.redirect_uri import redirect_uri
@@ -102,7 +102,7 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
 
     def get_form(self, request: HttpRequest, obj: OAuthApp | None = None, change: bool = False, **kwargs: Any) -> Any:
         integration = obj.integration if obj else _selected_integration(request)
-        form = super().get_form(request, obj, change=change, form=oauth_app_form(integration), **kwargs)
+        form = super().get_form(request, obj, change=change, form=oauth_app_form(integration, obj), **kwargs)
         if integration:
             form.base_fields["client_id"].help_text = _where_to_register(integration, obj)
         return form
@@ -113,11 +113,13 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
 
     def get_fieldsets(self, request: HttpRequest, obj: OAuthApp | None = None) -> Any:
         integration = obj.integration if obj else _selected_integration(request)
-        params = [name for name in oauth_app_form(integration).base_fields if name.startswith(PARAM)]
+        names = oauth_app_form(integration, obj).base_fields
+        params = [name for name in names if name.startswith(PARAM)]
+        advanced = [*ADVANCED, *(name for name in names if name == OWN_CALLBACK)]
         fieldsets: list[Any] = [
             (None, {"fields": ["integration", "team", "redirect_uri"]}),
             ("As registered at the service", {"fields": ["client_id", "secret", "secret_expires_on", *params]}),
-            ("Advanced", {"classes": ["collapse"], "fields": [*ADVANCED]}),
+            ("Advanced", {"classes": ["collapse"], "fields": advanced}),
         ]
         status = ["state", "last_test", "secret_ends", "dependents", "created_at", "updated_at"]
         return [*fieldsets, ("Status", {"fields": status})] if obj else fieldsets
@@ -132,11 +134,13 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
         return str(oauth_app.team or "Every team")
 
     @admin.display(description="Redirect URI")
-    def redirect_uri(self, oauth_app: OAuthApp) -> SafeString:
+    def redirect_uri(self, oauth_app: OAuthApp) -> SafeString | str:
+        if oauth_app.integration_id is None:
+            return "Save the integration first: the redirect URI depends on it."
         return format_html(
             '<code id="redirect-uri">{}</code> <button type="button" data-copy="#redirect-uri">Copy</button> '
             "Register exactly this URI at the service.",
-            redirect_uri(),
+            redirect_uri(oauth_app),
         )
 
     @admin.display(description="Secret ends", ordering="secret_expires_on", empty_value="Not known")

@@ -29,7 +29,7 @@ def checked_input(
     if errors:
         raise InvalidInput(errors)
     values = {param.name: str(entered.get(param.name) or param.default) for param in wanted}
-    return {field.name: str(_stripped(fields[field.name])) for field in entry.fields}, values
+    return {field.name: str(_entered(entry, field, fields)) for field in entry.fields}, values
 
 
 def field_problems(entry: CatalogEntry, fields: Mapping[str, object]) -> list[tuple[str, str]]:
@@ -37,10 +37,30 @@ def field_problems(entry: CatalogEntry, fields: Mapping[str, object]) -> list[tu
     known = {field.name for field in entry.fields}
     errors = [(name[:60], f"{entry.name} has no such field.") for name in fields if name not in known]
     for field in entry.fields:
-        message = _problem(entry, field, _stripped(fields.get(field.name)))
+        message = _problem(entry, field, _entered(entry, field, fields))
         if message:
             errors.append((field.name, message))
     return errors
+
+
+def _entered(entry: CatalogEntry, field: Field, fields: Mapping[str, object]) -> object:
+    """The entered value without spaces around it, and without the prefix that is sent before it anyway."""
+    value = _stripped(fields.get(field.name))
+    templates = entry.api_key.headers.values() if entry.api_key else ()
+    for template in templates:
+        prefix = template.removesuffix(f"{{{field.name}}}")
+        if isinstance(value, str) and prefix != template and prefix.strip():
+            value = _without_prefix(value, prefix)
+    return value
+
+
+def _without_prefix(value: str, prefix: str) -> str:
+    """`value` without `prefix`, which must be followed by a space unless it ends with one character such as `=`."""
+    is_word = prefix.endswith(" ")
+    start, rest = value[: len(prefix.strip())], value[len(prefix.strip()) :]
+    if start.casefold() != prefix.strip().casefold() or (is_word and not rest[:1].isspace()):
+        return value
+    return rest.strip() or value
 
 
 def _problem(entry: CatalogEntry, field: Field, value: object) -> str:

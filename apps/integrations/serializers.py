@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from apps.integrations.catalog.schema import CATEGORY_LABELS, CatalogEntry
 from apps.integrations.models import Integration
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import redirect_uri, unregistered_app
 from apps.rest.fields import Flag, QuerySerializer, Text
 
 
@@ -82,7 +82,8 @@ class LinksSerializer(serializers.Serializer[Any]):
 
 
 class IntegrationDetailSerializer(IntegrationSerializer):
-    """One service and what is needed to connect it. Context: its catalog `entry`, `links`, and offered `scopes`."""
+    """One service and what is needed to connect it. Context: its catalog `entry`, `links`, offered `scopes`, and the
+    `oauth_app` that the caller's team uses (unsaved if none is registered)."""
 
     scopes = serializers.SerializerMethodField()
     params = serializers.SerializerMethodField()
@@ -106,7 +107,7 @@ class IntegrationDetailSerializer(IntegrationSerializer):
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_redirect_uri(self, integration: Integration) -> str:
-        return redirect_uri(integration)
+        return redirect_uri(self.context.get("oauth_app") or unregistered_app(integration))
 
     @extend_schema_field(LinksSerializer)
     def get_links(self, integration: Integration) -> Any:

@@ -139,6 +139,8 @@ class RevocationEndpoint:
     token_parameter: str | None = "token"
     token_type_hint: bool = True
     tokens: tuple[TokenName, ...] = ("refresh_token", "access_token")
+    # What a successful call ends: the token, the whole grant of the user, or the installation of the app.
+    ends: Literal["token", "grant", "installation", "unknown"] = "unknown"
     headers: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
     success_statuses: tuple[int, ...] = (200,)

@@ -94,7 +94,7 @@ def register(page: Page, place: Place) -> None:
     """What its admin does at the service, and what the service gave out."""
     client = place.carrier.client
     client.redirect_uri = page.get_by_role("region", name="Redirect URI").locator("code").inner_text()
-    assert f"{place.product.url}/oauth/callback/" in client.redirect_uri
+    assert f"{place.product.url}/oauth/return/" in client.redirect_uri
     page.get_by_label("Client ID").fill(client.client_id)
     page.get_by_label("Client secret").fill(client.client_secret)
     page.get_by_text("Advanced", exact=True).click()

@@ -124,7 +124,7 @@ def test_a_redirect_to_this_machine_is_not_followed(target: HttpServer, cast: Ca
         public.answers[:] = [(307, {"Location": f"{target.url}/token"}, b"")]
         walker = walker_at(public, cast)
         with pytest.raises(Exception, match="returned no token"):
-            walker.arrive(f"/oauth/callback/{walker.api.pk}?state={state_of(walker)}&code=c")
+            walker.arrive(f"/oauth/return/{walker.api.pk}?state={state_of(walker)}&code=c")
     assert target.received == []
 
 
@@ -146,7 +146,7 @@ def test_an_address_that_was_fine_when_it_was_stored_is_checked_again_when_it_is
     state = state_of(walker)
     destination._allowed = frozenset()  # the operator takes the host off the list
     with pytest.raises(Exception, match="returned no token"):
-        walker.arrive(f"/oauth/callback/{walker.api.pk}?state={state}&code=c")
+        walker.arrive(f"/oauth/return/{walker.api.pk}?state={state}&code=c")
     assert target.received == []
 
 

@@ -16,14 +16,17 @@ from apps import egress
 from apps.audit.models import AuditEvent
 from apps.connections.errors import CallbackRejected
 from apps.connections.models import AuthorizationAttempt, Connection
-from apps.integrations.custom_apis.services.apis import use_common_callback
-from apps.integrations.models import Integration
+from apps.integrations.custom_apis.services.apis import set_callback
+from apps.integrations.models import Callback, Integration
+from apps.integrations.oauth_apps.team_apps import save_own_app
+from apps.integrations.redirect_uri import common_redirect_uri
 from tests.authserver import AuthServer
 from tests.connections.custom import Walker, describe
 from tests.factories import client_for
 from tests.fixtures.connections import CALLBACK, Cast, Traveller, request_params
 from tests.servers import HttpServer, http_server
 
+OWN_CALLBACK = CALLBACK.replace("/oauth/callback", "/oauth/return")
 pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 
@@ -86,28 +89,69 @@ def test_the_other_way_round_too(
     trip = traveller.begin(cast.actor("member"))
     query = urlencode(traveller.answer(trip))
     with pytest.raises(CallbackRejected, match="another address"):
-        trap.arrive(f"{CALLBACK}/{trap.api.pk}?{query}")
+        trap.arrive(f"{OWN_CALLBACK}/{trap.api.pk}?{query}")
     assert server.arrivals == []
 
 
 def test_with_the_common_callback_the_attack_would_succeed_which_is_why_an_admin_is_warned(
     trap: Walker, liar: HttpServer, server: AuthServer, traveller: Traveller, cast: Cast
 ) -> None:
-    use_common_callback(actor=cast.actor("admin"), api=trap.api, wanted=True)
+    set_callback(actor=cast.actor("admin"), api=trap.api, callback=Callback.COMMON)
     trip = trap.begin()
     trap.arrive(f"{CALLBACK}?{forwarded(trip.url, server, traveller, cast)}")
     assert any(b"code" in call.body for call in liar.received)
     page = client_for(cast.admin).get(reverse("integrations:custom_callback", args=["free-shipping"]))
-    assert "Use a separate redirect URI" in page.content.decode()
-    use_common_callback(actor=cast.actor("admin"), api=trap.api, wanted=False)
+    assert "own redirect URI" in page.content.decode()
+    set_callback(actor=cast.actor("admin"), api=trap.api, callback=Callback.OWN)
     page = client_for(cast.admin).get(reverse("integrations:custom_callback", args=["free-shipping"]))
     assert "A malicious server" in page.content.decode()
+
+
+def test_a_teams_app_of_a_built_in_service_with_a_host_of_its_own_receives_no_foreign_code(
+    liar: HttpServer, server: AuthServer, traveller: Traveller, cast: Cast
+) -> None:
+    save_own_app(
+        actor=cast.actor("admin"),
+        integration=traveller.integration,
+        client_id="x",
+        client_secret="y",
+        params={"origin": liar.url},
+    )
+    trip = traveller.begin(cast.actor("member"))
+    assert trip.url.startswith(liar.url)
+    asked = request_params(trip)
+    assert not asked["redirect_uri"].startswith(common_redirect_uri())
+    code = server.code_for(scopes=["messages:read"], redirect_uri=common_redirect_uri(), subject="victim")
+    with pytest.raises(CallbackRejected, match="another address"):
+        traveller.complete(trip, {"state": asked["state"], "code": code}, actor=cast.actor("member"))
+    assert liar.received == []
+    assert not Connection.objects.exists()
+
+
+def test_the_code_is_exchanged_with_the_redirect_uri_of_the_attempt(
+    liar: HttpServer, traveller: Traveller, cast: Cast
+) -> None:
+    save_own_app(
+        actor=cast.actor("admin"),
+        integration=traveller.integration,
+        client_id="x",
+        client_secret="y",
+        params={"origin": liar.url},
+    )
+    trip = traveller.begin(cast.actor("member"))
+    asked = request_params(trip)
+    path = urlsplit(asked["redirect_uri"]).path
+    traveller.complete(
+        trip, {"state": asked["state"], "code": "c", "iss": liar.url}, actor=cast.actor("member"), path=path
+    )
+    exchange = next(call for call in liar.received if b"grant_type=authorization_code" in call.body)
+    assert parse_qs(exchange.body.decode())["redirect_uri"] == [asked["redirect_uri"]]
 
 
 def test_another_apis_address_is_another_path(trap: Walker, cast: Cast, liar: HttpServer, server: Any) -> None:
     second = describe(cast.actor("admin"), name="Second", origin=liar.url, client_id="x", client_secret="y")
     state = request_params(trap.begin())["state"]
     with pytest.raises(CallbackRejected, match="another address"):
-        trap.arrive(f"{CALLBACK}/{second.pk}?{urlencode({'state': state, 'code': 'c'})}")
+        trap.arrive(f"{OWN_CALLBACK}/{second.pk}?{urlencode({'state': state, 'code': 'c'})}")
     assert liar.received == []
     assert Integration.objects.filter(team=cast.team).count() == 2

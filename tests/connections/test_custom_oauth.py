@@ -24,7 +24,7 @@ from apps.integrations.custom_apis.services.apis import (
 )
 from apps.integrations.errors import IntegrationInUse
 from apps.integrations.models import CustomApi, Integration
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import custom_api_redirect_uri
 from apps.oauth.signing import RequestParts
 from tests.authlibserver import AuthlibServer, authlib_server
 from tests.authserver import AuthServer
@@ -65,7 +65,7 @@ def walker_at(authlib: AuthlibServer, cast: Cast, **fields: Any) -> Walker:
         token_endpoint_auth_method=authlib.client.method,
         **fields,
     )
-    authlib.client.redirect_uri = redirect_uri(api.integration)
+    authlib.client.redirect_uri = custom_api_redirect_uri(api.integration)
     return Walker(api, cast.actor("member"), redirected)
 
 
@@ -142,14 +142,14 @@ def misbehaving(server: AuthServer, cast: Cast) -> Walker:
     def consent(url: str) -> str:
         asked = dict(parse_qsl(urlsplit(url).query))
         code = server.code_for(challenge=asked["code_challenge"], scopes=["messages:read", "profile"])
-        return f"{redirect_uri(api.integration)}?{urlencode({'state': asked['state'], 'code': code})}"
+        return f"{custom_api_redirect_uri(api.integration)}?{urlencode({'state': asked['state'], 'code': code})}"
 
     return Walker(api, cast.actor("member"), consent)
 
 
 def test_the_whole_life_at_django_oauth_toolkits_server(cast: Cast, tmp_path: Path) -> None:
     api = create_custom_api(actor=cast.actor("admin"), name="Sandbox of ours", base_url="https://later.example")
-    with running_sandbox(tmp_path, redirect_uris=[redirect_uri(api.integration)]) as sandbox:
+    with running_sandbox(tmp_path, redirect_uris=[custom_api_redirect_uri(api.integration)]) as sandbox:
         allow(sandbox.url)
         change_custom_api(actor=cast.actor("admin"), api=api, base_url=f"{sandbox.url}/api")
         described = Authentication(
@@ -169,7 +169,7 @@ def test_the_whole_life_at_django_oauth_toolkits_server(cast: Cast, tmp_path: Pa
                 return self.url
 
         def consent(url: str) -> str:
-            here = Here(sandbox, redirect_uri=redirect_uri(api.integration))
+            here = Here(sandbox, redirect_uri=custom_api_redirect_uri(api.integration))
             here.url = url
             return f"{here.redirect_uri}?{urlencode(Person(here).authorize())}"
 
@@ -275,4 +275,4 @@ def test_an_api_with_connections_can_neither_go_nor_change_its_kind(authlib: Aut
 
 def test_each_authorization_request_has_the_apis_own_redirect_uri(authlib: AuthlibServer, cast: Cast) -> None:
     walker = walker_at(authlib, cast)
-    assert request_params(walker.begin())["redirect_uri"].endswith(f"/oauth/callback/{walker.api.pk}")
+    assert request_params(walker.begin())["redirect_uri"].endswith(f"/oauth/return/{walker.api.pk}")

@@ -77,7 +77,7 @@ class House:
     def connected(self, **fields: Any) -> Connection:
         walker = Walker(self.api(**fields), self.cast.actor("member"), lambda url: "")
         trip = request_params(walker.begin())
-        attempt = walker.arrive(f"/oauth/callback/{walker.api.pk}?{urlencode({'state': trip['state'], 'code': 'c'})}")
+        attempt = walker.arrive(f"/oauth/return/{walker.api.pk}?{urlencode({'state': trip['state'], 'code': 'c'})}")
         assert attempt.connection is not None
         return attempt.connection
 

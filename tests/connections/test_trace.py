@@ -17,7 +17,7 @@ from apps.connections.models import Connection, TraceEntry
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.tracing import clear_traces
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import custom_api_redirect_uri
 from tests.authserver import AuthServer, answers
 from tests.connections.custom import Walker, describe
 from tests.factories import client_for
@@ -44,7 +44,7 @@ def walker_at(server: AuthServer, cast: Cast, **fields: Any) -> Walker:
         asked = dict(pair.split("=", 1) for pair in urlsplit(url).query.split("&"))
         code = server.code_for(challenge=asked["code_challenge"], scopes=["messages:read", "profile"])
         walker.code = code
-        return f"{redirect_uri(api.integration)}?{urlencode({'state': asked['state'], 'code': code})}"
+        return f"{custom_api_redirect_uri(api.integration)}?{urlencode({'state': asked['state'], 'code': code})}"
 
     walker = Noting(api, cast.actor("member"), consent)
     return walker
@@ -79,7 +79,7 @@ def test_connecting_refreshing_and_disconnecting_are_traced(walker: Walker, serv
     assert exchange.authentication == f"client_secret_basic, client ID {server.client_id}"
     sent = dict(exchange.parameters)
     assert sent["grant_type"] == "authorization_code"
-    assert sent["redirect_uri"] == redirect_uri(walker.integration)
+    assert sent["redirect_uri"] == custom_api_redirect_uri(walker.integration)
     assert "not kept" in sent["code"]
     assert "not kept" in sent["code_verifier"]
     fields = dict(exchange.fields)

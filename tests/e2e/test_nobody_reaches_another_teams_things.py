@@ -128,7 +128,8 @@ def world() -> World:
         "connections:cancel": trip,
         "connections:continue": trip,
         "connections:decide": trip,
-        "connections:callback_of": {"integration_id": own.pk},
+        "connections:own_callback": {"callback_id": own.pk},
+        "connections:nested_callback": {"callback_id": own.pk},
         "connections:refresh": connection,
         "connections:reconnect": connection,
         "connections:disconnect": connection,
@@ -219,8 +220,12 @@ def send(client: Client, method: str, url: str, **more: Any) -> Any:
     return getattr(client, method)(url, **more)
 
 
-# Who holds an invitation's link may read it, and sees that it is for somebody else. A callback is bad input to all.
-OTHER_ANSWERS = {"teams:accept_invitation": {200, 403, 405}, "connections:callback_of": {400, 405}}
+# Holders of an invitation's link may read it, and see that it is for somebody else. A callback is bad input to all.
+OTHER_ANSWERS = {
+    "teams:accept_invitation": {200, 403, 405},
+    "connections:own_callback": {400, 405},
+    "connections:nested_callback": {400, 405},
+}
 
 
 def test_a_signed_in_stranger_finds_nothing_and_changes_nothing(world: World) -> None:

@@ -89,7 +89,7 @@ def test_an_empty_secret_keeps_the_stored_one(set_up: Callable[..., OAuthApp], o
 
 def test_a_service_that_gives_out_a_secret_wants_one(loaded: None, operator: Client) -> None:
     html = operator.post(ADD, sent()).content.decode()
-    assert "GitHub gives out a client secret: enter it." in html
+    assert "Enter the client secret that GitHub issued." in html
     assert not OAuthApp.objects.exists()
 
 
@@ -98,7 +98,7 @@ def test_a_second_oauth_app_of_a_service_is_rejected_with_a_message(
 ) -> None:
     set_up("github")
     html = operator.post(ADD, sent(secret="s")).content.decode()
-    assert "This integration has an OAuth app for every team already" in html
+    assert "This integration already has an OAuth app for every team" in html
     assert OAuthApp.objects.count() == 1
 
 

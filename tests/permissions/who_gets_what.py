@@ -69,7 +69,8 @@ POST   connections:cancel               | 302 404 404 404 404 404 404 404
 POST   connections:continue             | 302 404 404 404 404 404 404 404
 POST   connections:decide               | 302 404 404 404 404 404 404 404
 GET    connections:callback             | 400                              | 400                     | 400
-GET    connections:callback_of          | 400                              | 400                     | 400
+GET    connections:own_callback         | 400                              | 400                     | 400
+GET    connections:nested_callback      | 400                              | 400                     | 400
 GET    connections:list                 | 200
 GET    gateway:try                  | 200
 POST   gateway:try                  | 502 502 502 502 502 502 404 404

@@ -17,6 +17,7 @@ from apps.integrations.custom_apis.serializers import (
 from apps.integrations.models import Integration, IntegrationQuerySet
 from apps.integrations.oauth_apps.offered_scopes import offer_of
 from apps.integrations.oauth_apps.services import oauth_app_for
+from apps.integrations.redirect_uri import unregistered_app
 from apps.integrations.serializers import IntegrationDetailSerializer, IntegrationFilter, IntegrationSerializer
 from apps.rest.pagination import Pages, page_of
 from apps.rest.views import StrictAPIView
@@ -82,6 +83,7 @@ class IntegrationDetailView(StrictAPIView):
             "entry": entry,
             "links": links(entry, app) if entry else None,
             "scopes": offer_of(entry, app).scopes if entry else (),
+            "oauth_app": app or unregistered_app(integration, actor.team),
         }
         return Response(IntegrationDetailSerializer(integration, context=context).data)
 

@@ -73,7 +73,7 @@ def begin(
         raise NotAllowed("Only a signed-in member of a team can connect a service.")
     oauth_app = _require_oauth_app(actor, integration)
     require_offered(oauth_app, scopes)
-    callback = redirect_uri(integration)
+    callback = redirect_uri(oauth_app)
     request = _REQUESTS[integration.kind](
         integration,
         oauth_app,

@@ -160,7 +160,8 @@ def _with_account(
         reason = f"it names no site ({_description(error)})." if isinstance(error, OAuthError) else error.sentence
         message = f"{name} granted access, but it cannot be used: {reason} Nothing was stored."
         raise attempts.fail(attempt, "no_placement", ExchangeFailed(message), origin=origin) from None
-    subject, label = response.subject, response.label
+    subject = response_params.account_subject(entry, attempt.params | params) or response.subject
+    label = response.label
     try:
         if provider.account:
             account = fetch_account(provider, access_token=token, credentials=credentials)

@@ -33,9 +33,10 @@ def refresh_grant_for(row: TokenSet, provider: ProviderConfig) -> RefreshGrant:
 
 def _by_refresh_token(row: TokenSet, provider: ProviderConfig) -> RefreshGrant:
     secret = row.refresh_token.reveal() if row.refresh_token else ""
-    credentials = client_credentials(row.connection.oauth_app)
+    oauth_app = row.connection.oauth_app
+    credentials = client_credentials(oauth_app)
     deadline = CALL_DEADLINE.total_seconds()
-    callback = redirect_uri(row.connection.integration)
+    callback = redirect_uri(oauth_app) if oauth_app else ""
     return RefreshGrant(
         provider,
         secret,

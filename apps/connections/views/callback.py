@@ -28,10 +28,10 @@ class SignedOut(SpecwayError):
 
 @require_GET
 @never_cache
-def callback(request: HttpRequest, integration_id: UUID | None = None) -> HttpResponseBase:
+def callback(request: HttpRequest, callback_id: UUID | None = None) -> HttpResponseBase:
     """Complete the authorization flow, then close the popup or redirect in the same tab. Failures are a page with 400.
 
-    `integration_id` only belongs to the path, which is compared with the one that was stored with the state.
+    `callback_id` only belongs to the path, which is compared with the one that was stored with the state.
     """
     response = _complete(request)
     # The URL contains code and state.

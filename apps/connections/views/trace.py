@@ -16,7 +16,7 @@ from apps.connections.services.tracing import KEPT_FOR
 from apps.connections.views.lookup import managed_connection
 from apps.errors import NotFound
 from apps.integrations.custom_apis.services.queries import custom_api_named, missing_of, operations_of
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import custom_api_redirect_uri
 from apps.teams import permissions
 from apps.teams.decorators import team_required
 from apps.teams.permissions import Action
@@ -56,7 +56,7 @@ def of_api(request: TeamRequest, slug: str) -> HttpResponse:
         "can_manage": True,
         "missing": missing_of(api),
         "operations": operations_of(api.integration).count(),
-        "redirect_uri": redirect_uri(api.integration),
+        "redirect_uri": custom_api_redirect_uri(api.integration),
         **_page(request, TraceEntry.objects.filter(integration=api.integration).select_related("connection")),
     }
     return render(request, "integrations/custom/trace.html", context)

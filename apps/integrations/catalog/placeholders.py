@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
+from apps.integrations.catalog import patterns
 from apps.integrations.catalog.key_schema import Field
 from apps.integrations.catalog.schema import Param
 
@@ -29,7 +30,7 @@ def names_in(template: str) -> set[str]:
 
 def matches(param: Param | Field, value: str) -> bool:
     """Whether the whole of `value` matches the pattern of the parameter or field."""
-    return re.fullmatch(param.pattern, value, re.ASCII) is not None
+    return patterns.fullmatch(param.pattern, value) is not None
 
 
 def checked_values(params: Iterable[Param], values: Mapping[str, str]) -> dict[str, str]:
@@ -76,7 +77,7 @@ def response_values(service: str, params: Iterable[Param], response: Mapping[str
             continue
         value = str(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else ""
         if param.extract:
-            inner = re.fullmatch(param.extract, value, re.ASCII)
+            inner = patterns.fullmatch(param.extract, value)
             value = inner[1] if inner else ""
         if not matches(param, value):
             raise UnsafeValue(param.name, f"{service} returned an unexpected value for {param.label}.")

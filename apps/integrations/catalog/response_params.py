@@ -29,6 +29,11 @@ def from_placement(entry: CatalogEntry, values: Mapping[str, str]) -> dict[str, 
     return _validated(entry, entry.params_from("post_connect"), values)
 
 
+def account_subject(entry: CatalogEntry, params: Mapping[str, str]) -> str:
+    """The stable account ID that is a parameter of the connection; "" where none is declared or known."""
+    return params.get(entry.identity.subject_param, "") if entry.identity.subject_param else ""
+
+
 def _validated(entry: CatalogEntry, params: Iterable[Param], values: Mapping[str, Any]) -> dict[str, str]:
     try:
         return response_values(entry.name, params, values)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from apps.integrations.catalog import patterns
 from apps.integrations.catalog.errors import SchemaError
 from apps.integrations.catalog.key_schema import Field
 from apps.integrations.catalog.placeholders import PLACEHOLDER, matches
@@ -64,6 +65,8 @@ def check_entry(entry: CatalogEntry) -> None:
     _check_fields(entry)
     _check_scopes(entry)
     _check_param_names(entry)
+    _check_identity(entry)
+    _check_api_hosts(entry)
     if len(entry.description) > 60:
         raise SchemaError("description", "must be one line of at most 60 characters")
     if entry.metadata.checked == "vendor" and not entry.metadata.evidence:
@@ -82,6 +85,8 @@ def urls_of(entry: CatalogEntry) -> Iterator[tuple[str, str]]:
             if (key == "url" or key.endswith("_url") or key == "issuer") and value:
                 yield f"{name}.{key}", value
     yield "api.base_url", entry.api.base_url
+    for host in entry.hosts:
+        yield f"hosts.{host.name}", host.base_url
     for number, url in enumerate(entry.metadata.evidence):
         yield f"metadata.evidence[{number}]", url
 
@@ -166,15 +171,15 @@ def _check_pattern(field: Field | Param, key: str) -> None:
         raise SchemaError(f"{key}.pattern", "is missing although the value is part of a URL")
     _require_regex(field.pattern, f"{key}.pattern")
     for hostile in _HOSTILE:
-        if re.fullmatch(field.pattern, hostile, re.ASCII):
+        if patterns.fullmatch(field.pattern, hostile):
             raise SchemaError(f"{key}.pattern", f"accepts {hostile!r}, which would lead to another host")
 
 
 def _require_regex(expression: str, key: str) -> int:
     """The number of groups of a regular expression. Raises SchemaError where it is not valid."""
     try:
-        return re.compile(expression).groups
-    except re.error as error:
+        return patterns.group_count(expression)
+    except patterns.InvalidPattern as error:
         raise SchemaError(key, f"is not a regular expression ({error})") from error
 
 
@@ -251,6 +256,8 @@ def _check_scopes(entry: CatalogEntry) -> None:
             raise SchemaError(f"scopes[{number}].name", f"{scope.name} is listed twice")
         if not scope.name or entry.scope_separator in scope.name:
             raise SchemaError(f"scopes[{number}].name", "must be a name without the scope separator")
+        if scope.host and scope.host not in {host.name for host in entry.hosts}:
+            raise SchemaError(f"scopes[{number}].host", f"{scope.host} is not listed in [[hosts]]")
         for larger in scope.included_in:
             if larger not in names:
                 raise SchemaError(f"scopes[{number}].included_in", f"{larger} is not listed in [[scopes]]")
@@ -261,3 +268,20 @@ def _check_param_names(entry: CatalogEntry) -> None:
     for number, name in enumerate(names):
         if names.index(name) != number:
             raise SchemaError(f"params[{number}].name", f"{name} is declared twice")
+
+
+def _check_identity(entry: CatalogEntry) -> None:
+    identity = entry.identity
+    if identity.subject_param and identity.subject_param not in {param.name for param in entry.params}:
+        raise SchemaError("identity.subject_param", "is not declared in [[params]]")
+    if identity.unknown and entry.identifies_account:
+        raise SchemaError("identity.unknown", "contradicts the subject that the entry declares")
+
+
+def _check_api_hosts(entry: CatalogEntry) -> None:
+    names = [host.name for host in entry.hosts]
+    for number, name in enumerate(names):
+        if not _SLUG.fullmatch(name):
+            raise SchemaError(f"hosts[{number}].name", "must consist of lowercase letters, digits and hyphens")
+        if names.index(name) != number:
+            raise SchemaError(f"hosts[{number}].name", f"{name} is listed twice")

@@ -17,6 +17,7 @@ from apps.oauth.provider import (
     AnswerAccount,
     AuthMethod,
     Check,
+    ErrorRule,
     LongLivedExchange,
     Placement,
     RevocationEndpoint,
@@ -154,6 +155,7 @@ class OAuth2:
     secondary_tokens: tuple[SecondaryTokenRule, ...] = ()
     success_check: Check | None = None
     error_aliases: Mapping[str, str] = field(default_factory=dict)
+    error_rules: tuple[ErrorRule, ...] = ()
     long_lived: LongLivedExchange | None = None
     refresh: Refresh = field(default_factory=Refresh)
 
@@ -177,7 +179,7 @@ class Scope:
     `aliases`: other names under which the service reports it as granted. `included_in`: larger scopes which, once
     granted, the service reports instead of it. `reported = false`: never in a token response, so never counted as
     missing. `caution`: a warning shown beside it. `parameter`: the request parameter for it, where it differs from
-    `scope_parameter`.
+    `scope_parameter`. `host`: the one of `[[hosts]]` at which it is used; empty for the base URL.
     """
 
     name: str
@@ -189,11 +191,12 @@ class Scope:
     included_in: tuple[str, ...] = ()
     caution: str = ""
     parameter: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Param:
-    """`[[params]]`: one placeholder. The whole value must match `pattern` (a Python regular expression, ASCII).
+    """`[[params]]`: one placeholder. The whole value must match `pattern` (a regular expression of RE2).
 
     `field`: the redirect's parameter or the path in the token response that holds it, if it is not `name`.
     `extract`: a regular expression for that text, whose only group is the value.
@@ -220,6 +223,27 @@ class Param:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Identity:
+    """`[identity]`: what identifies the account of a connection beyond `[account]` and `[answer_account]`.
+
+    `subject_param`: a parameter whose value is the account's stable ID (such as a company ID in the redirect).
+    `unknown`: why the service does not identify the account by a stable ID.
+    """
+
+    subject_param: str = ""
+    unknown: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiHost:
+    """`[[hosts]]`: a further API host of the service, which calls reach by its name."""
+
+    name: str
+    base_url: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hero:
     """`[hero]`: once the service is set up, it is featured above the list with this title and text."""
 
@@ -240,7 +264,11 @@ class CatalogEntry:
     metadata: Metadata
     icon: str = ""
     hero: Hero | None = None
+    # Its position among the services that are most looked for, from 1; 0 for all others.
+    popular: int = 0
     api: Api
+    hosts: tuple[ApiHost, ...] = ()
+    identity: Identity = field(default_factory=Identity)
     # The table of the kind is present, the others are None (see `rules.py`).
     oauth2: OAuth2 | None = None
     account: AccountEndpoint | None = None
@@ -266,6 +294,12 @@ class CatalogEntry:
     def default_scopes(self) -> tuple[str, ...]:
         """The names of the scopes that are selected beforehand."""
         return tuple(scope.name for scope in self.scopes if scope.default)
+
+    @property
+    def identifies_account(self) -> bool:
+        """Whether connections have a stable ID of their account, so that two of one account are recognized."""
+        tables = (self.account, self.answer_account, self.verification)
+        return bool(self.identity.subject_param) or any(table and table.subject_path for table in tables)
 
     def params_from(self, source: ParamSource) -> tuple[Param, ...]:
         """The placeholders whose value comes from `source`."""

@@ -39,13 +39,19 @@ def _none(authentication: Authentication) -> dict[str, Any]:
 
 def _api_key(authentication: Authentication) -> dict[str, Any]:
     prefix = authentication.key_prefix or ("Bearer" if authentication.key_location == "bearer" else "")
-    value = f"{prefix} {{key}}" if prefix else "{key}"
+    # A prefix such as "Token token=" is attached to the key.
+    value = f"{prefix}{{key}}" if not prefix or prefix.endswith("=") else f"{prefix} {{key}}"
     if authentication.key_location == "query":
         api_key: dict[str, Any] = {"query": {authentication.key_name: value}}
     else:
         header = "Authorization" if authentication.key_location == "bearer" else authentication.key_name
         api_key = {"headers": {header: value}}
-    return {"api_key": api_key, "fields": [{"name": "key", "label": "API key"}]}
+    fields = [{"name": "key", "label": "API key"}]
+    for number, further in enumerate(authentication.further_keys, start=2):
+        table = "query" if further.location == "query" else "headers"
+        api_key[table] = {**api_key.get(table, {}), further.name: f"{{key_{number}}}"}
+        fields.append({"name": f"key_{number}", "label": further.name})
+    return {"api_key": api_key, "fields": fields}
 
 
 def _basic(authentication: Authentication) -> dict[str, Any]:

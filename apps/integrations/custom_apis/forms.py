@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from apps.integrations.custom_apis.openapi import LARGEST
-from apps.integrations.custom_apis.schema import NAMES, Authentication, CustomScope, authentication_from
+from apps.integrations.custom_apis.schema import NAMES, Authentication, CustomScope, FurtherKey, authentication_from
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import OAuthApp
 from apps.vault.forms import SecretFormField, WriteOnlySecretWidget
@@ -88,6 +88,9 @@ class AuthenticationForm(_Form):
     key_location = _choice("Where the key goes", _LOCATIONS)
     key_name = _text("Name of the header or parameter", "Such as X-API-Key.", longest=100)
     key_prefix = _text("Prefix of the key (optional)", "Such as Token. If empty: Bearer for bearer keys.", longest=40)
+    further_keys = _lines(
+        "Further keys (optional)", "Keys that are sent as well, one per line: header X-App-Id, or query app_id."
+    )
     authorization_url = _text("Authorization URL")
     token_url = _text("Token URL")
     client_id = _text("Client ID", longest=500)
@@ -147,6 +150,7 @@ class AuthenticationForm(_Form):
         values["scopes"] = scopes_in(cleaned["scopes"], self.before)
         for name in ("authorization_params", "token_params"):
             values[name] = params_in(cleaned[name])
+        values["further_keys"] = further_keys_in(cleaned["further_keys"])
         values["iss_required"] = self.before.iss_required and values["issuer"] == self.before.issuer
         return self.before.with_values(values)
 
@@ -173,6 +177,7 @@ def _initial(authentication: Authentication, oauth_app: OAuthApp | None) -> dict
     values["scopes"] = "\n".join(f"{scope.name} {scope.description}".strip() for scope in authentication.scopes)
     for name in ("authorization_params", "token_params"):
         values[name] = "\n".join(f"{key}={value}" for key, value in values[name].items())
+    values["further_keys"] = "\n".join(f"{key.location} {key.name}" for key in authentication.further_keys)
     return values | {"client_id": oauth_app.client_id if oauth_app else ""}
 
 
@@ -204,6 +209,16 @@ def scopes_in(text: str, before: Authentication) -> tuple[CustomScope, ...]:
         CustomScope(name=parts[0], description=parts[1] if len(parts) > 1 else "", access=known.get(parts[0], ""))
         for parts in lines
     )
+
+
+def further_keys_in(text: str) -> tuple[FurtherKey, ...]:
+    """One key per line: its location (a header unless it says query) and its name."""
+    lines = [line.split(None, 1) for line in text.splitlines() if line.strip()]
+    keys = []
+    for parts in lines:
+        location = parts[0].lower() if len(parts) == 2 else "header"
+        keys.append(FurtherKey(name=parts[-1].strip(), location="query" if location == "query" else "header"))
+    return tuple(keys)
 
 
 def params_in(text: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ Problems = list[tuple[str, str]]
 MOST = 20
 LONGEST = {"label": 100, "pattern": 300, "example": 200, "default": 200, "hint": 300}
 # Names of credential fields, and of placeholders that the protocol fills in.
-RESERVED = BUILT_IN | {"key", "username", "password"}
+RESERVED = BUILT_IN | {"key", "username", "password", *(f"key_{number}" for number in range(2, 10))}
 # A part of a host or path: letters, digits, and hyphens inside.
 PLAIN = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _LABELS = {

@@ -27,6 +27,14 @@ class CustomScope:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FurtherKey:
+    """A key that is sent in addition to the first one: a header or query parameter."""
+
+    name: str
+    location: Literal["header", "query"] = "header"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Authentication:
     """How people sign in. `type` decides which fields are used; the others are stored and ignored.
 
@@ -39,6 +47,7 @@ class Authentication:
     key_location: KeyLocation = "bearer"
     key_name: str = ""
     key_prefix: str = ""
+    further_keys: tuple[FurtherKey, ...] = ()
     # oauth2 and oauth2_client_credentials
     authorization_url: str = ""
     token_url: str = ""
@@ -63,7 +72,8 @@ class Authentication:
 
     def as_json(self) -> dict[str, Any]:
         """For the database; the inverse of `authentication_from`."""
-        return asdict(self) | {"scopes": [asdict(scope) for scope in self.scopes]}
+        lists = {"scopes": self.scopes, "further_keys": self.further_keys}
+        return asdict(self) | {name: [asdict(item) for item in items] for name, items in lists.items()}
 
     def with_values(self, values: Mapping[str, Any]) -> "Authentication":
         """A copy with these fields changed."""
@@ -78,6 +88,8 @@ def authentication_from(stored: Mapping[str, Any]) -> Authentication:
     known = {name: value for name, value in stored.items() if name in NAMES}
     if "scopes" in known:
         known["scopes"] = tuple(CustomScope(**scope) for scope in known["scopes"])
+    if "further_keys" in known:
+        known["further_keys"] = tuple(FurtherKey(**key) for key in known["further_keys"])
     return Authentication(**known)
 
 

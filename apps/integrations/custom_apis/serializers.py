@@ -10,11 +10,12 @@ from apps.integrations.custom_apis.schema import (
     KEY_LOCATIONS,
     Authentication,
     CustomScope,
+    FurtherKey,
     authentication_from,
 )
 from apps.integrations.custom_apis.services.queries import missing_of, oauth_client_of
 from apps.integrations.models import CustomApi
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import custom_api_redirect_uri
 
 _LONG = 2_000
 
@@ -25,6 +26,13 @@ class CustomScopeSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=200)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
     access = serializers.ChoiceField(choices=["", "read", "write", "admin"], required=False, default="")
+
+
+class FurtherKeySerializer(serializers.Serializer[Any]):
+    """A key that is sent in addition to the first one."""
+
+    name = serializers.CharField(max_length=100, help_text="The header or query parameter.")
+    location = serializers.ChoiceField(choices=["header", "query"], required=False, default="header")
 
 
 class CustomParamSerializer(serializers.Serializer[Any]):
@@ -50,6 +58,7 @@ class AuthenticationSerializer(serializers.Serializer[Any]):
     key_location = serializers.ChoiceField(choices=[*KEY_LOCATIONS], required=False)
     key_name = serializers.CharField(required=False, allow_blank=True, max_length=100)
     key_prefix = serializers.CharField(required=False, allow_blank=True, max_length=40)
+    further_keys = FurtherKeySerializer(many=True, required=False)
     authorization_url = _url()
     token_url = _url()
     scopes = CustomScopeSerializer(many=True, required=False)
@@ -149,7 +158,7 @@ class CustomApiSerializer(AuthenticationSerializer):
             "base_url": instance.base_url,
             "params": [{name: value for name, value in one.items() if name != "source"} for one in instance.params],
             **values,
-            "redirect_uri": redirect_uri(instance.integration),
+            "redirect_uri": custom_api_redirect_uri(instance.integration),
             "client_id": oauth_app.client_id if oauth_app else "",
             "has_client_secret": bool(oauth_app and oauth_app.client_secret is not None),
             "is_set_up": instance.integration.definition is not None,
@@ -169,4 +178,6 @@ def authentication_with(before: Authentication, sent: dict[str, Any]) -> Authent
         values["type"] = values.pop("auth_type")
     if "scopes" in values:
         values["scopes"] = tuple(CustomScope(**scope) for scope in values["scopes"])
+    if "further_keys" in values:
+        values["further_keys"] = tuple(FurtherKey(**key) for key in values["further_keys"])
     return before.with_values(values)

@@ -21,6 +21,7 @@ from apps.oauth.authorization import check_endpoint
 from apps.oauth.errors import EndpointRefused, ReservedParameter
 
 MAX_SCOPES = 1_000
+MAX_FURTHER_KEYS = 5
 LONGEST_URL = 2_000
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")  # RFC 9110 5.6.2
 _QUERY_NAME = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,100}")
@@ -64,7 +65,8 @@ def base_problems(*, name: str, description: str, base_url: str, params: Sequenc
 
 def authentication_problems(authentication: Authentication, *, params: Sequence[Mapping[str, Any]]) -> Problems:
     """Problems of the Authentication tab. Missing fields are not problems: see `schema.missing`."""
-    errors = [*_choices(authentication), *_key(authentication), *_endpoints(authentication, params)]
+    errors = [*_choices(authentication), *_key(authentication), *_further_keys(authentication)]
+    errors += [*_endpoints(authentication, params)]
     errors += [("scopes", message) for message in _scopes(authentication.scopes, authentication.scope_separator)]
     extra = {name: getattr(authentication, name) for name in ("authorization_params", "token_params")}
     errors += overrides.problems(extra)
@@ -104,8 +106,24 @@ def _key(authentication: Authentication) -> Iterator[tuple[str, str]]:
         yield "key_name", "Enter a name such as X-API-Key, without spaces and colons."
     elif name.lower() in _RESERVED_HEADERS and not in_query:
         yield "key_name", f"{name} is set by the request itself. Enter the header that carries the key."
-    if not re.fullmatch(r"[A-Za-z0-9._=-]{0,40}", prefix):
+    if len(prefix) > 40 or not re.fullmatch(r"([A-Za-z0-9._=-]+( [A-Za-z0-9._=-]+)?)?", prefix):
         yield "key_prefix", "Enter a prefix such as Bearer or Token; the key follows after a space."
+
+
+def _further_keys(authentication: Authentication) -> Iterator[tuple[str, str]]:
+    keys = authentication.further_keys
+    if len(keys) > MAX_FURTHER_KEYS:
+        yield "further_keys", f"Enter at most {MAX_FURTHER_KEYS} further keys."
+    names = [(key.location, key.name.lower()) for key in keys]
+    first = "query" if authentication.key_location == "query" else "header"
+    taken = {(first, (authentication.key_name or "Authorization").lower())}
+    if len(set(names)) != len(names) or taken & set(names):
+        yield "further_keys", "Each key needs a header or parameter of its own."
+    for key in keys:
+        in_query = key.location == "query"
+        is_reserved = key.name.lower() in _RESERVED_HEADERS and not in_query
+        if is_reserved or not (_QUERY_NAME if in_query else _HEADER).fullmatch(key.name):
+            yield "further_keys", f"“{key.name[:40]}” cannot be the name of a key. Enter a name such as X-App-Id."
 
 
 def _endpoints(authentication: Authentication, params: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

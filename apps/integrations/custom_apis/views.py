@@ -20,7 +20,7 @@ from apps.integrations.custom_apis.services.apis import (
     create_custom_api,
     delete_custom_api,
     save_authentication,
-    use_common_callback,
+    set_callback,
 )
 from apps.integrations.custom_apis.services.discovery import discovered
 from apps.integrations.custom_apis.services.document_import import fetch_description, import_custom_api
@@ -34,8 +34,8 @@ from apps.integrations.custom_apis.services.queries import (
     waiting_connections,
 )
 from apps.integrations.errors import IntegrationInUse, InvalidInput
-from apps.integrations.models import CustomApi
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.models import Callback, CustomApi, Integration
+from apps.integrations.redirect_uri import common_redirect_uri, custom_api_redirect_uri
 from apps.teams import permissions
 from apps.teams.decorators import team_required
 from apps.teams.permissions import Action
@@ -213,14 +213,28 @@ def callback(request: TeamRequest, slug: str) -> HttpResponse:
     """Confirm, then switch between the common callback and its own. Raises NotFound, NotAllowed."""
     api = custom_api_named(request.actor, slug)
     permissions.require(request.actor, Action.MANAGE_CUSTOM_APIS)
-    wanted = not api.integration.uses_common_callback
     if request.method == "POST":
-        wanted = request.POST.get("wanted") == "common"
-        use_common_callback(actor=request.actor, api=api, wanted=wanted)
+        set_callback(actor=request.actor, api=api, callback=_wanted_callback(request.POST.get("wanted", "")))
         messages.success(request, "Saved. Register the redirect URI that is shown now.")
         return redirect("integrations:custom_authentication", slug)
-    context = {"api": api, "integration": api.integration, "wanted": wanted, "common": redirect_uri()}
+    is_own = api.integration.callback == Callback.OWN
+    context = {
+        "api": api,
+        "integration": api.integration,
+        "wanted": is_own,
+        "common": common_redirect_uri(),
+        "own": _own_redirect_uri(api),
+    }
     return render(request, "integrations/custom/callback.html", context)
+
+
+def _wanted_callback(wanted: str) -> Callback:
+    return Callback.COMMON if wanted == "common" else Callback.OWN
+
+
+def _own_redirect_uri(api: CustomApi) -> str:
+    integration = Integration(pk=api.pk, team=api.integration.team, callback=Callback.OWN)
+    return custom_api_redirect_uri(integration)
 
 
 @get_or_post
@@ -264,7 +278,7 @@ def _tab(request: TeamRequest, api: CustomApi, tab: str, **context: Any) -> Http
         "missing": missing_of(api),
         "can_manage": _can_manage(request),
         "operations": operations_of(api.integration).count(),
-        "redirect_uri": redirect_uri(api.integration),
+        "redirect_uri": custom_api_redirect_uri(api.integration),
     }
     return render(request, f"integrations/custom/{tab}.html", shared | context)
 

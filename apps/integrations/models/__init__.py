@@ -5,6 +5,7 @@ from apps.integrations.models.integration import (
     KINDS_SENT_AS_ENTERED,
     KINDS_WITH_KEY,
     KINDS_WITH_OAUTH_APP,
+    Callback,
     Integration,
     IntegrationQuerySet,
 )
@@ -14,6 +15,7 @@ __all__ = [
     "KINDS_SENT_AS_ENTERED",
     "KINDS_WITH_KEY",
     "KINDS_WITH_OAUTH_APP",
+    "Callback",
     "CustomApi",
     "Integration",
     "IntegrationQuerySet",

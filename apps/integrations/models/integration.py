@@ -29,6 +29,15 @@ class IntegrationQuerySet(models.QuerySet["Integration", "Integration"]):
         return self.annotate(is_set_up=models.Case(needs_no_app, default=Exists(with_app)))
 
 
+class Callback(models.TextChoices):
+    """Where the service redirects people after they consented; see redirect_uri.py."""
+
+    OWN = "own", "Its own"
+    COMMON = "common", "The common one"
+    # Its own, at the address below the common one that earlier versions used.
+    NESTED = "nested", "Its own, at its earlier address"
+
+
 class Integration(models.Model):
     """A service that a team can connect to: built-in (with a catalog entry of the same slug) or a custom API."""
 
@@ -58,8 +67,8 @@ class Integration(models.Model):
     # A hash of the URLs to which secrets of a custom API are sent (see custom_apis/definition.py). Credentials entered
     # for other URLs are not sent to them.
     base_url_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
-    # A custom API that is registered with the common callback, by an explicit choice of an admin.
-    uses_common_callback = models.BooleanField(default=False, editable=False)
+    # The callback of a custom API. The common one only by an explicit choice of an admin.
+    callback = models.CharField(max_length=10, choices=Callback.choices, default=Callback.OWN, editable=False)
 
     objects = IntegrationQuerySet.as_manager()
 

@@ -6,7 +6,7 @@ import json
 from django.db import models
 from django.db.models import Q
 
-from apps.integrations.models.integration import Integration
+from apps.integrations.models.integration import Callback, Integration
 from apps.teams.models import Team
 from apps.vault.fields import EncryptedField
 from apps.vault.models import SealedRow
@@ -49,6 +49,8 @@ class OAuthApp(SealedRow):
     # The circuit breaker: consecutive connections without a response, and the end of the pause (circuit_breaker.py).
     circuit_failures = models.PositiveIntegerField(default=0, editable=False)
     circuit_open_until = models.DateTimeField(null=True, editable=False)
+    # The callback where members complete a host of the service; see redirect_uri.py.
+    callback = models.CharField(max_length=10, choices=Callback.choices, default=Callback.OWN, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

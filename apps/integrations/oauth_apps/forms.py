@@ -12,11 +12,13 @@ from django import forms
 from apps.integrations.catalog.entries import entry_of
 from apps.integrations.catalog.overrides import scope_problem
 from apps.integrations.catalog.schema import CatalogEntry
-from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration, OAuthApp
+from apps.integrations.models import KINDS_WITH_OAUTH_APP, Callback, Integration, OAuthApp
 from apps.integrations.oauth_apps.services import client_param_problems, override_problems, takes_secret
+from apps.integrations.redirect_uri import may_keep_common_callback, redirect_uri
 from apps.vault.forms import SecretFormField
 
 PARAM = "param_"
+OWN_CALLBACK = "own_callback"
 ADVANCED = (
     "scopes_allowed",
     "extra_scopes",
@@ -32,7 +34,7 @@ _AUTH_LABELS = {
 }
 
 
-def setting_fields(entry: CatalogEntry | None) -> dict[str, forms.Field]:
+def setting_fields(entry: CatalogEntry | None, oauth_app: OAuthApp | None = None) -> dict[str, forms.Field]:
     """The fields besides ID, secret and date. Without a catalog entry there are no parameters among them."""
     fields: dict[str, forms.Field] = {}
     for param in entry.params_from("client") if entry else ():
@@ -53,7 +55,18 @@ def setting_fields(entry: CatalogEntry | None) -> dict[str, forms.Field]:
     hint = "One name=value per line. Without a value, the parameter of the catalog is omitted."
     fields["authorization_params"] = _lines("Extra authorization parameters", hint)
     fields["token_params"] = _lines("Extra token parameters", f"{hint} Sent with a code and with a refresh token.")
+    if oauth_app is not None and may_keep_common_callback(oauth_app):
+        fields[OWN_CALLBACK] = _own_callback_field(oauth_app)
     return fields
+
+
+def _own_callback_field(oauth_app: OAuthApp) -> forms.BooleanField:
+    own = OAuthApp(integration=oauth_app.integration, team=oauth_app.team, callback=Callback.OWN)
+    return forms.BooleanField(
+        label="Use its own redirect URI",
+        required=False,
+        help_text=f"Recommended. Register {redirect_uri(own)} at the service first.",
+    )
 
 
 def _choice(label: str, choices: Mapping[str, str]) -> forms.ChoiceField:
@@ -84,7 +97,7 @@ def initial_of(oauth_app: OAuthApp) -> dict[str, Any]:
 
 
 def settings_from(cleaned: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments `params`, `scopes_allowed` and `overrides` of `save_oauth_app`, from cleaned data."""
+    """The arguments `params`, `scopes_allowed`, `overrides` and `callback` of `save_oauth_app`, from cleaned data."""
     overrides: dict[str, Any] = {}
     if cleaned.get("pkce"):
         overrides["pkce"] = cleaned["pkce"] == "on"
@@ -96,7 +109,12 @@ def settings_from(cleaned: Mapping[str, Any]) -> dict[str, Any]:
         if params := _params_in(cleaned.get(name, "")):
             overrides[name] = params
     params = {name.removeprefix(PARAM): value for name, value in cleaned.items() if name.startswith(PARAM) and value}
-    return {"params": params, "scopes_allowed": _names_in(cleaned.get("scopes_allowed", "")), "overrides": overrides}
+    return {
+        "params": params,
+        "scopes_allowed": _names_in(cleaned.get("scopes_allowed", "")),
+        "overrides": overrides,
+        "callback": Callback.OWN if cleaned.get(OWN_CALLBACK) else None,
+    }
 
 
 def _names_in(text: str) -> list[str]:
@@ -153,7 +171,7 @@ class TeamAppForm(forms.Form):
     def __init__(self, data: Any, *, integration: Integration, oauth_app: OAuthApp | None) -> None:
         super().__init__(data, initial=_stored(oauth_app) if oauth_app else {})
         self._integration, self._oauth_app = integration, oauth_app
-        self.fields.update(setting_fields(entry_of(integration)))
+        self.fields.update(setting_fields(entry_of(integration), oauth_app))
         is_stored = oauth_app is not None and oauth_app.client_secret is not None
         self.fields["secret"].help_text = "A secret is stored. Leave empty to keep it." if is_stored else ""
 
@@ -177,7 +195,7 @@ class TeamAppForm(forms.Form):
         return [self[name] for name in self.fields if name.startswith(PARAM)]
 
     def advanced_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in ADVANCED]
+        return [self[name] for name in (*ADVANCED, OWN_CALLBACK) if name in self.fields]
 
     def is_advanced(self) -> bool:
         """Whether an advanced field has a value or an error, so that the section is open."""
@@ -187,6 +205,8 @@ class TeamAppForm(forms.Form):
 class OAuthAppForm(forms.ModelForm[OAuthApp]):
     """An OAuth app. The stored secret is never rendered. `oauth_app_form` adds the fields of its service."""
 
+    # Of a new app, where it is known; its redirect URI depends on it.
+    selected_integration: Integration | None = None
     # Not named as the field of the model, which forms may not edit.
     secret = SecretFormField(label="Client secret", required=False, max_length=4000)
 
@@ -199,6 +219,8 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
         if stored is not None:
             kwargs["initial"] = initial_of(stored) | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
+        if stored is None and self.selected_integration is not None:
+            self.instance.integration = self.selected_integration
         is_stored = self.instance.client_secret is not None
         self.fields["secret"].help_text = (
             "A secret is stored. Leave empty to keep it." if is_stored else "No secret is stored."
@@ -224,6 +246,7 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
             self.add_error(name if name in self.fields else None, message)
 
 
-def oauth_app_form(integration: Integration | None) -> type[OAuthAppForm]:
+def oauth_app_form(integration: Integration | None, oauth_app: OAuthApp | None = None) -> type[OAuthAppForm]:
     """The form class with the fields of that service."""
-    return type("OAuthAppForm", (OAuthAppForm,), setting_fields(entry_of(integration) if integration else None))
+    fields = setting_fields(entry_of(integration) if integration else None, oauth_app)
+    return type("OAuthAppForm", (OAuthAppForm,), {**fields, "selected_integration": integration})

@@ -85,7 +85,7 @@ def _verdict(oauth_app: OAuthApp) -> tuple[Result, str, str]:
         # The message names the missing value, of the app or of each connection.
         return "unknown", error.code, f"Not verified. {error.sentence}"
     except OAuthError as error:
-        return _read(error, name, redirect_uri(oauth_app.integration))
+        return _read(error, name, redirect_uri(oauth_app))
     return "unknown", "accepted_nonsense", f"Not verified: {name} accepts any code, so the test shows nothing."
 
 
@@ -94,9 +94,9 @@ def _signed_verdict(oauth_app: OAuthApp) -> tuple[Result, str, str]:
     name, credentials = oauth_app.integration.name, client_credentials(oauth_app)
     provider = oauth1_provider(oauth_app.integration, oauth_app=oauth_app, params=_defaults(oauth_app))
     try:
-        oauth1.request_token(provider, credentials, callback=redirect_uri(), deadline=DEADLINE)
+        oauth1.request_token(provider, credentials, callback=redirect_uri(oauth_app), deadline=DEADLINE)
     except InvalidClient as refused:
-        hint = f"If both are correct, register {redirect_uri()} there"
+        hint = f"If both are correct, register {redirect_uri(oauth_app)} there"
         return "refused", refused.code, f"{name} rejected the client ID or secret and issued no request token. {hint}."
     return "accepted", "request_token", f"{name} accepts the client ID and secret."
 
@@ -108,7 +108,7 @@ def _defaults(oauth_app: OAuthApp) -> dict[str, str]:
 
 def _exchange_nonsense(oauth_app: OAuthApp) -> None:
     provider = provider_config(oauth_app.integration, oauth_app=oauth_app, params=_defaults(oauth_app))
-    exchange_nonsense(provider, client_credentials(oauth_app), callback=redirect_uri(oauth_app.integration))
+    exchange_nonsense(provider, client_credentials(oauth_app), callback=redirect_uri(oauth_app))
 
 
 def exchange_nonsense(

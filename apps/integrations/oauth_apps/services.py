@@ -16,7 +16,7 @@ from apps.integrations.catalog import overrides as overriding
 from apps.integrations.catalog.entries import entry_of
 from apps.integrations.catalog.placeholders import problems
 from apps.integrations.errors import IntegrationMisconfigured, InvalidInput, OAuthAppInUse
-from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.models import Callback, Integration, OAuthApp
 from apps.integrations.oauth_apps.circuit_breaker import CLIENT_REFUSED_PAUSE
 from apps.integrations.oauth_apps.offered_scopes import offer_of
 from apps.integrations.signals import oauth_client_changed
@@ -67,12 +67,13 @@ def save_oauth_app(
     scopes_allowed: Sequence[str] = (),
     overrides: Mapping[str, Any] | None = None,
     base_url_fingerprint: str = "",
+    callback: Callback | None = None,
 ) -> OAuthApp:
     """Create or update the OAuth app of the integration: the team's own, or the operator's where `team` is None.
 
     `client_secret` None keeps the stored secret; `base_url_fingerprint` "" keeps the stored fingerprint (of a custom
-    API). Changing ID, secret or URLs resets the circuit breaker and a noted refusal. If the client itself changes,
-    `oauth_client_changed` marks its connections for reconnecting.
+    API), `callback` None the stored callback. Changing ID, secret or URLs resets the circuit breaker and a noted
+    refusal. If the client itself changes, `oauth_client_changed` marks its connections for reconnecting.
     Raises InvalidInput for invalid params or overrides, and where a stored secret would be sent to a changed URL.
     """
     existing = OAuthApp.objects.select_for_update().filter(integration=integration, team=team).first()
@@ -84,6 +85,7 @@ def save_oauth_app(
         "scopes_allowed": list(scopes_allowed),
         "overrides": dict(overrides or {}),
         "base_url_fingerprint": base_url_fingerprint or oauth_app.base_url_fingerprint,
+        "callback": callback or oauth_app.callback,
     }
     changed = [name for name, value in values.items() if getattr(oauth_app, name) != value]
     _require_valid(oauth_app, values, changed, has_new_secret=client_secret is not None)
@@ -108,7 +110,7 @@ def _apply(oauth_app: OAuthApp, changes: Mapping[str, Any]) -> None:
     if {"client_id", "client_secret", "overrides", "base_url_fingerprint"} & changes.keys():
         oauth_app.broken_since, oauth_app.broken_code, oauth_app.notified_broken_since = None, "", None
         oauth_app.circuit_failures, oauth_app.circuit_open_until = 0, None
-    if {"client_id", "client_secret", "params", "overrides"} & changes.keys():
+    if {"client_id", "client_secret", "params", "overrides", "callback"} & changes.keys():
         oauth_app.tested_at, oauth_app.test_result, oauth_app.test_message = None, "", ""
     oauth_app.save()
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.views.decorators.debug import sensitive_variables
 
 from apps.errors import NotFound
-from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.models import Callback, Integration, OAuthApp
 from apps.integrations.oauth_apps.probe import Verdict, probe_client
 from apps.integrations.oauth_apps.services import delete_oauth_app, save_oauth_app
 from apps.teams import permissions
@@ -35,6 +35,7 @@ def save_own_app(
     secret_expires_on: date | None = None,
     scopes_allowed: Sequence[str] = (),
     overrides: Mapping[str, Any] | None = None,
+    callback: Callback | None = None,
 ) -> OAuthApp:
     """Create or change it, as `save_oauth_app` does. Raises NotAllowed, InvalidInput."""
     permissions.require(actor, Action.MANAGE_OAUTH_APPS)
@@ -50,6 +51,7 @@ def save_own_app(
         secret_expires_on=secret_expires_on,
         scopes_allowed=scopes_allowed,
         overrides=overrides,
+        callback=callback,
     )
 
 

@@ -15,7 +15,7 @@ from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.oauth_apps import secret_expiry
 from apps.integrations.oauth_apps.forms import TeamAppForm
 from apps.integrations.oauth_apps.team_apps import own_app, probe_own_app, remove_own_app, save_own_app
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import may_keep_common_callback, redirect_uri, unregistered_app
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
@@ -49,9 +49,10 @@ def app(request: TeamRequest, slug: str) -> HttpResponse:
         "oauth_app": oauth_app,
         "form": form,
         "links": links(entry, oauth_app) if entry else None,
-        "redirect_uri": redirect_uri(),
+        "redirect_uri": redirect_uri(oauth_app or unregistered_app(integration, request.actor.team)),
+        "has_earlier_callback": oauth_app is not None and may_keep_common_callback(oauth_app),
         "expiry": _expiry(oauth_app),
-        "at_stake": _dependent_connections(oauth_app),
+        "dependents": _dependent_connections(oauth_app),
     }
     return render(request, "integrations/app.html", context)
 

@@ -23,9 +23,19 @@ def test_it_counts_by_kind_category_and_confidence(copied: Path, capsys: pytest.
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines[:2] == ["Kind:", "3 oauth2"]
     assert {"1 developer-tools", "1 project-management"} <= set(lines)
-    assert "1 checked: the vendor's pages confirm the essentials" in lines
+    assert "1 checked: confirmed by the vendor's pages" in lines
     assert "1 not yet tried: one library" in lines
     assert lines[-1] == "3 services"
+
+
+def test_it_counts_accounts_scopes_errors_and_hosts(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(PROVIDERS_DIR / "ahrefs.toml", copied)
+    call_command("check_catalog")
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert {"3 account known", "1 account not known, with the reason", "1 several API hosts"} <= set(lines)
+    assert "1 No documented call or token response identifies the account." in lines
+    assert any(line.endswith("all offered scopes reachable") for line in lines)
+    assert "1 error codes translated" in lines
 
 
 def test_it_checks_one_file_alone(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,13 +47,13 @@ def test_it_checks_one_file_alone(copied: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_it_ends_with_an_error_that_names_every_wrong_file_and_its_key(copied: Path) -> None:
-    (copied / "acme.toml").write_text('name = "Acme"\ncolour = "red"\n', encoding="utf-8")
+    (copied / "acme.toml").write_text('name = "Acme"\ncolor = "red"\n', encoding="utf-8")
     (copied / "other.toml").write_text("name = 5\n", encoding="utf-8")
     with pytest.raises(CommandError) as wrong:
         call_command("check_catalog")
     assert "acme.toml: color: unknown key" in str(wrong.value)
     assert "other.toml: name: must be a string" in str(wrong.value)
-    assert "2 of 5 files are wrong" in str(wrong.value)
+    assert "2 of 5 files are invalid" in str(wrong.value)
 
 
 def test_the_catalog_that_ships_holds_hundreds_of_services(capsys: pytest.CaptureFixture[str]) -> None:

@@ -217,7 +217,7 @@ def the_account_has_a_label(slug: str, wire: Wire) -> None:
         document = put(document, account["success_check"]["path"], account["success_check"]["equals"])
     wire.documents = [document]
     told = fetch_account(config, access_token="at", credentials=APP)
-    subject = {None: "ada", "": ""}.get(account.get("subject_path"), "7")
+    subject = {None: "ada", "": "", account.get("label_path"): "ada"}.get(account.get("subject_path"), "7")
     assert (told.label, told.subject) == ("ada", subject)
     [request] = wire.sent
     headers, query = standing(slug)

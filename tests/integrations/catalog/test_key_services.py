@@ -8,9 +8,9 @@ import pytest
 from apps.integrations.catalog.entries import catalog, provider_config
 from apps.integrations.catalog.errors import CatalogError
 from apps.integrations.catalog.placeholders import PLACEHOLDER, UnsafeValue, fill, matches
-from apps.integrations.catalog.reader import read_provider
+from apps.integrations.catalog.reader import read_definition, read_provider
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.keys import api_hosts, key_access, oauth1_provider, sent_as, verification_of
+from apps.integrations.keys import api_hosts, checked_input, key_access, oauth1_provider, sent_as, verification_of
 from apps.integrations.models import KINDS_WITH_KEY, Integration, OAuthApp
 from apps.oauth.signing import RequestParts
 from tests.connections.kinds import FILES
@@ -201,3 +201,25 @@ def test_a_secret_in_a_path_needs_a_pattern(tmp_path: Path) -> None:
 def test_placeholders_of_keys_are_identifiers() -> None:
     for slug in KEYED:
         assert all(PLACEHOLDER.fullmatch(f"{{{field.name}}}") for field in catalog()[slug].fields)
+
+
+@pytest.mark.parametrize(
+    ("template", "entered", "sent"),
+    [
+        ("Bearer {key}", "abc123", "Bearer abc123"),
+        ("Bearer {key}", "bearer abc123", "Bearer abc123"),
+        ("Token token={key}", "Token token=abc123", "Token token=abc123"),
+        ("SSWS {key}", " SSWS  abc123 ", "SSWS abc123"),
+        ("SSWS {key}", "SSWSabc123", "SSWS SSWSabc123"),
+        ("{key}", "Bearer abc123", "Bearer abc123"),
+    ],
+)
+def test_a_pasted_key_with_its_prefix_is_sent_with_the_prefix_once(template: str, entered: str, sent: str) -> None:
+    document = {
+        "name": "Acme", "category": "other", "description": "", "kind": "api_key", "metadata": {"checked": "team"},
+        "api": {"base_url": "https://api.acme.example"}, "fields": [{"name": "key", "label": "Key"}],
+        "api_key": {"headers": {"Authorization": template}},
+    }  # fmt: skip
+    entry = read_definition(document, slug="acme")
+    fields, params = checked_input(entry, fields={"key": entered}, params={})
+    assert key_access(entry, fields=fields, params=params).headers["Authorization"] == sent

@@ -71,7 +71,7 @@ EXPECTED = {
     "canva": Expected(
         f"https://www.canva.com/api/oauth/authorize?{ASK}&scope=profile%3Aread{PKCE}",
         "https://api.canva.com/rest/v1/oauth/token", BASIC, "strict",
-        "https://api.canva.com/rest/v1/users/me/profile", "profile.display_name", "https://api.canva.com/rest/v1",
+        "https://api.canva.com/rest/v1/users/me", "team_user.user_id", "https://api.canva.com/rest/v1",
     ),
     "clickup": Expected(
         f"https://app.clickup.com/api?{ASK}",
@@ -115,7 +115,7 @@ EXPECTED = {
         "https://gitlab.example.com/api/v4/user", "username", "https://gitlab.example.com/api/v4",
     ),
     "gmail": Expected(
-        f"{GOOGLE}&scope=openid+email+{G}gmail.metadata{PKCE}",
+        f"{GOOGLE}&scope=openid+email+{G}gmail.readonly{PKCE}",
         GOOGLE_TOKEN, POST, "none", GOOGLE_ME, "email", "https://gmail.googleapis.com",
     ),
     "google-calendar": Expected(
@@ -140,7 +140,7 @@ EXPECTED = {
         f"https://app.intercom.com/oauth?{ASK}",
         "https://api.intercom.io/auth/eagle/token", POST, "none",
         "https://api.intercom.io/me", "app.name", "https://api.intercom.io",
-        {**BEARER, "Intercom-Version": "2.11"},
+        {**BEARER, "Intercom-Version": "2.14"},
     ),
     "jira": Expected(
         f"{ATLASSIAN}&scope=read%3Ame+read%3Ajira-work+offline_access",
@@ -204,7 +204,7 @@ EXPECTED = {
         f"https://acme.my.salesforce.com/services/oauth2/authorize?{ASK}&scope=openid+refresh_token{PKCE}",
         "https://acme.my.salesforce.com/services/oauth2/token", POST, "strict",
         "https://acme.my.salesforce.com/services/oauth2/userinfo", "preferred_username",
-        "https://acme.my.salesforce.com/services/data/v62.0",
+        "https://acme.my.salesforce.com",
     ),
     "shopify": Expected(
         f"https://acme-store.myshopify.com/admin/oauth/authorize?{ASK}&scope=read_products",

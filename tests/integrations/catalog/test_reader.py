@@ -67,7 +67,7 @@ def test_a_valid_file_becomes_an_entry_named_after_the_file(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("before", "after", "key", "problem"),
     [
-        ('name = "Acme"\n', 'name = "Acme"\ncolour = "red"\n', "color", "unknown key"),
+        ('name = "Acme"\n', 'name = "Acme"\ncolor = "red"\n', "color", "unknown key"),
         ("[oauth2]\n", "[oauth2]\npkse = true\n", "oauth2.pkse", "unknown key"),
         ('access = "read"\n', 'access = "read"\nrisk = 1\n', "scopes[0].risk", "unknown key"),
         ('name = "Acme"\n', "name = 7\n", "name", "must be a string"),
@@ -199,3 +199,40 @@ def test_each_service_has_short_texts_and_no_admin_scope_by_default(slug: str) -
     assert all(scope.access != "admin" for scope in entry.scopes if scope.default)
     assert entry.default_scopes or not entry.scopes or slug in NOTHING_SUGGESTED
     assert all(not scope.description.endswith(".") and len(scope.description) <= 60 for scope in entry.scopes)
+
+
+@pytest.mark.parametrize(
+    ("extra", "key", "problem"),
+    [
+        ('\n[identity]\nsubject_param = "shop"\n', "identity.subject_param", "is not declared"),
+        ('\n[identity]\nunknown = "No call."\n', "identity.unknown", "contradicts"),
+        (
+            '\n[[hosts]]\nname = "Up"\nbase_url = "https://up.acme.example"\nlabel = "Up"\n',
+            "hosts[0].name",
+            "lowercase",
+        ),
+        ('\n[[hosts]]\nname = "up"\nbase_url = "http://up.acme.example"\nlabel = "Up"\n', "hosts.up", "https"),
+        ('\n[[hosts]]\nname = "up"\nbase_url = "https://{x}.example"\nlabel = "Up"\n', "hosts.up", "{x}"),
+    ],
+)
+def test_identity_and_hosts_are_validated(tmp_path: Path, extra: str, key: str, problem: str) -> None:
+    with pytest.raises(CatalogError, match=problem) as refused:
+        read_provider(written(tmp_path, VALID + extra))
+    assert refused.value.key == key
+
+
+def test_an_entry_without_a_stable_account_id_identifies_no_account(tmp_path: Path) -> None:
+    assert read_provider(written(tmp_path, VALID)).identifies_account
+    text = VALID.replace('subject_path = "id"', 'subject_path = ""')
+    assert not read_provider(written(tmp_path, text)).identifies_account
+
+
+def test_every_service_identifies_its_accounts_or_says_why_it_cannot() -> None:
+    for entry in catalog().values():
+        if entry.kind == "oauth2":
+            assert entry.identifies_account != bool(entry.identity.unknown), entry.slug
+
+
+def test_a_scope_at_an_undeclared_host_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match=r"scopes\[0\]\.host: up is not listed"):
+        read_provider(written(tmp_path, VALID.replace('access = "read"', 'access = "read"\nhost = "up"')))

@@ -55,7 +55,7 @@ def test_an_admin_makes_one_and_the_secret_never_comes_back(admin: Membership) -
     made = json.loads(answer.content)
     assert (made["slug"], made["missing"], made["is_set_up"]) == ("carrier-hub", [], True)
     assert (made["client_id"], made["has_client_secret"]) == ("fernhill", True)
-    assert made["redirect_uri"].endswith(f"/oauth/callback/{made['id']}")
+    assert made["redirect_uri"].endswith(f"/oauth/return/{made['id']}")
     shown = send(admin, "get", f"{URL}carrier-hub/")
     assert json.loads(shown.content)["redirect_uri"] == made["redirect_uri"]
     assert SECRET not in answer.content.decode() + shown.content.decode()

@@ -18,7 +18,7 @@ from apps.integrations.custom_apis.doctor.check import check_configuration
 from apps.integrations.custom_apis.schema import Authentication, CustomScope
 from apps.integrations.custom_apis.services.apis import create_custom_api, save_authentication
 from apps.integrations.models import CustomApi
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import custom_api_redirect_uri
 from apps.teams.models import Membership, Role
 from tests.authserver import AuthServer, answers, auth_server, refuses
 from tests.factories import actor_for, client_for, make_key, make_member, make_user
@@ -236,7 +236,7 @@ def test_a_service_that_is_broken(server: AuthServer, admin: Membership) -> None
 def test_a_rejected_redirect_uri_names_the_one_to_register(server: AuthServer, admin: Membership) -> None:
     server.script(answers(400, b'{"error": "invalid_request", "error_description": "redirect_uri mismatch"}'))
     api = api_at(server, admin)
-    assert redirect_uri(api.integration) in found(api, admin)["redirect_uri_refused"].fix
+    assert custom_api_redirect_uri(api.integration) in found(api, admin)["redirect_uri_refused"].fix
 
 
 def test_differences_from_the_issuers_metadata(server: AuthServer, admin: Membership) -> None:
@@ -262,7 +262,7 @@ def test_other_kinds_are_checked_at_their_base_url(server: AuthServer, admin: Me
 def test_the_real_sandbox_service(admin: Membership, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(destination, "_allowed", frozenset())
     api = create_custom_api(actor=actor_for(admin), name="Sandbox of ours", base_url="https://later.example")
-    with running_sandbox(tmp_path, redirect_uris=[redirect_uri(api.integration)]) as sandbox:
+    with running_sandbox(tmp_path, redirect_uris=[custom_api_redirect_uri(api.integration)]) as sandbox:
         egress.configure(allowed_hosts=[urlsplit(sandbox.url).netloc])
         described = Authentication(
             type="oauth2",

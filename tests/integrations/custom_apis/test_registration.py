@@ -15,7 +15,7 @@ from apps.integrations.custom_apis.services.apis import create_custom_api, save_
 from apps.integrations.custom_apis.services.registration import register_client
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi, OAuthApp
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import custom_api_redirect_uri
 from apps.teams.models import Membership, Role
 from tests.authserver import Answer, AuthServer, auth_server
 from tests.factories import actor_for, client_for, make_member, make_user
@@ -73,7 +73,7 @@ def test_a_client_is_registered_and_stored(server: AuthServer, draft: CustomApi,
     saved = register(draft, admin)
     assert server.registrations == [
         {
-            "redirect_uris": [redirect_uri(draft.integration)],
+            "redirect_uris": [custom_api_redirect_uri(draft.integration)],
             "client_name": "Specway Connections",
             "grant_types": ["authorization_code", "refresh_token"],
             "response_types": ["code"],

@@ -1,23 +1,30 @@
 """A team's own APIs as services know them: described, complete or not, changed, deleted, and nobody else's."""
 
+import json
+from typing import Any
+from unittest.mock import ANY
+
 import pytest
 
 from apps.audit.models import AuditEvent
+from apps.connections.services import listed_integrations
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalog.entries import entry_for, entry_of, provider_config
-from apps.integrations.custom_apis.schema import URLS, Authentication, CustomScope
+from apps.integrations.custom_apis.schema import URLS, Authentication, CustomScope, FurtherKey
 from apps.integrations.custom_apis.services.apis import (
     change_custom_api,
     create_custom_api,
     delete_custom_api,
     save_authentication,
-    use_common_callback,
+    set_callback,
 )
+from apps.integrations.custom_apis.services.document_import import import_custom_api
 from apps.integrations.custom_apis.services.queries import custom_api_named, missing_of
 from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
-from apps.integrations.models import CustomApi, Integration, OAuthApp
+from apps.integrations.keys import key_access
+from apps.integrations.models import Callback, CustomApi, Integration, OAuthApp
 from apps.integrations.oauth_apps.services import oauth_app_for
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import custom_api_redirect_uri
 from apps.teams.actor import Actor
 from apps.teams.models import Role
 from tests.factories import actor_for, make_member
@@ -52,8 +59,7 @@ def fields_of(refusal: pytest.ExceptionInfo[InvalidInput]) -> list[str]:
 
 
 def listed(actor: Actor) -> list[str]:
-    rows = Integration.objects.visible_to(actor).with_setup(actor).listed()
-    return list(rows.values_list("slug", flat=True))
+    return list(listed_integrations.listed(actor).values_list("slug", flat=True))
 
 
 def test_a_new_api_is_a_draft_without_connections(admin: Actor, api: CustomApi) -> None:
@@ -91,7 +97,7 @@ def test_other_teams_cannot_see_a_custom_api(admin: Actor, api: CustomApi) -> No
     with pytest.raises(NotFound):
         save(stranger, api)
     with pytest.raises(NotFound):
-        use_common_callback(actor=stranger, api=api, wanted=True)
+        set_callback(actor=stranger, api=api, callback=Callback.COMMON)
 
 
 def test_two_teams_may_give_the_same_name(admin: Actor, api: CustomApi) -> None:
@@ -167,9 +173,9 @@ def test_addresses_that_cannot_be_an_endpoint_are_refused_by_field(admin: Actor,
 
 
 def test_a_custom_api_has_its_own_callback_unless_an_admin_changes_it(admin: Actor, api: CustomApi) -> None:
-    assert redirect_uri(api.integration).endswith(f"/oauth/callback/{api.pk}")
-    use_common_callback(actor=admin, api=api, wanted=True)
-    assert redirect_uri(Integration.objects.get(pk=api.pk)).endswith("/oauth/callback")
+    assert custom_api_redirect_uri(api.integration).endswith(f"/oauth/return/{api.pk}")
+    set_callback(actor=admin, api=api, callback=Callback.COMMON)
+    assert custom_api_redirect_uri(Integration.objects.get(pk=api.pk)).endswith("/oauth/callback")
     assert AuditEvent.objects.filter(action="integration.callback_changed").count() == 1
 
 
@@ -185,3 +191,53 @@ def test_no_secret_is_in_the_log_or_the_row(admin: Actor, api: CustomApi) -> Non
     api.refresh_from_db()
     everything = str(list(AuditEvent.objects.values())) + str(api.authentication) + str(api.integration.definition)
     assert "s3cret-of-fernhill" not in everything
+
+
+SERVERS = [{"url": "https://sandbox.example.com", "description": "Sandbox"}, {"url": "https://api.example.com/{v}"}]
+KEYS = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-Key"},
+    "app": {"type": "apiKey", "in": "query", "name": "app_id"},
+}
+
+
+def document_with(**parts: Any) -> bytes:
+    base = {"openapi": "3.0.3", "info": {"title": "Carriers", "version": "1"}, "paths": {}}
+    return json.dumps(base | parts).encode()
+
+
+def test_of_several_servers_the_person_chooses_one(admin: Actor) -> None:
+    content = document_with(servers=SERVERS)
+    with pytest.raises(InvalidInput, match=r"several servers.*sandbox.example.com .Sandbox.; https://api") as refusal:
+        import_custom_api(actor=admin, content=content, source="pasted")
+    assert fields_of(refusal) == ["base_url"]
+    api = import_custom_api(actor=admin, content=content, source="pasted", base_url="https://api.example.com/{v}")
+    assert (api.base_url, [param["name"] for param in api.params]) == ("https://api.example.com/{v}", ["v"])
+
+
+def test_keys_that_are_needed_together_are_entered_and_sent_together(admin: Actor) -> None:
+    content = document_with(
+        servers=SERVERS[:1], components={"securitySchemes": KEYS}, security=[{"key": [], "app": []}]
+    )
+    api = import_custom_api(actor=admin, content=content, source="pasted")
+    entry = entry_of(api.integration)
+    assert entry is not None
+    assert [field.name for field in entry.fields] == ["key", "key_2"]
+    credentials = key_access(entry, fields={"key": "a", "key_2": "b"}, params={})
+    assert (credentials.headers, credentials.query) == ({"X-Key": "a"}, {"app_id": "b"})
+
+
+def test_a_token_url_at_another_host_is_noted(admin: Actor) -> None:
+    code = {"authorizationUrl": "https://login.example/a", "tokenUrl": "https://login.example/t", "scopes": {}}
+    schemes = {"o": {"type": "oauth2", "flows": {"authorizationCode": code}}}
+    content = document_with(servers=SERVERS[:1], components={"securitySchemes": schemes})
+    api = import_custom_api(actor=admin, content=content, source="https://docs.example/spec.json")
+    assert {"where": "token_url", "sentence": ANY} in api.notes
+
+
+@pytest.mark.parametrize("further", [["X-Key"], ["Host"], ["a b"], ["X-A", "x-a"], [f"X-{n}" for n in range(6)]])
+def test_further_keys_need_names_of_their_own(admin: Actor, api: CustomApi, further: list[str]) -> None:
+    keys = tuple(FurtherKey(name=name) for name in further)
+    settings = Authentication(type="api_key", key_location="header", key_name="X-Key", further_keys=keys)
+    with pytest.raises(InvalidInput) as refusal:
+        save(admin, api, settings)
+    assert set(fields_of(refusal)) == {"further_keys"}

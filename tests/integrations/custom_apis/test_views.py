@@ -83,7 +83,7 @@ def test_members_look_but_do_not_touch(api: CustomApi, admin: Membership, name: 
     assert member.post(page("custom_overview"), {"name": "Mine", "base_url": "https://evil.example"}).status_code == 403
     assert member.get(reverse("integrations:custom_new")).status_code == 403
     api.integration.refresh_from_db()
-    assert (api.integration.name, api.integration.uses_common_callback) == ("Carrier Hub", False)
+    assert (api.integration.name, api.integration.callback) == ("Carrier Hub", "own")
 
 
 def test_no_page_ever_shows_the_secret(api: CustomApi, admin: Membership) -> None:
@@ -179,7 +179,7 @@ def test_get_changes_nothing(api: CustomApi, admin: Membership) -> None:
     for name in PAGES:
         browser.get(page(name))
     api.integration.refresh_from_db()
-    assert not api.integration.uses_common_callback
+    assert api.integration.callback == "own"
 
 
 def imported(admin: Membership) -> CustomApi:

@@ -72,7 +72,7 @@ def test_the_secret_is_never_on_a_page(loaded: None, owner: Membership) -> None:
 
 
 def test_an_empty_secret_keeps_the_stored_one_and_a_new_app_needs_one(loaded: None, owner: Membership) -> None:
-    assert "GitHub gives out a client secret: enter it." in add(owner, secret="").content.decode()
+    assert "Enter the client secret that GitHub issued." in add(owner, secret="").content.decode()
     add(owner)
     before = client_credentials(own(owner)).client_secret
     add(owner, client_id="renamed", secret="")
@@ -150,7 +150,7 @@ def test_a_stored_secret_does_not_follow_a_changed_address(loaded: None, owner: 
 
 def test_what_the_protocol_fills_in_cannot_be_overridden(loaded: None, owner: Membership) -> None:
     html = add(owner, authorization_params="redirect_uri=https://evil.example").content.decode()
-    assert "redirect_uri is set by the protocol itself" in html
+    assert "redirect_uri is set by the protocol" in html
     assert '<details class="details" open>' in html
     assert not OAuthApp.objects.exists()
 

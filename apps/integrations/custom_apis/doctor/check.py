@@ -22,7 +22,7 @@ from apps.integrations.custom_apis.services.queries import oauth_client_of
 from apps.integrations.custom_apis.services.registration import issuer_metadata
 from apps.integrations.models import CustomApi, OAuthApp
 from apps.integrations.oauth_apps.services import client_credentials
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import custom_api_redirect_uri
 from apps.oauth import pkce
 from apps.oauth.authorization import authorization_url
 from apps.oauth.errors import OAuthError, safe_code
@@ -67,7 +67,7 @@ def check_configuration(*, actor: Actor, api: CustomApi) -> CheckUp:
 def observe(api: CustomApi) -> Observations:
     """Everything that can be observed without a user, one call after the other."""
     authentication, clock = _filled(api), Clock()
-    oauth_app, callback = oauth_client_of(api), redirect_uri(api.integration)
+    oauth_app, callback = oauth_client_of(api), custom_api_redirect_uri(api.integration)
     seen = Observations(
         name=api.integration.name,
         authentication=authentication,

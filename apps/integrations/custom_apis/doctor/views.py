@@ -11,7 +11,7 @@ from apps.integrations.custom_apis.doctor.check import check_configuration
 from apps.integrations.custom_apis.services.queries import custom_api_named, missing_of, operations_of
 from apps.integrations.custom_apis.services.registration import register_client
 from apps.integrations.errors import IntegrationInUse, InvalidInput
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import custom_api_redirect_uri
 from apps.teams import permissions
 from apps.teams.decorators import team_required
 from apps.teams.permissions import Action
@@ -34,7 +34,7 @@ def check(request: TeamRequest, slug: str) -> HttpResponse:
         "can_manage": True,
         "missing": missing_of(api),
         "operations": operations_of(api.integration).count(),
-        "redirect_uri": redirect_uri(api.integration),
+        "redirect_uri": custom_api_redirect_uri(api.integration),
         "check_up": check_configuration(actor=request.actor, api=api),
     }
     template = "_check.html" if getattr(request, "htmx", False) else "check.html"

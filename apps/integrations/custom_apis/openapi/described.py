@@ -18,6 +18,15 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Server:
+    """A base URL, the parameters in it, and what the document calls it."""
+
+    url: str
+    params: tuple[Mapping[str, Any], ...] = ()
+    label: str = ""
+
+
+@dataclass(frozen=True)
 class FoundScheme:
     """A security scheme under its name in the document, and the fields of the Authentication tab that it fills in."""
 
@@ -26,6 +35,7 @@ class FoundScheme:
     authentication: Authentication
     filled: tuple[str, ...]
     discovered: tuple[str, ...] = ()  # those that were filled in from the issuer's metadata
+    is_obsolete: bool = False  # read from an implicit flow
 
 
 @dataclass(frozen=True)
@@ -40,16 +50,25 @@ class Call:
 
 @dataclass(frozen=True)
 class Described:
-    """The whole document. `base_url` is empty where it has none; `schemes` starts with the preferred one."""
+    """The whole document. `servers` may be empty; `schemes` starts with the preferred one."""
 
     version: str
     name: str
     description: str
-    base_url: str
-    params: tuple[Mapping[str, Any], ...]
+    servers: tuple[Server, ...]
     schemes: tuple[FoundScheme, ...]
     operations: tuple[Call, ...]
     notes: tuple[Note, ...]
+
+    @property
+    def base_url(self) -> str:
+        """That of the first server; empty where there is none."""
+        return self.servers[0].url if self.servers else ""
+
+    @property
+    def params(self) -> tuple[Mapping[str, Any], ...]:
+        """The parameters of the first server."""
+        return self.servers[0].params if self.servers else ()
 
 
 def storable(value: T) -> T:

@@ -119,6 +119,11 @@ def named(value: Any) -> Iterator[tuple[str, Any]]:
             yield name, item
 
 
+def is_external(node: Any) -> bool:
+    """Whether a node refers to another document."""
+    return isinstance(node, dict) and isinstance(node.get("$ref"), str) and not node["$ref"].startswith("#")
+
+
 def resolve(document: Mapping[str, Any], node: Any) -> tuple[Mapping[str, Any] | None, str]:
     """The mapping that `node` is or refers to, or (None, reason): another document, not found, or a cycle."""
     seen: set[str] = set()

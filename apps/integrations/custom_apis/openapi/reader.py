@@ -8,6 +8,7 @@ from typing import Any
 from apps.integrations.custom_apis.openapi.described import Call, Described, Note, storable
 from apps.integrations.custom_apis.openapi.document import (
     UnreadableDocument,
+    is_external,
     listing,
     mapping,
     named,
@@ -16,33 +17,35 @@ from apps.integrations.custom_apis.openapi.document import (
     text_of,
 )
 from apps.integrations.custom_apis.openapi.security import schemes_in
-from apps.integrations.custom_apis.openapi.servers import server_of
+from apps.integrations.custom_apis.openapi.servers import servers_of
 from apps.integrations.custom_apis.openapi.standard import faults
 
 MAX_OPERATIONS = 5_000
 MAX_NOTES = 50
 MAX_FAULTS = 20
-_METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
-_READ = ("2.0", "3.0", "3.1")
+_METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "query")
+_READ = ("2.0", "3.0", "3.1", "3.2")
 
 
-def read_description(content: bytes, *, document_url: str = "") -> Described:
+def read_description(content: bytes, *, document_url: str = "", base_url: str = "") -> Described:
     """Read an API document (UTF-8; JSON or YAML, up to 10 MB).
 
-    `document_url` is the URL it was fetched from, if any. Unusable parts are noted; raises UnreadableDocument where
-    nothing can be used.
+    `document_url` is the URL it was fetched from, if any: relative server URLs are relative to it. All other relative
+    URLs are relative to `base_url`, or to the first server (OpenAPI 3.1 4.6). Unusable parts are noted; raises
+    UnreadableDocument where nothing can be used.
     """
     try:
         document, repeated = parse(content)
     except UnreadableDocument as broken:
         raise UnreadableDocument(f"{broken}{_summary(broken.so_far)}") from None
     version = _version(document)
+    _require_one_file(document)
     notes: list[Note] = []
     info = mapping(document.get("info"))
-    base_url, params = server_of(document, document_url=document_url, notes=notes)
-    if not base_url:
+    servers = servers_of(document, document_url=document_url, notes=notes)
+    if not servers:
         notes.append(Note("host" if "swagger" in document else "servers", "The URL of the API is missing."))
-    schemes = schemes_in(document, document_url=document_url, notes=notes)
+    schemes = schemes_in(document, base_url=base_url or (servers[0].url if servers else ""), notes=notes)
     calls = list(islice(_calls(document, notes), MAX_OPERATIONS + 1))
     if len(calls) > MAX_OPERATIONS:
         notes.append(Note("paths", f"Only the first {MAX_OPERATIONS} operations were imported."))
@@ -54,8 +57,7 @@ def read_description(content: bytes, *, document_url: str = "") -> Described:
         version=version,
         name=text_of(info.get("title"), 100),
         description=text_of(info.get("summary") or info.get("description"), 60),
-        base_url=base_url,
-        params=tuple(params),
+        servers=tuple(servers),
         schemes=tuple(schemes),
         operations=tuple(calls[:MAX_OPERATIONS]),
         notes=tuple(notes[:MAX_NOTES]),
@@ -82,7 +84,7 @@ def _summary(so_far: Any) -> str:
         return ""
     name = text_of(mapping(document.get("info")).get("title"), 60)
     calls = sum(1 for _ in islice(_calls(document, []), MAX_OPERATIONS))
-    schemes = len(schemes_in(document, document_url="", notes=[]))
+    schemes = len(schemes_in(document, base_url="", notes=[]))
     parts = [
         f"the name “{name}”" if name else "",
         f"{calls} operation{'' if calls == 1 else 's'}" if calls else "",
@@ -92,7 +94,28 @@ def _summary(so_far: Any) -> str:
     return f" Before that, {listed} could be read; nothing is saved." if listed else ""
 
 
+def _require_one_file(document: Mapping[str, Any]) -> None:
+    """Raises UnreadableDocument for a document whose paths or security schemes are in other files."""
+    components = mapping(document.get("components"))
+    for collection in (document.get("paths"), components.get("securitySchemes"), document.get("securityDefinitions")):
+        for name, node in named(collection):
+            if is_external(node):
+                raise UnreadableDocument(
+                    f"The document is split into several files: {name[:60]} refers to {node['$ref'][:100]}. "
+                    "Bundle them into one file first."
+                )
+
+
+def _require_openapi(document: Mapping[str, Any]) -> None:
+    if "asyncapi" in document:
+        raise UnreadableDocument("This is an AsyncAPI document. It describes messages and not an HTTP API.")
+    info = mapping(document.get("info"))
+    if "_postman_id" in info or "postman" in text_of(info.get("schema"), 200):
+        raise UnreadableDocument("This is a Postman collection. Convert it to OpenAPI first, or add the API by hand.")
+
+
 def _version(document: Mapping[str, Any]) -> str:
+    _require_openapi(document)
     stated = text_of(document.get("openapi") or document.get("swagger"), 20)
     if not stated:
         raise UnreadableDocument(
@@ -100,7 +123,7 @@ def _version(document: Mapping[str, Any]) -> str:
         )
     version = ".".join(stated.split(".")[:2])
     if version not in _READ or (version == "2.0") != ("swagger" in document and "openapi" not in document):
-        raise UnreadableDocument(f"Version {stated} is not supported. OpenAPI 3.0 and 3.1 and Swagger 2.0 are.")
+        raise UnreadableDocument(f"Version {stated} is not supported. OpenAPI 3.0 to 3.2 and Swagger 2.0 are.")
     return stated
 
 
@@ -121,9 +144,17 @@ def _calls(document: Mapping[str, Any], notes: list[Note]) -> Iterator[Call]:
                 summary = text_of(
                     operation.get("summary") or operation.get("operationId") or operation.get("description"), 300
                 )
-                yield Call(method.upper(), path[:1000], summary, _scopes(operation.get("security", default_security)))
+                scopes = _scopes(operation.get("security", default_security))
+                yield _call(method, path, summary, scopes)
             elif operation is not None:
                 notes.append(Note(f"paths.{path[:100]}.{method}", "It is not a mapping."))
+
+
+def _call(method: str, path: str, summary: str, scopes: tuple[str, ...]) -> Call:
+    """A fragment only tells operations of the same path apart; it is not sent, and becomes part of the label."""
+    target, _, fragment = path.partition("#")
+    label = summary or (f"{method.upper()} {path}" if fragment else "")
+    return Call(method.upper(), target[:1000], label[:300], scopes)
 
 
 def _scopes(security: Any) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """Reads security schemes into fields of the Authentication tab."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
 from urllib.parse import urljoin
 
 from apps.integrations.custom_apis.openapi.described import FoundScheme, Note
-from apps.integrations.custom_apis.openapi.document import mapping, named, resolve, text_of
-from apps.integrations.custom_apis.schema import Authentication, CustomScope
+from apps.integrations.custom_apis.openapi.document import listing, mapping, named, resolve, text_of
+from apps.integrations.custom_apis.schema import Authentication, CustomScope, FurtherKey
 
 MOST = 50
 _MOST_SCOPES = 1_000
@@ -14,11 +16,20 @@ _MOST_SCOPES = 1_000
 _RANK = ("oauth2", "api_key", "oauth2_client_credentials", "basic", "none")
 # Swagger 2 names of OpenAPI 3 flows.
 _FLOWS = {"accessCode": "authorizationCode", "application": "clientCredentials", "implicit": "implicit"}
+# Authentication schemes of HTTP whose credentials are more than a key.
+_NOT_A_KEY = ("digest", "negotiate", "hoba", "mutual", "oauth", "scram-sha-1", "scram-sha-256", "vapid", "dpop", "gnap")
+# A prefix in a description, as in "Authorization: Token token=...", "SSWS {key}" or "Bot".
+_PREFIX = re.compile(
+    r"authorization[`'\"]?\s*[:=]\s*[`'\"]?([A-Za-z][A-Za-z-]*(?: [a-z_]+=|(?=[\s<{\[`'\"]|$)))|"
+    r"\b(Token token=|(?:SSWS|Bot|Token|ApiKey|Api-Key|GenieKey|Key)(?=[\s<{\[`'\".,]|$))",
+    re.IGNORECASE,
+)
 _WELL_KNOWN = "/.well-known/openid-configuration"
 
 
-def schemes_in(document: Mapping[str, Any], *, document_url: str, notes: list[Note]) -> list[FoundScheme]:
-    """Every way to sign in that can be used, the best first; the others are noted."""
+def schemes_in(document: Mapping[str, Any], *, base_url: str, notes: list[Note]) -> list[FoundScheme]:
+    """Every usable security scheme, the preferred one first; the others are noted. Relative URLs are relative to
+    `base_url`."""
     swagger = "swagger" in document
     components = document if swagger else document.get("components")
     path = "securityDefinitions" if swagger else "components.securitySchemes"
@@ -33,15 +44,55 @@ def schemes_in(document: Mapping[str, Any], *, document_url: str, notes: list[No
         if scheme is None:
             notes.append(Note(where, reason))
             continue
-        found += _Reader(name[:100], where, document_url, notes).read(scheme)
-    return sorted(found, key=lambda scheme: _RANK.index(scheme.authentication.type))
+        found += _Reader(name[:100], where, base_url, notes).read(scheme)
+    found = [*_combined(document, found), *found]
+    return sorted(found, key=lambda scheme: (_RANK.index(scheme.authentication.type), scheme.is_obsolete))
+
+
+def _combined(document: Mapping[str, Any], found: Sequence[FoundScheme]) -> list[FoundScheme]:
+    """Keys that requests need together, as one scheme each."""
+    keys = {scheme.name: scheme for scheme in found if scheme.authentication.type == "api_key"}
+    combined: dict[tuple[str, ...], FoundScheme] = {}
+    for requirement in _requirements(document):
+        names = tuple(name for name in requirement if name in keys)
+        if len(names) > 1 and len(names) == len(requirement):
+            combined.setdefault(names, _together([keys[name] for name in names]))
+    return list(combined.values())
+
+
+def _requirements(document: Mapping[str, Any]) -> Iterator[list[str]]:
+    yield from ([name for name, _ in named(item)] for item in listing(document.get("security"))[:20])
+    for _, path in named(document.get("paths")):
+        for _, operation in named(path):
+            security = listing(mapping(operation).get("security"))
+            yield from ([name for name, _ in named(item)] for item in security[:20])
+
+
+def _together(schemes: Sequence[FoundScheme]) -> FoundScheme:
+    first, *others = schemes
+    further = tuple(
+        FurtherKey(name=other.authentication.key_name or "Authorization", location=_location(other.authentication))
+        for other in others
+    )
+    names = " and ".join(scheme.name for scheme in schemes)
+    return replace(
+        first,
+        name=names[:100],
+        words=f"Keys that are needed together: {names}"[:300],
+        authentication=first.authentication.with_values({"further_keys": further}),
+        filled=(*first.filled, "further_keys"),
+    )
+
+
+def _location(authentication: Authentication) -> Literal["header", "query"]:
+    return "query" if authentication.key_location == "query" else "header"
 
 
 class _Reader:
     """Reads one scheme, and notes what cannot be used."""
 
-    def __init__(self, name: str, where: str, document_url: str, notes: list[Note]) -> None:
-        self._name, self._where, self._document_url, self._notes = name, where, document_url, notes
+    def __init__(self, name: str, where: str, base_url: str, notes: list[Note]) -> None:
+        self._name, self._where, self._base_url, self._notes = name, where, base_url, notes
 
     def read(self, scheme: Mapping[str, Any]) -> Iterator[FoundScheme]:
         kind = scheme.get("type")
@@ -63,8 +114,7 @@ class _Reader:
             self._note(".in", "Only keys in a named header or query parameter are supported.")
             return
         if location == "header" and name.lower() == "authorization":
-            # Swagger 2 has no bearer scheme.
-            yield from self._found("A token in the Authorization header", type="api_key", key_location="bearer")
+            yield from self._authorization(_prefix_in(text_of(scheme.get("description"), 2_000)))
             return
         label = f"An API key in the {location} {'parameter ' if location == 'query' else ''}{name}"
         yield from self._found(label, type="api_key", key_location=location, key_name=name)
@@ -75,8 +125,20 @@ class _Reader:
             yield from self._found("User name and password", type="basic")
         elif method.lower() == "bearer":
             yield from self._found("A bearer token", type="api_key", key_location="bearer")
+        elif re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", method) and method.lower() not in _NOT_A_KEY:
+            yield from self._authorization(method)
         else:
             self._note(".scheme", f"HTTP {method or 'authentication without a scheme'} is not supported.")
+
+    def _authorization(self, prefix: str) -> Iterator[FoundScheme]:
+        """A key in the Authorization header. Swagger 2 has no other way to describe a bearer token."""
+        if not prefix or prefix.lower() == "bearer":
+            yield from self._found("A token in the Authorization header", type="api_key", key_location="bearer")
+            return
+        label = f"A key in the Authorization header, after {prefix}"
+        yield from self._found(
+            label, type="api_key", key_location="header", key_name="Authorization", key_prefix=prefix
+        )
 
     def _open_id(self, scheme: Mapping[str, Any]) -> Iterator[FoundScheme]:
         url = self._url(scheme.get("openIdConnectUrl"))
@@ -99,7 +161,8 @@ class _Reader:
                 self._note(
                     ".flows.implicit", "The implicit flow is obsolete; its URL is used for the authorization code flow."
                 )
-            yield self._flow("OAuth 2.0, authorization code", "oauth2", code)
+            found = self._flow("OAuth 2.0, authorization code", "oauth2", code)
+            yield replace(found, is_obsolete="authorizationCode" not in by_name)
         if "clientCredentials" in by_name:
             yield self._flow("OAuth 2.0, client credentials", "oauth2_client_credentials", by_name["clientCredentials"])
         if code is None and "clientCredentials" not in by_name:
@@ -121,11 +184,11 @@ class _Reader:
         return next(self._found(label + count, type=kind, scopes=tuple(scopes), **urls))
 
     def _url(self, value: Any) -> str:
-        """Absolute; a relative one against the document's own (OpenAPI 3.1 4.6)."""
+        """An absolute URL. A relative one is relative to the server (OpenAPI 3.1 4.6), never to the document."""
         url = text_of(value, 2_000)
-        if url and "://" not in url and self._document_url:
-            url = urljoin(self._document_url, url)
-        return url
+        if not url or "://" in url:
+            return url
+        return urljoin(f"{self._base_url}/", url) if self._base_url else ""
 
     def _found(self, label: str, **values: Any) -> Iterator[FoundScheme]:
         settings = {name: value for name, value in values.items() if value}
@@ -134,3 +197,9 @@ class _Reader:
 
     def _note(self, key: str, message: str) -> None:
         self._notes.append(Note(self._where + key, message))
+
+
+def _prefix_in(description: str) -> str:
+    """The word before the key that a description of the Authorization header shows; "" for none."""
+    match = _PREFIX.search(description)
+    return (match[1] or match[2]) if match else ""

@@ -1,61 +1,79 @@
-"""Reads the base URL: servers and their variables (OpenAPI 3), or scheme, host and base path (Swagger 2)."""
+"""Reads base URLs: servers and their variables (OpenAPI 3), or scheme, host and base path (Swagger 2)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from apps.integrations.custom_apis.openapi.described import Note
+from apps.integrations.catalog import patterns
+from apps.integrations.custom_apis.openapi.described import Note, Server
 from apps.integrations.custom_apis.openapi.document import listing, mapping, text_of
 
-Params = list[dict[str, Any]]
+MOST = 50
 _VARIABLE = re.compile(r"\{([^{}]{1,60})\}")
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = rf"(?:{_LABEL}\.)+[A-Za-z]{{2,}}"
 _SEGMENT = "[A-Za-z0-9._~-]+"
-_FITTING = re.compile(r"[A-Za-z0-9._~:-]{1,100}")
+_PORT = "[0-9]{1,5}"
+_ORIGIN = rf"https://{_HOST}"
+_EXAMPLES = {_SEGMENT: "v1", _PORT: "443", _HOST: "api.example.com", _LABEL: "acme", _ORIGIN: "https://api.example.com"}
+_SAFE_VALUE = re.compile(r"[A-Za-z0-9._~:/-]{0,100}")
+# Defaults that stand for a value of one's own.
+_PLACEHOLDER_VALUE = re.compile(r"(your|my|example).*|x+|subdomain|domain|tenant", re.IGNORECASE)
+_RESERVED_NAMES = ("access_token", "client_id", "client_secret", "random", "key", "username", "password")
 
 
-def server_of(document: Mapping[str, Any], *, document_url: str, notes: list[Note]) -> tuple[str, Params]:
-    """`(base URL, parameters)` of the first usable server; ("", []) where there is none."""
+def servers_of(document: Mapping[str, Any], *, document_url: str, notes: list[Note]) -> list[Server]:
+    """The usable servers, each URL once; the others are noted."""
     if "swagger" in document:
-        return _swagger_server(document, document_url), []
-    servers = listing(document.get("servers")) or [{"url": "/"}]
-    for position, server in enumerate(servers[:50]):
-        url, params = _server(mapping(server), document_url)
-        if url:
-            return url, params
-        notes.append(Note(f"servers[{position}]", "Requests cannot be sent to this URL."))
-    return "", []
+        url = _swagger_url(document, document_url)
+        return [Server(url)] if url else []
+    found: dict[str, Server] = {}
+    for position, item in enumerate((listing(document.get("servers")) or [{"url": "/"}])[:MOST]):
+        server = _server(mapping(item), document_url)
+        if server is None:
+            notes.append(Note(f"servers[{position}]", "Requests cannot be sent to this URL."))
+        else:
+            found.setdefault(server.url, server)
+    return list(found.values())
 
 
-def _swagger_server(document: Mapping[str, Any], document_url: str) -> str:
-    near = urlsplit(document_url)
-    host = text_of(document.get("host"), 300) or near.netloc
+def _swagger_url(document: Mapping[str, Any], document_url: str) -> str:
+    origin = urlsplit(document_url)
+    host = text_of(document.get("host"), 300) or origin.netloc
     schemes = [scheme for scheme in listing(document.get("schemes")) if scheme in ("https", "http")]
     scheme = "https" if "https" in schemes or not schemes else "http"
-    if not schemes and near.scheme in ("https", "http"):
-        scheme = near.scheme
+    if not schemes and origin.scheme in ("https", "http"):
+        scheme = origin.scheme
     path = text_of(document.get("basePath"), 300).strip("/")
     return f"{scheme}://{host}/{path}".rstrip("/") if host else ""
 
 
-def _server(server: Mapping[str, Any], document_url: str) -> tuple[str, Params]:
-    url = text_of(server.get("url"), 2_000).split("#")[0].split("?")[0]
-    variables = mapping(server.get("variables"))
-    url = _with_scheme(url, variables)
-    if url.startswith("//"):
-        url = f"https:{url}"
-    if not re.match(r"https?://|\{", url):
-        url = urljoin(document_url, url) if document_url else ""
-    if not re.match(r"https?://[^/]|\{[^}]+\}(/|$)", url):
-        return "", []
-    params: Params = []
+def _server(item: Mapping[str, Any], document_url: str) -> Server | None:
+    variables = mapping(item.get("variables"))
+    url = _with_scheme(text_of(item.get("url"), 2_000).split("#")[0].split("?")[0], variables)
+    params: list[dict[str, Any]] = []
     for raw in dict.fromkeys(_VARIABLE.findall(url)):
-        param = _param(raw, mapping(variables.get(raw)), url, taken={param["name"] for param in params})
-        url = url.replace(f"{{{raw}}}", f"{{{param['name']}}}")
-        params.append(param)
-    return url.rstrip("/"), params
+        variable = mapping(variables.get(raw))
+        value = _fixed_value(raw, variable, url)
+        if value is None:
+            param = _param(raw, variable, url, taken={param["name"] for param in params})
+            params.append(param)
+            value = f"{{{param['name']}}}"
+        url = url.replace(f"{{{raw}}}", value)
+    url = _absolute(url, document_url)
+    if not re.match(r"https?://[^/]|\{[^}]+\}(/|$)", url):
+        return None
+    return Server(url.rstrip("/"), tuple(params), text_of(item.get("description"), 100))
+
+
+def _absolute(url: str, document_url: str) -> str:
+    """A relative server URL is relative to the document (OpenAPI 3.1 4.8.5), which has none if it was uploaded."""
+    if url.startswith("//"):
+        return f"https:{url}"
+    if re.match(r"https?://|\{", url):
+        return re.sub(r"(?<!:)//+", "/", url)
+    return urljoin(document_url, url) if document_url else ""
 
 
 def _with_scheme(url: str, variables: Mapping[str, Any]) -> str:
@@ -69,42 +87,76 @@ def _with_scheme(url: str, variables: Mapping[str, Any]) -> str:
     return f"{scheme}://{url[match.end() :]}"
 
 
+def _fixed_value(raw: str, variable: Mapping[str, Any], url: str) -> str | None:
+    """The value of a variable that is not a choice: its only value, or a default that is more than one host label, port
+    or path segment. None for a variable that becomes a parameter."""
+    choices = _choices(variable)
+    if len(choices) == 1:
+        return choices[0]
+    if "default" not in variable:
+        return None
+    default = text_of(variable["default"], 100)
+    if not _SAFE_VALUE.fullmatch(default):
+        return None
+    if choices:
+        # A parameter may not hold a slash where it is attached to the host.
+        return default if any("/" in choice for choice in choices) and _is_in_host(raw, url) else None
+    fits = bool(default) and patterns.fullmatch(_pattern(raw, url), default)
+    return None if fits and not default.startswith("http") else default.rstrip("/")
+
+
+def _choices(variable: Mapping[str, Any]) -> list[str]:
+    values = (text_of(item, 100) for item in listing(variable.get("enum"))[:MOST])
+    return list(dict.fromkeys(value for value in values if value and _SAFE_VALUE.fullmatch(value)))
+
+
 def _param(raw: str, variable: Mapping[str, Any], url: str, *, taken: set[str]) -> dict[str, Any]:
-    name = re.sub(r"[^a-z0-9]+", "_", raw.lower()).strip("_") or "value"
-    name = name if name[0].isalpha() else f"p_{name}"
-    while name in taken or name in ("access_token", "client_id", "client_secret", "random", "key", "username"):
-        name += "_"
-    choices = [text_of(item, 100) for item in listing(variable.get("enum"))[:50]]
-    choices = [choice for choice in choices if _FITTING.fullmatch(choice)]
+    choices = _choices(variable)
     pattern = "|".join(re.escape(choice) for choice in choices) or _pattern(raw, url)
     default = text_of(variable.get("default"), 100)
-    default = default if re.fullmatch(pattern, default, re.ASCII) else ""
-    example = default or (choices[0] if choices else _example(raw, url))
-    is_placeholder = not choices and re.fullmatch(r"(your|my|example).*|x+|subdomain|domain|tenant", default, re.I)
+    default = default if patterns.fullmatch(pattern, default) else ""
+    is_placeholder = not choices and _PLACEHOLDER_VALUE.fullmatch(default)
     return {
-        "name": name,
+        "name": _name(raw, taken),
         "label": raw.replace("_", " ").replace("-", " ").strip().capitalize()[:60] or "Value",
         "pattern": pattern,
-        "example": example,
+        "example": default or (choices[0] if choices else _EXAMPLES[_pattern(raw, url)]),
         "source": "user",
         "default": "" if is_placeholder else default,
         "hint": text_of(variable.get("description"), 200),
     }
 
 
+def _name(raw: str, taken: set[str]) -> str:
+    name = re.sub(r"[^a-z0-9]+", "_", raw.lower()).strip("_") or "value"
+    name = name if name[0].isalpha() else f"p_{name}"
+    while name in taken or name in _RESERVED_NAMES:
+        name += "_"
+    return name
+
+
 def _pattern(raw: str, url: str) -> str:
-    place, shape = url.find(f"{{{raw}}}"), f"{{{raw}}}"
-    netloc = url.partition("://")[2].partition("/")[0]
-    if place == 0:
-        return rf"https://{_HOST}"
-    if shape not in netloc:
+    """What a value may be at the position of the variable."""
+    shape = f"{{{raw}}}"
+    if url.startswith(shape):
+        return _ORIGIN
+    if not _is_in_host(raw, url):
         return _SEGMENT
+    netloc = _netloc(url)
     if f":{shape}" in netloc:
-        return "[0-9]{1,5}"
+        return _PORT
     return _HOST if netloc.partition(":")[0] == shape else _LABEL
 
 
-def _example(raw: str, url: str) -> str:
-    pattern = _pattern(raw, url)
-    examples = {_SEGMENT: "v1", "[0-9]{1,5}": "443", _HOST: "api.example.com", _LABEL: "acme"}
-    return examples.get(pattern, "https://api.example.com")
+def _is_in_host(raw: str, url: str) -> bool:
+    return f"{{{raw}}}" in _netloc(url)
+
+
+def _netloc(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0]
+
+
+def several(servers: list[Server]) -> Iterator[str]:
+    """A line for each server, to choose from."""
+    for server in servers:
+        yield f"{server.url} ({server.label})" if server.label else server.url

@@ -11,6 +11,7 @@ import yaml
 
 DEEPEST = 100
 MAX_ALIASES = 2_000
+MAX_MERGED = 100_000  # entries that merge keys copy
 MAX_EVENTS = 2_000_000  # scalars, lists and mappings
 
 
@@ -31,8 +32,8 @@ class _Loader(yaml.CBaseLoader):
 
 
 class _Builder:
-    """Builds JSON types only: no merge keys (which could expand exponentially), no objects. An alias is the same
-    object, not a copy, and cannot refer to a container that it is part of."""
+    """Builds JSON types only, no objects. An alias is the same object, not a copy, and cannot refer to a container that
+    it is part of. Merge keys (`<<`) copy the entries of mappings, not their values; their number is limited."""
 
     def __init__(self) -> None:
         self.root: Any = None
@@ -40,7 +41,7 @@ class _Builder:
         self._open: list[Any] = []
         self._keys: list[str | None] = []  # for each open mapping, the key whose value is next
         self._anchors: dict[str, Any] = {}
-        self._aliases = self._documents = 0
+        self._aliases = self._documents = self._merged = 0
 
     def take(self, event: Any) -> None:
         """Process the next event. Raises BrokenYaml."""
@@ -52,7 +53,7 @@ class _Builder:
         elif kind is yaml.SequenceStartEvent:
             self._enter([], event)
         elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-            self._open.pop()
+            self._merge(self._open.pop(), event)
             self._keys.pop()
         elif kind is yaml.AliasEvent:
             self._put(self._resolve(event), event, None)
@@ -72,6 +73,18 @@ class _Builder:
         self._keys.append(None)
         if len(self._open) > DEEPEST:
             raise self._broken(event, f"The document is nested deeper than {DEEPEST} levels.")
+
+    def _merge(self, container: Any, event: Any) -> None:
+        """Resolve the merge key of a mapping (YAML 1.1): its own keys take precedence."""
+        if type(container) is not dict or not isinstance(container.get("<<"), dict | list):
+            return
+        merged = container.pop("<<")
+        for source in merged if isinstance(merged, list) else [merged]:
+            self._merged += len(source) if isinstance(source, dict) else 0
+            if not isinstance(source, dict) or self._merged > MAX_MERGED:
+                raise self._broken(event, "Its merge keys (<<) cannot be resolved.")
+            for key, value in source.items():
+                container.setdefault(key, value)
 
     def _put(self, value: Any, event: Any, anchor: str | None) -> None:
         if anchor:

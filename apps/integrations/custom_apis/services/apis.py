@@ -18,7 +18,7 @@ from apps.integrations.custom_apis.services.description import readable_definiti
 from apps.integrations.custom_apis.services.queries import oauth_client_of, require_no_connections
 from apps.integrations.custom_apis.validation import authentication_problems, base_problems, client_problems
 from apps.integrations.errors import IntegrationInUse, InvalidInput
-from apps.integrations.models import CustomApi, Integration
+from apps.integrations.models import Callback, CustomApi, Integration
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.models import Team
@@ -154,18 +154,18 @@ def save_authentication(
 
 
 @transaction.atomic
-def use_common_callback(*, actor: Actor, api: CustomApi, wanted: bool) -> None:
-    """Switch the API to the common callback, or back to its own. Raises NotAllowed, NotFound.
+def set_callback(*, actor: Actor, api: CustomApi, callback: Callback) -> None:
+    """Change which callback the API uses. Raises NotAllowed, NotFound.
 
     The common callback is for services where it is registered already: a malicious authorization server can then inject
     the code of another service. Pending authorization flows keep the callback they started with.
     """
     _require_manager(actor)
     api = locked_api(actor, api.pk)
-    if api.integration.uses_common_callback != wanted:
-        api.integration.uses_common_callback = wanted
-        api.integration.save(update_fields=["uses_common_callback"])
-        _record("callback_changed", api, actor, common=wanted)
+    if api.integration.callback != callback:
+        api.integration.callback = callback
+        api.integration.save(update_fields=["callback"])
+        _record("callback_changed", api, actor, common=callback == Callback.COMMON)
 
 
 @transaction.atomic

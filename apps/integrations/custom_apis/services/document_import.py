@@ -10,7 +10,8 @@ from django.db import transaction
 from apps import egress
 from apps.audit.origin import Target
 from apps.audit.services import record
-from apps.integrations.custom_apis.openapi import LARGEST, Described, Note, UnreadableDocument, read_description
+from apps.integrations.custom_apis.openapi import LARGEST, Described, Note, Server, UnreadableDocument, read_description
+from apps.integrations.custom_apis.openapi.servers import several
 from apps.integrations.custom_apis.schema import Authentication, CustomScope
 from apps.integrations.custom_apis.services.apis import create_custom_api, save_authentication
 from apps.integrations.custom_apis.services.discovery import discovered
@@ -58,7 +59,7 @@ def import_custom_api(
     """
     permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
     try:
-        described = read_description(content, document_url=document_url)
+        described = read_description(content, document_url=document_url, base_url=base_url.strip())
     except UnreadableDocument as unreadable:
         raise InvalidInput([("document", str(unreadable))]) from None
     return _store(actor, _with_metadata(actor, described), source=source, name=name, base_url=base_url)
@@ -83,10 +84,9 @@ def _with_metadata(actor: Actor, described: Described) -> Described:
 @transaction.atomic
 def _store(actor: Actor, described: Described, *, source: str, name: str, base_url: str) -> CustomApi:
     notes = list(described.notes)
-    url = base_url.strip() or _secure(described, notes)
+    url, params = _base_url(described, base_url.strip(), notes)
     if not url:
         raise InvalidInput([("base_url", "The document has no base URL. Enter the base URL of the API.")])
-    params = list(described.params) if not base_url.strip() else []
     api = create_custom_api(
         actor=actor,
         name=name.strip() or described.name or urlsplit(url).netloc[:100],
@@ -96,6 +96,7 @@ def _store(actor: Actor, described: Described, *, source: str, name: str, base_u
     )
     api.source, api.schemes = without_query(source)[:500], [_scheme(scheme) for scheme in described.schemes]
     authentication, filled = _best(described, params, notes)
+    notes += _foreign_token_url(authentication, url, source)
     api.notes = [asdict(note) for note in notes]
     api.save()
     Operation.objects.bulk_create(_rows(api, described), batch_size=500)
@@ -113,6 +114,19 @@ def _store(actor: Actor, described: Described, *, source: str, name: str, base_u
         operations=len(described.operations),
     )
     return api
+
+
+def _base_url(described: Described, entered: str, notes: list[Note]) -> tuple[str, list[Any]]:
+    """`(base URL, its parameters)`: the entered one, or the only server. Raises InvalidInput to choose from several."""
+    if entered:
+        chosen = next((server for server in described.servers if server.url == entered.rstrip("/")), Server(entered))
+        return entered, list(chosen.params)
+    if len(described.servers) > 1:
+        choices = "; ".join(several(list(described.servers[:10])))
+        raise InvalidInput(
+            [("base_url", f"The document lists several servers. Enter the URL of one of them: {choices}.")]
+        )
+    return _secure(described, notes), list(described.params)
 
 
 def _secure(described: Described, notes: list[Note]) -> str:
@@ -135,6 +149,14 @@ def _best(described: Described, params: list[Any], notes: list[Note]) -> tuple[A
         filled = [other for other in filled if other != name]
         notes.append(Note(f"{best.name}: {name}", message))
     return authentication, filled
+
+
+def _foreign_token_url(authentication: Authentication, base_url: str, source: str) -> list[Note]:
+    """A note where secrets would be sent to a host that is neither that of the API nor that of the document."""
+    host = urlsplit(authentication.token_url).netloc
+    if not host or host in (urlsplit(base_url).netloc, urlsplit(source).netloc):
+        return []
+    return [Note("token_url", f"The token URL is at another host, {host}. Check it before you enter a client secret.")]
 
 
 def _scheme(scheme: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from apps.integrations.custom_apis.services.queries import custom_api_named, oau
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi
 from apps.integrations.oauth_apps.services import save_oauth_app
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.redirect_uri import custom_api_redirect_uri
 from apps.oauth.discovery import ServerMetadata, discover
 from apps.oauth.errors import EndpointRefused, MalformedResponse, OAuthError, ProviderFault, TokenError
 from apps.oauth.provider import AuthMethod
@@ -60,7 +60,7 @@ def register_client(*, actor: Actor, api: CustomApi) -> CustomApi:
     require_no_connections(api, "They use the present client and would stop working with another one.")
     endpoint, method = _offer(authentication)
     request = registration_request(
-        redirect_uri=redirect_uri(api.integration),
+        redirect_uri=custom_api_redirect_uri(api.integration),
         client_name=CLIENT_NAME,
         token_endpoint_auth_method=method,
         scope=" ".join(scope.name for scope in authentication.scopes[:50]),
@@ -68,7 +68,7 @@ def register_client(*, actor: Actor, api: CustomApi) -> CustomApi:
     try:
         registered = register(endpoint, request, deadline=DEADLINE / 2)
     except OAuthError as error:
-        raise _refusal(_message(error, redirect_uri(api.integration))) from None
+        raise _refusal(_message(error, custom_api_redirect_uri(api.integration))) from None
     return _store(actor, api, authentication, registered)
 
 

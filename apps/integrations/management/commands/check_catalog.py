@@ -28,13 +28,40 @@ class Command(BaseCommand):
             except CatalogError as error:
                 errors.append(str(error))
         for title, counts in _counts(entries).items():
-            self.stdout.write(f"{title}:")
-            for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
-                self.stdout.write(f"  {count:4}  {name}")
+            self._print(title, counts.most_common())
+        oauth2 = [entry for entry in entries if entry.kind == "oauth2"]
+        self._print("OAuth 2.0", _oauth2_counts(oauth2))
+        self._print("Accounts that cannot be identified", _unknown_accounts(oauth2).most_common())
         self.stdout.write(f"{len(entries)} services")
         if errors:
             total = len(entries) + len(errors)
             raise CommandError("\n".join([*errors, f"{len(errors)} of {total} files are invalid."]))
+
+    def _print(self, title: str, counts: Iterable[tuple[str, int]]) -> None:
+        self.stdout.write(f"{title}:")
+        for name, count in counts:
+            self.stdout.write(f"  {count:4}  {name}")
+
+
+def _oauth2_counts(entries: list[CatalogEntry]) -> list[tuple[str, int]]:
+    known = [entry for entry in entries if entry.identifies_account]
+    return [
+        ("account known", len(known)),
+        ("account not known, with the reason", len(entries) - len(known)),
+        # The rules reject a scope at a host that is not declared, so every scope that is offered can be used.
+        ("all offered scopes reachable", sum(bool(entry.scopes) for entry in entries)),
+        ("no scopes to offer", sum(not entry.scopes for entry in entries)),
+        (
+            "error codes translated",
+            sum(bool(entry.oauth2 and (entry.oauth2.error_aliases or entry.oauth2.error_rules)) for entry in entries),
+        ),
+        ("several API hosts", sum(bool(entry.hosts) for entry in entries)),
+        ("can be revoked", sum(entry.revocation is not None for entry in entries)),
+    ]
+
+
+def _unknown_accounts(entries: list[CatalogEntry]) -> Counter[str]:
+    return Counter(entry.identity.unknown for entry in entries if entry.identity.unknown)
 
 
 def _files(slugs: Iterable[str]) -> list[Path]:

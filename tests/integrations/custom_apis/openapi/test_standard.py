@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from apps.integrations.custom_apis.openapi import Described, read_description
+from apps.integrations.custom_apis.openapi import Described, UnreadableDocument, read_description
 from tests.integrations.custom_apis.openapi import documents as d
 from tests.servers import http_server
 
@@ -94,5 +94,7 @@ def test_references_to_other_documents_are_not_fetched() -> None:
     with http_server() as server:
         server.will_answer(200, json.dumps(d.OFFICE).encode())
         outside = {"$ref": f"{server.url}/other.json"}
-        read({**d.OFFICE, "paths": {"/x": outside}, "info": outside, "components": {"schemas": {"A": outside}}})
+        read({**d.OFFICE, "info": outside, "components": {"schemas": {"A": outside}}})
+        with pytest.raises(UnreadableDocument):
+            read({**d.OFFICE, "paths": {"/x": outside}})
         assert server.received == []
