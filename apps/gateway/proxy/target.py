@@ -29,6 +29,8 @@ def raw_target(environ: Mapping[str, object], *, path: str, service_path: str) -
     if not raw.startswith("/"):
         raw = urlsplit(raw).path
     prefix = path.removesuffix(service_path)
+    if f"{raw}/" == prefix:  # the slash was added by ApiSlashMiddleware
+        return "", query
     if not raw.startswith(prefix):
         raise InvalidPath("Send the URL up to /proxy/ without percent-encoding.")
     return raw.removeprefix(prefix), query
