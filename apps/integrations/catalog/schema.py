@@ -220,6 +220,15 @@ class Param:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ApiHost:
+    """`[[hosts]]`: a further API host of the service, which calls reach by its name."""
+
+    name: str
+    base_url: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hero:
     """`[hero]`: once the service is set up, it is featured above the list with this title and text."""
 
@@ -241,6 +250,7 @@ class CatalogEntry:
     icon: str = ""
     hero: Hero | None = None
     api: Api
+    hosts: tuple[ApiHost, ...] = ()
     # The table of the kind is present, the others are None (see `rules.py`).
     oauth2: OAuth2 | None = None
     account: AccountEndpoint | None = None
