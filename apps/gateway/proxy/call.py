@@ -20,7 +20,7 @@ from apps.connections.errors import (
 from apps.connections.models import Connection
 from apps.connections.services.signing import require_own_host
 from apps.errors import NotFound, SpecwayError
-from apps.gateway.proxy import challenge
+from apps.gateway.proxy import challenge, target
 from apps.gateway.proxy.body import Body
 from apps.gateway.proxy.call_options import CallOptions
 from apps.gateway.proxy.concurrency import CALLS_IN_FLIGHT, shares_of
@@ -134,7 +134,9 @@ def _send_recorded(call: Call, watched: WatchedCall) -> ProxyResponse:
 @sensitive_variables()
 def _upstream_request(call: Call, credentials: RequestCredentials) -> egress.Request:
     """The request with the connection's credentials added. Raises ForeignHost, BodyTooLarge, InvalidPath."""
-    address = credentials.base_url.rstrip("/") + (f"/{call.path}" if call.path else "")
+    host, path = target.split_host(call.path, credentials.named_base_urls.keys())
+    base_url = credentials.named_base_urls[host] if host else credentials.base_url
+    address = base_url.rstrip("/") + (f"/{path}" if path else "")
     url = f"{address}?{call.query}" if call.query else address
     require_own_host(call.connection, url)
     headers = dict(call.headers if call.may_see_secrets else without(call.headers, *PARTIAL_REQUEST_HEADERS))
@@ -236,7 +238,8 @@ def _proxy_response(
     watched: WatchedCall,
     started: float,
 ) -> ProxyResponse:
-    headers = _with_returned_urls(call, request, response_headers(response.headers, to_browser=call.from_browser))
+    headers = response_headers(response.headers, to_browser=call.from_browser)
+    headers = _with_returned_urls(call, credentials, request, headers)
     missing = challenge.insufficient_scope(response.status, response.headers)
     if missing is not None:
         calls.note_missing_scopes(call.connection, missing, actor=call.actor)
@@ -247,11 +250,22 @@ def _proxy_response(
     return ProxyResponse(response, headers, chunks, watched, method=call.method, started=started)
 
 
-def _with_returned_urls(call: Call, request: egress.Request, headers: Headers) -> Headers:
+def _with_returned_urls(
+    call: Call, credentials: RequestCredentials, request: egress.Request, headers: Headers
+) -> Headers:
     url = request.url.partition("?")[0]
-    base = url.removesuffix(f"/{call.path}") if call.path else url
-    routes = [(base, call.proxy_path)] if call.proxy_path else []
-    return with_returned_urls(headers, request_url=url, routes=routes, own_origins=call.own_origins)
+    named = credentials.named_base_urls
+    host, path = target.split_host(call.path, named.keys())
+    # The base URL of the request itself, which may also have a key in it.
+    bases = {"": credentials.base_url} | named | {host: url.removesuffix(f"/{path}") if path else url}
+    routes = [(base, f"{call.proxy_path}{f'@{name}/' if name else ''}") for name, base in bases.items()]
+    most_specific_first = sorted(routes, key=lambda route: -len(route[0]))
+    return with_returned_urls(
+        headers,
+        request_url=url,
+        routes=most_specific_first if call.proxy_path else [],
+        own_origins=call.own_origins,
+    )
 
 
 def _has_no_body(call: Call, response: egress.Response) -> bool:
