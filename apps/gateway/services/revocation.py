@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from django.db import DatabaseError, connections
 
 from apps.connections.models import Connection
-from apps.connections.services.tokens import require_access
+from apps.connections.services.recheck import require_access
 from apps.errors import NotFound
 from apps.teams.actor import Actor
 
