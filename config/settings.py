@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "apps.web.middleware.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "apps.teams.sessions.SessionMiddleware",
+    "apps.web.middleware.ApiSlashMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -187,3 +187,9 @@ class MailedLately(SpecwayError):
     """The person was sent such a mail recently."""
 
     code, status, title = "rate_limited", 429, "Sent recently"
+
+
+class MinTtlNotMet(SpecwayError):
+    """The service's tokens do not live as long as the caller requires."""
+
+    code, status, title = "min_ttl_not_met", 409, "The token expires too early"

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
-from rest_framework.exceptions import APIException, Throttled
+from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
 from apps.connections.errors import NotFromHere
@@ -26,13 +26,9 @@ def authenticate(request: HttpRequest) -> Actor:
     a page of ours made. Sets `request.actor` and `request.rate_limit`. Raises NotAuthenticated or AuthenticationFailed
     (401), KeyLacksScope, NotFromHere or PermissionDenied (403) and Throttled (429).
     """
-    authenticators = (ApiKeyAuthentication(), MemberSessionAuthentication())
+    authenticators = [ApiKeyAuthentication(), MemberSessionAuthentication()]
     drf_request = Request(_without_body(request), authenticators=authenticators)
-    try:
-        actor = actor_of(drf_request)
-    except APIException as error:
-        error.auth_header = authenticators[0].authenticate_header(drf_request)  # type: ignore[attr-defined]  # as in DRF
-        raise
+    actor = actor_of(drf_request)
     if not actor.has_scope(SCOPE):
         raise KeyLacksScope(SCOPE)
     _require_rate(drf_request, request)

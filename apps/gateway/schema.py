@@ -17,7 +17,8 @@ The service's own API through the connection: method, path, query, headers and b
 both directions, and the connection's credentials are added. Status, headers and body of the response are the service's
 own. Where we fail, `Specway-Error` holds the code of the problem document.
 
-`path` continues the service's base URL. HEAD, OPTIONS and all other methods are supported too."""
+`path` continues the service's base URL. `@name/path` continues the base URL of a further API host, which the
+integration lists as `hosts`. HEAD, OPTIONS and all other methods are supported too."""
 
 
 def document_proxy(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:

@@ -26,8 +26,10 @@ from apps.gateway.services import calls
 from apps.gateway.try_action.code_samples import curl_command, python_script
 from apps.gateway.try_action.forms import TryForm
 from apps.gateway.try_action.send import TryRequest, send
+from apps.integrations.catalog.entries import entry_for
 from apps.integrations.connecting import can_connect, connect_form
 from apps.integrations.custom_apis.operations import Offered, operations_of
+from apps.integrations.keys import named_base_urls
 from apps.integrations.models import Integration
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
@@ -80,7 +82,7 @@ def try_action(request: TeamRequest) -> HttpResponse:
 def _send(request: TeamRequest) -> HttpResponse:
     services = _services(request.actor)
     choice = _choice(request.actor, request.POST, services)
-    form = TryForm(request.POST, base=_base(choice.connection))
+    form = TryForm(request.POST, base=_base(choice.connection), hosts=_hosts(choice.connection))
     if not form.is_valid() or choice.connection is None:
         missing = "" if choice.connection else "Choose the connection to send it through."
         return _page(request, choice, form, services=services, status=400, missing=missing)
@@ -173,6 +175,17 @@ def _base(connection: Connection | None) -> str:
         return ""
 
 
+def _hosts(connection: Connection | None) -> dict[str, str]:
+    """The base URLs of further API hosts by name."""
+    if connection is None:
+        return {}
+    try:
+        entry = entry_for(connection.integration)
+        return named_base_urls(entry, params=connection.params, oauth_app=connection.oauth_app)
+    except SpecwayError:
+        return {}
+
+
 def _code_samples(connection: Connection, to_send: TryRequest) -> dict[str, str]:
     path = reverse("api:connection_proxy", kwargs={"pk": connection.pk, "path": "x"}).removesuffix("x")
     url = f"{settings.PUBLIC_URL}{path}{to_send.path}" + (f"?{to_send.query}" if to_send.query else "")
@@ -198,6 +211,7 @@ def _page(
         "base": _base(choice.connection).removeprefix("https://").removeprefix("http://").rstrip("/"),
         # The base URL before the field ends with the slash.
         "path": str(form["path"].value() or "").removeprefix("/"),
+        "hosts": _hosts(choice.connection),
         "has_more": any(form[name].value() or form[name].errors for name in ("query", "headers")),
         **result,
     }

@@ -152,10 +152,22 @@ def _fields_in_urls(entry: CatalogEntry, fields: Mapping[str, str]) -> list[Fiel
     return [field for field in entry.fields if field.pattern and not field.secret and field.name in fields]
 
 
+def named_base_urls(
+    entry: CatalogEntry, *, params: Mapping[str, str], oauth_app: OAuthApp | None = None
+) -> dict[str, str]:
+    """The base URLs of the entry's `[[hosts]]` by name, without those that depend on a value that is not known."""
+    if not entry.hosts:
+        return {}
+    values = placeholder_values(entry, oauth_app, params)
+    urls = {host.name: filled_url(entry, host.base_url, values) for host in entry.hosts}
+    return {name: url.rstrip("/") for name, url in urls.items() if url}
+
+
 def api_hosts(entry: CatalogEntry, *, params: Mapping[str, str], oauth_app: OAuthApp | None = None) -> frozenset[str]:
     """Hosts (with port) to which the credentials of this connection may be sent: those of the API and account call."""
     values = placeholder_values(entry, oauth_app, params)
-    urls = [entry.api.base_url, *(call.url for call in (entry.account, entry.verification) if call)]
+    urls = [entry.api.base_url, *(host.base_url for host in entry.hosts)]
+    urls += [call.url for call in (entry.account, entry.verification) if call]
     # The path of the verification may hold a field; it does not matter for the host.
     hosts = (urlsplit(PLACEHOLDER.sub(lambda match: values.get(match[1], "0"), url)).netloc for url in urls)
     return frozenset(hosts)

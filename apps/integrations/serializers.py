@@ -81,6 +81,14 @@ class LinksSerializer(serializers.Serializer[Any]):
     manage_url = serializers.CharField(allow_blank=True, help_text="Where people revoke access at the service.")
 
 
+class ApiHostSerializer(serializers.Serializer[Any]):
+    """A further host of the service's API. `base_url` may contain placeholders of `params`."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # DRF's metaclass takes the declared field away
+    base_url = serializers.CharField()
+
+
 class IntegrationDetailSerializer(IntegrationSerializer):
     """One service and what is needed to connect it. Context: its catalog `entry`, `links`, offered `scopes`, and the
     `oauth_app` that the caller's team uses (unsaved if none is registered)."""
@@ -89,6 +97,9 @@ class IntegrationDetailSerializer(IntegrationSerializer):
     params = serializers.SerializerMethodField()
     credential_fields = serializers.SerializerMethodField(
         help_text="For services with a key: the `fields` of `POST connections/`."
+    )
+    hosts = serializers.SerializerMethodField(
+        help_text="Further hosts of the API, called through the proxy as `proxy/@name/path`."
     )
     redirect_uri = serializers.SerializerMethodField(help_text="The redirect URI to register at the service.")
     links = serializers.SerializerMethodField()
@@ -104,6 +115,10 @@ class IntegrationDetailSerializer(IntegrationSerializer):
     @extend_schema_field(CredentialFieldSerializer(many=True))
     def get_credential_fields(self, integration: Integration) -> Any:
         return CredentialFieldSerializer(self._entry.fields if self._entry else [], many=True).data
+
+    @extend_schema_field(ApiHostSerializer(many=True))
+    def get_hosts(self, integration: Integration) -> Any:
+        return ApiHostSerializer(self._entry.hosts if self._entry else [], many=True).data
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_redirect_uri(self, integration: Integration) -> str:

@@ -5,14 +5,20 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.conf import settings
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.json import strict_constant
 
 
+class DocumentTooLarge(APIException):
+    """The body is larger than the endpoint accepts."""
+
+    status_code, default_code = 413, "body_too_large"
+
+
 class JSONParser(BaseParser):
-    """Rejects (400) invalid, too large or too deep JSON, duplicate names and lone surrogates.
+    """Rejects invalid or too deep JSON, duplicate names and lone surrogates (400), and what is too large (413).
 
     A view with larger documents sets `largest_body` (bytes).
     """
@@ -27,7 +33,7 @@ class JSONParser(BaseParser):
         largest: int = getattr(view, "largest_body", None) or settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 2_621_440
         body = stream.read(largest + 1)
         if len(body) > largest:
-            raise ParseError(f"The document is larger than {largest} bytes.")
+            raise DocumentTooLarge(f"The document is larger than {largest} bytes.")
         try:
             document = json.loads(body.decode(), parse_constant=strict_constant, object_pairs_hook=_object)
             # A lone surrogate ("\ud800") cannot be encoded as UTF-8.

@@ -61,7 +61,8 @@ class StrictAutoSchema(AutoSchema):
         if "{" in self.path:
             statuses.append(HTTPStatus.NOT_FOUND)
         if self.method != "GET":
-            statuses += [HTTPStatus.CONFLICT, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.BAD_GATEWAY]
+            statuses += [HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE]
+            statuses += [HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.BAD_GATEWAY]
         return sorted(statuses)
 
     def _problem(self, status: HTTPStatus) -> dict[str, Any]:

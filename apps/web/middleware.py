@@ -9,7 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
-from django.urls import reverse
+from django.urls import is_valid_path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -57,6 +57,22 @@ class CompressionMiddleware(GZipMiddleware):
         if request.path_info.startswith(self.NOT_COMPRESSED):
             return response
         return super().process_response(request, response)
+
+
+class ApiSlashMiddleware:
+    """Serves the API also without the last slash: clients lose body and method when they follow a redirect.
+
+    Paths at a service are the service's, and stay as they are.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        path = request.path_info
+        if is_api(request) and not path.endswith("/") and "/proxy/" not in path and is_valid_path(f"{path}/"):
+            request.path_info, request.path = f"{path}/", f"{request.path}/"
+        return self.get_response(request)
 
 
 class SessionEndedMiddleware:

@@ -21,6 +21,7 @@ from rest_framework.serializers import as_serializer_error
 from rest_framework.views import set_rollback
 
 from apps.errors import NotAllowed, NotFound, SpecwayError
+from apps.rest.parsers import DocumentTooLarge
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,25 @@ CODES = {
 }
 
 
+# Titles of codes that several errors share, and help sections of codes whose errors name none.
+_TITLES = {
+    "body_too_large": "The body is too large",
+    "insufficient_scope": "Scope missing",
+    "malformed_request": "Malformed request",
+    "rate_limited": "Too many requests",
+    "unauthorized": "Not authenticated",
+    "validation_error": "Invalid request",
+    "without_team": "No team",
+}
+_HELP = {
+    "insufficient_scope": "unauthorized",
+    "rate_limited": "rate-limited",
+    "service_timeout": "timeout",
+    "unauthorized": "unauthorized",
+}
+_CHALLENGE = 'Bearer realm="Specway"'
+
+
 def help_url(anchor: str) -> str:
     """The absolute URL of a section of the troubleshooting page; "" without an anchor."""
     return f"{settings.PUBLIC_URL}{reverse('web:troubleshooting')}#{anchor}" if anchor else ""
@@ -54,17 +74,20 @@ def document(
     help: str = "",
     extra: Mapping[str, object] = MappingProxyType({}),
 ) -> dict[str, object]:
-    """A problem document. `help` is an anchor of the troubleshooting page; `extra` members cannot replace others."""
-    link = help_url(help)
+    """A problem document. `help` is an anchor of the troubleshooting page; `extra` members cannot replace others.
+
+    The member `help` is always there: without an anchor it links to the documentation of the API.
+    """
+    link = help_url(help or _HELP.get(code, ""))
     return {
         **extra,
         # "about:blank": the meaning of the status code (RFC 9457, 4.2.1). Callers branch on `code`.
         "type": link or "about:blank",
-        "title": title or HTTPStatus(status).phrase,
+        "title": _TITLES.get(code) or title or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "code": code,
-        **({"help": link} if link else {}),
+        "help": link or f"{settings.PUBLIC_URL}{reverse('api:docs')}",
     }
 
 
@@ -83,7 +106,10 @@ def problem_document(error: SpecwayError) -> dict[str, object]:
 def headers_of(error: SpecwayError) -> dict[str, str]:
     """The HTTP headers that belong to a domain error."""
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return headers | ({"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {})
+    if error.status == HTTPStatus.FORBIDDEN:
+        scope = f', error="insufficient_scope", scope="{error.extra["scope"]}"' if "scope" in error.extra else ""
+        headers["WWW-Authenticate"] = _CHALLENGE + scope  # RFC 6750 3
+    return headers
 
 
 # --- Django REST framework --------------------------------------------------------------------------------------------
@@ -118,7 +144,7 @@ def _as_expected(exc: Exception) -> Exception:
     if isinstance(exc, DjangoValidationError):
         return exceptions.ValidationError(as_serializer_error(exc))
     if isinstance(exc, RequestDataTooBig):
-        return exceptions.ParseError(TOO_LARGE)
+        return DocumentTooLarge(TOO_LARGE)
     if isinstance(exc, SuspiciousOperation):
         return exceptions.ParseError("The request is malformed.")
     return exc
@@ -131,9 +157,7 @@ def _of_api_exception(exc: exceptions.APIException) -> dict[str, object]:
     errors = [{"field": field, "detail": detail} for field, detail in _flattened(exc.detail)]
     where = ", ".join(dict.fromkeys(error["field"] for error in errors if error["field"]))
     sentence = f"Check these fields: {where}." if where else " ".join(error["detail"] for error in errors)
-    return document(
-        status=exc.status_code, code=code, title="Some values are wrong", detail=sentence, extra={"errors": errors}
-    )
+    return document(status=exc.status_code, code=code, detail=sentence, extra={"errors": errors})
 
 
 def _flattened(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -151,8 +175,10 @@ def _flattened(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _headers_of_api_exception(exc: exceptions.APIException) -> dict[str, str]:
     headers = {}
-    if exc.status_code == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = getattr(exc, "auth_header", None) or "Bearer"
+    if exc.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        # Without credentials, there is no error to report (RFC 6750 3.1).
+        is_invalid = isinstance(exc, exceptions.AuthenticationFailed)
+        headers["WWW-Authenticate"] = _CHALLENGE + (', error="invalid_token"' if is_invalid else "")
     wait = getattr(exc, "wait", None)
     if wait is not None:
         headers["Retry-After"] = str(ceil(wait))
@@ -201,7 +227,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         status, title = HTTPStatus.BAD_REQUEST, "Specway could not read this request"
         sentence = "The URL, a cookie or the host name is malformed."
     if is_api(request):
-        return _bare_problem(status, "malformed_request", f"{title}. {sentence}")
+        code = "body_too_large" if isinstance(exception, RequestDataTooBig) else "malformed_request"
+        return _bare_problem(status, code, f"{title}. {sentence}")
     context = {"status": status, "title": title, "sentence": sentence}
     return HttpResponse(render_to_string("400.html", context), status=status)
 

@@ -134,6 +134,17 @@ def test_any_method_token_is_accepted(server: tuple[int, object], method: str) -
     assert connection.getresponse().status == 200
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_connection_stays_usable_after_a_response_that_came_before_the_body(
+    server: tuple[int, object], chunked: bool
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server[0], timeout=20)
+    body = iter([b"GET /forged HTTP/1.1\r\n\r\n" * 500] * 4) if chunked else b"GET /forged HTTP/1.1\r\n\r\n" * 2000
+    connection.request("POST", "/unread", body=body, encode_chunked=chunked)
+    assert connection.getresponse().read() == b"/unread\n"
+    ask(connection, "/next")
+
+
 def test_after_sigterm_new_connections_are_refused_and_open_requests_are_answered(
     server: tuple[int, subprocess.Popen[bytes]], folder: Path
 ) -> None:

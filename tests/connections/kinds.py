@@ -59,6 +59,32 @@ secret = false
 name = "api_key"
 label = "API key"
 """,
+    "several-hosts": HEAD.format(name="Several hosts", kind="api_key", source="user")
+    + """
+[[params]]
+name = "uploads"
+label = "Uploads"
+pattern = 'http://127\\.0\\.0\\.1:[0-9]{1,5}'
+example = "http://127.0.0.1:8101"
+source = "user"
+
+[[hosts]]
+name = "uploads"
+base_url = "{uploads}/upload"
+label = "Uploads"
+
+[[hosts]]
+name = "admin"
+base_url = "{origin}/admin"
+label = "Administration"
+
+[api_key]
+headers = { Authorization = "Token {api_key}" }
+
+[[fields]]
+name = "api_key"
+label = "API key"
+""",
     "unverifiable": HEAD.format(name="Unverifiable", kind="api_key", source="user")
     + """
 [api_key]

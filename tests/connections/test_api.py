@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.audit.models import AuditEvent
-from apps.connections.models import Connection, ConnectionShare, DailyUse, Level, WorkflowUse
+from apps.connections.models import Connection, ConnectionShare, DailyUse, Level, TokenSet, WorkflowUse
 from apps.connections.services import tokens
 from apps.teams.models import ApiKey, Membership
 from tests import factories
@@ -32,7 +32,8 @@ PROBLEM = "application/problem+json"
 # fmt: off
 FIELDS = {
     "id", "integration", "name", "account", "kind", "owner", "sharing", "permission", "status", "status_reason",
-    "status_detail", "scopes", "expires_at", "last_used_at", "next_refresh_at", "created_at",
+    "status_detail", "usable_until", "failing_since", "last_error", "last_verified_at", "scopes", "expires_at",
+    "last_used_at", "next_refresh_at", "created_at",
 }
 # fmt: on
 
@@ -195,7 +196,9 @@ def test_the_owner_gets_a_working_token_that_is_not_cached(
     assert response.status_code == 200
     assert response["Cache-Control"] == "no-store"
     given = response.json()
-    assert set(given) == {"access_token", "token_type", "expires_at", "scopes", "missing_scopes", "connection"}
+    assert set(given) == {
+        "access_token", "token_type", "expires_at", "ttl", "min_ttl_met", "scopes", "missing_scopes", "connection",
+    }  # fmt: skip
     assert server.knows(given["access_token"])
     assert given["connection"] == str(connection.pk)
     assert given["token_type"].lower() == "bearer"
@@ -450,3 +453,54 @@ def test_an_invalid_id_is_not_found(mine: Caller, path: str) -> None:
     response = mine.get(f"{URL}{path}")
     assert response.status_code == 404
     assert response["Content-Type"] == PROBLEM
+
+
+@pytest.mark.django_db
+def test_a_healthy_connection_has_no_known_end(connection: Connection, mine: Caller) -> None:
+    shown = mine.get(of(connection)).json()
+    assert (shown["usable_until"], shown["failing_since"], shown["last_error"]) == (None, None, None)
+    assert shown["last_verified_at"] is not None
+
+
+@pytest.mark.django_db
+def test_a_connection_without_refresh_is_usable_until_its_token_expires(connection: Connection, mine: Caller) -> None:
+    TokenSet.objects.update(refresh_token=None)
+    shown = mine.get(of(connection)).json()
+    assert shown["usable_until"] == shown["expires_at"] is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_needs_attention_says_since_when_and_why(
+    connection: Connection, mine: Caller, server: AuthServer
+) -> None:
+    expire(connection)
+    Connection.objects.update(status="needs_attention", status_reason="reauthorization_required")
+    shown = mine.get(of(connection)).json()
+    assert shown["last_error"]["code"] == "reauthorization_required"
+    assert shown["last_error"]["detail"] == shown["status_detail"]
+    assert shown["failing_since"] == shown["last_error"]["at"] is not None
+    assert shown["usable_until"] == shown["expires_at"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_min_ttl_that_cannot_be_met_is_reported_or_refused(connection: Connection, mine: Caller) -> None:
+    body = mine.post(of(connection, "token/"), {"min_ttl": 30}).json()
+    assert body["min_ttl_met"] is True
+    assert 0 < body["ttl"] < 86_400
+    body = mine.post(of(connection, "token/"), {"min_ttl": 86_400}).json()
+    assert body["min_ttl_met"] is False
+    handed_out = actions("token.handed_out")
+    refused = mine.post(of(connection, "token/"), {"min_ttl": 86_400, "strict": True})
+    assert is_problem(refused, 409, "min_ttl_not_met")
+    assert actions("token.handed_out") == handed_out
+    assert mine.post(of(connection, "token/"), {"min_ttl": 30, "strict": True}).status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("params", [{"nope": "x"}, {"region": "eu"}])
+def test_parameters_that_would_change_nothing_are_refused(
+    connection: Connection, mine: Caller, params: dict[str, str]
+) -> None:
+    assert is_problem(mine.request("PATCH", of(connection), {"params": params}), 400, "validation_error")
+    assert is_problem(mine.request("PATCH", of(connection), {"name": "x", "params": params}), 400, "validation_error")
+    assert mine.request("PATCH", of(connection), {"name": "x", "params": {}}).status_code == 200

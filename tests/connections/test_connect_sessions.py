@@ -270,6 +270,9 @@ def test_another_teams_people_connections_and_sessions_do_not_exist(
     [
         ("return_url", "https://evil.example/"),
         ("return_url", "//evil.example/"),
+        ("return_url", "/own\r\npath"),
+        ("return_url", "/own\x00path"),
+        ("return_url", "https://app.example.com/\x1b"),
         ("return_url", "/\\evil.example"),
         ("return_url", "javascript:alert(1)"),
         ("return_url", "https://app.example.com@evil.example/"),

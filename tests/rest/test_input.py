@@ -119,7 +119,7 @@ def test_no_value_of_any_field_causes_a_500(owner: Membership, method: str, path
 
 
 def test_a_body_that_is_too_large_is_rejected(owner: Membership) -> None:
-    problem(call(owner, "POST", "webhooks/", json.dumps({"url": "x" * 3_000_000})), 400, "malformed_request")
+    problem(call(owner, "POST", "webhooks/", json.dumps({"url": "x" * 3_000_000})), 413, "body_too_large")
 
 
 @pytest.mark.parametrize(("method", "path"), BODIES)

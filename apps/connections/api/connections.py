@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import timezone
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -31,7 +32,7 @@ from apps.connections.services.disconnect import disconnect
 from apps.connections.services.eligibility import missing_scopes_of
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.share import rename
-from apps.connections.services.tokens import issue_token, key_material, record_denial
+from apps.connections.services.tokens import IssuedToken, issue_token, key_material, record_denial
 from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
@@ -61,7 +62,7 @@ class ConnectionsView(StrictAPIView):
     )
     def get(self, request: Request) -> Response:
         actor = actor_of(request)
-        usable = Connection.objects.usable_by(actor).with_details().prefetch_related("shares")
+        usable = _with_api_details(Connection.objects.usable_by(actor))
         return page_of(self, _filtered(usable, self.query), ConnectionSerializer, actor=actor)
 
     @extend_schema(
@@ -80,7 +81,7 @@ class ConnectionsView(StrictAPIView):
             connection = connect_with_key(actor=actor, integration=integration, **data)
         except InvalidInput as error:
             raise _with_api_names(error) from None
-        created = Connection.objects.with_details().get(pk=connection.pk)
+        created = _with_api_details(Connection.objects).get(pk=connection.pk)
         return Response(ConnectionSerializer(created, context={"actor": actor}).data, status=201)
 
 
@@ -108,6 +109,8 @@ class ConnectionView(StrictAPIView):
         if not may_manage(actor, connection):
             raise NotAllowed("You are not allowed to change this connection. Ask its owner or an admin.")
         data = validated(ConnectionChangeSerializer(data=request.data))
+        if "fields" not in data and data["params"]:
+            raise ValidationError({"params": ["Parameters change only together with `fields`."]})
         try:
             if "fields" in data:
                 values = {name: data[name] for name in ("fields", "params", "if_unchecked")}
@@ -142,6 +145,14 @@ class TokenView(StrictAPIView):
     required_scope = "connections:token"
     rate = "token"
 
+    def handle_exception(self, exc: Exception) -> Response:
+        """Record a denied request of an authenticated caller, then respond as usual."""
+        response = super().handle_exception(exc)
+        actor = getattr(self.request._request, "actor", None)
+        if actor is not None and isinstance(exc, SpecwayError):
+            record_denial(actor=actor, connection_id=self.kwargs["pk"], code=exc.code)
+        return response
+
     @extend_schema(
         operation_id="connections_token",
         request=TokenRequestSerializer,
@@ -151,14 +162,6 @@ class TokenView(StrictAPIView):
             resource_type_field_name=None,
         ),
     )
-    def handle_exception(self, exc: Exception) -> Response:
-        """Record a denied request of an authenticated caller, then respond as usual."""
-        response = super().handle_exception(exc)
-        actor = getattr(self.request._request, "actor", None)
-        if actor is not None and isinstance(exc, SpecwayError):
-            record_denial(actor=actor, connection_id=self.kwargs["pk"], code=exc.code)
-        return response
-
     def post(self, request: Request, pk: UUID) -> Response:
         """Refreshes the token first if necessary. The audit event is stored before the token is returned.
 
@@ -174,11 +177,15 @@ class TokenView(StrictAPIView):
             return Response(KeyMaterialSerializer(credentials).data, headers={"Cache-Control": "no-store"})
         try:
             token = issue_token(
-                connection=connection, actor=actor, min_ttl=data["min_ttl"], scopes=tuple(data["scopes"])
+                connection=connection,
+                actor=actor,
+                min_ttl=data["min_ttl"],
+                required_ttl=data["min_ttl"] if data["strict"] else 0,
+                scopes=tuple(data["scopes"]),
             )
         except ReauthorizationRequired as error:
             raise _with_reconnect_url(error, connection) from None
-        body = TokenSerializer({**_fields(token), "connection": connection.pk}).data
+        body = TokenSerializer(_token_data(token, connection, min_ttl=data["min_ttl"])).data
         return Response(body, headers={"Cache-Control": "no-store"})
 
 
@@ -202,10 +209,16 @@ class RefreshView(StrictAPIView):
 
 
 def visible_connection(actor: Actor, pk: UUID) -> Connection:
-    connection = Connection.objects.visible_to(actor).with_details().prefetch_related("shares").filter(pk=pk).first()
+    connection = _with_api_details(Connection.objects.visible_to(actor)).filter(pk=pk).first()
     if connection is None:
         raise NotFound("There is no such connection.")
     return connection
+
+
+def _with_api_details(connections: Any) -> QuerySet[Connection]:
+    """With everything that the serializer reads, in a fixed number of queries."""
+    detailed: QuerySet[Connection] = connections.with_details().select_related("credential").prefetch_related("shares")
+    return detailed.defer("credential__fields")
 
 
 def _with_api_names(error: InvalidInput) -> InvalidInput:
@@ -235,6 +248,9 @@ def _with_reconnect_url(error: ReauthorizationRequired, connection: Connection) 
     return ReauthorizationRequired(error.sentence, reconnect_url=page)
 
 
-def _fields(token: Any) -> dict[str, Any]:
+def _token_data(token: IssuedToken, connection: Connection, *, min_ttl: int) -> dict[str, Any]:
     names = ("access_token", "token_type", "expires_at", "scopes", "missing_scopes")
-    return {name: getattr(token, name) for name in names}
+    ttl = None if token.expires_at is None else max(0, int((token.expires_at - timezone.now()).total_seconds()))
+    data = {name: getattr(token, name) for name in names} | {"connection": connection.pk}
+    # A second may pass between the service's response and ours.
+    return data | {"ttl": ttl, "min_ttl_met": ttl is None or ttl + 1 >= min_ttl}

@@ -1,17 +1,20 @@
 """The serializers of connections."""
 
+from datetime import datetime
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.connections.messages import status_message
 from apps.connections.models import Connection, Level, Status
 from apps.connections.policy import scopes
 from apps.connections.policy.access import level_of
+from apps.connections.policy.outlook import failing_since, last_error, last_verified_at, usable_until
 from apps.connections.services.connection_params import provider_of
 from apps.errors import SpecwayError
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
-from apps.rest.fields import Id, Number, QuerySerializer, Text, texts
+from apps.rest.fields import Flag, Id, Number, QuerySerializer, Text, texts
 from apps.teams.actor import Actor
 
 
@@ -27,6 +30,14 @@ class OwnerSerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     name = serializers.CharField()
+
+
+class LastErrorSerializer(serializers.Serializer[Any]):
+    """The last failed refresh or refused call. `detail` is a message for people."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    at = serializers.DateTimeField()
 
 
 class ScopesSerializer(serializers.Serializer[Any]):
@@ -51,6 +62,14 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
     status = serializers.ChoiceField(choices=[Status.ACTIVE, Status.NEEDS_ATTENTION])
     status_reason = serializers.CharField()
     status_detail = serializers.SerializerMethodField()
+    usable_until = serializers.SerializerMethodField(
+        help_text="When it stops working unless a person acts; null if no end is known."
+    )
+    failing_since = serializers.SerializerMethodField(help_text="Null unless its last refreshes or calls failed.")
+    last_error = serializers.SerializerMethodField(help_text="Null unless something is wrong.")
+    last_verified_at = serializers.SerializerMethodField(
+        help_text="When the service last issued a token for it or accepted its key in a verification."
+    )
     scopes = serializers.SerializerMethodField()
     expires_at = serializers.DateTimeField(source="token_set.expires_at", allow_null=True, default=None)
     last_used_at = serializers.DateTimeField(allow_null=True)
@@ -72,6 +91,20 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
 
     def get_status_detail(self, connection: Connection) -> str:
         return status_message(connection)
+
+    def get_usable_until(self, connection: Connection) -> datetime | None:
+        return usable_until(connection)
+
+    def get_failing_since(self, connection: Connection) -> datetime | None:
+        return failing_since(connection)
+
+    @extend_schema_field(LastErrorSerializer(allow_null=True))
+    def get_last_error(self, connection: Connection) -> Any:
+        error = last_error(connection)
+        return LastErrorSerializer(error).data if error else None
+
+    def get_last_verified_at(self, connection: Connection) -> datetime | None:
+        return last_verified_at(connection)
 
     def get_scopes(self, connection: Connection) -> ScopesSerializer:
         return ScopesSerializer(scope_sets_of(connection)).data  # type: ignore[return-value] # as above
@@ -107,6 +140,7 @@ class TokenRequestSerializer(serializers.Serializer[Any]):
     """The minimum lifetime of the token (seconds), and the scopes that the caller requires."""
 
     min_ttl = Number(min_value=0, max_value=86_400, default=0)
+    strict = Flag(default=False, help_text="409 `min_ttl_not_met` if the token expires before `min_ttl`.")
     scopes = texts(default=list)
 
 
@@ -116,6 +150,8 @@ class TokenSerializer(serializers.Serializer[Any]):
     access_token = serializers.CharField()
     token_type = serializers.CharField()
     expires_at = serializers.DateTimeField(allow_null=True)
+    ttl = serializers.IntegerField(allow_null=True, help_text="Seconds until it expires.")
+    min_ttl_met = serializers.BooleanField(help_text="False if the service's tokens do not live that long.")
     scopes = serializers.ListField(child=serializers.CharField())
     missing_scopes = serializers.ListField(child=serializers.CharField())
     connection = serializers.UUIDField()

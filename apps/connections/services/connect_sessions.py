@@ -200,6 +200,8 @@ def _require_connectable(actor: Actor, integration: Integration, scopes: Sequenc
 
 def _check_return_url(url: str) -> None:
     """Raises InvalidInput unless it is a path of this site, or a URL at an origin that the operator allows."""
+    if url and not url.isprintable():
+        raise InvalidInput([("return_url", "The URL contains a line break or another control character.")])
     if not url or own_path(url):
         return
     try:

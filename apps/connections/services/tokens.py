@@ -13,7 +13,7 @@ from apps.audit.models import AuditEvent
 from apps.audit.origin import Target
 from apps.audit.services import fingerprint, first_in_window, record
 from apps.connections import metrics
-from apps.connections.errors import MissingScopes, ServiceUnavailable, WrongKind
+from apps.connections.errors import MinTtlNotMet, MissingScopes, ServiceUnavailable, WrongKind
 from apps.connections.models import Connection, TokenSet
 from apps.connections.policy import scopes as scope_sets
 from apps.connections.services.connection_params import provider_of
@@ -41,11 +41,14 @@ class IssuedToken:
     version: int
 
 
-def issue_token(*, connection: Connection, actor: Actor, min_ttl: int = 0, scopes: tuple[str, ...] = ()) -> IssuedToken:
+def issue_token(
+    *, connection: Connection, actor: Actor, min_ttl: int = 0, required_ttl: int = 0, scopes: tuple[str, ...] = ()
+) -> IssuedToken:
     """A fresh access token, recorded in the audit log before it is returned.
 
-    `min_ttl` (seconds) is how long it should still live, as far as the service's tokens live that long; `scopes` are
-    those that the caller needs. Raises MissingScopes, ReauthorizationRequired, IntegrationMisconfigured,
+    `min_ttl` (seconds) is how long it should still live, as far as the service's tokens live that long, `required_ttl`
+    how long it must; `scopes` are those that the caller needs. Raises MissingScopes, MinTtlNotMet,
+    ReauthorizationRequired, IntegrationMisconfigured,
     ServiceUnavailable, WrongKind.
     """
     _require_access_token(connection)
@@ -55,9 +58,16 @@ def issue_token(*, connection: Connection, actor: Actor, min_ttl: int = 0, scope
         message = f"{connection.name} was not granted {', '.join(missing)}. Reconnect it with these permissions."
         raise MissingScopes(message, missing_scopes=missing)
     row = ensure_fresh(load(connection.pk), min_ttl=timedelta(seconds=min_ttl), origin=actor.origin)
+    _require_ttl(row, required_ttl)
     current = _record_issue(row, actor=actor, needed=scopes)
     metrics.token_handed_out(current.connection.integration)
     return _issued(current, provider)
+
+
+def _require_ttl(row: TokenSet, seconds: int) -> None:
+    if row.expires_at is not None and (row.expires_at - row.db_now).total_seconds() < seconds:
+        name = row.connection.integration.name
+        raise MinTtlNotMet(f"The tokens of {name} do not live for {seconds} seconds.")
 
 
 def _require_access_token(connection: Connection) -> None:

@@ -19,8 +19,8 @@ from apps.connections.errors import (
 )
 from apps.connections.models import Connection
 from apps.connections.services.signing import require_own_host
-from apps.errors import SpecwayError
-from apps.gateway.proxy import challenge
+from apps.errors import NotFound, SpecwayError
+from apps.gateway.proxy import challenge, target
 from apps.gateway.proxy.body import Body
 from apps.gateway.proxy.call_options import CallOptions
 from apps.gateway.proxy.concurrency import CALLS_IN_FLIGHT, shares_of
@@ -38,6 +38,7 @@ from apps.gateway.proxy.redaction import Redactor, decompressed, redacted
 from apps.gateway.proxy.response import ProxyResponse
 from apps.gateway.services import calls
 from apps.gateway.services.calls import RequestCredentials
+from apps.gateway.services.revocation import CALLS_IN_PROGRESS, WatchedCall
 from apps.oauth.expiry import retry_after
 from apps.oauth.signing import RequestParts, SignedCredentials
 from apps.teams.actor import Actor
@@ -81,16 +82,26 @@ class Call:
 def send_call(call: Call) -> ProxyResponse:
     """The service's response, its body still unread; close it.
 
-    Raises the domain errors of refreshes and calls, and egress.ClientDisconnected if the caller disconnects.
+    Raises the domain errors of refreshes and calls, NotFound if the caller loses access while it waits, and
+    egress.ClientDisconnected.
     """
     calls.require_scopes(call.connection, call.options.scopes)
     release = CALLS_IN_FLIGHT.acquire(_shares(call))
-    try:
-        response = _send_recorded(call)
-    except BaseException:
+    watched = WatchedCall(call.connection, call.actor, call.client)
+    CALLS_IN_PROGRESS.add(watched)
+
+    def end() -> None:
+        CALLS_IN_PROGRESS.remove(watched)
         release()
+
+    try:
+        response = _send_recorded(call, watched)
+    except BaseException as error:
+        end()
+        if watched.is_revoked and isinstance(error, egress.ClientDisconnected):
+            raise NotFound("There is no such connection.") from None
         raise
-    response.on_close(release)
+    response.on_close(end)
     return response
 
 
@@ -99,7 +110,7 @@ def _shares(call: Call) -> dict[Hashable, int]:
     return shares_of(team=call.connection.team_id, caller=caller.pk if caller else None, connection=call.connection.pk)
 
 
-def _send_recorded(call: Call) -> ProxyResponse:
+def _send_recorded(call: Call, watched: WatchedCall) -> ProxyResponse:
     connection = call.connection
     credentials = calls.credentials_for(connection, origin=call.actor.origin)
     request = _upstream_request(call, credentials)
@@ -110,7 +121,7 @@ def _send_recorded(call: Call) -> ProxyResponse:
     try:
         with metrics.proxy_wait(connection.integration):
             response, credentials, request = _send_with_retries(call, credentials, request)
-        return _proxy_response(call, credentials, request, response, started)
+        return _proxy_response(call, credentials, request, response, watched, started)
     except SpecwayError as error:
         metrics.proxied(connection.integration, outcome=error.code)
         calls.record_failed_call(connection, actor=call.actor, method=call.method, code=error.code)
@@ -123,7 +134,9 @@ def _send_recorded(call: Call) -> ProxyResponse:
 @sensitive_variables()
 def _upstream_request(call: Call, credentials: RequestCredentials) -> egress.Request:
     """The request with the connection's credentials added. Raises ForeignHost, BodyTooLarge, InvalidPath."""
-    address = credentials.base_url.rstrip("/") + (f"/{call.path}" if call.path else "")
+    host, path = target.split_host(call.path, credentials.named_base_urls.keys())
+    base_url = credentials.named_base_urls[host] if host else credentials.base_url
+    address = base_url.rstrip("/") + (f"/{path}" if path else "")
     url = f"{address}?{call.query}" if call.query else address
     require_own_host(call.connection, url)
     headers = dict(call.headers if call.may_see_secrets else without(call.headers, *PARTIAL_REQUEST_HEADERS))
@@ -218,9 +231,15 @@ def _backoff(attempt: int) -> float:
 
 @sensitive_variables()
 def _proxy_response(
-    call: Call, credentials: RequestCredentials, request: egress.Request, response: egress.Response, started: float
+    call: Call,
+    credentials: RequestCredentials,
+    request: egress.Request,
+    response: egress.Response,
+    watched: WatchedCall,
+    started: float,
 ) -> ProxyResponse:
-    headers = _with_returned_urls(call, request, response_headers(response.headers, to_browser=call.from_browser))
+    headers = response_headers(response.headers, to_browser=call.from_browser)
+    headers = _with_returned_urls(call, credentials, request, headers)
     missing = challenge.insufficient_scope(response.status, response.headers)
     if missing is not None:
         calls.note_missing_scopes(call.connection, missing, actor=call.actor)
@@ -228,14 +247,25 @@ def _proxy_response(
     chunks: Iterator[bytes] = iter(response)
     if not call.may_see_secrets:
         headers, chunks = _without_secrets(call, credentials, response, headers)
-    return ProxyResponse(response, headers, chunks, call.connection, call.actor, call.method, started)
+    return ProxyResponse(response, headers, chunks, watched, method=call.method, started=started)
 
 
-def _with_returned_urls(call: Call, request: egress.Request, headers: Headers) -> Headers:
+def _with_returned_urls(
+    call: Call, credentials: RequestCredentials, request: egress.Request, headers: Headers
+) -> Headers:
     url = request.url.partition("?")[0]
-    base = url.removesuffix(f"/{call.path}") if call.path else url
-    routes = [(base, call.proxy_path)] if call.proxy_path else []
-    return with_returned_urls(headers, request_url=url, routes=routes, own_origins=call.own_origins)
+    named = credentials.named_base_urls
+    host, path = target.split_host(call.path, named.keys())
+    # The base URL of the request itself, which may also have a key in it.
+    bases = {"": credentials.base_url} | named | {host: url.removesuffix(f"/{path}") if path else url}
+    routes = [(base, f"{call.proxy_path}{f'@{name}/' if name else ''}") for name, base in bases.items()]
+    most_specific_first = sorted(routes, key=lambda route: -len(route[0]))
+    return with_returned_urls(
+        headers,
+        request_url=url,
+        routes=most_specific_first if call.proxy_path else [],
+        own_origins=call.own_origins,
+    )
 
 
 def _has_no_body(call: Call, response: egress.Response) -> bool:

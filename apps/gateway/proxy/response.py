@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 
 from apps import egress
 from apps.connections import metrics
-from apps.connections.models import Connection
 from apps.gateway.proxy.headers import Headers
 from apps.gateway.services import calls
-from apps.teams.actor import Actor
+from apps.gateway.services.revocation import WatchedCall
 
 # A refusal with one of these concerns the connection; other 4xx responses concern the request.
 _COUNTED_AS_FAILURE = frozenset({401, 403, 429})
@@ -26,14 +25,14 @@ class ProxyResponse:
         upstream: egress.Response,
         headers: Headers,
         chunks: Iterator[bytes],
-        connection: Connection,
-        actor: Actor,
+        watched: WatchedCall,
+        *,
         method: str,
         started: float,
     ) -> None:
         self.status, self.headers, self.started = upstream.status, headers, started
-        self._upstream, self._chunks = upstream, chunks
-        self._connection, self._actor, self._method = connection, actor, method
+        self._upstream, self._chunks, self._watched = upstream, chunks, watched
+        self._connection, self._actor, self._method = watched.connection, watched.actor, method
         self._outcome = "client_gone"
         self._open = True
         self._on_close: Callable[[], object] = lambda: None
@@ -45,12 +44,16 @@ class ProxyResponse:
     def __iter__(self) -> Iterator[bytes]:
         """The chunks as they arrive.
 
-        Raises ConnectionResetError if the response ends early: the web server then closes the connection, so that no
-        client takes a part for the whole.
+        Raises ConnectionResetError if the response ends early or the caller loses access: the web server then closes
+        the connection, so that no client takes a part for the whole.
         """
         try:
-            yield from self._chunks
+            for chunk in self._chunks:
+                if self._watched.is_revoked:
+                    raise egress.ClientDisconnected("The caller has lost access.")
+                yield chunk
         except egress.ClientDisconnected:
+            self._outcome = "revoked" if self._watched.is_revoked else self._outcome
             raise _interrupted() from None
         except egress.EgressError:
             self._outcome = "cut_off"
@@ -66,7 +69,7 @@ class ProxyResponse:
         self._on_close()
         metrics.proxied(self._connection.integration, outcome=self._outcome)
         calls.finished(self._connection, self.status, actor=self._actor)
-        if self.status >= 500 or self.status in _COUNTED_AS_FAILURE or self._outcome == "cut_off":
+        if self.status >= 500 or self.status in _COUNTED_AS_FAILURE or self._outcome in ("cut_off", "revoked"):
             seconds = round(time.monotonic() - self.started, 1)
             detail = {"status": self.status, "ended": self._outcome, "seconds": seconds}
             calls.record_failed_call(self._connection, actor=self._actor, method=self._method, **detail)

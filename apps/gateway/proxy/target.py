@@ -1,7 +1,7 @@
 """The path and query of a call as they were sent, and which paths are refused. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import quote, unquote, urlsplit
 
 from apps.connections.errors import InvalidPath
@@ -29,9 +29,26 @@ def raw_target(environ: Mapping[str, object], *, path: str, service_path: str) -
     if not raw.startswith("/"):
         raw = urlsplit(raw).path
     prefix = path.removesuffix(service_path)
+    if f"{raw}/" == prefix:  # the slash was added by ApiSlashMiddleware
+        return "", query
     if not raw.startswith(prefix):
         raise InvalidPath("Send the URL up to /proxy/ without percent-encoding.")
     return raw.removeprefix(prefix), query
+
+
+def split_host(path: str, names: Collection[str]) -> tuple[str, str]:
+    """`(name, path)`: the named host that a path selects with `@name/…`, "" without one, and the rest of the path.
+
+    A service without named hosts may use such paths itself. Raises InvalidPath for an unknown name.
+    """
+    first, _, rest = path.partition("/")
+    if not names or not first.startswith("@"):
+        return "", path
+    name = first.removeprefix("@")
+    if name not in names:
+        known = ", ".join(f"@{each}" for each in sorted(names))
+        raise InvalidPath(f"There is no API host {first[:60]}. The hosts of this service are {known}.")
+    return name, rest
 
 
 def require_safe(path: str, query: str) -> None:

@@ -1,6 +1,7 @@
 """Calls to a service's API through a connection: who may make them, with which credentials, and what is recorded."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -24,7 +25,7 @@ from apps.connections.services.usage import count_use, record_scope_use
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalog.entries import entry_for
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.integrations.keys import main_secret
+from apps.integrations.keys import main_secret, named_base_urls
 from apps.oauth.signing import Credentials, PlainCredentials
 from apps.sql import PreparedSelect, param
 from apps.teams.actor import Actor
@@ -45,6 +46,8 @@ class RequestCredentials:
     secrets: tuple[str, ...] = field(repr=False)
     token_fp: str
     base_url: str
+    # The base URLs of further hosts by name.
+    named_base_urls: Mapping[str, str]
     default_headers: frozenset[str]
     was_refreshed: bool = False
 
@@ -117,6 +120,7 @@ def _credentials(connection: Connection, row: TokenSet | None, *, was_refreshed:
         secrets=_secrets(rows, access),
         token_fp=row.access_token_fp if row else fingerprint(main_secret(entry, rows.fields())),
         base_url=base_url,
+        named_base_urls=named_base_urls(entry, params=connection.params, oauth_app=connection.oauth_app),
         default_headers=frozenset(name.lower() for name, value in entry.api.headers.items() if "{" not in value),
         was_refreshed=was_refreshed,
     )

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -23,7 +24,8 @@ _KEPT = "/:@!$&'()*+,;=~%"
 
 
 class TryForm(forms.Form):
-    """`base` is the base URL of the chosen connection: a pasted URL that starts with it is accepted as path."""
+    """`base` is the base URL of the chosen connection, `hosts` those of its further hosts by name: a pasted URL that
+    starts with one of them is accepted as path."""
 
     method = forms.ChoiceField(choices=[(method, method) for method in METHODS])
     path = forms.CharField(required=False, max_length=4000)
@@ -49,14 +51,16 @@ class TryForm(forms.Form):
         help_text="JSON, unless you set another Content-Type header.",
     )
 
-    def __init__(self, *args: Any, base: str = "", **more: Any) -> None:
+    def __init__(self, *args: Any, base: str = "", hosts: Mapping[str, str] | None = None, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._base = base.rstrip("/")
+        self._base, self._hosts = base.rstrip("/"), hosts or {}
 
     def clean_path(self) -> str:
         path = self.cleaned_data["path"]
-        if self._base and path.startswith(f"{self._base}/"):
-            path = path.removeprefix(self._base)
+        for name, base in {**self._hosts, "": self._base}.items():
+            if base and path.startswith(f"{base}/"):
+                path = path.replace(base, f"@{name}" if name else "", 1)
+                break
         if placeholder := _PLACEHOLDER.search(path):
             raise ValidationError(f"Replace {placeholder.group(0)} with a value.")
         return str(path.removeprefix("/"))
