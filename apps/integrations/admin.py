@@ -135,7 +135,7 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
 
     @admin.display(description="Redirect URI")
     def redirect_uri(self, oauth_app: OAuthApp) -> SafeString | str:
-        if oauth_app.integration_id is None:
+        if not Integration.objects.filter(pk=oauth_app.integration_id).exists():
             return "Save the integration first: the redirect URI depends on it."
         return format_html(
             '<code id="redirect-uri">{}</code> <button type="button" data-copy="#redirect-uri">Copy</button> '

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -26,7 +27,8 @@ def migrate(*, verbosity: int = 1) -> None:
 @contextmanager
 def _as_owner() -> Iterator[None]:
     before = dict(connection.settings_dict)
-    owner = {name: settings.MIGRATION_DATABASE.get(name, "") for name in _WHO_AND_WHERE}
+    configured: dict[str, Any] = settings.MIGRATION_DATABASE or {}
+    owner = {name: configured.get(name, "") for name in _WHO_AND_WHERE}
     connection.close()
     connection.settings_dict.update(owner, IS_MIGRATION_ROLE=True)
     try:

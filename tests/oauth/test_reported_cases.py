@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
@@ -37,6 +38,7 @@ def rule(means: Any, **conditions: Any) -> dict[str, Any]:
     return {"error_rules": (ErrorRule(means, **conditions),)}
 
 
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 FACEBOOK = {"error": {"type": "OAuthException", "code": 190, "error_subcode": 460}}
 EARLY = {"error": "access_denied", "error_description": "Rate limit exceeded: access_token not expired"}
 

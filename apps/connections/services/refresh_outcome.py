@@ -169,7 +169,7 @@ def is_client_refused(row: TokenSet, provider: ProviderConfig, error: OAuthError
     others = TokenSet.objects.filter(connection__oauth_app=oauth_app, client_key=row.client_key).exclude(pk=row.pk)
     if others.filter(last_failure=Outcome.CLIENT_REFUSED.value, last_failure_at__gt=Now() - WITNESS_LIFETIME).exists():
         return True
-    credentials, callback = client_credentials(oauth_app), redirect_uri(oauth_app.integration)
+    credentials, callback = client_credentials(oauth_app), redirect_uri(oauth_app)
     try:
         exchange_nonsense(provider, credentials, callback=callback, deadline=CLIENT_PROBE_DEADLINE)
     except TokenError as answer:

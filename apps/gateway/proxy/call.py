@@ -257,7 +257,7 @@ def _with_returned_urls(
     named = credentials.named_base_urls
     host, path = target.split_host(call.path, named.keys())
     # The base URL of the request itself, which may also have a key in it.
-    bases = {"": credentials.base_url} | named | {host: url.removesuffix(f"/{path}") if path else url}
+    bases = {"": credentials.base_url} | dict(named) | {host: url.removesuffix(f"/{path}") if path else url}
     routes = [(base, f"{call.proxy_path}{f'@{name}/' if name else ''}") for name, base in bases.items()]
     most_specific_first = sorted(routes, key=lambda route: -len(route[0]))
     return with_returned_urls(

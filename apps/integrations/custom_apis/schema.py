@@ -72,7 +72,7 @@ class Authentication:
 
     def as_json(self) -> dict[str, Any]:
         """For the database; the inverse of `authentication_from`."""
-        lists = {"scopes": self.scopes, "further_keys": self.further_keys}
+        lists: dict[str, tuple[Any, ...]] = {"scopes": self.scopes, "further_keys": self.further_keys}
         return asdict(self) | {name: [asdict(item) for item in items] for name, items in lists.items()}
 
     def with_values(self, values: Mapping[str, Any]) -> "Authentication":
