@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from apps.oauth.expiry import TEN_YEARS
 from apps.oauth.provider import Check, ErrorRule, ProviderConfig
 from apps.oauth.scopes import missing
 from apps.oauth.token_response import TokenResponse, parse_token_response
+
+NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 
 
 def read(
