@@ -14,6 +14,8 @@ from apps.oauth.provider import Check, ErrorRule, ProviderConfig
 from apps.oauth.scopes import missing
 from apps.oauth.token_response import TokenResponse, parse_token_response
 
+NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+
 
 def read(
     status: int, body: object, facts: Mapping[str, Any], headers: Mapping[str, str] | None = None
