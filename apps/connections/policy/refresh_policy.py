@@ -199,7 +199,7 @@ def next_refresh_at(
         planned = min(planned, obtained_at + unused_lifetime / 2)
     if earliest is not None and planned < obtained_at + earliest:
         allowed = max(expires_at - obtained_at - earliest, timedelta(0)) if expires_at else timedelta(0)
-        planned = obtained_at + earliest + allowed / 2 * jitter
+        planned = obtained_at + earliest + min(allowed / 2, earliest / 20) * jitter
     return max(planned, obtained_at + SHORTEST_INTERVAL)
 
 

@@ -66,6 +66,8 @@ def dispatch_due(send: Callable[[list[tuple[UUID, int]]], None], *, seconds: flo
 
 def seconds_until_due(*, within: float) -> float | None:
     """Seconds until the next refresh becomes due or its lease ends, by the database's clock; None if later."""
+    if _due().exists():  # a backlog is not sorted for this
+        return 0.0
     ends = [Coalesce(name, "next_refresh_at") for name in ("lease_until", "dispatched_until")]
     upcoming = TokenSet.objects.filter(next_refresh_at__lte=Now() + timedelta(seconds=max(within, 0)))
     upcoming = upcoming.exclude(connection__status=Status.DISCONNECTING).with_clock()

@@ -68,7 +68,7 @@ class ProxyResponse:
         self._upstream.close()
         self._on_close()
         metrics.proxied(self._connection.integration, outcome=self._outcome)
-        calls.finished(self._connection, self.status, actor=self._actor)
+        calls.record_final_status(self._connection, self.status, actor=self._actor)
         if self.status >= 500 or self.status in _COUNTED_AS_FAILURE or self._outcome in ("cut_off", "revoked"):
             seconds = round(time.monotonic() - self.started, 1)
             detail = {"status": self.status, "ended": self._outcome, "seconds": seconds}

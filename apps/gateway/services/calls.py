@@ -192,7 +192,7 @@ def record_failed_call(connection: Connection, *, actor: Actor, **detail: Any) -
         logger.warning("failed call not counted connection=%s error=%s", connection.pk, type(error).__name__)
 
 
-def finished(connection: Connection, status: int, *, actor: Actor) -> None:
+def record_final_status(connection: Connection, status: int, *, actor: Actor) -> None:
     """Records the final status of a call, by which a rejected token or key shows. Nothing is raised."""
     try:
         record_call_result(connection, status, origin=actor.origin)
