@@ -13,7 +13,6 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.db import InternalError, OperationalError
-from django.db.models.functions import Now
 
 from apps.connections.errors import ServiceUnavailable
 from apps.connections.models import Connection, TokenSet
@@ -21,6 +20,7 @@ from apps.connections.services import schedule, spool
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.tokens import issue_token
+from apps.sql import Now
 from tests.authserver import AuthServer
 from tests.fixtures.connections import (
     Cast,
