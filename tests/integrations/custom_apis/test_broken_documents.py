@@ -38,7 +38,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "YAML with an unknown alias": (b"openapi: 3.0.3\ninfo: *nowhere\n", "line 2, column 7. *nowhere is used"),
     "YAML in a circle": (b"openapi: 3.0.3\ninfo: &i {title: *i}\n", "line 2, column 18. *i is part of"),
     "YAML with a list as a key": (b"openapi: 3.0.3\n? [a]\n: b\n", "line 2, column 3. A key is not a string."),
-    "YAML with a control character": (b"openapi: 3.0.3\ninfo: {title: a\x07b}\n", "line 2, column 16. YAML does not allow"),
+    "YAML with a control character": (b"openapi: 3.0.3\ninfo: {title: a\x07b}\n", "column 16. YAML does not allow"),
     "no version": (b"title: x", "neither “openapi” nor “swagger”"),
     "another version": (b"openapi: 4.0.0", "Version 4.0.0 is not supported"),
     "a version of nonsense": (b'{"openapi": {"a": 1}}', "neither “openapi” nor “swagger”"),
