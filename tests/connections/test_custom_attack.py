@@ -57,7 +57,7 @@ def test_a_callback_on_another_path_is_aborted_before_any_token_call(
 ) -> None:
     trip = trap.begin()
     query = forwarded(trip.url, server, traveller, cast)
-    with pytest.raises(CallbackRejected, match="another address"):
+    with pytest.raises(CallbackRejected, match="another callback address"):
         trap.arrive(f"{CALLBACK}?{query}")
     assert liar.received == []
     assert server.arrivals == []
@@ -78,7 +78,7 @@ def test_the_victim_sees_what_happened(
     assert sent.status_code == 302, sent.content
     answer = browser.get(f"{CALLBACK}?{forwarded(sent['Location'], server, traveller, cast)}")
     assert answer.status_code == 400
-    assert "arrived at another address" in answer.content.decode()
+    assert "arrived at another callback address" in answer.content.decode()
     assert liar.received == []
 
 
@@ -88,7 +88,7 @@ def test_the_other_way_round_too(
     """A code of the honest trip that arrives at the trap's own address is worth nothing there either."""
     trip = traveller.begin(cast.actor("member"))
     query = urlencode(traveller.answer(trip))
-    with pytest.raises(CallbackRejected, match="another address"):
+    with pytest.raises(CallbackRejected, match="another callback address"):
         trap.arrive(f"{OWN_CALLBACK}/{trap.api.pk}?{query}")
     assert server.arrivals == []
 
@@ -101,7 +101,7 @@ def test_with_the_common_callback_the_attack_would_succeed_which_is_why_an_admin
     trap.arrive(f"{CALLBACK}?{forwarded(trip.url, server, traveller, cast)}")
     assert any(b"code" in call.body for call in liar.received)
     page = client_for(cast.admin).get(reverse("integrations:custom_callback", args=["free-shipping"]))
-    assert "own redirect URI" in page.content.decode()
+    assert "separate redirect URI" in page.content.decode()
     set_callback(actor=cast.actor("admin"), api=trap.api, callback=Callback.OWN)
     page = client_for(cast.admin).get(reverse("integrations:custom_callback", args=["free-shipping"]))
     assert "A malicious server" in page.content.decode()
@@ -122,7 +122,7 @@ def test_a_teams_app_of_a_built_in_service_with_a_host_of_its_own_receives_no_fo
     asked = request_params(trip)
     assert not asked["redirect_uri"].startswith(common_redirect_uri())
     code = server.code_for(scopes=["messages:read"], redirect_uri=common_redirect_uri(), subject="victim")
-    with pytest.raises(CallbackRejected, match="another address"):
+    with pytest.raises(CallbackRejected, match="another callback address"):
         traveller.complete(trip, {"state": asked["state"], "code": code}, actor=cast.actor("member"))
     assert liar.received == []
     assert not Connection.objects.exists()
@@ -151,7 +151,7 @@ def test_the_code_is_exchanged_with_the_redirect_uri_of_the_attempt(
 def test_another_apis_address_is_another_path(trap: Walker, cast: Cast, liar: HttpServer, server: Any) -> None:
     second = describe(cast.actor("admin"), name="Second", origin=liar.url, client_id="x", client_secret="y")
     state = request_params(trap.begin())["state"]
-    with pytest.raises(CallbackRejected, match="another address"):
+    with pytest.raises(CallbackRejected, match="another callback address"):
         trap.arrive(f"{OWN_CALLBACK}/{second.pk}?{urlencode({'state': state, 'code': 'c'})}")
     assert liar.received == []
     assert Integration.objects.filter(team=cast.team).count() == 2

@@ -9,7 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from django.conf import settings
+
 from apps.integrations.catalog import overrides
+from apps.integrations.catalog.errors import CatalogError
 from apps.integrations.catalog.key_schema import ClientCredentialsGrant
 from apps.integrations.catalog.placeholders import UnsafeValue, checked_values, fill, fill_known, names_in, substitute
 from apps.integrations.catalog.reader import read_definition, read_provider
@@ -26,8 +29,19 @@ PROVIDERS_DIR = Path(__file__).parent.parent / "providers"
 @lru_cache(maxsize=1)
 def catalog() -> Mapping[str, CatalogEntry]:
     """Every built-in service by slug. Raises CatalogError, which the system check reports at start."""
-    entries = [entry_in(path) for path in sorted(PROVIDERS_DIR.glob("*.toml"))]
-    return MappingProxyType({entry.slug: entry for entry in entries})
+    return MappingProxyType({path.stem: entry_in(path) for path in catalog_files()})
+
+
+def catalog_files() -> list[Path]:
+    """The files of built-in services, and those of the operator in `CATALOG_DIR`. Raises CatalogError where one of the
+    operator's has the name of a built-in service."""
+    shipped = sorted(PROVIDERS_DIR.glob("*.toml"))
+    own = sorted(Path(settings.CATALOG_DIR).glob("*.toml")) if settings.CATALOG_DIR else []
+    names = {path.name for path in shipped}
+    for path in own:
+        if path.name in names:
+            raise CatalogError(path.name, "", "a built-in service has this name; rename the file in CATALOG_DIR")
+    return [*shipped, *own]
 
 
 @cache

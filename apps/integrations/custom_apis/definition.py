@@ -138,7 +138,7 @@ def _scope(scope: CustomScope, *, few: bool) -> dict[str, Any]:
         "name": scope.name,
         "description": scope.description or scope.name,
         "access": access,
-        "default": access == "read" or (few and access != "admin"),
+        "default": scope.default if scope.default is not None else access == "read" or (few and access != "admin"),
         "reported": scope.name not in _NEVER_REPORTED,
     }
 

@@ -1,12 +1,20 @@
 """The forms of custom APIs: create, import, and the Authentication tab."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django import forms
 
 from apps.integrations.custom_apis.openapi import LARGEST
-from apps.integrations.custom_apis.schema import NAMES, Authentication, CustomScope, FurtherKey, authentication_from
+from apps.integrations.custom_apis.schema import (
+    IDENTITY_SCOPES,
+    NAMES,
+    Authentication,
+    CustomScope,
+    FurtherKey,
+    authentication_from,
+)
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import OAuthApp
 from apps.vault.forms import SecretFormField, WriteOnlySecretWidget
@@ -147,7 +155,8 @@ class AuthenticationForm(_Form):
         """The entered settings."""
         cleaned = self.cleaned_data
         values = {name: cleaned[name] for name in NAMES if name in cleaned}
-        values["scopes"] = scopes_in(cleaned["scopes"], self.before)
+        is_discovered = "scopes" in cleaned["from_discovery"].split(",")
+        values["scopes"] = scopes_in(cleaned["scopes"], self.before, is_discovered=is_discovered)
         for name in ("authorization_params", "token_params"):
             values[name] = params_in(cleaned[name])
         values["further_keys"] = further_keys_in(cleaned["further_keys"])
@@ -201,14 +210,16 @@ def with_scheme(before: Authentication, scheme: Mapping[str, Any], marks: Mappin
     return authentication_from(values | {name: scheme[name] for name in filled_by(scheme)})
 
 
-def scopes_in(text: str, before: Authentication) -> tuple[CustomScope, ...]:
-    """One scope per line: name, space, description. The stored access of each stays."""
-    known = {scope.name: scope.access for scope in before.scopes}
-    lines = [line.strip().split(None, 1) for line in text.splitlines() if line.strip()]
-    return tuple(
-        CustomScope(name=parts[0], description=parts[1] if len(parts) > 1 else "", access=known.get(parts[0], ""))
-        for parts in lines
-    )
+def scopes_in(text: str, before: Authentication, *, is_discovered: bool = False) -> tuple[CustomScope, ...]:
+    """One scope per line: name, space, description. Access and default of stored scopes stay; of discovered ones only
+    those that identify the user or keep access are selected beforehand."""
+    known = {scope.name: scope for scope in before.scopes}
+    scopes = []
+    for line in filter(None, (line.strip() for line in text.splitlines())):
+        name, _, description = line.partition(" ")
+        scope = known.get(name) or CustomScope(name=name, default=name in IDENTITY_SCOPES if is_discovered else None)
+        scopes.append(replace(scope, description=description.strip()))
+    return tuple(scopes)
 
 
 def further_keys_in(text: str) -> tuple[FurtherKey, ...]:

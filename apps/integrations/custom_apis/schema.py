@@ -17,13 +17,18 @@ SECRET_URLS = ("authorization_url", "token_url", "refresh_url", "revocation_url"
 URLS = (*SECRET_URLS, "account_url", "issuer", "registration_url")
 
 
+# The scopes of metadata that are selected beforehand: who signs in, and a refresh token (OpenID Connect Core 5.4, 11).
+IDENTITY_SCOPES = frozenset({"openid", "profile", "email", "offline_access", "offline", "offline.access"})
+
+
 @dataclass(frozen=True, kw_only=True)
 class CustomScope:
-    """A permission on offer. Without `access` it is derived from the name."""
+    """A permission on offer. Without `access` it is derived from the name, and so is whether it is the `default`."""
 
     name: str
     description: str = ""
     access: Literal["", "read", "write", "admin"] = ""
+    default: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,11 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from apps.integrations.catalog import checks
+from apps.integrations.catalog import checks, entries
 from apps.integrations.catalog.entries import PROVIDERS_DIR, catalog
 from apps.integrations.catalog.errors import CatalogError
 from apps.integrations.catalog.reader import read_provider
@@ -177,7 +178,7 @@ def test_the_system_check_names_every_file_that_cannot_be_used(tmp_path: Path, m
     shutil.copytree(PROVIDERS_DIR, tmp_path, dirs_exist_ok=True)
     written(tmp_path, VALID.replace('kind = "oauth2"', 'kind = "oauth3"'))
     written(tmp_path, "", "empty.toml")
-    monkeypatch.setattr(checks, "PROVIDERS_DIR", tmp_path)
+    monkeypatch.setattr(entries, "PROVIDERS_DIR", tmp_path)
     errors = checks.catalog_is_valid(None)
     assert [error.msg.partition(": ")[0] for error in errors] == ["acme.toml", "empty.toml"]
     assert {error.id for error in errors} == {"integrations.E001"}
@@ -236,3 +237,29 @@ def test_every_service_identifies_its_accounts_or_says_why_it_cannot() -> None:
 def test_a_scope_at_an_undeclared_host_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"scopes\[0\]\.host: up is not listed"):
         read_provider(written(tmp_path, VALID.replace('access = "read"', 'access = "read"\nhost = "up"')))
+
+
+def test_files_of_the_operator_are_added_to_the_catalog_and_checked(tmp_path: Path, settings: Any) -> None:
+    settings.CATALOG_DIR = str(tmp_path)
+    written(tmp_path, VALID)
+    catalog.cache_clear()
+    try:
+        assert catalog()["acme"].name == "Acme"
+        assert "github" in catalog()
+        assert checks.catalog_is_valid(None) == []
+        written(tmp_path, "name = 5", "broken.toml")
+        assert [error.id for error in checks.catalog_is_valid(None)] == ["integrations.E001"]
+    finally:
+        catalog.cache_clear()
+
+
+def test_a_file_of_the_operator_cannot_replace_a_built_in_service(tmp_path: Path, settings: Any) -> None:
+    settings.CATALOG_DIR = str(tmp_path)
+    written(tmp_path, VALID, "github.toml")
+    [error] = checks.catalog_is_valid(None)
+    assert "a built-in service has this name" in error.msg
+
+
+def test_a_catalog_folder_that_does_not_exist_is_reported(tmp_path: Path, settings: Any) -> None:
+    settings.CATALOG_DIR = str(tmp_path / "nowhere")
+    assert [error.id for error in checks.catalog_is_valid(None)] == ["integrations.E002"]

@@ -28,7 +28,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "a binary file": (gzip.compress(WHOLE).ljust(300, b"\0"), "a binary file"),
     "UTF-16": (WHOLE.decode().encode("utf-16"), "UTF-16. Save it as UTF-8."),
     "Latin-1": (b"openapi: 3.0.3\ninfo: {title: Caf\xe9}", "not UTF-8 text: line 2"),
-    "JSON cut in the middle": (WHOLE[: WHOLE.index(b"paths")], "“Chat Web API”, 1 way to sign in could be read"),
+    "JSON cut in the middle": (WHOLE[: WHOLE.index(b"paths")], "“Chat Web API”, 1 security scheme could be read"),
     "JSON with a comma too many": (b'{"openapi": "3.0.3",\n "info": {},\n}', "not valid JSON: line 3, column 1"),
     "JSON with a comment": (b'{"openapi": "3.0.3", // the version\n}', "not valid JSON: line 1, column 22"),
     "YAML cut in the middle": (YAML[: YAML.index(b"api_key, in")] + b"'", "the name “Pet shop 3”, 1 operation"),
@@ -37,10 +37,10 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "YAML with two documents": (YAML + b"\n---\nopenapi: 3.0.3\n", "A second document begins."),
     "YAML with an unknown alias": (b"openapi: 3.0.3\ninfo: *nowhere\n", "line 2, column 7. *nowhere is used"),
     "YAML in a circle": (b"openapi: 3.0.3\ninfo: &i {title: *i}\n", "line 2, column 18. *i is part of"),
-    "YAML with a list as a key": (b"openapi: 3.0.3\n? [a]\n: b\n", "line 2, column 3. A key is no text."),
-    "YAML with a control character": (b"openapi: 3.0.3\ninfo: {title: a\x07b}\n", "line 2, column 16. A character"),
+    "YAML with a list as a key": (b"openapi: 3.0.3\n? [a]\n: b\n", "line 2, column 3. A key is not a string."),
+    "YAML with a control character": (b"openapi: 3.0.3\ninfo: {title: a\x07b}\n", "column 16. YAML does not allow"),
     "no version": (b"title: x", "neither “openapi” nor “swagger”"),
-    "another version": (b"openapi: 4.0.0", "of Version 4.0.0. OpenAPI 3.0 and 3.1 and Swagger 2.0 can be read"),
+    "another version": (b"openapi: 4.0.0", "Version 4.0.0 is not supported"),
     "a version of nonsense": (b'{"openapi": {"a": 1}}', "neither “openapi” nor “swagger”"),
     "nested without end": (b'{"openapi": "3.0.3", "x": ' + b"[" * 100_000, "nested too deeply"),
     "too large": (b'{"x": "' + b"y" * 11_000_000 + b'"}', "larger than 10 MB"),
@@ -59,10 +59,9 @@ HALF: dict[str, tuple[dict[str, Any] | bytes, str, str, int]] = {
         {**SERVER, "components": {"securitySchemes": {"a": 7}}, "paths": {}}, "components.securitySchemes.a", "not", 0),
     "references in a circle": (
         {**SERVER, "paths": {"/x": {"$ref": "#/paths/~1y"}, "/y": {"$ref": "#/paths/~1x"}}}, "paths./x", "circular", 0),
-    "a reference elsewhere": (
-        {**SERVER, "paths": {"/x": {"$ref": "other.yaml"}, "/y": GET}}, "paths./x", "another document", 1),
+    "a dangling reference": ({**SERVER, "paths": {"/x": {"$ref": "#/no"}, "/y": GET}}, "paths./x", "missing", 1),
     "a key twice": (
-        json.dumps(SERVER | {"paths": {}}).encode()[:-1] + b', "paths": {"/x": {"get": {}}}}', "paths", "twice", 1),
+        json.dumps(SERVER | {"paths": {}}).encode()[:-1] + b', "paths": {"/x": {"get": {}}}}', "paths", "repeated", 1),
     "a key twice in YAML": (YAML + b"info: {title: Again, version: '2'}\n", "info", "(line 29)", 1),
     "a byte order mark": (b"\xef\xbb\xbf" + d.as_bytes({**SERVER, "paths": {"x": 1, "/y": GET}}), "paths.x", "", 1),
 }  # fmt: skip
@@ -113,8 +112,8 @@ def test_characters_that_databases_reject_are_replaced(admin: Membership, odd: s
     text = json.dumps({
         **SERVER, "x@": 1,
         "info": {"title": "T@", "version": "1@", "description": "d@"},
-        "servers": [{"url": "https://{ten@ant}.a.example/@", "variables": {"ten@ant": {"default": "@", "enum": ["@"]}}},
-                    {"url": "https://a.example/@"}, {"url": "https://b.example"}],
+        "servers": [{"url": "https://{ten@ant}.a.example/@",
+                     "variables": {"ten@ant": {"default": "@", "enum": ["@"]}}}],
         "tags": [{"name@": 1}],
         "security": [{"o@": ["s@"]}],
         "paths": {"/x@": {"get": {"summary": "s@", "tags@": 1}}, "/y": {"get": {**d.FINE, "security": [{"o": ["s@"]}]}},

@@ -36,7 +36,8 @@ def api(admin: Membership) -> CustomApi:
 
 
 def page(name: str) -> str:
-    return reverse(f"integrations:{name}", args=["carrier-hub"])
+    package = "connections" if name == "service" else "integrations"
+    return reverse(f"{package}:{name}", args=["carrier-hub"])
 
 
 def form_of(html: str) -> dict[str, str]:

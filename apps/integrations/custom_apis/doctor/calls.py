@@ -67,6 +67,17 @@ def token_replies(
 
 
 @sensitive_variables()
+def control_reply(
+    provider: ProviderConfig, credentials: ClientCredentials, callback: str, clock: Clock
+) -> TokenReply | None:
+    """The same request with a made-up secret; None where there is no secret, or no time."""
+    if credentials.client_secret is None or provider.token_endpoint_auth_method == "none" or clock.is_over:
+        return None
+    made_up = replace(credentials, client_secret=secrets.token_urlsafe(24))
+    return _reply(provider, made_up, callback, clock)
+
+
+@sensitive_variables()
 def refresh_reply(provider: ProviderConfig, credentials: ClientCredentials, clock: Clock) -> TokenReply:
     """The response of the refresh URL to a made-up refresh token."""
     token, deadline = _made_up_token(), clock.next_call()
@@ -120,7 +131,9 @@ def _with_response(reply: TokenReply, exchanges: list[egress.Exchange]) -> Token
     if response is None:
         return reply
     content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return replace(reply, status=response.status_code, content_type=content_type[:60])
+    seen = replace(reply, status=response.status_code, content_type=content_type[:60])
+    # A 404 with an error in JSON is still not an OAuth endpoint.
+    return replace(seen, result="no_oauth") if seen.status in (404, 410) else seen
 
 
 def _read(method: str, error: OAuthError) -> TokenReply:

@@ -16,7 +16,13 @@ from apps.audit.origin import Target
 from apps.audit.services import record
 from apps.integrations.catalog.placeholders import PLACEHOLDER
 from apps.integrations.custom_apis.doctor import Finding, Observations, PageSeen, findings
-from apps.integrations.custom_apis.doctor.calls import Clock, refresh_reply, revocation_reply, token_replies
+from apps.integrations.custom_apis.doctor.calls import (
+    Clock,
+    control_reply,
+    refresh_reply,
+    revocation_reply,
+    token_replies,
+)
 from apps.integrations.custom_apis.schema import URLS, Authentication, authentication_from, missing
 from apps.integrations.custom_apis.services.queries import oauth_client_of
 from apps.integrations.custom_apis.services.registration import issuer_metadata
@@ -83,7 +89,10 @@ def observe(api: CustomApi) -> Observations:
         seen = _with_consent_page(seen, _provider(api, authentication), credentials, callback, clock)
     if authentication.token_url and credentials:
         provider = _provider(api, authentication)
-        seen = replace(seen, token=token_replies(provider, credentials, callback, authentication, clock))
+        replies = token_replies(provider, credentials, callback, authentication, clock)
+        seen = replace(seen, token=replies)
+        if authentication.type == "oauth2" and replies[0].result in ("client_accepted", "other_error"):
+            seen = replace(seen, control=control_reply(provider, credentials, callback, clock))
         seen = _with_ends(seen, provider, credentials, clock)
     if clock.is_over:
         return seen

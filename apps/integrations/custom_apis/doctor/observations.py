@@ -73,6 +73,8 @@ class Observations:
     separators: Mapping[str, PageSeen] = field(default_factory=dict)
     # The configured client authentication first; the others only where that was rejected.
     token: Sequence[TokenReply] = ()
+    # The configured request with a made-up secret: the same response means that the secret was not checked.
+    control: TokenReply | None = None
     # The responses of the other endpoints, where they are entered, to made-up tokens.
     refresh: TokenReply | None = None
     revocation: TokenReply | None = None

@@ -22,6 +22,13 @@ def end_findings(seen: Observations) -> Iterator[Finding]:
     """For both, where they were observed."""
     if seen.refresh is not None:
         yield endpoint_fault(_REFRESH, seen.refresh) or _refresh(seen, seen.refresh)
+    settings = seen.authentication
+    if settings.type == "oauth2" and not settings.revocation_url:
+        yield Finding(
+            "no_revocation", "advice", "No revocation URL is set",
+            "Disconnecting then deletes the tokens here and leaves the grant at the service.",
+            "Enter it if the service has one. Adding it later requires the client secret again.", "revocation_url",
+        )  # fmt: skip
     if seen.revocation is not None:
         yield endpoint_fault(_REVOCATION, seen.revocation) or _revocation(seen, seen.revocation)
 

@@ -22,11 +22,28 @@ def token_findings(seen: Observations) -> Iterator[Finding]:
     if not seen.token:
         return
     first, *others = seen.token
-    better = next((reply for reply in others if reply.result in ("client_accepted", "redirect_uri")), None)
+    # Without a secret, an accepted request proves nothing about it.
+    with_secret = [reply for reply in others if reply.method != "none" or not seen.has_secret]
+    better = next((reply for reply in with_secret if reply.result in ("client_accepted", "redirect_uri")), None)
     if first.result in ("client_refused", "other_error") and better is not None:
         yield _wrong_method(seen, first, better)
         return
-    yield endpoint_fault(_ENDPOINT, first) or _BY_RESULT[first.result](seen, first)
+    yield endpoint_fault(_ENDPOINT, first) or _by_control(seen, first) or _BY_RESULT[first.result](seen, first)
+
+
+def _by_control(seen: Observations, reply: TokenReply) -> Finding | None:
+    """What the response to a made-up secret shows about the response to the real one."""
+    control = seen.control
+    if control is None or reply.result not in ("client_accepted", "other_error"):
+        return None
+    is_same = (control.result, control.code, control.status) == (reply.result, reply.code, reply.status)
+    if not is_same:
+        return _accepted(seen, reply)
+    return Finding(
+        "client_not_judged", "advice", "The client secret cannot be verified from outside",
+        f"{seen.name} responds to a made-up secret as it does to the real one (“{reply.code}”).",
+        "Connect once: the trace then shows whether the secret is accepted.", "client_secret",
+    )  # fmt: skip
 
 
 def _wrong_method(seen: Observations, first: TokenReply, better: TokenReply) -> Finding:

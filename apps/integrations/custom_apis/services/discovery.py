@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from apps.integrations.custom_apis.schema import IDENTITY_SCOPES
 from apps.integrations.custom_apis.validation import url_problem
 from apps.integrations.errors import InvalidInput
 from apps.oauth.discovery import ServerMetadata, discover
@@ -16,6 +17,7 @@ from apps.teams.permissions import Action
 DEADLINE = 15.0
 _WELL_KNOWN_PATHS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 _MOST_SCOPES = 50
+_MOST_ISSUERS = 8
 
 
 def discovered(*, actor: Actor, url: str) -> dict[str, Any]:
@@ -46,7 +48,8 @@ def discovered(*, actor: Actor, url: str) -> dict[str, Any]:
 
 
 def issuers_of(url: str) -> list[str]:
-    """The issuers that this URL may belong to: itself, without a well-known path, then its parent paths."""
+    """The issuers that this URL may belong to: itself, without a well-known path, then its parent paths; each with and
+    without a slash at its end, since metadata must repeat the issuer exactly."""
     parts = urlsplit(url.partition("?")[0].partition("#")[0])
     path = parts.path
     for well_known in _WELL_KNOWN_PATHS:
@@ -55,8 +58,10 @@ def issuers_of(url: str) -> list[str]:
             path = before + after
     steps = [step for step in path.split("/") if step]
     parents = ["/" + "/".join(steps[:length]) if length else "" for length in range(len(steps), -1, -1)]
-    paths = [path, *(parents[:1] if not steps else parents), "/"]
-    return list(dict.fromkeys(urlunsplit((parts.scheme, parts.netloc, one, "", "")) for one in paths))[:6]
+    paths = [path, *parents]
+    variants = [variant for one in paths for variant in (one, f"{one.rstrip('/')}/")]
+    urls = (urlunsplit((parts.scheme, parts.netloc, variant, "", "")) for variant in variants)
+    return list(dict.fromkeys(urls))[:_MOST_ISSUERS]
 
 
 def fields_of(metadata: ServerMetadata) -> dict[str, Any]:
@@ -78,5 +83,5 @@ def fields_of(metadata: ServerMetadata) -> dict[str, Any]:
         found["pkce"] = True
     if metadata.authorization_response_iss_parameter_supported:
         found["iss_required"] = True
-    scopes = [{"name": name, "description": ""} for name in metadata.scopes_supported[:_MOST_SCOPES]]
+    scopes = [{"name": name, "default": name in IDENTITY_SCOPES} for name in metadata.scopes_supported[:_MOST_SCOPES]]
     return found | ({"scopes": scopes} if scopes else {})
