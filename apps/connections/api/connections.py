@@ -170,23 +170,7 @@ class TokenView(StrictAPIView):
         actor = actor_of(request)
         data = validated(TokenRequestSerializer(data=request.data))
         connection = visible_connection(actor, pk)
-        if not may_take_token(actor, connection):
-            raise NotAllowed("Only its owner and service keys can get the token itself.")
-        if connection.integration.kind in KINDS_SENT_AS_ENTERED:
-            credentials = vars(key_material(connection=connection, actor=actor)) | {"connection": connection.pk}
-            return Response(KeyMaterialSerializer(credentials).data, headers={"Cache-Control": "no-store"})
-        try:
-            token = issue_token(
-                connection=connection,
-                actor=actor,
-                min_ttl=data["min_ttl"],
-                required_ttl=data["min_ttl"] if data["strict"] else 0,
-                scopes=tuple(data["scopes"]),
-            )
-        except ReauthorizationRequired as error:
-            raise _with_reconnect_url(error, connection) from None
-        body = TokenSerializer(_token_data(token, connection, min_ttl=data["min_ttl"])).data
-        return Response(body, headers={"Cache-Control": "no-store"})
+        return Response(issued_data(actor, connection, data), headers={"Cache-Control": "no-store"})
 
 
 class RefreshView(StrictAPIView):
@@ -244,8 +228,35 @@ def _filtered(connections: QuerySet[Connection], filters: Mapping[str, Any]) -> 
 
 def _with_reconnect_url(error: ReauthorizationRequired, connection: Connection) -> ReauthorizationRequired:
     """Adds the URL of the page on which the owner can reconnect, which requires a login and a click."""
-    page = f"{settings.PUBLIC_URL}{reverse('connections:list')}#connection-{connection.pk}"
-    return ReauthorizationRequired(error.sentence, reconnect_url=page)
+    return ReauthorizationRequired(error.sentence, reconnect_url=reconnect_url(connection.pk))
+
+
+def reconnect_url(pk: UUID) -> str:
+    """The page on which a person can reconnect a connection."""
+    return f"{settings.PUBLIC_URL}{reverse('connections:list')}#connection-{pk}"
+
+
+def issued_data(actor: Actor, connection: Connection, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The response body with a token, or with what a key adds to each request. `data` is a validated token request.
+
+    Raises NotAllowed, and what `issue_token` raises.
+    """
+    if not may_take_token(actor, connection):
+        raise NotAllowed("Only its owner and service keys can get the token itself.")
+    if connection.integration.kind in KINDS_SENT_AS_ENTERED:
+        credentials = vars(key_material(connection=connection, actor=actor)) | {"connection": connection.pk}
+        return dict(KeyMaterialSerializer(credentials).data)
+    try:
+        token = issue_token(
+            connection=connection,
+            actor=actor,
+            min_ttl=data["min_ttl"],
+            required_ttl=data["min_ttl"] if data["strict"] else 0,
+            scopes=tuple(data["scopes"]),
+        )
+    except ReauthorizationRequired as error:
+        raise _with_reconnect_url(error, connection) from None
+    return dict(TokenSerializer(_token_data(token, connection, min_ttl=data["min_ttl"])).data)
 
 
 def _token_data(token: IssuedToken, connection: Connection, *, min_ttl: int) -> dict[str, Any]:
