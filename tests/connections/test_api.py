@@ -504,3 +504,27 @@ def test_parameters_that_would_change_nothing_are_refused(
     assert is_problem(mine.request("PATCH", of(connection), {"params": params}), 400, "validation_error")
     assert is_problem(mine.request("PATCH", of(connection), {"name": "x", "params": params}), 400, "validation_error")
     assert mine.request("PATCH", of(connection), {"name": "x", "params": {}}).status_code == 200
+
+
+def _names(response: Any) -> list[str]:
+    return [row["name"] for row in response.json()["results"]]
+
+
+@pytest.mark.django_db
+def test_connections_are_found_by_words_and_name_and_ordered(connection: Connection, mine: Caller) -> None:
+    Connection.objects.update(name="Beta mailbox")
+    row = Connection.objects.get()
+    for name in ("Alpha box", "Gamma"):
+        row.pk, row.name = None, name
+        row.id, row.created_at = uuid4(), timezone.now()
+        row.save(force_insert=True)
+    assert _names(mine.get(f"{URL}?ordering=name")) == ["Alpha box", "Beta mailbox", "Gamma"]
+    assert _names(mine.get(f"{URL}?ordering=-name")) == ["Gamma", "Beta mailbox", "Alpha box"]
+    assert _names(mine.get(f"{URL}?ordering=created_at")) == ["Beta mailbox", "Alpha box", "Gamma"]
+    assert _names(mine.get(f"{URL}?search=MAIL+bet")) == ["Beta mailbox"]
+    assert _names(mine.get(f"{URL}?search=sandbox+gamma")) == ["Gamma"]
+    assert _names(mine.get(f"{URL}?name=Gamma")) == ["Gamma"]
+    page = mine.get(f"{URL}?ordering=name&page_size=1&include=total").json()
+    assert (page["total"], len(page["results"])) == (3, 1)
+    assert _names(mine.get(page["next"].removeprefix("http://testserver"))) == ["Beta mailbox"]
+    assert is_problem(mine.get(f"{URL}?ordering=owner"), 400, "validation_error")

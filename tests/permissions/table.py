@@ -36,6 +36,8 @@ BODIES: dict[str, dict[str, object]] = {
     "POST api:api_keys": {"name": "x", "kind": "personal", "scopes": ["connections:read"], "expires_at": "{tomorrow}"},
     "POST api:connections": {"integration": "sandbox", "fields": {}},
     "POST api:connect_sessions": {"integration": "sandbox", "scopes": ["profile"]},
+    "POST api:tokens": {"connections": ["{connection}"]},
+    "POST api:preflight": {"connections": [{"connection": "{connection}"}]},
     "POST api:integrations": {"name": "Depot", "base_url": "https://api.depot.example"},
     "POST api:integrations_import": {"document": "{}"},
     "PATCH api:integration": {"description": "Trucks"},

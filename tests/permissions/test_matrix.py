@@ -61,7 +61,15 @@ def _filled(body: dict[str, Any], world: World, actor: str) -> dict[str, Any]:
         "{tomorrow}": (timezone.now() + timedelta(days=1)).isoformat(),
         "{member}": world.members["member"].user_id,
     }
-    return {name: str(known.get(value, value)) if isinstance(value, str) else value for name, value in body.items()}
+
+    def fill(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: fill(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [fill(inner) for inner in value]
+        return str(known.get(value, value)) if isinstance(value, str) else value
+
+    return {name: fill(value) for name, value in body.items()}
 
 
 NAMESPACES = sorted({row.route.partition(":")[0] for row in ROWS})

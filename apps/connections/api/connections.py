@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
@@ -48,12 +48,36 @@ _ALREADY_DISCONNECTED = {
 }
 
 
+class ConnectionPages(Pages):
+    """The connections' pages, with `total` on request."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        document = super().get_paginated_response_schema(schema)
+        document["properties"]["total"] = {"type": "integer", "description": "With `include=total`: all matches."}
+        return document
+
+
+class OldestFirst(ConnectionPages):
+    ordering = ("created_at", "id")
+
+
+class ByName(ConnectionPages):
+    ordering = ("name", "id")
+
+
+class ByNameDescending(ConnectionPages):
+    ordering = ("-name", "-id")
+
+
+_PAGES = {"-created_at": ConnectionPages, "created_at": OldestFirst, "name": ByName, "-name": ByNameDescending}
+
+
 class ConnectionsView(StrictAPIView):
     """The connections that the caller may use."""
 
     required_scopes = {"GET": "connections:read", "POST": "connections:write"}
     filters = ConnectionFilterSerializer
-    pagination_class = Pages
+    pagination_class: type[Pages] = ConnectionPages
 
     @extend_schema(
         operation_id="connections_list",
@@ -63,7 +87,12 @@ class ConnectionsView(StrictAPIView):
     def get(self, request: Request) -> Response:
         actor = actor_of(request)
         usable = _with_api_details(Connection.objects.usable_by(actor))
-        return page_of(self, _filtered(usable, self.query), ConnectionSerializer, actor=actor)
+        matches = _filtered(usable, self.query)
+        self.pagination_class = _PAGES[self.query["ordering"]]
+        response = page_of(self, matches, ConnectionSerializer, actor=actor)
+        if self.query.get("include") == "total":
+            response.data["total"] = matches.count()
+        return response
 
     @extend_schema(
         operation_id="connections_create",
@@ -170,23 +199,7 @@ class TokenView(StrictAPIView):
         actor = actor_of(request)
         data = validated(TokenRequestSerializer(data=request.data))
         connection = visible_connection(actor, pk)
-        if not may_take_token(actor, connection):
-            raise NotAllowed("Only its owner and service keys can get the token itself.")
-        if connection.integration.kind in KINDS_SENT_AS_ENTERED:
-            credentials = vars(key_material(connection=connection, actor=actor)) | {"connection": connection.pk}
-            return Response(KeyMaterialSerializer(credentials).data, headers={"Cache-Control": "no-store"})
-        try:
-            token = issue_token(
-                connection=connection,
-                actor=actor,
-                min_ttl=data["min_ttl"],
-                required_ttl=data["min_ttl"] if data["strict"] else 0,
-                scopes=tuple(data["scopes"]),
-            )
-        except ReauthorizationRequired as error:
-            raise _with_reconnect_url(error, connection) from None
-        body = TokenSerializer(_token_data(token, connection, min_ttl=data["min_ttl"])).data
-        return Response(body, headers={"Cache-Control": "no-store"})
+        return Response(issued_data(actor, connection, data), headers={"Cache-Control": "no-store"})
 
 
 class RefreshView(StrictAPIView):
@@ -231,10 +244,14 @@ def _with_api_names(error: InvalidInput) -> InvalidInput:
 
 
 def _filtered(connections: QuerySet[Connection], filters: Mapping[str, Any]) -> QuerySet[Connection]:
-    columns = {"integration": "integration__slug", "status": "status", "owner": "owner", "kind": "integration__kind"}
+    columns = {"integration": "integration__slug", "kind": "integration__kind"}
+    columns |= {name: name for name in ("status", "owner", "name")}
     connections = connections.filter(**{columns[name]: value for name, value in filters.items() if name in columns})
     if "sharing" in filters:
         connections = connections.filter(is_shared=filters["sharing"] == "shared")
+    for word in filters.get("search", "").split():
+        label, service = Q(account_label__icontains=word), Q(integration__name__icontains=word)
+        connections = connections.filter(Q(name__icontains=word) | label | service)
     if "scopes" in filters:
         needed = filters["scopes"].split()
         eligible = [connection.pk for connection in connections if not missing_scopes_of(connection, needed)]
@@ -244,8 +261,35 @@ def _filtered(connections: QuerySet[Connection], filters: Mapping[str, Any]) -> 
 
 def _with_reconnect_url(error: ReauthorizationRequired, connection: Connection) -> ReauthorizationRequired:
     """Adds the URL of the page on which the owner can reconnect, which requires a login and a click."""
-    page = f"{settings.PUBLIC_URL}{reverse('connections:list')}#connection-{connection.pk}"
-    return ReauthorizationRequired(error.sentence, reconnect_url=page)
+    return ReauthorizationRequired(error.sentence, reconnect_url=reconnect_url(connection.pk))
+
+
+def reconnect_url(pk: UUID) -> str:
+    """The page on which a person can reconnect a connection."""
+    return f"{settings.PUBLIC_URL}{reverse('connections:list')}#connection-{pk}"
+
+
+def issued_data(actor: Actor, connection: Connection, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The response body with a token, or with what a key adds to each request. `data` is a validated token request.
+
+    Raises NotAllowed, and what `issue_token` raises.
+    """
+    if not may_take_token(actor, connection):
+        raise NotAllowed("Only its owner and service keys can get the token itself.")
+    if connection.integration.kind in KINDS_SENT_AS_ENTERED:
+        credentials = vars(key_material(connection=connection, actor=actor)) | {"connection": connection.pk}
+        return dict(KeyMaterialSerializer(credentials).data)
+    try:
+        token = issue_token(
+            connection=connection,
+            actor=actor,
+            min_ttl=data["min_ttl"],
+            required_ttl=data["min_ttl"] if data["strict"] else 0,
+            scopes=tuple(data["scopes"]),
+        )
+    except ReauthorizationRequired as error:
+        raise _with_reconnect_url(error, connection) from None
+    return dict(TokenSerializer(_token_data(token, connection, min_ttl=data["min_ttl"])).data)
 
 
 def _token_data(token: IssuedToken, connection: Connection, *, min_ttl: int) -> dict[str, Any]:

@@ -128,6 +128,14 @@ class ConnectionFilterSerializer(QuerySerializer):
     sharing = serializers.ChoiceField(choices=["personal", "shared"], required=False)
     owner = Id(required=False)
     kind = serializers.ChoiceField(choices=Integration.Kind.choices, required=False)
+    search = Text(
+        required=False, max_length=100, help_text="Words in its name, its account's label or its integration's name."
+    )
+    name = Text(required=False, max_length=200, help_text="Its exact name.")
+    ordering = serializers.ChoiceField(choices=["-created_at", "created_at", "name", "-name"], default="-created_at")
+    include = serializers.ChoiceField(
+        choices=["total"], required=False, help_text="`total`: also return the number of all matches."
+    )
     scopes = serializers.RegexField(
         r"^[\x20-\x7e]+$",
         required=False,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.connections.api import connect_sessions, connections, integrations, sharing
+from apps.connections.api import bulk, connect_sessions, connections, integrations, sharing
 from apps.integrations.custom_apis import api as custom_apis
 from apps.integrations.custom_apis.doctor import api as doctor
 
@@ -14,6 +14,8 @@ urlpatterns = [
     path("connections/<uuid:pk>/sharing/", sharing.SharingView.as_view(), name="connection_sharing"),
     path("connections/<uuid:pk>/workflows/", sharing.WorkflowsView.as_view(), name="connection_workflows"),
     path("connections/<uuid:pk>/usage/", sharing.UsageView.as_view(), name="connection_usage"),
+    path("tokens/", bulk.TokensView.as_view(), name="tokens"),
+    path("preflight/", bulk.PreflightView.as_view(), name="preflight"),
     path("connect-sessions/", connect_sessions.ConnectSessionsView.as_view(), name="connect_sessions"),
     path("connect-sessions/<uuid:pk>/", connect_sessions.ConnectSessionView.as_view(), name="connect_session"),
     path("integrations/", integrations.IntegrationListView.as_view(), name="integrations"),
