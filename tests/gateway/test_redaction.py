@@ -161,3 +161,25 @@ def test_secrets_are_redacted_in_each_header() -> None:
 def test_a_multi_line_secret_does_not_remove_headers() -> None:
     given = [("X-One", "first line"), ("X-Two", "second line")]
     assert Redactor(["first line\nsecond line"]).headers(given) == given
+
+
+def test_delays_reveal_nothing_about_the_secret() -> None:
+    for sent in (
+        b"s",
+        b"s3",
+        b"s3cr3t/with",
+        b"x",
+        b"data: s3c",
+        b"data: xyz",
+        b"s3cr3t/with+signs=",
+        b"a,b",
+        b'{"a": "s',
+    ):
+        matching, other = Redactor([SECRET]), Redactor(["qQ7/" + "z" * (len(SECRET) - 4)])
+        assert matching.feed(sent) == other.feed(sent)
+
+
+def test_a_header_with_the_secret_in_its_name_is_removed() -> None:
+    token = "Token-0123456789"
+    given = [(f"X-{token}", "a"), (f"X-{token.encode().hex()}", "b"), ("X-Other", "c")]
+    assert Redactor([token]).headers(given) == [("X-Other", "c")]

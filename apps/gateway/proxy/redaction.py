@@ -9,12 +9,15 @@ from apps.gateway.proxy.headers import Headers
 
 _CHUNK = 65_536
 _MASK = b"[redacted]"
+_WORD_ENDS = tuple(bytes([end]) for end in b'\n\r\t "<>,{}[]')
 
 
 class Redactor:
     """Replaces each secret in a stream by a mask of the same length, in any encoding: Content-Length stays right.
 
-    Of each chunk only an end that may be the start of a secret is held back, so that events are not delayed.
+    Of each chunk the last word is held back, whether or not it may be the start of a secret: otherwise a caller whose
+    own bytes are streamed back could learn a secret from the delays, one character after the other. Words end at white
+    space and at punctuation of JSON and HTML, so that complete events are not delayed.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
@@ -27,7 +30,7 @@ class Redactor:
     def feed(self, chunk: bytes) -> bytes:
         """What can be sent on after this chunk."""
         data = self._mask(self._held + chunk)
-        cut = self._possible_start(data)
+        cut = min(self._possible_start(data), self._last_word(data))
         self._held = data[cut:]
         return data[:cut]
 
@@ -41,7 +44,11 @@ class Redactor:
         return self._mask(value.encode("latin-1")).decode("latin-1")
 
     def headers(self, headers: Headers) -> Headers:
-        """Headers without the secrets in their values; searched in one pass, since no value contains a line break."""
+        """Headers without the secrets in their values, and without those that have one in their name.
+
+        All values are searched in one pass, since none contains a line break.
+        """
+        headers = [(name, value) for name, value in headers if self.text(name) == name]
         values = self.text("\n".join(value for _, value in headers)).split("\n")
         if len(values) != len(headers):  # a secret of several lines matched across two values
             values = [self.text(value) for _, value in headers]
@@ -59,6 +66,11 @@ class Redactor:
         for start, end in spans:
             masked[start:end] = (_MASK + b"*" * (end - start))[: end - start]
         return bytes(masked)
+
+    def _last_word(self, data: bytes) -> int:
+        """The position after the last end of a word; the length of the longest encoding before the end without one."""
+        tail = max(0, len(data) - self._reach)
+        return max(tail, *(data.rfind(end, tail) + 1 for end in _WORD_ENDS))
 
     def _possible_start(self, data: bytes) -> int:
         """The position in `data` from which its end may be the start of a secret."""
