@@ -26,7 +26,7 @@ class CustomScopeSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=200)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
     access = serializers.ChoiceField(choices=["", "read", "write", "admin"], required=False, default="")
-    default = serializers.BooleanField(  # type: ignore[assignment] # hides Field.default, unused here
+    default = serializers.BooleanField(
         required=False,
         allow_null=True,
         default=None,
