@@ -1,6 +1,6 @@
 """Running migrations, as the owner of the tables where MIGRATION_DATABASE_URL names one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,22 +15,21 @@ _WHO_AND_WHERE = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 
 def migrate(*, verbosity: int = 1) -> None:
     """Run the migrations. With an owner of the tables, grant the product's role what it needs afterwards."""
-    if settings.MIGRATION_DATABASE is None or connection.vendor != "postgresql":
+    owner = settings.MIGRATION_DATABASE
+    if owner is None or connection.vendor != "postgresql":
         call_command("migrate", verbosity=verbosity, interactive=False)
         return
     product_role = connection.settings_dict["USER"]
-    with _as_owner():
+    with _as_owner(owner):
         call_command("migrate", verbosity=verbosity, interactive=False)
         grant_product_role(product_role)
 
 
 @contextmanager
-def _as_owner() -> Iterator[None]:
+def _as_owner(owner: Mapping[str, Any]) -> Iterator[None]:
     before = dict(connection.settings_dict)
-    configured: dict[str, Any] = settings.MIGRATION_DATABASE or {}
-    owner = {name: configured.get(name, "") for name in _WHO_AND_WHERE}
     connection.close()
-    connection.settings_dict.update(owner, IS_MIGRATION_ROLE=True)
+    connection.settings_dict.update({name: owner.get(name, "") for name in _WHO_AND_WHERE}, IS_MIGRATION_ROLE=True)
     try:
         yield
     finally:
