@@ -12,7 +12,7 @@ from apps.connections.services.account_mismatch import resolve_account_mismatch
 from apps.connections.services.connection_params import tenant_in
 from apps.integrations.models import Integration
 from tests.authserver import AuthServer
-from tests.fixtures.connections import Cast, Traveller, access_token, oauth_app, tokens_of
+from tests.fixtures.connections import Cast, ConnectFlow, access_token, oauth_app, tokens_of
 
 Status = AuthorizationAttempt.Status
 ALPHA, BRAVO = {"subdomain": "alpha"}, {"subdomain": "bravo"}
@@ -58,64 +58,64 @@ def tenants(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_grant, "tenant_in", tenant)
 
 
-def connect(traveller: Traveller, cast: Cast, tenant: Mapping[str, str], **wanted: Any) -> AuthorizationAttempt:
-    flow = traveller.begin(cast.actor("member"), **wanted)
+def connect(connect_flow: ConnectFlow, cast: Cast, tenant: Mapping[str, str], **wanted: Any) -> AuthorizationAttempt:
+    flow = connect_flow.begin(cast.actor("member"), **wanted)
     AuthorizationAttempt.objects.filter(pk=flow.attempt.pk).update(params=dict(tenant))
-    return traveller.complete(flow, traveller.answer(flow, subject="ada"), actor=cast.actor("member"))
+    return connect_flow.complete(flow, connect_flow.answer(flow, subject="ada"), actor=cast.actor("member"))
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("tenants")
-def test_one_person_at_two_tenants_has_two_connections(traveller: Traveller, cast: Cast) -> None:
-    alpha = connect(traveller, cast, ALPHA).connection
+def test_one_person_at_two_tenants_has_two_connections(connect_flow: ConnectFlow, cast: Cast) -> None:
+    alpha = connect(connect_flow, cast, ALPHA).connection
     assert alpha is not None
     before = access_token(alpha)
-    bravo = connect(traveller, cast, BRAVO).connection
+    bravo = connect(connect_flow, cast, BRAVO).connection
     assert bravo is not None
     assert bravo.pk != alpha.pk
     assert (access_token(alpha), Connection.objects.get(pk=alpha.pk).params) == (before, ALPHA)
-    again = connect(traveller, cast, ALPHA).connection
+    again = connect(connect_flow, cast, ALPHA).connection
     assert again is not None
     assert again.pk == alpha.pk
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("tenants")
-def test_a_reconnect_at_another_tenant_is_asked_about(traveller: Traveller, cast: Cast) -> None:
-    alpha = connect(traveller, cast, ALPHA).connection
-    assert connect(traveller, cast, BRAVO, connection=alpha).status == Status.UNDECIDED
+def test_a_reconnect_at_another_tenant_is_asked_about(connect_flow: ConnectFlow, cast: Cast) -> None:
+    alpha = connect(connect_flow, cast, ALPHA).connection
+    assert connect(connect_flow, cast, BRAVO, connection=alpha).status == Status.UNDECIDED
 
 
 @pytest.mark.django_db
 def test_an_account_renamed_at_the_service_stays_the_same(
-    traveller: Traveller, cast: Cast, connection: Connection
+    connect_flow: ConnectFlow, cast: Cast, connection: Connection
 ) -> None:
     Connection.objects.update(account_label="old@sandbox.example", name="old@sandbox.example")
-    flow = traveller.begin(cast.actor("member"))
-    attempt = traveller.complete(flow, traveller.answer(flow), actor=cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
+    attempt = connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert attempt.connection_id == connection.pk
     assert Connection.objects.get().account_label == "ada@sandbox.example"
 
 
 @pytest.mark.django_db
 def test_a_reconnect_without_any_account_to_compare_is_asked_about(
-    traveller: Traveller, cast: Cast, connection: Connection, server: AuthServer
+    connect_flow: ConnectFlow, cast: Cast, connection: Connection, server: AuthServer
 ) -> None:
     Connection.objects.update(account_subject="", account_label="")
     server.account_down = True
-    flow = traveller.begin(cast.actor("member"), connection=connection)
-    attempt = traveller.complete(flow, traveller.answer(flow), actor=cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"), connection=connection)
+    attempt = connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert (attempt.status, attempt.pending_account["known"]) == (Status.UNDECIDED, False)
     assert tokens_of(connection).version == 1
 
 
 @pytest.mark.django_db
 def test_the_grant_of_the_replaced_account_is_revoked_and_the_message_says_so(
-    traveller: Traveller, cast: Cast, connection: Connection, server: AuthServer
+    connect_flow: ConnectFlow, cast: Cast, connection: Connection, server: AuthServer
 ) -> None:
     member = cast.actor("member")
-    flow = traveller.begin(member, connection=connection)
-    attempt = traveller.complete(flow, traveller.answer(flow, subject="grace"), actor=member)
+    flow = connect_flow.begin(member, connection=connection)
+    attempt = connect_flow.complete(flow, connect_flow.answer(flow, subject="grace"), actor=member)
     decided = resolve_account_mismatch(actor=member, attempt=attempt, decision="replace")
     assert decided.pending_account["ended"] == "Access as ada@sandbox.example was revoked at Sandbox."
     assert [family.revoked for family in server.grants.families] == [True, False]
@@ -124,12 +124,12 @@ def test_the_grant_of_the_replaced_account_is_revoked_and_the_message_says_so(
 
 @pytest.mark.django_db
 def test_the_replaced_grant_is_not_revoked_while_another_connection_uses_its_account(
-    traveller: Traveller, cast: Cast, connection: Connection, server: AuthServer
+    connect_flow: ConnectFlow, cast: Cast, connection: Connection, server: AuthServer
 ) -> None:
     member = cast.actor("member")
-    traveller.connect(cast.actor("admin"))
-    flow = traveller.begin(member, connection=connection)
-    attempt = traveller.complete(flow, traveller.answer(flow, subject="grace"), actor=member)
+    connect_flow.connect(cast.actor("admin"))
+    flow = connect_flow.begin(member, connection=connection)
+    attempt = connect_flow.complete(flow, connect_flow.answer(flow, subject="grace"), actor=member)
     decided = resolve_account_mismatch(actor=member, attempt=attempt, decision="replace")
     assert "another connection uses it" in decided.pending_account["ended"]
     assert [family.revoked for family in server.grants.families] == [False, False, False]

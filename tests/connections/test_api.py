@@ -19,7 +19,7 @@ from tests.authserver import AuthServer, Gate, answers, refuses
 from tests.fixtures.connections import (
     Cast,
     Meanwhile,
-    Traveller,
+    ConnectFlow,
     access_token,
     actions,
     expire,
@@ -404,9 +404,9 @@ def test_the_level_use_cannot_disconnect(connection: Connection, cast: Cast) -> 
 
 
 @pytest.mark.django_db
-def test_the_list_filters_and_refuses_unknown_parameters(traveller: Traveller, cast: Cast, mine: Caller) -> None:
-    ada = traveller.connect(cast.actor("member"))
-    grace = traveller.connect(cast.actor("member"), subject="grace", scopes=["profile"])
+def test_the_list_filters_and_refuses_unknown_parameters(connect_flow: ConnectFlow, cast: Cast, mine: Caller) -> None:
+    ada = connect_flow.connect(cast.actor("member"))
+    grace = connect_flow.connect(cast.actor("member"), subject="grace", scopes=["profile"])
     Connection.objects.filter(pk=grace.pk).update(status="needs_attention", status_reason="service_unavailable")
 
     def found(query: str) -> list[str]:
@@ -428,9 +428,9 @@ def test_the_list_filters_and_refuses_unknown_parameters(traveller: Traveller, c
 
 
 @pytest.mark.django_db
-def test_the_list_is_paged_by_cursor_newest_first(traveller: Traveller, cast: Cast, mine: Caller) -> None:
+def test_the_list_is_paged_by_cursor_newest_first(connect_flow: ConnectFlow, cast: Cast, mine: Caller) -> None:
     for number in range(3):
-        traveller.connect(cast.actor("member"), subject=f"person-{number}")
+        connect_flow.connect(cast.actor("member"), subject=f"person-{number}")
     first = mine.get(f"{URL}?page_size=2").json()
     assert [shown["account"]["subject"] for shown in first["results"]] == ["person-2", "person-1"]
     assert first["previous"] is None

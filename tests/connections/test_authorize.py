@@ -20,7 +20,7 @@ from tests.fixtures.connections import (
     SCOPES,
     SESSION,
     Cast,
-    Traveller,
+    ConnectFlow,
     access_token,
     actions,
     oauth_app,
@@ -33,8 +33,8 @@ Status = AuthorizationAttempt.Status
 
 
 @pytest.mark.django_db
-def test_the_state_is_stored_as_a_hash_only(traveller: Traveller, cast: Cast) -> None:
-    trip = traveller.begin(cast.actor("member"))
+def test_the_state_is_stored_as_a_hash_only(connect_flow: ConnectFlow, cast: Cast) -> None:
+    trip = connect_flow.begin(cast.actor("member"))
     state = request_params(trip)["state"]
     row = AuthorizationAttempt.objects.values().get()
     assert row["state_hash"] == hashlib.sha256(state.encode()).hexdigest()
@@ -44,11 +44,11 @@ def test_the_state_is_stored_as_a_hash_only(traveller: Traveller, cast: Cast) ->
 
 
 @pytest.mark.django_db
-def test_pkce_is_sent_and_the_verifier_fits_it(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
-    trip = traveller.begin(cast.actor("member"))
+def test_pkce_is_sent_and_the_verifier_fits_it(connect_flow: ConnectFlow, cast: Cast, server: AuthServer) -> None:
+    trip = connect_flow.begin(cast.actor("member"))
     asked = request_params(trip)
     assert asked["code_challenge_method"] == "S256"
-    traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
     [call] = server.journal.token_calls
     digest = hashlib.sha256(call.form["code_verifier"].encode()).digest()
     assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == asked["code_challenge"]
@@ -57,54 +57,56 @@ def test_pkce_is_sent_and_the_verifier_fits_it(traveller: Traveller, cast: Cast,
 
 
 @pytest.mark.django_db
-def test_each_trip_has_a_state_and_a_verifier_of_its_own(traveller: Traveller, cast: Cast) -> None:
-    first, second = (request_params(traveller.begin(cast.actor("member"))) for _ in range(2))
+def test_each_trip_has_a_state_and_a_verifier_of_its_own(connect_flow: ConnectFlow, cast: Cast) -> None:
+    first, second = (request_params(connect_flow.begin(cast.actor("member"))) for _ in range(2))
     assert first["state"] != second["state"]
     assert first["code_challenge"] != second["code_challenge"]
 
 
 @pytest.mark.django_db
 def test_a_completed_trip_is_a_connection_of_the_person_with_account_and_scopes(
-    traveller: Traveller, cast: Cast
+    connect_flow: ConnectFlow, cast: Cast
 ) -> None:
-    connection = traveller.connect(cast.actor("member"))
+    connection = connect_flow.connect(cast.actor("member"))
     assert connection.owner == cast.member.user
     assert (connection.account_subject, connection.account_label) == ("ada", "ada@sandbox.example")
     assert connection.scopes_granted == sorted(SCOPES)
-    assert traveller.server.knows(access_token(connection))
+    assert connect_flow.server.knows(access_token(connection))
     assert actions() == ["oauth_app.created", "authorization.started", "connection.created"]
 
 
 @pytest.mark.django_db
-def test_an_answer_is_accepted_once(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
-    trip = traveller.begin(cast.actor("member"))
-    answer = traveller.answer(trip)
-    traveller.complete(trip, answer, actor=cast.actor("member"))
+def test_an_answer_is_accepted_once(connect_flow: ConnectFlow, cast: Cast, server: AuthServer) -> None:
+    trip = connect_flow.begin(cast.actor("member"))
+    answer = connect_flow.answer(trip)
+    connect_flow.complete(trip, answer, actor=cast.actor("member"))
     with pytest.raises(CallbackRejected, match="used already"):
-        traveller.complete(trip, answer, actor=cast.actor("member"))
+        connect_flow.complete(trip, answer, actor=cast.actor("member"))
     assert len(server.arrivals) == 1
     assert AuditEvent.objects.get(action="authorization.rejected").detail["code"] == "replayed_state"
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_that_bring_the_same_answer_at_once_one_wins(
-    traveller: Traveller, cast: Cast, server: AuthServer
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
-    trip, member = traveller.begin(cast.actor("member")), cast.actor("member")
-    answer = traveller.answer(trip)
-    results = side_by_side(*[lambda: traveller.complete(trip, answer, actor=member)] * 4)
+    trip, member = connect_flow.begin(cast.actor("member")), cast.actor("member")
+    answer = connect_flow.answer(trip)
+    results = side_by_side(*[lambda: connect_flow.complete(trip, answer, actor=member)] * 4)
     assert sorted(type(result.error).__name__ for result in results) == ["CallbackRejected"] * 3 + ["NoneType"]
     assert len(server.arrivals) == 1
     assert Connection.objects.count() == 1
 
 
 @pytest.mark.django_db
-def test_an_answer_counts_only_in_the_login_that_left(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
-    trip = traveller.begin(cast.actor("member"))
-    answer = traveller.answer(trip)
+def test_an_answer_counts_only_in_the_login_that_left(
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer
+) -> None:
+    trip = connect_flow.begin(cast.actor("member"))
+    answer = connect_flow.answer(trip)
     for who, session in (("admin", SESSION), ("stranger", SESSION), ("member", "another-session")):
         with pytest.raises(CallbackRejected, match="another login") as rejected:
-            traveller.complete(trip, answer, actor=cast.actor(who), session_key=session)
+            connect_flow.complete(trip, answer, actor=cast.actor(who), session_key=session)
         assert rejected.value.attempt is None, "nothing of the trip is told to somebody else"
     with pytest.raises(CallbackRejected):
         authorize.complete(
@@ -112,15 +114,15 @@ def test_an_answer_counts_only_in_the_login_that_left(traveller: Traveller, cast
         )
     assert server.arrivals == []
     assert actions("authorization.rejected") == ["authorization.rejected"] * 4
-    traveller.complete(trip, answer, actor=cast.actor("member"))
+    connect_flow.complete(trip, answer, actor=cast.actor("member"))
 
 
 @pytest.mark.django_db
-def test_an_answer_after_ten_minutes_is_not_accepted(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
-    trip = traveller.begin(cast.actor("member"))
+def test_an_answer_after_ten_minutes_is_not_accepted(connect_flow: ConnectFlow, cast: Cast, server: AuthServer) -> None:
+    trip = connect_flow.begin(cast.actor("member"))
     AuthorizationAttempt.objects.update(expires_at=Now() - timedelta(seconds=1))
     with pytest.raises(AttemptExpired):
-        traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+        connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
     assert server.arrivals == []
     attempt = AuthorizationAttempt.objects.get()
     assert (attempt.status, attempt.code_verifier) == (Status.FAILED, None)
@@ -144,12 +146,12 @@ def test_an_answer_after_ten_minutes_is_not_accepted(traveller: Traveller, cast:
     ],
 )
 def test_an_unfit_answer_is_rejected_audited_and_redeems_nothing(
-    traveller: Traveller, cast: Cast, server: AuthServer, query: str
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, query: str
 ) -> None:
-    trip = traveller.begin(cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"))
     filled = query.format(state=request_params(trip)["state"], iss=server.url)
     with pytest.raises(CallbackRejected):
-        traveller.complete(trip, filled, actor=cast.actor("member"))
+        connect_flow.complete(trip, filled, actor=cast.actor("member"))
     assert server.arrivals == []
     assert actions("authorization.rejected") == ["authorization.rejected"]
     assert not Connection.objects.exists()
@@ -159,10 +161,12 @@ def test_an_unfit_answer_is_rejected_audited_and_redeems_nothing(
 @pytest.mark.parametrize(
     "path", ["", "/", "/callback", "/oauth/callback/", "/oauth/callback/5f8b9a53-6a2b-4a9e-8a6a-3a3d3a1b2c4d"]
 )
-def test_an_answer_on_another_path_is_rejected(traveller: Traveller, cast: Cast, server: AuthServer, path: str) -> None:
-    trip = traveller.begin(cast.actor("member"))
+def test_an_answer_on_another_path_is_rejected(
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, path: str
+) -> None:
+    trip = connect_flow.begin(cast.actor("member"))
     with pytest.raises(CallbackRejected, match="another callback address"):
-        traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"), path=path)
+        connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"), path=path)
     assert server.arrivals == []
     assert actions("authorization.failed") == ["authorization.failed"]
 
@@ -170,50 +174,52 @@ def test_an_answer_on_another_path_is_rejected(traveller: Traveller, cast: Cast,
 @pytest.mark.django_db
 @pytest.mark.parametrize("issuer", [None, "", "https://evil.example", "{url}/"])
 def test_an_answer_of_another_issuer_or_of_none_is_rejected(
-    traveller: Traveller, cast: Cast, server: AuthServer, issuer: str | None
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, issuer: str | None
 ) -> None:
-    trip = traveller.begin(cast.actor("member"))
-    answer = traveller.answer(trip)
+    trip = connect_flow.begin(cast.actor("member"))
+    answer = connect_flow.answer(trip)
     del answer["iss"]
     if issuer is not None:
         answer["iss"] = issuer.format(url=server.url)
     with pytest.raises(CallbackRejected, match="does not come from"):
-        traveller.complete(trip, answer, actor=cast.actor("member"))
+        connect_flow.complete(trip, answer, actor=cast.actor("member"))
     assert server.arrivals == []
     assert AuditEvent.objects.get(action="authorization.failed").detail["code"] == "issuer_mismatch"
 
 
 @pytest.mark.django_db
-def test_an_error_wins_over_a_code(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
-    trip = traveller.begin(cast.actor("member"))
-    answer = {**traveller.answer(trip), "error": "access_denied", "error_description": "<b>no</b>"}
+def test_an_error_wins_over_a_code(connect_flow: ConnectFlow, cast: Cast, server: AuthServer) -> None:
+    trip = connect_flow.begin(cast.actor("member"))
+    answer = {**connect_flow.answer(trip), "error": "access_denied", "error_description": "<b>no</b>"}
     with pytest.raises(AccessDeclined) as declined:
-        traveller.complete(trip, answer, actor=cast.actor("member"))
+        connect_flow.complete(trip, answer, actor=cast.actor("member"))
     assert server.arrivals == []
     assert "<b>" not in declined.value.sentence
     assert AuthorizationAttempt.objects.get().status == Status.FAILED
 
 
 @pytest.mark.django_db
-def test_who_left_the_team_meanwhile_connects_nothing(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
+def test_who_left_the_team_meanwhile_connects_nothing(
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer
+) -> None:
     member = cast.actor("member")
-    trip = traveller.begin(member)
+    trip = connect_flow.begin(member)
     cast.member.delete()
     with pytest.raises(CallbackRejected, match="no longer a member"):
-        traveller.complete(trip, traveller.answer(trip), actor=member)
+        connect_flow.complete(trip, connect_flow.answer(trip), actor=member)
     assert server.arrivals == []
 
 
 @pytest.mark.django_db
 def test_a_trip_cannot_be_completed_after_it_was_cancelled(
-    traveller: Traveller, cast: Cast, server: AuthServer
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
-    trip = traveller.begin(cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"))
     authorize.cancel(actor=cast.actor("admin"), attempt=trip.attempt)
     assert AuthorizationAttempt.objects.get().status == Status.PENDING, "only one's own trip"
     authorize.cancel(actor=cast.actor("member"), attempt=trip.attempt)
     with pytest.raises(CallbackRejected, match="canceled"):
-        traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+        connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
     assert server.arrivals == []
 
 
@@ -229,12 +235,12 @@ def test_a_trip_cannot_be_completed_after_it_was_cancelled(
     ],
 )
 def test_a_failed_exchange_is_told_and_stores_nothing(
-    traveller: Traveller, cast: Cast, server: AuthServer, behavior: object, words: str
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, behavior: object, words: str
 ) -> None:
     server.script(behavior)  # type: ignore[arg-type]
-    trip = traveller.begin(cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"))
     with pytest.raises(ExchangeFailed, match=words):
-        traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+        connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
     assert not Connection.objects.exists()
     assert actions("authorization.failed") == ["authorization.failed"]
     attempt = AuthorizationAttempt.objects.get()
@@ -243,32 +249,32 @@ def test_a_failed_exchange_is_told_and_stores_nothing(
 
 @pytest.mark.django_db
 def test_a_refused_client_at_the_exchange_breaks_the_oauth_app_once(
-    traveller: Traveller, cast: Cast, server: AuthServer
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     server.client_secret = "changed-there"
     for _ in range(2):
-        trip = traveller.begin(cast.actor("member"))
+        trip = connect_flow.begin(cast.actor("member"))
         with pytest.raises(ExchangeFailed, match="OAuth app"):
-            traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+            connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
     assert oauth_app().broken_code == "invalid_client"
     assert actions("oauth_app.broken") == ["oauth_app.broken"]
 
 
 @pytest.mark.django_db
 def test_a_connection_is_made_although_the_account_endpoint_is_down(
-    traveller: Traveller, cast: Cast, server: AuthServer
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     server.account_down = True
-    connection = traveller.connect(cast.actor("member"))
+    connection = connect_flow.connect(cast.actor("member"))
     assert (connection.account_subject, connection.account_label) == ("", "")
     assert connection.name == "Sandbox account"
 
 
 @pytest.mark.django_db
-def test_a_partial_consent_is_stored_as_it_was_given(traveller: Traveller, cast: Cast) -> None:
-    trip = traveller.begin(cast.actor("member"))
-    answer = traveller.answer(trip, scopes=["profile"])
-    connection = traveller.complete(trip, answer, actor=cast.actor("member")).connection
+def test_a_partial_consent_is_stored_as_it_was_given(connect_flow: ConnectFlow, cast: Cast) -> None:
+    trip = connect_flow.begin(cast.actor("member"))
+    answer = connect_flow.answer(trip, scopes=["profile"])
+    connection = connect_flow.complete(trip, answer, actor=cast.actor("member")).connection
     assert connection is not None
     assert connection.scopes_requested == SCOPES
     assert connection.scopes_granted == ["profile"]
@@ -276,17 +282,17 @@ def test_a_partial_consent_is_stored_as_it_was_given(traveller: Traveller, cast:
 
 @pytest.mark.django_db
 def test_a_service_that_names_no_scopes_granted_what_was_asked(
-    traveller: Traveller, cast: Cast, server: AuthServer
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     server.script(altered(scope=None))
-    assert traveller.connect(cast.actor("member")).scopes_granted == sorted(SCOPES)
+    assert connect_flow.connect(cast.actor("member")).scopes_granted == sorted(SCOPES)
 
 
 @pytest.mark.django_db
-def test_connecting_the_same_account_again_renews_the_connection(traveller: Traveller, cast: Cast) -> None:
-    first = traveller.connect(cast.actor("member"))
+def test_connecting_the_same_account_again_renews_the_connection(connect_flow: ConnectFlow, cast: Cast) -> None:
+    first = connect_flow.connect(cast.actor("member"))
     before = access_token(first)
-    again = traveller.connect(cast.actor("member"), scopes=[*SCOPES, "messages:write"])
+    again = connect_flow.connect(cast.actor("member"), scopes=[*SCOPES, "messages:write"])
     assert again.pk == first.pk
     assert access_token(again) != before
     assert "messages:write" in again.scopes_granted
@@ -294,54 +300,56 @@ def test_connecting_the_same_account_again_renews_the_connection(traveller: Trav
 
 
 @pytest.mark.django_db
-def test_connecting_the_same_account_with_less_takes_nothing_from_the_first(traveller: Traveller, cast: Cast) -> None:
-    first = traveller.connect(cast.actor("member"))
+def test_connecting_the_same_account_with_less_takes_nothing_from_the_first(
+    connect_flow: ConnectFlow, cast: Cast
+) -> None:
+    first = connect_flow.connect(cast.actor("member"))
     before = access_token(first)
-    second = traveller.connect(cast.actor("member"), scopes=["profile"])
+    second = connect_flow.connect(cast.actor("member"), scopes=["profile"])
     assert second.pk != first.pk
     assert access_token(first) == before
 
 
 @pytest.mark.django_db
-def test_another_account_or_another_person_is_another_connection(traveller: Traveller, cast: Cast) -> None:
+def test_another_account_or_another_person_is_another_connection(connect_flow: ConnectFlow, cast: Cast) -> None:
     made = {
-        traveller.connect(cast.actor("member")).pk,
-        traveller.connect(cast.actor("member"), subject="grace").pk,
-        traveller.connect(cast.actor("admin")).pk,
-        traveller.connect(cast.actor("stranger")).pk,
+        connect_flow.connect(cast.actor("member")).pk,
+        connect_flow.connect(cast.actor("member"), subject="grace").pk,
+        connect_flow.connect(cast.actor("admin")).pk,
+        connect_flow.connect(cast.actor("stranger")).pk,
     }
     assert len(made) == 4
 
 
 @pytest.mark.django_db
 def test_a_destination_that_egress_forbids_is_refused_before_the_trip_begins(
-    traveller: Traveller, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    connect_flow: ConnectFlow, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from apps.egress import destination
 
     monkeypatch.setattr(destination, "_allowed", frozenset())
     with pytest.raises(IntegrationMisconfigured):
-        traveller.begin(cast.actor("member"))
+        connect_flow.begin(cast.actor("member"))
     assert not AuthorizationAttempt.objects.exists()
 
 
 @pytest.mark.django_db
-def test_only_a_signed_in_member_begins_a_trip(traveller: Traveller, cast: Cast) -> None:
+def test_only_a_signed_in_member_begins_a_trip(connect_flow: ConnectFlow, cast: Cast) -> None:
     with pytest.raises(NotAllowed):
-        traveller.begin(cast.actor("member"), session_key="")
+        connect_flow.begin(cast.actor("member"), session_key="")
 
 
 @pytest.mark.django_db
 def test_what_breaks_on_our_side_is_told_to_the_page_that_waits(
-    traveller: Traveller, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    connect_flow: ConnectFlow, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_down(*_: object, **__: object) -> None:
         raise RuntimeError
 
     monkeypatch.setattr(authorize, "store_grant", break_down)
-    trip = traveller.begin(cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"))
     with pytest.raises(RuntimeError):
-        traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+        connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
     attempt = AuthorizationAttempt.objects.get()
     assert (attempt.status, attempt.error_code) == (Status.FAILED, "exchange_failed")
 
@@ -357,8 +365,10 @@ def test_foreign_return_paths_lead_nowhere(path: str) -> None:
 
 
 @pytest.mark.django_db
-def test_trips_from_which_nobody_came_back_are_settled_and_old_ones_deleted(traveller: Traveller, cast: Cast) -> None:
-    old, expired, waiting = (traveller.begin(cast.actor("member")).attempt for _ in range(3))
+def test_trips_from_which_nobody_came_back_are_settled_and_old_ones_deleted(
+    connect_flow: ConnectFlow, cast: Cast
+) -> None:
+    old, expired, waiting = (connect_flow.begin(cast.actor("member")).attempt for _ in range(3))
     past = Now() - timedelta(seconds=1)
     AuthorizationAttempt.objects.filter(pk=expired.pk).update(expires_at=past)
     AuthorizationAttempt.objects.filter(pk=old.pk).update(expires_at=past, created_at=Now() - timedelta(days=2))
@@ -371,15 +381,15 @@ def test_trips_from_which_nobody_came_back_are_settled_and_old_ones_deleted(trav
 
 @pytest.mark.django_db
 def test_no_code_or_token_is_in_an_error_or_a_log(
-    traveller: Traveller, cast: Cast, server: AuthServer, caplog: pytest.LogCaptureFixture
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    trip = traveller.begin(cast.actor("member"))
-    answer = traveller.answer(trip)
+    trip = connect_flow.begin(cast.actor("member"))
+    answer = connect_flow.answer(trip)
     server.script(altered(token_type="mac"))
     with pytest.raises(AttemptError) as failed:
-        traveller.complete(trip, answer, actor=cast.actor("member"))
-    connection = traveller.connect(cast.actor("member"))
+        connect_flow.complete(trip, answer, actor=cast.actor("member"))
+    connection = connect_flow.connect(cast.actor("member"))
     secrets = [answer["code"], answer["state"], access_token(connection), refresh_token(connection)]
     seen = caplog.text + str(failed.value) + repr(TokenSet.objects.values()) + repr(list(AuditEvent.objects.values()))
     assert isinstance(failed.value, SpecwayError)

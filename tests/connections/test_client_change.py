@@ -20,7 +20,7 @@ from tests.fixtures.connections import (
     SYSTEM,
     Cast,
     Meanwhile,
-    Traveller,
+    ConnectFlow,
     access_token,
     actions,
     expire,
@@ -115,13 +115,13 @@ def test_the_earlier_id_entered_again_heals_what_belongs_to_it(
 
 
 def test_reconnecting_gives_the_new_client_access(
-    connection: Connection, traveller: Traveller, server: AuthServer, cast: Cast
+    connection: Connection, connect_flow: ConnectFlow, server: AuthServer, cast: Cast
 ) -> None:
     server.client_id = "another"
     change(client_id="another", client_secret=server.client_secret)
     actor = cast.actor("member")
-    trip = traveller.begin(actor, connection=connection)
-    traveller.complete(trip, traveller.answer(trip), actor=actor)
+    trip = connect_flow.begin(actor, connection=connection)
+    connect_flow.complete(trip, connect_flow.answer(trip), actor=actor)
     assert standing(connection) == ("active", "")
     assert tokens_of(connection).client_key == oauth_app().client_key
     expire(connection)
@@ -129,9 +129,9 @@ def test_reconnecting_gives_the_new_client_access(
 
 
 def test_a_trip_begun_for_the_client_before_brings_nothing(
-    traveller: Traveller, server: AuthServer, cast: Cast
+    connect_flow: ConnectFlow, server: AuthServer, cast: Cast
 ) -> None:
-    trip = traveller.begin(cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"))
     change(client_id="another", client_secret="s")
     assert AuthorizationAttempt.objects.get(pk=trip.attempt.pk).status == "canceled"
     assert server.arrivals == []
@@ -148,7 +148,7 @@ def test_disconnecting_says_that_the_earlier_apps_grant_still_stands(
 
 
 def test_only_the_connections_of_that_app_are_marked(
-    connection: Connection, traveller: Traveller, server: AuthServer, cast: Cast
+    connection: Connection, connect_flow: ConnectFlow, server: AuthServer, cast: Cast
 ) -> None:
     app = oauth_app()
     save_oauth_app(
@@ -159,7 +159,7 @@ def test_only_the_connections_of_that_app_are_marked(
         client_secret=server.client_secret,
         params=app.params,
     )
-    theirs = traveller.connect(cast.actor("stranger"), subject="bob")
+    theirs = connect_flow.connect(cast.actor("stranger"), subject="bob")
     save_oauth_app(
         origin=SYSTEM,
         integration=app.integration,

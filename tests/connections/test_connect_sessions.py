@@ -18,7 +18,7 @@ from apps.teams.models import ApiKey, Membership
 from tests.authserver import AuthServer
 from tests.connections.test_api import Caller, caller
 from tests.factories import client_for, make_member, make_team
-from tests.fixtures.connections import Cast, Traveller, actions
+from tests.fixtures.connections import Cast, ConnectFlow, actions
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/connect-sessions/"
@@ -317,7 +317,7 @@ def test_the_log_has_each_step(integration: Integration, cast: Cast, service: Ca
 
 
 def test_disconnecting_again_is_no_error_for_whom_the_log_tells_of_it(
-    connection: Connection, cast: Cast, traveller: Traveller
+    connection: Connection, cast: Cast, connect_flow: ConnectFlow
 ) -> None:
     path = f"/api/v1/connections/{connection.pk}/"
     mine = caller(cast.member)

@@ -23,7 +23,7 @@ from apps.integrations.redirect_uri import common_redirect_uri
 from tests.authserver import AuthServer
 from tests.connections.custom import Walker, describe
 from tests.factories import client_for
-from tests.fixtures.connections import CALLBACK, Cast, Traveller, request_params
+from tests.fixtures.connections import CALLBACK, Cast, ConnectFlow, request_params
 from tests.servers import HttpServer, http_server
 
 OWN_CALLBACK = CALLBACK.replace("/oauth/callback", "/oauth/return")
@@ -44,19 +44,19 @@ def trap(liar: HttpServer, cast: Cast) -> Walker:
     return Walker(api, cast.actor("member"), lambda url: "")
 
 
-def forwarded(trip_url: str, server: AuthServer, traveller: Traveller, cast: Cast) -> str:
+def forwarded(trip_url: str, server: AuthServer, connect_flow: ConnectFlow, cast: Cast) -> str:
     """The victim, sent on by the liar, approves at the honest service, which answers at the common callback."""
     state = parse_qs(urlsplit(trip_url).query)["state"][0]
-    honest = request_params(traveller.begin(cast.actor("member")))  # what the liar learnt from a trip of its own
+    honest = request_params(connect_flow.begin(cast.actor("member")))  # what the liar learnt from a trip of its own
     code = server.code_for(scopes=["messages:read"], redirect_uri=honest["redirect_uri"], subject="victim")
     return urlencode({"state": state, "code": code, "iss": server.url})
 
 
 def test_a_callback_on_another_path_is_aborted_before_any_token_call(
-    trap: Walker, liar: HttpServer, server: AuthServer, traveller: Traveller, cast: Cast
+    trap: Walker, liar: HttpServer, server: AuthServer, connect_flow: ConnectFlow, cast: Cast
 ) -> None:
     trip = trap.begin()
-    query = forwarded(trip.url, server, traveller, cast)
+    query = forwarded(trip.url, server, connect_flow, cast)
     with pytest.raises(CallbackRejected, match="another callback address"):
         trap.arrive(f"{CALLBACK}?{query}")
     assert liar.received == []
@@ -70,35 +70,35 @@ def test_a_callback_on_another_path_is_aborted_before_any_token_call(
 
 
 def test_the_victim_sees_what_happened(
-    trap: Walker, liar: HttpServer, server: AuthServer, traveller: Traveller, cast: Cast
+    trap: Walker, liar: HttpServer, server: AuthServer, connect_flow: ConnectFlow, cast: Cast
 ) -> None:
     browser = client_for(cast.member)
     url = reverse("connections:connect", args=["free-shipping"])
     sent = browser.post(url, {"scopes": ["messages:read"]})
     assert sent.status_code == 302, sent.content
-    answer = browser.get(f"{CALLBACK}?{forwarded(sent['Location'], server, traveller, cast)}")
+    answer = browser.get(f"{CALLBACK}?{forwarded(sent['Location'], server, connect_flow, cast)}")
     assert answer.status_code == 400
     assert "arrived at another callback address" in answer.content.decode()
     assert liar.received == []
 
 
 def test_the_other_way_round_too(
-    trap: Walker, liar: HttpServer, server: AuthServer, traveller: Traveller, cast: Cast
+    trap: Walker, liar: HttpServer, server: AuthServer, connect_flow: ConnectFlow, cast: Cast
 ) -> None:
     """A code of the honest trip that arrives at the trap's own address is worth nothing there either."""
-    trip = traveller.begin(cast.actor("member"))
-    query = urlencode(traveller.answer(trip))
+    trip = connect_flow.begin(cast.actor("member"))
+    query = urlencode(connect_flow.answer(trip))
     with pytest.raises(CallbackRejected, match="another callback address"):
         trap.arrive(f"{OWN_CALLBACK}/{trap.api.pk}?{query}")
     assert server.arrivals == []
 
 
 def test_with_the_common_callback_the_attack_would_succeed_which_is_why_an_admin_is_warned(
-    trap: Walker, liar: HttpServer, server: AuthServer, traveller: Traveller, cast: Cast
+    trap: Walker, liar: HttpServer, server: AuthServer, connect_flow: ConnectFlow, cast: Cast
 ) -> None:
     set_callback(actor=cast.actor("admin"), api=trap.api, callback=Callback.COMMON)
     trip = trap.begin()
-    trap.arrive(f"{CALLBACK}?{forwarded(trip.url, server, traveller, cast)}")
+    trap.arrive(f"{CALLBACK}?{forwarded(trip.url, server, connect_flow, cast)}")
     assert any(b"code" in call.body for call in liar.received)
     page = client_for(cast.admin).get(reverse("integrations:custom_callback", args=["free-shipping"]))
     assert "separate redirect URI" in page.content.decode()
@@ -108,40 +108,40 @@ def test_with_the_common_callback_the_attack_would_succeed_which_is_why_an_admin
 
 
 def test_a_teams_app_of_a_built_in_service_with_a_host_of_its_own_receives_no_foreign_code(
-    liar: HttpServer, server: AuthServer, traveller: Traveller, cast: Cast
+    liar: HttpServer, server: AuthServer, connect_flow: ConnectFlow, cast: Cast
 ) -> None:
     save_own_app(
         actor=cast.actor("admin"),
-        integration=traveller.integration,
+        integration=connect_flow.integration,
         client_id="x",
         client_secret="y",
         params={"origin": liar.url},
     )
-    trip = traveller.begin(cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"))
     assert trip.url.startswith(liar.url)
     asked = request_params(trip)
     assert not asked["redirect_uri"].startswith(common_redirect_uri())
     code = server.code_for(scopes=["messages:read"], redirect_uri=common_redirect_uri(), subject="victim")
     with pytest.raises(CallbackRejected, match="another callback address"):
-        traveller.complete(trip, {"state": asked["state"], "code": code}, actor=cast.actor("member"))
+        connect_flow.complete(trip, {"state": asked["state"], "code": code}, actor=cast.actor("member"))
     assert liar.received == []
     assert not Connection.objects.exists()
 
 
 def test_the_code_is_exchanged_with_the_redirect_uri_of_the_attempt(
-    liar: HttpServer, traveller: Traveller, cast: Cast
+    liar: HttpServer, connect_flow: ConnectFlow, cast: Cast
 ) -> None:
     save_own_app(
         actor=cast.actor("admin"),
-        integration=traveller.integration,
+        integration=connect_flow.integration,
         client_id="x",
         client_secret="y",
         params={"origin": liar.url},
     )
-    trip = traveller.begin(cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"))
     asked = request_params(trip)
     path = urlsplit(asked["redirect_uri"]).path
-    traveller.complete(
+    connect_flow.complete(
         trip, {"state": asked["state"], "code": "c", "iss": liar.url}, actor=cast.actor("member"), path=path
     )
     exchange = next(call for call in liar.received if b"grant_type=authorization_code" in call.body)

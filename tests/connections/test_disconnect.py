@@ -19,7 +19,7 @@ from apps.sql import Now
 from tests.authserver import AuthServer
 from tests.fixtures.connections import (
     Cast,
-    Traveller,
+    ConnectFlow,
     access_token,
     actions,
     refresh_token,
@@ -144,14 +144,14 @@ def test_what_a_dying_process_left_is_hidden_unusable_and_finished_later(
 
 @pytest.mark.django_db
 def test_a_reconnect_of_a_connection_that_was_disconnected_meanwhile_leaves_no_grant_behind(
-    traveller: Traveller, cast: Cast, server: AuthServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from apps.connections.errors import AttemptSettled
     from apps.connections.services import exchange
 
     member = cast.actor("member")
-    trip = traveller.begin(member, connection=connection)
-    answer, kept = traveller.answer(trip), exchange._exchange
+    trip = connect_flow.begin(member, connection=connection)
+    answer, kept = connect_flow.answer(trip), exchange._exchange
 
     def disconnect_during_the_exchange(*given: object, **named: object) -> object:
         grant = kept(*given, **named)  # type: ignore[arg-type]
@@ -160,7 +160,7 @@ def test_a_reconnect_of_a_connection_that_was_disconnected_meanwhile_leaves_no_g
 
     monkeypatch.setattr(exchange, "_exchange", disconnect_during_the_exchange)
     with pytest.raises(AttemptSettled):
-        traveller.complete(trip, answer, actor=member)
+        connect_flow.complete(trip, answer, actor=member)
     assert not Connection.objects.exists()
     assert [family.revoked for family in server.grants.families] == [True, True]
 

@@ -16,7 +16,7 @@ from apps.integrations.oauth_apps.services import mark_oauth_app_broken
 from apps.notifications import webhooks
 from apps.notifications.models import Delivery, Event, Webhook
 from apps.sql import Now
-from tests.fixtures.connections import SYSTEM, Cast, Traveller, access_token, oauth_app, refresh_token
+from tests.fixtures.connections import SYSTEM, Cast, ConnectFlow, access_token, oauth_app, refresh_token
 
 pytestmark = pytest.mark.django_db
 
@@ -33,9 +33,9 @@ def told() -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_a_connection_is_told_of_from_its_beginning_to_its_end(
-    webhook: Webhook, traveller: Traveller, cast: Cast
+    webhook: Webhook, connect_flow: ConnectFlow, cast: Cast
 ) -> None:
-    connection = traveller.connect(cast.actor("member"))
+    connection = connect_flow.connect(cast.actor("member"))
     secrets = [access_token(connection), refresh_token(connection)]
     mark_needs_attention(connection, reason="reauthorization_required", origin=SYSTEM)
     mark_needs_attention(connection, reason="reauthorization_required", origin=SYSTEM)
@@ -89,12 +89,12 @@ def test_a_renamed_and_a_shared_connection_are_events(webhook: Webhook, connecti
     assert [data["everyone"] for _, data in events[1:]] == ["use", None]
 
 
-def test_a_reconnect_is_one_event(webhook: Webhook, traveller: Traveller, cast: Cast) -> None:
-    connection = traveller.connect(cast.actor("member"))
-    traveller.connect(cast.actor("member"))
+def test_a_reconnect_is_one_event(webhook: Webhook, connect_flow: ConnectFlow, cast: Cast) -> None:
+    connection = connect_flow.connect(cast.actor("member"))
+    connect_flow.connect(cast.actor("member"))
     assert [event for event, _ in told()] == ["connection.created", "connection.reconnected"]
     mark_needs_attention(connection, reason="reauthorization_required", origin=SYSTEM)
-    traveller.connect(cast.actor("member"))
+    connect_flow.connect(cast.actor("member"))
     assert [event for event, _ in told()][2:] == ["connection.needs_attention", "connection.recovered"]
 
 

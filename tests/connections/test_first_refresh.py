@@ -11,7 +11,7 @@ from tests.authserver import ABSENT, AuthServer, altered, answers, refuses
 from tests.connections.custom import Walker
 from tests.connections.test_trace import walker_at
 from tests.factories import client_for
-from tests.fixtures.connections import Cast, Traveller
+from tests.fixtures.connections import Cast, ConnectFlow
 
 pytestmark = pytest.mark.django_db
 
@@ -96,8 +96,8 @@ def test_a_later_success_takes_the_words_away(walker: Walker, server: AuthServer
     assert "rejected the refresh token" not in listed(cast)
 
 
-def test_built_in_services_are_not_refreshed_at_once(traveller: Traveller, cast: Cast, server: AuthServer) -> None:
-    traveller.connect(cast.actor("member"))
+def test_built_in_services_are_not_refreshed_at_once(connect_flow: ConnectFlow, cast: Cast, server: AuthServer) -> None:
+    connect_flow.connect(cast.actor("member"))
     beat()
     assert server.journal.refreshes == []
     assert not FirstRefresh.objects.exists()

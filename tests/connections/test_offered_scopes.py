@@ -14,7 +14,7 @@ from apps.integrations.models import OAuthApp
 from tests.authserver import AuthServer
 from tests.connections.pages import JSON, set_up_service
 from tests.factories import client_for
-from tests.fixtures.connections import Cast, Traveller, expire, request_params
+from tests.fixtures.connections import Cast, ConnectFlow, expire, request_params
 
 pytestmark = pytest.mark.django_db
 
@@ -39,10 +39,10 @@ def test_a_scope_that_the_app_may_not_ask_for_is_refused_with_a_sentence(cast: C
     assert connect(cast, scopes=["profile"]).status_code == 200
 
 
-def test_no_door_leads_past_the_limits(traveller: Traveller, cast: Cast) -> None:
+def test_no_door_leads_past_the_limits(connect_flow: ConnectFlow, cast: Cast) -> None:
     OAuthApp.objects.update(scopes_allowed=["profile"])
     with pytest.raises(InvalidInput, match="may not request messages:read"):
-        traveller.begin(cast.actor("member"), scopes=["profile", "messages:read"])
+        connect_flow.begin(cast.actor("member"), scopes=["profile", "messages:read"])
 
 
 def test_permissions_that_are_not_listed_are_asked_for_by_name(cast: Cast) -> None:
@@ -54,8 +54,8 @@ def test_permissions_that_are_not_listed_are_asked_for_by_name(cast: Cast) -> No
     assert connect(cast, scopes=["files:read"]).status_code == 400
 
 
-def test_what_somebody_named_is_asked_for_again_on_reconnecting(traveller: Traveller, cast: Cast) -> None:
-    connection = traveller.connect(cast.actor("member"), scopes=["profile", "files:read"])
+def test_what_somebody_named_is_asked_for_again_on_reconnecting(connect_flow: ConnectFlow, cast: Cast) -> None:
+    connection = connect_flow.connect(cast.actor("member"), scopes=["profile", "files:read"])
     url = reverse("connections:reconnect", args=[connection.pk])
     answer = client_for(cast.member).post(url, headers=JSON).json()
     assert scopes_in(answer["authorization_url"]) == ["profile", "files:read"]
@@ -64,7 +64,7 @@ def test_what_somebody_named_is_asked_for_again_on_reconnecting(traveller: Trave
     assert scopes_in(answer["authorization_url"]) == ["profile"]
 
 
-def test_overrides_are_in_force_on_the_wire(traveller: Traveller, server: AuthServer, cast: Cast) -> None:
+def test_overrides_are_in_force_on_the_wire(connect_flow: ConnectFlow, server: AuthServer, cast: Cast) -> None:
     server.client_authentication = "client_secret_post"
     OAuthApp.objects.update(
         overrides={
@@ -75,12 +75,12 @@ def test_overrides_are_in_force_on_the_wire(traveller: Traveller, server: AuthSe
         }
     )
     actor = cast.actor("member")
-    trip = traveller.begin(actor)
+    trip = connect_flow.begin(actor)
     asked = request_params(trip)
     assert asked["prompt"] == "login"
     assert "code_challenge" not in asked
     code = server.code_for(scopes=["profile"], redirect_uri=asked["redirect_uri"])
-    attempt = traveller.complete(trip, {"state": asked["state"], "code": code, "iss": server.url}, actor=actor)
+    attempt = connect_flow.complete(trip, {"state": asked["state"], "code": code, "iss": server.url}, actor=actor)
     connection = Connection.objects.get(pk=attempt.connection_id)
     expire(connection)
     refresh_now(connection=connection, actor=actor)

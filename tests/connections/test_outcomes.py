@@ -30,7 +30,7 @@ from tests.authserver.faults import ABSENT
 from tests.fixtures.connections import (
     SYSTEM,
     Cast,
-    Traveller,
+    ConnectFlow,
     access_token,
     actions,
     expire,
@@ -217,13 +217,13 @@ def test_who_asks_for_a_refresh_hears_at_once_that_the_grant_was_refused(
 
 @pytest.mark.django_db
 def test_a_reconnect_repairs_a_red_connection_and_keeps_its_id(
-    connection: Connection, cast: Cast, traveller: Traveller, server: AuthServer
+    connection: Connection, cast: Cast, connect_flow: ConnectFlow, server: AuthServer
 ) -> None:
     server.script(*[refuses("invalid_grant")] * 2)
     attempt_refresh(connection)
     attempt_refresh(connection)
-    trip = traveller.begin(cast.actor("member"), connection=connection)
-    attempt = traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"), connection=connection)
+    attempt = connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
     assert attempt.connection_id == connection.pk
     assert Connection.objects.get().status == "active"
     assert tokens_of(connection).next_refresh_at is not None
@@ -232,9 +232,9 @@ def test_a_reconnect_repairs_a_red_connection_and_keeps_its_id(
 
 @pytest.mark.django_db
 def test_a_refused_client_is_the_oauth_apps_fault_and_heals_with_its_secret(
-    traveller: Traveller, cast: Cast, server: AuthServer
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
-    first, second = traveller.connect(cast.actor("member")), traveller.connect(cast.actor("admin"))
+    first, second = connect_flow.connect(cast.actor("member")), connect_flow.connect(cast.actor("admin"))
     right, server.client_secret = server.client_secret, "rotated-there"
     for connection in (first, second):
         attempt_refresh(connection)
@@ -254,7 +254,7 @@ def test_a_refused_client_is_the_oauth_apps_fault_and_heals_with_its_secret(
 
     save_oauth_app(
         origin=SYSTEM,
-        integration=traveller.integration,
+        integration=connect_flow.integration,
         client_id=server.client_id,
         client_secret="rotated-there",
         params={"origin": server.url},
@@ -288,10 +288,10 @@ def test_an_oauth_app_that_lost_its_address_turns_ended_connections_red_and_back
 
 @pytest.mark.django_db
 def test_a_token_that_cannot_be_refreshed_turns_red_at_its_end(
-    traveller: Traveller, cast: Cast, server: AuthServer
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     server.script(altered(refresh_token=None))
-    connection = traveller.connect(cast.actor("member"))
+    connection = connect_flow.connect(cast.actor("member"))
     row = tokens_of(connection)
     assert row.next_refresh_at == row.expires_at
     assert issue_token(connection=connection, actor=cast.actor("member")).access_token

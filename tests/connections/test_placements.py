@@ -17,7 +17,7 @@ from apps.integrations.catalog.schema import CatalogEntry, Param
 from apps.oauth.provider import AnswerAccount, Placement
 from tests.authserver import AuthServer, altered
 from tests.authserver.faults import ABSENT
-from tests.fixtures.connections import Cast, Traveller, actions
+from tests.fixtures.connections import Cast, ConnectFlow, actions
 
 HOME = Param(
     name="home",
@@ -50,11 +50,11 @@ def api_at(base_url: str, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.django_db
 def test_an_address_in_the_token_answer_is_stored_and_opens_the_api(
-    sandbox_with: Callable[..., None], traveller: Traveller, cast: Cast, server: AuthServer
+    sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     sandbox_with(HOME, **api_at("{home}/v1"))
     server.script(altered(instance={"url": "https://eu.acme.example"}))
-    connection = traveller.connect(cast.actor("member"))
+    connection = connect_flow.connect(cast.actor("member"))
     assert connection.params["home"] == "https://eu.acme.example"
     assert provider_of(connection).api_base_url == "https://eu.acme.example/v1"
 
@@ -64,12 +64,12 @@ def test_an_address_in_the_token_answer_is_stored_and_opens_the_api(
     "address", ["https://evil.example", "https://eu.acme.example@evil.example", "http://eu.acme.example", ["x"], 7]
 )
 def test_an_address_that_is_not_the_services_own_is_refused_and_the_grant_given_back(
-    sandbox_with: Callable[..., None], traveller: Traveller, cast: Cast, server: AuthServer, address: object
+    sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast, server: AuthServer, address: object
 ) -> None:
     sandbox_with(HOME)
     server.script(altered(instance={"url": address}))
     with pytest.raises(ExchangeFailed, match="returned an unexpected value"):
-        traveller.connect(cast.actor("member"))
+        connect_flow.connect(cast.actor("member"))
     assert not Connection.objects.exists()
     assert AuthorizationAttempt.objects.get().status == AuthorizationAttempt.Status.FAILED
     assert [call.accepted for call in server.journal.calls if call.path == "/o/revoke_token/"] != []
@@ -77,36 +77,38 @@ def test_an_address_that_is_not_the_services_own_is_refused_and_the_grant_given_
 
 
 @pytest.mark.django_db
-def test_a_value_of_the_redirect_is_stored(sandbox_with: Callable[..., None], traveller: Traveller, cast: Cast) -> None:
+def test_a_value_of_the_redirect_is_stored(
+    sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast
+) -> None:
     sandbox_with(SHOP)
-    trip = traveller.begin(cast.actor("member"))
-    answer = {**traveller.answer(trip), "shopId": "42", "other": "x"}
-    attempt = traveller.complete(trip, answer, actor=cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"))
+    answer = {**connect_flow.answer(trip), "shopId": "42", "other": "x"}
+    attempt = connect_flow.complete(trip, answer, actor=cast.actor("member"))
     assert attempt.connection is not None
     assert attempt.connection.params == {"shop": "42"}
 
 
 @pytest.mark.django_db
 def test_a_value_of_the_redirect_that_does_not_fit_is_refused_before_the_code_is_redeemed(
-    sandbox_with: Callable[..., None], traveller: Traveller, cast: Cast, server: AuthServer
+    sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     sandbox_with(SHOP)
-    trip = traveller.begin(cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"))
     with pytest.raises(ExchangeFailed, match="returned an unexpected value"):
-        traveller.complete(trip, {**traveller.answer(trip), "shopId": "4/2"}, actor=cast.actor("member"))
+        connect_flow.complete(trip, {**connect_flow.answer(trip), "shopId": "4/2"}, actor=cast.actor("member"))
     assert server.arrivals == []
 
 
 @pytest.mark.django_db
 def test_a_call_after_connecting_places_the_account(
-    sandbox_with: Callable[..., None], traveller: Traveller, cast: Cast
+    sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast
 ) -> None:
     sandbox_with(
         SITE,
         placement=Placement(url="{origin}/api/me", values={"site": "id"}),
         **api_at("{origin}/sites/{site}", headers={"X-Site": "{site}"}),
     )
-    connection = traveller.connect(cast.actor("member"), subject="ada")
+    connection = connect_flow.connect(cast.actor("member"), subject="ada")
     assert connection.params == {"site": "ada"}
     provider = provider_of(connection)
     assert provider.api_base_url is not None
@@ -116,66 +118,66 @@ def test_a_call_after_connecting_places_the_account(
 
 @pytest.mark.django_db
 def test_an_account_that_has_no_place_is_not_connected(
-    sandbox_with: Callable[..., None], traveller: Traveller, cast: Cast, server: AuthServer
+    sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     sandbox_with(SITE, placement=Placement(url="{origin}/api/me", list_path="accounts", values={"site": "id"}))
     with pytest.raises(ExchangeFailed, match="it names no site"):
-        traveller.connect(cast.actor("member"))
+        connect_flow.connect(cast.actor("member"))
     assert not Connection.objects.exists()
     assert any(call.path == "/o/revoke_token/" for call in server.journal.calls)
 
 
 @pytest.mark.django_db
 def test_the_answer_itself_may_name_the_account(
-    sandbox_with: Callable[..., None], traveller: Traveller, cast: Cast, server: AuthServer
+    sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     sandbox_with(account=None, answer_account=AnswerAccount(subject_path="user.id", label_path="user.mail"))
     server.script(altered(user={"id": 7, "mail": "ada@acme.example"}))
-    connection = traveller.connect(cast.actor("member"))
+    connection = connect_flow.connect(cast.actor("member"))
     assert (connection.account_subject, connection.name) == ("7", "ada@acme.example")
 
 
 @pytest.mark.django_db
 def test_scopes_of_the_redirect_count_where_the_answer_has_none(
-    sandbox_with: Callable[..., None], traveller: Traveller, cast: Cast, server: AuthServer
+    sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     sandbox_with(oauth2={"callback_scope_parameter": "scope"})
     server.script(altered(scope=ABSENT))
-    trip = traveller.begin(cast.actor("member"))
-    answer = {**traveller.answer(trip), "scope": "profile"}
-    attempt = traveller.complete(trip, answer, actor=cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"))
+    answer = {**connect_flow.answer(trip), "scope": "profile"}
+    attempt = connect_flow.complete(trip, answer, actor=cast.actor("member"))
     assert attempt.connection is not None
     assert attempt.connection.scopes_granted == ["profile"]
 
 
 @pytest.mark.django_db
 def test_an_unsigned_redirect_is_refused_where_the_service_signs(
-    sandbox_with: Callable[..., None], traveller: Traveller, cast: Cast, server: AuthServer
+    sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     sandbox_with(oauth2={"callback_signature_parameter": "hmac"})
-    trip = traveller.begin(cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"))
     with pytest.raises(CallbackRejected, match="does not come from"):
-        traveller.complete(trip, urlencode(traveller.answer(trip)), actor=cast.actor("member"))
+        connect_flow.complete(trip, urlencode(connect_flow.answer(trip)), actor=cast.actor("member"))
     assert server.arrivals == []
 
 
 @pytest.mark.django_db
 def test_the_code_may_come_under_another_name(
-    sandbox_with: Callable[..., None], traveller: Traveller, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox_with(oauth2={"callback_code_parameter": "auth_code"})
-    trip = traveller.begin(cast.actor("member"))
-    answer = traveller.answer(trip)
+    trip = connect_flow.begin(cast.actor("member"))
+    answer = connect_flow.answer(trip)
     answer["auth_code"] = answer.pop("code")
-    assert traveller.complete(trip, answer, actor=cast.actor("member")).connection is not None
+    assert connect_flow.complete(trip, answer, actor=cast.actor("member")).connection is not None
 
 
 @pytest.mark.django_db
 def test_a_service_that_is_down_after_the_exchange_places_nobody(
-    sandbox_with: Callable[..., None], traveller: Traveller, cast: Cast, server: AuthServer
+    sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     server.account_down = True
     sandbox_with(SITE, placement=Placement(url="{origin}/api/me", values={"site": "id"}))
     with pytest.raises(ExchangeFailed, match="HTTP status 503"):
-        traveller.connect(cast.actor("member"))
+        connect_flow.connect(cast.actor("member"))
     assert not Connection.objects.exists()

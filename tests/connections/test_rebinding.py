@@ -65,7 +65,7 @@ SPELLED = [
 
 
 @dataclass
-class House:
+class Scene:
     net: Internet
     cast: Cast
     evil: str = EVIL
@@ -99,124 +99,124 @@ class House:
 
 
 @pytest.fixture
-def house(cast: Cast, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Iterator[House]:
+def scene(cast: Cast, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Iterator[Scene]:
     settings.SPOOL_DIR = str(tmp_path / "spool")
     monkeypatch.setattr(destination, "_allowed", frozenset())
     with internet(tmp_path, monkeypatch, GOOD, EVIL) as net:
         net.names[GOOD] = [[PUBLIC]]
         token = {"access_token": "t", "token_type": "Bearer", "refresh_token": "r", "expires_in": 3600, "sub": "ada"}
         net.public.will_answer(200, json.dumps(token).encode())
-        yield House(net, cast)
+        yield Scene(net, cast)
 
 
-def asks_the_issuer(house: House) -> str:
-    discovered(actor=house.cast.actor("admin"), url=f"https://{house.evil}")
+def asks_the_issuer(scene: Scene) -> str:
+    discovered(actor=scene.cast.actor("admin"), url=f"https://{scene.evil}")
     return ""
 
 
-def checks_the_authorization_url(house: House) -> str:
-    api = house.api(authorization_url=f"https://{house.evil}/authorize")
-    Walker(api, house.cast.actor("member"), lambda url: "").begin()
-    assert house.net.asked == []  # it is the browser that goes there
-    return house.found(api, "authorization_unreachable")
+def checks_the_authorization_url(scene: Scene) -> str:
+    api = scene.api(authorization_url=f"https://{scene.evil}/authorize")
+    Walker(api, scene.cast.actor("member"), lambda url: "").begin()
+    assert scene.net.asked == []  # it is the browser that goes there
+    return scene.found(api, "authorization_unreachable")
 
 
-def checks_the_token_url(house: House) -> str:
-    return house.found(house.api(token_url=f"https://{house.evil}/token"), "token_unreachable")
+def checks_the_token_url(scene: Scene) -> str:
+    return scene.found(scene.api(token_url=f"https://{scene.evil}/token"), "token_unreachable")
 
 
-def redeems_a_code(house: House) -> str:
-    house.connected(token_url=f"https://{house.evil}/token")
+def redeems_a_code(scene: Scene) -> str:
+    scene.connected(token_url=f"https://{scene.evil}/token")
     return ""
 
 
-def signs_in_a_client_of_its_own(house: House) -> str:
-    admin = house.cast.actor("admin")
+def signs_in_a_client_of_its_own(scene: Scene) -> str:
+    admin = scene.cast.actor("admin")
     api = create_custom_api(actor=admin, name="Jobs", base_url=f"https://{GOOD}")
-    described = Authentication(type="oauth2_client_credentials", token_url=f"https://{house.evil}/token")
+    described = Authentication(type="oauth2_client_credentials", token_url=f"https://{scene.evil}/token")
     save_authentication(actor=admin, api=api, authentication=described)
     row, fields = Integration.objects.get(pk=api.pk), {"client_id": "x", "client_secret": "y"}
-    connect_with_key(actor=house.cast.actor("member"), integration=row, fields=fields, params={})
+    connect_with_key(actor=scene.cast.actor("member"), integration=row, fields=fields, params={})
     return ""
 
 
-def refreshes(house: House) -> str:
-    made = house.connected(refresh_url=f"https://{house.evil}/refresh")
-    refresh_now(connection=made, actor=house.cast.actor("member"))
+def refreshes(scene: Scene) -> str:
+    made = scene.connected(refresh_url=f"https://{scene.evil}/refresh")
+    refresh_now(connection=made, actor=scene.cast.actor("member"))
     return ""
 
 
-def revokes(house: House) -> str:
-    made = house.connected(revocation_url=f"https://{house.evil}/revoke")
-    return disconnect(actor=house.cast.actor("member"), connection=made).sentence
+def revokes(scene: Scene) -> str:
+    made = scene.connected(revocation_url=f"https://{scene.evil}/revoke")
+    return disconnect(actor=scene.cast.actor("member"), connection=made).sentence
 
 
-def checks_the_refresh_url(house: House) -> str:
-    return house.found(house.api(refresh_url=f"https://{house.evil}/refresh"), "refresh_unreachable")
+def checks_the_refresh_url(scene: Scene) -> str:
+    return scene.found(scene.api(refresh_url=f"https://{scene.evil}/refresh"), "refresh_unreachable")
 
 
-def checks_the_revocation_url(house: House) -> str:
-    return house.found(house.api(revocation_url=f"https://{house.evil}/revoke"), "revocation_unreachable")
+def checks_the_revocation_url(scene: Scene) -> str:
+    return scene.found(scene.api(revocation_url=f"https://{scene.evil}/revoke"), "revocation_unreachable")
 
 
-def asks_for_the_account(house: House) -> str:
-    house.connected(account_url=f"https://{house.evil}/me")
+def asks_for_the_account(scene: Scene) -> str:
+    scene.connected(account_url=f"https://{scene.evil}/me")
     return TraceEntry.objects.get(what="account").error
 
 
-def reads_a_document_there(house: House) -> str:
-    fetch_description(actor=house.cast.actor("admin"), url=f"https://{house.evil}/openapi.json")
+def reads_a_document_there(scene: Scene) -> str:
+    fetch_description(actor=scene.cast.actor("admin"), url=f"https://{scene.evil}/openapi.json")
     return ""
 
 
-def asks_the_issuer_that_a_document_names(house: House) -> str:
+def asks_the_issuer_that_a_document_names(scene: Scene) -> str:
     document = json.loads(json.dumps(documents.OPEN_ID))
     scheme = document["components"]["securitySchemes"]["sso"]
-    scheme["openIdConnectUrl"] = f"https://{house.evil}/.well-known/openid-configuration"
-    made = import_custom_api(actor=house.cast.actor("admin"), content=documents.as_bytes(document), source="pasted")
+    scheme["openIdConnectUrl"] = f"https://{scene.evil}/.well-known/openid-configuration"
+    made = import_custom_api(actor=scene.cast.actor("admin"), content=documents.as_bytes(document), source="pasted")
     return str(made.notes[0]["sentence"])
 
 
-def registers_a_client(house: House) -> str:
+def registers_a_client(scene: Scene) -> str:
     issuer = f"https://{GOOD}"
     says = {
         "issuer": issuer,
         "token_endpoint": f"{issuer}/token",
-        "registration_endpoint": f"https://{house.evil}/register",
+        "registration_endpoint": f"https://{scene.evil}/register",
     }
-    house.net.public.answers[:] = [(200, {}, json.dumps(says).encode())]
-    api = house.api(issuer=issuer, registration_url=f"https://{house.evil}/register")
-    register_client(actor=house.cast.actor("admin"), api=api)
+    scene.net.public.answers[:] = [(200, {}, json.dumps(says).encode())]
+    api = scene.api(issuer=issuer, registration_url=f"https://{scene.evil}/register")
+    register_client(actor=scene.cast.actor("admin"), api=api)
     return ""
 
 
-def asks_the_stored_issuer(house: House) -> str:
-    api = house.api(issuer=f"https://{house.evil}", registration_url=f"https://{GOOD}/register")
-    house.net.public.answers[:] = [(503, {}, b"")]
-    register_client(actor=house.cast.actor("admin"), api=api)
+def asks_the_stored_issuer(scene: Scene) -> str:
+    api = scene.api(issuer=f"https://{scene.evil}", registration_url=f"https://{GOOD}/register")
+    scene.net.public.answers[:] = [(503, {}, b"")]
+    register_client(actor=scene.cast.actor("admin"), api=api)
     return ""
 
 
-def calls_the_base_url(house: House) -> str:
-    return house.called(f"https://{house.evil}/v1")
+def calls_the_base_url(scene: Scene) -> str:
+    return scene.called(f"https://{scene.evil}/v1")
 
 
-def checks_the_base_url(house: House) -> str:
-    api = create_custom_api(actor=house.cast.actor("admin"), name="Open", base_url=f"https://{house.evil}")
+def checks_the_base_url(scene: Scene) -> str:
+    api = create_custom_api(actor=scene.cast.actor("admin"), name="Open", base_url=f"https://{scene.evil}")
     keyed = Authentication(type="api_key")
-    save_authentication(actor=house.cast.actor("admin"), api=api, authentication=keyed)
-    return house.found(api, "base_unreachable")
+    save_authentication(actor=scene.cast.actor("admin"), api=api, authentication=keyed)
+    return scene.found(api, "base_unreachable")
 
 
-def calls_the_host_that_a_connection_gave(house: House) -> str:
+def calls_the_host_that_a_connection_gave(scene: Scene) -> str:
     host = {"name": "host", "label": "Host", "pattern": "[a-z0-9.-]+", "example": GOOD, "source": "user"}
-    return house.called("https://{host}/v1", asks=[host], params={"host": house.evil})
+    return scene.called("https://{host}/v1", asks=[host], params={"host": scene.evil})
 
 
-def delivers_to_a_webhook(house: House) -> str:
-    url = f"https://{house.evil}/hooks"
-    hook = webhooks.create_webhook(actor=house.cast.actor("admin"), url=url, events=Event.values).webhook
-    webhooks.send_test(actor=house.cast.actor("admin"), webhook_id=hook.pk)
+def delivers_to_a_webhook(scene: Scene) -> str:
+    url = f"https://{scene.evil}/hooks"
+    hook = webhooks.create_webhook(actor=scene.cast.actor("admin"), url=url, events=Event.values).webhook
+    webhooks.send_test(actor=scene.cast.actor("admin"), webhook_id=hook.pk)
     message = Delivery.objects.get()
     Delivery.objects.update(next_try_at=Now() - timedelta(seconds=1))
     deliver(message.pk)
@@ -224,7 +224,7 @@ def delivers_to_a_webhook(house: House) -> str:
     return message.problem
 
 
-Way = Callable[[House], str]
+Way = Callable[[Scene], str]
 # Each field, and every way to the address in it.
 WAYS: dict[str, list[Way]] = {
     "base_url": [calls_the_base_url, checks_the_base_url, calls_the_host_that_a_connection_gave],
@@ -254,10 +254,10 @@ def test_every_field_for_an_address_is_among_them() -> None:
     assert set(URLS) <= WAYS.keys()
 
 
-def walked(way: Way, house: House) -> str:
+def walked(way: Way, scene: Scene) -> str:
     """What the person was told. The doctor has nothing to tell where an answer came."""
     try:
-        return way(house)
+        return way(scene)
     except SpecwayError as error:
         return error.sentence
     except StopIteration:
@@ -265,41 +265,41 @@ def walked(way: Way, house: House) -> str:
 
 
 @pytest.mark.parametrize("way", ALL, ids=lambda way: way.__name__)
-def test_a_name_that_changes_between_check_and_connection_does_not_lead_here(house: House, way: Way) -> None:
-    reaches_nothing_here(house, way, TURNS)
+def test_a_name_that_changes_between_check_and_connection_does_not_lead_here(scene: Scene, way: Way) -> None:
+    reaches_nothing_here(scene, way, TURNS)
 
 
 @pytest.mark.parametrize(
     ("way", "resolved"),
     combined(ALL, [name for name in ANSWERS if ANSWERS[name] is not TURNS], whole=EVERY_ANSWER, others=1),
 )
-def test_nothing_reaches_this_machine_and_one_sentence_says_so(house: House, way: Way, resolved: str) -> None:
-    reaches_nothing_here(house, way, ANSWERS[resolved])
+def test_nothing_reaches_this_machine_and_one_sentence_says_so(scene: Scene, way: Way, resolved: str) -> None:
+    reaches_nothing_here(scene, way, ANSWERS[resolved])
 
 
-def reaches_nothing_here(house: House, way: Way, answers: list[list[str]]) -> None:
-    house.net.names[EVIL] = answers
-    said = walked(way, house)
-    assert EVIL in house.net.asked
-    assert house.net.trapped == []
+def reaches_nothing_here(scene: Scene, way: Way, answers: list[list[str]]) -> None:
+    scene.net.names[EVIL] = answers
+    said = walked(way, scene)
+    assert EVIL in scene.net.asked
+    assert scene.net.trapped == []
     assert said or answers is TURNS  # then the public host may have answered
     assert "\n" not in said
 
 
 @pytest.mark.parametrize(("way", "spelled"), combined(ALL, SPELLED, whole=EVERY_SPELLING, others=2))
-def test_nor_does_any_spelling_of_it(house: House, way: Way, spelled: str) -> None:
-    house.evil = spelled
-    said = walked(way, house)
-    assert house.net.trapped == []
-    assert all(call.headers["Host"] == GOOD for call in house.net.public.received)
+def test_nor_does_any_spelling_of_it(scene: Scene, way: Way, spelled: str) -> None:
+    scene.evil = spelled
+    said = walked(way, scene)
+    assert scene.net.trapped == []
+    assert all(call.headers["Host"] == GOOD for call in scene.net.public.received)
     assert said
     assert "\n" not in said
 
 
 @pytest.mark.parametrize("way", ALL, ids=lambda way: way.__name__)
-def test_the_same_ways_lead_to_a_public_host(house: House, way: Way) -> None:
+def test_the_same_ways_lead_to_a_public_host(scene: Scene, way: Way) -> None:
     """What the others do not reach is there to be reached."""
-    house.net.names[EVIL] = [[PUBLIC]]
-    walked(way, house)  # it answers every request alike, which does not suit all of them
-    assert any(call.headers["Host"] == EVIL for call in house.net.public.received)
-    assert house.net.trapped == []
+    scene.net.names[EVIL] = [[PUBLIC]]
+    walked(way, scene)  # it answers every request alike, which does not suit all of them
+    assert any(call.headers["Host"] == EVIL for call in scene.net.public.received)
+    assert scene.net.trapped == []

@@ -17,7 +17,7 @@ from apps.sql import Now
 from apps.teams.models import Membership, Role, Team
 from tests.authserver import AuthServer
 from tests.factories import client_for
-from tests.fixtures.connections import Cast, Traveller, actions
+from tests.fixtures.connections import Cast, ConnectFlow, actions
 
 pytestmark = pytest.mark.django_db
 Status = AuthorizationAttempt.Status
@@ -45,69 +45,69 @@ def revoked(server: AuthServer) -> list[bool]:
 
 
 def test_a_member_removed_during_the_exchange_gets_no_connection_and_the_grant_is_revoked(
-    traveller: Traveller, cast: Cast, server: AuthServer, during_exchange: Any
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, during_exchange: Any
 ) -> None:
-    flow = traveller.begin(cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
     during_exchange(Membership.objects.filter(pk=cast.member.pk).delete)
     with pytest.raises(CallbackRejected, match="no longer a member"):
-        traveller.complete(flow, traveller.answer(flow), actor=cast.actor("member"))
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert (Connection.objects.count(), revoked(server)) == (0, [True])
     assert AuthorizationAttempt.objects.get().status == Status.FAILED
 
 
 def test_a_team_closed_during_the_exchange_stores_nothing_and_the_grant_is_revoked(
-    traveller: Traveller, cast: Cast, server: AuthServer, during_exchange: Any
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, during_exchange: Any
 ) -> None:
-    flow = traveller.begin(cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
     during_exchange(Team.objects.filter(pk=cast.team.pk).delete)
     with pytest.raises(AttemptSettled, match="The team was closed"):
-        traveller.complete(flow, traveller.answer(flow), actor=cast.actor("member"))
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert (Connection.objects.count(), revoked(server)) == (0, [True])
     assert actions("authorization.failed") == ["authorization.failed"]
 
 
 def test_the_page_says_that_the_team_was_closed(
-    traveller: Traveller, cast: Cast, server: AuthServer, during_exchange: Any
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, during_exchange: Any
 ) -> None:
     browser = client_for(cast.member)
-    flow = traveller.begin(cast.actor("member"), session_key=browser.session.session_key or "")
+    flow = connect_flow.begin(cast.actor("member"), session_key=browser.session.session_key or "")
     during_exchange(Team.objects.filter(pk=cast.team.pk).delete)
-    response = browser.get("/oauth/callback", traveller.answer(flow))
+    response = browser.get("/oauth/callback", connect_flow.answer(flow))
     assert response.status_code == 400
     assert "The team was closed meanwhile" in response.content.decode()
 
 
 def test_an_integration_deleted_during_the_exchange_stores_nothing_and_the_grant_is_revoked(
-    traveller: Traveller, cast: Cast, server: AuthServer, during_exchange: Any
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, during_exchange: Any
 ) -> None:
-    flow = traveller.begin(cast.actor("member"))
-    during_exchange(Integration.objects.filter(pk=traveller.integration.pk).delete)
+    flow = connect_flow.begin(cast.actor("member"))
+    during_exchange(Integration.objects.filter(pk=connect_flow.integration.pk).delete)
     with pytest.raises(AttemptSettled, match="The integration was deleted"):
-        traveller.complete(flow, traveller.answer(flow), actor=cast.actor("member"))
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert (Connection.objects.count(), revoked(server)) == (0, [True])
 
 
 def test_a_member_who_loses_the_right_to_manage_during_a_reconnect_changes_nothing(
-    traveller: Traveller, cast: Cast, server: AuthServer, connection: Connection, during_exchange: Any
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, connection: Connection, during_exchange: Any
 ) -> None:
     admin = cast.actor("admin")
-    flow = traveller.begin(admin, connection=connection)
+    flow = connect_flow.begin(admin, connection=connection)
     during_exchange(lambda: Membership.objects.filter(pk=cast.admin.pk).update(role=Role.MEMBER))
     with pytest.raises(CallbackRejected, match="no longer manage"):
-        traveller.complete(flow, traveller.answer(flow), actor=admin)
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=admin)
     assert Connection.objects.get().token_set.version == 1
 
 
 def test_an_exchange_whose_process_died_is_settled_as_interrupted(
-    traveller: Traveller, cast: Cast, server: AuthServer, during_exchange: Any
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, during_exchange: Any
 ) -> None:
     def die() -> None:
         raise KeyboardInterrupt
 
-    flow = traveller.begin(cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
     during_exchange(die)
     with pytest.raises(KeyboardInterrupt):
-        traveller.complete(flow, traveller.answer(flow), actor=cast.actor("member"))
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     AuthorizationAttempt.objects.update(consumed_at=Now() - timedelta(seconds=50))
     assert attempt_expiry.expire_attempts() == 0, "the exchange may still be in progress"
     AuthorizationAttempt.objects.update(consumed_at=Now() - timedelta(seconds=61))
@@ -118,16 +118,16 @@ def test_an_exchange_whose_process_died_is_settled_as_interrupted(
 
 
 def test_an_exchange_that_ends_after_it_was_settled_as_interrupted_revokes_its_grant(
-    traveller: Traveller, cast: Cast, server: AuthServer, during_exchange: Any
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, during_exchange: Any
 ) -> None:
     def settle() -> None:
         AuthorizationAttempt.objects.update(consumed_at=Now() - timedelta(minutes=2))
         attempt_expiry.expire_attempts()
 
-    flow = traveller.begin(cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
     during_exchange(settle)
     with pytest.raises(AttemptError):
-        traveller.complete(flow, traveller.answer(flow), actor=cast.actor("member"))
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert (Connection.objects.count(), revoked(server)) == (0, [True])
 
 

@@ -16,7 +16,7 @@ from apps.teams.models import Role
 from tests.authserver import AuthServer, altered
 from tests.fixtures.connections import (
     Cast,
-    Traveller,
+    ConnectFlow,
     access_token,
     actions,
     refresh_token,
@@ -28,19 +28,19 @@ Status = AuthorizationAttempt.Status
 
 
 @pytest.fixture
-def undecided(connection: Connection, cast: Cast, traveller: Traveller) -> AuthorizationAttempt:
+def undecided(connection: Connection, cast: Cast, connect_flow: ConnectFlow) -> AuthorizationAttempt:
     """A reconnect of the member's connection that another account answered."""
-    trip = traveller.begin(cast.actor("member"), connection=connection)
-    return traveller.complete(trip, traveller.answer(trip, subject="grace"), actor=cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"), connection=connection)
+    return connect_flow.complete(trip, connect_flow.answer(trip, subject="grace"), actor=cast.actor("member"))
 
 
 @pytest.mark.django_db
 def test_a_reconnect_keeps_the_id_moves_the_version_and_replaces_the_tokens(
-    connection: Connection, cast: Cast, traveller: Traveller
+    connection: Connection, cast: Cast, connect_flow: ConnectFlow
 ) -> None:
     before = access_token(connection), refresh_token(connection)
-    trip = traveller.begin(cast.actor("member"), connection=connection, scopes=["profile"])
-    attempt = traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"), connection=connection, scopes=["profile"])
+    attempt = connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
     assert (attempt.status, attempt.connection_id) == (Status.SUCCEEDED, connection.pk)
     assert tokens_of(connection).version == 2
     assert not set(before) & {access_token(connection), refresh_token(connection)}
@@ -49,36 +49,38 @@ def test_a_reconnect_keeps_the_id_moves_the_version_and_replaces_the_tokens(
 
 
 @pytest.mark.django_db
-def test_an_admin_may_reconnect_and_the_owner_stays(connection: Connection, cast: Cast, traveller: Traveller) -> None:
-    trip = traveller.begin(cast.actor("admin"), connection=connection)
-    traveller.complete(trip, traveller.answer(trip), actor=cast.actor("admin"))
+def test_an_admin_may_reconnect_and_the_owner_stays(
+    connection: Connection, cast: Cast, connect_flow: ConnectFlow
+) -> None:
+    trip = connect_flow.begin(cast.actor("admin"), connection=connection)
+    connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("admin"))
     assert Connection.objects.get().owner == cast.member.user
 
 
 @pytest.mark.django_db
 def test_who_lost_the_right_to_manage_meanwhile_reconnects_nothing(
-    connection: Connection, cast: Cast, traveller: Traveller, server: AuthServer
+    connection: Connection, cast: Cast, connect_flow: ConnectFlow, server: AuthServer
 ) -> None:
     admin = cast.actor("admin")
-    trip = traveller.begin(admin, connection=connection)
+    trip = connect_flow.begin(admin, connection=connection)
     cast.admin.role = Role.MEMBER
     cast.admin.save()
     before = access_token(connection)
     with pytest.raises(CallbackRejected, match="no longer manage"):
-        traveller.complete(trip, traveller.answer(trip), actor=admin)
+        connect_flow.complete(trip, connect_flow.answer(trip), actor=admin)
     assert access_token(connection) == before
     assert server.arrivals == ["authorization_code"], "only that of the connection itself"
 
 
 @pytest.mark.django_db
 def test_an_account_that_cannot_be_told_changes_nothing(
-    connection: Connection, cast: Cast, traveller: Traveller, server: AuthServer
+    connection: Connection, cast: Cast, connect_flow: ConnectFlow, server: AuthServer
 ) -> None:
     before = access_token(connection)
-    trip = traveller.begin(cast.actor("member"), connection=connection)
+    trip = connect_flow.begin(cast.actor("member"), connection=connection)
     server.account_down = True
     with pytest.raises(ExchangeFailed, match="did not report the account"):
-        traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+        connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
     assert access_token(connection) == before
     assert AuthorizationAttempt.objects.get(pk=trip.attempt.pk).status == Status.FAILED
     assert actions("authorization.failed") == ["authorization.failed"]
@@ -144,9 +146,9 @@ def test_discard_forgets_and_revokes_the_new_grant_only(
 
 @pytest.mark.django_db
 def test_discard_does_not_revoke_an_account_that_another_connection_lives_on(
-    traveller: Traveller, undecided: AuthorizationAttempt, cast: Cast, server: AuthServer
+    connect_flow: ConnectFlow, undecided: AuthorizationAttempt, cast: Cast, server: AuthServer
 ) -> None:
-    living = traveller.connect(cast.actor("admin"), subject="grace")
+    living = connect_flow.connect(cast.actor("admin"), subject="grace")
     resolve_account_mismatch(actor=cast.actor("member"), attempt=undecided, decision="discard")
     assert server.journal.revoked == []
     assert server.knows(access_token(living))
@@ -208,11 +210,11 @@ def test_of_two_decisions_at_once_one_counts(undecided: AuthorizationAttempt, ca
 
 @pytest.mark.django_db
 def test_who_lost_the_right_to_manage_cannot_replace_the_account(
-    connection: Connection, cast: Cast, traveller: Traveller
+    connection: Connection, cast: Cast, connect_flow: ConnectFlow
 ) -> None:
     admin = cast.actor("admin")
-    trip = traveller.begin(admin, connection=connection)
-    attempt = traveller.complete(trip, traveller.answer(trip, subject="grace"), actor=admin)
+    trip = connect_flow.begin(admin, connection=connection)
+    attempt = connect_flow.complete(trip, connect_flow.answer(trip, subject="grace"), actor=admin)
     cast.admin.role = Role.MEMBER
     cast.admin.save()
     with pytest.raises(NotAllowed):
@@ -233,11 +235,11 @@ def test_a_replacement_of_a_connection_that_is_being_disconnected_is_refused(
 
 @pytest.mark.django_db
 def test_the_refresh_token_of_the_account_before_never_serves_the_new_one(
-    connection: Connection, cast: Cast, traveller: Traveller, server: AuthServer
+    connection: Connection, cast: Cast, connect_flow: ConnectFlow, server: AuthServer
 ) -> None:
     server.script(altered(refresh_token=None))
-    trip = traveller.begin(cast.actor("member"), connection=connection)
-    attempt = traveller.complete(trip, traveller.answer(trip, subject="grace"), actor=cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"), connection=connection)
+    attempt = connect_flow.complete(trip, connect_flow.answer(trip, subject="grace"), actor=cast.actor("member"))
     resolve_account_mismatch(actor=cast.actor("member"), attempt=attempt, decision="replace")
     row = tokens_of(connection)
     assert row.refresh_token is None
@@ -246,23 +248,23 @@ def test_the_refresh_token_of_the_account_before_never_serves_the_new_one(
 
 @pytest.mark.django_db
 def test_a_reconnect_of_the_same_account_without_a_new_refresh_token_keeps_the_old_one(
-    connection: Connection, cast: Cast, traveller: Traveller, server: AuthServer
+    connection: Connection, cast: Cast, connect_flow: ConnectFlow, server: AuthServer
 ) -> None:
     kept = refresh_token(connection)
     server.script(altered(refresh_token=None))
-    trip = traveller.begin(cast.actor("member"), connection=connection)
-    traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"), connection=connection)
+    connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
     assert refresh_token(connection) == kept
 
 
 @pytest.mark.django_db
 def test_a_red_connection_does_not_keep_the_refresh_token_of_the_grant_that_ended(
-    connection: Connection, cast: Cast, traveller: Traveller, server: AuthServer
+    connection: Connection, cast: Cast, connect_flow: ConnectFlow, server: AuthServer
 ) -> None:
     Connection.objects.update(status="needs_attention", status_reason="reauthorization_required")
     server.script(altered(refresh_token=None))
-    trip = traveller.begin(cast.actor("member"), connection=connection)
-    traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"), connection=connection)
+    connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
     assert tokens_of(connection).refresh_token is None
     assert Connection.objects.get().status == "active"
 

@@ -26,7 +26,7 @@ from tests.fixtures.connections import (
     SYSTEM,
     Cast,
     Meanwhile,
-    Traveller,
+    ConnectFlow,
     access_token,
     actions,
     expire,
@@ -156,7 +156,7 @@ def test_a_disconnect_during_a_refresh_revokes_the_new_token_too(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_reconnect_during_a_refresh_wins_and_nothing_is_revoked(
-    connection: Connection, cast: Cast, traveller: Traveller, server: AuthServer
+    connection: Connection, cast: Cast, connect_flow: ConnectFlow, server: AuthServer
 ) -> None:
     member = cast.actor("member")
     expire(connection)
@@ -164,8 +164,8 @@ def test_a_reconnect_during_a_refresh_wins_and_nothing_is_revoked(
     reader = Meanwhile(lambda: token_for(connection, cast))
     assert gate.arrived.wait(10)
     server.answer_gate = None
-    trip = traveller.begin(member, connection=connection)
-    traveller.complete(trip, traveller.answer(trip), actor=member)
+    trip = connect_flow.begin(member, connection=connection)
+    connect_flow.complete(trip, connect_flow.answer(trip), actor=member)
     reconnected = access_token(connection)
     gate.open()
     assert reader.result().value == reconnected == access_token(connection)
@@ -176,7 +176,7 @@ def test_a_reconnect_during_a_refresh_wins_and_nothing_is_revoked(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_failure_after_a_reconnect_changes_nothing_and_the_newer_token_is_taken(
-    connection: Connection, cast: Cast, traveller: Traveller, server: AuthServer
+    connection: Connection, cast: Cast, connect_flow: ConnectFlow, server: AuthServer
 ) -> None:
     member = cast.actor("member")
     server.script(answers(400, b'{"error": "invalid_grant"}'))
@@ -184,8 +184,8 @@ def test_a_failure_after_a_reconnect_changes_nothing_and_the_newer_token_is_take
     refresher = Meanwhile(lambda: refresh_now(connection=connection, actor=member))
     assert gate.arrived.wait(10)
     server.answer_gate = None
-    trip = traveller.begin(member, connection=connection)
-    traveller.complete(trip, traveller.answer(trip), actor=member)
+    trip = connect_flow.begin(member, connection=connection)
+    connect_flow.complete(trip, connect_flow.answer(trip), actor=member)
     gate.open()
     assert refresher.result().error is None
     row = tokens_of(connection)

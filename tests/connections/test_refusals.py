@@ -17,7 +17,7 @@ from apps.connections.services.tokens import issue_token
 from apps.sql import Now
 from tests.authserver import AuthServer, answers, refuses
 from tests.authserver.faults import Behavior
-from tests.fixtures.connections import Cast, Traveller, access_token, actions, expire, make_due, oauth_app, tokens_of
+from tests.fixtures.connections import Cast, ConnectFlow, access_token, actions, expire, make_due, oauth_app, tokens_of
 
 INVALID_REQUEST = {"error": "invalid_request", "error_description": "Value passed for the token was invalid."}
 
@@ -45,9 +45,9 @@ def refused_since(connection: Connection, *, seconds: float) -> None:
     ],
 )
 def test_a_client_refusal_that_names_the_grant_leaves_the_oauth_app_alone(
-    traveller: Traveller, cast: Cast, server: AuthServer, document: dict[str, str], status: int
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, document: dict[str, str], status: int
 ) -> None:
-    one, other = traveller.connect(cast.actor("member")), traveller.connect(cast.actor("admin"))
+    one, other = connect_flow.connect(cast.actor("member")), connect_flow.connect(cast.actor("admin"))
     server.script(*[refusal(document, status=status)] * 2)
     refresh_once(one)
     refresh_once(one)
@@ -59,9 +59,9 @@ def test_a_client_refusal_that_names_the_grant_leaves_the_oauth_app_alone(
 
 @pytest.mark.django_db
 def test_one_refused_client_is_that_connections_if_a_made_up_code_is_answered_otherwise(
-    traveller: Traveller, cast: Cast, server: AuthServer
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
-    one, other = traveller.connect(cast.actor("member")), traveller.connect(cast.actor("admin"))
+    one, other = connect_flow.connect(cast.actor("member")), connect_flow.connect(cast.actor("admin"))
     server.script(refuses("invalid_client", status=401))
     refresh_once(one)
     assert tokens_of(one).last_failure == "client_refused"
@@ -72,9 +72,9 @@ def test_one_refused_client_is_that_connections_if_a_made_up_code_is_answered_ot
 
 @pytest.mark.django_db
 def test_a_second_grant_with_the_same_refusal_breaks_the_oauth_app(
-    traveller: Traveller, cast: Cast, server: AuthServer
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
-    one, other = traveller.connect(cast.actor("member")), traveller.connect(cast.actor("admin"))
+    one, other = connect_flow.connect(cast.actor("member")), connect_flow.connect(cast.actor("admin"))
     server.script(refuses("unauthorized_client"), refuses("invalid_grant"), refuses("unauthorized_client"))
     refresh_once(one)
     assert oauth_app().broken_since is None

@@ -21,7 +21,7 @@ from tests.authserver import AuthServer
 from tests.fixtures.connections import (
     Cast,
     Meanwhile,
-    Traveller,
+    ConnectFlow,
     access_token,
     expire,
     make_due,
@@ -31,8 +31,8 @@ from tests.fixtures.connections import (
 
 
 @pytest.fixture
-def several(traveller: Traveller, cast: Cast) -> list[Connection]:
-    made = [traveller.connect(cast.actor("member"), subject=f"person-{number}") for number in range(6)]
+def several(connect_flow: ConnectFlow, cast: Cast) -> list[Connection]:
+    made = [connect_flow.connect(cast.actor("member"), subject=f"person-{number}") for number in range(6)]
     TokenSet.objects.update(next_refresh_at=Now() - timedelta(seconds=1))
     return made
 

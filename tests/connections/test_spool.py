@@ -24,7 +24,7 @@ from apps.sql import Now
 from tests.authserver import AuthServer
 from tests.fixtures.connections import (
     Cast,
-    Traveller,
+    ConnectFlow,
     access_token,
     actions,
     expire,
@@ -110,10 +110,10 @@ def test_a_reader_finds_what_waits_in_the_spool(
 
 @pytest.mark.django_db
 def test_a_replay_after_the_version_moved_is_dropped(
-    connection: Connection, cast: Cast, traveller: Traveller, spooled: Callable[[], None]
+    connection: Connection, cast: Cast, connect_flow: ConnectFlow, spooled: Callable[[], None]
 ) -> None:
-    trip = traveller.begin(cast.actor("member"), connection=connection)
-    traveller.complete(trip, traveller.answer(trip), actor=cast.actor("member"))
+    trip = connect_flow.begin(cast.actor("member"), connection=connection)
+    connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
     newer = access_token(connection)
     spooled()
     assert spool.replay() == 1

@@ -21,7 +21,7 @@ from apps.integrations.redirect_uri import custom_api_redirect_uri
 from tests.authserver import AuthServer, answers
 from tests.connections.custom import Walker, describe
 from tests.factories import client_for
-from tests.fixtures.connections import Cast, Traveller, access_token, oauth_app, refresh_token
+from tests.fixtures.connections import Cast, ConnectFlow, access_token, oauth_app, refresh_token
 
 pytestmark = pytest.mark.django_db
 
@@ -143,8 +143,8 @@ def test_a_server_that_echoes_secrets_everywhere_leaves_none_in_the_trace(walker
         assert secret not in kept()
 
 
-def test_built_in_services_leave_no_trace(traveller: Traveller, cast: Cast) -> None:
-    traveller.connect(cast.actor("member"))
+def test_built_in_services_leave_no_trace(connect_flow: ConnectFlow, cast: Cast) -> None:
+    connect_flow.connect(cast.actor("member"))
     assert oauth_app() is not None
     assert not TraceEntry.objects.exists()
 

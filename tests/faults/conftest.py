@@ -26,10 +26,10 @@ from tests.fixtures.connections import (
     rotate,
     server,
     tokens_of,
-    traveller,
+    connect_flow,
 )
 
-__all__ = ["cast", "connection", "integration", "server", "traveller"]
+__all__ = ["cast", "connection", "integration", "server", "connect_flow"]
 
 
 def database_url() -> str:

@@ -5,7 +5,7 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.services.disconnect import disconnect
 from tests.faults.conftest import Scene
 from tests.faults.processes import Child
-from tests.fixtures.connections import Traveller, access_token, actions
+from tests.fixtures.connections import ConnectFlow, access_token, actions
 
 
 def in_the_middle(scene: Scene) -> Child:
@@ -33,11 +33,13 @@ def test_a_disconnect_during_a_refresh_leaves_no_grant_behind(scene: Scene) -> N
     scene.look_for_secrets()
 
 
-def test_a_reconnect_during_a_refresh_stays_and_the_late_token_is_dropped(scene: Scene, traveller: Traveller) -> None:
+def test_a_reconnect_during_a_refresh_stays_and_the_late_token_is_dropped(
+    scene: Scene, connect_flow: ConnectFlow
+) -> None:
     late = in_the_middle(scene)
     member = scene.cast.actor("member")
-    trip = traveller.begin(member, connection=scene.connection)
-    traveller.complete(trip, traveller.answer(trip), actor=member)
+    trip = connect_flow.begin(member, connection=scene.connection)
+    connect_flow.complete(trip, connect_flow.answer(trip), actor=member)
     current, version = access_token(scene.connection), scene.row.version
     assert version == 2
     late.go_on("after_answer")

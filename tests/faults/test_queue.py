@@ -14,7 +14,7 @@ from apps.sql import Now
 from tests.faults.conftest import Scene
 from tests.faults.processes import Child, wait_until
 from tests.faults.redis import start_redis
-from tests.fixtures.connections import Traveller
+from tests.fixtures.connections import ConnectFlow
 from tests.processes import free_port
 
 # For tests of the queue and of Redis alone.
@@ -72,9 +72,9 @@ def dispatch(scene: Scene) -> None:
     assert scene.crew.start("manage.py", "shell", "-v", "0", "-c", DISPATCH, times=SHORT).ended() == 0
 
 
-def all_due(scene: Scene, traveller: Traveller, count: int) -> None:
+def all_due(scene: Scene, connect_flow: ConnectFlow, count: int) -> None:
     for number in range(1, count):
-        traveller.connect(scene.cast.actor("member"), subject=f"person-{number}")
+        connect_flow.connect(scene.cast.actor("member"), subject=f"person-{number}")
     scene.rotate("strict")
     TokenSet.objects.update(next_refresh_at=Now())
 
@@ -99,9 +99,11 @@ def test_token_reads_go_on_without_redis_and_workers(scene: Scene, own_redis: Ow
 
 @pytest.mark.needs_redis_server
 @on_one_database
-def test_a_flushed_queue_changes_nothing_but_timing(scene: Scene, traveller: Traveller, own_redis: OwnRedis) -> None:
+def test_a_flushed_queue_changes_nothing_but_timing(
+    scene: Scene, connect_flow: ConnectFlow, own_redis: OwnRedis
+) -> None:
     scene.crew.env["REDIS_URL"] = own_redis.url
-    all_due(scene, traveller, 3)
+    all_due(scene, connect_flow, 3)
     dispatch(scene)
     waiting = own_redis.client.llen("specway:celery")
     assert waiting == 3
@@ -130,8 +132,8 @@ def test_a_redis_that_comes_back_empty_is_used_again(scene: Scene, own_redis: Ow
     scene.server.journal.check()
 
 
-def test_two_schedulers_refresh_everything_once(scene: Scene, traveller: Traveller) -> None:
-    all_due(scene, traveller, 6)
+def test_two_schedulers_refresh_everything_once(scene: Scene, connect_flow: ConnectFlow) -> None:
+    all_due(scene, connect_flow, 6)
     worker(scene)
     schedulers = [beat(scene), beat(scene)]
     wait_until(lambda: versions() == {2}, what="refreshes", seconds=60)

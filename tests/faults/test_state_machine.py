@@ -34,7 +34,7 @@ from tests.authserver import AuthServer, Behavior, answers, refuses, reset, trun
 from tests.faults.conftest import rows_of
 from tests.fixtures.connections import (
     Cast,
-    Traveller,
+    ConnectFlow,
     expire,
     let_lease_run_out,
     make_due,
@@ -60,7 +60,7 @@ class Died(BaseException):
 @dataclass
 class World:
     server: AuthServer
-    traveller: Traveller
+    connect_flow: ConnectFlow
     cast: Cast
     crash_at: str = ""
     # How often a refresh token was used up without our hearing of it.
@@ -99,14 +99,14 @@ class Refreshing(RuleBasedStateMachine):
     @rule()
     def connect(self) -> None:
         world.server._script.clear()
-        self.connection, self.version = world.traveller.connect(self.actor), 1
+        self.connection, self.version = world.connect_flow.connect(self.actor), 1
 
     @precondition(lambda self: self.connection)
     @rule()
     def reconnect(self) -> None:
         world.server._script.clear()
-        trip = world.traveller.begin(self.actor, connection=self.connection)
-        world.traveller.complete(trip, world.traveller.answer(trip), actor=self.actor)
+        trip = world.connect_flow.begin(self.actor, connection=self.connection)
+        world.connect_flow.complete(trip, world.connect_flow.answer(trip), actor=self.actor)
         assert self.status()[0] == "active"
 
     @precondition(lambda self: self.connection)
@@ -238,10 +238,10 @@ TABLES = ("connections_connection", "connections_tokenset", "connections_authori
 
 @pytest.mark.django_db
 def test_what_always_holds(
-    server: AuthServer, traveller: Traveller, cast: Cast, settings: Any, monkeypatch: pytest.MonkeyPatch
+    server: AuthServer, connect_flow: ConnectFlow, cast: Cast, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     global world
-    world = World(server, traveller, cast)
+    world = World(server, connect_flow, cast)
     settings.FAULT_POINTS = f"{__name__}.crash"
     # No other process is left to wait for: the holder of a lease is dead.
     monkeypatch.setattr(refresh, "READER_WAIT", timedelta(0))

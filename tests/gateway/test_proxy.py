@@ -22,7 +22,7 @@ from apps.teams.models import ApiKey
 from tests import factories
 from tests.authserver import AuthServer, refuses
 from tests.connections.test_api import Caller, caller, share
-from tests.fixtures.connections import Cast, Traveller, access_token, actions, expire, tokens_of
+from tests.fixtures.connections import Cast, ConnectFlow, access_token, actions, expire, tokens_of
 from tests.servers import HttpServer, http_server
 
 pytestmark = pytest.mark.django_db
@@ -57,13 +57,13 @@ def api(server: AuthServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpSer
 
 
 @pytest.fixture
-def connection(traveller: Traveller, cast: Cast, api: HttpServer, monkeypatch: pytest.MonkeyPatch) -> Connection:
+def connection(connect_flow: ConnectFlow, cast: Cast, api: HttpServer, monkeypatch: pytest.MonkeyPatch) -> Connection:
     """The member's own connection to the sandbox; its API is `api`, its token endpoint the authorization server."""
     from dataclasses import replace
 
     from apps.connections.services import signing
 
-    made = traveller.connect(cast.actor("member"))
+    made = connect_flow.connect(cast.actor("member"))
     original = signing.provider_of
     monkeypatch.setattr(signing, "provider_of", lambda c: replace(original(c), api_base_url=f"{api.url}/v2"))
     monkeypatch.setattr(signing, "api_hosts", lambda *a, **k: frozenset({f"127.0.0.1:{api.port}"}))
