@@ -18,8 +18,8 @@ from tests import factories
 from tests.authserver import AuthServer, Gate, answers, refuses
 from tests.fixtures.connections import (
     Cast,
-    Meanwhile,
     ConnectFlow,
+    Meanwhile,
     access_token,
     actions,
     expire,

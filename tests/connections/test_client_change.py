@@ -19,8 +19,8 @@ from tests.factories import client_for
 from tests.fixtures.connections import (
     SYSTEM,
     Cast,
-    Meanwhile,
     ConnectFlow,
+    Meanwhile,
     access_token,
     actions,
     expire,

@@ -25,8 +25,8 @@ from tests.authserver import AuthServer, Gate, answers
 from tests.fixtures.connections import (
     SYSTEM,
     Cast,
-    Meanwhile,
     ConnectFlow,
+    Meanwhile,
     access_token,
     actions,
     expire,

@@ -20,8 +20,8 @@ from apps.sql import Now
 from tests.authserver import AuthServer
 from tests.fixtures.connections import (
     Cast,
-    Meanwhile,
     ConnectFlow,
+    Meanwhile,
     access_token,
     expire,
     make_due,

@@ -18,6 +18,7 @@ from tests.faults.processes import Child, Crew
 from tests.fixtures.connections import (
     Cast,
     cast,
+    connect_flow,
     connection,
     expire,
     integration,
@@ -26,10 +27,9 @@ from tests.fixtures.connections import (
     rotate,
     server,
     tokens_of,
-    connect_flow,
 )
 
-__all__ = ["cast", "connection", "integration", "server", "connect_flow"]
+__all__ = ["cast", "connect_flow", "connection", "integration", "server"]
 
 
 def database_url() -> str:
