@@ -71,10 +71,9 @@ def save_oauth_app(
 ) -> OAuthApp:
     """Create or update the OAuth app of the integration: the team's own, or the operator's where `team` is None.
 
-    `client_secret` None keeps the stored secret; `base_url_fingerprint` "" keeps the stored fingerprint (of a custom
-    API), `callback` None the stored callback. Changing ID, secret or URLs resets the circuit breaker and a noted
-    refusal. If the client itself changes, `oauth_client_changed` marks its connections for reconnecting.
-    Raises InvalidInput for invalid params or overrides, and where a stored secret would be sent to a changed URL.
+    None or "" keeps the stored secret, `base_url_fingerprint` (of a custom API) and `callback`. If the client itself
+    changes, `oauth_client_changed` marks its connections for reconnecting. Raises InvalidInput for invalid params or
+    overrides, and where a stored secret would be sent to a changed URL.
     """
     existing = OAuthApp.objects.select_for_update().filter(integration=integration, team=team).first()
     oauth_app = existing or OAuthApp(integration=integration, team=team)
@@ -94,17 +93,15 @@ def save_oauth_app(
         changed.append("client_secret")
     if existing and not changed:
         return oauth_app
-    before = oauth_app.client_key if existing else ""
-    _apply(oauth_app, {name: values[name] for name in changed})
+    _apply(oauth_app, {name: values[name] for name in changed}, origin=origin)
     _record("changed" if existing else "created", oauth_app, origin, fields=changed)
-    if existing and oauth_app.client_key != before:
-        transaction.on_commit(partial(oauth_client_changed.send, OAuthApp, oauth_app=oauth_app, origin=origin))
     return oauth_app
 
 
 @sensitive_variables()
-def _apply(oauth_app: OAuthApp, changes: Mapping[str, Any]) -> None:
-    """Store the changed values, and reset what was known about the earlier ones."""
+def _apply(oauth_app: OAuthApp, changes: Mapping[str, Any], *, origin: Origin) -> None:
+    """Store the changed values, reset what was known about the earlier ones, and send `oauth_client_changed`."""
+    before = "" if oauth_app._state.adding else oauth_app.client_key
     for name, value in changes.items():
         setattr(oauth_app, name, value)
     if {"client_id", "client_secret", "overrides", "base_url_fingerprint"} & changes.keys():
@@ -113,6 +110,8 @@ def _apply(oauth_app: OAuthApp, changes: Mapping[str, Any]) -> None:
     if {"client_id", "client_secret", "params", "overrides", "callback"} & changes.keys():
         oauth_app.tested_at, oauth_app.test_result, oauth_app.test_message = None, "", ""
     oauth_app.save()
+    if before and oauth_app.client_key != before:
+        transaction.on_commit(partial(oauth_client_changed.send, OAuthApp, oauth_app=oauth_app, origin=origin))
 
 
 def _require_valid(
