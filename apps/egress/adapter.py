@@ -57,14 +57,14 @@ class Adapter(HTTPAdapter):
 def _streamed(request: requests.PreparedRequest, timeouts: Timeouts, ca_file: str, resolve: Resolver) -> Response:
     body, length = request.body or b"", request.headers.get("Content-Length")
     headers = [(_text(name), _text(value)) for name, value in request.headers.items()]
-    outgoing = Request(
+    prepared = Request(
         request.method or "GET",
         request.url or "",
         headers,
         body.encode() if isinstance(body, str) else body,
         int(length) if length else None,
     )
-    return stream(outgoing, timeouts=timeouts, ca_file=ca_file, resolve=resolve)
+    return stream(prepared, timeouts=timeouts, ca_file=ca_file, resolve=resolve)
 
 
 def _text(value: str | bytes) -> str:

@@ -39,7 +39,7 @@ def fetch_account(
     credentials: ClientCredentials | None = None,
     deadline: float = 10.0,
 ) -> Account:
-    """Asks the provider whose account the token opens; without a stable subject the label stands in for it.
+    """Asks the provider whose account the token opens; without a stable subject the label replaces it.
 
     `credentials` fill the placeholders that name the OAuth app. Raises TokenError "invalid_token" on 401 and
     "insufficient_scope" on 403 (RFC 6750 3.1). A provider without an account endpoint gives an empty Account.
@@ -69,7 +69,7 @@ def _headers(
 
 
 def _subject_by_label(account: AccountEndpoint, label: str) -> str:
-    """An e-mail address tells accounts apart, a mere name does not: then the subject's path is empty, not absent."""
+    """An e-mail address identifies an account, a mere name does not: then the subject's path is empty, not absent."""
     return label if account.subject_path is None else ""
 
 

@@ -35,7 +35,7 @@ class ServerMetadata:
 def discover(issuer: str, *, deadline: float = 10.0) -> ServerMetadata:
     """Fetches an issuer's metadata from the first well-known URL that has some (RFC 8414 3, OpenID Discovery 4).
 
-    `issuer` may be written with or without its last slash, or be the URL of the metadata itself: the spelling of the
+    `issuer` may be written with or without its last slash, or be the URL of the metadata itself: the form of the
     metadata is in the result. Raises DiscoveryFailed if there is none, or it is another issuer's; else what `send`
     raises.
     """

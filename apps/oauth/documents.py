@@ -133,7 +133,7 @@ def _not_json(constant: str) -> NoReturn:
 
 
 def claims_of(token: object) -> dict[str, Any]:
-    """The claims of a JWT (RFC 7519), unverified; empty if it is none. For what does no harm if it is wrong, or where
+    """The claims of a JWT (RFC 7519), unverified; empty if it is none. For what may be wrong without consequences, or where
     the token came straight from its issuer."""
     parts = token.split(".") if isinstance(token, str) else []
     if len(parts) != 3:

@@ -110,14 +110,14 @@ class Placement:
 class LongLivedExchange:
     """A second exchange, of a short-lived access token for a long-lived one (instead of a refresh token).
 
-    The token goes as `token_parameter`. With `renewal_grant_type` the long-lived token can be
+    The token goes as `token_parameter`. With `refresh_grant_type` the long-lived token can be
     extended, so that it takes the role of a refresh token.
     """
 
     url: str
     grant_type: str
     token_parameter: str = "access_token"
-    renewal_grant_type: str | None = None
+    refresh_grant_type: str | None = None
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def _long_lived(
     long = _token_by_get(provider, exchange.url, query, deadline=deadline)
     return replace(
         long,
-        refresh_token=long.access_token if exchange.renewal_grant_type else None,
+        refresh_token=long.access_token if exchange.refresh_grant_type else None,
         scopes=short.scopes if long.scopes is None else long.scopes,
         kept={**short.kept, **long.kept},
         subject=long.subject or short.subject,
@@ -167,9 +167,9 @@ def _long_lived(
 
 
 def _extended(provider: ProviderConfig, exchange: LongLivedExchange, token: str, *, deadline: float) -> TokenResponse:
-    if exchange.renewal_grant_type is None:
+    if exchange.refresh_grant_type is None:
         raise token_error("invalid_grant")
-    query = {"grant_type": exchange.renewal_grant_type, exchange.token_parameter: token}
+    query = {"grant_type": exchange.refresh_grant_type, exchange.token_parameter: token}
     extended = _token_by_get(provider, provider.refresh_url or exchange.url, query, deadline=deadline)
     return replace(extended, refresh_token=extended.access_token)
 

@@ -57,7 +57,7 @@ _PART = 12
 @dataclass(frozen=True)
 class TraceLine:
     """One exchange. `parameters` are the request's with what may be shown of each, `fields` the response's names with
-    their types; `what` tells which call it was."""
+    their types; `what` names the call."""
 
     what: str
     method: str

@@ -51,7 +51,7 @@ class JournalEntry(models.Model):
     account = models.CharField(max_length=255, blank=True)
     outcome = models.CharField(max_length=60)
     status = models.PositiveSmallIntegerField()
-    # No foreign key: the journal outlives what it tells of.
+    # No foreign key: the journal outlives what it describes.
     grant_id = models.BigIntegerField(null=True)
 
     class Meta:

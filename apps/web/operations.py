@@ -165,7 +165,7 @@ class AppAtRisk:
     """
 
     app: OAuthApp
-    at_stake: int
+    dependents: int
     days_left: int | None
     names: list[str]
 
@@ -181,18 +181,18 @@ def oauth_apps_at_risk(today: date) -> list[AppAtRisk]:
     at_risk = OAuthApp.objects.filter(Q(broken_since__isnull=False) | soon)
     rows = (
         at_risk.select_related("integration", "team")
-        .annotate(at_stake=Count("connections", filter=live))
+        .annotate(dependents=Count("connections", filter=live))
         .order_by(F("broken_since").asc(nulls_last=True), "secret_expires_on", "pk")
     )
-    names = _names_at_stake(at_risk)
-    return [AppAtRisk(app, app.at_stake, _days(app.secret_expires_on, today), names[app.pk]) for app in rows]
+    names = _names_of_dependents(at_risk)
+    return [AppAtRisk(app, app.dependents, _days(app.secret_expires_on, today), names[app.pk]) for app in rows]
 
 
 def _days(ends: date | None, today: date) -> int | None:
     return (ends - today).days if ends else None
 
 
-def _names_at_stake(apps: QuerySet[OAuthApp]) -> dict[UUID, list[str]]:
+def _names_of_dependents(apps: QuerySet[OAuthApp]) -> dict[UUID, list[str]]:
     """Names of the first connections by the app's ID."""
     live = Connection.objects.filter(oauth_app__in=apps).exclude(status=Status.DISCONNECTING)
     rank = Window(RowNumber(), partition_by="oauth_app", order_by=["name", "pk"])

@@ -30,7 +30,7 @@ const savedFields = (form) => [...form.elements].filter((field) => field.name &&
 
 const isSaved = (field) => field.localName !== "button" && field.type !== "submit" && !field.matches(NEVER_SAVED);
 
-// Forms are told apart by their action and their order on the page.
+// Forms are identified by their action and their order on the page.
 function formIndex(form) {
   const action = form.getAttribute("action") ?? "";
   const same = [...document.forms].filter((other) => (other.getAttribute("action") ?? "") === action);

@@ -151,7 +151,7 @@ def test_oauth_apps_at_risk_list_their_connections(operator: Client) -> None:
         make_connection(integration, status="disconnecting")
     refused = OAuthApp.objects.filter(integration__slug="refused")
     refused.update(broken_since=timezone.now(), broken_code="invalid_client")
-    found = [(row.app.integration.slug, row.at_stake, row.days_left) for row in operations.oauth_apps_at_risk(today)]
+    found = [(row.app.integration.slug, row.dependents, row.days_left) for row in operations.oauth_apps_at_risk(today)]
     assert found == [("refused", 2, None), ("ended", 2, -1), ("soon", 2, 60)]
     assert operations.oauth_apps_at_risk(today)[0].names == ["Refused", "Refused"]
     page = words(operator)

@@ -60,7 +60,7 @@ class WorkflowCaller(models.Model):
 
 
 class ScopeUse(models.Model):
-    """When a call last needed a scope of the connection. Unused scopes can be given up."""
+    """When a call last needed a scope of the connection. Unused scopes can be dropped by reconnecting."""
 
     connection = models.ForeignKey("connections.Connection", on_delete=models.CASCADE, related_name="scope_use")
     scope = models.CharField(max_length=300)

@@ -27,7 +27,7 @@ class Permission:
 
 @dataclass(frozen=True)
 class Permissions:
-    """`use_is_known`: some call named the permissions that it needs, so that unneeded ones can be told."""
+    """`use_is_known`: calls named the permissions that they need, so that unneeded ones can be listed."""
 
     granted: list[Permission]
     missing: list[Permission]

@@ -76,7 +76,7 @@ def _not_usable(attempt: AuthorizationAttempt, *, origin: Origin) -> AttemptErro
         return fail(current, "expired", AttemptExpired(message), origin=origin)
     if current.status == _STATUS.CANCELED:
         message = "This was canceled in Specway, so nothing was connected."
-        return reject("cancelled_state", message, origin=origin, attempt=current)
+        return reject("canceled_state", message, origin=origin, attempt=current)
     message = "This response was used already. If the connection is not in your list, connect again."
     return reject("replayed_state", message, origin=origin, attempt=current)
 

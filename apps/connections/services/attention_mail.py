@@ -190,7 +190,7 @@ def _recovery(connection: Connection) -> Mail:
         paragraphs=(f"Workflows of {connection.team} can use it. There is nothing left to do.",),
         action="Open the connection",
         url=_page_of(connection),
-        why=_why("You get this because you were told that the connection needed attention."),
+        why=_why("You get this because an earlier mail said that the connection needs attention."),
     )
 
 
@@ -203,7 +203,7 @@ def _recoveries(connections: list[Connection]) -> Mail:
         paragraphs=("There is nothing left to do.",),
         action="Open your connections",
         url=settings.PUBLIC_URL + reverse("connections:list"),
-        why=_why("You get this because you were told that these connections needed attention."),
+        why=_why("You get this because an earlier mail said that these connections need attention."),
         items_title="Connections",
         items=_listed(f"{one.name} ({one.integration.name})" for one in connections),
     )

@@ -9,7 +9,7 @@ from apps.sql import Now
 
 REFRESH_DUE = "refresh_due"
 # The row of the leader lock: held until its time.
-DISPATCHING = "giving_out"
+DISPATCHING = "dispatching"
 # A process that dies or hangs holds the lock no longer than this.
 LEADER_LOCK_LIFETIME = timedelta(seconds=5)
 

@@ -1,1 +1,1 @@
-"""The pages of connections: the trip to a service and back, the list, and what can be done with a row of it."""
+"""The pages of connections: connecting, the list, a connection's own pages, and Plugins."""

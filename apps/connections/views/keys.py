@@ -67,7 +67,7 @@ def connect(request: TeamRequest, slug: str) -> HttpResponse:
             _add_message(request, connection, entry_has_check=entry.verification is not None)
             if _in_dialog(request):
                 empty = _connect_context(integration, entry, ConnectKeyForm(entry))
-                response = render(request, "connections/try/_connect_key.html", empty | {"told": True})
+                response = render(request, "connections/try/_connect_key.html", empty | {"connected": True})
                 return _with_connected_event(response, connection)
             return redirect(f"{reverse('connections:list')}?{urlencode({'new': str(connection.pk)})}")
     context = _connect_context(integration, entry, form, problem)

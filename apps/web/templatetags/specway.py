@@ -177,7 +177,7 @@ def field(
     """A form field with its label, hint and errors, wired together by `aria-describedby`.
 
     `hint` replaces the form's help text ("" removes it). `aside` and `aside_url` make a link beside the label.
-    Further keyword arguments become attributes of the control (`inputmode="numeric"`; `_` stands for `-`).
+    Further keyword arguments become attributes of the control (`inputmode="numeric"`; `_` becomes `-`).
     """
     if hint is not None:
         bound.help_text = hint

@@ -191,7 +191,7 @@ def an_end_that_stands_in_the_token(story: Story) -> None:
         "token_endpoint_auth_method": "client_secret_post",
         "long_lived": {
             "url": "{origin}/long", "grant_type": "th_exchange_token", "token_parameter": "short_token",
-            "renewal_grant_type": "th_refresh_token",
+            "refresh_grant_type": "th_refresh_token",
         },
         "refresh": {"url": "{origin}/long"},
     }},

@@ -151,7 +151,7 @@ def _calls(document: Mapping[str, Any], notes: list[Note]) -> Iterator[Call]:
 
 
 def _call(method: str, path: str, summary: str, scopes: tuple[str, ...]) -> Call:
-    """A fragment only tells operations of the same path apart; it is not sent, and becomes part of the label."""
+    """A fragment only distinguishes operations of the same path; it is not sent, and becomes part of the label."""
     target, _, fragment = path.partition("#")
     label = summary or (f"{method.upper()} {path}" if fragment else "")
     return Call(method.upper(), target[:1000], label[:300], scopes)

@@ -200,6 +200,6 @@ class _Reader:
 
 
 def _prefix_in(description: str) -> str:
-    """The word before the key that a description of the Authorization header shows; "" for none."""
+    """The prefix of the key that a description of the Authorization header shows; "" for none."""
     match = _PREFIX.search(description)
     return (match[1] or match[2]) if match else ""
