@@ -29,7 +29,7 @@ _UNAVAILABLE = (RedisError, sqlite3.Error, OSError)
 
 
 class JSONSerializer:
-    """For RedisCache. Its default is pickle, with which anyone who can write to Redis could run code in every process."""
+    """For RedisCache. With its default, pickle, anyone who can write to Redis could run code in every process."""
 
     def dumps(self, value: Any) -> Any:
         """Numbers stay numbers, so that Redis can increment them."""

@@ -133,8 +133,10 @@ def _not_json(constant: str) -> NoReturn:
 
 
 def claims_of(token: object) -> dict[str, Any]:
-    """The claims of a JWT (RFC 7519), unverified; empty if it is none. For what may be wrong without consequences, or where
-    the token came straight from its issuer."""
+    """The claims of a JWT (RFC 7519), unverified; empty if it is none.
+
+    Only for claims that may be wrong without consequences, or of a token that came straight from its issuer.
+    """
     parts = token.split(".") if isinstance(token, str) else []
     if len(parts) != 3:
         return {}

@@ -65,7 +65,6 @@ def begin(
     """Start a flow for a signed-in member: to create a connection, or to reconnect `connection`, which keeps its ID.
 
     `login_hint` names the account for the service (OpenID Connect Core 3.1.2.1); other services ignore it.
-
     Raises IntegrationNotSetUp without an OAuth app, InvalidInput for scopes that may not be requested, and
     IntegrationMisconfigured for invalid params or addresses.
     """
@@ -74,15 +73,8 @@ def begin(
     oauth_app = _require_oauth_app(actor, integration)
     require_offered(oauth_app, scopes)
     callback = redirect_uri(oauth_app)
-    request = _REQUESTS[integration.kind](
-        integration,
-        oauth_app,
-        params=params,
-        scopes=scopes,
-        callback=callback,
-        origin=actor.origin,
-        login_hint=login_hint,
-    )
+    inputs = {"params": params, "scopes": scopes, "callback": callback, "login_hint": login_hint}
+    request = _REQUESTS[integration.kind](integration, oauth_app, origin=actor.origin, **inputs)
     attempt = AuthorizationAttempt(
         team=actor.team,
         user=actor.user,
@@ -185,12 +177,9 @@ def complete(
     except InvalidCallback as error:
         message = f"The response of the service is not valid: {error.reason}. Nothing was connected; try again."
         raise attempts.reject("invalid_callback", message, origin=origin, team_id=team_id) from None
-    if isinstance(parameters, oauth1.Callback):
-        state_hash = oauth1_flow.state_hash_of(parameters)
-    else:
-        state_hash = attempts.hashed(parameters.state)
+    state = _state_hash(parameters)
     attempt = attempts.consume(
-        state_hash=state_hash, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
+        state_hash=state, path=path, user=user, session_key=session_key, team_id=team_id, origin=origin
     )
     try:
         with tracing.traced(tracing.of_attempt(attempt)) as trace:
@@ -208,6 +197,12 @@ def complete(
         message = "Something went wrong in Specway before the connection was created. Nothing was stored; try again."
         attempts.fail(attempt, "internal_error", ExchangeFailed(message), origin=origin)
         raise
+
+
+def _state_hash(parameters: CallbackParameters | oauth1.Callback) -> str:
+    if isinstance(parameters, oauth1.Callback):
+        return oauth1_flow.state_hash_of(parameters)
+    return attempts.hashed(parameters.state)
 
 
 def _parsed(query_string: str) -> CallbackParameters | oauth1.Callback:

@@ -91,10 +91,9 @@ def save_oauth_app(
     if client_secret is not None and not _has_secret(oauth_app, client_secret):
         values["client_secret"] = client_secret
         changed.append("client_secret")
-    if existing and not changed:
-        return oauth_app
-    _apply(oauth_app, {name: values[name] for name in changed}, origin=origin)
-    _record("changed" if existing else "created", oauth_app, origin, fields=changed)
+    if changed or not existing:
+        _apply(oauth_app, {name: values[name] for name in changed}, origin=origin)
+        _record("changed" if existing else "created", oauth_app, origin, fields=changed)
     return oauth_app
 
 
