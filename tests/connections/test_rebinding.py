@@ -117,7 +117,7 @@ def asks_the_issuer(scene: Scene) -> str:
 def checks_the_authorization_url(scene: Scene) -> str:
     api = scene.api(authorization_url=f"https://{scene.evil}/authorize")
     Walker(api, scene.cast.actor("member"), lambda url: "").begin()
-    assert scene.net.asked == []  # it is the browser that goes there
+    assert scene.net.queried == []  # it is the browser that goes there
     return scene.found(api, "authorization_unreachable")
 
 
@@ -280,7 +280,7 @@ def test_nothing_reaches_this_machine_and_one_sentence_says_so(scene: Scene, way
 def reaches_nothing_here(scene: Scene, way: Way, answers: list[list[str]]) -> None:
     scene.net.names[EVIL] = answers
     said = walked(way, scene)
-    assert EVIL in scene.net.asked
+    assert EVIL in scene.net.queried
     assert scene.net.trapped == []
     assert said or answers is TURNS  # then the public host may have answered
     assert "\n" not in said

@@ -92,7 +92,7 @@ def test_the_bars_fill_the_plot_up_to_a_round_number() -> None:
     assert chart.calls[29].height == "98.6"
     assert [bar.title for bar in chart.failures] == ["4 Nov: 30 calls, 1 failure"]
     assert chart.dates == ["1 Nov", "8 Nov", "16 Nov", "23 Nov", "30 Nov"]
-    assert chart.calls_text == "Calls per day: 4350 in all, most on 30 Nov with 290, none on 1 day"
+    assert chart.calls_text == "Calls per day: 4350 in total, 290 on 30 Nov (the most), none on 1 day"
 
 
 @pytest.mark.parametrize(

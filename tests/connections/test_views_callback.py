@@ -96,7 +96,7 @@ def test_a_callback_is_accepted_once() -> None:
     come_back(browser, state=state, error="access_denied", iss="https://sandbox.example")
     again = come_back(browser, state=state, code="x", iss="https://sandbox.example")
     assert again.status_code == 400
-    assert "was used before" in again.content.decode()
+    assert "was used already" in again.content.decode()
 
 
 def test_another_person_cannot_complete_the_flow() -> None:

@@ -91,7 +91,7 @@ def test_the_overview_shows_last_use_and_workflows(mara, connection) -> None:
     page = shown(client_for(mara), connection)
     assert "Refund approval" in page
     assert "<dd> 307 </dd>" in page
-    assert 'role="img" aria-label="Calls per day: 307 in all, most on' in page
+    assert 'role="img" aria-label="Calls per day: 307 in total, 300 on' in page
     assert page.count('<rect class="hit"') == 30
     assert page.count('<rect class="failures"') == 1
     assert "1.0 %" in page
@@ -116,7 +116,7 @@ def test_a_handed_over_connection_shows_whose_grant_it_is(mara, ines, connection
     assert browser.get(url(connection)).status_code == 404
     page = shown(client_for(ines), connection)
     assert "Handed over by Mara Lindqvist." in page
-    assert "with the account and consent of Mara Lindqvist, until its new owner reconnects it" in page
+    assert "with the account of Mara Lindqvist, until its new owner reconnects it" in page
 
 
 def test_handing_over_requires_a_member_of_the_team(mara, ines, connection) -> None:
@@ -162,7 +162,7 @@ def test_granted_missing_and_unused_scopes_are_listed_separately(mara, connectio
     ScopeUse.objects.create(connection=connection, scope="profile", last_used_at=timezone.now())
     parts = permissions_page(client_for(mara), connection)
     assert "messages:write" in parts["missing"]
-    assert "Asked for, not granted." in parts["missing"]
+    assert "Requested, not granted." in parts["missing"]
     assert "profile" in parts["granted"].split("</section>")[0]
     unneeded = parts["unneeded"].split("</section>")[0]
     assert "Granted, though it was not asked for." in unneeded
@@ -237,7 +237,7 @@ def test_the_activity_shows_no_addresses_of_others(mara, ines, connection) -> No
         ip="81.2.69.160",
     )
     page = shown(client_for(ines), connection, "activity")
-    assert "Token handed out" in page
+    assert "Access token read" in page
     assert "81.2.69.160" not in page
 
 

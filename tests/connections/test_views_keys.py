@@ -79,7 +79,7 @@ def test_a_working_key_redirects_to_the_list_with_a_message(service: HttpServer,
     made = Connection.objects.get()
     assert answer["Location"] == f"{LIST}?new={made.pk}"
     page = words(browser.get(answer["Location"]))
-    assert "Fernhill Ltd is connected: Keyed accepts what you entered." in page
+    assert "Fernhill Ltd is connected: Keyed accepted the key." in page
     assert '<span class="badge">API key</span>' in page
     assert reverse("connections:key", args=[made.pk]) in page
     assert reverse("connections:refresh", args=[made.pk]) not in page
@@ -109,7 +109,7 @@ def test_storing_unverified_is_offered_only_after_a_failed_check(service: HttpSe
     assert not Connection.objects.exists()
     browser.post(CONNECT, entered(service, "k" * 24, unchecked="store"))
     assert Credential.objects.get().checked_at is None
-    assert "stored unchecked" in words(browser.get(LIST))
+    assert "stored, not verified" in words(browser.get(LIST))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_service_without_a_check_is_reported(service: HttpServer, cast: Cast) 
     browser = client_for(cast.member)
     url = reverse("connections:connect_key", args=["unverifiable"])
     browser.post(url, {"param.origin": service.url, "field.api_key": "k" * 24})
-    assert "Unverifiable has no call that only tells who you are" in words(browser.get(LIST))
+    assert "Unverifiable has no call to check a key with" in words(browser.get(LIST))
 
 
 def test_a_refused_key_offers_its_replacement(service: HttpServer, cast: Cast) -> None:

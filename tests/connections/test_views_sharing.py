@@ -85,7 +85,7 @@ def test_the_form_shows_the_stored_sharing(mara, ines, kwame, connection) -> Non
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"shared": "on", "level": "use", "who": "chosen"}, "Choose at least one member"),
+        ({"shared": "on", "level": "use", "who": "chosen"}, "Select at least one member"),
         ({"shared": "on", "who": "everyone"}, "Choose what members may do."),
         ({"shared": "on", "level": "own", "who": "everyone"}, "Select a valid choice"),
         ({"shared": "on", "level": "use", "who": "chosen", "member": ["x"]}, "Select a valid choice"),

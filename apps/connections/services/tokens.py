@@ -65,7 +65,7 @@ def issue_token(
 
 
 def _require_ttl(row: TokenSet, seconds: int) -> None:
-    if row.expires_at is not None and (row.expires_at - row.db_now).total_seconds() < seconds:
+    if seconds and row.expires_at is not None and (row.expires_at - row.db_now).total_seconds() < seconds:
         name = row.connection.integration.name
         raise MinTtlNotMet(f"The tokens of {name} do not live for {seconds} seconds.")
 
