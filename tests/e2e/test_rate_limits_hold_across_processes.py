@@ -20,12 +20,12 @@ QUOTA = 12
 MAKE_KEYS = """
 from apps.teams import keys
 from apps.teams.models import ApiKey, Membership
-owner = Membership.objects.select_related("team", "user").get(user__email="owner@specway.example")
 answer = []
-for _ in range(2):
+for email in ("owner@specway.example", "member@specway.example"):
+    person = Membership.objects.select_related("team", "user").get(user__email=email)
     text = keys.generate()
     ApiKey.objects.create(
-        team=owner.team, user=owner.user, kind="personal", name="e2e", prefix=text.prefix,
+        team=person.team, user=person.user, kind="personal", name="e2e", prefix=text.prefix,
         secret_hash=keys.hash_secret(text.secret), scopes=["connections:read"],
     )
     answer.append(text.reveal())
