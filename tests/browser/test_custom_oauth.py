@@ -183,7 +183,7 @@ def test_an_api_that_moves_marks_its_connections_for_reconnecting(place: Place, 
     page.goto("/custom-apis/carrier-hub/")
     page.get_by_label("Base URL").fill(f"{place.elsewhere.url}/api")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("1 connection needs attention: the owner is told")).to_be_visible()
+    expect(page.get_by_text("1 connection needs attention; the owners are notified")).to_be_visible()
     expect(page.locator("main")).to_contain_text("ada@authlib.example")
     shoot(page, "moved-overview")
     fits(page)
