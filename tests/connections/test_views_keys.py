@@ -127,7 +127,7 @@ def test_a_service_without_a_check_is_reported(service: HttpServer, cast: Cast) 
     browser = client_for(cast.member)
     url = reverse("connections:connect_key", args=["unverifiable"])
     browser.post(url, {"param.origin": service.url, "field.api_key": "k" * 24})
-    assert "Unverifiable has no call that only tells who you are" in words(browser.get(LIST))
+    assert "Unverifiable has no call that to check a key with" in words(browser.get(LIST))
 
 
 def test_a_refused_key_offers_its_replacement(service: HttpServer, cast: Cast) -> None:
