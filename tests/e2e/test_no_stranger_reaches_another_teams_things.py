@@ -166,7 +166,7 @@ def world() -> World:
     attempt, state = pages.set_out(factories.client_for(owner))
     things = (
         things_of_the_connections(owner, personal, shared)
-        | {key: {"attempt_id": attempt.pk} for key in ROUTES_OF_AN_ATTEMPT}
+        | {route: {"attempt_id": attempt.pk} for route in ROUTES_OF_AN_ATTEMPT}
         | things_of_the_custom_api(owner)
         | things_of_the_team(owner)
         | things_of_a_webhook(owner)
@@ -178,8 +178,8 @@ def things_of_the_connections(owner: Membership, personal: Connection, shared: C
     actor = factories.actor_for(owner)
     link = create_connect_session(actor=actor, integration=personal.integration, scopes=["profile"])
     return {
-        **{key: {"connection_id": personal.pk} for key in ROUTES_OF_A_CONNECTION},
-        **{key: {"pk": shared.pk} for key in API_ROUTES_OF_A_CONNECTION},
+        **{route: {"connection_id": personal.pk} for route in ROUTES_OF_A_CONNECTION},
+        **{route: {"pk": shared.pk} for route in API_ROUTES_OF_A_CONNECTION},
         "api:connect_session": {"pk": link.session.pk},
         "connections:connect_done": {"session_id": link.session.pk},
     }
@@ -190,7 +190,7 @@ def things_of_the_custom_api(owner: Membership) -> dict[str, dict[str, Any]]:
     asked = {"name": "depot", "label": "Depot", "pattern": "north|south", "example": "north", "source": "user"}
     CustomApi.objects.create(integration=own, base_url="https://api.fleet.example", params=[asked])
     return {
-        **{key: {"slug": own.slug} for key in ROUTES_OF_AN_INTEGRATION},
+        **{route: {"slug": own.slug} for route in ROUTES_OF_AN_INTEGRATION},
         "connections:own_callback": {"callback_id": own.pk},
         "connections:nested_callback": {"callback_id": own.pk},
         "integrations:custom_param": {"slug": own.slug, "name": "depot"},
