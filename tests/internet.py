@@ -1,7 +1,7 @@
 """A small internet: names that a test gives addresses to, one public host, and a trap wherever else port 443 leads.
 
 Both stubs sit at the lowest level that the product could ask: `socket.getaddrinfo` and `socket.socket.connect`. So
-whoever looks a name up twice, or leaves the looking up to the connection, meets the second answer.
+code that looks a name up twice, or leaves the lookup to the connection, gets the second answer.
 """
 
 import socket

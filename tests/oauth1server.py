@@ -122,54 +122,66 @@ class _Rules(RequestValidator):  # type: ignore[misc] # oauthlib has no types fo
         return held.secret if held else "dummy-secret"
 
 
+class _Server(ThreadingHTTPServer):
+    """Its handlers share the service's state and oauthlib's provider."""
+
+    daemon_threads = True
+    state: OAuth1Server
+    judge: WebApplicationServer
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def _answer(self) -> None:
+        state, judge = self.server.state, self.server.judge
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        path = urlsplit(self.path).path
+        asked = (state.url + self.path, self.command, body, dict(self.headers.items()))
+        state.seen.append((path, self.headers.get("Authorization", "")))
+        state.paths.append(self.path)
+        state.headers.append((path, dict(self.headers.items())))
+        if path == "/request":
+            _, content, status = judge.create_request_token_response(*asked)
+            if not state.confirms_callback:
+                content = (content or "").replace("oauth_callback_confirmed=true", "")
+        elif path == "/access":
+            _, content, status = judge.create_access_token_response(*asked)
+            content = "&".join([content or "", *(f"{name}={value}" for name, value in state.says_more.items())])
+        else:
+            content, status = self._account(asked)
+        self._send(status, content or "")
+
+    def _account(self, asked: tuple[Any, ...]) -> tuple[str, int]:
+        state, judge = self.server.state, self.server.judge
+        if state.account_down:
+            return "{}", 503
+        valid, request = judge.validate_protected_resource_request(*asked)
+        if not valid:
+            return '{"error": "signature"}', 401
+        subject = state.access[request.resource_owner_key].subject
+        return f'{{"id": "{subject}", "name": "{subject}@oauth1.example"}}', 200
+
+    def _send(self, status: int, content: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-www-form-urlencoded")
+        self.send_header("Content-Length", str(len(content.encode())))
+        self.end_headers()
+        self.wfile.write(content.encode())
+
+    do_GET = do_POST = _answer
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
 @contextmanager
 def oauth1_server() -> Iterator[OAuth1Server]:
     """Run a server on a free port of 127.0.0.1 during the block."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            path = urlsplit(self.path).path
-            asked = (state.url + self.path, self.command, body, dict(self.headers.items()))
-            state.seen.append((path, self.headers.get("Authorization", "")))
-            state.paths.append(self.path)
-            state.headers.append((path, dict(self.headers.items())))
-            if path == "/request":
-                _, content, status = judge.create_request_token_response(*asked)
-                if not state.confirms_callback:
-                    content = (content or "").replace("oauth_callback_confirmed=true", "")
-            elif path == "/access":
-                _, content, status = judge.create_access_token_response(*asked)
-                content = "&".join([content or "", *(f"{name}={value}" for name, value in state.says_more.items())])
-            else:
-                content, status = self._account(asked)
-            self._send(status, content or "")
-
-        def _account(self, asked: tuple[Any, ...]) -> tuple[str, int]:
-            if state.account_down:
-                return "{}", 503
-            valid, request = judge.validate_protected_resource_request(*asked)
-            if not valid:
-                return '{"error": "signature"}', 401
-            subject = state.access[request.resource_owner_key].subject
-            return f'{{"id": "{subject}", "name": "{subject}@oauth1.example"}}', 200
-
-        def _send(self, status: int, content: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-www-form-urlencoded")
-            self.send_header("Content-Length", str(len(content.encode())))
-            self.end_headers()
-            self.wfile.write(content.encode())
-
-        do_GET = do_POST = _answer
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    state = OAuth1Server(server.server_address[1])
-    judge = WebApplicationServer(_Rules(state))
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.state = state = OAuth1Server(server.server_address[1])
+    server.judge = WebApplicationServer(_Rules(state))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -140,7 +140,7 @@ def test_each_thread_uses_its_own_database_connection() -> None:
 
     def look(number: int) -> None:
         try:
-            seen[number] = by_name(name="Fernhill") + by_name(name="Nobody's")
+            seen[number] = by_name(name="Fernhill") + by_name(name="Unknown's")
         finally:
             connection.close()
 

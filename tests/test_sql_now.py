@@ -1,4 +1,4 @@
-"""One moment has one value in the database, whoever writes it."""
+"""One moment has one value in the database, whichever code writes it."""
 
 import ast
 from datetime import UTC, datetime

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.cast import Visitor
 from tests.processes import Product
+from tests.sandbox.server import Sandbox
 
 pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
 SHOTS = os.environ.get("SPECWAY_SHOTS", "")
@@ -34,9 +35,8 @@ def fits(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
-def test_from_nothing_to_a_connection(visitor: Visitor, product: Product) -> None:
-    page, sandbox = visitor.page, product.sandbox
-    assert sandbox is not None
+def describe(page: Page, sandbox: Sandbox) -> None:
+    """Create the custom API and save its OAuth 2.0 settings."""
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Custom APIs").click()
     page.get_by_role("link", name="New custom API").click()
     shoot(page, "new")
@@ -61,6 +61,11 @@ def test_from_nothing_to_a_connection(visitor: Visitor, product: Product) -> Non
     expect(page.get_by_text("Your team finds Practice Hub in Plugins")).to_be_visible()
     assert sandbox.client_secret not in page.content()
 
+
+def test_from_nothing_to_a_connection(visitor: Visitor, product: Product) -> None:
+    page, sandbox = visitor.page, product.sandbox
+    assert sandbox is not None
+    describe(page, sandbox)
     # The practice service has the common redirect URI registered.
     page.get_by_role("link", name="Use the shared redirect URI instead").click()
     shoot(page, "redirect-uri")

@@ -129,6 +129,29 @@ def send(page: Page) -> Locator:
     return page.get_by_role("region", name="Answer", exact=True)
 
 
+def refresh(row: Locator, page: Page, carrier: AuthlibServer) -> None:
+    """A refresh from the list gets another token and revokes the earlier one."""
+    before = carrier.tokens[-1]
+    with page.expect_response("**/refresh/"):
+        row.get_by_role("button", name="Refresh").first.click()
+    expect(row).to_contain_text("Active")
+    assert carrier.calls[-1] == "token refresh_token"
+    assert carrier.tokens[-1] is not before
+    assert before.revoked
+
+
+def disconnect_and_delete(row: Locator, page: Page, carrier: AuthlibServer) -> None:
+    page.goto("/settings/integrations/")
+    row.locator("summary").click()
+    row.get_by_role("link", name="Disconnect").click()
+    page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
+    expect(page.get_by_role("status")).to_contain_text("Access revoked at Carrier Hub")
+    assert all(token.revoked for token in carrier.tokens)
+    page.goto("/custom-apis/carrier-hub/delete/")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Carrier Hub is deleted")).to_be_visible()
+
+
 def test_from_a_document_to_a_call_and_to_the_end(place: Place, page: Page) -> None:
     carrier = place.carrier
     read_document(page, place)
@@ -151,13 +174,7 @@ def test_from_a_document_to_a_call_and_to_the_end(place: Place, page: Page) -> N
 
     page.goto("/settings/integrations/")
     row = page.locator(".conn").filter(has_text="ada@authlib.example")
-    before = carrier.tokens[-1]
-    with page.expect_response("**/refresh/"):
-        row.get_by_role("button", name="Refresh").first.click()
-    expect(row).to_contain_text("Active")
-    assert carrier.calls[-1] == "token refresh_token"
-    assert carrier.tokens[-1] is not before
-    assert before.revoked
+    refresh(row, page, carrier)
     expect(send(page)).to_contain_text("200 OK")
 
     page.goto("/custom-apis/carrier-hub/")
@@ -167,15 +184,22 @@ def test_from_a_document_to_a_call_and_to_the_end(place: Place, page: Page) -> N
     shoot(page, "trace")
     fits(page)
 
-    page.goto("/settings/integrations/")
-    row.locator("summary").click()
-    row.get_by_role("link", name="Disconnect").click()
-    page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
-    expect(page.get_by_role("status")).to_contain_text("Access revoked at Carrier Hub")
-    assert all(token.revoked for token in carrier.tokens)
-    page.goto("/custom-apis/carrier-hub/delete/")
-    page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("Carrier Hub is deleted")).to_be_visible()
+    disconnect_and_delete(row, page, carrier)
+
+
+def add_lane_and_enter_it(row: Locator, page: Page) -> None:
+    """A new required parameter is added to the API and entered for the connection."""
+    page.goto("/custom-apis/carrier-hub/add-parameter/")
+    page.get_by_label("Name").fill("lane")
+    page.get_by_label("Label").fill("Lane")
+    page.get_by_label("Allowed values").fill("north\nsouth")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_role("link", name="Open connections").click()
+    row.get_by_role("link", name="Enter values").click()
+    page.get_by_label("Lane").select_option("south")
+    shoot(page, "values")
+    fits(page)
+    through_popup(page, page.get_by_role("button", name="Reconnect"))
 
 
 def test_an_api_that_moves_marks_its_connections_for_reconnecting(place: Place, page: Page) -> None:
@@ -183,7 +207,7 @@ def test_an_api_that_moves_marks_its_connections_for_reconnecting(place: Place, 
     page.goto("/custom-apis/carrier-hub/")
     page.get_by_label("Base URL").fill(f"{place.elsewhere.url}/api")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("1 connection needs attention: the owner is told")).to_be_visible()
+    expect(page.get_by_text("1 connection needs attention; the owners are notified")).to_be_visible()
     expect(page.locator("main")).to_contain_text("ada@authlib.example")
     shoot(page, "moved-overview")
     fits(page)
@@ -203,17 +227,7 @@ def test_an_api_that_moves_marks_its_connections_for_reconnecting(place: Place, 
     fits(page)
     through_popup(page, page.locator("#reason").get_by_role("button", name="Reconnect"))
 
-    page.goto("/custom-apis/carrier-hub/add-parameter/")
-    page.get_by_label("Name").fill("lane")
-    page.get_by_label("Label").fill("Lane")
-    page.get_by_label("Allowed values").fill("north\nsouth")
-    page.get_by_role("button", name="Add").click()
-    page.get_by_role("link", name="Open connections").click()
-    row.get_by_role("link", name="Enter values").click()
-    page.get_by_label("Lane").select_option("south")
-    shoot(page, "values")
-    fits(page)
-    through_popup(page, page.get_by_role("button", name="Reconnect"))
+    add_lane_and_enter_it(row, page)
 
     # Where the secret itself would go to another address, it is asked for again, beside its field.
     page.goto("/custom-apis/carrier-hub/authentication/")
@@ -235,7 +249,7 @@ components: {{securitySchemes: {{key: {{type: apiKey, in: header, name: X-Depot-
 """
 
 
-def test_a_key_is_entered_again_with_a_new_parameter_of_the_api(place: Place, page: Page) -> None:
+def connect_with_key(page: Page, place: Place) -> None:
     page.goto("/custom-apis/new/")
     page.get_by_label("Pasted text").fill(KEYED.format(origin=place.carrier.url))
     page.get_by_role("button", name="Import document").click()
@@ -243,6 +257,10 @@ def test_a_key_is_entered_again_with_a_new_parameter_of_the_api(place: Place, pa
     page.get_by_label("API key").fill("k3y-of-mara-0123456789")
     page.get_by_role("button", name="Connect", exact=True).click()
     expect(page.locator(".conn")).to_contain_text("Active")
+
+
+def test_a_key_is_entered_again_with_a_new_parameter_of_the_api(place: Place, page: Page) -> None:
+    connect_with_key(page, place)
 
     page.goto("/custom-apis/depot/")
     page.get_by_role("link", name="Add parameter").click()

@@ -188,8 +188,7 @@ Connection.objects.filter(name="First key").update(status="needs_attention", sta
 """
 
 
-def test_a_key_is_entered_and_replaced_from_here(visitor: Visitor, product: Product) -> None:
-    page = visitor.page
+def describe_keyed_hub(page: Page) -> None:
     page.goto("/custom-apis/new/")
     make = page.get_by_role("form", name="Enter the details")
     make.get_by_label("Name").fill("Keyed Hub")
@@ -197,6 +196,11 @@ def test_a_key_is_entered_and_replaced_from_here(visitor: Visitor, product: Prod
     make.get_by_role("button", name="Create").click()
     page.get_by_text("API key", exact=True).click()
     page.get_by_role("button", name="Save").click()
+
+
+def test_a_key_is_entered_and_replaced_from_here(visitor: Visitor, product: Product) -> None:
+    page = visitor.page
+    describe_keyed_hub(page)
     page.get_by_role("link", name="Open in Plugins").click()
     slug = urlsplit(page.url).path.split("/")[2]
     key = secrets.token_urlsafe(12)

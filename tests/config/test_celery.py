@@ -30,21 +30,21 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ran
 
 
-def messages(*, beats: int = 1) -> list[Any]:
-    """What that many beats send in one period."""
+def messages(*, schedulers: int = 1) -> list[Any]:
+    """What that many schedulers send in one period."""
     sent: list[Any] = []
     with Connection("memory://") as connection, connection.channel() as channel:
         queue = Queue("celery", app.amqp.queues["celery"].exchange, routing_key="celery", channel=channel)
         queue.declare()
         queue.purge()
-        for _ in range(beats):
+        for _ in range(schedulers):
             scheduler = Scheduler(app, lazy=True)
             with app.amqp.producer_pool.acquire() as pooled:
                 producer = type(pooled)(channel)
             for name, entry in app.conf.beat_schedule.items():
                 scheduler.apply_async(ScheduleEntry(name=name, app=app, **entry), producer=producer, advance=False)
         with Consumer(channel, [queue], callbacks=[lambda _body, message: sent.append(message)], no_ack=True):
-            while len(sent) < beats * len(PERIODS):
+            while len(sent) < schedulers * len(PERIODS):
                 connection.drain_events(timeout=5)
     return sent
 
@@ -84,7 +84,7 @@ def test_scheduled_tasks_run_when_the_workers_clock_differs_from_that_of_beat(
 
 
 def test_messages_that_piled_up_run_a_periodic_task_once(runs: list[str]) -> None:
-    for message in messages(beats=20):
+    for message in messages(schedulers=20):
         work(message)
     assert sorted(runs) == sorted(PERIODS)
 

@@ -22,7 +22,7 @@ print(json.dumps([settings.SECURE_HSTS_SECONDS, settings.SECURE_HSTS_PRELOAD]))
     ("more", "preload"),
     [({}, False), ({"HSTS_PRELOAD": "True"}, True)],
 )
-def test_hsts_is_preloaded_only_if_asked_for(more: dict[str, str], preload: bool) -> None:
+def test_hsts_is_preloaded_only_if_requested(more: dict[str, str], preload: bool) -> None:
     env = {
         name: os.environ[name]
         for name in ("PATH", "SECRET_KEY", "FINGERPRINT_KEY", "VAULT_KEYS", "VAR_DIR", "ENV_FILE")

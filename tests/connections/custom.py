@@ -81,7 +81,7 @@ class Walker:
 
 
 def redirected(url: str) -> str:
-    """Where a server that asks nobody sends the browser."""
+    """Where a server that does not ask for consent sends the browser."""
     answer = requests.get(url, allow_redirects=False, timeout=30)
     assert answer.status_code == 302, answer.text
     return answer.headers["Location"]

@@ -48,7 +48,7 @@ name = "account"
 label = "Account"
 secret = false
 pattern = "[a-z]{2,20}"
-hint = "Small letters."
+hint = "Lower case letters."
 
 [[fields]]
 name = "region"

@@ -1,4 +1,4 @@
-"""What the tests of pages begin with: a service that is set up, connections, and trips under way."""
+"""What the tests of pages begin with: a service that is set up, connections, and authorization flows under way."""
 
 import secrets
 from datetime import timedelta
@@ -72,7 +72,7 @@ def share(connection: Connection, level: str = "use") -> None:
 
 
 def set_out(browser: Client, *, slug: str = "sandbox", **fields: Any) -> tuple[AuthorizationAttempt, str]:
-    """A trip begun by the page's script: the attempt, and the state that went to the service."""
+    """An authorization flow begun by the page's script: the attempt, and the state that went to the service."""
     url = reverse("connections:connect", args=[slug])
     answer = browser.post(url, {"scopes": ["profile"], **fields}, headers=JSON).json()
     state = parse_qs(urlsplit(answer["authorization_url"]).query)["state"][0]

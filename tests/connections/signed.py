@@ -6,6 +6,6 @@ from apps.oauth.signing import RequestParts
 
 
 def signed_request(connection: Connection, parts: RequestParts) -> RequestParts:
-    """With what opens the service's API; the token as it stands. Raises ForeignHost for another's address."""
+    """With the service's credentials; the token is not refreshed. Raises ForeignHost for another's address."""
     require_own_host(connection, parts.url)
     return access_in(Rows(connection)).sign(parts)

@@ -17,7 +17,7 @@ from tests.fixtures.connections import ORIGIN, Cast
 SHARINGS: dict[str, tuple[bool, dict[str, Level]]] = {
     "personal": (False, {}),
     "personal with shares left over": (False, {"": Level.MANAGE, "other": Level.MANAGE}),
-    "shared with nobody": (True, {}),
+    "shared with no one": (True, {}),
     "use": (True, {"": Level.USE}),
     "view": (True, {"": Level.VIEW}),
     "manage": (True, {"": Level.MANAGE}),
@@ -37,7 +37,7 @@ EXPECTED = {
     #                                  its owner, an admin,        another,  a service key
     "personal": (ALL, SEE_AND_MANAGE, NOTHING, NOTHING),
     "personal with shares left over": (ALL, SEE_AND_MANAGE, NOTHING, NOTHING),
-    "shared with nobody": (ALL, MANAGE, NOTHING, NOTHING),
+    "shared with no one": (ALL, MANAGE, NOTHING, NOTHING),
     "use": (ALL, MANAGE, USE, SERVICE_USE),
     "view": (ALL, MANAGE, USE, SERVICE_USE),
     "manage": (ALL, MANAGE, MANAGE, SERVICE_MANAGE),

@@ -125,9 +125,9 @@ def test_another_teams_custom_api_is_not_found(owner: Membership, stranger: Memb
 def test_anonymous_callers_and_keys_without_the_scope_are_refused(loaded: None, owner: Membership) -> None:
     for path in ("", "github/"):
         assert get(owner, path, scopes=["connections:use"]).status_code == 403
-        nobody = Client().get(f"{URL}{path}")
-        assert nobody.status_code == 401
-        assert nobody["WWW-Authenticate"]
+        anonymous = Client().get(f"{URL}{path}")
+        assert anonymous.status_code == 401
+        assert anonymous["WWW-Authenticate"]
 
 
 def test_a_service_key_counts_shared_connections_only(

@@ -107,7 +107,7 @@ def test_an_answer_counts_only_in_the_login_that_left(
     for who, session in (("admin", SESSION), ("stranger", SESSION), ("member", "another-session")):
         with pytest.raises(CallbackRejected, match="another login") as rejected:
             connect_flow.complete(trip, answer, actor=cast.actor(who), session_key=session)
-        assert rejected.value.attempt is None, "nothing of the trip is told to somebody else"
+        assert rejected.value.attempt is None, "nothing about the attempt is shown to another person"
     with pytest.raises(CallbackRejected):
         authorize.complete(
             path="/oauth/callback", query_string=urlencode(answer), user=None, session_key=SESSION, origin=ORIGIN
@@ -211,7 +211,7 @@ def test_who_left_the_team_meanwhile_connects_nothing(
 
 
 @pytest.mark.django_db
-def test_a_trip_cannot_be_completed_after_it_was_cancelled(
+def test_a_flow_cannot_be_completed_after_it_was_canceled(
     connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     trip = connect_flow.begin(cast.actor("member"))
@@ -233,7 +233,7 @@ def test_a_trip_cannot_be_completed_after_it_was_cancelled(
         (altered(access_token=""), "not a token"),
     ],
 )
-def test_a_failed_exchange_is_told_and_stores_nothing(
+def test_a_failed_exchange_is_reported_and_stores_nothing(
     connect_flow: ConnectFlow, cast: Cast, server: AuthServer, behavior: object, words: str
 ) -> None:
     server.script(behavior)  # type: ignore[arg-type]
@@ -339,7 +339,7 @@ def test_only_a_signed_in_member_begins_a_trip(connect_flow: ConnectFlow, cast: 
 
 
 @pytest.mark.django_db
-def test_what_breaks_on_our_side_is_told_to_the_page_that_waits(
+def test_an_error_on_our_side_is_reported_to_the_page_that_waits(
     connect_flow: ConnectFlow, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_down(*_: object, **__: object) -> None:
@@ -364,9 +364,7 @@ def test_foreign_return_paths_lead_nowhere(path: str) -> None:
 
 
 @pytest.mark.django_db
-def test_trips_from_which_nobody_came_back_are_settled_and_old_ones_deleted(
-    connect_flow: ConnectFlow, cast: Cast
-) -> None:
+def test_attempts_without_a_callback_are_settled_and_old_ones_deleted(connect_flow: ConnectFlow, cast: Cast) -> None:
     old, expired, waiting = (connect_flow.begin(cast.actor("member")).attempt for _ in range(3))
     past = Now() - timedelta(seconds=1)
     AuthorizationAttempt.objects.filter(pk=expired.pk).update(expires_at=past)

@@ -72,7 +72,7 @@ def test_the_same_id_at_another_address_is_another_client(connection: Connection
 def test_no_token_is_sent_with_another_clients_credentials(
     connection: Connection, server: AuthServer, cast: Cast
 ) -> None:
-    """Even where nobody marked the connection: the process that changed the app may have died right after."""
+    """Even if the connection was not marked: the process that changed the app may have died right after."""
     OAuthApp.objects.update(client_id="another")
     expire(connection)
     before = len(server.journal.calls)
@@ -137,7 +137,7 @@ def test_a_trip_begun_for_the_client_before_brings_nothing(
     assert server.arrivals == []
 
 
-def test_disconnecting_says_that_the_earlier_apps_grant_still_stands(
+def test_disconnecting_says_that_the_earlier_apps_grant_is_still_valid(
     connection: Connection, server: AuthServer, cast: Cast
 ) -> None:
     change(client_id="another", client_secret="s")

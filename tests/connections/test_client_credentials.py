@@ -89,7 +89,7 @@ def test_the_schedule_renews_it_ahead_of_time(made: Connection, server: AuthServ
     assert actions("connection.refreshed") == ["connection.refreshed"]
 
 
-def test_a_lost_answer_is_harmless_and_asked_for_again(made: Connection, server: AuthServer, cast: Cast) -> None:
+def test_a_lost_answer_is_harmless_and_requested_again(made: Connection, server: AuthServer, cast: Cast) -> None:
     server.script(reset())
     expire(made)
     with pytest.raises(Exception, match="does not issue a new token"):
@@ -113,7 +113,7 @@ def test_a_refused_client_asks_its_person_for_another_at_once(made: Connection, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_renewal_overtaken_by_a_replacement_is_dropped(made: Connection, server: AuthServer, cast: Cast) -> None:
+def test_a_refresh_overtaken_by_a_replacement_is_discarded(made: Connection, server: AuthServer, cast: Cast) -> None:
     server.answer_gate = gate = Gate()
     expire(made)
     slow = Meanwhile(lambda: refresh_now(connection=made, actor=cast.actor("member")))

@@ -1,4 +1,4 @@
-"""Connect sessions: a link for one member, which wants a login and a click, works once, and tells what became of it."""
+"""Connect sessions: a link for one member, which wants a login and a click, works once, and reports its result."""
 
 from datetime import timedelta
 from typing import Any
@@ -178,7 +178,7 @@ def test_a_refusal_at_the_service_is_a_failure_with_words(
     assert found["detail"]
 
 
-def test_who_tries_again_from_the_trips_page_is_connected_after_all(
+def test_a_person_who_tries_again_from_the_attempts_page_is_connected(
     integration: Integration, server: AuthServer, cast: Cast, service: Caller
 ) -> None:
     session, path = link_for(service, cast.member)
@@ -219,7 +219,7 @@ def test_the_owner_is_asked_to_repair_and_the_connection_keeps_its_id(
     assert standing(service, answer.json()["id"])["status"] == "connected"
 
 
-def test_nobody_is_mailed_again_within_the_hour(integration: Integration, cast: Cast, service: Caller) -> None:
+def test_no_member_is_mailed_twice_within_the_hour(integration: Integration, cast: Cast, service: Caller) -> None:
     body = {"member": str(cast.member.user_id), "notify": True}
     assert ask(service, **body).status_code == 201
     again = ask(service, **body)
@@ -316,7 +316,7 @@ def test_the_log_has_each_step(integration: Integration, cast: Cast, service: Ca
     ]
 
 
-def test_disconnecting_again_is_no_error_for_whom_the_log_tells_of_it(
+def test_disconnecting_again_is_no_error_for_those_who_see_it_in_the_log(
     connection: Connection, cast: Cast, connect_flow: ConnectFlow
 ) -> None:
     path = f"/api/v1/connections/{connection.pk}/"

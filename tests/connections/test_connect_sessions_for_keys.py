@@ -1,4 +1,4 @@
-"""Connect sessions where the service takes a key: the named member enters it by the link, and nobody else sees it."""
+"""Connect sessions where the service takes a key: the named member enters it at the link, and no one else sees it."""
 
 import secrets
 from typing import Any
@@ -52,9 +52,9 @@ def test_a_member_enters_the_key_and_the_program_learns_of_the_connection_and_no
     assert answer["Location"] == reverse("connections:connect_done", args=[session])
     made = Connection.objects.get()
     assert (made.owner_id, made.is_shared, stored_fields(made)["api_key"]) == (cast.member.user_id, False, key)
-    told = program.get(f"{URL}{session}/")
-    assert (told.json()["status"], told.json()["connection"]) == ("connected", str(made.pk))
-    assert key not in told.content.decode()
+    shown = program.get(f"{URL}{session}/")
+    assert (shown.json()["status"], shown.json()["connection"]) == ("connected", str(made.pk))
+    assert key not in shown.content.decode()
     assert f"https://app.example.com/x?connect_session={session}" in words(browser.get(answer["Location"]))
     assert actions("connect_session.used", "connection.created") == ["connect_session.used", "connection.created"]
 

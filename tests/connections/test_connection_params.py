@@ -1,4 +1,4 @@
-"""Connections to a team's own API whose keepers change what is asked for: told, asked for it, and green again."""
+"""Connections to a team's own API whose maintainers change its parameters: flagged, completed, and active again."""
 
 from pathlib import Path
 from typing import Any
@@ -59,9 +59,7 @@ def standing(connection: Connection) -> tuple[str, str]:
     return connection.status, connection.status_reason
 
 
-def test_one_that_lacks_a_new_value_is_told_and_green_again_when_it_is_asked_for_no_more(
-    cast: Cast, connection: Connection
-) -> None:
+def test_one_without_a_new_value_is_flagged_until_the_parameter_is_removed(cast: Cast, connection: Connection) -> None:
     ask(cast, REGION)
     assert standing(connection) == ("needs_attention", "values_missing")
     with pytest.raises(IntegrationMisconfigured, match="no value for Region"):
@@ -74,13 +72,13 @@ def test_one_that_lacks_a_new_value_is_told_and_green_again_when_it_is_asked_for
     ]
 
 
-def test_with_a_default_nobody_is_troubled(cast: Cast, connection: Connection) -> None:
+def test_with_a_default_no_connection_needs_attention(cast: Cast, connection: Connection) -> None:
     ask(cast, REGION | {"default": "eu"})
     assert standing(connection) == ("active", "")
     assert signed_request(now(connection), RequestParts("GET", f"{HOME}/me", {})).headers["Authorization"]
 
 
-def test_the_key_is_asked_for_again_with_the_value(cast: Cast, connection: Connection) -> None:
+def test_the_key_is_requested_again_with_the_value(cast: Cast, connection: Connection) -> None:
     ask(cast, REGION)
     with pytest.raises(InvalidInput) as refusal:
         replace_key(actor=cast.actor("member"), connection=now(connection), fields={}, params={"region": "us"})
@@ -94,7 +92,7 @@ def test_the_key_is_asked_for_again_with_the_value(cast: Cast, connection: Conne
 
 
 def test_a_value_that_fits_is_not_exchanged_with_the_key(cast: Cast, connection: Connection) -> None:
-    """Whoever manages a shared connection could otherwise send its key to a place of their own."""
+    """Otherwise a person who manages a shared connection could send its key to a host of their own."""
     ask(cast, REGION)
     member = cast.actor("member")
     replace_key(actor=member, connection=now(connection), fields={"key": KEY}, params={"region": "us"})
@@ -102,7 +100,7 @@ def test_a_value_that_fits_is_not_exchanged_with_the_key(cast: Cast, connection:
     assert now(connection).params == {"region": "us"}
 
 
-def test_a_value_that_fits_no_longer_is_asked_for_again(cast: Cast, connection: Connection) -> None:
+def test_a_value_that_is_no_longer_valid_is_requested_again(cast: Cast, connection: Connection) -> None:
     ask(cast, REGION)
     replace_key(actor=cast.actor("member"), connection=now(connection), fields={"key": KEY}, params={"region": "us"})
     ask(cast, REGION | {"pattern": "eu"})

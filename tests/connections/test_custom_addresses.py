@@ -1,7 +1,7 @@
 """Addresses that a person types about a team's own API reach public hosts only, whatever they are spelt like.
 
-Each address leads to a server on this machine that remembers who came, by a spelling, a name or a redirect: nobody may
-have come, and the person gets one sentence at the field.
+Each address leads to a server on this machine, by a form of the address, a name or a redirect. The server records its
+callers: it must have none, and the person gets one sentence at the field.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from tests.servers import HttpServer, http_server
 pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 # What a form can refuse at once, without asking the DNS.
-SPELLINGS = [
+FORMS = [
     "http://127.0.0.1:{port}/x",
     "https://127.0.0.1:{port}/x",
     "https://127.0.0.1/x",
@@ -51,7 +51,7 @@ SPELLINGS = [
     "https:///x",
     "//example.com/x",
 ]  # fmt: skip
-# Spellings that only a resolver understands, and names that lead here.
+# Forms that only a resolver understands, and names that lead here.
 NAMES = ["2130706433", "0177.0.0.1", "0x7f.1", "127.1", "localhost", "metadata.google.internal"]
 
 
@@ -71,8 +71,8 @@ def api(cast: Cast) -> CustomApi:
 
 @pytest.mark.parametrize("field", URLS)
 def test_each_field_of_the_tab_refuses_them_at_once(target: HttpServer, api: CustomApi, cast: Cast, field: str) -> None:
-    for spelling in SPELLINGS:
-        url = spelling.format(port=target.port)
+    for form in FORMS:
+        url = form.format(port=target.port)
         entered = Authentication(type="oauth2", authorization_url="https://a.example", token_url="https://a.example/t")
         with pytest.raises(InvalidInput) as refusal:
             save_authentication(actor=cast.actor("admin"), api=api, authentication=entered.with_values({field: url}))
@@ -84,8 +84,8 @@ def test_so_do_the_base_url_the_issuer_and_the_address_of_a_document(
     target: HttpServer, api: CustomApi, cast: Cast
 ) -> None:
     admin = cast.actor("admin")
-    for spelling in SPELLINGS:
-        url = spelling.format(port=target.port)
+    for form in FORMS:
+        url = form.format(port=target.port)
         for call, field in (
             (lambda url=url: create_custom_api(actor=admin, name="N", base_url=url), "base_url"),
             (lambda url=url: change_custom_api(actor=admin, api=api, base_url=url), "base_url"),

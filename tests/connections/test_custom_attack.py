@@ -2,7 +2,7 @@
 
 An admin of the victim's team describes an API whose authorization server lies: it forwards the victim to another
 service's consent page, with the state of its own trip. The other service sends its code to where it always sends
-it. Whoever exchanged it at the liar's token endpoint would hand over the victim's account.
+it. A product that exchanged it at the liar's token endpoint would hand over the victim's account.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def trap(liar: HttpServer, cast: Cast) -> Walker:
 def forwarded(trip_url: str, server: AuthServer, connect_flow: ConnectFlow, cast: Cast) -> str:
     """The victim, sent on by the liar, approves at the honest service, which answers at the common callback."""
     state = parse_qs(urlsplit(trip_url).query)["state"][0]
-    honest = request_params(connect_flow.begin(cast.actor("member")))  # what the liar learnt from a trip of its own
+    honest = request_params(connect_flow.begin(cast.actor("member")))  # what the liar learned from a flow of its own
     code = server.code_for(scopes=["messages:read"], redirect_uri=honest["redirect_uri"], subject="victim")
     return urlencode({"state": state, "code": code, "iss": server.url})
 

@@ -1,4 +1,4 @@
-"""Disconnecting: revoked where that is possible, erased always, told honestly."""
+"""Disconnecting: revoked where that is possible, erased always, and reported as it was."""
 
 from datetime import timedelta
 
@@ -59,7 +59,7 @@ def test_no_ciphertext_of_a_disconnected_connection_stays_in_the_database(
 
 
 @pytest.mark.django_db
-def test_a_revocation_that_fails_is_told_and_erases_all_the_same(
+def test_a_revocation_that_fails_is_reported_and_still_erases(
     connection: Connection, cast: Cast, server: AuthServer
 ) -> None:
     server.revocation_status = 500
@@ -82,7 +82,7 @@ def test_a_service_that_is_not_there_does_not_keep_anybody_connected(
 
 
 @pytest.mark.django_db
-def test_a_service_without_revocation_is_told_as_such(
+def test_a_service_without_revocation_is_reported_as_such(
     connection: Connection, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unsupported(*_: object, **__: object) -> None:

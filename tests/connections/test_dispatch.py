@@ -1,4 +1,4 @@
-"""Giving out what is due goes on while there is room, in turns, and never beyond an integration's limit."""
+"""Dispatching what is due goes on while there is room, in turns, and never beyond an integration's limit."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ ROOM = 3
 
 @pytest.fixture
 def due(db: None, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Seven are due at a service that bears three calls at once."""
+    """Seven are due at a service that allows three calls at once."""
     monkeypatch.setattr(schedule, "PARALLEL_CALLS", ROOM)
     monkeypatch.setattr(schedule, "PAUSE", 0.001)
     integration, owner = make_integration(), make_member()
@@ -43,9 +43,9 @@ def done(token_set_id: UUID) -> None:
 def test_it_goes_on_while_room_comes_free_until_nothing_is_due(due: int) -> None:
     given: list[UUID] = []
 
-    def give(portion: list[tuple[UUID, int]]) -> None:
+    def give(batch: list[tuple[UUID, int]]) -> None:
         assert in_hand() <= ROOM
-        for token_set_id, _ in portion:
+        for token_set_id, _ in batch:
             given.append(token_set_id)
             done(token_set_id)
 
@@ -56,23 +56,23 @@ def test_it_goes_on_while_room_comes_free_until_nothing_is_due(due: int) -> None
 @pytest.mark.django_db
 def test_it_stops_in_time_where_no_room_comes_free_and_never_gives_out_more_than_fits(due: int) -> None:
     given: list[UUID] = []
-    schedule.dispatch_due(lambda portion: given.extend(pk for pk, _ in portion), seconds=0.2)
+    schedule.dispatch_due(lambda batch: given.extend(pk for pk, _ in batch), seconds=0.2)
     assert len(given) == ROOM
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_beats_together_give_out_no_more_than_fits(due: int) -> None:
+def test_two_schedulers_together_dispatch_no_more_than_fits(due: int) -> None:
     given: list[UUID] = []
 
     def beat() -> Any:
-        schedule.dispatch_due(lambda portion: given.extend(pk for pk, _ in portion), seconds=0.2)
+        schedule.dispatch_due(lambda batch: given.extend(pk for pk, _ in batch), seconds=0.2)
 
     assert [result.error for result in side_by_side(beat, beat, beat)] == [None] * 3
     assert len(given) == len(set(given)) == ROOM
 
 
 @pytest.mark.django_db
-def test_what_a_lost_task_had_is_given_out_again_after_a_while(due: int) -> None:
+def test_what_a_lost_task_had_is_dispatched_again_after_a_while(due: int) -> None:
     first = schedule.claim_due()
     assert schedule.claim_due() == []
     TokenSet.objects.filter(dispatched_until__isnull=False).update(dispatched_until=Now() - timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""What the team's webhooks are told of connections and of OAuth apps that are refused."""
+"""What is reported to the team's webhooks about connections and about OAuth apps that are refused."""
 
 import json
 from typing import Any
@@ -27,12 +27,12 @@ def webhook(cast: Cast) -> Webhook:
     return webhooks.create_webhook(actor=cast.actor("admin"), url=url, events=Event.values).webhook
 
 
-def told() -> list[tuple[str, dict[str, Any]]]:
+def reported() -> list[tuple[str, dict[str, Any]]]:
     messages = Delivery.objects.order_by("created_at", "pk")
     return [(one.event, json.loads(one.body)["data"]) for one in messages]
 
 
-def test_a_connection_is_told_of_from_its_beginning_to_its_end(
+def test_a_connection_is_reported_from_its_creation_to_its_end(
     webhook: Webhook, connect_flow: ConnectFlow, cast: Cast
 ) -> None:
     connection = connect_flow.connect(cast.actor("member"))
@@ -41,19 +41,19 @@ def test_a_connection_is_told_of_from_its_beginning_to_its_end(
     mark_needs_attention(connection, reason="reauthorization_required", origin=SYSTEM)
     mark_recovered(connection, origin=SYSTEM)
     disconnect(actor=cast.actor("member"), connection=connection)
-    assert [event for event, _ in told()] == [
+    assert [event for event, _ in reported()] == [
         "connection.created",
         "connection.needs_attention",
         "connection.recovered",
         "connection.disconnected",
     ]
-    assert {data["connection"] for _, data in told()} == {str(connection.pk)}
-    assert told()[1][1]["reason"] == "reauthorization_required"
-    assert told()[3][1]["revocation"] == "revoked"
-    assert not any(secret in str(told()) for secret in secrets)
+    assert {data["connection"] for _, data in reported()} == {str(connection.pk)}
+    assert reported()[1][1]["reason"] == "reauthorization_required"
+    assert reported()[3][1]["revocation"] == "revoked"
+    assert not any(secret in str(reported()) for secret in secrets)
 
 
-def test_a_refused_app_is_told_once_to_each_team_that_depends_on_it(
+def test_a_refused_app_is_reported_once_to_each_team_that_depends_on_it(
     webhook: Webhook, connection: Connection, cast: Cast
 ) -> None:
     foreign = webhooks.create_webhook(
@@ -61,7 +61,7 @@ def test_a_refused_app_is_told_once_to_each_team_that_depends_on_it(
     )
     for _ in range(2):
         mark_oauth_app_broken(oauth_app=oauth_app(), code="invalid_client")
-    found = [one for one in told() if one[0] == "integration.misconfigured"]
+    found = [one for one in reported() if one[0] == "integration.misconfigured"]
     assert found == [
         ("integration.misconfigured", {"team": str(cast.team.pk), "integration": "sandbox", "code": "invalid_client"})
     ]
@@ -71,7 +71,7 @@ def test_a_refused_app_is_told_once_to_each_team_that_depends_on_it(
 def test_events_have_the_status_and_the_account(webhook: Webhook, connection: Connection) -> None:
     mark_needs_attention(connection, reason="reauthorization_required", origin=SYSTEM)
     mark_recovered(connection, origin=SYSTEM)
-    red, recovered = [data for _, data in told()][-2:]
+    red, recovered = [data for _, data in reported()][-2:]
     assert (red["status"], recovered["status"]) == ("needs_attention", "active")
     assert red["account"] == {"subject": connection.account_subject, "label": connection.account_label}
 
@@ -83,7 +83,7 @@ def test_a_renamed_and_a_shared_connection_are_events(webhook: Webhook, connecti
     rename(actor=actor, connection=connection, name="Deliveries")
     share(actor=actor, connection=connection, everyone=Level.USE)
     unshare(actor=actor, connection=connection)
-    events = [event for event in told() if event[0] != "connection.created"]
+    events = [event for event in reported() if event[0] != "connection.created"]
     assert [event for event, _ in events] == ["connection.renamed", "connection.shared", "connection.shared"]
     assert (events[0][1]["before"], events[0][1]["name"]) == (before, "Deliveries")
     assert [data["everyone"] for _, data in events[1:]] == ["use", None]
@@ -92,10 +92,10 @@ def test_a_renamed_and_a_shared_connection_are_events(webhook: Webhook, connecti
 def test_a_reconnect_is_one_event(webhook: Webhook, connect_flow: ConnectFlow, cast: Cast) -> None:
     connection = connect_flow.connect(cast.actor("member"))
     connect_flow.connect(cast.actor("member"))
-    assert [event for event, _ in told()] == ["connection.created", "connection.reconnected"]
+    assert [event for event, _ in reported()] == ["connection.created", "connection.reconnected"]
     mark_needs_attention(connection, reason="reauthorization_required", origin=SYSTEM)
     connect_flow.connect(cast.actor("member"))
-    assert [event for event, _ in told()][2:] == ["connection.needs_attention", "connection.recovered"]
+    assert [event for event, _ in reported()][2:] == ["connection.needs_attention", "connection.recovered"]
 
 
 def test_a_completed_and_a_failed_connect_session_are_events(webhook: Webhook, connection: Connection) -> None:
@@ -115,7 +115,7 @@ def test_a_completed_and_a_failed_connect_session_are_events(webhook: Webhook, c
     connected(sessions[0], connection)
     with transaction.atomic():
         fail_sessions(ConnectSession.objects.all(), code="access_denied")
-    events = [event for event in told() if event[0].startswith("connect_session.")]
+    events = [event for event in reported() if event[0].startswith("connect_session.")]
     assert [(event, data["connect_session"]) for event, data in events] == [
         ("connect_session.connected", str(sessions[0].pk)),
         ("connect_session.failed", str(sessions[1].pk)),

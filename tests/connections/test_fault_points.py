@@ -19,7 +19,7 @@ def test_nothing_happens_at_a_fault_point_of_the_product(settings: Any) -> None:
     lease.fault_point(lease.BEFORE_SEND)
 
 
-def test_a_test_is_told_of_the_fault_points(settings: Any) -> None:
+def test_fault_points_are_reported_to_a_test(settings: Any) -> None:
     settings.FAULT_POINTS = f"{__name__}.note"
     reached.clear()
     lease.fault_point(lease.BEFORE_COMMIT)

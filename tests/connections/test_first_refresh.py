@@ -1,4 +1,4 @@
-"""The first refresh of a connection to a team's own API: at once, once, by the normal lease, and told in words."""
+"""The first refresh of a connection to a team's own API: at once, once, by the normal lease, and reported in words."""
 
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def test_without_a_refresh_token_the_connection_says_so_at_once(walker: Walker, 
     assert Connection.objects.get(pk=connection.pk).status == "active"
 
 
-def test_a_client_that_is_refused_only_at_refresh_is_told_on_the_first_day(
+def test_a_client_refused_only_at_refresh_is_reported_on_the_first_day(
     walker: Walker, server: AuthServer, cast: Cast
 ) -> None:
     connection = walker.connect()

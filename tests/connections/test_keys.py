@@ -118,7 +118,7 @@ def test_a_page_instead_of_json_is_no_proof(service: HttpServer, cast: Cast) -> 
         keyed(service, cast)
 
 
-def test_nobody_listens(service: HttpServer, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_server_listens(service: HttpServer, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     egress.configure(allowed_hosts=["127.0.0.1:9"])
     with pytest.raises(KeyNotChecked, match="could not be reached"):
         connect_with_key(
@@ -244,7 +244,7 @@ def test_a_key_of_another_account_is_not_slipped_in(service: HttpServer, cast: C
     assert stored_fields(made) == before
 
 
-def test_replacing_nothing_is_told(service: HttpServer, cast: Cast) -> None:
+def test_replacing_nothing_is_reported(service: HttpServer, cast: Cast) -> None:
     service.will_answer(200, WORKS)
     made = keyed(service, cast)
     with pytest.raises(InvalidInput):
@@ -287,7 +287,7 @@ def test_there_is_nothing_to_refresh(service: HttpServer, cast: Cast) -> None:
         refresh_now(connection=keyed(service, cast), actor=cast.actor("member"))
 
 
-def test_disconnecting_erases_it_and_says_that_the_service_was_not_told(service: HttpServer, cast: Cast) -> None:
+def test_disconnecting_erases_it_and_says_that_the_service_was_not_informed(service: HttpServer, cast: Cast) -> None:
     service.will_answer(200, WORKS)
     done = disconnect(actor=cast.actor("member"), connection=keyed(service, cast))
     assert done.revocation == "none"
@@ -296,7 +296,7 @@ def test_disconnecting_erases_it_and_says_that_the_service_was_not_told(service:
     assert len(service.received) == 1
 
 
-def test_only_the_end_of_a_long_key_can_be_told(service: HttpServer, cast: Cast) -> None:
+def test_only_the_end_of_a_long_key_is_shown(service: HttpServer, cast: Cast) -> None:
     service.will_answer(200, WORKS)
     assert stored_ending(keyed(service, cast, "k" * 20 + "7f2a")) == "7f2a"
     assert stored_ending(keyed(service, cast, "short-7f2a")) == ""

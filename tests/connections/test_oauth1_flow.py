@@ -1,4 +1,4 @@
-"""OAuth 1.0a over real sockets, judged by oauthlib's server side: the trip, the signature, and what is not accepted."""
+"""OAuth 1.0a over real sockets, judged by oauthlib's server side: the flow, the signature, and what is not accepted."""
 
 import logging
 from collections.abc import Iterator
@@ -168,7 +168,7 @@ def test_another_session_or_person_cannot_bring_the_answer(server: OAuth1Server,
     assert complete(answer, actor).connection is not None
 
 
-def test_a_token_that_nobody_asked_for_is_rejected_without_a_call(server: OAuth1Server, cast: Cast) -> None:
+def test_a_token_that_was_not_requested_is_rejected_without_a_call(server: OAuth1Server, cast: Cast) -> None:
     with pytest.raises(CallbackRejected, match="belongs to no connection"):
         complete({"oauth_token": "made-up", "oauth_verifier": "x"}, cast.actor("member"))
     assert server.seen == []
@@ -186,7 +186,7 @@ def test_the_answers_of_the_two_protocols_do_not_mix(server: OAuth1Server, cast:
 
 
 @pytest.mark.parametrize("query", ["denied={0}", "oauth_token={0}", "oauth_token={0}&oauth_verifier="])
-def test_a_person_who_says_no_is_told_so(server: OAuth1Server, cast: Cast, query: str) -> None:
+def test_a_denied_authorization_is_reported_to_the_person(server: OAuth1Server, cast: Cast, query: str) -> None:
     actor = cast.actor("member")
     token = server.consent(begin(actor).url)["oauth_token"]
     with pytest.raises(AccessDeclined, match="Nothing was stored"):
@@ -238,12 +238,12 @@ def test_a_reconnect_keeps_the_connection_and_asks_about_another_account(server:
     assert other.status == AuthorizationAttempt.Status.UNDECIDED
 
 
-def test_disconnecting_says_that_the_grant_still_stands(server: OAuth1Server, cast: Cast) -> None:
+def test_disconnecting_says_that_the_grant_is_still_valid(server: OAuth1Server, cast: Cast) -> None:
     done = disconnect(actor=cast.actor("member"), connection=connected(server, cast.actor("member")))
     assert (done.revocation, TokenSet.objects.count()) == ("unsupported", 0)
 
 
-def test_no_secret_of_the_trip_stands_in_logs_or_audit(
+def test_no_secret_of_the_flow_is_in_logs_or_audit(
     server: OAuth1Server, cast: Cast, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -141,9 +141,9 @@ def test_an_admin_gets_nothing_personal_by_removing_its_owner(admin, kwame, pers
     assert Connection.objects.filter(owner=kwame.user).count() == 2
 
 
-@pytest.mark.parametrize("whom", ["stranger", "nobody", "self"])
+@pytest.mark.parametrize("whom", ["stranger", "unknown", "self"])
 def test_it_is_handed_over_within_the_team_only(admin, kwame, shared, whom) -> None:
-    to: UUID = {"stranger": make_member().user_id, "nobody": uuid4(), "self": kwame.user_id}[whom]
+    to: UUID = {"stranger": make_member().user_id, "unknown": uuid4(), "self": kwame.user_id}[whom]
     with pytest.raises(InvalidInput):
         offboarding.remove_member(actor=actor_for(admin), membership_id=kwame.pk, decisions={shared.pk: to})
     assert client_for(admin).post(remove_url(kwame), {f"c-{shared.pk}": str(to)}).status_code == 400
@@ -173,7 +173,7 @@ def test_leaving_hands_over_also_what_is_personal_to_oneself(admin, kwame, perso
     assert not Membership.objects.filter(user=kwame.user).exists()
 
 
-def test_nobody_leaves_by_a_get_request(admin, kwame, shared) -> None:
+def test_no_member_leaves_by_a_get_request(admin, kwame, shared) -> None:
     client_for(kwame).get(reverse("connections:leave_team"))
     client_for(admin).get(remove_url(kwame))
     assert Membership.objects.filter(pk=kwame.pk).exists()
@@ -260,7 +260,7 @@ def test_an_account_that_something_depends_on_stays(admin, kwame, shared) -> Non
     assert User.objects.filter(pk=kwame.user_id).exists()
 
 
-def test_the_only_owner_among_others_is_told_on_the_page(admin) -> None:
+def test_the_page_says_who_is_the_only_owner_among_others(admin) -> None:
     password = "correct horse battery"
     owner = make_member(factories.make_team("Kestrel Films"), Role.OWNER, user=make_user("Only", password=password))
     make_member(owner.team)

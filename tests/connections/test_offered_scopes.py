@@ -39,13 +39,13 @@ def test_a_scope_that_the_app_may_not_ask_for_is_refused_with_a_sentence(cast: C
     assert connect(cast, scopes=["profile"]).status_code == 200
 
 
-def test_no_door_leads_past_the_limits(connect_flow: ConnectFlow, cast: Cast) -> None:
+def test_no_endpoint_bypasses_the_limits(connect_flow: ConnectFlow, cast: Cast) -> None:
     OAuthApp.objects.update(scopes_allowed=["profile"])
     with pytest.raises(InvalidInput, match="may not request messages:read"):
         connect_flow.begin(cast.actor("member"), scopes=["profile", "messages:read"])
 
 
-def test_permissions_that_are_not_listed_are_asked_for_by_name(cast: Cast) -> None:
+def test_permissions_that_are_not_listed_are_requested_by_name(cast: Cast) -> None:
     set_up_service()
     url = connect(cast, scopes=["profile"], other_scopes=" files:read  beta:x profile").json()["authorization_url"]
     assert scopes_in(url) == ["profile", "files:read", "beta:x"]
@@ -54,7 +54,9 @@ def test_permissions_that_are_not_listed_are_asked_for_by_name(cast: Cast) -> No
     assert connect(cast, scopes=["files:read"]).status_code == 400
 
 
-def test_what_somebody_named_is_asked_for_again_on_reconnecting(connect_flow: ConnectFlow, cast: Cast) -> None:
+def test_permissions_requested_by_name_are_requested_again_on_reconnecting(
+    connect_flow: ConnectFlow, cast: Cast
+) -> None:
     connection = connect_flow.connect(cast.actor("member"), scopes=["profile", "files:read"])
     url = reverse("connections:reconnect", args=[connection.pk])
     answer = client_for(cast.member).post(url, headers=JSON).json()

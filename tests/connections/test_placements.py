@@ -173,7 +173,7 @@ def test_the_code_may_come_under_another_name(
 
 
 @pytest.mark.django_db
-def test_a_service_that_is_down_after_the_exchange_places_nobody(
+def test_a_service_that_is_down_after_the_exchange_gives_no_placement(
     sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     server.account_down = True

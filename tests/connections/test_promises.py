@@ -39,7 +39,7 @@ HOLDERS: dict[str, dict[str, list[tuple[Rule, set[str]]]]] = {
             (may_manage, {"owner", *ADMINS}),
             (may_use, {"owner"}),
         ],
-        "shared with nobody": [(may_see, {"owner", *ADMINS}), (may_manage, {"owner", *ADMINS})],
+        "shared with no one": [(may_see, {"owner", *ADMINS}), (may_manage, {"owner", *ADMINS})],
     },
 }
 CASES = [

@@ -1,4 +1,4 @@
-"""Neither a DNS that changes its mind nor a spelling of its own leads an address that a person typed to this machine.
+"""Neither a DNS that changes its answer nor another form of it leads an address that a person typed to this machine.
 
 Each way in which the product goes to such an address is walked over real sockets: the names are answered by a stub of
 the system's own resolver, and whatever leads to another host than the public one ends at a socket that must stay alone.
@@ -87,7 +87,7 @@ class Scene:
         return next(finding.sentence for finding in findings if finding.code == code)
 
     def called(self, base_url: str, **given: Any) -> str:
-        """What whoever calls the API through a connection without credentials is told."""
+        """What the caller of the API gets through a connection without credentials."""
         admin = self.cast.actor("admin")
         api = create_custom_api(actor=admin, name="Open", base_url=base_url, params=given.pop("asks", ()))
         save_authentication(actor=admin, api=api, authentication=Authentication(type="none"))
@@ -246,7 +246,7 @@ ALL = [way for ways in WAYS.values() for way in ways]
 # others, what a name resolves to is judged by the same code.
 EVERY_ANSWER = [calls_the_base_url, reads_a_document_there, calls_the_host_that_a_connection_gave]
 # Once for each place where a typed URL is validated.
-EVERY_SPELLING = [*EVERY_ANSWER, redeems_a_code, asks_the_issuer, delivers_to_a_webhook]
+EVERY_FORM = [*EVERY_ANSWER, redeems_a_code, asks_the_issuer, delivers_to_a_webhook]
 
 
 def test_every_field_for_an_address_is_among_them() -> None:
@@ -255,7 +255,7 @@ def test_every_field_for_an_address_is_among_them() -> None:
 
 
 def walked(way: Way, scene: Scene) -> str:
-    """What the person was told. The doctor has nothing to tell where an answer came."""
+    """What the person was shown. The doctor has nothing to report where an answer came."""
     try:
         return way(scene)
     except SpecwayError as error:
@@ -286,8 +286,8 @@ def reaches_nothing_here(scene: Scene, way: Way, answers: list[list[str]]) -> No
     assert "\n" not in said
 
 
-@pytest.mark.parametrize(("way", "spelled"), combined(ALL, SPELLED, whole=EVERY_SPELLING, others=2))
-def test_nor_does_any_spelling_of_it(scene: Scene, way: Way, spelled: str) -> None:
+@pytest.mark.parametrize(("way", "spelled"), combined(ALL, SPELLED, whole=EVERY_FORM, others=2))
+def test_nor_does_any_form_of_it(scene: Scene, way: Way, spelled: str) -> None:
     scene.evil = spelled
     said = walked(way, scene)
     assert scene.net.trapped == []

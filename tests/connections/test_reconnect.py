@@ -73,7 +73,7 @@ def test_who_lost_the_right_to_manage_meanwhile_reconnects_nothing(
 
 
 @pytest.mark.django_db
-def test_an_account_that_cannot_be_told_changes_nothing(
+def test_an_unknown_account_changes_nothing(
     connection: Connection, cast: Cast, connect_flow: ConnectFlow, server: AuthServer
 ) -> None:
     before = access_token(connection)
@@ -193,7 +193,7 @@ def test_a_decision_after_ten_minutes_comes_too_late(
         resolve_account_mismatch(actor=cast.actor("member"), attempt=undecided, decision="replace")
     assert expire_attempts() == 1
     assert AuthorizationAttempt.objects.get(pk=undecided.pk).pending_tokens is None
-    assert [family.revoked for family in server.grants.families] == [False, True], "nobody wants the other account's"
+    assert [family.revoked for family in server.grants.families] == [False, True], "no one uses the other account's"
     assert Connection.objects.get().account_subject == "ada"
 
 
@@ -270,7 +270,7 @@ def test_a_red_connection_does_not_keep_the_refresh_token_of_the_grant_that_ende
 
 
 @pytest.mark.django_db
-def test_a_cancelled_question_forgets_the_tokens(undecided: AuthorizationAttempt, cast: Cast) -> None:
+def test_a_canceled_question_discards_the_tokens(undecided: AuthorizationAttempt, cast: Cast) -> None:
     cancel(actor=cast.actor("member"), attempt=undecided)
     row = AuthorizationAttempt.objects.get(pk=undecided.pk)
     assert (row.status, row.pending_tokens) == (Status.CANCELED, None)

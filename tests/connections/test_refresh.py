@@ -55,7 +55,7 @@ def test_an_expired_token_is_refreshed_and_the_new_one_served(
 
 
 @pytest.mark.django_db
-def test_a_token_inside_the_margin_is_served_and_its_refresh_hastened(
+def test_a_token_inside_the_margin_is_served_and_its_refresh_scheduled_now(
     connection: Connection, cast: Cast, server: AuthServer
 ) -> None:
     expire(connection, ago=-30)
@@ -227,7 +227,7 @@ def test_the_repr_of_a_fresh_token_does_not_show_it(connection: Connection, cast
 
 
 @pytest.mark.django_db
-def test_a_row_that_is_gone_is_told_as_such(connection: Connection, cast: Cast) -> None:
+def test_a_row_that_is_gone_is_reported_as_such(connection: Connection, cast: Cast) -> None:
     TokenSet.objects.all().delete()
     with pytest.raises(ReauthorizationRequired):
         token_for(connection, cast)

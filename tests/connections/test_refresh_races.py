@@ -81,7 +81,7 @@ def test_a_failure_of_the_winner_is_the_losers_answer_too(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_waits_too_long_is_told_to_come_back(
+def test_a_caller_that_waits_too_long_is_asked_to_retry(
     connection: Connection, cast: Cast, server: AuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refreshing, "READER_WAIT", timedelta(seconds=0.3))
@@ -97,7 +97,7 @@ def test_who_waits_too_long_is_told_to_come_back(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_late_answer_counts_as_long_as_the_version_stands(
+def test_a_late_answer_counts_as_long_as_the_version_is_current(
     connection: Connection, cast: Cast, server: AuthServer
 ) -> None:
     server.answer_gate = gate = Gate()
@@ -239,7 +239,7 @@ def wait_until_somebody_is_blocked() -> None:
             if cursor.fetchone()[0]:
                 return
         time.sleep(0.05)
-    raise AssertionError("nobody waits for anybody")
+    raise AssertionError("no refresh waits for another")
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""What is due is given out once, in batches, and beats, queues and brokers change nothing but timing."""
+"""What is due is dispatched once, in batches; schedulers, queues and brokers change nothing but timing."""
 
 import json
 import threading
@@ -38,7 +38,7 @@ def several(connect_flow: ConnectFlow, cast: Cast) -> list[Connection]:
 
 
 @pytest.mark.django_db
-def test_what_is_not_due_or_being_refreshed_or_disconnected_is_not_given_out(several: list[Connection]) -> None:
+def test_what_is_not_due_or_being_refreshed_or_disconnected_is_not_dispatched(several: list[Connection]) -> None:
     later, held, going, never, *due = several
     TokenSet.objects.filter(connection=later).update(next_refresh_at=Now() + timedelta(minutes=1))
     TokenSet.objects.filter(connection=held).update(lease_until=Now() + timedelta(minutes=1))
@@ -49,7 +49,7 @@ def test_what_is_not_due_or_being_refreshed_or_disconnected_is_not_given_out(sev
 
 
 @pytest.mark.django_db
-def test_what_was_given_out_is_due_again_only_after_a_while(several: list[Connection]) -> None:
+def test_what_was_dispatched_is_due_again_only_after_a_while(several: list[Connection]) -> None:
     assert len(schedule.claim_due()) == 6
     assert schedule.claim_due() == []
     row = load(several[0].pk)
@@ -72,7 +72,7 @@ def test_a_batch_is_bounded_and_the_longest_due_go_first(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_beats_never_get_the_same_row(several: list[Connection]) -> None:
+def test_two_schedulers_never_get_the_same_row(several: list[Connection]) -> None:
     given = [result.value for result in side_by_side(schedule.claim_due, schedule.claim_due, schedule.claim_due)]
     flat = [pk for rows in given for pk, _ in rows]
     assert len(flat) == len(set(flat)) == 6
@@ -164,7 +164,7 @@ def test_the_refresh_task_takes_what_json_carries(connection: Connection, server
 
 
 @pytest.mark.django_db
-def test_one_that_breaks_leaves_the_rest_of_its_portion_alone(
+def test_one_that_fails_leaves_the_rest_of_its_batch_alone(
     several: list[Connection], server: AuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [(tokens_of(connection).pk, 1) for connection in several]
@@ -206,7 +206,7 @@ def test_a_reader_needs_neither_beat_nor_broker(connection: Connection, cast: Ca
 
 
 @pytest.mark.django_db
-def test_a_portion_leaves_alone_what_moved_on_since_it_was_given_out(
+def test_a_batch_leaves_alone_what_changed_since_it_was_dispatched(
     several: list[Connection], server: AuthServer
 ) -> None:
     rows = [(tokens_of(connection).pk, 1) for connection in several]
@@ -216,7 +216,7 @@ def test_a_portion_leaves_alone_what_moved_on_since_it_was_given_out(
 
 
 @pytest.mark.django_db
-def test_a_portion_is_read_together_and_anew_after_each_failure(
+def test_a_batch_is_read_together_and_anew_after_each_failure(
     several: list[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows, seen = [(tokens_of(connection).pk, 1) for connection in several], []
@@ -235,17 +235,15 @@ def test_a_portion_is_read_together_and_anew_after_each_failure(
 
 
 @pytest.mark.django_db
-def test_each_of_a_portion_is_told_the_time_of_its_turn(
-    several: list[Connection], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows, told, clock = [(tokens_of(connection).pk, 1) for connection in several], [], [100.0]
+def test_each_of_a_batch_gets_the_time_of_its_turn(several: list[Connection], monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, times, clock = [(tokens_of(connection).pk, 1) for connection in several], [], [100.0]
 
     def takes_half_a_second(row: TokenSet, *, origin: Origin) -> bool:
-        told.append(row.db_now)
+        times.append(row.db_now)
         clock[0] += 0.5
         return True
 
     monkeypatch.setattr(schedule, "attempt_refresh", takes_half_a_second)
     monkeypatch.setattr(schedule.time, "monotonic", lambda: clock[0])
     schedule.refresh_batch(rows[:3])
-    assert [later - told[0] for later in told] == [timedelta(seconds=seconds) for seconds in (0, 0.5, 1)]
+    assert [later - times[0] for later in times] == [timedelta(seconds=seconds) for seconds in (0, 0.5, 1)]

@@ -143,7 +143,7 @@ def test_the_share_of_somebody_who_left_the_team_goes_away(mara, ines, admin, co
     share(actor=actor_for(mara), connection=connection, everyone=None, members=both)
     members.leave(actor=actor_for(ines))
     assert list(connection.shares.values_list("user", flat=True)) == [third.user_id]
-    # Whoever comes back begins anew.
+    # A person who comes back begins anew.
     again = make_member(mara.team, user=ines.user)
     assert level_of(actor_for(again), fresh(connection)) is None
     members.leave(actor=actor_for(third))
@@ -185,9 +185,9 @@ def test_the_share_of_the_new_owner_is_not_left_over(mara, ines, connection) -> 
     assert not fresh(connection).is_shared
 
 
-@pytest.mark.parametrize("whom", ["stranger", "nobody", "self", "left"])
+@pytest.mark.parametrize("whom", ["stranger", "unknown", "self", "left"])
 def test_it_is_handed_over_to_another_member_of_the_team_only(mara, connection, whom) -> None:
-    to = {"stranger": make_member(role=Role.OWNER).user_id, "nobody": uuid4(), "self": mara.user_id}.get(whom)
+    to = {"stranger": make_member(role=Role.OWNER).user_id, "unknown": uuid4(), "self": mara.user_id}.get(whom)
     if to is None:
         gone = make_member(mara.team)
         to = gone.user_id

@@ -107,7 +107,7 @@ def test_a_server_that_is_down_leaves_its_error(walker: Walker, server: AuthServ
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-def test_no_secret_stands_in_any_row(server: AuthServer, cast: Cast, method: str) -> None:
+def test_no_secret_is_in_any_row(server: AuthServer, cast: Cast, method: str) -> None:
     server.client_authentication = method
     # The misbehaving server does not decode what the header carries (RFC 6749 2.3.1), so there it is plain.
     server.client_secret = "canary" + secrets.token_urlsafe(20) + ("+/ &=" if method == "client_secret_post" else "")
@@ -171,7 +171,7 @@ def test_a_trace_that_cannot_be_written_costs_no_connection(walker: Walker, monk
     assert Connection.objects.get(pk=connection.pk).status == "active"
 
 
-def test_whoever_manages_the_connection_reads_its_trace_and_nobody_else(walker: Walker, cast: Cast) -> None:
+def test_only_those_who_manage_the_connection_read_its_trace(walker: Walker, cast: Cast) -> None:
     connection = walker.connect()
     page = f"/connections/{connection.pk}/trace/"
     html = client_for(cast.member).get(page).content.decode()
@@ -182,7 +182,7 @@ def test_whoever_manages_the_connection_reads_its_trace_and_nobody_else(walker: 
     assert Client().get(page).status_code == 302
 
 
-def test_the_apis_keepers_read_the_trace_of_all_of_it(walker: Walker, cast: Cast, server: AuthServer) -> None:
+def test_the_apis_maintainers_read_the_trace_of_all_of_it(walker: Walker, cast: Cast, server: AuthServer) -> None:
     server.script(answers(400, b'{"error": "invalid_grant"}'))
     with pytest.raises(ExchangeFailed):
         walker.connect()

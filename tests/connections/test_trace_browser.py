@@ -33,7 +33,7 @@ def page(live_server: LiveServer, browser: Browser, cast: Cast, settings: Any, t
     context.close()
 
 
-def test_an_entry_unfolds_and_tells_names_without_values(page: Page, server: AuthServer, cast: Cast) -> None:
+def test_an_entry_unfolds_and_shows_names_without_values(page: Page, server: AuthServer, cast: Cast) -> None:
     walker = walker_at(server, cast)
     server.script(answers(200, b"<html>Sign in</html>", Content_Type="text/html"), altered(refresh_token=ABSENT))
     with pytest.raises(ExchangeFailed):

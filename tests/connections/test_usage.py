@@ -1,4 +1,4 @@
-"""Where a connection is used: the headers of a call, and what the API and the chart tell of it."""
+"""Where a connection is used: the headers of a call, and what the API and the chart show of it."""
 
 import json
 from datetime import date, timedelta
@@ -56,7 +56,7 @@ def test_a_token_call_is_remembered_with_its_workflow_its_run_and_on_whose_behal
     assert workflow["keys"] == 1
 
 
-def test_usage_tells_every_day_of_the_period(mara, connection) -> None:
+def test_usage_lists_every_day_of_the_period(mara, connection) -> None:
     today = timezone.now().date()
     DailyUse.objects.create(connection=connection, day=today, calls=4, failures=1)
     DailyUse.objects.create(connection=connection, day=today - timedelta(days=6), calls=2)
@@ -76,7 +76,7 @@ def test_a_period_that_makes_no_sense_is_said(mara, connection, query) -> None:
     assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
 
 
-def test_who_may_only_use_it_is_not_told_where_else_it_is_used(mara, connection) -> None:
+def test_a_member_who_may_only_use_it_does_not_see_where_else_it_is_used(mara, connection) -> None:
     share(actor=actor_for(mara), connection=connection, everyone=Level.USE)
     _, other = make_key(make_member(mara.team))
     for path in ("workflows/", "usage/", "sharing/"):

@@ -74,9 +74,11 @@ def test_access_denied_notifies_the_waiting_page() -> None:
     assert answer.status_code == 400
     assert f'data-result="{attempt.pk}"' in page
     assert "data-closes" in page
-    told = browser.get(reverse("connections:attempt", args=[attempt.pk]), headers={"accept": "application/json"}).json()
-    assert told["settled"]
-    assert "access was denied at Sandbox" in told["html"]
+    status = browser.get(
+        reverse("connections:attempt", args=[attempt.pk]), headers={"accept": "application/json"}
+    ).json()
+    assert status["settled"]
+    assert "access was denied at Sandbox" in status["html"]
 
 
 def test_a_flow_in_the_same_tab_does_not_close_it() -> None:

@@ -1,4 +1,4 @@
-"""Setting out on a trip, and how it stands while it is under way."""
+"""Beginning an authorization flow, and its status while it is under way."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit

@@ -64,7 +64,7 @@ def made_by(service: HttpServer, who: Membership, cast: Cast, key: str = "") -> 
 def test_the_service_page_has_credential_fields_instead_of_scopes(service: HttpServer, cast: Cast) -> None:
     page = words(client_for(cast.member).get(reverse("connections:service", args=["keyed"])))
     assert f'action="{CONNECT}"' in page
-    assert "Small letters." in page
+    assert "Lower case letters." in page
     assert 'type="password" name="field.api_key"' in page
     assert 'data-preview="{origin}/api"' in page
     assert 'data-param="origin"' in page
@@ -324,7 +324,7 @@ def test_creating_and_changing_require_the_write_scope(service: HttpServer, cast
 def test_the_integration_lists_its_credential_fields(service: HttpServer, cast: Cast) -> None:
     answer = Api(cast.member).call("GET", "integrations/keyed/").json()
     assert [field["name"] for field in answer["credential_fields"]] == ["account", "region", "api_key"]
-    assert answer["credential_fields"][0]["hint"] == "Small letters."
+    assert answer["credential_fields"][0]["hint"] == "Lower case letters."
     assert answer["is_set_up"] is True
 
 

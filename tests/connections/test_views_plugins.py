@@ -1,4 +1,4 @@
-"""The Plugins page and the page of a service, as the owner, a member, a stranger and nobody see them."""
+"""The Plugins page and the page of a service, as the owner, a member, a stranger and an anonymous visitor see them."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -59,7 +59,7 @@ def test_sharing_with_everyone_or_selected_members_by_level(mara, ines, kwame, c
     assert shares(connection) == {"everyone": "use"}
     both = [str(ines.user_id), str(kwame.user_id)]
     fields = {"shared": "on", "level": "view", "who": "chosen", "member": both, f"level-{kwame.user_id}": "manage"}
-    # Service keys and whoever comes had it from everyone's share.
+    # Service keys and anyone who joins had it from everyone's share.
     _, page = send(browser, connection, **fields)
     assert send(browser, connection, **fields, confirmed=digest(page))[0] == 302
     assert shares(connection) == {"Ines Achterberg": "view", "Kwame Boateng": "manage"}

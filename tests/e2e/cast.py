@@ -38,7 +38,7 @@ class Shown:
 
 @dataclass
 class AuthorizationFlow:
-    """A trip under way: where it began, and what the service's page will be asked with."""
+    """An authorization flow under way: where it began, and what the service's page will be asked with."""
 
     sandbox: Sandbox
     url: str

@@ -189,6 +189,20 @@ class Story:
         return [*self.visitor.seen, *self.operator.seen, *left_behind(self.stage)]
 
 
+def fail_to_connect(story: Story) -> None:
+    """A denied consent, a failing exchange, and a response from another issuer, sent twice and by a stranger."""
+    stage, visitor = story.stage, story.visitor
+    denied = visitor.set_out()
+    assert visitor.come_back(story.answer(denied, decision="deny")).status_code == 400
+    broken = visitor.set_out()
+    assert visitor.come_back(story.answer(broken, scenario="down")).status_code == 400
+    replayed = visitor.set_out()
+    answer = story.answer(replayed)
+    visitor.come_back(answer | {"iss": "https://attacker.example"})
+    visitor.come_back(answer)
+    Visitor(stage.product).come_back(answer)
+
+
 def live(story: Story) -> None:
     """All flows, the failing ones too."""
     stage, visitor = story.stage, story.visitor
@@ -216,15 +230,7 @@ def live(story: Story) -> None:
     decision = f"{urlsplit(undecided).path}decide/"
     assert visitor.post(decision, {"decision": "replace"}).status_code == 302
     story.learn()
-    denied = visitor.set_out()
-    assert visitor.come_back(story.answer(denied, decision="deny")).status_code == 400
-    broken = visitor.set_out()
-    assert visitor.come_back(story.answer(broken, scenario="down")).status_code == 400
-    replayed = visitor.set_out()
-    answer = story.answer(replayed)
-    visitor.come_back(answer | {"iss": "https://attacker.example"})
-    visitor.come_back(answer)
-    Visitor(stage.product).come_back(answer)
+    fail_to_connect(story)
     story.invites_somebody()
     story.signs_up_somebody()
     story.resets_the_password()

@@ -125,11 +125,11 @@ def dripping_tls(context: ssl.SSLContext, *, from_the_handshake: bool) -> Conver
     """Responds over TLS one byte at a time, from the handshake or from the response on."""
 
     def conversation(peer: socket.socket, over: threading.Event) -> None:
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        inbound, outbound = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(inbound, outbound, server_side=True)
 
         def flush(drips: bool) -> None:
-            data = outgoing.read()
+            data = outbound.read()
             if not drips:
                 peer.sendall(data)
                 return
@@ -143,7 +143,7 @@ def dripping_tls(context: ssl.SSLContext, *, from_the_handshake: bool) -> Conver
                     operation()
                 except ssl.SSLWantReadError:
                     flush(drips)
-                    incoming.write(peer.recv(65_536))
+                    inbound.write(peer.recv(65_536))
                 else:
                     flush(drips)
                     return

@@ -23,7 +23,7 @@ class Idle:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The pool's clock stands at `now` (seconds)."""
+    """The pool's clock reads `now` (seconds)."""
     made = SimpleNamespace(now=1000.0)
     made.monotonic = lambda: made.now
     monkeypatch.setattr(pool, "time", made)
@@ -31,7 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 def kept(clock: SimpleNamespace, *, given_at: float, taken_at: float) -> bool:
-    """Whether a connection that is given back at a time is given out again at another."""
+    """Whether a connection that is given back at a time is handed over again at another."""
     connections, idle = pool.Pool(), Idle()
     taken: Any = idle
     clock.now = given_at

@@ -37,7 +37,7 @@ def body_of(response: Any) -> bytes:
 def proxied(
     who: Caller | Client, connection: Connection, rest: str = "things", method: str = "GET", **more: Any
 ) -> Any:
-    """A call; `rest` is the raw end of the request line, as gunicorn tells it."""
+    """A call; `rest` is the raw end of the request line, as gunicorn passes it."""
     prefix = f"/api/v1/connections/{connection.pk}/proxy/"
     headers = {name.replace("_", "-"): value for name, value in more.pop("headers", {}).items()}
     client = who if isinstance(who, Client) else Client()
@@ -120,7 +120,7 @@ def test_every_method_passes_with_its_body(api: HttpServer, connection: Connecti
         "%25c0%25ae%25c0%25ae/x",
     ],
 )  # fmt: skip
-def test_a_path_that_could_lead_elsewhere_is_refused_in_every_spelling(
+def test_a_path_that_could_lead_elsewhere_is_refused_in_every_form(
     api: HttpServer, connection: Connection, mine: Caller, rest: str
 ) -> None:
     api.will_answer(200, b"{}")

@@ -1,4 +1,4 @@
-"""Secrets in streams: found in every spelling and across any two pieces, in place and without delay."""
+"""Secrets in streams: found in every encoding and across any two pieces, in place and without delay."""
 
 import base64
 import gzip
@@ -55,7 +55,7 @@ def every_sign(form: str) -> Callable[[str], str]:
 ESCAPES: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "capitals": str.upper,
-    "small letters": str.lower,
+    "lower case": str.lower,
     "in an address": lambda text: quote(text, safe=""),
     "in an address, small hex": lambda text: quote(text, safe="").replace("%2F", "%2f").replace("%2B", "%2b"),
     "in an address twice": lambda text: quote(quote(text, safe=""), safe=""),

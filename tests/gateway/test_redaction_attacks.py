@@ -62,7 +62,7 @@ class _Echo(BaseHTTPRequestHandler):
         elif coding.startswith("deflate"):
             body, headers["Content-Encoding"] = zlib.compress(body), "deflate"
         elif coding.startswith(("br", "zstd")):
-            headers["Content-Encoding"] = coding  # not really: what matters is that nobody looks into it
+            headers["Content-Encoding"] = coding  # not really: what matters is that it is not read
         wanted = self.headers.get("Range") or self.headers.get("Request-Range") or asked.get("range", "")
         if wanted:
             first, _, last = wanted.removeprefix("bytes=").partition("-")
@@ -127,39 +127,39 @@ def thief(request: pytest.FixtureRequest, cast: Cast) -> object:
 
 
 def gains(answer: object, token: str, spelled: bytes) -> bool:
-    """Whether an answer holds the token, or more than a beginning of it, in this spelling."""
+    """Whether an answer holds the token, or more than a beginning of it, in this encoding."""
     whole = body_of(answer) + b"\n" + str(answer.headers).encode("latin-1")  # type: ignore[attr-defined]
     whole += answer.reason_phrase.encode()  # type: ignore[attr-defined]
     middle = spelled[len(spelled) // 4 : len(spelled) * 3 // 4]
     return spelled in whole or middle in whole or token.encode() in whole or token[4:-4].encode() in whole
 
 
-CHUNKED = [(spelling, chunks) for chunks in (0, 1, 7) for spelling in SPELLED]
+CHUNKED = [(encoding, chunks) for chunks in (0, 1, 7) for encoding in SPELLED]
 
 
 @pytest.mark.parametrize(
     ("thief", "case"), combined(THIEVES, CHUNKED, whole=EVERY_CASE, others=len(SPELLED)), indirect=["thief"]
 )
 def test_no_encoding_reveals_the_token(connection: Connection, thief: Caller, case: tuple[str, int]) -> None:
-    spelling, chunks = case
+    encoding, chunks = case
     token = access_token(connection)
-    answer = proxied(thief, connection, f"echo?as={quote(spelling)}&chunks={chunks}")
+    answer = proxied(thief, connection, f"echo?as={quote(encoding)}&chunks={chunks}")
     assert answer.status_code == 200
-    assert not gains(answer, token, SPELLED[spelling](token))
+    assert not gains(answer, token, SPELLED[encoding](token))
 
 
 NAMES = ["Location", "X-Echo", "Link", "Content-Disposition", "ETag", "WWW-Authenticate"]
-HEADERS = [(name, spelling) for spelling in ("plain", "address", "base64", "HEX") for name in NAMES]
+HEADERS = [(name, encoding) for encoding in ("plain", "address", "base64", "HEX") for name in NAMES]
 
 
 @pytest.mark.parametrize(
     ("thief", "case"), combined(THIEVES, HEADERS, whole=EVERY_CASE, others=len(NAMES)), indirect=["thief"]
 )
 def test_no_header_reveals_the_token(connection: Connection, thief: Caller, case: tuple[str, str]) -> None:
-    name, spelling = case
+    name, encoding = case
     token = access_token(connection)
-    answer = proxied(thief, connection, f"echo?as={spelling}&header={name}")
-    assert not gains(answer, token, SPELLED[spelling](token))
+    answer = proxied(thief, connection, f"echo?as={encoding}&header={name}")
+    assert not gains(answer, token, SPELLED[encoding](token))
 
 
 def test_the_reason_phrase_is_not_the_services(connection: Connection, thief: Caller) -> None:
@@ -222,8 +222,8 @@ def test_try_an_action_never_displays_the_token(connection: Connection, cast: Ca
     token = access_token(connection)
     for who in (cast.member, cast.admin):
         browser = factories.client_for(who)
-        for spelling, spell in SPELLED.items():
-            sent = {"method": "GET", "path": f"echo?as={quote(spelling)}", "connection": str(connection.pk)}
+        for encoding, spell in SPELLED.items():
+            sent = {"method": "GET", "path": f"echo?as={quote(encoding)}", "connection": str(connection.pk)}
             page = browser.post("/try/", sent | {"headers": "Range: bytes=12-20\nAccept-Encoding: br"}).content
             assert b"200 OK" in page
             assert spell(token) not in page
@@ -232,8 +232,8 @@ def test_try_an_action_never_displays_the_token(connection: Connection, cast: Ca
 
 def test_the_test_server_does_echo_the_token(connection: Connection, cast: Cast) -> None:
     token = access_token(connection)
-    for spelling, spell in SPELLED.items():
-        assert spell(token) in body_of(proxied(caller(cast.member), connection, f"echo?as={quote(spelling)}"))
+    for encoding, spell in SPELLED.items():
+        assert spell(token) in body_of(proxied(caller(cast.member), connection, f"echo?as={quote(encoding)}"))
     assert (
         http.client.responses[206]
         == proxied(caller(cast.member), connection, "echo", headers={"Range": "bytes=0-1"}).reason_phrase

@@ -20,8 +20,8 @@ HEADERS = [("X-Own", 'it\'s "quoted" $HOME')]
 def test_a_shell_runs_the_curl_command_with_the_same_request(method: str, body: str) -> None:
     line = curl_command(method=method, url=URL, headers=HEADERS, body=body)
     script = "curl() { printf '%s\\0' \"$@\"; }\n" + line
-    told = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True, env={"SPECWAY_KEY": "my-key"})
-    words = told.stdout.decode().split("\0")
+    shell = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True, env={"SPECWAY_KEY": "my-key"})
+    words = shell.stdout.decode().split("\0")
     assert {URL, "Authorization: Bearer my-key", 'X-Own: it\'s "quoted" $HOME', "--globoff"} <= set(words)
     assert (words[words.index("--data-raw") + 1] if body else "") == body
     assert ("-X" in words) is (method in ("PUT", "DELETE"))

@@ -99,14 +99,14 @@ def token_answer(toml: Mapping[str, Any], *, access: str, refresh: str) -> dict[
 
 
 def document_value(document: Any, path: str) -> Any:
-    """What stands at a plain dotted path already, if anything does."""
+    """The value that is at a plain dotted path already, if anything does."""
     for step in path.split(" | ")[0].split("."):
         document = document.get(step) if isinstance(document, dict) else None
     return document
 
 
 class Wire:
-    """Stands in for egress: remembers each request as it would leave, and answers with the next document."""
+    """Replaces egress: remembers each request as it would leave, and answers with the next document."""
 
     def __init__(self, *documents: Any) -> None:
         self.documents = list(documents)

@@ -102,9 +102,7 @@ def test_an_issuer_at_a_forbidden_address(issuer: str) -> None:
         ("/common/v2.0", "/{tenantid}/v2.0"),
     ],
 )
-def test_an_issuer_is_found_from_any_spelling_and_stored_by_its_own(
-    server: HttpServer, typed: str, published: str
-) -> None:
+def test_an_issuer_is_found_from_any_form_and_stored_by_its_own(server: HttpServer, typed: str, published: str) -> None:
     server.will_answer(200, json.dumps({"issuer": server.url + published}).encode())
     assert discover(server.url + typed).issuer == server.url + published
     assert "?" not in server.received[0].path

@@ -111,7 +111,7 @@ def test_a_refused_verifier_is_an_invalid_grant(server: HttpServer) -> None:
         ("", False),
     ],
 )
-def test_the_two_protocols_are_told_apart(query: str, is_one: bool) -> None:
+def test_the_two_protocols_are_distinguished(query: str, is_one: bool) -> None:
     assert oauth1.is_callback(query) is is_one
 
 

@@ -391,8 +391,10 @@ def test_the_response_or_its_id_token_may_name_the_account(provider: ProviderCon
 # --- Long-lived tokens ----------------------------------------------------------------------------------------------
 
 
-def long_lived(server: HttpServer, provider: ProviderConfig, renewal: str | None) -> ProviderConfig:
-    exchange = LongLivedExchange(url=f"{server.url}/long", grant_type="ig_exchange_token", refresh_grant_type=renewal)
+def long_lived(server: HttpServer, provider: ProviderConfig, refresh_grant: str | None) -> ProviderConfig:
+    exchange = LongLivedExchange(
+        url=f"{server.url}/long", grant_type="ig_exchange_token", refresh_grant_type=refresh_grant
+    )
     return replace(
         provider,
         token_endpoint_auth_method="client_secret_post",

@@ -43,7 +43,7 @@ GRAPH = "https://graph.service.test/"
 
 
 @pytest.mark.parametrize(
-    ("facts", "wanted", "granted", "lacking"),
+    ("facts", "wanted", "granted", "expected"),
     [
         ({}, ["User.Read"], ["user.read"], ["User.Read"]),
         ({"scopes_are_case_sensitive": False}, ["User.Read"], ["user.read"], []),
@@ -66,7 +66,7 @@ GRAPH = "https://graph.service.test/"
     ],
 )
 def test_scopes_are_compared_by_the_providers_rules(
-    facts: dict[str, object], wanted: list[str], granted: list[str], lacking: list[str]
+    facts: dict[str, object], wanted: list[str], granted: list[str], expected: list[str]
 ) -> None:
     provider = replace(PROVIDER, **facts)  # type: ignore[arg-type]
-    assert missing(wanted=wanted, granted=granted, provider=provider) == lacking
+    assert missing(wanted=wanted, granted=granted, provider=provider) == expected

@@ -116,8 +116,6 @@ def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str,
     fleet = create_custom_api(
         actor=actor, name="Fleet", base_url="https://api.fleet.example", params=[asked]
     ).integration
-    webhook = webhooks.create_webhook(actor=actor, url="https://hooks.fernhill.example/x", events=Event.values).webhook
-    delivery = webhooks.send_test(actor=actor, webhook_id=webhook.pk)
     link = create_connect_session(
         actor=actor, integration=Integration.objects.get(slug="sandbox"), member=owner.user, scopes=["profile"]
     )
@@ -139,12 +137,21 @@ def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str,
         },
         **{f"integrations:custom_{page}": {"slug": fleet.slug} for page in CUSTOM_PAGES},
         "integrations:custom_param": {"slug": fleet.slug, "name": "depot"},
+        **_webhook(boss),
+        "connections:connect_link": {"token": link.url.rstrip("/").rpartition("/")[2]},
+        "connections:connect_done": {"session_id": link.session.pk},
+        "api:connect_session": {"pk": link.session.pk},
+    }
+
+
+def _webhook(boss: Membership) -> dict[str, dict[str, Any]]:
+    actor = factories.actor_for(boss)
+    webhook = webhooks.create_webhook(actor=actor, url="https://hooks.fernhill.example/x", events=Event.values).webhook
+    delivery = webhooks.send_test(actor=actor, webhook_id=webhook.pk)
+    return {
         **{route: {"pk": webhook.pk} for route in WEBHOOK_ROUTES},
         **{
             route: {"pk": webhook.pk, "delivery_id": delivery.pk}
             for route in ("notifications:redeliver", "notifications:delivery", "api:webhook_redeliver")
         },
-        "connections:connect_link": {"token": link.url.rstrip("/").rpartition("/")[2]},
-        "connections:connect_done": {"session_id": link.session.pk},
-        "api:connect_session": {"pk": link.session.pk},
     }

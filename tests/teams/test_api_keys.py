@@ -218,7 +218,7 @@ def test_the_workflow_is_read_from_the_headers(owner: Membership) -> None:
         {"Specway-Run": "a\x07b"},
         {"Specway-Workflow": "wf\x1b[31m"},
         {"Specway-Workflow": 'wf; name="half'},
-        {"Specway-Workflow": '; name="nobody"'},
+        {"Specway-Workflow": '; name="unknown"'},
     ],
 )
 def test_a_malformed_workflow_header_is_400(owner: Membership, headers: dict[str, str]) -> None:
@@ -410,7 +410,7 @@ def test_the_command_prints_only_a_working_key(owner: Membership, member: Member
         (["--team", "Twice", "--service"], "more than one"),
         (["--service", "--user", "a@b.example"], "either"),
         ([], "either"),
-        (["--user", "nobody@b.example"], "not a member"),
+        (["--user", "unknown@b.example"], "not a member"),
         (["--service", "--days", "0"], "between 1 and 3650"),
     ],
 )

@@ -185,7 +185,7 @@ def test_a_person_is_invited_on_the_page_and_joins(owner: Membership) -> None:
     assert client.get(path).status_code == 410
 
 
-def test_the_page_tells_another_person_that_the_invitation_is_not_for_them(owner: Membership) -> None:
+def test_the_page_shows_another_person_that_the_invitation_is_not_for_them(owner: Membership) -> None:
     path = _invite(owner).link.removeprefix("http://127.0.0.1:8000")
     client = client_for(make_member(user=make_user("Eve")))
     assert "a different e-mail address" in client.get(path).content.decode()

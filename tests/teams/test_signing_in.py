@@ -160,7 +160,7 @@ def test_the_second_factor_is_required_and_its_failures_are_audited(member: Memb
     assert AuditEvent.objects.first().action == "login.succeeded"
 
 
-@pytest.mark.django_db(transaction=True)  # django-allauth tells of these after commit
+@pytest.mark.django_db(transaction=True)  # django-allauth sends these signals after commit
 def test_adding_renewing_and_removing_a_second_factor_is_audited(member: Membership, password: str) -> None:
     client = Client()
     _login(client, member.user.email, password)
@@ -290,7 +290,7 @@ def test_an_operator_revokes_keys_and_sees_no_hash(operator: User, member: Membe
 
 
 def test_too_many_logins_from_one_address_get_the_products_429_page(member: Membership) -> None:
-    form = {"login": "nobody@fernhill.example", "password": secrets.token_urlsafe(16)}
+    form = {"login": "unknown@fernhill.example", "password": secrets.token_urlsafe(16)}
     for _ in range(40):
         response = Client().post(reverse("account_login"), form)
         if response.status_code == 429:

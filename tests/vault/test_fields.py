@@ -182,13 +182,13 @@ def test_erasing_removes_every_secret_and_the_data_key_and_a_new_one_can_be_stor
     assert Account.objects.get().password.reveal() == plain
 
 
-@pytest.mark.parametrize("spelling", [str, lambda team: str(team).upper(), lambda team: team.hex])
-def test_a_team_given_as_text_is_the_same_team(spelling):
+@pytest.mark.parametrize("form", [str, lambda team: str(team).upper(), lambda team: team.hex])
+def test_a_team_given_as_text_is_the_same_team(form):
     team, plain = uuid.uuid4(), secret()
-    row = Account.objects.create(team_id=spelling(team), password=plain)
+    row = Account.objects.create(team_id=form(team), password=plain)
     assert Account.objects.get().password.reveal() == plain
     row = Account.objects.get()
-    row.team_id = spelling(team)
+    row.team_id = form(team)
     row.save()
     assert Account.objects.get().password.reveal() == plain
 

@@ -85,7 +85,7 @@ def a_scope_with_a_parameter_of_its_own(story: Story) -> None:
     },
     Dialect(names={"redirect_uri": "redirect_url"}),
 )  # fmt: skip
-def a_consent_page_with_wishes(story: Story) -> None:
+def a_consent_page_with_extra_parameters(story: Story) -> None:
     assert (story.asked["audience"], story.asked["prompt"]) == ("api-south", "consent")
     assert len(story.asked["nonce"]) > 20
     assert (story.asked["response_type"], urlsplit(story.consent_url).fragment) == ("auth_code", "wechat_redirect")

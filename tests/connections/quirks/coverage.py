@@ -32,7 +32,7 @@ def protocol_keys(shape: Any = CatalogEntry, prefix: str = "") -> Iterator[str]:
 
 
 def used_keys(document: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """The same of a file: what stands in it."""
+    """The same of a file: the keys that are in it."""
     for name, value in document.items():
         key = f"{prefix}{name}"
         for inner in value if isinstance(value, list) else [value]:
@@ -44,7 +44,7 @@ def used_keys(document: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def defaults(shape: Any = CatalogEntry, prefix: str = "") -> Iterator[str]:
-    """`key=value` of each choice that an omitted key stands for."""
+    """`key=value` of each choice that an omitted key means."""
     for name, hint in get_type_hints(shape).items():
         value = getattr(shape, name, None) if not isinstance(shape, type) else shape.__dict__.get(name)
         if isinstance(value, str | int):

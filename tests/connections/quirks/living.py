@@ -108,7 +108,7 @@ def the_token_in_the_query(story: Story) -> None:
     assert "Authorization" not in first.headers
 
 
-def _told(request: Received) -> Any:
+def _says_who(request: Received) -> Any:
     return {"status": "fine", "person": {"mail": "ada@example.com"}} if request.body else {"status": "no"}
 
 
@@ -118,7 +118,7 @@ def _told(request: Received) -> Any:
         "form": {"secret": "{client_secret}", "client": "{client_id}"}, "label_path": "person.mail",
         "success_check": {"path": "status", "equals": "fine"},
     }, "params": [param("tenant", "[a-z]{2,9}", "north", "user")]},
-    Dialect(pages={"/who/north": _told}), params={"tenant": "north"},
+    Dialect(pages={"/who/north": _says_who}), params={"tenant": "north"},
 )  # fmt: skip
 def an_account_asked_by_a_form(story: Story) -> None:
     (who,) = story.server.calls("/who/north")
@@ -137,7 +137,7 @@ def an_account_asked_by_a_form(story: Story) -> None:
 def an_account_asked_by_graphql(story: Story) -> None:
     (asked,) = story.server.calls("/graphql")
     assert json.loads(asked.body) == {"query": "{ viewer { name } }"}
-    # A mere name tells no two accounts apart.
+    # A name alone does not distinguish two accounts.
     assert (story.connection.account_subject, story.connection.name) == ("", "Ada")
 
 

@@ -182,7 +182,7 @@ def _as_jwt(document: Document) -> Document:
 
 
 @case({"oauth2": {"expiry_in_token": True}}, Dialect(says=_as_jwt, inner=lambda token: token.rpartition(".")[2]))
-def an_end_that_stands_in_the_token(story: Story) -> None:
+def an_expiry_inside_the_token(story: Story) -> None:
     assert story.expires_at[0] == pytest.approx(900, abs=30)
 
 

@@ -22,7 +22,7 @@ from tests.integrations.recorded import CALLBACK, CLIENT_ID, Wire, examples, fil
 
 SECRET = secrets.token_urlsafe(24)
 APP = ClientCredentials(CLIENT_ID, SECRET)
-# The sandbox lives on this machine, where egress lets nobody go; its own tests visit it.
+# The sandbox lives on this machine, which egress does not allow; its own tests call it.
 SLUGS = sorted(slug for slug, entry in catalog().items() if entry.kind == "oauth2" and slug != "sandbox")
 
 
@@ -216,9 +216,9 @@ def the_account_has_a_label(slug: str, wire: Wire) -> None:
     if "success_check" in account:
         document = put(document, account["success_check"]["path"], account["success_check"]["equals"])
     wire.documents = [document]
-    told = fetch_account(config, access_token="at", credentials=APP)
+    found = fetch_account(config, access_token="at", credentials=APP)
     subject = {None: "ada", "": "", account.get("label_path"): "ada"}.get(account.get("subject_path"), "7")
-    assert (told.label, told.subject) == ("ada", subject)
+    assert (found.label, found.subject) == ("ada", subject)
     [request] = wire.sent
     headers, query = standing(slug)
     assert request.method == account["method"]

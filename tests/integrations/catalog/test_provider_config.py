@@ -1,4 +1,4 @@
-"""A provider's facts are kept for those who ask again, and for nobody else."""
+"""A provider's facts are cached for the same caller, and for no other."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The Authentication tab in a real browser: the findings come into the page, and a registered client stands there."""
+"""The Authentication tab in a real browser: the findings come into the page, and a registered client is shown."""
 
 import os
 from collections.abc import Iterator

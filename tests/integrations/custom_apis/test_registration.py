@@ -1,4 +1,4 @@
-"""*Register for me* (RFC 7591) at a real socket: what is asked for, what is stored, and each way in which it fails."""
+"""*Register for me* (RFC 7591) at a real socket: what is requested, what is stored, and each way in which it fails."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -151,7 +151,9 @@ def without_its_address(draft: CustomApi, admin: Membership) -> CustomApi:
     return save_authentication(actor=actor_for(admin), api=draft, authentication=unknown)
 
 
-def test_nobody_is_asked_who_is_not_known_to_offer_it(server: AuthServer, draft: CustomApi, admin: Membership) -> None:
+def test_a_server_that_is_not_known_to_support_it_is_not_asked(
+    server: AuthServer, draft: CustomApi, admin: Membership
+) -> None:
     assert "not known to support" in refusal(without_its_address(draft, admin), admin)
     assert server.registrations == []
 

@@ -1,4 +1,4 @@
-"""A team's own APIs as services know them: described, complete or not, changed, deleted, and nobody else's."""
+"""A team's own APIs as services know them: described, complete or not, changed, deleted, and no other team's."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who is told by mail that a secret ends, that a service refuses its OAuth app, and that it works again: once each."""
+"""Mail about a secret that expires, about an OAuth app that is refused, and about one that works again: once each."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -39,7 +39,7 @@ def ending(set_up: Made, operator: User) -> OAuthApp:
     return app
 
 
-def tell(days_left: int) -> list[str]:
+def notify(days_left: int) -> list[str]:
     """The subjects of what is sent on that day."""
     mail.outbox.clear()
     alerts.alert_maintainers(today=ENDS - timedelta(days=days_left))
@@ -68,19 +68,19 @@ def test_the_expiry_date_is_shown_as_a_relative_date(left: int, words: str) -> N
 
 
 def test_each_threshold_is_notified_once(ending: OAuthApp) -> None:
-    told = [bool(tell(left)) for left in (61, 60, 60, 45, 30, 29, 7, 3, 0, -1, -2, -90)]
-    assert told == [False, True, False, False, True, False, True, False, False, True, False, False]
+    sent = [bool(notify(left)) for left in (61, 60, 60, 45, 30, 29, 7, 3, 0, -1, -2, -90)]
+    assert sent == [False, True, False, False, True, False, True, False, False, True, False, False]
 
 
 def test_a_late_run_sends_only_the_current_threshold(ending: OAuthApp) -> None:
-    assert tell(5) == ["GitHub: the OAuth app’s secret expires in 5 days (1 May 2027), 0 connections affected"]
-    assert tell(5) == []
+    assert notify(5) == ["GitHub: the OAuth app’s secret expires in 5 days (1 May 2027), 0 connections affected"]
+    assert notify(5) == []
 
 
 def test_another_date_begins_anew(ending: OAuthApp) -> None:
-    tell(7)
+    notify(7)
     OAuthApp.objects.update(secret_expires_on=ENDS + timedelta(days=1))
-    assert len(tell(6)) == 1
+    assert len(notify(6)) == 1
 
 
 def test_the_mail_names_dependent_connections_and_no_secret(
@@ -89,7 +89,7 @@ def test_the_mail_names_dependent_connections_and_no_secret(
     for number in range(22):
         connect(owner, "github", name=f"account-{number:02}")
     connect(owner, "github", name="leaving", status="disconnecting")
-    assert tell(7) == ["GitHub: the OAuth app’s secret expires in 7 days (1 May 2027), 22 connections affected"]
+    assert notify(7) == ["GitHub: the OAuth app’s secret expires in 7 days (1 May 2027), 22 connections affected"]
     (message,) = mail.outbox
     assert message.to == [operator.email]
     html = str(message.alternatives[0][0])  # type: ignore[attr-defined] # mails of ours have one
@@ -100,7 +100,7 @@ def test_the_mail_names_dependent_connections_and_no_secret(
         assert "leaving" not in body
         assert f"http://127.0.0.1:8000/admin/integrations/oauthapp/{ending.pk}/change/" in body
         assert (client_credentials(ending).client_secret or "-") not in body
-    assert "expired (1 May 2027)" in tell(-1)[0]
+    assert "expired (1 May 2027)" in notify(-1)[0]
 
 
 def test_alerts_of_a_team_app_go_to_owners_and_admins_only(
@@ -116,7 +116,7 @@ def test_alerts_of_a_team_app_go_to_owners_and_admins_only(
         client_secret="s",
         secret_expires_on=ENDS,
     )
-    tell(30)
+    notify(30)
     assert sorted(message.to[0] for message in mail.outbox) == sorted([owner.user.email, admin.user.email])
     assert "http://127.0.0.1:8000/plugins/github/app/" in mail.outbox[0].body
 
@@ -124,29 +124,29 @@ def test_alerts_of_a_team_app_go_to_owners_and_admins_only(
 def test_refusal_and_recovery_are_notified_once_each(set_up: Made, operator: User) -> None:
     app = set_up("github")
     mark_oauth_app_broken(oauth_app=app, code="invalid_client")
-    assert tell(99) == ["GitHub rejects the OAuth app: 0 connections cannot be refreshed"]
+    assert notify(99) == ["GitHub rejects the OAuth app: 0 connections cannot be refreshed"]
     assert "invalid_client" in mail.outbox[0].body
-    assert tell(99) == []
+    assert notify(99) == []
     circuit_breaker.close(OAuthApp.objects.get(), origin=OPERATOR)
-    assert tell(99) == ["GitHub accepts the OAuth app again"]
-    assert tell(99) == []
+    assert notify(99) == ["GitHub accepts the OAuth app again"]
+    assert notify(99) == []
     mark_oauth_app_broken(oauth_app=OAuthApp.objects.get(), code="invalid_client")
-    assert len(tell(99)) == 1, "another refusal is news again"
+    assert len(notify(99)) == 1, "another refusal is notified again"
 
 
 def test_a_refusal_that_ended_before_the_run_is_not_notified(set_up: Made, operator: User) -> None:
     app = set_up("github")
     mark_oauth_app_broken(oauth_app=app, code="invalid_client")
     circuit_breaker.close(OAuthApp.objects.get(), origin=OPERATOR)
-    assert tell(99) == []
+    assert notify(99) == []
 
 
 def test_entering_a_new_secret_sends_no_recovery_mail(set_up: Made, operator: User) -> None:
     app = set_up("github")
     mark_oauth_app_broken(oauth_app=app, code="invalid_client")
-    tell(99)
+    notify(99)
     save_oauth_app(origin=OPERATOR, integration=app.integration, client_id=app.client_id, client_secret="new")
-    assert tell(99) == []
+    assert notify(99) == []
 
 
 def test_a_mail_that_could_not_be_sent_is_sent_at_the_next_look(
@@ -157,9 +157,9 @@ def test_a_mail_that_could_not_be_sent_is_sent_at_the_next_look(
 
     with monkeypatch.context() as patched:
         patched.setattr(EmailBackend, "send_messages", down)
-        assert tell(7) == []
-    assert len(tell(7)) == 1
-    assert tell(7) == []
+        assert notify(7) == []
+    assert len(notify(7)) == 1
+    assert notify(7) == []
 
 
 def test_a_second_process_sends_no_mail(ending: OAuthApp, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""*Test*: what a real token endpoint's answer tells about the client ID and secret, by each way of authenticating."""
+"""*Test*: what a real token endpoint's answer shows about the client ID and secret, by each way of authenticating."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A team's own OAuth app, as its owner and admin, a member, a stranger and nobody meet it."""
+"""A team's own OAuth app, as its owner and admin, a member, a stranger and an anonymous visitor see it."""
 
 import secrets
 from collections.abc import Callable
@@ -203,7 +203,7 @@ def test_a_refused_own_app_is_the_teams_matter(loaded: None, owner: Membership, 
     assert "An owner or admin of your team has to fix it" in html_of(member, SERVICE)
 
 
-def test_a_service_that_nobody_set_up_can_be_by_the_team(loaded: None, owner: Membership, member: Membership) -> None:
+def test_the_team_can_set_up_a_service_that_is_not_set_up(loaded: None, owner: Membership, member: Membership) -> None:
     assert "Add your team’s OAuth app" in html_of(owner, SERVICE)
     assert "Add your team" not in html_of(member, SERVICE)
 

@@ -113,7 +113,7 @@ def test_server_variables_become_parameters() -> None:
     found = read(d.DESK)
     assert found.base_url == "https://{subdomain}.{domain}.example/api/{version}"
     by_name = {param["name"]: param for param in found.params}
-    assert by_name["subdomain"]["default"] == ""  # "example" is nobody's account
+    assert by_name["subdomain"]["default"] == ""  # "example" is not a real account
     assert by_name["domain"]["pattern"] == "desk|desk\\-eu"
     assert by_name["version"]["default"] == "v2"
 

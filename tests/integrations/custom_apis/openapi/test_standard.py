@@ -1,4 +1,4 @@
-"""What of a description is not as its standard has it: told by its place, never more than one can read, and bounded."""
+"""What violates the standard in a description is reported with its position, in a short and bounded list."""
 
 import json
 from typing import Any

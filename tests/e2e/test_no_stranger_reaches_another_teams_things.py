@@ -98,90 +98,129 @@ class World:
         return {name: reverse(name, kwargs=arguments) for name, arguments in self.things.items()}
 
 
+ROUTES_OF_A_CONNECTION = (
+    "connections:refresh",
+    "connections:reconnect",
+    "connections:disconnect",
+    "connections:key",
+    "connections:values",
+    "connections:connection",
+    "connections:permissions",
+    "connections:activity",
+    "connections:rename",
+    "connections:sharing",
+    "connections:hand_over",
+    "connections:trace",
+)
+API_ROUTES_OF_A_CONNECTION = (
+    "api:connection",
+    "api:connection_token",
+    "api:connection_refresh",
+    "api:connection_sharing",
+    "api:connection_workflows",
+    "api:connection_usage",
+)
+ROUTES_OF_AN_ATTEMPT = (
+    "connections:attempt",
+    "connections:cancel",
+    "connections:continue",
+    "connections:decide",
+)
+ROUTES_OF_AN_INTEGRATION = (
+    "connections:connect",
+    "connections:connect_key",
+    "connections:service",
+    "connections:api_trace",
+    "integrations:custom_overview",
+    "integrations:custom_authentication",
+    "integrations:custom_operations",
+    "integrations:custom_callback",
+    "integrations:custom_delete",
+    "integrations:custom_check",
+    "integrations:custom_register",
+    "integrations:custom_param_new",
+    "integrations:app",
+    "integrations:test_app",
+    "integrations:remove_app",
+    "api:integration",
+    "api:integration_check",
+)
+ROUTES_OF_A_WEBHOOK = (
+    "api:webhook",
+    "api:webhook_test",
+    "notifications:webhook",
+    "notifications:rotate",
+    "notifications:switch",
+    "notifications:test",
+    "notifications:remove",
+)
+
+
 @pytest.fixture
 def world() -> World:
     owner = factories.make_member(role=Role.OWNER)
     stranger = factories.make_member(factories.make_team("Elsewhere"), Role.OWNER)
-    colleague = factories.make_member(owner.team)
     service = pages.set_up_service()
     personal, shared = pages.make_connection(owner, service), pages.make_connection(owner, service, name="Grace")
     pages.share(shared, level="manage")
     attempt, state = pages.set_out(factories.client_for(owner))
+    things = (
+        things_of_the_connections(owner, personal, shared)
+        | {route: {"attempt_id": attempt.pk} for route in ROUTES_OF_AN_ATTEMPT}
+        | things_of_the_custom_api(owner)
+        | things_of_the_team(owner)
+        | things_of_a_webhook(owner)
+    )
+    return World(owner, stranger, things, [personal, shared], attempt, state)
+
+
+def things_of_the_connections(owner: Membership, personal: Connection, shared: Connection) -> dict[str, dict[str, Any]]:
+    actor = factories.actor_for(owner)
+    link = create_connect_session(actor=actor, integration=personal.integration, scopes=["profile"])
+    return {
+        **{route: {"connection_id": personal.pk} for route in ROUTES_OF_A_CONNECTION},
+        **{route: {"pk": shared.pk} for route in API_ROUTES_OF_A_CONNECTION},
+        "api:connect_session": {"pk": link.session.pk},
+        "connections:connect_done": {"session_id": link.session.pk},
+    }
+
+
+def things_of_the_custom_api(owner: Membership) -> dict[str, dict[str, Any]]:
     own = Integration.objects.create(slug="fleet", name="Fleet", category="other", team=owner.team, **DESCRIBED)
     asked = {"name": "depot", "label": "Depot", "pattern": "north|south", "example": "north", "source": "user"}
     CustomApi.objects.create(integration=own, base_url="https://api.fleet.example", params=[asked])
+    return {
+        **{route: {"slug": own.slug} for route in ROUTES_OF_AN_INTEGRATION},
+        "connections:own_callback": {"callback_id": own.pk},
+        "connections:nested_callback": {"callback_id": own.pk},
+        "integrations:custom_param": {"slug": own.slug, "name": "depot"},
+    }
+
+
+def things_of_the_team(owner: Membership) -> dict[str, dict[str, Any]]:
+    actor, member = factories.actor_for(owner), {"pk": factories.make_member(owner.team).pk}
     key, _ = factories.make_key(owner)
     # Made lately: nothing is noted about its use.
     ApiKey.objects.update(last_used_at=timezone.now())
-    (issued,) = invitations.invite(actor=factories.actor_for(owner), emails=["new@fernhill.example"], role=Role.MEMBER)
-    token = issued.link.rstrip("/").rpartition("/")[2]
-    actor = factories.actor_for(owner)
-    webhook = webhooks.create_webhook(actor=actor, url="https://hooks.fernhill.example/x", events=Event.values).webhook
-    delivery, hook = webhooks.send_test(actor=actor, webhook_id=webhook.pk), {"pk": webhook.pk}
-    link = create_connect_session(actor=actor, integration=personal.integration, scopes=["profile"])
-    connection, trip, member = {"connection_id": personal.pk}, {"attempt_id": attempt.pk}, {"pk": colleague.pk}
-    by_api = {"pk": shared.pk}
-    things = {
-        "connections:connect": {"slug": own.slug},
-        "connections:connect_key": {"slug": own.slug},
-        "connections:attempt": trip,
-        "connections:cancel": trip,
-        "connections:continue": trip,
-        "connections:decide": trip,
-        "connections:own_callback": {"callback_id": own.pk},
-        "connections:nested_callback": {"callback_id": own.pk},
-        "connections:refresh": connection,
-        "connections:reconnect": connection,
-        "connections:disconnect": connection,
-        "connections:key": connection,
-        "connections:values": connection,
-        "connections:connection": connection,
-        "connections:permissions": connection,
-        "connections:activity": connection,
-        "connections:rename": connection,
-        "connections:sharing": connection,
-        "connections:hand_over": connection,
-        "connections:service": {"slug": own.slug},
-        "integrations:custom_overview": {"slug": own.slug},
-        "integrations:custom_authentication": {"slug": own.slug},
-        "integrations:custom_operations": {"slug": own.slug},
-        "integrations:custom_callback": {"slug": own.slug},
-        "integrations:custom_delete": {"slug": own.slug},
-        "integrations:app": {"slug": own.slug},
-        "integrations:test_app": {"slug": own.slug},
-        "integrations:remove_app": {"slug": own.slug},
-        "teams:accept_invitation": {"token": token},
+    (issued,) = invitations.invite(actor=actor, emails=["new@fernhill.example"], role=Role.MEMBER)
+    return {
+        "teams:accept_invitation": {"token": issued.link.rstrip("/").rpartition("/")[2]},
         "teams:change_role": member,
         "connections:remove_member": member,
         "teams:revoke_invitation": {"pk": issued.invitation.pk},
         "teams:revoke_api_key": {"pk": key.pk},
         "api:api_key": {"pk": key.pk},
-        "api:integration": {"slug": own.slug},
-        "api:connection": by_api,
-        "api:connection_token": by_api,
-        "api:connection_refresh": by_api,
-        "api:connection_sharing": by_api,
-        "api:connection_workflows": by_api,
-        "api:connection_usage": by_api,
-        "api:integration_check": {"slug": own.slug},
-        "api:connect_session": {"pk": link.session.pk},
-        "api:webhook": hook,
-        "api:webhook_test": hook,
-        "connections:api_trace": {"slug": own.slug},
-        "connections:trace": connection,
-        "connections:connect_done": {"session_id": link.session.pk},
-        "integrations:custom_check": {"slug": own.slug},
-        "integrations:custom_register": {"slug": own.slug},
-        "integrations:custom_param_new": {"slug": own.slug},
-        "integrations:custom_param": {"slug": own.slug, "name": "depot"},
-        "notifications:webhook": hook,
-        "notifications:rotate": hook,
-        "notifications:switch": hook,
-        "notifications:test": hook,
-        "notifications:remove": hook,
+    }
+
+
+def things_of_a_webhook(owner: Membership) -> dict[str, dict[str, Any]]:
+    actor = factories.actor_for(owner)
+    webhook = webhooks.create_webhook(actor=actor, url="https://hooks.fernhill.example/x", events=Event.values).webhook
+    delivery, hook = webhooks.send_test(actor=actor, webhook_id=webhook.pk), {"pk": webhook.pk}
+    return {
+        **dict.fromkeys(ROUTES_OF_A_WEBHOOK, hook),
         "notifications:redeliver": {**hook, "delivery_id": delivery.pk},
     }
-    return World(owner, stranger, things, [personal, shared], attempt, state)
 
 
 def everything() -> dict[str, list[str]]:

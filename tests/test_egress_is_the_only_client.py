@@ -1,4 +1,4 @@
-"""There is one way out: nothing in the product but `apps/egress` opens a connection to somewhere."""
+"""Only egress connects: nothing in the product but `apps/egress` opens an outbound connection."""
 
 import ast
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 APPS = Path(__file__).resolve().parents[1] / "apps"
 # Modules that open connections. `requests` itself is imported for its types and exceptions: see below.
 WAYS = {"socket", "http.client", "urllib.request", "urllib3", "httpx", "aiohttp", "ftplib", "smtplib", "telnetlib"}
-# Redis, the vault's key backends and the sandbox (a house of its own) are no destinations that a person names.
+# Redis, the vault's key backends and the sandbox (an app of its own) are no destinations that a person names.
 APART = ("egress/", "sandbox/")
 CALLS = {"get", "post", "put", "patch", "delete", "head", "request", "Session", "session"}
 
