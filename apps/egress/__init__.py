@@ -11,7 +11,7 @@ Every outbound request goes through `stream()`, or through `session()`, which is
 """
 
 from apps.egress.adapter import Adapter, Session, session
-from apps.egress.connection import ClientSocket, wait_for_client
+from apps.egress.connection import ClientSocket, end_waits, wait_for_client
 from apps.egress.destination import Destination, check_url, configure, is_allowed
 from apps.egress.errors import (
     ClientDisconnected,
@@ -44,6 +44,7 @@ __all__ = [
     "Timeouts",
     "check_url",
     "configure",
+    "end_waits",
     "is_allowed",
     "observed",
     "session",

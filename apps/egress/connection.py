@@ -26,6 +26,14 @@ ClientSocket = socket.socket
 _HUNG_UP = getattr(select, "POLLRDHUP", 0)
 
 
+def end_waits(client: ClientSocket) -> None:
+    """Shut the receiving side of a client's socket: each wait for the host then ends as if the client hung up.
+
+    Raises OSError if the socket is closed.
+    """
+    socket.socket.shutdown(client, socket.SHUT_RD)
+
+
 class Connection:
     """A connected socket for one request after the other. It never blocks except in `_wait`, which is a poll.
 

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -64,7 +64,8 @@ def authorization_url(
     check_endpoint(url)
     parts = urlsplit(url)
     of_url = parse_qsl(parts.query, keep_blank_values=True)
-    parameters = {**_prompt(provider, scopes, of_url), **provider.authorization_params, **(extra or {})}
+    parameters = {**provider.authorization_params, **(extra or {})}
+    parameters |= _prompt(provider, scopes, {*parameters, *(name for name, _ in of_url)})
     own = _own_parameters(provider, credentials, redirect_uri, state, scopes, code_challenge)
     reserved = RESERVED_PARAMETERS | own.keys() | {provider.scope_parameter}
     _refuse_reserved([*parameters, *(name for name, _ in of_url)], reserved)
@@ -77,10 +78,10 @@ def authorization_url(
     return urlunsplit(parts._replace(query=query, fragment=fragment))
 
 
-def _prompt(provider: ProviderConfig, scopes: Sequence[str], of_url: Iterable[tuple[str, str]]) -> dict[str, str]:
+def _prompt(provider: ProviderConfig, scopes: Sequence[str], present: Collection[str]) -> dict[str, str]:
     """`prompt=consent`, without which `offline_access` is ignored (OpenID Connect Core 11), unless data says else."""
     wants = {"openid", "offline_access"} <= set(scopes) and provider.prompt_for_offline
-    return {"prompt": "consent"} if wants and "prompt" not in dict(of_url) else {}
+    return {"prompt": "consent"} if wants and "prompt" not in present else {}
 
 
 def _own_parameters(

@@ -124,6 +124,7 @@ def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str,
     return {
         "slug": {"slug": "sandbox"},
         "attempt_id": {"attempt_id": attempt.pk},
+        "callback_id": {"callback_id": fleet.pk},
         "integration_id": {"integration_id": fleet.pk},
         "token": {"token": issued.link.rstrip("/").rpartition("/")[2]},
         "teams:change_role": about_member,

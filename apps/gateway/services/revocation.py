@@ -6,7 +6,6 @@ socket.
 """
 
 import logging
-import socket
 import threading
 import time
 from collections import defaultdict
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 
 from django.db import DatabaseError, connections
 
+from apps import egress
 from apps.connections.models import Connection
 from apps.connections.services.recheck import require_access
 from apps.errors import NotFound
@@ -32,7 +32,7 @@ class WatchedCall:
 
     connection: Connection
     actor: Actor
-    client: socket.socket | None = field(default=None, repr=False)
+    client: egress.ClientSocket | None = field(default=None, repr=False)
     started: float = field(default_factory=time.monotonic)
     is_revoked: bool = False
 
@@ -48,7 +48,7 @@ class WatchedCall:
         if self.client is not None:
             with suppress(OSError):
                 # Not an SSLSocket's own method, which would go on without encryption.
-                socket.socket.shutdown(self.client, socket.SHUT_RD)
+                egress.end_waits(self.client)
 
 
 class RevocationWatch:

@@ -126,6 +126,7 @@ class OAuth2:
     token_endpoint_auth_method: AuthMethod
     issuer: str | None = None
     iss_required: bool = False
+    prompt_for_offline: bool = True
     pkce: bool = True
     scope_parameter: str = "scope"
     scope_separator: str = " "

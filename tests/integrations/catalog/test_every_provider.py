@@ -82,6 +82,9 @@ def the_consent_page(slug: str, wire: Wire) -> None:
     wanted = named(oauth2, wanted, at_token_endpoint=False)
     for name, value in oauth2.get("authorization_params", {}).items():
         wanted[name] = filled(value, toml)
+    names = {scope["name"] for scope in scopes}
+    if {"openid", "offline_access"} <= names and oauth2.get("prompt_for_offline", True):
+        wanted.setdefault("prompt", "consent")
     for scope in scopes:
         parameter = scope.get("parameter") or oauth2.get("scope_parameter", "scope")
         before = [wanted[parameter]] if parameter in wanted else []

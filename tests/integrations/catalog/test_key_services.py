@@ -107,7 +107,7 @@ def test_every_field_is_sent_and_only_to_the_services_hosts(slug: str) -> None:
     for field in entry.fields:
         assert fields[field.name] in sent
     assert all(fields[field.name] not in line for field in entry.fields for line in sent_as(entry))
-    (host,) = api_hosts(entry, params=params)
+    host, *_ = api_hosts(entry, params=params)
     assert host.endswith(entry.api.base_url.partition("://")[2].partition("/")[0].rpartition("}")[2])
 
 

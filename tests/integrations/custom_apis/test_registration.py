@@ -154,7 +154,7 @@ def without_its_address(draft: CustomApi, admin: Membership) -> CustomApi:
 def test_a_server_that_is_not_known_to_support_it_is_not_asked(
     server: AuthServer, draft: CustomApi, admin: Membership
 ) -> None:
-    assert "not known to support" in refusal(without_its_address(draft, admin), admin)
+    assert "No registration URL is known" in refusal(without_its_address(draft, admin), admin)
     assert server.registrations == []
 
 
