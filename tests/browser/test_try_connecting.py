@@ -237,7 +237,7 @@ def test_a_key_is_entered_and_replaced_from_here(visitor: Visitor, product: Prod
     assert key not in page.content()
 
 
-def test_where_the_window_is_blocked_this_tab_goes_there_and_comes_back_with_what_was_written(
+def test_where_the_popup_is_blocked_the_tab_returns_with_what_was_written(
     visitor: Visitor,
 ) -> None:
     visitor.connect("Ada Example")

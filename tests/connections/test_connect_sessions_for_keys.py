@@ -35,7 +35,7 @@ def link_for(program: Caller, member: Membership, **body: Any) -> tuple[str, str
     return answer.json()["id"], urlsplit(answer.json()["url"]).path
 
 
-def test_a_member_enters_the_key_and_the_program_learns_of_the_connection_and_not_of_the_key(
+def test_a_member_enters_the_key_and_the_program_gets_the_connection_without_the_key(
     service: HttpServer, cast: Cast, program: Caller, settings: Any
 ) -> None:
     settings.CONNECT_RETURN_ORIGINS = ["https://app.example.com"]

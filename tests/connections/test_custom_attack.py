@@ -93,7 +93,7 @@ def test_the_other_way_round_too(
     assert server.arrivals == []
 
 
-def test_with_the_common_callback_the_attack_would_succeed_which_is_why_an_admin_is_warned(
+def test_with_the_shared_callback_the_attack_would_succeed_so_an_admin_is_warned(
     trap: Walker, liar: HttpServer, server: AuthServer, connect_flow: ConnectFlow, cast: Cast
 ) -> None:
     set_callback(actor=cast.actor("admin"), api=trap.api, callback=Callback.COMMON)
@@ -107,7 +107,7 @@ def test_with_the_common_callback_the_attack_would_succeed_which_is_why_an_admin
     assert "A malicious server" in page.content.decode()
 
 
-def test_a_teams_app_of_a_built_in_service_with_a_host_of_its_own_receives_no_foreign_code(
+def test_a_teams_app_of_a_built_in_service_with_its_own_host_receives_no_foreign_code(
     liar: HttpServer, server: AuthServer, connect_flow: ConnectFlow, cast: Cast
 ) -> None:
     save_own_app(

@@ -143,7 +143,7 @@ def test_what_a_dying_process_left_is_hidden_unusable_and_finished_later(
 
 
 @pytest.mark.django_db
-def test_a_reconnect_of_a_connection_that_was_disconnected_meanwhile_leaves_no_grant_behind(
+def test_a_reconnect_of_a_connection_disconnected_meanwhile_leaves_no_grant_behind(
     connect_flow: ConnectFlow, cast: Cast, server: AuthServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from apps.connections.errors import AttemptSettled

@@ -89,7 +89,7 @@ def test_a_turn_belongs_to_one_and_is_lost_by_who_does_not_end_it(due: int) -> N
 
 
 @pytest.mark.django_db
-def test_the_dispatch_mark_ends_with_the_lease_so_that_a_killed_refresh_is_retried_at_once(due: int) -> None:
+def test_the_dispatch_mark_ends_with_the_lease_so_a_killed_refresh_is_retried_at_once(due: int) -> None:
     [(token_set_id, _), *_] = schedule.claim_due()
     row = load(TokenSet.objects.get(pk=token_set_id).connection_id)
     assert acquire_lease(row=row, refresh_token="used") is not None

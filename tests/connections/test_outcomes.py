@@ -173,7 +173,7 @@ def test_an_expired_connection_of_a_service_that_is_down_turns_red_and_heals_by_
 
 
 @pytest.mark.django_db
-def test_a_refused_grant_is_tried_once_more_after_a_minute_then_red_with_the_refresh_token_kept(
+def test_a_refused_grant_is_tried_again_after_a_minute_and_keeps_its_refresh_token(
     connection: Connection, cast: Cast, server: AuthServer
 ) -> None:
     kept = refresh_token(connection)
@@ -303,7 +303,7 @@ def test_a_token_that_cannot_be_refreshed_turns_red_at_its_end(
 
 
 @pytest.mark.django_db
-def test_an_unknown_outcome_under_strict_rotation_waits_for_the_end_of_the_token_then_tries_once(
+def test_an_unknown_outcome_under_strict_rotation_is_tried_once_at_the_tokens_end(
     connection: Connection, server: AuthServer
 ) -> None:
     server.script(reset())  # the server used up the refresh token; its answer is lost

@@ -77,7 +77,7 @@ def test_the_page_says_that_the_team_was_closed(
     assert "The team was closed meanwhile" in response.content.decode()
 
 
-def test_an_integration_deleted_during_the_exchange_stores_nothing_and_the_grant_is_revoked(
+def test_an_integration_deleted_during_the_exchange_stores_nothing_and_revokes(
     connect_flow: ConnectFlow, cast: Cast, server: AuthServer, during_exchange: Any
 ) -> None:
     flow = connect_flow.begin(cast.actor("member"))

@@ -77,7 +77,7 @@ def test_a_minimum_lifetime_is_met_by_a_refresh(connection: Connection, cast: Ca
 
 
 @pytest.mark.django_db
-def test_a_minimum_lifetime_longer_than_the_service_gives_costs_one_refresh_not_one_per_read(
+def test_a_minimum_lifetime_longer_than_the_token_costs_one_refresh_not_one_per_read(
     connection: Connection, cast: Cast, server: AuthServer
 ) -> None:
     expire(connection, ago=-600)

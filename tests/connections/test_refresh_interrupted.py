@@ -91,7 +91,7 @@ def test_a_refresh_under_way_is_waited_for_and_not_taken_for_an_interrupted_one(
 
 
 @pytest.mark.django_db
-def test_an_interrupted_refresh_under_strict_rotation_is_tried_once_after_expiry_and_heals(
+def test_an_interrupted_strict_refresh_is_tried_once_after_expiry_and_recovers(
     connection: Connection, cast: Cast, server: AuthServer
 ) -> None:
     interrupt(connection)  # the request never arrived
@@ -102,7 +102,7 @@ def test_an_interrupted_refresh_under_strict_rotation_is_tried_once_after_expiry
 
 
 @pytest.mark.django_db
-def test_an_interrupted_refresh_under_strict_rotation_that_had_arrived_ends_red_after_one_try(
+def test_an_interrupted_strict_refresh_that_had_arrived_needs_attention_after_a_try(
     connection: Connection, cast: Cast, server: AuthServer
 ) -> None:
     interrupt(connection)

@@ -182,7 +182,7 @@ def test_margin_and_jitter_stay_after_the_earliest_refresh(jitter: float) -> Non
     assert NOW + seconds(570) <= planned < NOW + seconds(590)
 
 
-def test_a_strict_grant_that_another_host_may_have_refreshed_waits_beyond_the_end_of_the_token() -> None:
+def test_a_strict_grant_that_another_host_may_have_refreshed_waits_past_its_end() -> None:
     ends = NOW + seconds(600)
     facts: dict[str, Any] = {"rotation": "strict", "unresolved_sends": 1, "expires_at": ends}
     assert refresh_policy.resend_at(**facts, sent_elsewhere=False) == ends - seconds(5)

@@ -335,7 +335,7 @@ def test_tokens_older_than_a_later_failed_attempt_are_refreshed_once_before_they
 
 
 @pytest.mark.django_db
-def test_a_strict_grant_whose_response_may_be_on_another_host_is_not_sent_before_that_had_time(
+def test_a_strict_grant_whose_response_may_be_on_another_host_is_not_sent_too_early(
     connection: Connection, server: AuthServer
 ) -> None:
     sent = {"unresolved_sends": 1, "sent_by": "another-host", "sent_at": Now() - timedelta(minutes=5)}

@@ -53,9 +53,7 @@ def test_killed_after_the_answer_one_retry_heals_where_the_service_allows_it(
 
 
 @pytest.mark.parametrize("point", ANSWERED)
-def test_killed_after_the_answer_of_a_strict_service_it_is_tried_once_and_then_a_person_is_asked(
-    scene: Scene, point: str
-) -> None:
+def test_killed_after_a_strict_services_answer_it_is_tried_once_then_needs_attention(scene: Scene, point: str) -> None:
     scene.rotate("strict")
     scene.expire()
     kill(scene, point)

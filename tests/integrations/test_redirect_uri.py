@@ -65,7 +65,7 @@ def test_a_team_app_with_a_host_of_its_own_never_keeps_the_common_callback(slug:
     assert callback_of(app_of(slug, team=Team(), callback="common")) == Callback.OWN
 
 
-def test_an_app_registered_before_keeps_the_common_callback_where_members_type_a_vendors_host() -> None:
+def test_an_earlier_app_keeps_the_shared_callback_where_members_type_a_vendors_host() -> None:
     assert redirect_uri(app_of("shopify", callback="common")) == common_redirect_uri()
 
 
