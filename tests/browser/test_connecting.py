@@ -41,7 +41,7 @@ def test_a_popup_closed_by_hand_is_noticed_and_can_be_opened_again(visitor: Visi
     visitor.open_sandbox()
     visitor.popup_of(visitor.connect_button).close()
     notice = visitor.page.get_by_role("alert")
-    expect(notice).to_contain_text("The window was closed before Sandbox answered")
+    expect(notice).to_contain_text("The window was closed before Sandbox responded")
     popup = visitor.popup_of(notice.get_by_role("button", name="Try again"))
     visitor.sign_in_there(popup, "Ada Example")
     popup.get_by_role("button", name="Approve").click()
@@ -140,7 +140,7 @@ def test_the_list_leads_to_the_login_page_when_the_session_ended(visitor: Visito
 
 @pytest.mark.parametrize(
     ("scenario", "words"),
-    [("HTML instead of JSON", "its answer was not a token"), ("The service is down", "HTTP status 503")],
+    [("HTML instead of JSON", "its response was not a token"), ("The service is down", "HTTP status 503")],
 )
 def test_a_service_that_returns_no_grant_is_reported(visitor: Visitor, scenario: str, words: str) -> None:
     visitor.open_sandbox()

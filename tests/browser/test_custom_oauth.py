@@ -292,6 +292,6 @@ def test_a_key_is_entered_again_with_a_new_parameter_of_the_api(place: Place, pa
     page.get_by_label("Lane").select_option("south")
     page.get_by_label("API key").fill("another-k3y-9876543210")
     page.get_by_role("button", name="Replace", exact=True).click()
-    expect(page.get_by_text("has new values")).to_be_visible()
+    expect(page.get_by_text("uses the new values")).to_be_visible()
     page.goto("/settings/integrations/")
     expect(page.locator(".conn")).to_contain_text("Active")

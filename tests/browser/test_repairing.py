@@ -59,7 +59,7 @@ def test_another_account_on_reconnect_can_be_discarded(visitor: Visitor) -> None
     visitor.open_list()
     visitor.reconnect(visitor.row("Ada Example"), "Ada Example", "Sign in as the other person")
     visitor.page.get_by_role("button", name="Discard").click()
-    expect(visitor.page.locator("[data-connecting]")).to_contain_text("Ada Example stays as it was.")
+    expect(visitor.page.locator("[data-connecting]")).to_contain_text("Ada Example is unchanged.")
     visitor.open_list()
     expect(visitor.page.locator(".conn")).to_have_count(1)
     visitor.row("Ada Example").get_by_role("button", name="Refresh").click()

@@ -128,7 +128,7 @@ def test_unsharing_and_disconnecting_name_people_and_workflows_first(visitor: Vi
     run_workflow(visitor, "Nightly export")
     visitor.page.reload()
     expect(visitor.page.get_by_role("region", name="Connected workflows")).to_contain_text("Nightly export")
-    expect(visitor.page.get_by_role("img", name="Calls per day: 1 in all")).to_be_visible()
+    expect(visitor.page.get_by_role("img", name="Calls per day: 1 in total")).to_be_visible()
 
     visitor.page.get_by_role("link", name="Disconnect…").click()
     dialog = visitor.page.get_by_role("dialog", name="Disconnect Ada Example?")
@@ -168,7 +168,7 @@ def test_what_a_member_leaves_is_handed_over_and_the_new_owner_reconnects_it(
     visitor.page.goto("/settings/team/")
     visitor.page.get_by_label("More for Max Member").click()
     visitor.page.get_by_role("link", name="Remove from team…").click()
-    choice = visitor.page.get_by_label("What becomes of Grace Example at Sandbox")
+    choice = visitor.page.get_by_label("What happens to Grace Example at Sandbox")
     expect(choice).to_be_visible()
     expect(choice.locator("option:checked")).to_have_text("Hand over to Olivia Owner")
     visitor.page.get_by_role("button", name="Remove from team").click()

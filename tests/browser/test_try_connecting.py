@@ -163,7 +163,7 @@ def test_a_missing_permission_is_added_from_here(visitor: Visitor, product: Prod
 
     page.goto(f"/try/?integration={slug}")
     page.get_by_role("combobox", name="Action").select_option(label="Post a message")
-    expect(page.locator("main")).to_contain_text("Lacks messages:write")
+    expect(page.locator("main")).to_contain_text("Missing messages:write")
     name = page.get_by_role("radio").first
     name.check()
     write(page)
@@ -232,7 +232,7 @@ def test_a_key_is_entered_and_replaced_from_here(visitor: Visitor, product: Prod
     mending.locator("input[type=password]").fill(key + "3")
     mending.get_by_role("button", name="Replace").click()
     expect(page.get_by_role("radio", name="First key")).to_be_checked()
-    expect(page.locator("#flash")).to_contain_text("First key has new values")
+    expect(page.locator("#flash")).to_contain_text("First key uses the new values")
     expect_written(page)
     assert key not in page.content()
 

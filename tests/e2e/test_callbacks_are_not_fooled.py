@@ -80,7 +80,7 @@ def scene(on_sqlite: Stage, visitor: Visitor) -> Scene:
 def test_a_true_answer_connects_and_replayed_it_is_refused(scene: Scene) -> None:
     assert scene.visitor.come_back(scene.answer).status_code == 302
     scene.calls += 1
-    assert "used before" in scene.is_refused(scene.answer, code="replayed_state")
+    assert "used already" in scene.is_refused(scene.answer, code="replayed_state")
 
 
 def test_the_answer_to_another_person_is_refused_and_still_good_for_the_right_one(scene: Scene) -> None:

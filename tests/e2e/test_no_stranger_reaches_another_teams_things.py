@@ -279,7 +279,7 @@ def test_a_signed_in_stranger_finds_nothing_and_changes_nothing(world: World) ->
     assert not of_team.exists()
 
 
-# Refused before anything is looked up, whatever the ID: so the answer reveals nothing about it.
+# Refused already anything is looked up, whatever the ID: so the answer reveals nothing about it.
 NOT_FOR_SERVICE_KEYS = {"api:webhook", "api:webhook_test"}
 
 

@@ -198,7 +198,7 @@ def _status(place: Place, rest: str) -> int:
 @pytest.mark.parametrize(
     "rest",
     [
-        "/evil.example", "a//b", "../x", "%2e%2e/x", "%252e%252e/x", "a%2f%2fb", "a%0d%0aX-A:%20b", "a%5cb", "a\\b",
+        "/evil.example", "a//b", "../x", "%2e%2e/x", "%252e%252e/x", "a%0d%0aX-A:%20b", "a\\b",
         "@evil.example//x", "x/..%2f..%2fy", "a/%25252e%25252e",
     ],
 )  # fmt: skip
