@@ -168,7 +168,7 @@ def test_what_a_member_leaves_is_handed_over_and_the_new_owner_reconnects_it(
     visitor.page.goto("/settings/team/")
     visitor.page.get_by_label("More for Max Member").click()
     visitor.page.get_by_role("link", name="Remove from team…").click()
-    choice = visitor.page.get_by_label("What happens to Grace Example at Sandbox")
+    choice = visitor.page.get_by_label("What to do with Grace Example (Sandbox)")
     expect(choice).to_be_visible()
     expect(choice.locator("option:checked")).to_have_text("Hand over to Olivia Owner")
     visitor.page.get_by_role("button", name="Remove from team").click()
