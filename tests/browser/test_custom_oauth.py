@@ -280,7 +280,7 @@ def test_a_key_is_entered_again_with_a_new_parameter_of_the_api(place: Place, pa
     shoot(page, "params")
     fits(page)
     page.get_by_role("link", name="Edit Lane").click()
-    expect(page.locator("main")).to_contain_text("Used in the base URL")
+    expect(page.locator("main")).to_contain_text("Used in the base URL, so its name cannot be changed")
     expect(page.get_by_role("button", name="Remove Lane")).to_have_count(0)
     shoot(page, "param")
     fits(page)
