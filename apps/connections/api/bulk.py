@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -78,7 +79,7 @@ class TokensView(StrictAPIView):
         for number, pk in enumerate(dict.fromkeys(data["connections"])):
             if number:
                 _require_rate(actor)
-            items.append(_outcome(pk, "token", lambda pk=pk: _token(actor, pk, data)))
+            items.append(_outcome(pk, "token", partial(_token, actor, pk, data)))
         return Response(TokensSerializer({"results": items}).data, headers={"Cache-Control": "no-store"})
 
 
