@@ -23,8 +23,8 @@ LOUD = ["--loglevel", "INFO"]
 CELERY = ["-m", "celery", "-q", "-A", "config"]
 WORKER = [*CELERY, "worker", "--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", *LOUD]
 DISPATCH = "from apps.connections import tasks; tasks.refresh_due()"
-# What was given to a worker that is gone is dispatched again after two seconds, and its lease runs out.
-SHORT = {"DISPATCH_LEASE": 2, "LEASE": 2, "CLAIM_TO_SEND": 2}
+# A refresh whose worker is gone is dispatched again after six seconds, longer than one run of the scheduler.
+SHORT = {"DISPATCH_LEASE": 6, "LEASE": 2, "CLAIM_TO_SEND": 2}
 
 
 @dataclass

@@ -275,7 +275,7 @@ PROTECTIONS = [
         "apps/connections/policy/access.py",
         "is_owner(actor, connection) and not connection.handed_over_from",
         "is_owner(actor, connection)",
-        ("tests/connections/test_access.py",),
+        ("tests/connections/test_share.py",),
     ),
     Mutation(
         "connections: a lease excludes others",
