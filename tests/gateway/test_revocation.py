@@ -45,11 +45,11 @@ def sends_chunks(api: HttpServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 @pytest.fixture
 def sends_one_chunk(api: HttpServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The API sends one chunk, and then nothing for as long as the connection is open."""
+    """The API sends one complete line, and then nothing for as long as the connection is open."""
 
     def talk(sock: socket.socket, over: threading.Event) -> None:
         sock.recv(65_536)
-        sock.sendall(HEAD + b"5\r\nhello\r\n")
+        sock.sendall(HEAD + b"6\r\nhello\n\r\n")
         over.wait(60)
 
     with raw_server(talk) as port:
