@@ -165,7 +165,7 @@ def test_granted_missing_and_unused_scopes_are_listed_separately(mara, connectio
     assert "Requested, not granted." in parts["missing"]
     assert "profile" in parts["granted"].split("</section>")[0]
     unneeded = parts["unneeded"].split("</section>")[0]
-    assert "Granted, though it was not asked for." in unneeded
+    assert "Granted, though it was not requested." in unneeded
     assert "No call has needed it for 90 days." in unneeded
     assert 'name="scopes" value="profile"' in unneeded
     assert 'name="scopes" value="messages:read"' not in unneeded

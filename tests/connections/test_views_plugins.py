@@ -96,7 +96,7 @@ def test_what_needs_attention_comes_first_then_what_is_connected_then_the_rest_b
     connect(owner, "slack")
     connect(owner, "slack", status=Status.NEEDS_ATTENTION)
     html = html_of(owner)
-    assert names(html) == ["Slack", "Notion", "GitHub", "Google Drive", "Microsoft Graph", "Sandbox"]
+    assert names(html) == ["Slack", "Notion", "Google Drive", "GitHub", "Microsoft Graph", "Sandbox"]
     assert "2 connected, 1 needs attention" in card(html, "Slack")
 
 

@@ -76,11 +76,11 @@ GET    gateway:try                  | 200
 POST   gateway:try                  | 502 502 502 502 502 502 404 404
 POST   connections:refresh_selected     | 302
 GET    connections:leave_team           | 200
-POST   connections:leave_team           | 400 409 400 302 302 302 302 409
+POST   connections:leave_team           | 400 400 400 302 302 302 302 409
 GET    connections:remove_member        | 403 200 200 403 403 403 403 404
 POST   connections:remove_member        | 403 302 302 403 403 403 403 404
 GET    connections:delete_account       | 200
-POST   connections:delete_account       | 400 409 400 302 302 302 302 302
+POST   connections:delete_account       | 400 400 400 302 302 302 302 302
 GET    connections:credentials          | 200
 GET    connections:connection           | 200 200 200 200 200 200 404 404
 GET    connections:permissions          | 200 200 200 200 200 404 404 404
