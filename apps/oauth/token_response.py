@@ -79,10 +79,10 @@ def parse_token_response(
         seconds = None
         notes.append("the token expires at once and cannot be refreshed: the expiry is taken for unknown")
     response = TokenResponse(access_token, refresh_token, expires_in=seconds, notes=tuple(notes))
-    return _with_side_facts(response, document, headers, provider)
+    return _with_optional_fields(response, document, headers, provider)
 
 
-def _with_side_facts(
+def _with_optional_fields(
     response: TokenResponse, document: dict[str, Any], headers: Mapping[str, str], provider: ProviderConfig
 ) -> TokenResponse:
     """`response` with what else the document says: nothing of it can make the tokens unusable."""

@@ -40,7 +40,7 @@ class Visitor:
         window.get_by_role("button", name=account).click()
 
     def connect(self, account: str = "Ada Example", scenario: str = "Everything works") -> None:
-        """The whole trip in the popup, with a happy end."""
+        """The whole flow in the popup, with a happy end."""
         self.open_sandbox()
         popup = self.popup_of(self.connect_button)
         self.sign_in_there(popup, account, scenario)

@@ -71,7 +71,7 @@ def share(connection: Connection, level: str = "use") -> None:
     ConnectionShare.objects.create(connection=connection, level=level)
 
 
-def set_out(browser: Client, *, slug: str = "sandbox", **fields: Any) -> tuple[AuthorizationAttempt, str]:
+def start_flow(browser: Client, *, slug: str = "sandbox", **fields: Any) -> tuple[AuthorizationAttempt, str]:
     """An authorization flow begun by the page's script: the attempt, and the state that went to the service."""
     url = reverse("connections:connect", args=[slug])
     answer = browser.post(url, {"scopes": ["profile"], **fields}, headers=JSON).json()
@@ -79,5 +79,5 @@ def set_out(browser: Client, *, slug: str = "sandbox", **fields: Any) -> tuple[A
     return AuthorizationAttempt.objects.get(pk=answer["attempt"]), state
 
 
-def come_back(browser: Client, **query: str) -> Any:
+def open_callback(browser: Client, **query: str) -> Any:
     return browser.get(reverse("connections:callback"), query)

@@ -1,4 +1,4 @@
-"""The authorization trip: what is accepted, what is not, and that nothing is redeemed where it is not."""
+"""The authorization flow: what is accepted, what is not, and that nothing is redeemed where it is not."""
 
 import base64
 import hashlib
@@ -34,8 +34,8 @@ Status = AuthorizationAttempt.Status
 
 @pytest.mark.django_db
 def test_the_state_is_stored_as_a_hash_only(connect_flow: ConnectFlow, cast: Cast) -> None:
-    trip = connect_flow.begin(cast.actor("member"))
-    state = request_params(trip)["state"]
+    flow = connect_flow.begin(cast.actor("member"))
+    state = request_params(flow)["state"]
     row = AuthorizationAttempt.objects.values().get()
     assert row["state_hash"] == hashlib.sha256(state.encode()).hexdigest()
     assert state not in repr(row)
@@ -45,10 +45,10 @@ def test_the_state_is_stored_as_a_hash_only(connect_flow: ConnectFlow, cast: Cas
 
 @pytest.mark.django_db
 def test_pkce_is_sent_and_the_verifier_fits_it(connect_flow: ConnectFlow, cast: Cast, server: AuthServer) -> None:
-    trip = connect_flow.begin(cast.actor("member"))
-    asked = request_params(trip)
+    flow = connect_flow.begin(cast.actor("member"))
+    asked = request_params(flow)
     assert asked["code_challenge_method"] == "S256"
-    connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
+    connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     [call] = server.journal.token_calls
     digest = hashlib.sha256(call.form["code_verifier"].encode()).digest()
     assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == asked["code_challenge"]
@@ -77,11 +77,11 @@ def test_a_completed_trip_is_a_connection_of_the_person_with_account_and_scopes(
 
 @pytest.mark.django_db
 def test_an_answer_is_accepted_once(connect_flow: ConnectFlow, cast: Cast, server: AuthServer) -> None:
-    trip = connect_flow.begin(cast.actor("member"))
-    answer = connect_flow.answer(trip)
-    connect_flow.complete(trip, answer, actor=cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
+    answer = connect_flow.answer(flow)
+    connect_flow.complete(flow, answer, actor=cast.actor("member"))
     with pytest.raises(CallbackRejected, match="used already"):
-        connect_flow.complete(trip, answer, actor=cast.actor("member"))
+        connect_flow.complete(flow, answer, actor=cast.actor("member"))
     assert len(server.arrivals) == 1
     assert AuditEvent.objects.get(action="authorization.rejected").detail["code"] == "replayed_state"
 
@@ -90,9 +90,9 @@ def test_an_answer_is_accepted_once(connect_flow: ConnectFlow, cast: Cast, serve
 def test_of_two_that_bring_the_same_answer_at_once_one_wins(
     connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
-    trip, member = connect_flow.begin(cast.actor("member")), cast.actor("member")
-    answer = connect_flow.answer(trip)
-    results = side_by_side(*[lambda: connect_flow.complete(trip, answer, actor=member)] * 4)
+    flow, member = connect_flow.begin(cast.actor("member")), cast.actor("member")
+    answer = connect_flow.answer(flow)
+    results = side_by_side(*[lambda: connect_flow.complete(flow, answer, actor=member)] * 4)
     assert sorted(type(result.error).__name__ for result in results) == ["CallbackRejected"] * 3 + ["NoneType"]
     assert len(server.arrivals) == 1
     assert Connection.objects.count() == 1
@@ -102,11 +102,11 @@ def test_of_two_that_bring_the_same_answer_at_once_one_wins(
 def test_an_answer_counts_only_in_the_login_that_left(
     connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
-    trip = connect_flow.begin(cast.actor("member"))
-    answer = connect_flow.answer(trip)
+    flow = connect_flow.begin(cast.actor("member"))
+    answer = connect_flow.answer(flow)
     for who, session in (("admin", SESSION), ("stranger", SESSION), ("member", "another-session")):
         with pytest.raises(CallbackRejected, match="another login") as rejected:
-            connect_flow.complete(trip, answer, actor=cast.actor(who), session_key=session)
+            connect_flow.complete(flow, answer, actor=cast.actor(who), session_key=session)
         assert rejected.value.attempt is None, "nothing about the attempt is shown to another person"
     with pytest.raises(CallbackRejected):
         authorize.complete(
@@ -114,15 +114,15 @@ def test_an_answer_counts_only_in_the_login_that_left(
         )
     assert server.arrivals == []
     assert actions("authorization.rejected") == ["authorization.rejected"] * 4
-    connect_flow.complete(trip, answer, actor=cast.actor("member"))
+    connect_flow.complete(flow, answer, actor=cast.actor("member"))
 
 
 @pytest.mark.django_db
 def test_an_answer_after_ten_minutes_is_not_accepted(connect_flow: ConnectFlow, cast: Cast, server: AuthServer) -> None:
-    trip = connect_flow.begin(cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
     AuthorizationAttempt.objects.update(expires_at=Now() - timedelta(seconds=1))
     with pytest.raises(AttemptExpired):
-        connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert server.arrivals == []
     attempt = AuthorizationAttempt.objects.get()
     assert (attempt.status, attempt.code_verifier) == (Status.FAILED, None)
@@ -148,10 +148,10 @@ def test_an_answer_after_ten_minutes_is_not_accepted(connect_flow: ConnectFlow, 
 def test_an_unfit_answer_is_rejected_audited_and_redeems_nothing(
     connect_flow: ConnectFlow, cast: Cast, server: AuthServer, query: str
 ) -> None:
-    trip = connect_flow.begin(cast.actor("member"))
-    filled = query.format(state=request_params(trip)["state"], iss=server.url)
+    flow = connect_flow.begin(cast.actor("member"))
+    filled = query.format(state=request_params(flow)["state"], iss=server.url)
     with pytest.raises(CallbackRejected):
-        connect_flow.complete(trip, filled, actor=cast.actor("member"))
+        connect_flow.complete(flow, filled, actor=cast.actor("member"))
     assert server.arrivals == []
     assert actions("authorization.rejected") == ["authorization.rejected"]
     assert not Connection.objects.exists()
@@ -164,9 +164,9 @@ def test_an_unfit_answer_is_rejected_audited_and_redeems_nothing(
 def test_an_answer_on_another_path_is_rejected(
     connect_flow: ConnectFlow, cast: Cast, server: AuthServer, path: str
 ) -> None:
-    trip = connect_flow.begin(cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
     with pytest.raises(CallbackRejected, match="another callback address"):
-        connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"), path=path)
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"), path=path)
     assert server.arrivals == []
     assert actions("authorization.failed") == ["authorization.failed"]
 
@@ -176,23 +176,23 @@ def test_an_answer_on_another_path_is_rejected(
 def test_an_answer_of_another_issuer_or_of_none_is_rejected(
     connect_flow: ConnectFlow, cast: Cast, server: AuthServer, issuer: str | None
 ) -> None:
-    trip = connect_flow.begin(cast.actor("member"))
-    answer = connect_flow.answer(trip)
+    flow = connect_flow.begin(cast.actor("member"))
+    answer = connect_flow.answer(flow)
     del answer["iss"]
     if issuer is not None:
         answer["iss"] = issuer.format(url=server.url)
     with pytest.raises(CallbackRejected, match="does not come from"):
-        connect_flow.complete(trip, answer, actor=cast.actor("member"))
+        connect_flow.complete(flow, answer, actor=cast.actor("member"))
     assert server.arrivals == []
     assert AuditEvent.objects.get(action="authorization.failed").detail["code"] == "issuer_mismatch"
 
 
 @pytest.mark.django_db
 def test_an_error_wins_over_a_code(connect_flow: ConnectFlow, cast: Cast, server: AuthServer) -> None:
-    trip = connect_flow.begin(cast.actor("member"))
-    answer = {**connect_flow.answer(trip), "error": "access_denied", "error_description": "<b>no</b>"}
+    flow = connect_flow.begin(cast.actor("member"))
+    answer = {**connect_flow.answer(flow), "error": "access_denied", "error_description": "<b>no</b>"}
     with pytest.raises(AccessDeclined) as declined:
-        connect_flow.complete(trip, answer, actor=cast.actor("member"))
+        connect_flow.complete(flow, answer, actor=cast.actor("member"))
     assert server.arrivals == []
     assert "<b>" not in declined.value.sentence
     assert AuthorizationAttempt.objects.get().status == Status.FAILED
@@ -203,10 +203,10 @@ def test_who_left_the_team_meanwhile_connects_nothing(
     connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     member = cast.actor("member")
-    trip = connect_flow.begin(member)
+    flow = connect_flow.begin(member)
     cast.member.delete()
     with pytest.raises(CallbackRejected, match="no longer a member"):
-        connect_flow.complete(trip, connect_flow.answer(trip), actor=member)
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=member)
     assert server.arrivals == []
 
 
@@ -214,12 +214,12 @@ def test_who_left_the_team_meanwhile_connects_nothing(
 def test_a_flow_cannot_be_completed_after_it_was_canceled(
     connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
-    trip = connect_flow.begin(cast.actor("member"))
-    authorize.cancel(actor=cast.actor("admin"), attempt=trip.attempt)
-    assert AuthorizationAttempt.objects.get().status == Status.PENDING, "only one's own trip"
-    authorize.cancel(actor=cast.actor("member"), attempt=trip.attempt)
+    flow = connect_flow.begin(cast.actor("member"))
+    authorize.cancel(actor=cast.actor("admin"), attempt=flow.attempt)
+    assert AuthorizationAttempt.objects.get().status == Status.PENDING, "only one's own flow"
+    authorize.cancel(actor=cast.actor("member"), attempt=flow.attempt)
     with pytest.raises(CallbackRejected, match="canceled"):
-        connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert server.arrivals == []
 
 
@@ -237,9 +237,9 @@ def test_a_failed_exchange_is_reported_and_stores_nothing(
     connect_flow: ConnectFlow, cast: Cast, server: AuthServer, behavior: object, words: str
 ) -> None:
     server.script(behavior)  # type: ignore[arg-type]
-    trip = connect_flow.begin(cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
     with pytest.raises(ExchangeFailed, match=words):
-        connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert not Connection.objects.exists()
     assert actions("authorization.failed") == ["authorization.failed"]
     attempt = AuthorizationAttempt.objects.get()
@@ -252,9 +252,9 @@ def test_a_refused_client_at_the_exchange_breaks_the_oauth_app_once(
 ) -> None:
     server.client_secret = "changed-there"
     for _ in range(2):
-        trip = connect_flow.begin(cast.actor("member"))
+        flow = connect_flow.begin(cast.actor("member"))
         with pytest.raises(ExchangeFailed, match="OAuth app"):
-            connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
+            connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert oauth_app().broken_code == "invalid_client"
     assert actions("oauth_app.broken") == ["oauth_app.broken"]
 
@@ -271,9 +271,9 @@ def test_a_connection_is_made_although_the_account_endpoint_is_down(
 
 @pytest.mark.django_db
 def test_a_partial_consent_is_stored_as_it_was_given(connect_flow: ConnectFlow, cast: Cast) -> None:
-    trip = connect_flow.begin(cast.actor("member"))
-    answer = connect_flow.answer(trip, scopes=["profile"])
-    connection = connect_flow.complete(trip, answer, actor=cast.actor("member")).connection
+    flow = connect_flow.begin(cast.actor("member"))
+    answer = connect_flow.answer(flow, scopes=["profile"])
+    connection = connect_flow.complete(flow, answer, actor=cast.actor("member")).connection
     assert connection is not None
     assert connection.scopes_requested == SCOPES
     assert connection.scopes_granted == ["profile"]
@@ -346,9 +346,9 @@ def test_an_error_on_our_side_is_reported_to_the_page_that_waits(
         raise RuntimeError
 
     monkeypatch.setattr(authorize, "store_grant", break_down)
-    trip = connect_flow.begin(cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
     with pytest.raises(RuntimeError):
-        connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     attempt = AuthorizationAttempt.objects.get()
     assert (attempt.status, attempt.error_code) == (Status.FAILED, "exchange_failed")
 
@@ -381,11 +381,11 @@ def test_no_code_or_token_is_in_an_error_or_a_log(
     connect_flow: ConnectFlow, cast: Cast, server: AuthServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    trip = connect_flow.begin(cast.actor("member"))
-    answer = connect_flow.answer(trip)
+    flow = connect_flow.begin(cast.actor("member"))
+    answer = connect_flow.answer(flow)
     server.script(altered(access_token=""))
     with pytest.raises(AttemptError) as failed:
-        connect_flow.complete(trip, answer, actor=cast.actor("member"))
+        connect_flow.complete(flow, answer, actor=cast.actor("member"))
     connection = connect_flow.connect(cast.actor("member"))
     secrets = [answer["code"], answer["state"], access_token(connection), refresh_token(connection)]
     seen = caplog.text + str(failed.value) + repr(TokenSet.objects.values()) + repr(list(AuditEvent.objects.values()))

@@ -38,14 +38,14 @@ def change(**values: Any) -> OAuthApp:
     return save_oauth_app(origin=SYSTEM, integration=app.integration, **kept | values)
 
 
-def standing(connection: Connection) -> tuple[str, str]:
+def state_of(connection: Connection) -> tuple[str, str]:
     connection.refresh_from_db()
     return connection.status, connection.status_reason
 
 
 def test_another_client_id_turns_its_connections_red_at_once(connection: Connection, cast: Cast) -> None:
     change(client_id="another", client_secret="s")
-    assert standing(connection) == ("needs_attention", "oauth_app_changed")
+    assert state_of(connection) == ("needs_attention", "oauth_app_changed")
     assert AuditEvent.objects.get(action="connection.needs_attention").detail == {"reason": "oauth_app_changed"}
     html = client_for(cast.member).get(reverse("connections:list")).content.decode()
     assert "The OAuth app of Sandbox was replaced, or its addresses were changed" in html
@@ -59,14 +59,14 @@ def test_access_that_still_lives_is_used_up(connection: Connection, cast: Cast) 
 
 def test_another_secret_changes_nothing_for_connections(connection: Connection, server: AuthServer) -> None:
     change(client_secret="another")
-    assert standing(connection) == ("active", "")
+    assert state_of(connection) == ("active", "")
     change(client_secret=server.client_secret, scopes_allowed=["profile"], overrides={"pkce": True})
-    assert standing(connection) == ("active", "")
+    assert state_of(connection) == ("active", "")
 
 
 def test_the_same_id_at_another_address_is_another_client(connection: Connection) -> None:
     change(params={"origin": "https://elsewhere.example"}, client_secret="s")
-    assert standing(connection) == ("needs_attention", "oauth_app_changed")
+    assert state_of(connection) == ("needs_attention", "oauth_app_changed")
 
 
 def test_no_token_is_sent_with_another_clients_credentials(
@@ -80,7 +80,7 @@ def test_no_token_is_sent_with_another_clients_credentials(
         refresh_now(connection=connection, actor=cast.actor("member"))
     assert len(server.journal.calls) == before
     assert server.arrivals == ["authorization_code"]
-    assert standing(connection) == ("needs_attention", "oauth_app_changed")
+    assert state_of(connection) == ("needs_attention", "oauth_app_changed")
     row = tokens_of(connection)
     assert (row.lease_token, row.next_refresh_at) == (None, None)
     make_due(connection)
@@ -99,7 +99,7 @@ def test_a_refresh_under_way_keeps_its_tokens_and_the_connection_stays_red(
     server.answer_gate.open()
     going.result()
     assert tokens_of(connection).version == 2
-    assert standing(connection) == ("needs_attention", "oauth_app_changed")
+    assert state_of(connection) == ("needs_attention", "oauth_app_changed")
     assert tokens_of(connection).client_key != oauth_app().client_key
 
 
@@ -108,7 +108,7 @@ def test_the_earlier_id_entered_again_heals_what_belongs_to_it(
 ) -> None:
     change(client_id="typo", client_secret="s")
     change(client_id=server.client_id, client_secret=server.client_secret)
-    assert standing(connection) == ("active", "")
+    assert state_of(connection) == ("active", "")
     assert actions("connection.recovered") == ["connection.recovered"]
     assert len(schedule.claim_due()) == 1
     assert refresh_now(connection=connection, actor=cast.actor("member")).status == "active"
@@ -120,9 +120,9 @@ def test_reconnecting_gives_the_new_client_access(
     server.client_id = "another"
     change(client_id="another", client_secret=server.client_secret)
     actor = cast.actor("member")
-    trip = connect_flow.begin(actor, connection=connection)
-    connect_flow.complete(trip, connect_flow.answer(trip), actor=actor)
-    assert standing(connection) == ("active", "")
+    flow = connect_flow.begin(actor, connection=connection)
+    connect_flow.complete(flow, connect_flow.answer(flow), actor=actor)
+    assert state_of(connection) == ("active", "")
     assert tokens_of(connection).client_key == oauth_app().client_key
     expire(connection)
     assert refresh_now(connection=connection, actor=actor).status == "active"
@@ -131,9 +131,9 @@ def test_reconnecting_gives_the_new_client_access(
 def test_a_trip_begun_for_the_client_before_brings_nothing(
     connect_flow: ConnectFlow, server: AuthServer, cast: Cast
 ) -> None:
-    trip = connect_flow.begin(cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
     change(client_id="another", client_secret="s")
-    assert AuthorizationAttempt.objects.get(pk=trip.attempt.pk).status == "canceled"
+    assert AuthorizationAttempt.objects.get(pk=flow.attempt.pk).status == "canceled"
     assert server.arrivals == []
 
 
@@ -167,5 +167,5 @@ def test_only_the_connections_of_that_app_are_marked(
         client_secret="s",
         params=app.params,
     )
-    assert standing(theirs) == ("active", "")
-    assert standing(connection) == ("needs_attention", "oauth_app_changed")
+    assert state_of(theirs) == ("active", "")
+    assert state_of(connection) == ("needs_attention", "oauth_app_changed")

@@ -41,7 +41,7 @@ def link_for(who: Caller, member: Membership, **body: Any) -> tuple[str, str]:
     return answer.json()["id"], urlsplit(answer.json()["url"]).path
 
 
-def standing(who: Caller, session: str) -> dict[str, Any]:
+def state_of(who: Caller, session: str) -> dict[str, Any]:
     answer = who.get(f"{URL}{session}/")
     assert answer.status_code == 200, answer.content
     body: dict[str, Any] = answer.json()
@@ -56,7 +56,7 @@ def click(browser: Client, path: str) -> dict[str, str]:
     return {name: values[0] for name, values in asked.items()}
 
 
-def come_back(browser: Client, server: AuthServer, asked: dict[str, str], *, subject: str = "ada") -> Any:
+def open_callback(browser: Client, server: AuthServer, asked: dict[str, str], *, subject: str = "ada") -> Any:
     code = server.code_for(
         challenge=asked["code_challenge"],
         scopes=asked["scope"].split(),
@@ -77,17 +77,17 @@ def test_a_member_connects_by_the_link_and_the_program_learns_of_it(
         return_url="https://app.example.com/x?y=1",
         login_hint="ada@example.com",
     )
-    assert standing(service, session)["status"] == "pending"
+    assert state_of(service, session)["status"] == "pending"
     browser = client_for(cast.member)
     page = browser.get(path).content.decode()
     assert "https://app.example.com" in page
     assert "profile" in page
     asked = click(browser, path)
     assert (asked["scope"], asked["login_hint"]) == ("profile", "ada@example.com")
-    assert standing(service, session)["status"] == "pending"
-    done = browser.get(come_back(browser, server, asked).headers["Location"])
+    assert state_of(service, session)["status"] == "pending"
+    done = browser.get(open_callback(browser, server, asked).headers["Location"])
     connection = Connection.objects.get()
-    assert standing(service, session) | {"expires_at": ""} == {
+    assert state_of(service, session) | {"expires_at": ""} == {
         "id": session,
         "status": "connected",
         "detail": "",
@@ -107,7 +107,7 @@ def test_a_look_begins_nothing(integration: Integration, cast: Cast, service: Ca
     for _ in range(2):
         assert browser.get(path).status_code == 200
     assert not AuthorizationAttempt.objects.exists()
-    assert standing(service, session)["status"] == "pending"
+    assert state_of(service, session)["status"] == "pending"
 
 
 def test_the_link_wants_a_login_as_that_member_and_says_nothing_to_others(
@@ -147,7 +147,7 @@ def test_the_link_ends(integration: Integration, cast: Cast, service: Caller) ->
     browser = client_for(cast.member)
     assert browser.get(path).status_code == 410
     assert browser.post(path).status_code == 410
-    assert standing(service, session)["status"] == "failed"
+    assert state_of(service, session)["status"] == "failed"
 
 
 def test_a_member_who_left_opens_nothing(integration: Integration, cast: Cast, service: Caller) -> None:
@@ -173,7 +173,7 @@ def test_a_refusal_at_the_service_is_a_failure_with_words(
     browser = client_for(cast.member)
     asked = click(browser, path)
     browser.get(f"/oauth/callback?{urlencode({'state': asked['state'], 'error': 'access_denied'})}")
-    found = standing(service, session)
+    found = state_of(service, session)
     assert found["status"] == "failed"
     assert found["detail"]
 
@@ -186,8 +186,8 @@ def test_a_person_who_tries_again_from_the_attempts_page_is_connected(
     asked = click(browser, path)
     browser.get(f"/oauth/callback?{urlencode({'state': asked['state'], 'error': 'access_denied'})}")
     asked = click(browser, f"/connect/attempts/{AuthorizationAttempt.objects.get().pk}/continue/")
-    come_back(browser, server, asked)
-    assert standing(service, session)["status"] == "connected"
+    open_callback(browser, server, asked)
+    assert state_of(service, session)["status"] == "connected"
 
 
 def test_what_became_of_it_outlives_the_trip(
@@ -195,9 +195,9 @@ def test_what_became_of_it_outlives_the_trip(
 ) -> None:
     session, path = link_for(service, cast.member)
     browser = client_for(cast.member)
-    come_back(browser, server, click(browser, path))
+    open_callback(browser, server, click(browser, path))
     AuthorizationAttempt.objects.all().delete()
-    assert standing(service, session)["status"] == "connected"
+    assert state_of(service, session)["status"] == "connected"
 
 
 def test_the_owner_is_asked_to_repair_and_the_connection_keeps_its_id(
@@ -213,10 +213,10 @@ def test_the_owner_is_asked_to_repair_and_the_connection_keeps_its_id(
     assert answer.json()["url"] in mail.outbox[0].body
     browser = client_for(cast.member)
     assert connection.name in browser.get(path).content.decode()
-    come_back(browser, server, click(browser, path))
+    open_callback(browser, server, click(browser, path))
     connection.refresh_from_db()
     assert (connection.status, Connection.objects.count()) == ("active", 1)
-    assert standing(service, answer.json()["id"])["status"] == "connected"
+    assert state_of(service, answer.json()["id"])["status"] == "connected"
 
 
 def test_no_member_is_mailed_twice_within_the_hour(integration: Integration, cast: Cast, service: Caller) -> None:

@@ -13,7 +13,7 @@ from apps.connections.services.credentials import stored_fields
 from apps.teams.models import ApiKey, Membership
 from tests.connections import test_views_keys
 from tests.connections.test_api import Caller, caller
-from tests.connections.test_connect_sessions import URL, standing
+from tests.connections.test_connect_sessions import URL, state_of
 from tests.connections.test_views_keys import WORKS, entered, made_by, words
 from tests.factories import client_for
 from tests.fixtures.connections import Cast, actions
@@ -45,7 +45,7 @@ def test_a_member_enters_the_key_and_the_program_gets_the_connection_without_the
     assert 'type="password" name="field.api_key"' in words(page)
     assert "https://app.example.com" in words(page)
     assert page["Referrer-Policy"] == "no-referrer"
-    assert standing(program, session)["status"] == "pending"
+    assert state_of(program, session)["status"] == "pending"
 
     service.will_answer(200, WORKS)
     answer = browser.post(path, entered(service, key))
@@ -69,12 +69,12 @@ def test_a_refused_key_may_be_entered_again_by_the_same_link(service: HttpServer
     assert wrong not in words(refused)
     missing = browser.post(path, entered(service, ""))
     assert (missing.status_code, "Enter API key" in words(missing)) == (400, True)
-    assert standing(program, session)["status"] == "pending"
+    assert state_of(program, session)["status"] == "pending"
     assert not Connection.objects.exists()
     service.answers.clear()
     service.will_answer(200, WORKS)
     assert browser.post(path, entered(service, secrets.token_urlsafe(24))).status_code == 302
-    assert standing(program, session)["status"] == "connected"
+    assert state_of(program, session)["status"] == "connected"
 
 
 def test_the_link_works_once_and_for_that_member_only(service: HttpServer, cast: Cast, program: Caller) -> None:
@@ -130,7 +130,7 @@ def test_the_owner_replaces_a_key_by_the_link(service: HttpServer, cast: Cast, p
     assert "Name (optional)" not in page
     assert browser.post(path, {"field.api_key": key}).status_code == 302
     assert stored_fields(Connection.objects.get())["api_key"] == key
-    assert (standing(program, session)["status"], standing(program, session)["connection"]) == (
+    assert (state_of(program, session)["status"], state_of(program, session)["connection"]) == (
         "connected",
         str(made.pk),
     )

@@ -54,18 +54,18 @@ def now(connection: Connection) -> Connection:
     return Connection.objects.with_details().get(pk=connection.pk)
 
 
-def standing(connection: Connection) -> tuple[str, str]:
+def state_of(connection: Connection) -> tuple[str, str]:
     connection.refresh_from_db()
     return connection.status, connection.status_reason
 
 
 def test_one_without_a_new_value_is_flagged_until_the_parameter_is_removed(cast: Cast, connection: Connection) -> None:
     ask(cast, REGION)
-    assert standing(connection) == ("needs_attention", "values_missing")
+    assert state_of(connection) == ("needs_attention", "values_missing")
     with pytest.raises(IntegrationMisconfigured, match="no value for Region"):
         signed_request(now(connection), RequestParts("GET", f"{HOME}/me", {}))
     ask(cast)
-    assert standing(connection) == ("active", "")
+    assert state_of(connection) == ("active", "")
     assert actions("connection.needs_attention", "connection.recovered") == [
         "connection.needs_attention",
         "connection.recovered",
@@ -74,7 +74,7 @@ def test_one_without_a_new_value_is_flagged_until_the_parameter_is_removed(cast:
 
 def test_with_a_default_no_connection_needs_attention(cast: Cast, connection: Connection) -> None:
     ask(cast, REGION | {"default": "eu"})
-    assert standing(connection) == ("active", "")
+    assert state_of(connection) == ("active", "")
     assert signed_request(now(connection), RequestParts("GET", f"{HOME}/me", {})).headers["Authorization"]
 
 
@@ -86,7 +86,7 @@ def test_the_key_is_requested_again_with_the_value(cast: Cast, connection: Conne
     replace_key(
         actor=cast.actor("member"), connection=now(connection), fields={"key": NEW_KEY}, params={"region": "us"}
     )
-    assert standing(connection) == ("active", "")
+    assert state_of(connection) == ("active", "")
     assert connection.params == {"region": "us"}
     assert stored_fields(now(connection)) == {"key": NEW_KEY}
 
@@ -104,13 +104,13 @@ def test_a_value_that_is_no_longer_valid_is_requested_again(cast: Cast, connecti
     ask(cast, REGION)
     replace_key(actor=cast.actor("member"), connection=now(connection), fields={"key": KEY}, params={"region": "us"})
     ask(cast, REGION | {"pattern": "eu"})
-    assert standing(connection) == ("needs_attention", "values_missing")
+    assert state_of(connection) == ("needs_attention", "values_missing")
 
 
 def test_a_default_that_was_taken_stays_when_another_is_chosen(cast: Cast, connection: Connection) -> None:
     """A key that was entered for one host does not go to the next default."""
     ask(cast, REGION | {"default": "eu"}, base_url="https://{region}.carrier.example")
-    assert standing(connection) == ("needs_attention", "address_changed")
+    assert state_of(connection) == ("needs_attention", "address_changed")
     replace_key(actor=cast.actor("member"), connection=now(connection), fields={"key": KEY})
     ask(cast, REGION | {"default": "us"})
     assert now(connection).params == {"region": "eu"}
@@ -120,9 +120,9 @@ def test_a_default_that_was_taken_stays_when_another_is_chosen(cast: Cast, conne
 
 def test_what_else_is_the_matter_comes_to_light_when_the_value_is_there(cast: Cast, connection: Connection) -> None:
     ask(cast, REGION, base_url="https://{region}.carrier.example")
-    assert standing(connection) == ("needs_attention", "values_missing")
+    assert state_of(connection) == ("needs_attention", "values_missing")
     ask(cast, REGION | {"default": "eu"})
-    assert standing(connection) == ("needs_attention", "address_changed")
+    assert state_of(connection) == ("needs_attention", "address_changed")
 
 
 def test_the_key_page_asks_for_the_value_and_the_key(cast: Cast, connection: Connection) -> None:
@@ -135,7 +135,7 @@ def test_the_key_page_asks_for_the_value_and_the_key(cast: Cast, connection: Con
     assert refused.context["key_form"].errors["param.region"] == ["Region must look like eu."]
     assert NEW_KEY not in refused.content.decode()
     assert browser.post(url, {"param.region": "us", "field.key": NEW_KEY}).status_code == 302
-    assert standing(connection) == ("active", "")
+    assert state_of(connection) == ("active", "")
 
 
 def test_one_without_authentication_takes_the_value_alone(cast: Cast) -> None:
@@ -146,7 +146,7 @@ def test_one_without_authentication_takes_the_value_alone(cast: Cast) -> None:
     ask(cast, REGION)
     url = reverse("connections:key", args=[connection.pk])
     assert client_for(cast.member).post(url, {"param.region": "us"}).status_code == 302
-    assert (standing(connection), connection.params) == (("active", ""), {"region": "us"})
+    assert (state_of(connection), connection.params) == (("active", ""), {"region": "us"})
 
 
 def test_an_oauth_connection_enters_it_and_signs_in_again(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_an_oauth_connection_enters_it_and_signs_in_again(cast: Cast, monkeypatc
         server.client.redirect_uri = walker.begin().attempt.redirect_uri
         connection = walker.connect()
         ask(cast, REGION)
-        assert standing(connection) == ("needs_attention", "values_missing")
+        assert state_of(connection) == ("needs_attention", "values_missing")
         calls = list(server.calls)
         with pytest.raises(ReauthorizationRequired):
             refresh_now(connection=now(connection), actor=walker.actor)
@@ -177,7 +177,7 @@ def test_an_oauth_connection_enters_it_and_signs_in_again(cast: Cast, monkeypatc
         sent = browser.post(again, {"param.region": "us"})
         assert sent.status_code == 302
         assert browser.get(redirected(sent["Location"])).status_code == 302
-        assert standing(connection) == ("active", "")
+        assert state_of(connection) == ("active", "")
         assert connection.params == {"region": "us"}
         # What it has is not exchanged by a form: the grant belongs to the place that it was given for.
         browser.post(again, {"param.region": "eu"})

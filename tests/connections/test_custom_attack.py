@@ -1,7 +1,7 @@
 """The cross-app attack (draft-ietf-oauth-security-topics-update, oauth.md 1), staged with two servers.
 
 An admin of the victim's team describes an API whose authorization server lies: it forwards the victim to another
-service's consent page, with the state of its own trip. The other service sends its code to where it always sends
+service's consent page, with the state of its own flow. The other service sends its code to where it always sends
 it. A product that exchanged it at the liar's token endpoint would hand over the victim's account.
 """
 
@@ -44,9 +44,9 @@ def trap(liar: HttpServer, cast: Cast) -> Walker:
     return Walker(api, cast.actor("member"), lambda url: "")
 
 
-def forwarded(trip_url: str, server: AuthServer, connect_flow: ConnectFlow, cast: Cast) -> str:
+def forwarded(authorization_url: str, server: AuthServer, connect_flow: ConnectFlow, cast: Cast) -> str:
     """The victim, sent on by the liar, approves at the honest service, which answers at the common callback."""
-    state = parse_qs(urlsplit(trip_url).query)["state"][0]
+    state = parse_qs(urlsplit(authorization_url).query)["state"][0]
     honest = request_params(connect_flow.begin(cast.actor("member")))  # what the liar learned from a flow of its own
     code = server.code_for(scopes=["messages:read"], redirect_uri=honest["redirect_uri"], subject="victim")
     return urlencode({"state": state, "code": code, "iss": server.url})
@@ -55,14 +55,14 @@ def forwarded(trip_url: str, server: AuthServer, connect_flow: ConnectFlow, cast
 def test_a_callback_on_another_path_is_aborted_before_any_token_call(
     trap: Walker, liar: HttpServer, server: AuthServer, connect_flow: ConnectFlow, cast: Cast
 ) -> None:
-    trip = trap.begin()
-    query = forwarded(trip.url, server, connect_flow, cast)
+    flow = trap.begin()
+    query = forwarded(flow.url, server, connect_flow, cast)
     with pytest.raises(CallbackRejected, match="another callback address"):
         trap.arrive(f"{CALLBACK}?{query}")
     assert liar.received == []
     assert server.arrivals == []
     assert not Connection.objects.exists()
-    attempt = AuthorizationAttempt.objects.get(pk=trip.attempt.pk)
+    attempt = AuthorizationAttempt.objects.get(pk=flow.attempt.pk)
     assert attempt.status == "failed"
     event = AuditEvent.objects.get(action="authorization.failed")
     assert event.team_id == cast.team.pk
@@ -85,9 +85,9 @@ def test_the_victim_sees_what_happened(
 def test_the_other_way_round_too(
     trap: Walker, liar: HttpServer, server: AuthServer, connect_flow: ConnectFlow, cast: Cast
 ) -> None:
-    """A code of the honest trip that arrives at the trap's own address is worth nothing there either."""
-    trip = connect_flow.begin(cast.actor("member"))
-    query = urlencode(connect_flow.answer(trip))
+    """A code of the honest flow that arrives at the trap's own address is worth nothing there either."""
+    flow = connect_flow.begin(cast.actor("member"))
+    query = urlencode(connect_flow.answer(flow))
     with pytest.raises(CallbackRejected, match="another callback address"):
         trap.arrive(f"{OWN_CALLBACK}/{trap.api.pk}?{query}")
     assert server.arrivals == []
@@ -97,8 +97,8 @@ def test_with_the_shared_callback_the_attack_would_succeed_so_an_admin_is_warned
     trap: Walker, liar: HttpServer, server: AuthServer, connect_flow: ConnectFlow, cast: Cast
 ) -> None:
     set_callback(actor=cast.actor("admin"), api=trap.api, callback=Callback.COMMON)
-    trip = trap.begin()
-    trap.arrive(f"{CALLBACK}?{forwarded(trip.url, server, connect_flow, cast)}")
+    flow = trap.begin()
+    trap.arrive(f"{CALLBACK}?{forwarded(flow.url, server, connect_flow, cast)}")
     assert any(b"code" in call.body for call in liar.received)
     page = client_for(cast.admin).get(reverse("integrations:custom_callback", args=["free-shipping"]))
     assert "separate redirect URI" in page.content.decode()
@@ -117,13 +117,15 @@ def test_a_teams_app_of_a_built_in_service_with_its_own_host_receives_no_foreign
         client_secret="y",
         params={"origin": liar.url},
     )
-    trip = connect_flow.begin(cast.actor("member"))
-    assert trip.url.startswith(liar.url)
-    asked = request_params(trip)
+    flow = connect_flow.begin(cast.actor("member"))
+    assert flow.url.startswith(liar.url)
+    asked = request_params(flow)
     assert not asked["redirect_uri"].startswith(common_redirect_uri())
     code = server.code_for(scopes=["messages:read"], redirect_uri=common_redirect_uri(), subject="victim")
     with pytest.raises(CallbackRejected, match="another callback address"):
-        connect_flow.complete(trip, {"state": asked["state"], "code": code}, actor=cast.actor("member"))
+        connect_flow.complete(
+            flow, {"state": asked["state"], "code": code}, actor=cast.actor("member"), path=urlsplit(CALLBACK).path
+        )
     assert liar.received == []
     assert not Connection.objects.exists()
 
@@ -138,11 +140,11 @@ def test_the_code_is_exchanged_with_the_redirect_uri_of_the_attempt(
         client_secret="y",
         params={"origin": liar.url},
     )
-    trip = connect_flow.begin(cast.actor("member"))
-    asked = request_params(trip)
+    flow = connect_flow.begin(cast.actor("member"))
+    asked = request_params(flow)
     path = urlsplit(asked["redirect_uri"]).path
     connect_flow.complete(
-        trip, {"state": asked["state"], "code": "c", "iss": liar.url}, actor=cast.actor("member"), path=path
+        flow, {"state": asked["state"], "code": "c", "iss": liar.url}, actor=cast.actor("member"), path=path
     )
     exchange = next(call for call in liar.received if b"grant_type=authorization_code" in call.body)
     assert parse_qs(exchange.body.decode())["redirect_uri"] == [asked["redirect_uri"]]

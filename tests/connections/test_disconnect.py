@@ -150,8 +150,8 @@ def test_a_reconnect_of_a_connection_disconnected_meanwhile_leaves_no_grant_behi
     from apps.connections.services import exchange
 
     member = cast.actor("member")
-    trip = connect_flow.begin(member, connection=connection)
-    answer, kept = connect_flow.answer(trip), exchange._exchange
+    flow = connect_flow.begin(member, connection=connection)
+    answer, kept = connect_flow.answer(flow), exchange._exchange
 
     def disconnect_during_the_exchange(*given: object, **named: object) -> object:
         grant = kept(*given, **named)  # type: ignore[arg-type]
@@ -160,7 +160,7 @@ def test_a_reconnect_of_a_connection_disconnected_meanwhile_leaves_no_grant_behi
 
     monkeypatch.setattr(exchange, "_exchange", disconnect_during_the_exchange)
     with pytest.raises(AttemptSettled):
-        connect_flow.complete(trip, answer, actor=member)
+        connect_flow.complete(flow, answer, actor=member)
     assert not Connection.objects.exists()
     assert [family.revoked for family in server.grants.families] == [True, True]
 

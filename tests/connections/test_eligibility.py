@@ -85,7 +85,9 @@ def test_the_api_answers_as_the_picker_does() -> None:
     program = caller(me, scopes=["connections:read"])
     answer = program.get("/api/v1/connections/?integration=sandbox&scopes=profile%20email")
     by_picker = [
-        f.connection for f in eligible_connections(factories.actor_for(me), service, ("profile", "email")) if f.fits
+        f.connection
+        for f in eligible_connections(factories.actor_for(me), service, ("profile", "email"))
+        if f.is_eligible
     ]
     assert [one["id"] for one in answer.json()["results"]] == [str(one.pk) for one in by_picker] == [str(fitting.pk)]
     Connection.objects.all().delete()

@@ -152,8 +152,8 @@ def test_a_service_with_signatures_is_connected_used_and_disconnected_in_its_own
         own = {"client_id": server.key, "client_secret": server.secret}
         ensure_oauth_app(integration_slug=case.slug, params={"origin": server.url}, **own)
         scopes, integration = ["look", "touch"], Integration.objects.get()
-        trip = begin(actor=actor, integration=integration, scopes=scopes, params={}, session_key=SESSION, in_popup=True)
-        query = urlencode(server.consent(trip.url))
+        flow = begin(actor=actor, integration=integration, scopes=scopes, params={}, session_key=SESSION, in_popup=True)
+        query = urlencode(server.consent(flow.url))
         attempt = complete(path=CALLBACK, query_string=query, user=actor.user, session_key=SESSION, origin=ORIGIN)
         assert attempt.connection is not None
         connection = attempt.connection
@@ -162,7 +162,7 @@ def test_a_service_with_signatures_is_connected_used_and_disconnected_in_its_own
             assert session.get(parts.url, headers=dict(parts.headers)).json()["id"] == "ada"
         sealed = TokenSet.objects.select_related("team").get().kept_secrets
         assert sealed is not None
-        case.check(server, parse_qs(urlsplit(trip.url).query), sealed.reveal_json()["kept"])
+        case.check(server, parse_qs(urlsplit(flow.url).query), sealed.reveal_json()["kept"])
         assert disconnect(actor=actor, connection=connection).revocation == "unsupported"
         assert not TokenSet.objects.exists()
 

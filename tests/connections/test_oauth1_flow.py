@@ -80,11 +80,11 @@ def connected(server: OAuth1Server, actor: Actor, subject: str = "ada") -> Conne
 
 
 def test_the_consent_page_gets_the_request_token_and_the_largest_permission(server: OAuth1Server, cast: Cast) -> None:
-    trip = begin(cast.actor("member"), scopes=("look", "touch"))
-    query = parse_qs(urlsplit(trip.url).query)
+    flow = begin(cast.actor("member"), scopes=("look", "touch"))
+    query = parse_qs(urlsplit(flow.url).query)
     (token,) = server.requests
     assert query == {"oauth_token": [token], "perms": ["touch"], "name": ["Specway"]}
-    assert server.requests[token].callback == f"{trip.attempt.redirect_uri}?state=oauth1.{trip.attempt.pk}"
+    assert server.requests[token].callback == f"{flow.attempt.redirect_uri}?state=oauth1.{flow.attempt.pk}"
     stored = AuthorizationAttempt.objects.values().get()
     assert token not in repr(stored)
 
@@ -248,15 +248,15 @@ def test_no_secret_of_the_flow_is_in_logs_or_audit(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     actor = cast.actor("member")
-    trip = begin(actor)
+    flow = begin(actor)
     ((token, held),) = server.requests.items()
-    answer = server.consent(trip.url)
+    answer = server.consent(flow.url)
     made = complete(answer, actor).connection
     assert made is not None
     signed_request(made, RequestParts("GET", f"{server.url}/api/me"))
     with pytest.raises(AttemptError):
         complete(answer, actor)
     ((access, held_access),) = server.access.items()
-    texts = caplog.text + repr(list(AuditEvent.objects.values())) + repr(trip)
+    texts = caplog.text + repr(list(AuditEvent.objects.values())) + repr(flow)
     for secret in (token, held.secret, answer["oauth_verifier"], access, held_access.secret, server.secret):
         assert secret not in texts

@@ -77,12 +77,12 @@ def test_overrides_are_in_force_on_the_wire(connect_flow: ConnectFlow, server: A
         }
     )
     actor = cast.actor("member")
-    trip = connect_flow.begin(actor)
-    asked = request_params(trip)
+    flow = connect_flow.begin(actor)
+    asked = request_params(flow)
     assert asked["prompt"] == "login"
     assert "code_challenge" not in asked
     code = server.code_for(scopes=["profile"], redirect_uri=asked["redirect_uri"])
-    attempt = connect_flow.complete(trip, {"state": asked["state"], "code": code, "iss": server.url}, actor=actor)
+    attempt = connect_flow.complete(flow, {"state": asked["state"], "code": code, "iss": server.url}, actor=actor)
     connection = Connection.objects.get(pk=attempt.connection_id)
     expire(connection)
     refresh_now(connection=connection, actor=actor)

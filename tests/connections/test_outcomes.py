@@ -221,8 +221,8 @@ def test_a_reconnect_repairs_a_red_connection_and_keeps_its_id(
     server.script(*[refuses("invalid_grant")] * 2)
     attempt_refresh(connection)
     attempt_refresh(connection)
-    trip = connect_flow.begin(cast.actor("member"), connection=connection)
-    attempt = connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"), connection=connection)
+    attempt = connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert attempt.connection_id == connection.pk
     assert Connection.objects.get().status == "active"
     assert tokens_of(connection).next_refresh_at is not None

@@ -81,9 +81,9 @@ def test_a_value_of_the_redirect_is_stored(
     sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast
 ) -> None:
     sandbox_with(SHOP)
-    trip = connect_flow.begin(cast.actor("member"))
-    answer = {**connect_flow.answer(trip), "shopId": "42", "other": "x"}
-    attempt = connect_flow.complete(trip, answer, actor=cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
+    answer = {**connect_flow.answer(flow), "shopId": "42", "other": "x"}
+    attempt = connect_flow.complete(flow, answer, actor=cast.actor("member"))
     assert attempt.connection is not None
     assert attempt.connection.params == {"shop": "42"}
 
@@ -93,9 +93,9 @@ def test_a_value_of_the_redirect_that_does_not_fit_is_refused_before_the_code_is
     sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     sandbox_with(SHOP)
-    trip = connect_flow.begin(cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
     with pytest.raises(ExchangeFailed, match="returned an unexpected value"):
-        connect_flow.complete(trip, {**connect_flow.answer(trip), "shopId": "4/2"}, actor=cast.actor("member"))
+        connect_flow.complete(flow, {**connect_flow.answer(flow), "shopId": "4/2"}, actor=cast.actor("member"))
     assert server.arrivals == []
 
 
@@ -143,9 +143,9 @@ def test_scopes_of_the_redirect_count_where_the_answer_has_none(
 ) -> None:
     sandbox_with(oauth2={"callback_scope_parameter": "scope"})
     server.script(altered(scope=ABSENT))
-    trip = connect_flow.begin(cast.actor("member"))
-    answer = {**connect_flow.answer(trip), "scope": "profile"}
-    attempt = connect_flow.complete(trip, answer, actor=cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
+    answer = {**connect_flow.answer(flow), "scope": "profile"}
+    attempt = connect_flow.complete(flow, answer, actor=cast.actor("member"))
     assert attempt.connection is not None
     assert attempt.connection.scopes_granted == ["profile"]
 
@@ -155,9 +155,9 @@ def test_an_unsigned_redirect_is_refused_where_the_service_signs(
     sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast, server: AuthServer
 ) -> None:
     sandbox_with(oauth2={"callback_signature_parameter": "hmac"})
-    trip = connect_flow.begin(cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"))
     with pytest.raises(CallbackRejected, match="does not come from"):
-        connect_flow.complete(trip, urlencode(connect_flow.answer(trip)), actor=cast.actor("member"))
+        connect_flow.complete(flow, urlencode(connect_flow.answer(flow)), actor=cast.actor("member"))
     assert server.arrivals == []
 
 
@@ -166,10 +166,10 @@ def test_the_code_may_come_under_another_name(
     sandbox_with: Callable[..., None], connect_flow: ConnectFlow, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox_with(oauth2={"callback_code_parameter": "auth_code"})
-    trip = connect_flow.begin(cast.actor("member"))
-    answer = connect_flow.answer(trip)
+    flow = connect_flow.begin(cast.actor("member"))
+    answer = connect_flow.answer(flow)
     answer["auth_code"] = answer.pop("code")
-    assert connect_flow.complete(trip, answer, actor=cast.actor("member")).connection is not None
+    assert connect_flow.complete(flow, answer, actor=cast.actor("member")).connection is not None
 
 
 @pytest.mark.django_db

@@ -76,8 +76,8 @@ class Scene:
 
     def connected(self, **fields: Any) -> Connection:
         walker = Walker(self.api(**fields), self.cast.actor("member"), lambda url: "")
-        trip = request_params(walker.begin())
-        attempt = walker.arrive(f"/oauth/return/{walker.api.pk}?{urlencode({'state': trip['state'], 'code': 'c'})}")
+        flow = request_params(walker.begin())
+        attempt = walker.arrive(f"/oauth/return/{walker.api.pk}?{urlencode({'state': flow['state'], 'code': 'c'})}")
         assert attempt.connection is not None
         return attempt.connection
 

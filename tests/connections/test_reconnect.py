@@ -30,8 +30,8 @@ Status = AuthorizationAttempt.Status
 @pytest.fixture
 def undecided(connection: Connection, cast: Cast, connect_flow: ConnectFlow) -> AuthorizationAttempt:
     """A reconnect of the member's connection that another account answered."""
-    trip = connect_flow.begin(cast.actor("member"), connection=connection)
-    return connect_flow.complete(trip, connect_flow.answer(trip, subject="grace"), actor=cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"), connection=connection)
+    return connect_flow.complete(flow, connect_flow.answer(flow, subject="grace"), actor=cast.actor("member"))
 
 
 @pytest.mark.django_db
@@ -39,8 +39,8 @@ def test_a_reconnect_keeps_the_id_moves_the_version_and_replaces_the_tokens(
     connection: Connection, cast: Cast, connect_flow: ConnectFlow
 ) -> None:
     before = access_token(connection), refresh_token(connection)
-    trip = connect_flow.begin(cast.actor("member"), connection=connection, scopes=["profile"])
-    attempt = connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"), connection=connection, scopes=["profile"])
+    attempt = connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert (attempt.status, attempt.connection_id) == (Status.SUCCEEDED, connection.pk)
     assert tokens_of(connection).version == 2
     assert not set(before) & {access_token(connection), refresh_token(connection)}
@@ -52,8 +52,8 @@ def test_a_reconnect_keeps_the_id_moves_the_version_and_replaces_the_tokens(
 def test_an_admin_may_reconnect_and_the_owner_stays(
     connection: Connection, cast: Cast, connect_flow: ConnectFlow
 ) -> None:
-    trip = connect_flow.begin(cast.actor("admin"), connection=connection)
-    connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("admin"))
+    flow = connect_flow.begin(cast.actor("admin"), connection=connection)
+    connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("admin"))
     assert Connection.objects.get().owner == cast.member.user
 
 
@@ -62,12 +62,12 @@ def test_who_lost_the_right_to_manage_meanwhile_reconnects_nothing(
     connection: Connection, cast: Cast, connect_flow: ConnectFlow, server: AuthServer
 ) -> None:
     admin = cast.actor("admin")
-    trip = connect_flow.begin(admin, connection=connection)
+    flow = connect_flow.begin(admin, connection=connection)
     cast.admin.role = Role.MEMBER
     cast.admin.save()
     before = access_token(connection)
     with pytest.raises(CallbackRejected, match="no longer manage"):
-        connect_flow.complete(trip, connect_flow.answer(trip), actor=admin)
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=admin)
     assert access_token(connection) == before
     assert server.arrivals == ["authorization_code"], "only that of the connection itself"
 
@@ -77,12 +77,12 @@ def test_an_unknown_account_changes_nothing(
     connection: Connection, cast: Cast, connect_flow: ConnectFlow, server: AuthServer
 ) -> None:
     before = access_token(connection)
-    trip = connect_flow.begin(cast.actor("member"), connection=connection)
+    flow = connect_flow.begin(cast.actor("member"), connection=connection)
     server.account_down = True
     with pytest.raises(ExchangeFailed, match="did not report the account"):
-        connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert access_token(connection) == before
-    assert AuthorizationAttempt.objects.get(pk=trip.attempt.pk).status == Status.FAILED
+    assert AuthorizationAttempt.objects.get(pk=flow.attempt.pk).status == Status.FAILED
     assert actions("authorization.failed") == ["authorization.failed"]
 
 
@@ -213,8 +213,8 @@ def test_who_lost_the_right_to_manage_cannot_replace_the_account(
     connection: Connection, cast: Cast, connect_flow: ConnectFlow
 ) -> None:
     admin = cast.actor("admin")
-    trip = connect_flow.begin(admin, connection=connection)
-    attempt = connect_flow.complete(trip, connect_flow.answer(trip, subject="grace"), actor=admin)
+    flow = connect_flow.begin(admin, connection=connection)
+    attempt = connect_flow.complete(flow, connect_flow.answer(flow, subject="grace"), actor=admin)
     cast.admin.role = Role.MEMBER
     cast.admin.save()
     with pytest.raises(NotAllowed):
@@ -238,8 +238,8 @@ def test_the_refresh_token_of_the_account_before_never_serves_the_new_one(
     connection: Connection, cast: Cast, connect_flow: ConnectFlow, server: AuthServer
 ) -> None:
     server.script(altered(refresh_token=None))
-    trip = connect_flow.begin(cast.actor("member"), connection=connection)
-    attempt = connect_flow.complete(trip, connect_flow.answer(trip, subject="grace"), actor=cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"), connection=connection)
+    attempt = connect_flow.complete(flow, connect_flow.answer(flow, subject="grace"), actor=cast.actor("member"))
     resolve_account_mismatch(actor=cast.actor("member"), attempt=attempt, decision="replace")
     row = tokens_of(connection)
     assert row.refresh_token is None
@@ -252,8 +252,8 @@ def test_a_reconnect_of_the_same_account_without_a_new_refresh_token_keeps_the_o
 ) -> None:
     kept = refresh_token(connection)
     server.script(altered(refresh_token=None))
-    trip = connect_flow.begin(cast.actor("member"), connection=connection)
-    connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"), connection=connection)
+    connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert refresh_token(connection) == kept
 
 
@@ -263,8 +263,8 @@ def test_a_red_connection_does_not_keep_the_refresh_token_of_the_grant_that_ende
 ) -> None:
     Connection.objects.update(status="needs_attention", status_reason="reauthorization_required")
     server.script(altered(refresh_token=None))
-    trip = connect_flow.begin(cast.actor("member"), connection=connection)
-    connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"), connection=connection)
+    connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     assert tokens_of(connection).refresh_token is None
     assert Connection.objects.get().status == "active"
 

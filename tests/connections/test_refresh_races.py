@@ -164,8 +164,8 @@ def test_a_reconnect_during_a_refresh_wins_and_nothing_is_revoked(
     reader = Meanwhile(lambda: token_for(connection, cast))
     assert gate.arrived.wait(10)
     server.answer_gate = None
-    trip = connect_flow.begin(member, connection=connection)
-    connect_flow.complete(trip, connect_flow.answer(trip), actor=member)
+    flow = connect_flow.begin(member, connection=connection)
+    connect_flow.complete(flow, connect_flow.answer(flow), actor=member)
     reconnected = access_token(connection)
     gate.open()
     assert reader.result().value == reconnected == access_token(connection)
@@ -184,8 +184,8 @@ def test_a_failure_after_a_reconnect_changes_nothing_and_the_newer_token_is_take
     refresher = Meanwhile(lambda: refresh_now(connection=connection, actor=member))
     assert gate.arrived.wait(10)
     server.answer_gate = None
-    trip = connect_flow.begin(member, connection=connection)
-    connect_flow.complete(trip, connect_flow.answer(trip), actor=member)
+    flow = connect_flow.begin(member, connection=connection)
+    connect_flow.complete(flow, connect_flow.answer(flow), actor=member)
     gate.open()
     assert refresher.result().error is None
     row = tokens_of(connection)

@@ -112,8 +112,8 @@ def test_a_reader_finds_what_waits_in_the_spool(
 def test_a_replay_after_the_version_moved_is_dropped(
     connection: Connection, cast: Cast, connect_flow: ConnectFlow, spooled: Callable[[], None]
 ) -> None:
-    trip = connect_flow.begin(cast.actor("member"), connection=connection)
-    connect_flow.complete(trip, connect_flow.answer(trip), actor=cast.actor("member"))
+    flow = connect_flow.begin(cast.actor("member"), connection=connection)
+    connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
     newer = access_token(connection)
     spooled()
     assert spool.replay() == 1

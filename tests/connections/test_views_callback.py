@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.connections.models import AuthorizationAttempt, Connection
-from tests.connections.pages import come_back, set_out, set_up_service
+from tests.connections.pages import open_callback, set_up_service, start_flow
 from tests.factories import client_for, make_member
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +47,7 @@ def test_the_page_does_not_leak_its_url() -> None:
 def test_only_get_is_allowed(method: str) -> None:
     set_up_service()
     browser = client_for(make_member())
-    _, state = set_out(browser)
+    _, state = start_flow(browser)
     answer = getattr(browser, method)(f"{CALLBACK}?state={state}&error=access_denied")
     assert answer.status_code == 405
     assert AuthorizationAttempt.objects.get().status == "pending"
@@ -55,8 +55,8 @@ def test_only_get_is_allowed(method: str) -> None:
 
 def test_a_signed_out_callback_does_not_carry_the_code_to_the_login_page() -> None:
     set_up_service()
-    _, state = set_out(client_for(make_member()))
-    answer = come_back(Client(), state=state, code="a-code-in-the-address")
+    _, state = start_flow(client_for(make_member()))
+    answer = open_callback(Client(), state=state, code="a-code-in-the-address")
     page = answer.content.decode()
     assert answer.status_code == 400
     assert "Your session ended" in page
@@ -68,8 +68,8 @@ def test_a_signed_out_callback_does_not_carry_the_code_to_the_login_page() -> No
 def test_access_denied_notifies_the_waiting_page() -> None:
     set_up_service()
     browser = client_for(make_member())
-    attempt, state = set_out(browser)
-    answer = come_back(browser, state=state, error="access_denied", iss="https://sandbox.example")
+    attempt, state = start_flow(browser)
+    answer = open_callback(browser, state=state, error="access_denied", iss="https://sandbox.example")
     page = answer.content.decode()
     assert answer.status_code == 400
     assert f'data-result="{attempt.pk}"' in page
@@ -84,9 +84,9 @@ def test_access_denied_notifies_the_waiting_page() -> None:
 def test_a_flow_in_the_same_tab_does_not_close_it() -> None:
     set_up_service()
     browser = client_for(make_member())
-    _, state = set_out(browser)
+    _, state = start_flow(browser)
     AuthorizationAttempt.objects.update(in_popup=False)
-    answer = come_back(browser, state=state, error="access_denied", iss="https://sandbox.example")
+    answer = open_callback(browser, state=state, error="access_denied", iss="https://sandbox.example")
     assert "data-closes" not in answer.content.decode()
     assert reverse("connections:service", args=["sandbox"]) in answer.content.decode()
 
@@ -94,17 +94,17 @@ def test_a_flow_in_the_same_tab_does_not_close_it() -> None:
 def test_a_callback_is_accepted_once() -> None:
     set_up_service()
     browser = client_for(make_member())
-    _, state = set_out(browser)
-    come_back(browser, state=state, error="access_denied", iss="https://sandbox.example")
-    again = come_back(browser, state=state, code="x", iss="https://sandbox.example")
+    _, state = start_flow(browser)
+    open_callback(browser, state=state, error="access_denied", iss="https://sandbox.example")
+    again = open_callback(browser, state=state, code="x", iss="https://sandbox.example")
     assert again.status_code == 400
     assert "was used already" in again.content.decode()
 
 
 def test_another_person_cannot_complete_the_flow() -> None:
     set_up_service()
-    _, state = set_out(client_for(make_member()))
-    answer = come_back(client_for(make_member()), state=state, code="x", iss="https://sandbox.example")
+    _, state = start_flow(client_for(make_member()))
+    answer = open_callback(client_for(make_member()), state=state, code="x", iss="https://sandbox.example")
     assert answer.status_code == 400
     assert "belongs to another login" in answer.content.decode()
     assert AuthorizationAttempt.objects.get().status == "pending"
@@ -113,8 +113,8 @@ def test_another_person_cannot_complete_the_flow() -> None:
 def test_another_browser_session_cannot_complete_the_flow() -> None:
     set_up_service()
     me = make_member()
-    _, state = set_out(client_for(me))
-    answer = come_back(client_for(me), state=state, code="x", iss="https://sandbox.example")
+    _, state = start_flow(client_for(me))
+    answer = open_callback(client_for(me), state=state, code="x", iss="https://sandbox.example")
     assert answer.status_code == 400
     assert AuthorizationAttempt.objects.get().status == "pending"
 
@@ -122,9 +122,9 @@ def test_another_browser_session_cannot_complete_the_flow() -> None:
 def test_a_callback_after_ten_minutes_is_expired() -> None:
     set_up_service()
     browser = client_for(make_member())
-    _, state = set_out(browser)
+    _, state = start_flow(browser)
     AuthorizationAttempt.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    answer = come_back(browser, state=state, code="x", iss="https://sandbox.example")
+    answer = open_callback(browser, state=state, code="x", iss="https://sandbox.example")
     assert answer.status_code == 400
     assert "longer than ten minutes" in answer.content.decode()
 
@@ -132,9 +132,9 @@ def test_a_callback_after_ten_minutes_is_expired() -> None:
 def test_a_wrong_issuer_is_refused_without_a_token_call() -> None:
     set_up_service()
     browser = client_for(make_member())
-    _, state = set_out(browser)
+    _, state = start_flow(browser)
     with responses.RequestsMock() as outside:
-        answer = come_back(browser, state=state, code="x", iss="https://evil.example")
+        answer = open_callback(browser, state=state, code="x", iss="https://evil.example")
         assert len(outside.calls) == 0
     assert answer.status_code == 400
     assert "does not come from Sandbox" in answer.content.decode()
@@ -143,8 +143,8 @@ def test_a_wrong_issuer_is_refused_without_a_token_call() -> None:
 def test_text_of_the_provider_is_escaped() -> None:
     set_up_service()
     browser = client_for(make_member())
-    _, state = set_out(browser)
-    answer = come_back(browser, state=state, error="<script>x</script>", iss="https://sandbox.example")
+    _, state = start_flow(browser)
+    answer = open_callback(browser, state=state, error="<script>x</script>", iss="https://sandbox.example")
     assert "<script>x" not in answer.content.decode()
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.integrations.models import OAuthApp
 from apps.teams.models import Role
-from tests.connections.pages import JSON, make_connection, set_out, set_up_service, share
+from tests.connections.pages import JSON, make_connection, set_up_service, share, start_flow
 from tests.factories import client_for, make_member
 
 pytestmark = pytest.mark.django_db
@@ -81,7 +81,7 @@ def test_an_unknown_service_is_not_found() -> None:
 )
 def test_a_return_path_to_another_site_is_dropped(path: str) -> None:
     set_up_service()
-    attempt, _ = set_out(client_for(make_member()), return_path=path)
+    attempt, _ = start_flow(client_for(make_member()), return_path=path)
     assert attempt.return_path == ""
 
 
@@ -111,7 +111,7 @@ def test_reconnect_is_for_those_who_manage_the_connection() -> None:
 def test_another_members_attempt_is_not_found(action: str) -> None:
     set_up_service()
     me = make_member()
-    attempt, _ = set_out(client_for(me))
+    attempt, _ = start_flow(client_for(me))
     url = reverse(f"connections:{action}", args=[attempt.pk])
     for other in (make_member(me.team, Role.OWNER), make_member()):
         browser = client_for(other)
@@ -134,7 +134,7 @@ def test_anonymous_users_are_redirected_to_login() -> None:
 def test_the_popup_state_only_changes_the_wording(window: str, words: str) -> None:
     set_up_service()
     browser = client_for(make_member())
-    attempt, _ = set_out(browser)
+    attempt, _ = start_flow(browser)
     answer = browser.get(reverse("connections:attempt", args=[attempt.pk]), {"popup": window}, headers=JSON).json()
     assert words in answer["html"]
     assert not answer["settled"]
@@ -143,7 +143,7 @@ def test_the_popup_state_only_changes_the_wording(window: str, words: str) -> No
 def test_canceling_needs_a_post() -> None:
     set_up_service()
     browser = client_for(make_member())
-    attempt, _ = set_out(browser)
+    attempt, _ = start_flow(browser)
     url = reverse("connections:cancel", args=[attempt.pk])
     assert browser.get(url).status_code == 405
     answer = browser.post(url, headers=JSON).json()
@@ -155,7 +155,7 @@ def test_canceling_needs_a_post() -> None:
 def test_an_attempt_past_its_deadline_is_reported_as_expired() -> None:
     set_up_service()
     browser = client_for(make_member())
-    attempt, _ = set_out(browser)
+    attempt, _ = start_flow(browser)
     AuthorizationAttempt.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     answer = browser.get(reverse("connections:attempt", args=[attempt.pk]), headers=JSON).json()
     assert answer["settled"]
@@ -165,7 +165,7 @@ def test_an_attempt_past_its_deadline_is_reported_as_expired() -> None:
 def test_continuing_in_this_tab_replaces_the_popup_attempt() -> None:
     set_up_service()
     browser = client_for(make_member())
-    attempt, state = set_out(browser)
+    attempt, state = start_flow(browser)
     answer = browser.post(reverse("connections:continue", args=[attempt.pk]))
     assert answer["Location"].startswith("https://sandbox.example/o/authorize/?")
     assert state not in answer["Location"]
@@ -179,16 +179,16 @@ def test_continuing_in_this_tab_replaces_the_popup_attempt() -> None:
 def test_trying_again_cancels_the_earlier_attempt() -> None:
     set_up_service()
     browser = client_for(make_member())
-    first, _ = set_out(browser)
-    set_out(browser, instead_of=str(first.pk))
+    first, _ = start_flow(browser)
+    start_flow(browser, instead_of=str(first.pk))
     first.refresh_from_db()
     assert first.status == "canceled"
 
 
 def test_another_members_attempt_cannot_be_canceled() -> None:
     set_up_service()
-    first, _ = set_out(client_for(make_member()))
-    set_out(client_for(make_member()), instead_of=str(first.pk))
+    first, _ = start_flow(client_for(make_member()))
+    start_flow(client_for(make_member()), instead_of=str(first.pk))
     first.refresh_from_db()
     assert first.status == "pending"
 
@@ -197,7 +197,7 @@ def test_a_different_account_asks_with_both_names() -> None:
     me = make_member()
     browser = client_for(me)
     connection = make_connection(me, set_up_service(), "Ada Example")
-    attempt, _ = set_out(browser)
+    attempt, _ = start_flow(browser)
     AuthorizationAttempt.objects.update(
         status="undecided", connection=connection, pending_account={"subject": "2", "label": "Grace <Example>"}
     )
@@ -214,7 +214,7 @@ def test_a_different_account_asks_with_both_names() -> None:
 def test_an_oauth_app_failure_does_not_blame_the_person() -> None:
     set_up_service()
     browser = client_for(make_member())
-    attempt, _ = set_out(browser)
+    attempt, _ = start_flow(browser)
     AuthorizationAttempt.objects.update(status="failed", error_code="exchange_failed", error_message="No.")
     OAuthApp.objects.update(broken_since=timezone.now())
     card = browser.get(reverse("connections:attempt", args=[attempt.pk]), headers=JSON).json()["html"]

@@ -99,28 +99,28 @@ class Visitor:
         answer = self.post("/accounts/login/", {"login": self.email, "password": self.password})
         assert answer.status_code == 302, answer.text
 
-    def set_out(self, *, scopes: list[str] = SCOPES) -> AuthorizationFlow:
+    def start_flow(self, *, scopes: list[str] = SCOPES) -> AuthorizationFlow:
         """Connect the sandbox, in the same tab."""
-        return self._set_out("/connect/sandbox/", scopes)
+        return self._start_flow("/connect/sandbox/", scopes)
 
-    def set_out_again(self, connection: str, *, scopes: list[str] = SCOPES) -> AuthorizationFlow:
-        return self._set_out(f"/connections/{connection}/reconnect/", scopes)
+    def start_reconnect(self, connection: str, *, scopes: list[str] = SCOPES) -> AuthorizationFlow:
+        return self._start_flow(f"/connections/{connection}/reconnect/", scopes)
 
-    def _set_out(self, path: str, scopes: list[str]) -> AuthorizationFlow:
+    def _start_flow(self, path: str, scopes: list[str]) -> AuthorizationFlow:
         answer = self.post(path, {"scopes": scopes}, shows=["state"])
         assert answer.status_code == 302, answer.text
         assert self.product.sandbox is not None
         return AuthorizationFlow(self.product.sandbox, answer.headers["Location"])
 
-    def come_back(self, query: dict[str, str] | list[tuple[str, str]], path: str = "/oauth/callback") -> Any:
+    def open_callback(self, query: dict[str, str] | list[tuple[str, str]], path: str = "/oauth/callback") -> Any:
         return self.get(f"{path}?{urlencode(query)}")
 
-    def connect(self, **trip: str) -> tuple[str, int]:
+    def connect(self, **approval: str) -> tuple[str, int]:
         """The whole way: the new connection's ID, and the number of its grant at the sandbox."""
-        journey = self.set_out()
-        answer = self.come_back(journey.approve(**trip))
+        flow = self.start_flow()
+        answer = self.open_callback(flow.approve(**approval))
         assert answer.status_code == 302, answer.text
-        return parse_qs(urlsplit(answer.headers["Location"]).query)["new"][0], journey.grant
+        return parse_qs(urlsplit(answer.headers["Location"]).query)["new"][0], flow.grant
 
     def make_key(self) -> "Program":
         fields = {"name": "nightly", "kind": "personal", "days": "30", "scopes": ALL_KEY_SCOPES}

@@ -51,8 +51,8 @@ def test_a_worker_killed_while_the_service_answers_leaves_an_honest_connection(o
         refresh_by_worker(stage, other)
     assert is_accepted(stage.sandbox, program.token(other).json()["access_token"])
     assert refreshes_of(stage.sandbox, other_grant) == ["ok"]
-    trip = visitor.set_out_again(connection)
-    assert visitor.come_back(trip.approve()).status_code == 302
+    flow = visitor.start_reconnect(connection)
+    assert visitor.open_callback(flow.approve()).status_code == 302
     assert stage.inside.token_set(connection)["status"] == "active"
     assert is_accepted(stage.sandbox, program.token(connection).json()["access_token"])
 

@@ -1,4 +1,4 @@
-"""Answers that are not the service's to this person's trip: 400 with a page that helps, no token call, an audit event.
+"""Answers that are not the service's to this person's flow: 400 with a page that helps, no token call, an audit event.
 
 Each starts with a true answer whose code the service would take, so that only the product's own checks stand between.
 """
@@ -31,7 +31,7 @@ class Scene:
 
     stage: Stage
     visitor: Visitor
-    trip: AuthorizationFlow
+    flow: AuthorizationFlow
     answer: dict[str, str]
     calls: int = field(init=False)
     events: int = field(init=False)
@@ -50,7 +50,7 @@ class Scene:
         self, query: dict[str, str] | Query, *, code: str, by: Visitor | None = None, path: str = "/oauth/callback"
     ) -> str:
         """The page that the answer brings: a refusal that helps, gives nothing away and is audited with `code`."""
-        page = (by or self.visitor).come_back(query, path)
+        page = (by or self.visitor).open_callback(query, path)
         assert page.status_code == 400, page.text
         assert "Not connected" in page.text
         assert 'href="/help/troubleshooting/#' in page.text
@@ -73,12 +73,12 @@ def visitor(on_sqlite: Stage) -> Visitor:
 
 @pytest.fixture
 def scene(on_sqlite: Stage, visitor: Visitor) -> Scene:
-    trip = visitor.set_out()
-    return Scene(on_sqlite, visitor, trip, trip.approve())
+    flow = visitor.start_flow()
+    return Scene(on_sqlite, visitor, flow, flow.approve())
 
 
 def test_a_true_answer_connects_and_replayed_it_is_refused(scene: Scene) -> None:
-    assert scene.visitor.come_back(scene.answer).status_code == 302
+    assert scene.visitor.open_callback(scene.answer).status_code == 302
     scene.calls += 1
     assert "used already" in scene.is_refused(scene.answer, code="replayed_state")
 
@@ -86,7 +86,7 @@ def test_a_true_answer_connects_and_replayed_it_is_refused(scene: Scene) -> None
 def test_the_answer_to_another_person_is_refused_and_still_good_for_the_right_one(scene: Scene) -> None:
     somebody = newcomer(scene.stage.product, scene.stage.inside)
     scene.is_refused(scene.answer, code="foreign_state", by=somebody)
-    assert scene.visitor.come_back(scene.answer).status_code == 302
+    assert scene.visitor.open_callback(scene.answer).status_code == 302
 
 
 def test_the_answer_to_another_session_of_the_same_person_is_refused(scene: Scene) -> None:
@@ -163,6 +163,6 @@ def test_what_a_stranger_says_in_html_is_not_even_shown(scene: Scene) -> None:
 
 
 def test_a_denial_is_reported_to_the_person(scene: Scene) -> None:
-    answer = scene.visitor.set_out().approve(decision="deny")
+    answer = scene.visitor.start_flow().approve(decision="deny")
     scene.answer = answer
     assert "declined" in scene.is_refused(answer, code="access_denied")

@@ -49,28 +49,28 @@ class Story:
     def learn(self) -> None:
         self.canaries.learn(self.stage, self.connections)
 
-    def answer(self, trip: AuthorizationFlow, **asked: str) -> dict[str, str]:
+    def answer(self, flow: AuthorizationFlow, **asked: str) -> dict[str, str]:
         """What the service answers, with state, code and verifier noted."""
-        self.canaries.add("state", trip.query["state"])
+        self.canaries.add("state", flow.query["state"])
         self.learn()
-        answer = trip.approve(**asked)
+        answer = flow.approve(**asked)
         if "code" in answer:
             self.canaries.add("code", answer["code"])
         return answer
 
     def connects(self, **asked: str) -> tuple[str, int]:
-        trip = self.visitor.set_out()
-        came = self.visitor.come_back(self.answer(trip, **asked))
+        flow = self.visitor.start_flow()
+        came = self.visitor.open_callback(self.answer(flow, **asked))
         assert came.status_code == 302, came.text
         connection = came.headers["Location"].partition("new=")[2]
         self.connections.append(connection)
         self.learn()
         self.visitor.get(came.headers["Location"])
-        return connection, trip.grant
+        return connection, flow.grant
 
     def reconnects(self, connection: str, **asked: str) -> str:
         """Gives the address to which the answer leads."""
-        came = self.visitor.come_back(self.answer(self.visitor.set_out_again(connection), **asked))
+        came = self.visitor.open_callback(self.answer(self.visitor.start_reconnect(connection), **asked))
         assert came.status_code == 302, came.text
         self.learn()
         return str(came.headers["Location"])
@@ -192,15 +192,15 @@ class Story:
 def fail_to_connect(story: Story) -> None:
     """A denied consent, a failing exchange, and a response from another issuer, sent twice and by a stranger."""
     stage, visitor = story.stage, story.visitor
-    denied = visitor.set_out()
-    assert visitor.come_back(story.answer(denied, decision="deny")).status_code == 400
-    broken = visitor.set_out()
-    assert visitor.come_back(story.answer(broken, scenario="down")).status_code == 400
-    replayed = visitor.set_out()
+    denied = visitor.start_flow()
+    assert visitor.open_callback(story.answer(denied, decision="deny")).status_code == 400
+    broken = visitor.start_flow()
+    assert visitor.open_callback(story.answer(broken, scenario="down")).status_code == 400
+    replayed = visitor.start_flow()
     answer = story.answer(replayed)
-    visitor.come_back(answer | {"iss": "https://attacker.example"})
-    visitor.come_back(answer)
-    Visitor(stage.product).come_back(answer)
+    visitor.open_callback(answer | {"iss": "https://attacker.example"})
+    visitor.open_callback(answer)
+    Visitor(stage.product).open_callback(answer)
 
 
 def live(story: Story) -> None:

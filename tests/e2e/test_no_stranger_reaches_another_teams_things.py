@@ -163,7 +163,7 @@ def world() -> World:
     service = pages.set_up_service()
     personal, shared = pages.make_connection(owner, service), pages.make_connection(owner, service, name="Grace")
     pages.share(shared, level="manage")
-    attempt, state = pages.set_out(factories.client_for(owner))
+    attempt, state = pages.start_flow(factories.client_for(owner))
     things = (
         things_of_the_connections(owner, personal, shared)
         | {route: {"attempt_id": attempt.pk} for route in ROUTES_OF_AN_ATTEMPT}
@@ -308,8 +308,8 @@ def test_ids_in_a_form_reach_no_further_than_those_in_an_address(world: World) -
     foreign = {"state": world.state, "code": "C", "iss": "https://sandbox.example"}
     assert client.get(reverse("connections:callback"), foreign).status_code == 400
     assert everything() == before
-    # Connecting in the place of somebody else's trip leaves that trip alone.
-    pages.set_out(client, instead_of=str(world.attempt.pk))
+    # Connecting in the place of somebody else's flow leaves that flow alone.
+    pages.start_flow(client, instead_of=str(world.attempt.pk))
     world.attempt.refresh_from_db()
     assert world.attempt.status == AuthorizationAttempt.Status.PENDING
 

@@ -38,8 +38,8 @@ def test_a_reconnect_during_a_refresh_stays_and_the_late_token_is_dropped(
 ) -> None:
     late = in_the_middle(scene)
     member = scene.cast.actor("member")
-    trip = connect_flow.begin(member, connection=scene.connection)
-    connect_flow.complete(trip, connect_flow.answer(trip), actor=member)
+    flow = connect_flow.begin(member, connection=scene.connection)
+    connect_flow.complete(flow, connect_flow.answer(flow), actor=member)
     current, version = access_token(scene.connection), scene.row.version
     assert version == 2
     late.go_on("after_answer")

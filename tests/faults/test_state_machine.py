@@ -105,8 +105,8 @@ class Refreshing(RuleBasedStateMachine):
     @rule()
     def reconnect(self) -> None:
         world.server._script.clear()
-        trip = world.connect_flow.begin(self.actor, connection=self.connection)
-        world.connect_flow.complete(trip, world.connect_flow.answer(trip), actor=self.actor)
+        flow = world.connect_flow.begin(self.actor, connection=self.connection)
+        world.connect_flow.complete(flow, world.connect_flow.answer(flow), actor=self.actor)
         assert self.status()[0] == "active"
 
     @precondition(lambda self: self.connection)

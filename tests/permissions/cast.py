@@ -110,7 +110,7 @@ def make_world() -> World:
 def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str, Any]]:
     """Arguments by the route's name, or by the name of its first argument."""
     boss, owner = members["boss"], members["owner"]
-    attempt, _ = pages.set_out(factories.client_for(owner))
+    attempt, _ = pages.start_flow(factories.client_for(owner))
     actor = factories.actor_for(boss)
     asked = {"name": "depot", "label": "Depot", "pattern": "north|south", "example": "north"}
     fleet = create_custom_api(

@@ -39,7 +39,7 @@ class Eligibility:
     repair: str
 
     @property
-    def fits(self) -> bool:
+    def is_eligible(self) -> bool:
         """Whether it can be used, as far as is known."""
         return not self.needs_attention and not self.missing
 
@@ -59,7 +59,8 @@ def eligible_connections(actor: Actor, integration: Integration, scopes: Iterabl
     usable = Connection.objects.usable_by(actor).with_details().prefetch_related("shares")
     rows = [eligibility_of(actor, connection, scopes) for connection in usable.filter(integration=integration)]
     return sorted(
-        rows, key=lambda row: (not row.fits, row.needs_attention, not row.is_mine, row.connection.name.casefold())
+        rows,
+        key=lambda row: (not row.is_eligible, row.needs_attention, not row.is_mine, row.connection.name.casefold()),
     )
 
 
@@ -82,11 +83,13 @@ def eligibility_of(actor: Actor, connection: Connection, scopes: Iterable[str] =
     )
 
 
-def preferred_eligible(fits: Sequence[Eligibility]) -> Eligibility | None:
+def preferred_eligible(candidates: Sequence[Eligibility]) -> Eligibility | None:
     """The connection to preselect: of the eligible ones the most recently used, else the first; None if none is."""
-    eligible = [fit for fit in fits if fit.fits]
-    used = [fit for fit in eligible if fit.connection.last_used_at]
-    return max(used, key=lambda fit: fit.connection.last_used_at or EPOCH, default=next(iter(eligible), None))
+    eligible = [candidate for candidate in candidates if candidate.is_eligible]
+    used = [candidate for candidate in eligible if candidate.connection.last_used_at]
+    return max(
+        used, key=lambda candidate: candidate.connection.last_used_at or EPOCH, default=next(iter(eligible), None)
+    )
 
 
 def missing_scopes_of(connection: Connection, scopes: Iterable[str]) -> list[str]:

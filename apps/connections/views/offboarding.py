@@ -130,7 +130,7 @@ def _page(
 ) -> HttpResponse:
     status = problem.status if problem else 400 if form.errors else 200
     context |= {"form": form, "refusal": problem}
-    return render(request, f"connections/leaving/{template}", context, status=status)
+    return render(request, f"connections/offboarding/{template}", context, status=status)
 
 
 def _add_messages(request: HttpRequest, done: Settled) -> None:

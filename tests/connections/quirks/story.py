@@ -120,7 +120,7 @@ def live(case: Case, server: DialectServer, actor: Actor) -> Story:
 
 
 def _connected(case: Case, server: DialectServer, actor: Actor) -> Story:
-    trip = authorize.begin(
+    flow = authorize.begin(
         actor=actor,
         integration=Integration.objects.get(slug=case.slug),
         scopes=list(case.scopes),
@@ -128,7 +128,7 @@ def _connected(case: Case, server: DialectServer, actor: Actor) -> Story:
         session_key=SESSION,
         in_popup=True,
     )
-    parts = urlsplit(trip.url)
+    parts = urlsplit(flow.url)
     page, _, in_fragment = parts.fragment.partition("?")
     asked = dict(parse_qsl(in_fragment if page.startswith("/") else parts.query, keep_blank_values=True))
     names = server.dialect.names
@@ -140,7 +140,7 @@ def _connected(case: Case, server: DialectServer, actor: Actor) -> Story:
         path=CALLBACK, query_string=urlencode(answer), user=actor.user, session_key=SESSION, origin=ORIGIN
     )
     assert attempt.connection is not None
-    return Story(server, actor, attempt.connection, trip.url, asked)
+    return Story(server, actor, attempt.connection, flow.url, asked)
 
 
 def _used(story: Story) -> None:

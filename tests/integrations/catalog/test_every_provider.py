@@ -180,7 +180,7 @@ def the_token_is_refreshed(slug: str, wire: Wire) -> None:
     assert answer.refresh_token == "refresh-2"
 
 
-def standing(slug: str) -> tuple[dict[str, str], dict[str, str]]:
+def state_of(slug: str) -> tuple[dict[str, str], dict[str, str]]:
     """The headers and the query that open the API, by the TOML alone."""
     toml = toml_of(slug)
     api = toml["api"]
@@ -203,7 +203,7 @@ def the_api_is_opened(slug: str, wire: Wire) -> None:
     config = config_of(slug)
     assert config.api_base_url == filled(toml_of(slug)["api"]["base_url"], toml_of(slug))
     headers = access_headers(config, access_token="at", credentials=APP)
-    assert (headers, access_query(config, access_token="at", credentials=APP)) == standing(slug)
+    assert (headers, access_query(config, access_token="at", credentials=APP)) == state_of(slug)
 
 
 def the_account_has_a_label(slug: str, wire: Wire) -> None:
@@ -223,7 +223,7 @@ def the_account_has_a_label(slug: str, wire: Wire) -> None:
     subject = {None: "ada", "": "", account.get("label_path"): "ada"}.get(account.get("subject_path"), "7")
     assert (found.label, found.subject) == ("ada", subject)
     [request] = wire.sent
-    headers, query = standing(slug)
+    headers, query = state_of(slug)
     assert request.method == account["method"]
     assert unquote(str(request.url)).startswith(unquote(filled(account["url"], toml)))
     assert query.items() <= dict(parse_qsl(urlsplit(request.url).query)).items()

@@ -107,8 +107,8 @@ def test_every_field_is_sent_and_only_to_the_services_hosts(slug: str) -> None:
     for field in entry.fields:
         assert fields[field.name] in sent
     assert all(fields[field.name] not in line for field in entry.fields for line in sent_as(entry))
-    host, *_ = api_hosts(entry, params=params)
-    assert host.endswith(entry.api.base_url.partition("://")[2].partition("/")[0].rpartition("}")[2])
+    of_base_url = entry.api.base_url.partition("://")[2].partition("/")[0].rpartition("}")[2]
+    assert any(host.endswith(of_base_url) for host in api_hosts(entry, params=params))
 
 
 @pytest.mark.parametrize(("slug", "name"), WITH_PARAMS)

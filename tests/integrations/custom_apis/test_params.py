@@ -165,7 +165,7 @@ def test_members_see_params_but_cannot_change_them(admin: Membership, api: Custo
 
 
 @pytest.mark.parametrize("values", [["eu"], ["eu", "us-east.1"], ["a~b", "https://x.example:8443/y_z"]])
-def test_allowed_values_come_back_out_of_their_pattern(values: list[str]) -> None:
+def test_allowed_values_return_again_out_of_their_pattern(values: list[str]) -> None:
     assert values_in(pattern_of(values)) == values
 
 
