@@ -33,7 +33,7 @@ def checked_addresses(destination: Destination, resolve: Resolver, seconds: floa
 
 
 def _check_resolved(address: str) -> None:
-    """As check_address, in one message for all: which address a name has inside a network is not told outside."""
+    """As check_address, in one message for all: which address a name has inside a network is not disclosed."""
     try:
         check_address(address)
     except DestinationBlocked:

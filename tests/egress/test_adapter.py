@@ -93,7 +93,7 @@ def test_an_address_that_is_not_public_is_refused_even_beside_a_public_one(addre
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.4.3.2", "169.254.169.254", "fe80::1"])
-def test_the_address_of_an_internal_name_is_not_told(address: str) -> None:
+def test_the_address_of_an_internal_name_is_not_disclosed(address: str) -> None:
     with pytest.raises(egress.DestinationBlocked) as caught:
         get("https://wiki.intranet.test/", resolves_to=[address])
     assert str(caught.value) == "The host leads to an address that is not public, which is not allowed."

@@ -597,7 +597,7 @@ PROTECTIONS = [
         ("tests/egress/test_stream.py",),
     ),
     Mutation(
-        "egress: internal addresses are not told",
+        "egress: internal addresses are not disclosed",
         "apps/egress/addresses.py",
         "            _check_resolved(address)",
         "            check_address(address)",
