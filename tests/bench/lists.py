@@ -44,7 +44,7 @@ class Measure:
 
     def __str__(self) -> str:
         figures = f"{self.sql_ms:8.1f} {self.cpu_ms:7.1f} {self.queries:4} {self.kilobytes:7.1f}"
-        return f"{'!' if self.is_over else ' '} {figures}  {self.status}  {self.who:8} {self.address}"
+        return f"{'!' if self.is_over else ' '} {figures}  {self.status}  {self.who:9} {self.address}"
 
 
 def main() -> int:
@@ -138,7 +138,7 @@ def _visitors() -> Iterator[tuple[str, Callable[[str], Any], list[str]]]:
     _, key = make_key(owner, ApiKey.Kind.SERVICE, name="bench")
     browsers = {name: _browser(one) for name, one in (("owner", owner), ("member", member))}
     api = Client(headers={"Authorization": f"Bearer {key}"})
-    yield "nobody", Client().get, ["/healthz", "/readyz"]
+    yield "anonymous", Client().get, ["/healthz", "/readyz"]
     yield "owner", browsers["owner"].get, [*_pages(owner), *_offboarding(owner)]
     yield "member", browsers["member"].get, _pages(member)
     yield "key", api.get, _api_lists(owner)

@@ -217,7 +217,6 @@ def _make_originals() -> dict[Any, Any]:
         scopes_granted=["profile", "read"],
         status_changed_at=now,
         created_at=now,
-        is_shared=True,
     )
     of_team = {"connection": connection, "team": owner.team}
     return {
@@ -232,7 +231,7 @@ def _make_originals() -> dict[Any, Any]:
         Credential: Credential.objects.create(fields=secrets.token_urlsafe(), created_at=now, **of_team),
         ConnectionShare: ConnectionShare.objects.create(connection=connection, user=None),
         WorkflowUse: WorkflowUse.objects.create(
-            connection=connection, workflow_id="wf", name="Nightly export", last_used_at=now
+            connection=connection, workflow_id="wf", name="Export", last_used_at=now
         ),
         DailyUse: DailyUse.objects.create(connection=connection, day=now.date(), calls=100, failures=3),
         AuditEvent: AuditEvent.objects.create(occurred_at=now, actor_kind="system", action="team.created"),

@@ -113,6 +113,6 @@ def test_demonstration_data_leads_to_no_request() -> None:
     assert not Connection.objects.filter(token_set__next_refresh_at__isnull=False).exists()
 
 
-def test_demonstration_data_has_as_many_events_as_asked_for() -> None:
+def test_demonstration_data_has_the_requested_number_of_events() -> None:
     call_command("demo_data", connections=5, events=30)
     assert AuditEvent.objects.filter(target_type="connection").count() == 30
