@@ -31,6 +31,13 @@ PROTECTIONS = [
         ("tests/audit/test_api.py",),
     ),
     Mutation(
+        "connect sessions: nothing is shared unless the member agreed",
+        "apps/connections/services/session_outcome.py",
+        "if session.sharing_level and session.sharing_accepted:",
+        "if session.sharing_level:",
+        ("tests/connections/test_session_sharing.py",),
+    ),
+    Mutation(
         "vault: ciphertext is bound to its column",
         "apps/vault/envelope.py",
         "[FORMAT, self.table, part, self.pk, self.team]",
