@@ -101,7 +101,7 @@ def register(page: Page, place: Place) -> None:
     page.get_by_label("Account endpoint").fill(f"{place.carrier.url}/api/me")
     page.get_by_label("Revocation URL").fill(f"{place.carrier.url}/revoke")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("Your team finds Carrier Hub in Plugins")).to_be_visible()
+    expect(page.get_by_text("Your team can find Carrier Hub in Plugins")).to_be_visible()
     assert client.client_secret not in page.content()
 
 
@@ -126,7 +126,7 @@ def send(page: Page) -> Locator:
     page.get_by_role("combobox", name="Action").select_option(label="Who am I")
     expect(page.get_by_label("Path")).to_have_value("/me")
     page.get_by_role("button", name="Send").click()
-    return page.get_by_role("region", name="Answer", exact=True)
+    return page.get_by_role("region", name="Response", exact=True)
 
 
 def refresh(row: Locator, page: Page, carrier: AuthlibServer) -> None:

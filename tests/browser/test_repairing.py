@@ -18,6 +18,7 @@ def test_refresh_fetches_a_new_token_and_says_so(visitor: Visitor, product: Prod
     grant = [line["grant_id"] for line in sandbox.journal() if line["outcome"] == "approved"][-1]
     before = [line["grant_id"] for line in sandbox.refreshes()].count(grant)
     button = visitor.row("Ada Example").get_by_role("button", name="Refresh")
+    visitor.wait_until_refreshable()
     button.click()
     expect(visitor.page.locator("#flash")).to_contain_text("Ada Example has a new token.")
     expect(button).to_be_focused()
@@ -28,6 +29,7 @@ def test_a_refused_refresh_leads_into_the_reconnect_which_keeps_the_connection(v
     visitor.connect("Ada Example", "Refreshing is refused")
     visitor.open_list()
     row_id = visitor.row("Ada Example").get_attribute("id")
+    visitor.wait_until_refreshable()
     visitor.row("Ada Example").get_by_role("button", name="Refresh").click()
     offer = visitor.page.locator("#flash").get_by_role("button", name="Reconnect")
     expect(offer).to_be_focused()

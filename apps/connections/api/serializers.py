@@ -14,15 +14,14 @@ from apps.connections.policy.outlook import failing_since, last_error, last_veri
 from apps.connections.services.connection_params import provider_of
 from apps.errors import SpecwayError
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
-from apps.rest.fields import Flag, Id, Number, QuerySerializer, Text, texts
+from apps.rest.fields import Flag, Id, LabeledSerializer, Number, QuerySerializer, Text, texts
 from apps.teams.actor import Actor
 
 
-class AccountSerializer(serializers.Serializer[Any]):
+class AccountSerializer(LabeledSerializer):
     """The account at the service."""
 
     subject = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment] # DRF's metaclass takes the declared field away
 
 
 class OwnerSerializer(serializers.Serializer[Any]):
@@ -76,11 +75,13 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
     next_refresh_at = serializers.DateTimeField(source="token_set.next_refresh_at", allow_null=True, default=None)
     created_at = serializers.DateTimeField()
 
-    def get_account(self, connection: Connection) -> AccountSerializer:
-        return AccountSerializer({"subject": connection.account_subject, "label": connection.account_label}).data  # type: ignore[return-value] # the annotation is what drf-spectacular documents
+    @extend_schema_field(AccountSerializer)
+    def get_account(self, connection: Connection) -> Any:
+        return AccountSerializer({"subject": connection.account_subject, "label": connection.account_label}).data
 
-    def get_owner(self, connection: Connection) -> OwnerSerializer:
-        return OwnerSerializer({"id": connection.owner_id, "name": str(connection.owner)}).data  # type: ignore[return-value] # as above
+    @extend_schema_field(OwnerSerializer)
+    def get_owner(self, connection: Connection) -> Any:
+        return OwnerSerializer({"id": connection.owner_id, "name": str(connection.owner)}).data
 
     def get_sharing(self, connection: Connection) -> str:
         return "shared" if connection.is_shared else "personal"
@@ -106,8 +107,9 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
     def get_last_verified_at(self, connection: Connection) -> datetime | None:
         return last_verified_at(connection)
 
-    def get_scopes(self, connection: Connection) -> ScopesSerializer:
-        return ScopesSerializer(scope_sets_of(connection)).data  # type: ignore[return-value] # as above
+    @extend_schema_field(ScopesSerializer)
+    def get_scopes(self, connection: Connection) -> Any:
+        return ScopesSerializer(scope_sets_of(connection)).data
 
 
 def scope_sets_of(connection: Connection) -> dict[str, list[str]]:

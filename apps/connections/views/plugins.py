@@ -81,7 +81,7 @@ def service(request: TeamRequest, slug: str) -> HttpResponse:
 
 def _is_partial(request: TeamRequest) -> bool:
     """Whether htmx requests a part of the page; when restoring history it needs the whole page."""
-    return bool(request.htmx) and not request.htmx.history_restore_request  # type: ignore[attr-defined] # django-htmx
+    return bool(request.htmx) and not request.htmx.history_restore_request
 
 
 def _varied(response: HttpResponse) -> HttpResponse:
