@@ -15,6 +15,7 @@ MESSAGES = {
     "connect_session.created": "Connect link created",
     "connect_session.declined": "Connect link declined",
     "connect_session.used": "Connect link opened",
+    "connection.checked": "Checked",
     "connection.created": "Connected",
     "connection.disconnected": "Disconnected",
     "connection.handed_over": "Handed over",

@@ -18,7 +18,7 @@ def set_statuses(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("connections", "0007_refusals_and_service_messages"),
+        ("connections", "0008_verified_at"),
     ]
 
     operations = [
