@@ -4,6 +4,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("connections", "0008_verified_at")]
+    dependencies = [("connections", "0009_connect_session_status")]
 
     operations = [migrations.AddField("credential", "expires_on", models.DateField(null=True))]
