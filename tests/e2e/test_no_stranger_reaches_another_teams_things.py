@@ -37,6 +37,7 @@ PASSED_ON = {"api:connection_proxy"}
 ONLY_POST = {
     "api:connect_sessions",
     "api:integration_check",
+    "api:webhook_redeliver",
     "api:webhook_test",
     "integrations:custom_register",
     "notifications:redeliver",
