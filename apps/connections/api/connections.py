@@ -7,7 +7,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.urls import reverse
-from django.utils import timezone
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -293,8 +292,7 @@ def issued_data(actor: Actor, connection: Connection, data: Mapping[str, Any]) -
 
 
 def _token_data(token: IssuedToken, connection: Connection, *, min_ttl: int) -> dict[str, Any]:
-    names = ("access_token", "token_type", "expires_at", "scopes", "missing_scopes")
-    ttl = None if token.expires_at is None else max(0, int((token.expires_at - timezone.now()).total_seconds()))
+    names = ("access_token", "token_type", "expires_at", "ttl", "scopes", "missing_scopes")
     data = {name: getattr(token, name) for name in names} | {"connection": connection.pk}
     # A second may pass between the service's response and ours.
-    return data | {"ttl": ttl, "min_ttl_met": ttl is None or ttl + 1 >= min_ttl}
+    return data | {"min_ttl_met": token.ttl is None or token.ttl + 1 >= min_ttl}
