@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Status(models.TextChoices):
-    ACTIVE = "active", "Active"
+    ACTIVE = "active", "Working"
     NEEDS_ATTENTION = "needs_attention", "Needs attention"
     # It cannot be used any more: its grant is being revoked, then the row is deleted.
     DISCONNECTING = "disconnecting", "Disconnecting"
@@ -52,6 +52,9 @@ class Connection(models.Model):
     handed_over_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True)
+    # When a check or a call last succeeded. A token that was issued and a key that was verified have their own times;
+    # see `policy.outlook.last_verified_at`.
+    verified_at = models.DateTimeField(null=True)
 
     objects = ConnectionQuerySet.as_manager()
 
@@ -84,6 +87,8 @@ class Credential(SealedRow):
     base_url_fingerprint = models.CharField(max_length=64, blank=True)
     # When the service last accepted it in a verification; empty if it was not verified.
     checked_at = models.DateTimeField(null=True)
+    # When the key ends at the service, as a person entered it.
+    expires_on = models.DateField(null=True)
 
     def __str__(self) -> str:
         return f"Credential of {self.connection_id}"

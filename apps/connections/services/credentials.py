@@ -178,13 +178,14 @@ def _store_replacement(connection: Connection, key: VerifiedKey) -> None:
         base_url_fingerprint=connection.integration.base_url_fingerprint,
         replaced_at=Now(),
         checked_at=Now() if key.checked.was_made else None,
+        expires_on=None,
     )
     if key.token:
         _store_token(connection, key.token)
     _update_account(connection, key)
     # The key is no longer the former owner's.
     Connection.objects.filter(pk=connection.pk).update(
-        handed_over_from="", handed_over_by=None, params=dict(key.params)
+        handed_over_from="", handed_over_by=None, params=dict(key.params), verified_at=None
     )
 
 
