@@ -1,4 +1,4 @@
-"""Hosts whose clocks are ten minutes apart: what is scheduled goes on, and nobody's token is called expired."""
+"""Hosts whose clocks are ten minutes apart: scheduled tasks go on, and no valid token counts as expired."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def clock(ahead: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("ahead", [TEN_MINUTES, -TEN_MINUTES])
-def test_scheduled_refreshes_go_on_while_the_workers_and_beats_clocks_are_apart(scene: Scene, ahead: int) -> None:
+def test_scheduled_refreshes_go_on_while_the_clocks_of_worker_and_beat_are_apart(scene: Scene, ahead: int) -> None:
     scene.rotate("strict")
     scene.expire()
     worker = scene.crew.start(*WORKER, **clock(ahead))

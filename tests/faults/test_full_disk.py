@@ -1,4 +1,4 @@
-"""The disk is full between the service's answer and the commit: nothing is lost, and nobody dies of it."""
+"""The disk is full between the service's answer and the commit: no token is lost, and no process ends."""
 
 import json
 import shutil

@@ -71,16 +71,16 @@ def test_token_calls_are_answered_while_redis_hangs_and_only_some_wait_for_it(
 @on_one_database
 def test_worker_and_beat_survive_a_queue_folder_that_is_unusable_for_a_while(scene: Scene) -> None:
     scene.rotate("strict")
-    works, beats = worker(scene), beat(scene)
+    works, scheduler = worker(scene), beat(scene)
     wait_until(lambda: "succeeded" in works.log, what="a periodic task")
     queue = scene.crew.folder / "var" / "queue"
     queue.rename(queue.with_name("moved"))
     queue.touch()
-    wait_until(lambda: "FileExistsError" in beats.log, what="a beat without a queue")
+    wait_until(lambda: "FileExistsError" in scheduler.log, what="a beat without a queue")
     queue.unlink()
     scene.expire()
     wait_until(lambda: versions() == {2}, what="a refresh after the folder is back", seconds=60)
-    assert (works.process.poll(), beats.process.poll()) == (None, None)
+    assert (works.process.poll(), scheduler.process.poll()) == (None, None)
     assert len(scene.server.journal.refreshes) == 1
 
 
