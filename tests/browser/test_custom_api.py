@@ -81,9 +81,9 @@ def test_from_nothing_to_a_connection(visitor: Visitor, product: Product) -> Non
     visitor.open_list()
     row = page.locator(".conn").first
     expect(row).to_contain_text("ada@sandbox.example")
-    expect(row).to_contain_text("Active")
+    expect(row).to_contain_text("Working")
     row.get_by_role("button", name="Refresh").first.click()
-    expect(row).to_contain_text("Active")
+    expect(row).to_contain_text("Working")
 
     page.goto("/custom-apis/")
     shoot(page, "list")

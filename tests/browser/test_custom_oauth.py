@@ -134,7 +134,7 @@ def refresh(row: Locator, page: Page, carrier: AuthlibServer) -> None:
     before = carrier.tokens[-1]
     with page.expect_response("**/refresh/"):
         row.get_by_role("button", name="Refresh").first.click()
-    expect(row).to_contain_text("Active")
+    expect(row).to_contain_text("Working")
     assert carrier.calls[-1] == "token refresh_token"
     assert carrier.tokens[-1] is not before
     assert before.revoked
@@ -256,7 +256,7 @@ def connect_with_key(page: Page, place: Place) -> None:
     page.get_by_role("link", name="Open in Plugins").click()
     page.get_by_label("API key").fill("k3y-of-mara-0123456789")
     page.get_by_role("button", name="Connect", exact=True).click()
-    expect(page.locator(".conn")).to_contain_text("Active")
+    expect(page.locator(".conn")).to_contain_text("Working")
 
 
 def test_a_key_is_entered_again_with_a_new_parameter_of_the_api(place: Place, page: Page) -> None:
@@ -294,4 +294,4 @@ def test_a_key_is_entered_again_with_a_new_parameter_of_the_api(place: Place, pa
     page.get_by_role("button", name="Replace", exact=True).click()
     expect(page.get_by_text("uses the new values")).to_be_visible()
     page.goto("/settings/integrations/")
-    expect(page.locator(".conn")).to_contain_text("Active")
+    expect(page.locator(".conn")).to_contain_text("Working")

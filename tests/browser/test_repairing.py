@@ -52,8 +52,8 @@ def test_another_account_on_reconnect_is_asked_about_and_can_become_a_new_connec
     expect(question).to_contain_text("Nothing has changed yet.")
     expect(visitor.page.locator(".conn")).to_have_count(1)
     question.get_by_role("button", name="Add Grace Example as new").click()
-    expect(visitor.row("Grace Example")).to_contain_text("Active")
-    expect(visitor.row("Ada Example")).to_contain_text("Active")
+    expect(visitor.row("Grace Example")).to_contain_text("Working")
+    expect(visitor.row("Ada Example")).to_contain_text("Working")
 
 
 def test_another_account_on_reconnect_can_be_discarded(visitor: Visitor) -> None:
@@ -74,7 +74,7 @@ def test_another_account_on_reconnect_can_take_the_place_of_the_first(visitor: V
     row_id = visitor.row("Ada Example").get_attribute("id")
     visitor.reconnect(visitor.row("Ada Example"), "Grace Example")
     visitor.page.get_by_role("button", name="Replace").click()
-    expect(visitor.row("Grace Example")).to_contain_text("Active")
+    expect(visitor.row("Grace Example")).to_contain_text("Working")
     assert visitor.row("Grace Example").get_attribute("id") == row_id
     expect(visitor.page.locator(".conn")).to_have_count(1)
 

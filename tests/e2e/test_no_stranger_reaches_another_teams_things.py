@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import AuthorizationAttempt, Connection
-from apps.connections.services.connect_sessions import create_connect_session
+from apps.connections.services.connect_sessions import SessionOptions, create_connect_session
 from apps.integrations.models import CustomApi, Integration
 from apps.notifications import webhooks
 from apps.notifications.models import Event
@@ -180,7 +180,9 @@ def world() -> World:
 
 def things_of_the_connections(owner: Membership, personal: Connection, shared: Connection) -> dict[str, dict[str, Any]]:
     actor = factories.actor_for(owner)
-    link = create_connect_session(actor=actor, integration=personal.integration, scopes=["profile"])
+    link = create_connect_session(
+        actor=actor, integration=personal.integration, options=SessionOptions(scopes=["profile"])
+    )
     return {
         **{route: {"connection_id": personal.pk} for route in ROUTES_OF_A_CONNECTION},
         **{route: {"pk": shared.pk} for route in API_ROUTES_OF_A_CONNECTION},

@@ -31,6 +31,27 @@ PROTECTIONS = [
         ("tests/audit/test_api.py",),
     ),
     Mutation(
+        "connect sessions: nothing is shared unless the member agreed",
+        "apps/connections/services/session_outcome.py",
+        "if session.sharing_level and session.sharing_accepted:",
+        "if session.sharing_level:",
+        ("tests/connections/test_session_sharing.py",),
+    ),
+    Mutation(
+        "check: a token is not sent to changed addresses",
+        "apps/connections/services/check.py",
+        "    access_in(rows)\n",
+        "    pass\n",
+        ("tests/connections/test_check.py",),
+    ),
+    Mutation(
+        "check: a key that was replaced meanwhile is not blamed",
+        "apps/connections/services/check.py",
+        "or _was_replaced(connection, token_set, credential)",
+        "or False",
+        ("tests/connections/test_check.py",),
+    ),
+    Mutation(
         "vault: ciphertext is bound to its column",
         "apps/vault/envelope.py",
         "[FORMAT, self.table, part, self.pk, self.team]",

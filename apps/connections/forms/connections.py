@@ -1,6 +1,6 @@
 """The forms of the pages of connections."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -8,7 +8,8 @@ from django import forms
 from django.db.models import OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
-from apps.connections.models import Connection, Status, WorkflowUse
+from apps.connections.models import Connection, WorkflowUse
+from apps.connections.policy.state import IN_STATE, State
 from apps.connections.services.listed_integrations import Totals, totals_for
 from apps.integrations.models import Integration
 from apps.sql import exists_for_row
@@ -58,7 +59,10 @@ class FilterForm(forms.Form):
         self._actor, self._connections = actor, connections
         totals = totals_for(actor)
         self.total, self.attention = (sum(column) for column in zip((0, 0), *totals.values(), strict=True))
-        self._set_choices("status", _status_choices(self.attention, self.total - self.attention))
+        self.unverified = connections.filter(IN_STATE[State.UNVERIFIED]).count()
+        counts = {State.NEEDS_ATTENTION: self.attention, State.UNVERIFIED: self.unverified}
+        counts[State.WORKING] = self.total - sum(counts.values())
+        self._set_choices("status", _status_choices(counts))
         self._set_choices("service", _service_choices(totals))
         self._set_choices("owner", _owner_choices(actor, self.data.get("owner", "")))
 
@@ -78,7 +82,7 @@ class FilterForm(forms.Form):
         filters = self.filters
         query = Q()
         if "status" in filters:
-            query &= Q(status=filters["status"])
+            query &= IN_STATE[State(filters["status"])]
         if "service" in filters:
             query &= Q(integration__slug=filters["service"])
         if "owner" in filters:
@@ -115,12 +119,9 @@ def _contains(text: str) -> Q:
     return of_itself | exists_for_row(owners) | exists_for_row(uses)
 
 
-def _status_choices(attention: int, active: int) -> list[tuple[str, str]]:
-    return [
-        ("", "Any status"),
-        (Status.NEEDS_ATTENTION, f"Needs attention ({attention})"),
-        (Status.ACTIVE, f"Active ({active})"),
-    ]
+def _status_choices(counts: Mapping[str, int]) -> list[tuple[str, str]]:
+    states = (State.NEEDS_ATTENTION, State.UNVERIFIED, State.WORKING)
+    return [("", "Any status"), *((state.value, f"{state.label} ({counts[state]})") for state in states)]
 
 
 def _service_choices(totals: Totals) -> list[tuple[str, str]]:

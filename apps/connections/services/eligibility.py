@@ -94,7 +94,7 @@ def with_scopes(connections: QuerySet[Connection], scopes: Iterable[str]) -> Que
     What decides it is compared once for each combination that occurs, not for each connection, and selected by a hash.
     """
     parts = [Cast(name, TextField()) for name in _DECISIVE]
-    hashed = connections.order_by().alias(decisive=SHA256(Concat(*parts)))
+    hashed = connections.order_by().annotate(decisive=SHA256(Concat(*parts)))
     wanted = list(scopes)
     found = list(hashed.values_list("decisive", *_DECISIVE).distinct())
     integrations = Integration.objects.in_bulk({row[1] for row in found})

@@ -98,5 +98,5 @@ def _visible_or_404(actor: Actor, slug: str) -> Integration:
 
 
 def _connections(actor: Actor, integration: Integration) -> list[Any]:
-    visible = integration.connections.visible_to(actor).select_related("owner")
+    visible = integration.connections.visible_to(actor).with_details()
     return list(visible.order_by("-status", "name", "created_at"))
