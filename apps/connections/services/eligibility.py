@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.db.models import QuerySet, TextField
-from django.db.models.functions import SHA256, Cast, Concat
+from django.db.models.functions import MD5, Cast, Concat
 
 from apps.connections.messages import asks_values, help_anchor, reason_message, repair_label
 from apps.connections.models import Connection, Status
@@ -94,7 +94,7 @@ def with_scopes(connections: QuerySet[Connection], scopes: Iterable[str]) -> Que
     What decides it is compared once for each combination that occurs, not for each connection, and selected by a hash.
     """
     parts = [Cast(name, TextField()) for name in _DECISIVE]
-    hashed = connections.order_by().annotate(decisive=SHA256(Concat(*parts)))
+    hashed = connections.order_by().annotate(decisive=MD5(Concat(*parts)))
     wanted = list(scopes)
     found = list(hashed.values_list("decisive", *_DECISIVE).distinct())
     integrations = Integration.objects.in_bulk({row[1] for row in found})
@@ -109,7 +109,7 @@ def with_scopes(connections: QuerySet[Connection], scopes: Iterable[str]) -> Que
         )
         if not missing_scopes_of(example, wanted):
             eligible.append(decisive)
-    return connections.alias(decisive=SHA256(Concat(*parts))).filter(decisive__in=eligible)
+    return connections.alias(decisive=MD5(Concat(*parts))).filter(decisive__in=eligible)
 
 
 def preferred_eligible(candidates: Sequence[Eligibility]) -> Eligibility | None:
