@@ -15,6 +15,7 @@ MESSAGES = {
     "connect_session.used": "Connect link opened",
     "connection.created": "Connected",
     "connection.disconnected": "Disconnected",
+    "connection.earlier_grant": "Earlier grant ended or kept",
     "connection.handed_over": "Handed over",
     "connection.key_replaced": "Key replaced",
     "connection.lacks_scopes": "Permissions missing",
