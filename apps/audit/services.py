@@ -75,4 +75,5 @@ def record(
         token_fp=token_fp,
         detail=detail,
     )
-    logger.info("audit action=%s outcome=%s target=%s/%s", action, outcome, target.type, target.id)
+    said = (action, outcome, target.type, target.id)
+    transaction.on_commit(lambda: logger.info("audit action=%s outcome=%s target=%s/%s", *said))

@@ -7,7 +7,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.urls import reverse
-from django.utils import timezone
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -27,6 +26,7 @@ from apps.connections.api.serializers import (
 from apps.connections.errors import ReauthorizationRequired
 from apps.connections.models import Connection
 from apps.connections.policy.access import may_manage, may_take_token, may_use
+from apps.connections.policy.state import IN_STATE, State
 from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.eligibility import missing_scopes_of
@@ -230,8 +230,8 @@ def visible_connection(actor: Actor, pk: UUID) -> Connection:
 
 def _with_api_details(connections: Any) -> QuerySet[Connection]:
     """With everything that the serializer reads, in a fixed number of queries."""
-    detailed: QuerySet[Connection] = connections.with_details().select_related("credential").prefetch_related("shares")
-    return detailed.defer("credential__fields")
+    detailed: QuerySet[Connection] = connections.with_details().prefetch_related("shares")
+    return detailed
 
 
 def _with_api_names(error: InvalidInput) -> InvalidInput:
@@ -245,8 +245,10 @@ def _with_api_names(error: InvalidInput) -> InvalidInput:
 
 def _filtered(connections: QuerySet[Connection], filters: Mapping[str, Any]) -> QuerySet[Connection]:
     columns = {"integration": "integration__slug", "kind": "integration__kind"}
-    columns |= {name: name for name in ("status", "owner", "name")}
+    columns |= {name: name for name in ("owner", "name")}
     connections = connections.filter(**{columns[name]: value for name, value in filters.items() if name in columns})
+    if "status" in filters:
+        connections = connections.filter(IN_STATE[State(filters["status"])])
     if "sharing" in filters:
         connections = connections.filter(is_shared=filters["sharing"] == "shared")
     for word in filters.get("search", "").split():
@@ -293,8 +295,7 @@ def issued_data(actor: Actor, connection: Connection, data: Mapping[str, Any]) -
 
 
 def _token_data(token: IssuedToken, connection: Connection, *, min_ttl: int) -> dict[str, Any]:
-    names = ("access_token", "token_type", "expires_at", "scopes", "missing_scopes")
-    ttl = None if token.expires_at is None else max(0, int((token.expires_at - timezone.now()).total_seconds()))
+    names = ("access_token", "token_type", "expires_at", "ttl", "scopes", "missing_scopes")
     data = {name: getattr(token, name) for name in names} | {"connection": connection.pk}
     # A second may pass between the service's response and ours.
-    return data | {"ttl": ttl, "min_ttl_met": ttl is None or ttl + 1 >= min_ttl}
+    return data | {"min_ttl_met": token.ttl is None or token.ttl + 1 >= min_ttl}

@@ -39,6 +39,8 @@ class IssuedToken:
     scopes: list[str]
     missing_scopes: list[str]
     version: int
+    # Seconds until it expires, by the database's clock; None if that is unknown.
+    ttl: int | None
 
 
 def issue_token(
@@ -110,6 +112,7 @@ def _issued(row: TokenSet, provider: ProviderConfig) -> IssuedToken:
             wanted=connection.scopes_requested, granted=connection.scopes_granted, provider=provider
         ),
         version=row.version,
+        ttl=None if row.expires_at is None else max(0, int((row.expires_at - row.db_now).total_seconds())),
     )
 
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("connections", "0007_refusals_and_service_messages")]
+    dependencies = [("connections", "0008_verified_at")]
 
     operations = [
         migrations.AddField(
