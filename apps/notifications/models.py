@@ -21,7 +21,7 @@ class Event(models.TextChoices):
     SHARED = "connection.shared", "A connection's sharing changed"
     DISCONNECTED = "connection.disconnected", "A connection was disconnected"
     SESSION_CONNECTED = "connect_session.connected", "A connect link was completed"
-    SESSION_FAILED = "connect_session.failed", "A connect link failed or expired"
+    SESSION_FAILED = "connect_session.failed", "A connect link ended without a connection"
     MISCONFIGURED = "integration.misconfigured", "A service rejects the OAuth app"
 
 

@@ -11,6 +11,7 @@ from apps.connections.models import AuthorizationAttempt, Connection, ConnectSes
 from apps.connections.policy.access import may_manage
 from apps.connections.services import attempts, tracing
 from apps.connections.services.recheck import lock_attempt
+from apps.connections.services.session_outcome import fail_sessions
 from apps.connections.services.stale import end_replaced, revoke_unwanted
 from apps.connections.services.store_grant import Grant, locked, same_account, store
 from apps.errors import NotAllowed
@@ -66,7 +67,7 @@ def _discard(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttemp
     with transaction.atomic(durable=True):
         attempt, grant = _claim(attempt, actor)
         AuthorizationAttempt.objects.filter(pk=attempt.pk).update(status=_STATUS.CANCELED, pending_tokens=None)
-        attempts.fail_sessions(ConnectSession.objects.filter(attempt=attempt), code="canceled")
+        fail_sessions(ConnectSession.objects.filter(attempt=attempt), code="canceled", detail=attempts.CANCELED)
         record(
             action="authorization.discarded",
             origin=actor.origin,

@@ -3,26 +3,24 @@
 import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.connections.errors import AttemptError, AttemptExpired, CallbackRejected
-from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession
+from apps.connections.models import AuthorizationAttempt, ConnectSession
+from apps.connections.services.session_outcome import fail_sessions
 from apps.integrations.models import OAuthApp
-from apps.notifications import outbox
-from apps.notifications.models import Event
 from apps.sql import Now
 from apps.teams.models import User
 
 LIFETIME = timedelta(minutes=10)
 # The `error_code` of an attempt whose OAuth app was changed in between.
 CLIENT_CHANGED = "oauth_app_changed"
+CANCELED = "The person canceled."
 _STATUS = AuthorizationAttempt.Status
 
 
@@ -93,6 +91,7 @@ def client_changed_message(name: str) -> str:
 
 def fail_open_attempts(oauth_app: OAuthApp) -> None:
     """Fail the attempts that were started for an earlier client of the OAuth app. Their tokens are deleted."""
+    message = client_changed_message(oauth_app.integration.name)
     started = AuthorizationAttempt.objects.filter(oauth_app=oauth_app).exclude(client_key=oauth_app.client_key)
     open_ones = started.filter(status__in=(_STATUS.PENDING, _STATUS.UNDECIDED))
     with transaction.atomic():
@@ -100,11 +99,11 @@ def fail_open_attempts(oauth_app: OAuthApp) -> None:
         open_ones.filter(pk__in=attempts).update(
             status=_STATUS.FAILED,
             error_code=CLIENT_CHANGED,
-            error_message=client_changed_message(oauth_app.integration.name),
+            error_message=message,
             code_verifier=None,
             pending_tokens=None,
         )
-        fail_sessions(ConnectSession.objects.filter(attempt__in=attempts), code=CLIENT_CHANGED)
+        fail_sessions(ConnectSession.objects.filter(attempt__in=attempts), code=CLIENT_CHANGED, detail=message)
 
 
 def reject(
@@ -150,37 +149,9 @@ def fail(attempt: AuthorizationAttempt, code: str, error: AttemptError, *, origi
             outcome="failure",
             code=code,
         )
-        fail_sessions(ConnectSession.objects.filter(attempt=attempt), code=code)
+        fail_sessions(ConnectSession.objects.filter(attempt=attempt), code=error.code, detail=error.sentence)
     error.attempt = attempt
     return error
-
-
-def complete_sessions(
-    sessions: QuerySet[ConnectSession], connection: Connection, *, connected_already: bool = False
-) -> None:
-    """The sessions resulted in `connection`. In the caller's transaction, with an event for each."""
-    waiting = list(sessions.filter(connected_at=None).select_related("integration"))
-    sessions.update(connection=connection, connected_at=Now())
-    for session in waiting:
-        details = {"connection": str(connection.pk), "connected_already": connected_already}
-        _emit_session_event(Event.SESSION_CONNECTED, session, **details)
-
-
-def fail_sessions(sessions: QuerySet[ConnectSession], *, code: str) -> None:
-    """The sessions will not result in a connection. In the caller's transaction, with an event for each."""
-    for session in sessions.filter(connected_at=None).select_related("integration"):
-        _emit_session_event(Event.SESSION_FAILED, session, code=code)
-
-
-def _emit_session_event(event: str, session: ConnectSession, **details: Any) -> None:
-    data = {
-        "connect_session": str(session.pk),
-        "team": str(session.team_id),
-        "integration": session.integration.slug,
-        "member": str(session.member_id),
-        **details,
-    }
-    outbox.enqueue_webhook(event, team_id=session.team_id, data=data)
 
 
 def target_of(attempt: AuthorizationAttempt) -> Target:

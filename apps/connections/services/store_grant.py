@@ -17,10 +17,10 @@ from apps.connections.models import AuthorizationAttempt, Connection, ConnectSes
 from apps.connections.policy import scopes
 from apps.connections.policy.accounts import Account, Sameness, compare
 from apps.connections.services import attempts
-from apps.connections.services.attempts import complete_sessions
 from apps.connections.services.connection_params import account_of, provider_of, tenant_in
 from apps.connections.services.recheck import lock_attempt, require_may_reconnect
 from apps.connections.services.replaced import Replaced, changes_between, snapshot
+from apps.connections.services.session_outcome import complete_sessions
 from apps.connections.services.status import emit_event, expect_first_refresh, mark_reconnected, target_of
 from apps.connections.services.token_values import from_json, to_json, token_columns
 from apps.notifications.models import Event
@@ -98,9 +98,8 @@ def store(attempt: AuthorizationAttempt, grant: Grant, *, existing: Connection |
         pending_tokens=None,
         result=attempt.result,
     )
-    complete_sessions(
-        ConnectSession.objects.filter(attempt=attempt), connection, connected_already=replaced is not None
-    )
+    sessions, is_new = ConnectSession.objects.filter(attempt=attempt), replaced is None
+    complete_sessions(sessions, connection, connected_already=not is_new, origin=origin)
     attempt.status, attempt.connection = _STATUS.SUCCEEDED, connection
     return Stored(attempt, replaced)
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("connections", "0008_verified_at")]
+    dependencies = [("connections", "0009_connect_session_status")]
 
     operations = [
         migrations.AddField(
