@@ -20,6 +20,7 @@ MESSAGES = {
     "connection.disconnected": "Disconnected",
     "connection.earlier_grant": "Earlier grant ended or kept",
     "connection.handed_over": "Handed over",
+    "connection.key_end_set": "Key’s end date set",
     "connection.key_replaced": "Key replaced",
     "connection.lacks_scopes": "Permissions missing",
     "connection.needs_attention": "Needs attention",
