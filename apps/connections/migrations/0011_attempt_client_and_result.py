@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("connections", "0009_connect_session_status")]
+    dependencies = [("connections", "0010_key_end")]
 
     operations = [
         migrations.AddField(
