@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [('connections', '0010_key_end')]
+    dependencies = [('connections', '0011_attempt_client_and_result')]
 
     operations = [
         migrations.RemoveIndex(
