@@ -60,7 +60,7 @@ class FilterForm(forms.Form):
         totals = totals_for(actor)
         self.total, self.attention = (sum(column) for column in zip((0, 0), *totals.values(), strict=True))
         self.unverified = connections.filter(IN_STATE[State.UNVERIFIED]).count()
-        counts = {State.NEEDS_ATTENTION: self.attention, State.UNVERIFIED: self.unverified}
+        counts: dict[str, int] = {State.NEEDS_ATTENTION: self.attention, State.UNVERIFIED: self.unverified}
         counts[State.WORKING] = self.total - sum(counts.values())
         self._set_choices("status", _status_choices(counts))
         self._set_choices("service", _service_choices(totals))
