@@ -75,4 +75,9 @@ def record(
         token_fp=token_fp,
         detail=detail,
     )
+    log_event(action, outcome, target)
+
+
+def log_event(action: str, outcome: str, target: Target) -> None:
+    """The line about a recorded event in the process's log."""
     logger.info("audit action=%s outcome=%s target=%s/%s", action, outcome, target.type, target.id)

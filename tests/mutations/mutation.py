@@ -15,6 +15,8 @@ class Mutation:
     text: str
     replacement: str
     tests: tuple[str, ...]
+    # What the protection is for and the tests run on.
+    on_postgresql: bool = False
 
     def problem(self, folder: Path = REPOSITORY) -> str:
         """Why it no longer fits the checkout in `folder`; an empty string where it does."""

@@ -60,7 +60,7 @@ def issue_token(
     row = ensure_fresh(load(connection.pk), min_ttl=timedelta(seconds=min_ttl), origin=actor.origin)
     _require_ttl(row, required_ttl)
     current = _record_issue(row, actor=actor, needed=scopes)
-    metrics.token_handed_out(current.connection.integration)
+    metrics.token_handed_out(metrics.label_of(current.connection.integration))
     return _issued(current, provider)
 
 
