@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -40,6 +41,16 @@ class Now(DatabaseNow):
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> tuple[str, Any]:
         return self.as_sql(compiler, connection, template=self.SQLITE, **extra_context)
+
+
+def database_now() -> datetime:
+    """The database's current time, in one query. Compare times that it wrote with this: the hosts' clocks differ."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    clock = "STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')" if connection.vendor == "sqlite" else "STATEMENT_TIMESTAMP()"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {clock}")
+        (now,) = cursor.fetchone()
+    return now if isinstance(now, datetime) else datetime.fromisoformat(now).replace(tzinfo=UTC)
 
 
 class Parameter(Expression):

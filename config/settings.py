@@ -183,7 +183,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker indefinitely, a request never does:
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
-CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+# In memory: a file would hold pickles, end beat when the disk is full, and carry one host's clock to another.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 # The database has the state and the queue only carries hints, so `delay()` fails at once when Redis is down.
 # Together with the cache (config/cache.py), a request waits no longer than 1.5 seconds for a Redis that hangs.
 REDIS_TRANSPORT_OPTIONS = {

@@ -13,6 +13,7 @@ MESSAGES = {
     "authorization.started": "Authorization started",
     "connect_session.created": "Connect link created",
     "connect_session.used": "Connect link opened",
+    "connection.checked": "Checked",
     "connection.created": "Connected",
     "connection.disconnected": "Disconnected",
     "connection.handed_over": "Handed over",

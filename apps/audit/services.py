@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import logging
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -75,7 +76,7 @@ def record(
         token_fp=token_fp,
         detail=detail,
     )
-    log_event(action, outcome, target)
+    transaction.on_commit(partial(log_event, action, outcome, target))
 
 
 def log_event(action: str, outcome: str, target: Target) -> None:

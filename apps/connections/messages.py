@@ -8,7 +8,7 @@ _REASONS = {
     "outcome_unknown": (
         "A refresh at {name} was interrupted and its outcome is unknown. Reconnect to be sure that access works."
     ),
-    "token_refused": "{name} rejected the access token of this connection three times in a row. Reconnect it.",
+    "token_refused": "{name} rejects the access token of this connection, although it has not expired. Reconnect it.",
     "token_expired": "Access to {name} has expired and cannot be renewed automatically. Reconnect it.",
     "oauth_app_changed": (
         "The OAuth app of {name} was replaced, or its addresses were changed, after this connection was created. "
@@ -32,6 +32,7 @@ _REASONS = {
 _SHORT_REASONS = {
     "reauthorization_required": "No longer accepted",
     "outcome_unknown": "Refresh interrupted",
+    "token_refused": "Token rejected",
     "token_expired": "Access expired",
     "oauth_app_changed": "OAuth app replaced",
     "address_changed": "Addresses changed",

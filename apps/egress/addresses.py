@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from apps.egress.destination import Destination, check_address, is_allowed
-from apps.egress.errors import NotSent
+from apps.egress.errors import DestinationBlocked, NotSent
 
 Resolver = Callable[[str, int], list[str]]
 
@@ -28,8 +28,16 @@ def checked_addresses(destination: Destination, resolve: Resolver, seconds: floa
         raise NotSent("The host name cannot be resolved.")
     if not is_allowed(destination):
         for address in addresses:
-            check_address(address)
+            _check_resolved(address)
     return addresses
+
+
+def _check_resolved(address: str) -> None:
+    """As check_address, in one message for all: which address a name has inside a network is not disclosed."""
+    try:
+        check_address(address)
+    except DestinationBlocked:
+        raise DestinationBlocked("The host leads to an address that is not public, which is not allowed.") from None
 
 
 def _is_address(host: str) -> bool:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpRe
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, MethodNotAllowed
 from rest_framework.settings import api_settings
 
 from apps import egress
@@ -28,12 +28,17 @@ from apps.gateway.services import calls
 from apps.rest.schema import PROBLEM
 from apps.teams.actor import Actor
 
+# TRACE would return the credential that the call was sent with (RFC 9110 9.3.8); CONNECT asks for a tunnel.
+_METHODS_NEVER_SENT = frozenset({"TRACE", "CONNECT"})
+
 
 @csrf_exempt  # `authenticate` checks the token
 def proxy(request: HttpRequest, pk: UUID, path: str = "") -> HttpResponseBase:
     """Make a call and stream the service's response. Failures of ours are problem documents with `Specway-Error`."""
     try:
         actor = authenticate(request)
+        if request.method in _METHODS_NEVER_SENT:
+            raise MethodNotAllowed(str(request.method))
         return _ServiceResponse(send_call(_call(request, actor, pk, path)))
     except egress.ClientDisconnected:
         return HttpResponse(status=CLIENT_GONE)

@@ -19,7 +19,7 @@ from apps.connections.errors import TriedTooOften
 from apps.connections.models import Connection
 from apps.connections.services.connection_params import provider_of
 from apps.connections.services.eligibility import Eligibility, eligible_connections, preferred_eligible
-from apps.connections.services.listed_integrations import listed
+from apps.connections.services.listed_integrations import counts_of, listed
 from apps.errors import NotFound, SpecwayError
 from apps.gateway.proxy.response import CLIENT_GONE
 from apps.gateway.services import calls
@@ -115,7 +115,7 @@ def _require_rate(actor: Actor) -> None:
 
 def _services(actor: Actor) -> list[Integration]:
     """The services that can be called or connected, by name; `connected` counts the connections."""
-    ready: list[Integration] = [one for one in listed(actor) if one.connected or one.is_set_up]  # type: ignore[attr-defined]
+    ready = [one for one in listed(actor) if counts_of(one).connected or counts_of(one).is_set_up]
     return sorted(ready, key=lambda one: one.name.casefold())
 
 
@@ -150,7 +150,7 @@ def _integration(actor: Actor, slug: str, services: list[Integration]) -> Integr
         if found is None:
             raise NotFound("There is no such service.")
         return found
-    return next((one for one in services if one.connected), None)  # type: ignore[attr-defined]  # annotated
+    return next((one for one in services if counts_of(one).connected), None)
 
 
 def _uuid(text: str) -> UUID:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from apps.integrations.catalog.schema import CATEGORY_LABELS, CatalogEntry
 from apps.integrations.models import Integration
 from apps.integrations.redirect_uri import redirect_uri, unregistered_app
-from apps.rest.fields import Flag, QuerySerializer, Text
+from apps.rest.fields import Flag, LabeledSerializer, QuerySerializer, Text
 
 
 class IntegrationFilter(QuerySerializer):
@@ -50,22 +50,20 @@ class ScopeSerializer(serializers.Serializer[Any]):
     default = serializers.BooleanField(help_text="Part of the smallest useful set.")
 
 
-class ParamSerializer(serializers.Serializer[Any]):
+class ParamSerializer(LabeledSerializer):
     """A value that the person who connects enters."""
 
     name = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment] # hides Field.label, which is unused here
     pattern = serializers.CharField(help_text="A regular expression that the whole value must match.")
     example = serializers.CharField()
     default = serializers.CharField(allow_blank=True)
     optional = serializers.BooleanField(help_text="Whether the value may be empty.")
 
 
-class CredentialFieldSerializer(serializers.Serializer[Any]):
+class CredentialFieldSerializer(LabeledSerializer):
     """A credential that the person enters; none for services with a consent page."""
 
     name = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment] # as above
     secret = serializers.BooleanField()
     pattern = serializers.CharField(
         allow_blank=True, help_text="If known: a regular expression that the whole value must match."
@@ -81,11 +79,10 @@ class LinksSerializer(serializers.Serializer[Any]):
     manage_url = serializers.CharField(allow_blank=True, help_text="Where people revoke access at the service.")
 
 
-class ApiHostSerializer(serializers.Serializer[Any]):
+class ApiHostSerializer(LabeledSerializer):
     """A further host of the service's API. `base_url` may contain placeholders of `params`."""
 
     name = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment] # DRF's metaclass takes the declared field away
     base_url = serializers.CharField()
 
 

@@ -81,3 +81,9 @@ class QuerySerializer(serializers.Serializer[Any]):
 
 def _is_query(field: serializers.Field[Any, Any, Any, Any]) -> bool:
     return bool(getattr(field.root, "is_query", False))
+
+
+class LabeledSerializer(serializers.Serializer[Any]):
+    """A serializer with a `label`. Its declaration hides an attribute of Field, which DRF's metaclass takes away."""
+
+    label = serializers.CharField()  # type: ignore[assignment] # see above

@@ -1,6 +1,7 @@
 """Types of requests after `ActorMiddleware`."""
 
 from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
 
 from apps.teams.actor import Actor
 from apps.teams.models import Membership, User
@@ -11,6 +12,7 @@ class PersonRequest(HttpRequest):
 
     user: User
     memberships: list[Membership]
+    htmx: HtmxDetails
 
 
 class TeamRequest(PersonRequest):

@@ -109,8 +109,11 @@ def _keys() -> str:
 
 
 def _disk() -> str:
-    """Whether new tokens could be kept in the spool, and whatever else is written to VAR_DIR."""
-    for name, folder in (("VAR_DIR", Path(settings.VAR_DIR)), ("SPOOL_DIR", Path(settings.SPOOL_DIR))):
+    """Whether new tokens could be stored, by a database in a file or by the spool, and what else is in VAR_DIR."""
+    folders = {"VAR_DIR": Path(settings.VAR_DIR), "SPOOL_DIR": Path(settings.SPOOL_DIR)}
+    if connection.vendor == "sqlite":
+        folders["DATABASE_URL"] = Path(connection.settings_dict["NAME"]).parent
+    for name, folder in folders.items():
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder) as file:

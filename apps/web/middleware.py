@@ -12,6 +12,7 @@ from django.middleware.gzip import GZipMiddleware
 from django.urls import is_valid_path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from apps.errors import SpecwayError
 from apps.web.problems import error_response, is_api, method_not_allowed
@@ -88,10 +89,10 @@ class SessionEndedMiddleware:
         response = self.get_response(request)
         if not _leads_to_login(request, response):
             return response
-        htmx = getattr(request, "htmx", False)
+        htmx: HtmxDetails | None = getattr(request, "htmx", None)
         if not htmx and request.method in ("GET", "HEAD"):
             return response
-        page = (request.htmx.current_url_abs_path if htmx else "") or previous_page(request)  # type: ignore[attr-defined]
+        page = (htmx.current_url_abs_path if htmx else "") or previous_page(request)
         login = redirect_to_login(page or reverse("web:home")).url
         return HttpResponseClientRedirect(login) if htmx else redirect_to_login(page or reverse("web:home"))
 

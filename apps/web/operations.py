@@ -13,7 +13,7 @@ from apps.audit.models import REFRESHES, AuditEvent
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.services import spool
 from apps.integrations.models import Integration, OAuthApp
-from apps.sql import Now
+from apps.sql import Now, database_now
 from apps.vault import backends
 from apps.vault.services import rows_per_key
 
@@ -237,5 +237,5 @@ def vault_keys() -> list[Key]:
 
 
 def seconds_since(moment: datetime | None) -> float | None:
-    """Seconds since `moment`, at least 0; None without one."""
-    return None if moment is None else max((timezone.now() - moment).total_seconds(), 0.0)
+    """Seconds since `moment` by the database's clock, at least 0; None without one."""
+    return None if moment is None else max((database_now() - moment).total_seconds(), 0.0)

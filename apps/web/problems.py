@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
@@ -11,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -255,8 +257,16 @@ def method_not_allowed(request: HttpRequest, response: HttpResponse, *, back: st
     return page
 
 
+# The server is away, its disk is full, or it is read-only: nothing was stored, and a later call can succeed.
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
+RETRY_AFTER = 10  # seconds
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500. Renders without context processors, and so without the database."""
+    """handler500, and 503 with Retry-After if the database is unavailable. Renders without context processors, and so
+    without the database. Django calls it while it handles the exception."""
+    if isinstance(sys.exc_info()[1], DATABASE_UNAVAILABLE):
+        return _database_unavailable(request)
     if is_api(request):
         return _bare_problem(
             HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -264,6 +274,18 @@ def server_error(request: HttpRequest) -> HttpResponse:
             "Something went wrong in Specway. The error has been logged.",
         )
     return HttpResponse(render_to_string("500.html"), status=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _database_unavailable(request: HttpRequest) -> HttpResponse:
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    response: HttpResponse
+    if is_api(request):
+        sentence = "Specway cannot store anything right now, so nothing was done. Try again in a moment."
+        response = _bare_problem(status, "database_unavailable", sentence)
+    else:
+        response = HttpResponse(render_to_string("500.html", {"status": status}), status=status)
+    response["Retry-After"] = str(RETRY_AFTER)
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -70,3 +70,17 @@ def test_flush_empties_the_log_in_tests_and_restores_the_guard() -> None:
 def test_an_event_outside_of_a_transaction_is_rejected() -> None:
     with pytest.raises(RuntimeError, match="transaction"):
         record(action="logout", origin=Origin(kind="user", id="1", label="Mara"), team_id=None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_is_logged_only_if_it_was_committed(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "apps.audit")
+    origin = Origin(kind="user", id="1", label="Mara")
+    with transaction.atomic():
+        record(action="login.succeeded", origin=origin, team_id=None)
+        transaction.set_rollback(True)  # as if the disk were full at the commit
+    assert "login.succeeded" not in caplog.text
+    with transaction.atomic():
+        record(action="login.succeeded", origin=origin, team_id=None)
+        assert "login.succeeded" not in caplog.text
+    assert "action=login.succeeded outcome=success" in caplog.text

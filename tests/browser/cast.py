@@ -1,8 +1,11 @@
 """Somebody at Specway's pages, with the sandbox's pages in a popup."""
 
+import time
 from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
+
+from apps.connections.policy.refresh_policy import JUST_ISSUED
 
 
 @dataclass
@@ -55,6 +58,10 @@ class Visitor:
         self.sign_in_there(popup, account, scenario)
         with popup.expect_event("close"):
             popup.get_by_role("button", name="Approve").click()
+
+    def wait_until_refreshable(self) -> None:
+        """Until a refresh on request is a real one: a token that has just been issued is returned as it is."""
+        time.sleep(JUST_ISSUED.total_seconds())
 
     def open_list(self) -> None:
         self.page.goto("/settings/integrations/")

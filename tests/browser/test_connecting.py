@@ -22,7 +22,7 @@ def test_a_service_is_connected_in_a_popup_and_listed_as_active(visitor: Visitor
     expect(card.get_by_role("heading", name="Ada Example")).to_be_visible()
     expect(card).to_contain_text("2 permissions granted")
     card.get_by_role("link", name="Open Integrations").click()
-    expect(visitor.row("Ada Example")).to_contain_text("Active")
+    expect(visitor.row("Ada Example")).to_contain_text("Working")
     expect(visitor.row("Ada Example")).to_contain_text("Refreshes in")
 
 
@@ -79,7 +79,7 @@ def test_a_blocked_popup_is_noticed_at_once_and_this_tab_goes_on(visitor: Visito
     blocked.sign_in_there(blocked.page, "Ada Example")
     blocked.page.get_by_role("button", name="Approve").click()
     blocked.page.wait_for_url("**/settings/integrations/?new=*")
-    expect(blocked.row("Ada Example")).to_contain_text("Active")
+    expect(blocked.row("Ada Example")).to_contain_text("Working")
     strict.close()
 
 
@@ -94,7 +94,7 @@ def test_without_javascript_the_same_tab_goes_there_and_back(visitor: Visitor, p
     plain.connect_button.click()
     plain.sign_in_there(plain.page, "Ada Example")
     plain.page.get_by_role("button", name="Approve").click()
-    expect(plain.row("Ada Example")).to_contain_text("Active")
+    expect(plain.row("Ada Example")).to_contain_text("Working")
     plain.row("Ada Example").get_by_role("button", name="Refresh").click()
     expect(plain.page.locator("#flash")).to_contain_text("Ada Example has a new token.")
     context.close()
@@ -105,8 +105,8 @@ def test_two_accounts_of_one_service_stand_side_by_side(visitor: Visitor) -> Non
     visitor.connect("Grace Example")
     visitor.open_list()
     expect(visitor.page.locator(".conn")).to_have_count(2)
-    expect(visitor.row("Ada Example")).to_contain_text("Active")
-    expect(visitor.row("Grace Example")).to_contain_text("Active")
+    expect(visitor.row("Ada Example")).to_contain_text("Working")
+    expect(visitor.row("Grace Example")).to_contain_text("Working")
 
 
 def test_the_list_shows_by_itself_what_another_window_connected(visitor: Visitor) -> None:
@@ -118,7 +118,7 @@ def test_the_list_shows_by_itself_what_another_window_connected(visitor: Visitor
     visitor.connect("Grace Example")
     # Never reloaded: it asks every five seconds while it can be seen.
     watching.page.bring_to_front()
-    expect(watching.row("Grace Example")).to_contain_text("Active")
+    expect(watching.row("Grace Example")).to_contain_text("Working")
 
 
 def test_a_session_that_ended_meanwhile_leads_to_the_login_page(visitor: Visitor) -> None:

@@ -58,7 +58,7 @@ def describe(page: Page, sandbox: Sandbox) -> None:
     shoot(page, "authentication")
     fits(page)
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Your team finds Practice Hub in Plugins")).to_be_visible()
+    expect(page.get_by_text("Your team can find Practice Hub in Plugins")).to_be_visible()
     assert sandbox.client_secret not in page.content()
 
 
@@ -81,9 +81,9 @@ def test_from_nothing_to_a_connection(visitor: Visitor, product: Product) -> Non
     visitor.open_list()
     row = page.locator(".conn").first
     expect(row).to_contain_text("ada@sandbox.example")
-    expect(row).to_contain_text("Active")
+    expect(row).to_contain_text("Working")
     row.get_by_role("button", name="Refresh").first.click()
-    expect(row).to_contain_text("Active")
+    expect(row).to_contain_text("Working")
 
     page.goto("/custom-apis/")
     shoot(page, "list")
@@ -128,8 +128,8 @@ def test_enter_saves_and_looks_up_only_in_the_field_for_it(visitor: Visitor) -> 
     page.get_by_label("Client ID").fill("fernhill")
     page.get_by_label("Client ID").press("Enter")
     expect(page.locator("#id_client_secret_error")).to_contain_text("Enter the client secret")
-    page.get_by_label("Look it up at the issuer").fill("nonsense")
-    page.get_by_label("Look it up at the issuer").press("Enter")
+    page.get_by_label("Issuer URL").fill("nonsense")
+    page.get_by_label("Issuer URL").press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("https")
     expect(page.get_by_label("Client ID")).to_have_value("fernhill")
 

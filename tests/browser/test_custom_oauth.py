@@ -101,7 +101,7 @@ def register(page: Page, place: Place) -> None:
     page.get_by_label("Account endpoint").fill(f"{place.carrier.url}/api/me")
     page.get_by_label("Revocation URL").fill(f"{place.carrier.url}/revoke")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("Your team finds Carrier Hub in Plugins")).to_be_visible()
+    expect(page.get_by_text("Your team can find Carrier Hub in Plugins")).to_be_visible()
     assert client.client_secret not in page.content()
 
 
@@ -126,7 +126,7 @@ def send(page: Page) -> Locator:
     page.get_by_role("combobox", name="Action").select_option(label="Who am I")
     expect(page.get_by_label("Path")).to_have_value("/me")
     page.get_by_role("button", name="Send").click()
-    return page.get_by_role("region", name="Answer", exact=True)
+    return page.get_by_role("region", name="Response", exact=True)
 
 
 def refresh(row: Locator, page: Page, carrier: AuthlibServer) -> None:
@@ -134,7 +134,7 @@ def refresh(row: Locator, page: Page, carrier: AuthlibServer) -> None:
     before = carrier.tokens[-1]
     with page.expect_response("**/refresh/"):
         row.get_by_role("button", name="Refresh").first.click()
-    expect(row).to_contain_text("Active")
+    expect(row).to_contain_text("Working")
     assert carrier.calls[-1] == "token refresh_token"
     assert carrier.tokens[-1] is not before
     assert before.revoked
@@ -256,7 +256,7 @@ def connect_with_key(page: Page, place: Place) -> None:
     page.get_by_role("link", name="Open in Plugins").click()
     page.get_by_label("API key").fill("k3y-of-mara-0123456789")
     page.get_by_role("button", name="Connect", exact=True).click()
-    expect(page.locator(".conn")).to_contain_text("Active")
+    expect(page.locator(".conn")).to_contain_text("Working")
 
 
 def test_a_key_is_entered_again_with_a_new_parameter_of_the_api(place: Place, page: Page) -> None:
@@ -294,4 +294,4 @@ def test_a_key_is_entered_again_with_a_new_parameter_of_the_api(place: Place, pa
     page.get_by_role("button", name="Replace", exact=True).click()
     expect(page.get_by_text("uses the new values")).to_be_visible()
     page.goto("/settings/integrations/")
-    expect(page.locator(".conn")).to_contain_text("Active")
+    expect(page.locator(".conn")).to_contain_text("Working")

@@ -31,9 +31,9 @@ def test_the_address_follows_what_is_typed(zendesk: Page) -> None:
     expect(preview).to_be_hidden()
     field = zendesk.get_by_label("Subdomain")
     field.press_sequentially("fern")
-    expect(preview).to_have_text("You will sign in at https://fern.zendesk.com/oauth/authorizations/new")
+    expect(preview).to_have_text("You sign in at https://fern.zendesk.com/oauth/authorizations/new")
     field.press_sequentially("hill")
-    expect(preview).to_have_text("You will sign in at https://fernhill.zendesk.com/oauth/authorizations/new")
+    expect(preview).to_have_text("You sign in at https://fernhill.zendesk.com/oauth/authorizations/new")
     field.fill("")
     expect(preview).to_be_hidden()
 

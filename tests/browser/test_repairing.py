@@ -18,6 +18,7 @@ def test_refresh_fetches_a_new_token_and_says_so(visitor: Visitor, product: Prod
     grant = [line["grant_id"] for line in sandbox.journal() if line["outcome"] == "approved"][-1]
     before = [line["grant_id"] for line in sandbox.refreshes()].count(grant)
     button = visitor.row("Ada Example").get_by_role("button", name="Refresh")
+    visitor.wait_until_refreshable()
     button.click()
     expect(visitor.page.locator("#flash")).to_contain_text("Ada Example has a new token.")
     expect(button).to_be_focused()
@@ -28,6 +29,7 @@ def test_a_refused_refresh_leads_into_the_reconnect_which_keeps_the_connection(v
     visitor.connect("Ada Example", "Refreshing is refused")
     visitor.open_list()
     row_id = visitor.row("Ada Example").get_attribute("id")
+    visitor.wait_until_refreshable()
     visitor.row("Ada Example").get_by_role("button", name="Refresh").click()
     offer = visitor.page.locator("#flash").get_by_role("button", name="Reconnect")
     expect(offer).to_be_focused()
@@ -50,8 +52,8 @@ def test_another_account_on_reconnect_is_asked_about_and_can_become_a_new_connec
     expect(question).to_contain_text("Nothing has changed yet.")
     expect(visitor.page.locator(".conn")).to_have_count(1)
     question.get_by_role("button", name="Add Grace Example as new").click()
-    expect(visitor.row("Grace Example")).to_contain_text("Active")
-    expect(visitor.row("Ada Example")).to_contain_text("Active")
+    expect(visitor.row("Grace Example")).to_contain_text("Working")
+    expect(visitor.row("Ada Example")).to_contain_text("Working")
 
 
 def test_another_account_on_reconnect_can_be_discarded(visitor: Visitor) -> None:
@@ -72,7 +74,7 @@ def test_another_account_on_reconnect_can_take_the_place_of_the_first(visitor: V
     row_id = visitor.row("Ada Example").get_attribute("id")
     visitor.reconnect(visitor.row("Ada Example"), "Grace Example")
     visitor.page.get_by_role("button", name="Replace").click()
-    expect(visitor.row("Grace Example")).to_contain_text("Active")
+    expect(visitor.row("Grace Example")).to_contain_text("Working")
     assert visitor.row("Grace Example").get_attribute("id") == row_id
     expect(visitor.page.locator(".conn")).to_have_count(1)
 

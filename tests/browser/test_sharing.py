@@ -79,7 +79,7 @@ def test_each_level_shows_and_allows_a_colleague_what_it_says(visitor: Visitor, 
 
     share(visitor, "Use only")
     open_page(colleague)
-    expect(colleague.page.locator("main")).to_contain_text("Active")
+    expect(colleague.page.locator("main")).to_contain_text("Working")
     expect(colleague.page.locator("main")).to_contain_text("Use only")
     expect(tabs).to_have_count(0)
     expect(colleague.page.get_by_role("link", name="Disconnect…")).to_have_count(0)

@@ -88,7 +88,7 @@ def test_a_colleague_runs_an_action_and_never_sees_the_secret(place: Place, page
     page.get_by_label("Path").fill("echo?x=1")
     page.get_by_label("Body", exact=True).fill('{"text": "hello"}')
     page.get_by_label("Path").press("Enter")
-    answer = page.get_by_role("region", name="Answer", exact=True)
+    answer = page.get_by_role("region", name="Response", exact=True)
     expect(answer).to_contain_text("200 OK")
     expect(answer).to_contain_text("Bearer [redacted]")
     expect(answer).to_contain_text("POST /api/echo?x=1 HTTP/1.1")
@@ -147,7 +147,7 @@ def test_cancel_ends_the_call_at_the_service_and_keeps_what_was_written(place: P
     expect(under_way.get_by_label("Body", exact=True)).to_have_value('{"text": "kept"}')
     under_way.get_by_label("Path").fill("echo")
     under_way.get_by_role("button", name="Send").click()
-    expect(under_way.get_by_role("region", name="Answer", exact=True)).to_contain_text("200 OK")
+    expect(under_way.get_by_role("region", name="Response", exact=True)).to_contain_text("200 OK")
     expect(under_way.locator("#flash")).not_to_contain_text("Canceled")
 
 

@@ -55,7 +55,7 @@ def test_the_first_connection_is_made_from_here(visitor: Visitor) -> None:
     expect(page.locator("[data-connecting]")).to_contain_text("Connected")
     page.get_by_label("Path").fill("me")
     page.get_by_role("button", name="Send").click()
-    expect(page.get_by_role("region", name="Answer", exact=True)).to_contain_text("ada@sandbox.example")
+    expect(page.get_by_role("region", name="Response", exact=True)).to_contain_text("ada@sandbox.example")
 
 
 def test_another_account_is_connected_while_a_request_is_being_written(visitor: Visitor) -> None:
@@ -100,6 +100,7 @@ def test_a_dead_connection_is_reconnected_from_here(visitor: Visitor) -> None:
     visitor.connect("Ada Example", "The grant is revoked")
     visitor.open_list()
     # One refusal may be a slip of the service; the second one is believed.
+    visitor.wait_until_refreshable()
     for _ in range(2):
         visitor.row("Ada Example").get_by_role("button", name="Refresh").click()
         expect(visitor.page.locator("#flash")).to_contain_text("no longer accepts")
@@ -174,7 +175,7 @@ def test_a_missing_permission_is_added_from_here(visitor: Visitor, product: Prod
     expect_written(page)
     page.get_by_label("Path").fill("messages")
     page.get_by_role("button", name="Send").click()
-    expect(page.get_by_role("region", name="Answer", exact=True)).to_contain_text("201 Created")
+    expect(page.get_by_role("region", name="Response", exact=True)).to_contain_text("201 Created")
 
     # What the action needs is ticked for another account too.
     page.get_by_role("link", name="Connect another account").click()

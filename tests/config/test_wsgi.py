@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings as configured
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
+from django.db import OperationalError, close_old_connections
 from django.test import RequestFactory
 
 from apps.errors import NotFound
@@ -89,6 +89,22 @@ def test_an_unexpected_error_is_a_problem_document_without_details(monkeypatch: 
     status, headers, body = answer(ME, **by_key())
     assert (status, headers["Content-Type"]) == (500, "application/problem+json")
     assert b"should read" not in body
+
+
+@pytest.mark.parametrize("where", ["apps.teams.api.MeView.get", "apps.teams.middleware.ActorMiddleware.__call__"])
+def test_a_database_that_stores_nothing_is_503_with_retry_after(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    def fails(*args: Any, **kwargs: Any) -> Any:
+        raise OperationalError("database or disk is full")
+
+    authorization = by_key()
+    monkeypatch.setattr(where, fails)
+    status, headers, body = answer(ME, **authorization)
+    assert (status, headers["Content-Type"], headers["Retry-After"]) == (503, "application/problem+json", "10")
+    assert json.loads(body)["code"] == "database_unavailable"
+    status, headers, body = answer("/accounts/login/")
+    if "middleware" in where:
+        assert (status, headers["Retry-After"]) == (503, "10")
+        assert b"503" in body
 
 
 def test_a_domain_error_outside_of_the_view_keeps_its_message(monkeypatch: pytest.MonkeyPatch) -> None:

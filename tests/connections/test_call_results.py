@@ -1,6 +1,7 @@
 """Calls that a service answers with 401: three in a row without a success, and the connection needs attention."""
 
 import pytest
+from django.utils import timezone
 
 from apps.connections.models import Connection
 from apps.connections.services.status import record_call_result
@@ -50,7 +51,15 @@ def test_a_reason_that_a_person_has_to_resolve_is_kept() -> None:
     assert answered(connection, 401, 401, 401).status_reason == "outcome_unknown"
 
 
-def test_an_accepted_call_costs_no_query(django_assert_num_queries: object) -> None:
-    connection = make_connection(make_integration())
+def test_an_accepted_call_verifies_a_connection_that_nothing_had_verified() -> None:
+    connection = make_connection(make_integration(kind="api_key"))
+    connection.token_set.delete()
+    assert answered(connection, 403).verified_at is None
+    assert answered(connection, 200).verified_at is not None
+
+
+def test_an_accepted_call_costs_no_query_soon_after_another(django_assert_num_queries: object) -> None:
+    made = make_connection(make_integration(), verified_at=timezone.now())
+    connection = Connection.objects.with_details().get(pk=made.pk)
     with django_assert_num_queries(0):  # type: ignore[operator]
         record_call_result(connection, 200, origin=SYSTEM)

@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from apps.audit.models import AuditEvent
 from apps.connections.models import Connection, Status
 from apps.teams.models import Membership
 from tests.factories import client_for, make_user
@@ -110,3 +111,8 @@ def test_a_poll_gets_no_content_until_something_changes() -> None:
 def test_demonstration_data_leads_to_no_request() -> None:
     demo(20)
     assert not Connection.objects.filter(token_set__next_refresh_at__isnull=False).exists()
+
+
+def test_demonstration_data_has_the_requested_number_of_events() -> None:
+    call_command("demo_data", connections=5, events=30)
+    assert AuditEvent.objects.filter(target_type="connection").count() == 30

@@ -184,8 +184,11 @@ def test_margin_and_jitter_stay_after_the_earliest_refresh(jitter: float) -> Non
 
 def test_a_strict_grant_that_another_host_may_have_refreshed_waits_past_its_end() -> None:
     ends = NOW + seconds(600)
-    facts: dict[str, Any] = {"rotation": "strict", "unresolved_sends": 1, "expires_at": ends}
+    facts: dict[str, Any] = {"rotation": "strict", "unresolved_sends": 1, "expires_at": ends, "sent_at": NOW}
     assert refresh_policy.resend_at(**facts, sent_elsewhere=False) == ends - seconds(5)
     assert refresh_policy.resend_at(**facts, sent_elsewhere=True) == ends + seconds(120)
     assert refresh_policy.resend_at(**facts | {"rotation": "grace"}, sent_elsewhere=True) is None
     assert refresh_policy.resend_at(**facts | {"unresolved_sends": 0}, sent_elsewhere=True) is None
+    unknown = facts | {"expires_at": None}
+    assert refresh_policy.resend_at(**unknown, sent_elsewhere=False) is None
+    assert refresh_policy.resend_at(**unknown, sent_elsewhere=True) == NOW + seconds(45 + 120)

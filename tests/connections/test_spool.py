@@ -316,6 +316,38 @@ def test_without_any_space_new_tokens_stay_in_memory_until_they_are_committed(
 
 
 @pytest.mark.django_db
+def test_a_strict_grant_whose_response_is_in_the_memory_of_another_process_is_not_sent(
+    connection: Connection, server: AuthServer, away: Callable[[], None], cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(spool, "_write", no_space)
+    expire(connection)
+    with pytest.raises(ServiceUnavailable):
+        refresh_now(connection=connection, actor=cast.actor("member"))
+    kept = spool._in_memory.copy()
+    spool._in_memory.clear()  # as in any other process
+    away()
+    TokenSet.objects.update(lease_until=None, dispatched_until=None, next_refresh_at=Now() - timedelta(seconds=1))
+    schedule.refresh_batch(schedule.claim_due())
+    assert len(server.journal.refreshes) == 1
+    spool._in_memory.extend(kept)
+    assert spool.replay() == 1
+    assert not list(spool.folder().glob("*.memory"))
+    assert server.knows(access_token(connection))
+    server.journal.check()
+
+
+def test_a_process_without_a_spool_is_a_host_of_its_own(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings.SPOOL_DIR = str(tmp_path / "file" / "spool")
+    own = spool.host_id()
+    assert len(own) == 36
+    assert spool.host_id() == own
+
+
+@pytest.mark.django_db
 def test_tokens_older_than_a_later_failed_attempt_are_refreshed_once_before_they_count(
     connection: Connection, cast: Cast, server: AuthServer, spooled: Callable[[], None]
 ) -> None:

@@ -60,7 +60,7 @@ def test_the_level_use_shows_name_account_and_status_only(mara, ines, connection
     share_by_name(mara, connection, ines, "use")
     WorkflowUse.objects.create(connection=connection, workflow_id="w", name="Of others", last_used_at=timezone.now())
     page = shown(client_for(ines), connection)
-    for there in ("Fernhill Support", "Active", "Mara Lindqvist", "Use only"):
+    for there in ("Fernhill Support", "Working", "Mara Lindqvist", "Use only"):
         assert there in page
     for hidden in ("T04FH21QK", "Of others", "Token expires", "Next refresh", "Disconnect…", "Rename", "tabs"):
         assert hidden not in page

@@ -158,7 +158,7 @@ def test_what_can_be_connected_comes_before_what_is_not_set_up(
 ) -> None:
     set_up("slack")
     connect(owner, "notion")
-    assert names(html_of(owner)) == ["Notion", "Slack", "GitHub", "Google Drive", "Microsoft Graph", "Sandbox"]
+    assert names(html_of(owner)) == ["Notion", "Slack", "Google Drive", "GitHub", "Microsoft Graph", "Sandbox"]
 
 
 def test_a_cached_card_never_shows_another_state(

@@ -128,7 +128,7 @@ MOVED = (("connection",), ("token_set",), ("connection", "token_set"))
 CHANGES: list[list[tuple[str, Any]]] = [
     [("key", name) for name in ("own", "colleague", "foreign", "service", "foreign service")],
     [("changed_key", {"expires_at": timedelta(seconds=-1)}), ("changed_key", {"expires_at": None})],
-    [("changed_key", {"revoked_at": timedelta(seconds=-1)})],
+    [("changed_key", {"revoked_at": timedelta(seconds=-1)}), ("changed_key", {"secret_hash": "0" * 64})],
     [("changed_key", {"scopes": OTHER_SCOPES}), ("changed_key", {"scopes": []})],
     [("changed_key", {"last_used_at": value}) for value in (None, timedelta(minutes=-2), JUST_NOW)],
     [("holder", value) for value in ("removed", "inactive", "nameless", "admin", "owner")],

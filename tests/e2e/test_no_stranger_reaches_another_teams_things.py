@@ -57,6 +57,8 @@ ONLY_POST = {
     "api:connection_refresh",
     "api:api_key",
     "api:integrations_import",
+    "api:preflight",
+    "api:tokens",
 }
 
 
@@ -148,12 +150,14 @@ ROUTES_OF_AN_INTEGRATION = (
 ROUTES_OF_A_WEBHOOK = (
     "api:webhook",
     "api:webhook_test",
+    "api:webhook_deliveries",
     "notifications:webhook",
     "notifications:rotate",
     "notifications:switch",
     "notifications:test",
     "notifications:remove",
 )
+ROUTES_OF_A_DELIVERY = ("api:webhook_redeliver", "notifications:delivery", "notifications:redeliver")
 
 
 @pytest.fixture
@@ -219,7 +223,7 @@ def things_of_a_webhook(owner: Membership) -> dict[str, dict[str, Any]]:
     delivery, hook = webhooks.send_test(actor=actor, webhook_id=webhook.pk), {"pk": webhook.pk}
     return {
         **dict.fromkeys(ROUTES_OF_A_WEBHOOK, hook),
-        "notifications:redeliver": {**hook, "delivery_id": delivery.pk},
+        **dict.fromkeys(ROUTES_OF_A_DELIVERY, hook | {"delivery_id": delivery.pk}),
     }
 
 
@@ -228,7 +232,7 @@ def everything() -> dict[str, list[str]]:
     tables = [
         name
         for name in database.introspection.table_names()
-        if name.startswith(("connections_", "integrations_", "teams_"))
+        if name.startswith(("connections_", "integrations_", "notifications_", "teams_"))
     ]
     with database.cursor() as cursor:
         found = {}
@@ -280,7 +284,7 @@ def test_a_signed_in_stranger_finds_nothing_and_changes_nothing(world: World) ->
 
 
 # Refused already anything is looked up, whatever the ID: so the answer reveals nothing about it.
-NOT_FOR_SERVICE_KEYS = {"api:webhook", "api:webhook_test"}
+NOT_FOR_SERVICE_KEYS = {"api:webhook", "api:webhook_test", "api:webhook_deliveries", "api:webhook_redeliver"}
 
 
 @pytest.mark.parametrize("kind", ApiKey.Kind.values)

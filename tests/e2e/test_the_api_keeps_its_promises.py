@@ -4,14 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from base64 import b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from apps.rest.pagination import Cursor
 from tests.e2e.cast import ALL_KEY_SCOPES, Visitor
 from tests.processes import Product, running_product
 
@@ -47,12 +48,14 @@ KNOWN_TO_THE_SERVER_ONLY = [
     "POST api-keys/",
 ]
 # A cursor is what the list before gave, so one that was made up is refused; these are real.
+_LAST = [datetime(2999, 1, 1, tzinfo=UTC), "ffffffff-ffff-4fff-bfff-ffffffffffff"]
 CURSORS = {
-    "api-keys/": "p=2999-01-01+00%3A00%3A00%2B00%3A00",
-    "audit-events/": "p=999999999",
-    "connections/": "p=2999-01-01+00%3A00%3A00%2B00%3A00",
-    "integrations/": "p=a",
-    "webhooks/": "p=2999-01-01+00%3A00%3A00%2B00%3A00",
+    "api-keys/": _LAST,
+    "audit-events/": [999_999_999],
+    "connections/": _LAST,
+    "integrations/": ["a", "00000000-0000-4000-8000-000000000000"],
+    "webhooks/": _LAST,
+    "webhooks/{id}/deliveries/": _LAST,
 }
 
 
@@ -99,8 +102,8 @@ def prepare(product: Product) -> tuple[dict[str, str], dict[str, str]]:
 def settings_for(rows: dict[str, str]) -> str:
     """schemathesis.toml: real IDs where rows are read and used, and where a schema alone cannot say what is right."""
     lines: list[str] = []
-    for path, cursor in CURSORS.items():
-        parameters = f'cursor = "{b64encode(cursor.encode()).decode()}"'
+    for path, values in CURSORS.items():
+        parameters = f'cursor = "{Cursor(values, is_reverse=False).encode()}"'
         if path == "audit-events/":  # that `until` comes after `since` is beyond a schema, too
             parameters += ', since = "2020-01-01T00:00:00Z", until = "2999-01-01T00:00:00Z"'
         lines += _operation(f"GET {path}", f"parameters = {{ {parameters} }}")

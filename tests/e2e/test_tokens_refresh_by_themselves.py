@@ -32,4 +32,4 @@ def test_a_connection_left_alone_is_refreshed_once_per_token_also_with_a_second_
         assert refreshes_of(sandbox, grant) == ["ok"] * (now["version"] - begin["version"])
         assert now["next_refresh_at"] > begin["next_refresh_at"]
         assert (now["status"], now["reason"], now["failure_count"]) == ("active", "", 0)
-        assert "Active" in visitor.get("/settings/integrations/").text
+        assert "Working" in visitor.get("/settings/integrations/").text

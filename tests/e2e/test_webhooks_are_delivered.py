@@ -141,7 +141,7 @@ def test_events_are_delivered_and_retried_until_the_receiver_is_back(place: Plac
     with place.receiver.up():
         place.look.run(DUE_NOW)
         refused = place.arrived(2)[1]
-        wait_for(lambda: place.tries()[1][1:] == ["pending", 2, "It answered with HTTP status 503."], seconds=30)
+        wait_for(lambda: place.tries()[1][1:] == ["pending", 2, "It responded with HTTP status 503."], seconds=30)
         place.receiver.status = 204
         place.look.run(DUE_NOW)
         headers, body = place.arrived(3)[2]

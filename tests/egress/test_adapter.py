@@ -92,6 +92,13 @@ def test_an_address_that_is_not_public_is_refused_even_beside_a_public_one(addre
         get("https://service.test/", resolves_to=["93.184.215.14", address])
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.4.3.2", "169.254.169.254", "fe80::1"])
+def test_the_address_of_an_internal_name_is_not_disclosed(address: str) -> None:
+    with pytest.raises(egress.DestinationBlocked) as caught:
+        get("https://wiki.intranet.test/", resolves_to=[address])
+    assert str(caught.value) == "The host leads to an address that is not public, which is not allowed."
+
+
 @pytest.mark.parametrize("address", ["93.184.215.14", "8.8.8.8", "2606:4700::1111", "2a00:1450:4001::5"])
 def test_public_addresses_are_accepted(address: str) -> None:
     destination.check_address(address)

@@ -109,6 +109,15 @@ def test_every_method_passes_with_its_body(api: HttpServer, connection: Connecti
     assert (api.received[0].method, api.received[0].body) == (method, b"body")
 
 
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
+def test_methods_that_return_the_credential_or_open_a_tunnel_are_refused(
+    api: HttpServer, connection: Connection, mine: Caller, method: str
+) -> None:
+    answer = proxied(mine, connection, "x", method)
+    assert (answer.status_code, answer["Specway-Error"]) == (405, "method_not_allowed")
+    assert api.received == []
+
+
 @pytest.mark.parametrize(
     "rest",
     [

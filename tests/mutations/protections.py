@@ -169,6 +169,20 @@ PROTECTIONS = [
         ("tests/audit/test_api.py",),
     ),
     Mutation(
+        "check: a token is not sent to changed addresses",
+        "apps/connections/services/check.py",
+        "    access_in(rows)\n",
+        "    pass\n",
+        ("tests/connections/test_check.py",),
+    ),
+    Mutation(
+        "check: a key that was replaced meanwhile is not blamed",
+        "apps/connections/services/check.py",
+        "or _was_replaced(connection, token_set, credential)",
+        "or False",
+        ("tests/connections/test_check.py",),
+    ),
+    Mutation(
         "vault: ciphertext is bound to its column",
         "apps/vault/envelope.py",
         "[FORMAT, self.table, part, self.pk, self.team]",
@@ -400,7 +414,35 @@ PROTECTIONS = [
         "user=user, email__iexact",
         ("tests/teams/test_invitations.py",),
     ),
+    Mutation(
+        "teams: access is checked again after a request",
+        "apps/integrations/custom_apis/services/apis.py",
+        "return require_still_allowed(actor, Action.MANAGE_CUSTOM_APIS)",
+        "return actor.team",
+        ("tests/integrations/custom_apis/test_current_access.py",),
+    ),
     # --- Connections ---
+    Mutation(
+        "connections: tokens in the memory of another process",
+        "apps/connections/services/refresh.py",
+        " or spool.is_kept_by_another_process(row)",
+        "",
+        ("tests/connections/test_spool.py",),
+    ),
+    Mutation(
+        "connections: a process without a spool is a host of its own",
+        "apps/connections/services/spool.py",
+        "return str(uuid4())",
+        'return ""',
+        ("tests/connections/test_spool.py",),
+    ),
+    Mutation(
+        "connections: another host's send without a known expiry",
+        "apps/connections/policy/refresh_policy.py",
+        "return sent_at + LEASE + SPOOL_GRACE if sent_elsewhere and sent_at else None",
+        "return None",
+        ("tests/connections/test_refresh_policy.py",),
+    ),
     Mutation(
         "connections: a personal one is its owner's",
         "apps/connections/policy/access.py",
@@ -674,7 +716,7 @@ PROTECTIONS = [
     Mutation(
         "egress: resolved addresses are checked",
         "apps/egress/addresses.py",
-        "            check_address(address)",
+        "            _check_resolved(address)",
         "            pass",
         ("tests/egress/test_adapter.py",),
     ),
@@ -706,7 +748,35 @@ PROTECTIONS = [
         "if all_sent else None",
         ("tests/egress/test_stream.py",),
     ),
+    Mutation(
+        "egress: internal addresses are not disclosed",
+        "apps/egress/addresses.py",
+        "            _check_resolved(address)",
+        "            check_address(address)",
+        ("tests/egress/test_adapter.py",),
+    ),
     # --- Wiring: settings, schedule, queue, sandbox ---
+    Mutation(
+        "web: without a database that stores, 503",
+        "apps/web/problems.py",
+        "if isinstance(sys.exc_info()[1], DATABASE_UNAVAILABLE):",
+        "if False:",
+        ("tests/config/test_wsgi.py",),
+    ),
+    Mutation(
+        "web: readiness checks the disk of the database",
+        "apps/web/health.py",
+        'if connection.vendor == "sqlite":',
+        "if False:",
+        ("tests/web/test_health.py",),
+    ),
+    Mutation(
+        "audit: only committed events are logged",
+        "apps/audit/services.py",
+        "transaction.on_commit(partial(log_event, action, outcome, target))",
+        "log_event(action, outcome, target)",
+        ("tests/audit/test_append_only.py",),
+    ),
     Mutation(
         "web: metrics need the token",
         "apps/web/metrics.py",

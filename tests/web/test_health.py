@@ -55,6 +55,16 @@ def test_readiness_is_503_if_nothing_can_be_written(visitor: Client, settings: A
 
 
 @pytest.mark.django_db
+def test_readiness_checks_the_disk_of_a_sqlite_database(
+    visitor: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(health.connection, "vendor", "sqlite", raising=False)
+    monkeypatch.setitem(health.connection.settings_dict, "NAME", str(tmp_path / "file" / "db.sqlite3"))
+    assert visitor.get("/readyz").json()["checks"]["disk"] == "DATABASE_URL: file exists"
+
+
+@pytest.mark.django_db
 def test_readiness_names_a_missing_key(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "missing_key_ids", lambda: {"k2", "k1"})
     response = visitor.get("/readyz")

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -26,6 +25,7 @@ from apps.connections.services.tokens import record_denial
 from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.rest.fields import Id, Number, texts
 from apps.rest.views import StrictAPIView, validated
+from apps.sql import database_now
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
 from apps.teams.throttling import count
@@ -156,7 +156,7 @@ class PreflightView(StrictAPIView):
         """Whether the caller can use each connection, until when, why not, and what to do. Calls no service."""
         actor = actor_of(request)
         data = validated(PreflightRequestSerializer(data=request.data))
-        now = timezone.now()
+        now = database_now()
         results = [_preflight(actor, item, now) for item in data["connections"]]
         body = {"usable": all(result["usable"] for result in results), "results": results}
         return Response(PreflightSerializer(body).data)

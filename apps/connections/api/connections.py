@@ -23,6 +23,7 @@ from apps.connections.api.serializers import (
 from apps.connections.errors import ReauthorizationRequired
 from apps.connections.models import Connection
 from apps.connections.policy.access import may_manage, may_use
+from apps.connections.policy.state import IN_STATE, State
 from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.eligibility import missing_scopes_of
@@ -191,8 +192,8 @@ def visible_connection(actor: Actor, pk: UUID) -> Connection:
 
 def _with_api_details(connections: Any) -> QuerySet[Connection]:
     """With everything that the serializer reads, in a fixed number of queries."""
-    detailed: QuerySet[Connection] = connections.with_details().select_related("credential").prefetch_related("shares")
-    return detailed.defer("credential__fields")
+    detailed: QuerySet[Connection] = connections.with_details().prefetch_related("shares")
+    return detailed
 
 
 def _with_api_names(error: InvalidInput) -> InvalidInput:
@@ -206,8 +207,10 @@ def _with_api_names(error: InvalidInput) -> InvalidInput:
 
 def _filtered(connections: QuerySet[Connection], filters: Mapping[str, Any]) -> QuerySet[Connection]:
     columns = {"integration": "integration__slug", "kind": "integration__kind"}
-    columns |= {name: name for name in ("status", "owner", "name")}
+    columns |= {name: name for name in ("owner", "name")}
     connections = connections.filter(**{columns[name]: value for name, value in filters.items() if name in columns})
+    if "status" in filters:
+        connections = connections.filter(IN_STATE[State(filters["status"])])
     if "sharing" in filters:
         connections = connections.filter(is_shared=filters["sharing"] == "shared")
     for word in filters.get("search", "").split():

@@ -7,22 +7,24 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.connections.messages import status_message
-from apps.connections.models import Connection, Level, Status
+from apps.connections.models import Connection, Level
 from apps.connections.policy import scopes
 from apps.connections.policy.access import level_of
 from apps.connections.policy.outlook import failing_since, last_error, last_verified_at, usable_until
+from apps.connections.policy.state import State, state_of
 from apps.connections.services.connection_params import provider_of
 from apps.errors import SpecwayError
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
-from apps.rest.fields import Flag, Id, Number, QuerySerializer, Text, texts
+from apps.rest.fields import Flag, Id, LabeledSerializer, Number, QuerySerializer, Text, texts
 from apps.teams.actor import Actor
 
+_STATES = [State.WORKING.value, State.UNVERIFIED.value, State.NEEDS_ATTENTION.value]
 
-class AccountSerializer(serializers.Serializer[Any]):
+
+class AccountSerializer(LabeledSerializer):
     """The account at the service."""
 
     subject = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment] # DRF's metaclass takes the declared field away
 
 
 class OwnerSerializer(serializers.Serializer[Any]):
@@ -59,7 +61,9 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
     owner = serializers.SerializerMethodField()
     sharing = serializers.SerializerMethodField()
     permission = serializers.SerializerMethodField()
-    status = serializers.ChoiceField(choices=[Status.ACTIVE, Status.NEEDS_ATTENTION])
+    status = serializers.SerializerMethodField(
+        help_text="`unverified`: no call, refresh or verification has shown yet that the service accepts it."
+    )
     status_reason = serializers.CharField()
     status_detail = serializers.SerializerMethodField()
     usable_until = serializers.SerializerMethodField(
@@ -68,7 +72,7 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
     failing_since = serializers.SerializerMethodField(help_text="Null unless its last refreshes or calls failed.")
     last_error = serializers.SerializerMethodField(help_text="Null unless something is wrong.")
     last_verified_at = serializers.SerializerMethodField(
-        help_text="When the service last issued a token for it or accepted its key in a verification."
+        help_text="When the service last issued a token for it, accepted its key, or answered a call with success."
     )
     scopes = serializers.SerializerMethodField()
     expires_at = serializers.DateTimeField(source="token_set.expires_at", allow_null=True, default=None)
@@ -76,11 +80,13 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
     next_refresh_at = serializers.DateTimeField(source="token_set.next_refresh_at", allow_null=True, default=None)
     created_at = serializers.DateTimeField()
 
-    def get_account(self, connection: Connection) -> AccountSerializer:
-        return AccountSerializer({"subject": connection.account_subject, "label": connection.account_label}).data  # type: ignore[return-value] # the annotation is what drf-spectacular documents
+    @extend_schema_field(AccountSerializer)
+    def get_account(self, connection: Connection) -> Any:
+        return AccountSerializer({"subject": connection.account_subject, "label": connection.account_label}).data
 
-    def get_owner(self, connection: Connection) -> OwnerSerializer:
-        return OwnerSerializer({"id": connection.owner_id, "name": str(connection.owner)}).data  # type: ignore[return-value] # as above
+    @extend_schema_field(OwnerSerializer)
+    def get_owner(self, connection: Connection) -> Any:
+        return OwnerSerializer({"id": connection.owner_id, "name": str(connection.owner)}).data
 
     def get_sharing(self, connection: Connection) -> str:
         return "shared" if connection.is_shared else "personal"
@@ -88,6 +94,10 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
     def get_permission(self, connection: Connection) -> Level:
         actor: Actor = self.context["actor"]
         return level_of(actor, connection) or Level.USE
+
+    @extend_schema_field(serializers.ChoiceField(choices=_STATES))
+    def get_status(self, connection: Connection) -> str:
+        return state_of(connection)
 
     def get_status_detail(self, connection: Connection) -> str:
         return status_message(connection)
@@ -106,8 +116,9 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
     def get_last_verified_at(self, connection: Connection) -> datetime | None:
         return last_verified_at(connection)
 
-    def get_scopes(self, connection: Connection) -> ScopesSerializer:
-        return ScopesSerializer(scope_sets_of(connection)).data  # type: ignore[return-value] # as above
+    @extend_schema_field(ScopesSerializer)
+    def get_scopes(self, connection: Connection) -> Any:
+        return ScopesSerializer(scope_sets_of(connection)).data
 
 
 def scope_sets_of(connection: Connection) -> dict[str, list[str]]:
@@ -124,7 +135,7 @@ class ConnectionFilterSerializer(QuerySerializer):
     """The filters of the list. Unknown parameters are refused instead of ignored."""
 
     integration = serializers.SlugField(required=False)
-    status = serializers.ChoiceField(choices=[Status.ACTIVE, Status.NEEDS_ATTENTION], required=False)
+    status = serializers.ChoiceField(choices=_STATES, required=False)
     sharing = serializers.ChoiceField(choices=["personal", "shared"], required=False)
     owner = Id(required=False)
     kind = serializers.ChoiceField(choices=Integration.Kind.choices, required=False)

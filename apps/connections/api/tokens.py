@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -132,14 +131,13 @@ def issued_data(actor: Actor, connection: Connection, data: Mapping[str, Any]) -
 
 def _token_data(token: IssuedToken, connection_id: UUID, *, min_ttl: int) -> dict[str, Any]:
     """The values of TokenSerializer, in its order."""
-    ttl = None if token.expires_at is None else max(0, int((token.expires_at - timezone.now()).total_seconds()))
     return {
         "access_token": token.access_token,
         "token_type": token.token_type,
         "expires_at": token.expires_at,
-        "ttl": ttl,
+        "ttl": token.ttl,
         # A second may pass between the service's response and ours.
-        "min_ttl_met": ttl is None or ttl + 1 >= min_ttl,
+        "min_ttl_met": token.ttl is None or token.ttl + 1 >= min_ttl,
         "scopes": token.scopes,
         "missing_scopes": token.missing_scopes,
         "connection": connection_id,

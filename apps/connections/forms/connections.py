@@ -1,13 +1,14 @@
 """The forms of the pages of connections."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from django import forms
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
-from apps.connections.models import Connection, Status, WorkflowUse
+from apps.connections.models import Connection, WorkflowUse
+from apps.connections.policy.state import IN_STATE, State
 from apps.integrations.models import Integration
 from apps.teams.actor import Actor
 from apps.teams.models import User
@@ -50,10 +51,11 @@ class FilterForm(forms.Form):
     def __init__(self, data: Any, *, actor: Actor, connections: QuerySet[Connection]) -> None:
         super().__init__(data)
         self._actor, self._connections = actor, connections
-        needs_attention = Q(status=Status.NEEDS_ATTENTION)
-        counts = connections.aggregate(total=Count("pk"), attention=Count("pk", filter=needs_attention))
-        self.total, self.attention = counts["total"], counts["attention"]
-        self._set_choices("status", _status_choices(self.attention, self.total - self.attention))
+        by_state = {state.value: Count("pk", filter=query) for state, query in IN_STATE.items()}
+        counts = connections.aggregate(total=Count("pk"), **by_state)
+        self.total, self.attention = counts["total"], counts[State.NEEDS_ATTENTION]
+        self.unverified = counts[State.UNVERIFIED]
+        self._set_choices("status", _status_choices(counts))
         self._set_choices("service", _service_choices(connections))
         self._set_choices("owner", _owner_choices(actor, connections))
 
@@ -73,7 +75,7 @@ class FilterForm(forms.Form):
         filters = self.filters
         query = Q()
         if "status" in filters:
-            query &= Q(status=filters["status"])
+            query &= IN_STATE[State(filters["status"])]
         if "service" in filters:
             query &= Q(integration__slug=filters["service"])
         if "owner" in filters:
@@ -111,12 +113,9 @@ def _contains(text: str) -> Q:
     )
 
 
-def _status_choices(attention: int, active: int) -> list[tuple[str, str]]:
-    return [
-        ("", "Any status"),
-        (Status.NEEDS_ATTENTION, f"Needs attention ({attention})"),
-        (Status.ACTIVE, f"Active ({active})"),
-    ]
+def _status_choices(counts: Mapping[str, int]) -> list[tuple[str, str]]:
+    states = (State.NEEDS_ATTENTION, State.UNVERIFIED, State.WORKING)
+    return [("", "Any status"), *((state.value, f"{state.label} ({counts[state]})") for state in states)]
 
 
 def _service_choices(connections: QuerySet[Connection]) -> list[tuple[str, str]]:

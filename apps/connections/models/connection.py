@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Status(models.TextChoices):
-    ACTIVE = "active", "Active"
+    ACTIVE = "active", "Working"
     NEEDS_ATTENTION = "needs_attention", "Needs attention"
     # It cannot be used any more: its grant is being revoked, then the row is deleted.
     DISCONNECTING = "disconnecting", "Disconnecting"
@@ -52,6 +52,9 @@ class Connection(models.Model):
     handed_over_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True)
+    # When a check or a call last succeeded. A token that was issued and a key that was verified have their own times;
+    # see `policy.outlook.last_verified_at`.
+    verified_at = models.DateTimeField(null=True)
 
     objects = ConnectionQuerySet.as_manager()
 

@@ -59,7 +59,8 @@ class ConnectionQuerySet(models.QuerySet[Row]):
 
     def with_details(self) -> Self:
         """With everything that a list or an API response shows, in one query."""
-        return self.select_related("integration", "owner", "team", "oauth_app", "token_set", "first_refresh")
+        related = ("integration", "owner", "team", "oauth_app", "token_set", "first_refresh", "credential")
+        return self.select_related(*related).defer("credential__fields")
 
 
 class TokenSetQuerySet(models.QuerySet[Row]):

@@ -46,12 +46,14 @@ def last_error(connection: Connection) -> dict[str, object] | None:
 
 
 def last_verified_at(connection: Connection) -> datetime | None:
-    """When the service last issued a token for it, or accepted its key."""
-    token_set = _token_set(connection)
-    if token_set is not None:
-        return token_set.obtained_at
-    credential = getattr(connection, "credential", None)
-    return credential.checked_at if credential is not None else None
+    """When the service last issued a token for it, accepted its key, or answered a call with success."""
+    token_set, credential = _token_set(connection), getattr(connection, "credential", None)
+    times = (
+        connection.verified_at,
+        token_set.obtained_at if token_set is not None else None,
+        credential.checked_at if credential is not None else None,
+    )
+    return max((at for at in times if at is not None), default=None)
 
 
 def _token_set(connection: Connection) -> TokenSet | None:

@@ -157,16 +157,24 @@ def reading(
 
 
 def resend_at(
-    *, rotation: str, unresolved_sends: int, expires_at: datetime | None, sent_elsewhere: bool
+    *,
+    rotation: str,
+    unresolved_sends: int,
+    expires_at: datetime | None,
+    sent_at: datetime | None,
+    sent_elsewhere: bool,
 ) -> datetime | None:
     """When a refresh token that may be used already may be sent once more; None: at any time.
 
     With strict rotation, sending it again may end the grant, so the valid access token is used up first, until a few
-    seconds before its expiry (a refresh token may expire with it). If another host sent it (`sent_elsewhere`), the
-    response may be in that host's spool, which gets time beyond the expiry.
+    seconds before its expiry (a refresh token may expire with it). If another process than those that share this spool
+    sent it (`sent_elsewhere`), the response may wait there, and gets time beyond the expiry; beyond the lease of the
+    send at `sent_at`, where the expiry is unknown.
     """
-    if rotation != "strict" or unresolved_sends == 0 or expires_at is None:
+    if rotation != "strict" or unresolved_sends == 0:
         return None
+    if expires_at is None:
+        return sent_at + LEASE + SPOOL_GRACE if sent_elsewhere and sent_at else None
     return expires_at + (SPOOL_GRACE if sent_elsewhere else LAST_TRIES[0])
 
 

@@ -184,7 +184,7 @@ def _store_replacement(connection: Connection, key: VerifiedKey) -> None:
     _update_account(connection, key)
     # The key is no longer the former owner's.
     Connection.objects.filter(pk=connection.pk).update(
-        handed_over_from="", handed_over_by=None, params=dict(key.params)
+        handed_over_from="", handed_over_by=None, params=dict(key.params), verified_at=None
     )
 
 

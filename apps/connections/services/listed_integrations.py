@@ -1,5 +1,6 @@
 """Integrations with the number of connections that an actor can see, for the Plugins page, pickers and the API."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Case, Count, IntegerField, OuterRef, Q, Subquery, When
@@ -10,10 +11,25 @@ from apps.integrations.models import Integration, IntegrationQuerySet
 from apps.teams.actor import Actor
 
 
-def with_counts(integrations: IntegrationQuerySet, actor: Actor) -> IntegrationQuerySet:
-    """Each with `connected` and `attention`: how many connections the actor can see, and how many need attention.
+@dataclass(frozen=True)
+class Counts:
+    """What `with_counts` adds to an integration."""
 
-    Also `is_set_up`, see `IntegrationQuerySet.with_setup`.
+    connected: int
+    attention: int
+    is_set_up: bool
+
+
+def counts_of(integration: Integration) -> Counts:
+    """The annotations of a row of `with_counts`. Raises KeyError for other rows."""
+    values = vars(integration)
+    return Counts(values["connected"], values["attention"], values["is_set_up"])
+
+
+def with_counts(integrations: IntegrationQuerySet, actor: Actor) -> IntegrationQuerySet:
+    """Each with `Counts`: how many connections the actor can see, and how many of them need attention.
+
+    For `is_set_up`, see `IntegrationQuerySet.with_setup`.
     """
     visible = Connection.objects.visible_to(actor)
     return integrations.with_setup(actor).annotate(

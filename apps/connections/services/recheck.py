@@ -1,22 +1,18 @@
 """Checks that are repeated in the storing transaction, because a request to a service came in between."""
 
-from uuid import UUID
-
-from django.db.models import Q
-
 from apps.connections.errors import AttemptError, AttemptSettled, CallbackRejected
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.policy.access import may_manage
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.models import Integration
-from apps.sql import Now
 from apps.teams.actor import Actor, member_actor
-from apps.teams.models import ApiKey, Membership, Team
+from apps.teams.models import Membership
+from apps.teams.services.current_access import has_ended, lock_team
 
 
 def require_access(connection: Connection, actor: Actor) -> None:
     """Raises NotFound if the key was revoked, the member removed or the share withdrawn since the request began."""
-    if _key_revoked(actor) or _left_team(actor, connection.team_id):
+    if has_ended(actor, connection.team_id):
         raise NotFound("There is no such connection.")
     if not Connection.objects.usable_by(actor).filter(pk=connection.pk).exists():
         raise NotFound("There is no such connection.")
@@ -25,9 +21,9 @@ def require_access(connection: Connection, actor: Actor) -> None:
 def require_can_connect(actor: Actor, integration: Integration) -> None:
     """Lock the actor's team. Raises NotFound if team or integration was deleted, NotAllowed if access ended."""
     team_id = actor.team.pk if actor.team else None
-    if not _lock_team(team_id):
+    if lock_team(team_id) is None:
         raise NotFound("The team was closed meanwhile, so nothing was stored.")
-    if _key_revoked(actor) or _left_team(actor, team_id):
+    if has_ended(actor, team_id):
         raise NotAllowed("Your access to this team has ended, so nothing was stored.")
     if not Integration.objects.filter(pk=integration.pk).exists():
         raise NotFound("This integration was deleted meanwhile, so nothing was stored.")
@@ -35,7 +31,7 @@ def require_can_connect(actor: Actor, integration: Integration) -> None:
 
 def require_can_manage(connection: Connection, actor: Actor) -> None:
     """Raises NotFound or NotAllowed if the actor lost the right to manage the connection since the request began."""
-    if _key_revoked(actor) or _left_team(actor, connection.team_id):
+    if has_ended(actor, connection.team_id):
         raise NotFound("There is no such connection.")
     current = Connection.objects.prefetch_related("shares").filter(pk=connection.pk).first()
     if current is None:
@@ -60,7 +56,7 @@ def lock_attempt(attempt: AuthorizationAttempt) -> Membership:
 
 
 def _attempt_problem(attempt: AuthorizationAttempt) -> AttemptError | None:
-    if not _lock_team(attempt.team_id):
+    if lock_team(attempt.team_id) is None:
         return AttemptSettled("The team was closed meanwhile, so nothing was connected.")
     rows = AuthorizationAttempt.objects.select_for_update().filter(pk=attempt.pk)
     status = rows.values_list("status", flat=True).first()
@@ -76,21 +72,3 @@ def require_may_reconnect(member: Membership, connection: Connection) -> None:
     """Raises CallbackRejected if the member lost the right to manage the connection that the attempt reconnects."""
     if not may_manage(member_actor(member), connection):
         raise CallbackRejected(f"You no longer manage the connection {connection.name}.")
-
-
-def _lock_team(team_id: UUID | None) -> bool:
-    """Lock the team until the end of the transaction, before any of its rows. False if it was deleted."""
-    return team_id is not None and Team.objects.select_for_update().filter(pk=team_id).first() is not None
-
-
-def _key_revoked(actor: Actor) -> bool:
-    if actor.api_key is None:
-        return False
-    unexpired = Q(expires_at=None) | Q(expires_at__gt=Now())
-    return not ApiKey.objects.filter(unexpired, pk=actor.api_key.pk, revoked_at=None).exists()
-
-
-def _left_team(actor: Actor, team_id: UUID | None) -> bool:
-    if actor.user is None:
-        return False
-    return not Membership.objects.filter(team=team_id, user=actor.user).exists()

@@ -97,7 +97,8 @@ def folder() -> Path:
 def host_id() -> str:
     """The ID of this host's spool. Processes that share the directory share the ID.
 
-    The first use creates the directory with its ID and the reserve, so before any token request of this process.
+    The first use creates the directory with its ID and the reserve, so before any token request of this process. Where
+    that fails, this process is a host of its own: its new tokens will be in memory, where no other one sees them.
     """
     return _prepared(folder())
 
@@ -116,7 +117,7 @@ def _prepared(directory: Path) -> str:
         return path.read_text(encoding="ascii")[:36]
     except OSError as error:
         logger.error("the spool cannot be prepared: no space is reserved error=%s", type(error).__name__)
-        return ""
+        return str(uuid4())
 
 
 def _reserve_space(directory: Path) -> None:
@@ -181,10 +182,22 @@ def _save(pending: PendingTokens) -> None:
     except OSError as error:
         with _memory_lock:
             _in_memory.append(pending)
+        with contextlib.suppress(OSError):  # an empty file needs no space
+            _memory_mark(pending.token_set_id, pending.version).touch(mode=0o600)
         logger.error(
             "spool not writable: new tokens are in memory token_set=%s error=%s", pending.token_set_id, error.strerror
         )
     start_replaying()
+
+
+def _memory_mark(token_set_id: UUID, version: int) -> Path:
+    """An empty file: a process of this host has the tokens in memory."""
+    return folder() / f"{token_set_id}.{version}.memory"
+
+
+def is_kept_by_another_process(row: TokenSet) -> bool:
+    """Whether another process of this host may have the response to the last refresh of `row` in memory."""
+    return _memory_mark(row.pk, row.version).exists()
 
 
 # New tokens that could not be written to the disk.
@@ -251,6 +264,7 @@ def _replay_memory() -> int:
         with _memory_lock:
             if pending in _in_memory:
                 _in_memory.remove(pending)
+        _memory_mark(pending.token_set_id, pending.version).unlink(missing_ok=True)
         settled += 1
         metrics.pending_replayed(written=written)
     return settled

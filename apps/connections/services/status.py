@@ -1,5 +1,6 @@
 """Changes to a connection's status, with their audit events and webhooks, inside the caller's transaction."""
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -7,11 +8,14 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Least
+from django.utils import timezone
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.connections.messages import reason_message
 from apps.connections.models import Connection, FirstRefresh, Status, TokenSet
+from apps.connections.policy.outlook import last_verified_at
+from apps.connections.policy.state import IN_STATE, State
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.notifications import outbox
 from apps.notifications.models import Event
@@ -21,6 +25,10 @@ from apps.sql import Now, PreparedSelect, param
 TRANSIENT_REASONS = ("service_unavailable", "integration_misconfigured")
 # Calls in a row with 401 after which a token or key counts as rejected.
 REJECTIONS_TO_GIVE_UP = 3
+# `verified_at` is written at most this often by calls; a write for each would be wasted.
+VERIFIED_PRECISION = timedelta(minutes=10)
+# These mean that calls are rejected, so that one that succeeds resolves them.
+REASONS_OF_CALLS = ("key_refused", "token_refused")
 # A new token does not resolve these.
 UNRESOLVED_BY_REFRESH = ("oauth_app_changed", "values_missing", "token_refused")
 _FIRST = FirstRefresh.Outcome
@@ -109,25 +117,36 @@ def _activate(rows: QuerySet[Connection], connection: Connection, *, origin: Ori
             team_id=connection.team_id,
             target=target_of(connection),
         )
-        emit_event(Event.RECOVERED, connection, status=Status.ACTIVE)
+        emit_event(Event.RECOVERED, connection, status=_active_state(connection))
 
 
 def record_call_result(connection: Connection, status: int, *, origin: Origin) -> None:
-    """Count a call that the service answered with 401, and end the count at a success. Costs no query otherwise.
+    """Count a call that the service answered with 401; a success ends the count and verifies the connection.
 
     `connection` is as it was read when the call began; `status` is the final HTTP status, after a refresh and retry.
     After REJECTIONS_TO_GIVE_UP in a row the connection needs attention, also if nothing can be refreshed. A later
-    success resolves that.
+    success resolves that. A success costs no query if the connection was verified within VERIFIED_PRECISION.
     """
-    if connection.integration.kind == Integration.Kind.NONE:
-        return
-    reason = "key_refused" if connection.integration.kind in KINDS_WITH_KEY else "token_refused"
-    if status == HTTPStatus.UNAUTHORIZED:
-        _count_rejection(connection, reason, origin=origin)
-    elif status < HTTPStatus.BAD_REQUEST and (connection.rejected_calls or connection.status_reason == reason):
-        with transaction.atomic():
-            Connection.objects.filter(pk=connection.pk).update(rejected_calls=0)
-            _activate(Connection.objects.filter(status_reason=reason), connection, origin=origin)
+    if status == HTTPStatus.UNAUTHORIZED and connection.integration.kind != Integration.Kind.NONE:
+        _count_rejection(connection, rejection_reason(connection), origin=origin)
+    elif status < HTTPStatus.BAD_REQUEST:
+        verified = last_verified_at(connection)
+        is_recent = verified is not None and timezone.now() - verified < VERIFIED_PRECISION
+        if not is_recent or connection.rejected_calls or connection.status_reason in REASONS_OF_CALLS:
+            mark_verified(connection, origin=origin)
+
+
+def rejection_reason(connection: Connection) -> str:
+    """Why a connection needs attention whose calls the service answers with 401."""
+    return "key_refused" if connection.integration.kind in KINDS_WITH_KEY else "token_refused"
+
+
+def mark_verified(connection: Connection, *, origin: Origin) -> None:
+    """Record that the service accepted the connection just now, which resolves that it rejected calls before."""
+    with transaction.atomic():
+        Connection.objects.filter(pk=connection.pk).update(rejected_calls=0, verified_at=Now())
+        if connection.status_reason in REASONS_OF_CALLS:
+            _activate(Connection.objects.filter(status_reason__in=REASONS_OF_CALLS), connection, origin=origin)
 
 
 def _count_rejection(connection: Connection, reason: str, *, origin: Origin) -> None:
@@ -144,17 +163,24 @@ def emit_event(event: str, connection: Connection, **details: Any) -> None:
 
     `details` may replace the status, which is that of the object in memory.
     """
+    state = _active_state(connection) if connection.status == Status.ACTIVE else State(connection.status)
     data = {
         "connection": str(connection.pk),
         "team": str(connection.team_id),
         "integration": connection.integration.slug,
         "name": connection.name,
         "owner": str(connection.owner_id),
-        "status": connection.status,
+        "status": state,
         "account": {"subject": connection.account_subject, "label": connection.account_label},
         **details,
     }
     outbox.enqueue_webhook(event, team_id=connection.team_id, data=data)
+
+
+def _active_state(connection: Connection) -> State:
+    """The state of a connection that does not need attention, by what is stored now."""
+    unverified = Connection.objects.filter(IN_STATE[State.UNVERIFIED], pk=connection.pk).exists()
+    return State.UNVERIFIED if unverified else State.WORKING
 
 
 def expect_first_refresh(connection: Connection, row: TokenSet) -> None:

@@ -1,15 +1,17 @@
 """A stored access token that is fresh, for the holder of an API key, in one statement of PostgreSQL.
 
 The common case of a token read. What it does not cover takes `tokens.issue_token`, where the rules are: the statement
-returns nothing unless it can tell that the result would be the same.
+returns nothing unless the result is sure to be the same.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -22,7 +24,7 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.policy import scopes as scope_sets
 from apps.connections.policy.refresh_policy import fresh_for
 from apps.connections.services.connection_params import provider_of
-from apps.connections.services.tokens import IssuedToken
+from apps.connections.services.tokens import IssuedToken, seconds_left
 from apps.connections.services.usage import LAST_USED_PRECISION
 from apps.errors import SpecwayError
 from apps.integrations.models import Integration, OAuthApp
@@ -52,6 +54,7 @@ class _Found:
     token_type: str
     expires_at: datetime | None
     version: int
+    db_now: datetime
     scopes_requested: list[str]
     scopes_granted: list[str]
     slug: str
@@ -128,7 +131,7 @@ def _issued(found: _Found, connection_id: UUID) -> IssuedToken | None:
     if found.access_token is None or missing is None:
         return None
     target = Target(type="connection", id=str(connection_id))
-    log_event("token.handed_out", AuditEvent.Outcome.SUCCESS, target)
+    transaction.on_commit(partial(log_event, "token.handed_out", AuditEvent.Outcome.SUCCESS, target))
     metrics.token_handed_out(metrics.label(found.slug, team_id=found.integration_team_id))
     secret = StoredSecret(
         Ciphertext.from_bytes(found.access_token),
@@ -143,4 +146,5 @@ def _issued(found: _Found, connection_id: UUID) -> IssuedToken | None:
         scopes=found.scopes_granted,
         missing_scopes=missing,
         version=found.version,
+        ttl=seconds_left(found.expires_at, found.db_now),
     )

@@ -136,7 +136,7 @@ SELECT
     token.facts, recorded.id IS NOT NULL AS is_recorded,
     CASE WHEN recorded.id IS NOT NULL THEN token.access_token END AS access_token,
     token.data_key, token.token_set_id, token.token_set_team_id, token.token_type, token.expires_at, token.version,
-    token.scopes_requested, token.scopes_granted, token.slug, token.integration_team_id,
+    statement_timestamp() AS db_now, token.scopes_requested, token.scopes_granted, token.slug, token.integration_team_id,
     CASE WHEN recorded.id IS NULL THEN jsonb_build_object(
         'integration', jsonb_build_object('kind', token.kind, 'definition', token.definition),
         'oauth_app', CASE WHEN token.oauth_app_id IS NOT NULL THEN jsonb_build_object(

@@ -39,6 +39,8 @@ class IssuedToken:
     scopes: list[str]
     missing_scopes: list[str]
     version: int
+    # Seconds until it expires, by the database's clock; None if that is unknown.
+    ttl: int | None
 
 
 def issue_token(
@@ -110,7 +112,13 @@ def _issued(row: TokenSet, provider: ProviderConfig) -> IssuedToken:
             wanted=connection.scopes_requested, granted=connection.scopes_granted, provider=provider
         ),
         version=row.version,
+        ttl=seconds_left(row.expires_at, row.db_now),
     )
+
+
+def seconds_left(expires_at: datetime | None, now: datetime) -> int | None:
+    """Whole seconds until the expiry; None if it is unknown. Both times are the database's."""
+    return None if expires_at is None else max(0, int((expires_at - now).total_seconds()))
 
 
 @dataclass(frozen=True)

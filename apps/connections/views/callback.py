@@ -47,7 +47,7 @@ def _complete(request: HttpRequest) -> HttpResponseBase:
         # No redirect to the login page: its URL would contain the code.
         message = "Your session ended before the service answered. Nothing was stored. Sign in, then connect again."
         return _failed(request, SignedOut(message))
-    actor: Actor | None = request.actor  # type: ignore[attr-defined] # set by ActorMiddleware
+    actor: Actor | None = getattr(request, "actor", None)
     try:
         attempt = authorize.complete(
             path=request.path,

@@ -5,13 +5,13 @@ from typing import Any
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.policy import scopes
 from apps.connections.policy.access import may_manage
 from apps.errors import SpecwayError
 from apps.integrations.catalog.entries import provider_config
+from apps.sql import database_now
 from apps.teams.requests import TeamRequest
 
 Attempt = AuthorizationAttempt.Status
@@ -23,7 +23,7 @@ POPUP_STATES = ("open", "blocked", "closed")
 def state_of(attempt: AuthorizationAttempt, popup: str = "open") -> str:
     """The name of the card. An attempt past its deadline is expired, even before that is stored."""
     open_states = (Attempt.PENDING, Attempt.EXCHANGING, Attempt.UNDECIDED)
-    if attempt.status in open_states and attempt.expires_at <= timezone.now():
+    if attempt.status in open_states and attempt.expires_at <= database_now():
         return "expired"
     if attempt.status == Attempt.PENDING:
         return {"blocked": "blocked", "closed": "closed"}.get(popup, "waiting")

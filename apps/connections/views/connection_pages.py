@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from apps.connections.models import Connection, Status
+from apps.connections.policy.state import state_of, verified_at
 from apps.connections.views.rows import Row, row_of
 from apps.teams.actor import Actor
 
@@ -89,7 +90,7 @@ def _title(row: Row, group: str) -> str:
     if row.needs_attention:
         return "Needs attention"
     if group == "status":
-        return row.connection.get_status_display()
+        return state_of(row.connection).label
     return str(row.connection.owner) if group == "owner" else row.connection.integration.name
 
 
@@ -116,6 +117,7 @@ def version_of(rows: list[Row], *counts: int) -> str:
             row.connection.status,
             row.connection.status_reason,
             row.connection.last_used_at,
+            verified_at(row.connection),
             str(row.connection.owner),
             row.sharing,
             row.schedule,

@@ -40,7 +40,7 @@ def listing(request: TeamRequest) -> HttpResponse:
         number=request.GET.get("page", ""),
     )
     rows = rows_of(request.actor, page)
-    version = version_of(rows, filters.total, filters.attention, page.paginator.count)
+    version = version_of(rows, filters.total, filters.attention, filters.unverified, page.paginator.count)
     if _is_partial(request) and request.GET.get("version") == version:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     here = urlencode({**chosen, "page": str(page.number)})
@@ -51,6 +51,7 @@ def listing(request: TeamRequest) -> HttpResponse:
         **_as_table_or_boxes(filters, rows, chosen),
         "total": filters.total,
         "attention": filters.attention,
+        "unverified": filters.unverified,
         "new": request.GET.get("new", ""),
         "list_url": f"{reverse('connections:list')}?{here}",
         "version": version,

@@ -9,6 +9,7 @@ from math import inf
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
+from apps.connections.services.listed_integrations import counts_of
 from apps.integrations.catalog.entries import entry_of
 from apps.integrations.catalog.schema import CATEGORY_LABELS, Hero
 from apps.integrations.models import Integration
@@ -79,13 +80,13 @@ def cards(rows: Iterable[Integration]) -> list[Card]:
     """A card for each row of `listed_integrations.with_counts`."""
     result = []
     for row in rows:
-        entry = entry_of(row)
+        entry, counts = entry_of(row), counts_of(row)
         result.append(
             Card(
                 integration=row,
-                connected=row.connected,  # type: ignore[attr-defined] # annotated by with_counts
-                attention=row.attention,  # type: ignore[attr-defined]
-                is_set_up=row.is_set_up,  # type: ignore[attr-defined]
+                connected=counts.connected,
+                attention=counts.attention,
+                is_set_up=counts.is_set_up,
                 hero=entry.hero if entry else None,
                 popular=getattr(entry, "popular", None) or None,
             )

@@ -81,7 +81,7 @@ def service(request: TeamRequest, slug: str) -> HttpResponse:
 
 def _is_partial(request: TeamRequest) -> bool:
     """Whether htmx requests a part of the page; when restoring history it needs the whole page."""
-    return bool(request.htmx) and not request.htmx.history_restore_request  # type: ignore[attr-defined] # django-htmx
+    return bool(request.htmx) and not request.htmx.history_restore_request
 
 
 def _varied(response: HttpResponse) -> HttpResponse:
@@ -98,5 +98,5 @@ def _visible_or_404(actor: Actor, slug: str) -> Integration:
 
 
 def _connections(actor: Actor, integration: Integration) -> list[Any]:
-    visible = integration.connections.visible_to(actor).select_related("owner")
+    visible = integration.connections.visible_to(actor).with_details()
     return list(visible.order_by("-status", "name", "created_at"))

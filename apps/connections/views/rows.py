@@ -16,7 +16,7 @@ from apps.connections.messages import (
     short_reason,
 )
 from apps.connections.models import Connection, Level, Status, TokenSet
-from apps.connections.policy.access import level_of, may_manage, may_view
+from apps.connections.policy.access import level_of, may_manage, may_use, may_view
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.teams.actor import Actor
 
@@ -34,6 +34,7 @@ class Row:
     can_view: bool
     can_manage: bool
     can_refresh: bool
+    can_check: bool
     why: str
     # The same in at most four words.
     short_why: str
@@ -88,6 +89,7 @@ def row_of(actor: Actor, connection: Connection) -> Row:
         can_view=may_view(actor, connection),
         can_manage=can_manage,
         can_refresh=can_manage and not repair and token_set is not None and token_set.refresh_grant_type != "",
+        can_check=can_manage or may_use(actor, connection),
         why=reason_message(connection.status_reason, connection.integration.name) if needs_attention else "",
         short_why=short_reason(connection.status_reason) if needs_attention else "",
         help_anchor=help_anchor(connection.status_reason) if needs_attention else "",

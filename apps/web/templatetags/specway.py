@@ -13,7 +13,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from apps.connections.models import Connection
 from apps.connections.policy.promises import PROMISES
+from apps.connections.policy.state import State, state_of, verified_at
 from apps.web import logos
 from apps.web.icons import ICONS
 
@@ -89,6 +91,22 @@ def status(kind: str, label: str, reason: str = "") -> SafeString:
         label,
         format_html(" · {}", reason) if reason else "",
     )
+
+
+@register.simple_tag
+def connection_status(connection: Connection) -> SafeString:
+    """The state of a connection (`with_details`), as everywhere on pages."""
+    state = state_of(connection)
+    return status(state.kind, state.label)
+
+
+@register.simple_tag
+def verified(connection: Connection) -> SafeString:
+    """When a connection was last seen to work, or what to do if that is not known; "" if it needs attention."""
+    if state_of(connection) is State.UNVERIFIED:
+        return format_html("{}", "Nothing has used it")
+    at = verified_at(connection)
+    return format_html("Verified {}", ago(at)) if at else SafeString()
 
 
 @register.simple_tag

@@ -19,10 +19,10 @@ from apps.integrations.custom_apis.services.queries import oauth_client_of, requ
 from apps.integrations.custom_apis.validation import authentication_problems, base_problems, client_problems
 from apps.integrations.errors import IntegrationInUse, InvalidInput
 from apps.integrations.models import Callback, CustomApi, Integration
-from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.models import Team
 from apps.teams.permissions import Action
+from apps.teams.services.current_access import require_still_allowed
 
 MAX_PER_TEAM = 200
 
@@ -39,7 +39,6 @@ def create_custom_api(
     """Create a custom API of the actor's team, still without authentication. Raises NotAllowed, InvalidInput."""
     team = _require_manager(actor)
     _require(base_problems(name=name, description=description, base_url=base_url, params=params))
-    Team.objects.select_for_update().get(pk=team.pk)  # against a race for the slug or the limit
     if Integration.objects.filter(team=team).count() >= MAX_PER_TEAM:
         raise InvalidInput([("name", f"A team has at most {MAX_PER_TEAM} custom APIs. Delete one first.")])
     integration = Integration.objects.create(
@@ -188,10 +187,8 @@ def _with_source(params: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _require_manager(actor: Actor) -> Team:
-    permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
-    if actor.team is None:
-        raise NotFound("You have no team, so there are no custom APIs.")
-    return actor.team
+    """The actor's team, locked: a request to the service may come before the change."""
+    return require_still_allowed(actor, Action.MANAGE_CUSTOM_APIS)
 
 
 def locked_api(actor: Actor, pk: UUID) -> CustomApi:

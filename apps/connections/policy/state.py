@@ -1,0 +1,64 @@
+"""The state of a connection as people and programs see it: Working, Not verified yet, or Needs attention. Pure."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from django.db.models import Q
+
+from apps.connections.models import Connection, Status
+from apps.connections.policy.outlook import last_verified_at
+
+
+class State(StrEnum):
+    """The values in the API and in webhooks."""
+
+    WORKING = "active"
+    UNVERIFIED = "unverified"
+    NEEDS_ATTENTION = "needs_attention"
+    DISCONNECTING = "disconnecting"
+
+    @property
+    def label(self) -> str:
+        """As on pages."""
+        return _LABELS[self]
+
+    @property
+    def kind(self) -> str:
+        """The icon and color of the status: good, idle or bad."""
+        return _KINDS[self]
+
+
+_LABELS = {
+    State.WORKING: "Working",
+    State.UNVERIFIED: "Not verified yet",
+    State.NEEDS_ATTENTION: "Needs attention",
+    State.DISCONNECTING: "Disconnecting",
+}
+_KINDS = {
+    State.WORKING: "good",
+    State.UNVERIFIED: "idle",
+    State.NEEDS_ATTENTION: "bad",
+    State.DISCONNECTING: "idle",
+}
+
+# Nothing has shown yet that the service accepts it: no token was issued, no key verified, no call succeeded.
+_NEVER_VERIFIED = Q(verified_at=None, token_set=None) & (Q(credential=None) | Q(credential__checked_at=None))
+
+# The connections in each state, as conditions for a query.
+IN_STATE = {
+    State.WORKING: Q(status=Status.ACTIVE) & ~_NEVER_VERIFIED,
+    State.UNVERIFIED: Q(status=Status.ACTIVE) & _NEVER_VERIFIED,
+    State.NEEDS_ATTENTION: Q(status=Status.NEEDS_ATTENTION),
+}
+
+
+def state_of(connection: Connection) -> State:
+    """The state of a connection whose token set and credential are loaded (`with_details`)."""
+    if connection.status != Status.ACTIVE:
+        return State(connection.status)
+    return State.WORKING if last_verified_at(connection) else State.UNVERIFIED
+
+
+def verified_at(connection: Connection) -> datetime | None:
+    """When the service last accepted a connection that works; None for any other."""
+    return last_verified_at(connection) if connection.status == Status.ACTIVE else None

@@ -1,0 +1,55 @@
+"""*Check now*: one real call through a connection, with its result in the list or on the connection's page."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from apps.connections.errors import TriedTooOften
+from apps.connections.services.authorize import own_path
+from apps.connections.services.check import CheckResult, Outcome
+from apps.connections.services.check import check as check_connection
+from apps.connections.views.lookup import visible_connection
+from apps.connections.views.rows import row_of
+from apps.teams.actor import Actor
+from apps.teams.decorators import team_required
+from apps.teams.requests import TeamRequest
+from apps.teams.throttling import caller_key, count
+
+_LEVELS = {
+    Outcome.WORKS: messages.SUCCESS,
+    Outcome.REJECTED: messages.ERROR,
+    Outcome.INCONCLUSIVE: messages.WARNING,
+    Outcome.NOTHING_TO_CALL: messages.INFO,
+}
+
+
+@require_POST
+@never_cache
+@team_required
+def check(request: TeamRequest, connection_id: UUID) -> HttpResponse:
+    """Check now. Raises NotFound, NotAllowed, and TriedTooOften beyond the API's rate limit."""
+    connection = visible_connection(request.actor, connection_id)
+    _require_rate(request.actor)
+    result = check_connection(connection=connection, actor=request.actor)
+    if getattr(request, "htmx", False):
+        row = row_of(request.actor, visible_connection(request.actor, connection_id))
+        return render(request, "connections/_row_update.html", {"row": row, "check": result})
+    messages.add_message(request, _LEVELS[result.outcome], _message(connection.name, result))
+    return redirect(own_path(request.POST.get("return_path", "")) or "connections:list")
+
+
+def _message(name: str, result: CheckResult) -> str:
+    called = f" Called: {result.request}" if result.request else ""
+    return f"{name}: {result.detail}{called}"
+
+
+def _require_rate(actor: Actor) -> None:
+    quota = settings.API_RATES["default"]
+    usage = count("default", caller_key(actor), quota) if quota else None
+    if usage is not None and usage.is_over:
+        raise TriedTooOften("You sent too many requests within one minute.", retry_after=usage.reset)
