@@ -183,6 +183,12 @@ class ConnectSessionEnded(SpecwayError):
     code, status, title = "connect_session_ended", 410, "This link has expired"
 
 
+class SessionNotCancelable(SpecwayError):
+    """The connect session has ended, or its connection is just being stored."""
+
+    code, status, title = "connect_session_settled", 409, "This connect session has ended"
+
+
 class MailedLately(SpecwayError):
     """The person was sent such a mail recently."""
 

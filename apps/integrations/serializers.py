@@ -32,6 +32,9 @@ class IntegrationSerializer(serializers.Serializer[Integration]):
     auth_type = serializers.ChoiceField(choices=Integration.Kind.choices, source="kind", read_only=True)
     is_custom = serializers.SerializerMethodField(help_text="A custom API of this team, not built in.")
     is_set_up = serializers.BooleanField(read_only=True, help_text="Whether an OAuth app is registered for it.")
+    is_misconfigured = serializers.BooleanField(
+        read_only=True, help_text="Whether the service rejects the OAuth app, so that nothing can be connected."
+    )
     is_enabled = serializers.BooleanField(read_only=True, help_text="Whether new connections can be made.")
     connections = serializers.IntegerField(
         source="connected", read_only=True, help_text="Number of its connections that the caller can see."

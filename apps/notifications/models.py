@@ -21,7 +21,7 @@ class Event(models.TextChoices):
     SHARED = "connection.shared", "A connection's sharing changed"
     DISCONNECTED = "connection.disconnected", "A connection was disconnected"
     SESSION_CONNECTED = "connect_session.connected", "A connect link was completed"
-    SESSION_FAILED = "connect_session.failed", "A connect link failed or expired"
+    SESSION_FAILED = "connect_session.failed", "A connect link ended without a connection"
     MISCONFIGURED = "integration.misconfigured", "A service rejects the OAuth app"
 
 
@@ -113,9 +113,29 @@ class MailPreference(models.Model):
     user = models.OneToOneField(User, primary_key=True, on_delete=models.CASCADE, related_name="mail_preference")
     attention = models.CharField(max_length=10, choices=Frequency.choices, default=Frequency.AT_ONCE)
     recovery = models.CharField(max_length=10, choices=Frequency.choices, default=Frequency.AT_ONCE)
+    # Reminders of what ends soon: at once or off.
+    expiry = models.CharField(max_length=10, choices=Frequency.choices, default=Frequency.AT_ONCE)
 
     def __str__(self) -> str:
         return f"Mail preferences of {self.user_id}"
+
+
+class ExpiryMail(models.Model):
+    """A person was reminded that something ends on a day; `item` is `Expiring.id`, `days` the threshold."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    item = models.CharField(max_length=60)
+    ends_on = models.DateField()
+    days = models.PositiveSmallIntegerField()
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "item", "ends_on", "days"], name="one_reminder_per_threshold")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item} to {self.user_id}, {self.days} days"
 
 
 class AttentionMail(models.Model):

@@ -41,6 +41,7 @@ def test_the_list_contains_what_the_team_can_connect_to(
         "auth_type": "oauth2",
         "is_custom": False,
         "is_set_up": True,
+        "is_misconfigured": False,
         "is_enabled": True,
         "connections": 1,
     }

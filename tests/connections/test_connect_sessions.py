@@ -87,17 +87,22 @@ def test_a_member_connects_by_the_link_and_the_program_learns_of_it(
     assert state_of(service, session)["status"] == "pending"
     done = browser.get(open_callback(browser, server, asked).headers["Location"])
     connection = Connection.objects.get()
-    assert state_of(service, session) | {"expires_at": ""} == {
+    times = {"created_at": "", "expires_at": "", "ended_at": ""}
+    assert state_of(service, session) | times == times | {
         "id": session,
         "status": "connected",
+        "code": "",
         "detail": "",
         "integration": "sandbox",
         "connection": str(connection.pk),
         "member": str(cast.member.user_id),
-        "expires_at": "",
+        "scopes": ["profile"],
+        "sharing": None,
         "mailed": False,
     }
-    assert f"https://app.example.com/x?y=1&amp;connect_session={session}" in done.content.decode()
+    assert f"https://app.example.com/x?y=1&amp;connect_session={session}&amp;status=connected&amp;connection=" in (
+        done.content.decode()
+    )
     assert connection.owner_id == cast.member.user_id
 
 
@@ -147,7 +152,7 @@ def test_the_link_ends(integration: Integration, cast: Cast, service: Caller) ->
     browser = client_for(cast.member)
     assert browser.get(path).status_code == 410
     assert browser.post(path).status_code == 410
-    assert state_of(service, session)["status"] == "failed"
+    assert (state_of(service, session)["status"], state_of(service, session)["code"]) == ("expired", "link_expired")
 
 
 def test_a_member_who_left_opens_nothing(integration: Integration, cast: Cast, service: Caller) -> None:
@@ -167,14 +172,14 @@ def test_only_a_hash_of_the_token_is_stored(integration: Integration, cast: Cast
 
 
 def test_a_refusal_at_the_service_is_a_failure_with_words(
-    integration: Integration, cast: Cast, service: Caller
+    integration: Integration, server: AuthServer, cast: Cast, service: Caller
 ) -> None:
     session, path = link_for(service, cast.member)
     browser = client_for(cast.member)
-    asked = click(browser, path)
-    browser.get(f"/oauth/callback?{urlencode({'state': asked['state'], 'error': 'access_denied'})}")
+    denied = {"state": click(browser, path)["state"], "error": "access_denied", "iss": server.url}
+    browser.get(f"/oauth/callback?{urlencode(denied)}")
     found = state_of(service, session)
-    assert found["status"] == "failed"
+    assert (found["status"], found["code"]) == ("declined", "access_declined")
     assert found["detail"]
 
 

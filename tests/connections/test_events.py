@@ -7,9 +7,9 @@ import pytest
 from django.db import transaction
 
 from apps.connections.models import Connection, ConnectSession, Level
-from apps.connections.services.attempts import fail_sessions
 from apps.connections.services.connect_sessions import connected
 from apps.connections.services.disconnect import disconnect
+from apps.connections.services.session_outcome import fail_sessions
 from apps.connections.services.share import rename, share, unshare
 from apps.connections.services.status import mark_needs_attention, mark_recovered
 from apps.integrations.oauth_apps.services import mark_oauth_app_broken
@@ -111,14 +111,14 @@ def test_a_completed_and_a_failed_connect_session_are_events(webhook: Webhook, c
         )
         for number in range(2)
     ]
-    connected(sessions[0], connection)
-    connected(sessions[0], connection)
+    connected(sessions[0], connection, origin=SYSTEM)
+    connected(sessions[0], connection, origin=SYSTEM)
     with transaction.atomic():
-        fail_sessions(ConnectSession.objects.all(), code="access_denied")
+        fail_sessions(ConnectSession.objects.all(), code="exchange_failed", detail="No token.")
     events = [event for event in reported() if event[0].startswith("connect_session.")]
     assert [(event, data["connect_session"]) for event, data in events] == [
         ("connect_session.connected", str(sessions[0].pk)),
         ("connect_session.failed", str(sessions[1].pk)),
     ]
     assert events[0][1]["connection"] == str(connection.pk)
-    assert events[1][1]["code"] == "access_denied"
+    assert (events[1][1]["status"], events[1][1]["code"]) == ("failed", "exchange_failed")

@@ -32,6 +32,7 @@ HOLDERS: dict[str, dict[str, list[tuple[Rule, set[str]]]]] = {
         "use": [(may_take_token, {"owner", "service"})],
         "manage": [(may_take_token, {"owner", "service"})],
     },
+    "everyone": {"use": [(may_use, {"owner", "other", "service", *ADMINS})]},
     "personal": {"personal": [(may_use, {"owner"}), (may_share, {"owner"})]},
     "admins": {
         "personal": [

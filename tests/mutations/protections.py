@@ -169,6 +169,13 @@ PROTECTIONS = [
         ("tests/audit/test_api.py",),
     ),
     Mutation(
+        "connect sessions: nothing is shared unless the member agreed",
+        "apps/connections/services/session_outcome.py",
+        "if session.sharing_level and session.sharing_accepted:",
+        "if session.sharing_level:",
+        ("tests/connections/test_session_sharing.py",),
+    ),
+    Mutation(
         "check: a token is not sent to changed addresses",
         "apps/connections/services/check.py",
         "    access_in(rows)\n",

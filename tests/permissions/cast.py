@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.connections.models import Connection, ConnectionShare, Level
-from apps.connections.services.connect_sessions import create_connect_session
+from apps.connections.services.connect_sessions import SessionOptions, create_connect_session
 from apps.integrations.custom_apis.services.apis import create_custom_api
 from apps.integrations.models import Integration
 from apps.notifications import webhooks
@@ -117,7 +117,10 @@ def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str,
         actor=actor, name="Fleet", base_url="https://api.fleet.example", params=[asked]
     ).integration
     link = create_connect_session(
-        actor=actor, integration=Integration.objects.get(slug="sandbox"), member=owner.user, scopes=["profile"]
+        actor=actor,
+        integration=Integration.objects.get(slug="sandbox"),
+        member=owner.user,
+        options=SessionOptions(scopes=["profile"]),
     )
     (issued,) = invitations.invite(actor=actor, emails=["new@fernhill.example"], role=Role.MEMBER)
     about_member = {"pk": members["member"].pk}

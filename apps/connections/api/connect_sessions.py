@@ -10,15 +10,29 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.connections.models import Connection, ConnectSession
-from apps.connections.services.connect_sessions import create_connect_session, outcome_of, sessions_of
+from apps.connections.models import Connection, ConnectSession, Level
+from apps.connections.services.connect_sessions import (
+    SessionOptions,
+    cancel_session,
+    create_connect_session,
+    sessions_of,
+    with_status,
+)
+from apps.connections.services.session_outcome import outcome_of
 from apps.errors import NotFound
 from apps.integrations.models import Integration
-from apps.rest.fields import Flag, Id, Text, texts
+from apps.rest.fields import Flag, Id, QuerySerializer, Text, texts
+from apps.rest.pagination import Pages, page_of
 from apps.rest.views import StrictAPIView, validated
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
 from apps.teams.models import User
+
+
+class SessionSharingSerializer(serializers.Serializer[Any]):
+    """Sharing with everyone in the team, which includes its service keys, at a level."""
+
+    level = serializers.ChoiceField(choices=Level.choices, default=Level.USE)
 
 
 class NewConnectSessionSerializer(serializers.Serializer[Any]):
@@ -28,12 +42,19 @@ class NewConnectSessionSerializer(serializers.Serializer[Any]):
     connection = Id(required=False, help_text="The connection to reconnect.")
     member = Id(required=False, help_text="The member; default: the caller. With `connection` always its owner.")
     scopes = texts(default=list, help_text="The scopes to request; default: the suggested minimum.")
+    sharing = SessionSharingSerializer(
+        required=False,
+        help_text="Ask the member to share the connection with everyone in the team, service keys included.",
+    )
     return_url = Text(
         required=False,
         allow_blank=True,
         default="",
         max_length=500,
-        help_text="Where the person can go afterwards: a path of ours, or a URL at an allowed origin.",
+        help_text=(
+            "Where the person can go afterwards: a path of ours, or a URL at an allowed origin. It gets the query "
+            "parameters `connect_session` and `status`, `connection` if there is one, and `code` if it failed."
+        ),
     )
     login_hint = Text(
         required=False,
@@ -45,17 +66,45 @@ class NewConnectSessionSerializer(serializers.Serializer[Any]):
     notify = Flag(default=False, help_text="Also send the link to the member by e-mail.")
 
 
+class SharingAnswerSerializer(serializers.Serializer[Any]):
+    """The sharing that a session requests. `accepted`: the member's answer; null until there is one."""
+
+    level = serializers.ChoiceField(choices=Level.choices)
+    accepted = serializers.BooleanField(allow_null=True)
+
+
 class ConnectSessionSerializer(serializers.Serializer[Any]):
-    """The state of a session. `pending`: the person has not finished yet."""
+    """The state of a session.
+
+    `pending`: the person has not finished yet. `connected_personal`: connected, but the person did not agree to share
+    it. `declined`: the person, or an admin of the service, refused. `code` is stable, `detail` is for people.
+    """
 
     id = serializers.UUIDField()
-    status = serializers.ChoiceField(choices=["pending", "connected", "failed"])
-    detail = serializers.CharField(help_text="Why it failed.")
+    status = serializers.ChoiceField(choices=ConnectSession.Status.choices)
+    code = serializers.CharField(help_text="Why it ended without a connection, such as `access_declined`; else empty.")
+    detail = serializers.CharField(help_text="The same as a message; also for `connected_personal`.")
     integration = serializers.CharField()
     connection = serializers.UUIDField(allow_null=True, help_text="The connection, once there is one.")
     member = serializers.UUIDField()
+    scopes = serializers.ListField(child=serializers.CharField(), help_text="The scopes that were named.")
+    sharing = SharingAnswerSerializer(allow_null=True, help_text="Null if the session requests no sharing.")
+    created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
     mailed = serializers.BooleanField(help_text="Whether the link was sent to the member by e-mail.")
+
+    def to_representation(self, instance: ConnectSession) -> dict[str, Any]:
+        return dict(super().to_representation(_session_data(instance)))
+
+
+class ConnectSessionFilterSerializer(QuerySerializer):
+    """The filters of the list."""
+
+    status = serializers.ChoiceField(choices=ConnectSession.Status.choices, required=False)
+    integration = serializers.SlugField(required=False)
+    member = Id(required=False)
+    connection = Id(required=False)
 
 
 class LinkSerializer(ConnectSessionSerializer):
@@ -69,7 +118,23 @@ class LinkSerializer(ConnectSessionSerializer):
 class ConnectSessionsView(StrictAPIView):
     """Connect sessions."""
 
-    required_scopes = {"POST": "connections:write"}
+    required_scopes = {"GET": "connections:read", "POST": "connections:write"}
+    filters = ConnectSessionFilterSerializer
+    pagination_class = Pages
+
+    @extend_schema(
+        operation_id="connect_sessions_list",
+        parameters=[ConnectSessionFilterSerializer],
+        responses=ConnectSessionSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """The sessions that the caller created or is the member of; owners and admins see all. Kept for 30 days."""
+        sessions, filters = sessions_of(actor_of(request)), dict(self.query)
+        if status := filters.pop("status", ""):
+            sessions = with_status(sessions, status)
+        columns = {"integration": "integration__slug", "member": "member", "connection": "connection"}
+        sessions = sessions.filter(**{columns[name]: value for name, value in filters.items()})
+        return page_of(self, sessions, ConnectSessionSerializer)
 
     @extend_schema(
         operation_id="connect_sessions_create", request=NewConnectSessionSerializer, responses={201: LinkSerializer}
@@ -80,30 +145,46 @@ class ConnectSessionsView(StrictAPIView):
         data = validated(NewConnectSessionSerializer(data=request.data))
         connection = _connection(actor, data.pop("connection", None))
         integration = _integration(actor, data.pop("integration", None), connection)
-        member = data.pop("member", None)
+        sharing, member, notify = data.pop("sharing", None), data.pop("member", None), data.pop("notify")
         if member is not None:
             member = User.objects.filter(pk=member, memberships__team=actor.team).first()
             if member is None:
                 raise ValidationError({"member": ["There is no such member of the team."]})
         link = create_connect_session(
-            actor=actor, integration=integration, connection=connection, member=member, **data
+            actor=actor,
+            integration=integration,
+            connection=connection,
+            member=member,
+            options=SessionOptions(**data, sharing_level=Level(sharing["level"]) if sharing else None),
+            notify=notify,
         )
-        body = {**_session_data(link.session), "url": link.url}
-        return Response(LinkSerializer(body).data, status=201, headers={"Cache-Control": "no-store"})
+        body = {**ConnectSessionSerializer(link.session).data, "url": link.url}
+        return Response(body, status=201, headers={"Cache-Control": "no-store"})
 
 
 class ConnectSessionView(StrictAPIView):
     """One connect session."""
 
-    required_scope = "connections:read"
+    required_scopes = {"GET": "connections:read", "DELETE": "connections:write"}
 
     @extend_schema(operation_id="connect_sessions_retrieve", responses=ConnectSessionSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
         """The state of a session, for its creator, its member, and owners and admins."""
-        session = sessions_of(actor_of(request)).filter(pk=pk).first()
-        if session is None:
-            raise NotFound("There is no such connect session.")
-        return Response(ConnectSessionSerializer(_session_data(session)).data)
+        return Response(ConnectSessionSerializer(_session(actor_of(request), pk)).data)
+
+    @extend_schema(operation_id="connect_sessions_cancel", responses={200: ConnectSessionSerializer})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        """Cancel a session: its link no longer works. 409 if the session has ended already; repeating it succeeds."""
+        actor = actor_of(request)
+        cancel_session(actor=actor, session=_session(actor, pk))
+        return Response(ConnectSessionSerializer(_session(actor, pk)).data)
+
+
+def _session(actor: Actor, pk: UUID) -> ConnectSession:
+    session = sessions_of(actor).filter(pk=pk).first()
+    if session is None:
+        raise NotFound("There is no such connect session.")
+    return session
 
 
 def _connection(actor: Actor, pk: UUID | None) -> Connection | None:
@@ -129,14 +210,16 @@ def _integration(actor: Actor, slug: str | None, connection: Connection | None) 
 
 
 def _session_data(session: ConnectSession) -> dict[str, Any]:
-    status, detail = outcome_of(session, now=timezone.now())
+    outcome = outcome_of(session, now=timezone.now())
+    sharing = {"level": session.sharing_level, "accepted": session.sharing_accepted} if session.sharing_level else None
     return {
-        "id": session.pk,
-        "status": status,
-        "detail": detail,
+        **{name: getattr(session, name) for name in ("id", "scopes", "created_at", "expires_at", "ended_at")},
+        "status": outcome.status,
+        "code": outcome.code,
+        "detail": outcome.detail,
         "integration": session.integration.slug,
         "connection": session.connection_id,
         "member": session.member_id,
-        "expires_at": session.expires_at,
+        "sharing": sharing,
         "mailed": session.mailed_at is not None,
     }

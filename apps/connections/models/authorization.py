@@ -3,8 +3,10 @@
 import uuid
 
 from django.db import models
+from django.db.models import Q
 
 from apps.connections.models.connection import Connection
+from apps.connections.models.sharing import Level
 from apps.integrations.models import Integration, OAuthApp
 from apps.teams.models import Team, User
 from apps.vault.fields import EncryptedField
@@ -57,9 +59,18 @@ class AuthorizationAttempt(SealedRow):
 class ConnectSession(models.Model):
     """A link with which one member is asked to connect a service or to reconnect a connection.
 
-    Only a hash of its token is stored. Its state is that of the authorization attempt that it started, until the
-    connection is recorded here.
+    Only a hash of its token is stored. It is pending until the authorization attempt that it started ends.
     """
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Waiting for the member"
+        CONNECTED = "connected", "Connected"
+        # The session requested sharing, and the member declined that.
+        CONNECTED_PERSONAL = "connected_personal", "Connected, not shared"
+        DECLINED = "declined", "Declined by the person, or at the service"
+        FAILED = "failed", "Failed"
+        EXPIRED = "expired", "Expired"
+        CANCELED = "canceled", "Canceled by a program"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
@@ -73,6 +84,10 @@ class ConnectSession(models.Model):
     asked_by_id = models.CharField(max_length=36)
     asked_by_label = models.CharField(max_length=200)
     scopes = models.JSONField(default=list)
+    # The level at which the connection is to be shared with everyone in the team; empty: sharing is not requested.
+    sharing_level = models.CharField(max_length=10, choices=Level.choices, blank=True)
+    # The member's answer to that; None until there is one.
+    sharing_accepted = models.BooleanField(null=True)
     return_url = models.CharField(max_length=500, blank=True)
     login_hint = models.CharField(max_length=200, blank=True)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
@@ -80,11 +95,18 @@ class ConnectSession(models.Model):
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
     attempt = models.ForeignKey(AuthorizationAttempt, null=True, on_delete=models.SET_NULL, related_name="+")
-    connected_at = models.DateTimeField(null=True)
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.PENDING)
+    # Why it ended without a connection: a stable code, and a message.
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+    ended_at = models.DateTimeField(null=True)
     mailed_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["created_at"], name="connect_session_age")]
+        indexes = [
+            models.Index(fields=["created_at"], name="connect_session_age"),
+            models.Index(fields=["expires_at"], condition=Q(status="pending"), name="connect_session_open"),
+        ]
 
     def __str__(self) -> str:
         return f"Connect session {self.pk}"

@@ -12,6 +12,7 @@ PROMISES = {
         "The stored secret can be read only through the API: by the connection’s owner and, if everyone in the team can"
         f" use the connection, by service keys with the scope “{SCOPES[TOKEN_SCOPE].label}”."
     ),
+    "everyone": "Shared with everyone, it can be used by all members of the team and by the team’s service keys.",
     "personal": "Only its owner can use or share it.",
     "admins": "Owners and admins can see and manage all connections, but only its owner can use a personal one.",
 }

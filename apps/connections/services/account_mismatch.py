@@ -14,6 +14,7 @@ from apps.connections.policy.accounts import Sameness, compare
 from apps.connections.services import attempts, tracing
 from apps.connections.services.connection_params import account_of
 from apps.connections.services.recheck import lock_attempt
+from apps.connections.services.session_outcome import fail_sessions
 from apps.connections.services.stale import revoke_replaced, revoke_unwanted
 from apps.connections.services.store_grant import Grant, account_in, locked, same_account, store, stored_tokens
 from apps.errors import NotAllowed
@@ -75,7 +76,7 @@ def _discard(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttemp
     with transaction.atomic(durable=True):
         attempt, grant = _claim(attempt, actor)
         AuthorizationAttempt.objects.filter(pk=attempt.pk).update(status=_STATUS.CANCELED, pending_tokens=None)
-        attempts.fail_sessions(ConnectSession.objects.filter(attempt=attempt), code="canceled")
+        fail_sessions(ConnectSession.objects.filter(attempt=attempt), code="canceled", detail=attempts.CANCELED)
         record(
             action="authorization.discarded",
             origin=actor.origin,

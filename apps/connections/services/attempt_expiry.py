@@ -7,7 +7,7 @@ from django.db import transaction
 from apps.connections.errors import AttemptExpired, AttemptInterrupted
 from apps.connections.models import AuthorizationAttempt, ConnectSession
 from apps.connections.services import tracing
-from apps.connections.services.attempts import fail_sessions
+from apps.connections.services.session_outcome import end_sessions, expire_sessions, fail_sessions
 from apps.connections.services.stale import revoke_unwanted
 from apps.connections.services.store_grant import Grant
 from apps.sql import Now
@@ -18,10 +18,11 @@ KEPT_FOR = timedelta(days=1)
 # After the callback: the token request and the requests for account and site, with their deadlines of 20 s each.
 EXCHANGE_DEADLINE = timedelta(seconds=60)
 SESSIONS_KEPT_FOR = timedelta(days=30)
+_TOO_LATE = "The sign-in was not completed within ten minutes, so nothing was connected."
 
 
 def expire_attempts() -> int:
-    """Settle expired and interrupted attempts, and delete those older than a day. The number settled.
+    """Settle expired and interrupted attempts and sessions, and delete attempts older than a day. The number settled.
 
     The grant of an undecided attempt is revoked at the service before it is deleted.
     """
@@ -29,12 +30,14 @@ def expire_attempts() -> int:
     for attempt in expired.filter(status=_STATUS.UNDECIDED).select_related("integration", "oauth_app"):
         _revoke(attempt)
     unsettled = expired.filter(status__in=(_STATUS.PENDING, _STATUS.UNDECIDED))
+    expire_sessions()
     with transaction.atomic():
-        fail_sessions(ConnectSession.objects.filter(attempt__in=unsettled), code=AttemptExpired.code)
+        sessions = ConnectSession.objects.filter(attempt__in=unsettled)
+        end_sessions(sessions, ConnectSession.Status.EXPIRED, code=AttemptExpired.code, detail=_TOO_LATE)
         settled = _settle_interrupted() + unsettled.update(
             status=_STATUS.FAILED,
             error_code=AttemptExpired.code,
-            error_message="The sign-in was not completed within ten minutes, so nothing was connected.",
+            error_message=_TOO_LATE,
             code_verifier=None,
             pending_tokens=None,
         )
@@ -52,15 +55,17 @@ def _settle_interrupted() -> int:
     interrupted = exchanging.filter(consumed_at__lt=Now() - EXCHANGE_DEADLINE).select_related("integration")
     settled = 0
     for attempt in interrupted:
-        fail_sessions(ConnectSession.objects.filter(attempt=attempt), code=AttemptInterrupted.code)
         name = attempt.integration.name
+        message = (
+            f"Specway was interrupted before the connection was saved. {name} may list the access as granted. "
+            "Connect again."
+        )
+        sessions = ConnectSession.objects.filter(attempt=attempt)
+        fail_sessions(sessions, code=AttemptInterrupted.code, detail=message)
         settled += exchanging.filter(pk=attempt.pk).update(
             status=_STATUS.FAILED,
             error_code=AttemptInterrupted.code,
-            error_message=(
-                f"Specway was interrupted before the connection was saved. {name} may list the access as granted. "
-                "Connect again."
-            ),
+            error_message=message,
             code_verifier=None,
             pending_tokens=None,
         )

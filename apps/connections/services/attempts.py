@@ -3,23 +3,21 @@
 import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.connections.errors import AttemptError, AttemptExpired, CallbackRejected
-from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession
-from apps.notifications import outbox
-from apps.notifications.models import Event
+from apps.connections.models import AuthorizationAttempt, ConnectSession
+from apps.connections.services.session_outcome import fail_sessions
 from apps.sql import Now
 from apps.teams.models import User
 
 LIFETIME = timedelta(minutes=10)
+CANCELED = "The person canceled."
 _STATUS = AuthorizationAttempt.Status
 
 
@@ -124,34 +122,9 @@ def fail(attempt: AuthorizationAttempt, code: str, error: AttemptError, *, origi
             outcome="failure",
             code=code,
         )
-        fail_sessions(ConnectSession.objects.filter(attempt=attempt), code=code)
+        fail_sessions(ConnectSession.objects.filter(attempt=attempt), code=error.code, detail=error.sentence)
     error.attempt = attempt
     return error
-
-
-def complete_sessions(sessions: QuerySet[ConnectSession], connection: Connection) -> None:
-    """The sessions resulted in `connection`. In the caller's transaction, with an event for each."""
-    waiting = list(sessions.filter(connected_at=None).select_related("integration"))
-    sessions.update(connection=connection, connected_at=Now())
-    for session in waiting:
-        _emit_session_event(Event.SESSION_CONNECTED, session, connection=str(connection.pk))
-
-
-def fail_sessions(sessions: QuerySet[ConnectSession], *, code: str) -> None:
-    """The sessions will not result in a connection. In the caller's transaction, with an event for each."""
-    for session in sessions.filter(connected_at=None).select_related("integration"):
-        _emit_session_event(Event.SESSION_FAILED, session, code=code)
-
-
-def _emit_session_event(event: str, session: ConnectSession, **details: Any) -> None:
-    data = {
-        "connect_session": str(session.pk),
-        "team": str(session.team_id),
-        "integration": session.integration.slug,
-        "member": str(session.member_id),
-        **details,
-    }
-    outbox.enqueue_webhook(event, team_id=session.team_id, data=data)
 
 
 def target_of(attempt: AuthorizationAttempt) -> Target:

@@ -24,6 +24,7 @@ from apps.connections.services import attempts, oauth1_flow, tracing
 from apps.connections.services.account_mismatch import resolve_account_mismatch
 from apps.connections.services.attempts import AuthorizationRequest
 from apps.connections.services.exchange import grant_of
+from apps.connections.services.session_outcome import fail_sessions
 from apps.connections.services.stale import revoke_unwanted
 from apps.connections.services.store_grant import store_grant
 from apps.errors import NotAllowed, NotFound, SpecwayError
@@ -244,7 +245,7 @@ def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:
     with transaction.atomic():
         pending = AuthorizationAttempt.objects.filter(pk=attempt.pk, user=actor.user, status=_STATUS.PENDING)
         if pending.update(status=_STATUS.CANCELED, code_verifier=None):
-            attempts.fail_sessions(ConnectSession.objects.filter(attempt=attempt), code="canceled")
+            fail_sessions(ConnectSession.objects.filter(attempt=attempt), code="canceled", detail=attempts.CANCELED)
 
 
 def attempt_of(actor: Actor, attempt_id: UUID) -> AuthorizationAttempt:

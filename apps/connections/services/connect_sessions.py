@@ -7,8 +7,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -16,15 +15,16 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
-from apps.audit.origin import Target
+from apps.audit.origin import Origin, Target
 from apps.audit.services import record
-from apps.connections.errors import ConnectSessionEnded, IntegrationNotSetUp, MailedLately
-from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession
-from apps.connections.services.attempts import complete_sessions, hashed
+from apps.connections.errors import ConnectSessionEnded, IntegrationNotSetUp, MailedLately, SessionNotCancelable
+from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession, Level
+from apps.connections.services.attempts import hashed
 from apps.connections.services.authorize import own_path
-from apps.errors import NotAllowed
+from apps.connections.services.session_outcome import complete_sessions, end_sessions, fail_sessions, overdue
+from apps.errors import NotAllowed, SpecwayError
 from apps.integrations.catalog.entries import entry_of
-from apps.integrations.errors import InvalidInput
+from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.integrations.oauth_apps.offered_scopes import offer_of
 from apps.integrations.oauth_apps.services import oauth_app_for, require_offered
@@ -37,8 +37,9 @@ logger = logging.getLogger(__name__)
 
 LIFETIME = timedelta(hours=1)
 BETWEEN_MAILS = timedelta(hours=1)
-Outcome = Literal["pending", "connected", "failed"]
+_STATUS = ConnectSession.Status
 _ATTEMPT = AuthorizationAttempt.Status
+_CAN_BE_TRIED_AGAIN = (_STATUS.PENDING, _STATUS.FAILED, _STATUS.DECLINED, _STATUS.EXPIRED)
 
 
 @dataclass(frozen=True)
@@ -49,27 +50,38 @@ class Link:
     url: str = field(repr=False)
 
 
+@dataclass(frozen=True)
+class SessionOptions:
+    """What a session requests: scopes; to share with everyone in the team at a level; where to return; an account."""
+
+    scopes: Sequence[str] = ()
+    sharing_level: Level | None = None
+    return_url: str = ""
+    login_hint: str = ""
+
+
+_DEFAULTS = SessionOptions()
+
+
 def create_connect_session(
     *,
     actor: Actor,
     integration: Integration,
     member: User | None = None,
     connection: Connection | None = None,
-    scopes: Sequence[str] = (),
-    return_url: str = "",
-    login_hint: str = "",
+    options: SessionOptions = _DEFAULTS,
     notify: bool = False,
 ) -> Link:
     """A link for `member` (the caller by default) or, with a `connection` to reconnect, for its owner.
 
     The caller can see the connection. With `notify` the link is also sent to the member by e-mail. Raises InvalidInput
-    (member, scopes, return_url), NotAllowed, IntegrationNotSetUp, MailedLately.
+    (member, scopes, return_url), NotAllowed, IntegrationNotSetUp, IntegrationMisconfigured, MailedLately.
     """
     if actor.team is None:
         raise NotAllowed("A connect link belongs to a team.")
     person = _member_to_connect(actor, member, connection)
-    _require_connectable(actor, integration, scopes)
-    _check_return_url(return_url)
+    _require_connectable(actor, integration, options.scopes)
+    _check_return_url(options.return_url)
     if notify:
         _require_no_recent_mail(person, integration)
     token = secrets.token_urlsafe(32)
@@ -79,9 +91,10 @@ def create_connect_session(
         integration=integration,
         connection=connection,
         repairs=connection is not None,
-        scopes=list(scopes),
-        return_url=return_url,
-        login_hint=login_hint[:200],
+        scopes=list(options.scopes),
+        sharing_level=options.sharing_level or "",
+        return_url=options.return_url,
+        login_hint=options.login_hint[:200],
         token_hash=hashed(token),
     )
     _store_session(session, actor)
@@ -104,11 +117,24 @@ def _store_session(session: ConnectSession, actor: Actor) -> None:
 
 def sessions_of(actor: Actor) -> QuerySet[ConnectSession]:
     """The sessions that the actor created or is the member of; for owners and admins, all of the team."""
-    of_team = ConnectSession.objects.filter(team=actor.team).select_related("integration", "attempt", "connection")
+    of_team = ConnectSession.objects.filter(team=actor.team).select_related(
+        "integration", "attempt", "connection", "member"
+    )
     if actor.is_admin:
         return of_team
     mine = Q(asked_by_kind=actor.origin.kind, asked_by_id=actor.origin.id)
     return of_team.filter(mine | Q(member=actor.user)) if actor.user and not actor.is_service else of_team.filter(mine)
+
+
+def with_status(sessions: QuerySet[ConnectSession], status: str) -> QuerySet[ConnectSession]:
+    """The sessions with this status now: those that are past their end are expired, not pending."""
+    if status == _STATUS.EXPIRED:
+        return sessions.filter(Q(status=status) | overdue())
+    return (
+        sessions.exclude(overdue()).filter(status=status)
+        if status == _STATUS.PENDING
+        else sessions.filter(status=status)
+    )
 
 
 def session_of_link(token: str) -> ConnectSession | None:
@@ -117,15 +143,65 @@ def session_of_link(token: str) -> ConnectSession | None:
     return sessions.filter(token_hash=hashed(token)).first()
 
 
-def consume(*, actor: Actor, session: ConnectSession) -> None:
-    """Use the link, by one atomic UPDATE. Raises ConnectSessionEnded if it was used or has expired."""
+def consume(*, actor: Actor, session: ConnectSession, shares: bool | None = None) -> None:
+    """Use the link, by one atomic UPDATE. `shares`: the member's answer where the session requests sharing.
+
+    Raises ConnectSessionEnded if it was used, has expired or was canceled.
+    """
     with transaction.atomic():
-        usable = ConnectSession.objects.filter(pk=session.pk, member=actor.user, team=actor.team, used_at=None)
         if session.repairs and session.connection is None:
             raise nothing_to_repair()
-        if not usable.filter(expires_at__gt=Now()).update(used_at=Now()):
-            raise ConnectSessionEnded("This link was used already, or is older than an hour. Request a new one.")
+        _use(actor, session, sharing_accepted=shares if session.sharing_level else None)
         _record("connect_session.used", actor, session)
+
+
+def _use(actor: Actor, session: ConnectSession, **values: bool | None) -> None:
+    unused = ConnectSession.objects.filter(pk=session.pk, member=actor.user, team=actor.team, used_at=None)
+    if not unused.filter(status=_STATUS.PENDING, expires_at__gt=Now()).update(used_at=Now(), **values):
+        raise ConnectSessionEnded("This link was used already, or is older than an hour. Request a new one.")
+
+
+def decline(*, actor: Actor, session: ConnectSession) -> None:
+    """The member declines on the link's page. Raises ConnectSessionEnded."""
+    with transaction.atomic():
+        _use(actor, session)
+        _record("connect_session.declined", actor, session)
+        fail_sessions(_only(session), code="declined", detail="The person declined.")
+
+
+def cancel_session(*, actor: Actor, session: ConnectSession) -> None:
+    """End a session before its member finishes; a callback that still arrives is rejected. Repeating it does nothing.
+
+    Raises ConnectSessionEnded if the session has ended otherwise, or is just being completed.
+    """
+    with transaction.atomic():
+        attempts = AuthorizationAttempt.objects.select_for_update()
+        attempt = attempts.filter(pk=session.attempt_id).first() if session.attempt_id else None
+        if attempt is not None and attempt.status not in (_ATTEMPT.PENDING, _ATTEMPT.FAILED, _ATTEMPT.CANCELED):
+            _require_not_ended(session, "is being completed")
+        canceled = end_sessions(_only(session), _STATUS.CANCELED, code="canceled", detail="It was canceled.")
+        if not canceled:
+            _require_not_ended(session, "has ended already")
+            return
+        if attempt is not None and attempt.status == _ATTEMPT.PENDING:
+            AuthorizationAttempt.objects.filter(pk=attempt.pk).update(status=_ATTEMPT.CANCELED, code_verifier=None)
+        _record("connect_session.canceled", actor, session)
+
+
+def _require_not_ended(session: ConnectSession, state: str) -> None:
+    session.refresh_from_db(fields=["status"])
+    if session.status != _STATUS.CANCELED:
+        raise SessionNotCancelable(f"This connect session {state}, so it cannot be canceled.")
+
+
+def failed(session: ConnectSession, error: SpecwayError) -> None:
+    """The authorization flow could not be started."""
+    with transaction.atomic():
+        fail_sessions(_only(session), code=error.code, detail=error.sentence)
+
+
+def _only(session: ConnectSession) -> QuerySet[ConnectSession]:
+    return ConnectSession.objects.filter(pk=session.pk)
 
 
 def nothing_to_repair() -> ConnectSessionEnded:
@@ -135,13 +211,13 @@ def nothing_to_repair() -> ConnectSessionEnded:
 
 def reopen(session: ConnectSession) -> None:
     """Allow the member to use the same link again until it expires, since nothing was connected."""
-    ConnectSession.objects.filter(pk=session.pk, connected_at=None, attempt=None).update(used_at=None)
+    ConnectSession.objects.filter(pk=session.pk, status=_STATUS.PENDING, attempt=None).update(used_at=None)
 
 
-def connected(session: ConnectSession, connection: Connection) -> None:
+def connected(session: ConnectSession, connection: Connection, *, origin: Origin) -> None:
     """The member entered a key, so the session is complete without an authorization flow."""
     with transaction.atomic():
-        complete_sessions(ConnectSession.objects.filter(pk=session.pk), connection)
+        complete_sessions(_only(session), connection, origin=origin)
 
 
 def began(session: ConnectSession, attempt: AuthorizationAttempt) -> None:
@@ -150,25 +226,15 @@ def began(session: ConnectSession, attempt: AuthorizationAttempt) -> None:
 
 
 def follow(before: AuthorizationAttempt, after: AuthorizationAttempt) -> None:
-    """Another attempt replaced `before`: a session that waits for it follows `after`."""
-    ConnectSession.objects.filter(attempt=before, connected_at=None).update(attempt=after)
+    """Another attempt replaced `before`: its session, unless it was completed or canceled, waits for `after`."""
+    open_ones = ConnectSession.objects.filter(attempt=before, status__in=_CAN_BE_TRIED_AGAIN)
+    pending = {"status": _STATUS.PENDING, "error_code": "", "error_message": "", "ended_at": None}
+    open_ones.update(attempt=after, **pending)
 
 
-def outcome_of(session: ConnectSession, *, now: datetime) -> tuple[Outcome, str]:
-    """The session's outcome at `now`, with a message for a failure."""
-    attempt = session.attempt
-    if session.connected_at is not None:
-        return "connected", ""
-    if session.used_at is None:
-        expired = session.expires_at <= now
-        return ("failed", "The link was not opened within an hour.") if expired else ("pending", "")
-    if attempt is None:
-        return "failed", "The service could not be reached, or the authorization was not completed."
-    if attempt.status in (_ATTEMPT.FAILED, _ATTEMPT.CANCELED):
-        return "failed", attempt.error_message or "The person canceled."
-    if attempt.expires_at <= now:
-        return "failed", "The sign-in at the service was not completed within ten minutes."
-    return "pending", ""
+def session_of_attempt(attempt: AuthorizationAttempt) -> ConnectSession | None:
+    """The session that started the attempt, if one did."""
+    return ConnectSession.objects.filter(attempt=attempt).select_related("integration", "attempt", "connection").first()
 
 
 def _member_to_connect(actor: Actor, member: User | None, connection: Connection | None) -> User:
@@ -193,6 +259,10 @@ def _require_connectable(actor: Actor, integration: Integration, scopes: Sequenc
     oauth_app, entry = oauth_app_for(actor.team, integration), entry_of(integration)
     if oauth_app is None or entry is None:
         raise IntegrationNotSetUp(f"{integration.name} is not set up yet: an operator adds the OAuth app.")
+    if oauth_app.broken_since is not None:
+        raise IntegrationMisconfigured(
+            f"{integration.name} rejects the OAuth app. Its operator has to correct it first."
+        )
     if message := offer_of(entry, oauth_app).refusal(scopes):
         raise InvalidInput([("scopes", message)])
     require_offered(oauth_app, scopes)

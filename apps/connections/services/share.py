@@ -8,7 +8,7 @@ from django.db import transaction
 from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections.models import Connection, ConnectionShare, Level, Status
-from apps.connections.policy.access import may_hand_over, may_share, may_view
+from apps.connections.policy.access import RANK, may_hand_over, may_share, may_view
 from apps.connections.policy.sharing import PERSONAL, Sharing, in_words, sharing_of
 from apps.connections.services.status import emit_event, target_of
 from apps.errors import NotAllowed, NotFound
@@ -53,6 +53,16 @@ def share(
         raise InvalidInput([("members", "Choose at least one member, or everyone in the team.")])
     _check_members(held, wanted)
     return _store(held, wanted, origin=actor.origin)
+
+
+@transaction.atomic
+def share_with_everyone(*, actor: Actor, connection: Connection, level: Level) -> Connection:
+    """Give everyone in the team at least this level; shares with members stay. Raises NotFound, NotAllowed."""
+    held = _held(actor, connection)
+    before = sharing_of(held)
+    if before.everyone is not None and RANK[before.everyone] >= RANK[level]:
+        return held
+    return _store(held, Sharing(level, before.members), origin=actor.origin)
 
 
 @transaction.atomic

@@ -16,9 +16,9 @@ from apps.connections.models import AuthorizationAttempt, Connection, ConnectSes
 from apps.connections.policy import scopes
 from apps.connections.policy.accounts import Account, Sameness, compare
 from apps.connections.services import attempts
-from apps.connections.services.attempts import complete_sessions
 from apps.connections.services.connection_params import account_of, provider_of, tenant_in
 from apps.connections.services.recheck import lock_attempt, require_may_reconnect
+from apps.connections.services.session_outcome import complete_sessions
 from apps.connections.services.status import emit_event, expect_first_refresh, mark_reconnected, target_of
 from apps.connections.services.token_values import from_json, to_json, token_columns
 from apps.notifications.models import Event
@@ -83,7 +83,7 @@ def store(
     AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
         status=_STATUS.SUCCEEDED, connection=connection, code_verifier=None, pending_tokens=None
     )
-    complete_sessions(ConnectSession.objects.filter(attempt=attempt), connection)
+    complete_sessions(ConnectSession.objects.filter(attempt=attempt), connection, origin=origin)
     attempt.status, attempt.connection = _STATUS.SUCCEEDED, connection
     return attempt
 

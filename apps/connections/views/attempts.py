@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -53,7 +54,6 @@ def continue_here(request: TeamRequest, attempt_id: UUID) -> HttpResponse:
     current = authorize.attempt_of(request.actor, attempt_id)
     if current.status not in (Attempt.PENDING, Attempt.CANCELED, Attempt.FAILED):
         return redirect("connections:attempt", current.pk)
-    cancel_earlier(request.actor, str(current.pk))
     flow = authorize.begin(
         actor=request.actor,
         integration=current.integration,
@@ -65,6 +65,7 @@ def continue_here(request: TeamRequest, attempt_id: UUID) -> HttpResponse:
         connection=current.connection,
     )
     connect_sessions.follow(current, flow.attempt)
+    cancel_earlier(request.actor, str(current.pk))
     return HttpResponseRedirect(flow.url)
 
 
@@ -88,4 +89,7 @@ def _state(request: TeamRequest, current: AuthorizationAttempt, popup: str = "op
         return JsonResponse(attempt_json(request, current, popup))
     if request.method == "POST":
         return redirect("connections:attempt", current.pk)
-    return render(request, "connections/attempt.html", card_context(request, current, state_of(current, popup)))
+    context = card_context(request, current, state_of(current, popup))
+    session = connect_sessions.session_of_attempt(current)
+    context["session_url"] = reverse("connections:connect_done", args=[session.pk]) if session else ""
+    return render(request, "connections/attempt.html", context)

@@ -1,6 +1,5 @@
 """The OAuth callback: the page to which a service redirects the person with its authorization response."""
 
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,6 +12,8 @@ from django.views.decorators.http import require_GET
 from apps.connections.errors import AttemptError
 from apps.connections.models import AuthorizationAttempt
 from apps.connections.services import authorize
+from apps.connections.services.connect_sessions import session_of_attempt
+from apps.connections.views.connect_return import return_context, with_parameters
 from apps.errors import SpecwayError
 from apps.teams.actor import Actor
 from apps.teams.origin import origin_of
@@ -77,7 +78,8 @@ def _next_url(attempt: AuthorizationAttempt) -> str:
 def _failed(request: HttpRequest, error: SpecwayError) -> HttpResponse:
     attempt = error.attempt if isinstance(error, AttemptError) else None
     # A replayed callback created nothing, even if its attempt did.
-    context = {**_context(attempt), "error": error, "connection": None}
+    session = session_of_attempt(attempt) if attempt else None
+    context = {**_context(attempt), "error": error, "connection": None, "session": session, **return_context(session)}
     # Always 400, even if the service or we are at fault: this callback did not succeed.
     return render(request, "connections/result.html", context, status=400)
 
@@ -91,9 +93,3 @@ def _context(attempt: AuthorizationAttempt | None) -> dict[str, object]:
         "connection": attempt.connection if attempt.status == Attempt.SUCCEEDED else None,
         "in_popup": attempt.in_popup,
     }
-
-
-def with_parameters(url: str, **parameters: str) -> str:
-    """The URL, of one of our pages or another site's, with these parameters added to its query."""
-    base, mark, fragment = url.partition("#")
-    return f"{base}{'&' if '?' in base else '?'}{urlencode(parameters)}{mark}{fragment}"

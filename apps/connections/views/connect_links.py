@@ -14,9 +14,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from apps.connections.models import ConnectSession
 from apps.connections.services import authorize, connect_sessions
 from apps.connections.services.reconnect import reconnect_request
-from apps.connections.views.callback import with_parameters
+from apps.connections.services.session_outcome import outcome_of
 from apps.connections.views.connect import checked_reconnect_request
 from apps.connections.views.connect_link_key import key_page
+from apps.connections.views.connect_return import return_context
+from apps.connections.views.session_sharing import requested_sharing, sharing_context
 from apps.errors import NotFound, SpecwayError
 from apps.integrations.catalog.entries import entry_of
 from apps.integrations.errors import InvalidInput
@@ -51,8 +53,12 @@ def _link(request: HttpRequest, token: str) -> HttpResponse:
     actor = _actor(request, session)
     if actor is None:  # reveal nothing about the request
         return render(request, "connections/link_of_another.html", status=403)
+    if request.method == "POST" and "decline" in request.POST:
+        connect_sessions.decline(actor=actor, session=session)
+        request.session[SESSION_TEAM] = str(session.team_id)
+        return redirect("connections:connect_done", session.pk)
     if session.integration.kind in KINDS_WITH_KEY:
-        return key_page(request, actor, session, return_to=_destination(session.return_url))
+        return key_page(request, actor, session)
     if request.method == "POST":
         return _start(request, actor, session)
     return _page(request, session)
@@ -72,9 +78,10 @@ def _start(request: HttpRequest, actor: Actor, session: ConnectSession) -> HttpR
     request.session[SESSION_TEAM] = str(session.team_id)
     try:
         scopes, params = _requested(request, session)
+        shares = requested_sharing(session, request.POST)
     except InvalidInput as error:
         return _page(request, session, problem=error, status=400)
-    connect_sessions.consume(actor=actor, session=session)
+    connect_sessions.consume(actor=actor, session=session, shares=shares)
     try:
         flow = authorize.begin(
             actor=actor,
@@ -88,7 +95,9 @@ def _start(request: HttpRequest, actor: Actor, session: ConnectSession) -> HttpR
             login_hint=session.login_hint,
         )
     except SpecwayError as error:
-        context = {"error": error, "integration": session.integration}
+        connect_sessions.failed(session, error)
+        session.refresh_from_db()
+        context = {"error": error, "integration": session.integration, **return_context(session)}
         return render(request, "connections/refused.html", context, status=error.status)
     connect_sessions.began(session, flow.attempt)
     return HttpResponseRedirect(flow.url)
@@ -116,7 +125,7 @@ def _requested(request: HttpRequest, session: ConnectSession) -> tuple[list[str]
 def _page(
     request: HttpRequest, session: ConnectSession, *, problem: SpecwayError | None = None, status: int = 200
 ) -> HttpResponse:
-    outcome, why = connect_sessions.outcome_of(session, now=timezone.now())
+    outcome, _, why = outcome_of(session, now=timezone.now())
     entry = entry_of(session.integration)
     offer = offer_of(entry, oauth_app_for(session.team, session.integration)) if entry else None
     scopes = session.scopes or ([scope.name for scope in offer.suggested] if offer and not session.repairs else [])
@@ -132,7 +141,8 @@ def _page(
         "scopes": [(name, known.get(name)) for name in dict.fromkeys(scopes)],
         "params": entry.params_from("user") if entry and not session.repairs else (),
         "problem": problem,
-        "return_to": _destination(session.return_url),
+        **sharing_context(session, request.POST),
+        **return_context(session),
     }
     return render(request, "connections/link.html", context, status=status if context["usable"] else 410)
 
@@ -141,24 +151,18 @@ def _page(
 @never_cache
 @team_required
 def done(request: TeamRequest, session_id: Any) -> HttpResponse:
-    """The connection is made; with a return URL, the page links to it."""
+    """The result of a session; with a return URL, the page links to it."""
     session = connect_sessions.sessions_of(request.actor).filter(pk=session_id, member=request.user).first()
     if session is None:
         raise NotFound("There is no such link.")
-    if session.connected_at is None or session.connection is None:
-        return redirect("connections:list")
-    return_url = session.return_url
+    outcome = outcome_of(session, now=timezone.now())
     context = {
-        "connection": session.connection,
+        "session": session,
+        "attempt": session.attempt,
+        "outcome": outcome.status,
+        "why": outcome.detail,
+        "connection": session.connection if session.ended_at and not outcome.code else None,
         "integration": session.integration,
-        "return_url": with_parameters(return_url, connect_session=str(session.pk)) if return_url else "",
-        "return_to": _destination(session.return_url),
+        **return_context(session),
     }
     return render(request, "connections/link_done.html", context)
-
-
-def _destination(url: str) -> str:
-    """Where the page leads afterwards: the origin, which a person can judge, or Specway for paths of ours."""
-    if not url:
-        return ""
-    return "Specway" if url.startswith("/") else "/".join(url.split("/")[:3])

@@ -22,11 +22,19 @@ class IntegrationQuerySet(models.QuerySet["Integration", "Integration"]):
         return self.filter(slug=slug).order_by(F("team_id").asc(nulls_first=True)).first()
 
     def with_setup(self, actor: Actor) -> Self:
-        """Annotates `is_set_up`: the actor's team can use an OAuth app, or none is needed."""
+        """Annotates `is_set_up`: the actor's team can use an OAuth app, or none is needed.
+
+        Also `is_misconfigured`: the service rejects that app.
+        """
         own_or_operators = Q(oauth_apps__team=None) | Q(oauth_apps__team=actor.team)
         with_app = Integration.objects.filter(own_or_operators, pk=OuterRef("pk"), oauth_apps__isnull=False)
         needs_no_app = models.When(kind__in=KINDS_WITH_KEY, then=True)
-        return self.annotate(is_set_up=models.Case(needs_no_app, default=Exists(with_app)))
+        # The team's own app is used before the operator's.
+        used_first = with_app.order_by(F("oauth_apps__team").asc(nulls_last=True))
+        broken_since = models.Subquery(used_first.values("oauth_apps__broken_since")[:1])
+        is_broken = models.Case(models.When(app_broken_since__isnull=False, then=True), default=False)
+        rows = self.annotate(is_set_up=models.Case(needs_no_app, default=Exists(with_app)))
+        return rows.annotate(app_broken_since=broken_since).annotate(is_misconfigured=is_broken)
 
 
 class Callback(models.TextChoices):
