@@ -156,6 +156,8 @@ else:
     # For statements in files of their own, see PostgreSQLStatement. A pooler in front that shares a connection between
     # transactions has to support prepared statements, as PgBouncer does from version 1.21 on.
     DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5 if env.bool("PREPARED_STATEMENTS", default=True) else None
+    # Compiling a plan takes longer than the milliseconds that these queries run.
+    DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off")
 
 # On PostgreSQL, the owner of the tables, for migrations alone. Then the role of DATABASE_URL needs no DDL, and cannot
 # change the audit log or switch off the triggers that protect it.
