@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, expect, sync_playwright
-from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
+from pytest_django.plugin import DjangoDbBlocker
 
 from tests.database import copied_database, drop_migrated_database
 from tests.prepared import forget, run_folder
@@ -111,9 +111,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"Left out: {tests} tests that need {name} ({why_missing()}).")
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
+@pytest.hookimpl(trylast=True)  # once pytest-django allows the use of the database again
+def pytest_unconfigure() -> None:
     # The folder of this run, which all its processes share, goes with the process that made it.
     if settings.configured and settings.MADE_RUN_DIR:
-        with config.stash[blocking_manager_key].unblock():
-            drop_migrated_database()
+        drop_migrated_database()
         forget(run_folder())

@@ -71,9 +71,9 @@ def _tried(mutation: Mutation, free: "Queue[Path]") -> str:
 def _run(mutation: Mutation, copy: Path) -> str:
     original = (copy / mutation.file).read_bytes()
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    environment["PYTEST_XDIST_WORKER"] = copy.name  # gives each copy a database of its own
     if mutation.on_postgresql:
-        environment |= {"DATABASE_URL": POSTGRESQL}
+        environment["DATABASE_URL"] = POSTGRESQL
+    environment["PYTEST_XDIST_WORKER"] = copy.name  # gives each copy a database of its own
     try:
         mutation.apply(copy)
         _compile_anew(copy / mutation.file)

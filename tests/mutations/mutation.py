@@ -15,7 +15,7 @@ class Mutation:
     text: str
     replacement: str
     tests: tuple[str, ...]
-    # What the protection is for and the tests run on.
+    # Where DATABASE_URL is not SQLite's: the tests depend on what only PostgreSQL has.
     on_postgresql: bool = False
 
     def problem(self, folder: Path = REPOSITORY) -> str:
