@@ -632,8 +632,8 @@ PROTECTIONS = [
     Mutation(
         "faults: the remaining life is by the database's clock",
         "apps/connections/services/tokens.py",
-        "row.expires_at - row.db_now).total_seconds()))",
-        "row.expires_at - timezone.now()).total_seconds()))",
+        "seconds_left(row.expires_at, row.db_now)",
+        "seconds_left(row.expires_at, timezone.now())",
         ("tests/faults/test_clocks.py",),
         on_postgresql=True,
     ),
