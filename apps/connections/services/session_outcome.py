@@ -10,6 +10,7 @@ from apps.audit.origin import Origin
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession, Level
 from apps.connections.policy.access import RANK
 from apps.connections.policy.sharing import sharing_of
+from apps.connections.services.names import given_names, names_of
 from apps.connections.services.share import share_with_everyone
 from apps.errors import SpecwayError
 from apps.notifications import outbox
@@ -61,6 +62,8 @@ def overdue() -> Q:
 def complete_sessions(sessions: QuerySet[ConnectSession], connection: Connection, *, origin: Origin) -> None:
     """The sessions resulted in `connection`, which is shared where the member agreed. In the caller's transaction."""
     for session in sessions.filter(status=_STATUS.PENDING).select_related("integration"):
+        if given := given_names(session):
+            Connection.objects.filter(pk=connection.pk).update(**given)
         if session.sharing_level and session.sharing_accepted:
             _share(session, connection, origin=origin)
         status = _STATUS.CONNECTED if _is_shared_as_requested(session, connection) else _STATUS.CONNECTED_PERSONAL
@@ -119,6 +122,7 @@ def _emit(event: str, session: ConnectSession, **details: Any) -> None:
         "team": str(session.team_id),
         "integration": session.integration.slug,
         "member": str(session.member_id),
+        **names_of(session),
         **details,
     }
     outbox.enqueue_webhook(event, team_id=session.team_id, data=data)

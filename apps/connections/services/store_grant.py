@@ -17,6 +17,7 @@ from apps.connections.policy import scopes
 from apps.connections.policy.accounts import Account, Sameness, compare
 from apps.connections.services import attempts
 from apps.connections.services.connection_params import account_of, provider_of, tenant_in
+from apps.connections.services.names import NAMES, given_names, pending_session
 from apps.connections.services.recheck import lock_attempt, require_may_reconnect
 from apps.connections.services.session_outcome import complete_sessions
 from apps.connections.services.status import emit_event, expect_first_refresh, mark_reconnected, target_of
@@ -76,10 +77,11 @@ def store(
     attempt: AuthorizationAttempt, grant: Grant, *, existing: Connection | None, origin: Origin
 ) -> AuthorizationAttempt:
     """Write the grant into `existing` or a new connection, in the caller's transaction, and settle the attempt."""
+    session = pending_session(attempt)
     if existing is None:
-        connection = _create(attempt, grant, origin=origin)
+        connection = _create(attempt, grant, session, origin=origin)
     else:
-        connection = _replace(existing, attempt, grant, origin=origin)
+        connection = _replace(existing, attempt, grant, session, origin=origin)
     AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
         status=_STATUS.SUCCEEDED, connection=connection, code_verifier=None, pending_tokens=None
     )
@@ -143,7 +145,9 @@ def _granted(attempt: AuthorizationAttempt, grant: Grant) -> list[str]:
     return scopes.granted(answered=grant.response.scopes, requested=attempt.scopes_requested)
 
 
-def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> Connection:
+def _create(
+    attempt: AuthorizationAttempt, grant: Grant, session: ConnectSession | None, *, origin: Origin
+) -> Connection:
     connection = Connection.objects.create(
         team_id=attempt.team_id,
         integration=attempt.integration,
@@ -155,6 +159,7 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
         scopes_requested=attempt.scopes_requested,
         scopes_granted=_granted(attempt, grant),
         params=attempt.params | grant.params,
+        **given_names(session),
         status_changed_at=Now(),
         # Pagination compares it with Python's microseconds, and SQLite's clock has milliseconds only.
         created_at=timezone.now(),
@@ -166,11 +171,18 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
     row.save(force_insert=True)
     expect_first_refresh(connection, row)
     _record("connection.created", connection, attempt, row.access_token_fp, origin=origin)
-    emit_event(Event.CREATED, connection)
+    emit_event(Event.CREATED, connection, connect_session=session and str(session.pk))
     return connection
 
 
-def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> Connection:
+def _replace(
+    connection: Connection,
+    attempt: AuthorizationAttempt,
+    grant: Grant,
+    session: ConnectSession | None,
+    *,
+    origin: Origin,
+) -> Connection:
     row = TokenSet.objects.select_for_update().get(connection=connection)
     keeps_refresh_token = _keeps_refresh_token(connection, attempt, grant)
     connection.oauth_app = attempt.oauth_app
@@ -181,6 +193,17 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
         values |= {"refresh_token": None, "next_refresh_at": values["expires_at"]}
     # The new version makes a refresh in progress stale.
     TokenSet.objects.filter(pk=row.pk).update(version=F("version") + 1, **values)
+    _apply(connection, attempt, grant, session)
+    _record("connection.reconnected", connection, attempt, values["access_token_fp"], origin=origin)
+    expect_first_refresh(connection, TokenSet.objects.get(pk=row.pk))
+    if connection.status == Status.ACTIVE:  # otherwise the event is that it works again
+        emit_event(Event.RECONNECTED, connection, connect_session=session and str(session.pk))
+    mark_reconnected(connection, origin=origin)
+    return connection
+
+
+def _apply(connection: Connection, attempt: AuthorizationAttempt, grant: Grant, session: ConnectSession | None) -> None:
+    """Save what the grant says about the account and its scopes, and the names of the session."""
     if grant.label and connection.name == connection.account_label:
         connection.name = grant.label
     connection.account_subject = grant.subject or connection.account_subject
@@ -189,8 +212,11 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
     connection.scopes_granted = _granted(attempt, grant)
     # The grant is now that of the person who reconnected, no longer the former owner's.
     connection.handed_over_from, connection.handed_over_by = "", None
+    for name, value in given_names(session).items():
+        setattr(connection, name, value)
     connection.save(
         update_fields=[
+            *NAMES,
             "handed_over_from",
             "handed_over_by",
             "name",
@@ -202,12 +228,6 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
             "params",
         ]
     )
-    _record("connection.reconnected", connection, attempt, values["access_token_fp"], origin=origin)
-    expect_first_refresh(connection, TokenSet.objects.get(pk=row.pk))
-    if connection.status == Status.ACTIVE:  # otherwise the event is that it works again
-        emit_event(Event.RECONNECTED, connection)
-    mark_reconnected(connection, origin=origin)
-    return connection
 
 
 def _keeps_refresh_token(connection: Connection, attempt: AuthorizationAttempt, grant: Grant) -> bool:
