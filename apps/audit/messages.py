@@ -19,6 +19,7 @@ MESSAGES = {
     "connection.created": "Connected",
     "connection.disconnected": "Disconnected",
     "connection.handed_over": "Handed over",
+    "connection.key_end_set": "Key’s end date set",
     "connection.key_replaced": "Key replaced",
     "connection.lacks_scopes": "Permissions missing",
     "connection.needs_attention": "Needs attention",

@@ -7,9 +7,18 @@ import logging
 from uuid import UUID
 
 from celery import shared_task
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from apps.connections.services import attempt_expiry, attention_mail, disconnect, heartbeat, schedule, tracing
+from apps.connections.services import (
+    attempt_expiry,
+    attention_mail,
+    disconnect,
+    expiry_mail,
+    heartbeat,
+    schedule,
+    tracing,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +60,12 @@ def expire_attempts() -> None:
 def send_attention_mails() -> None:
     """Mail people about connections that need attention, and that work again."""
     attention_mail.send_attention_mails()
+
+
+@shared_task(name="connections.send_expiry_mails")
+def send_expiry_mails() -> None:
+    """Remind people of keys, grants and API keys that end soon."""
+    expiry_mail.send_expiry_mails(today=timezone.now().date())
 
 
 @shared_task(name="connections.clear_traces")

@@ -29,6 +29,7 @@ from apps.rest.schema import PROBLEM
 from apps.teams.actor import Actor
 
 # TRACE would return the credential that the call was sent with (RFC 9110 9.3.8); CONNECT asks for a tunnel.
+_DOCUMENTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _METHODS_NEVER_SENT = frozenset({"TRACE", "CONNECT"})
 
 
@@ -106,6 +107,8 @@ def _problem(error: Exception) -> HttpResponse:
     """The problem document of an error, as for every other endpoint, and its code in `Specway-Error`."""
     answered: Any = api_settings.EXCEPTION_HANDLER(error, {})  # type: ignore[operator]  # the stubs have the setting's text
     response = JsonResponse(answered.data, status=answered.status_code, content_type=PROBLEM)
+    if isinstance(error, MethodNotAllowed):
+        response["Allow"] = ", ".join(_DOCUMENTED_METHODS)  # others are sent too (RFC 9110 15.5.6 requires a list)
     for name in ("Retry-After", "WWW-Authenticate"):
         if name in answered.headers:
             response[name] = answered.headers[name]

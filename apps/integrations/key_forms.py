@@ -1,9 +1,11 @@
 """Forms for credentials that people enter. An entered secret is never rendered again."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from apps.integrations.catalog.key_schema import Field
 from apps.integrations.catalog.schema import CatalogEntry, Param
@@ -50,6 +52,8 @@ class ConnectKeyForm(_KeyForm):
             help_text="Defaults to the name of the account.",
             widget=forms.TextInput(attrs={"autocomplete": "off"}),
         )
+        if entry.fields:
+            self.fields["expires_on"] = _end_field()
 
 
 class ReplaceKeyForm(_KeyForm):
@@ -65,6 +69,19 @@ class ReplaceKeyForm(_KeyForm):
             # Where there are several fields, only one may have changed.
             is_new = not is_kept or len(entry.fields) == 1
             self.fields[_FIELD + field.name] = _key_field(field, is_new=is_new)
+        if entry.fields:
+            self.fields["expires_on"] = _end_field()
+
+
+class KeyEndForm(forms.Form):
+    """When the stored key ends at the service."""
+
+    expires_on = forms.DateField(
+        label="Key ends on",
+        required=False,
+        help_text="As the service shows it. Empty if it does not end.",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
 
 
 class ValuesForm(_KeyForm):
@@ -74,6 +91,21 @@ class ValuesForm(_KeyForm):
         super().__init__(data)
         for param in wanted:
             self.fields[_PARAM + param.name] = _param_field(param)
+
+
+def _end_field() -> forms.DateField:
+    return forms.DateField(
+        label="Key ends on (optional)",
+        required=False,
+        help_text="If the service shows a date. You are reminded 30, 7 and 1 days before.",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        validators=[_not_past],
+    )
+
+
+def _not_past(on: date) -> None:
+    if on < timezone.now().date():
+        raise forms.ValidationError("Enter a day that is not in the past.")
 
 
 def _key_field(field: Field, *, is_new: bool) -> forms.Field:

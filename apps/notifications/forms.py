@@ -33,3 +33,8 @@ class PreferencesForm(forms.Form):
     recovery = forms.ChoiceField(
         choices=Frequency.choices, label="It works again", help_text="Only for connections that you were mailed about."
     )
+    expiry = forms.ChoiceField(
+        choices=[(Frequency.AT_ONCE, "30, 7 and 1 days before"), (Frequency.OFF, "Off")],
+        label="A key, grant or API key ends soon",
+        help_text="One mail for everything that reaches the same day.",
+    )

@@ -113,9 +113,29 @@ class MailPreference(models.Model):
     user = models.OneToOneField(User, primary_key=True, on_delete=models.CASCADE, related_name="mail_preference")
     attention = models.CharField(max_length=10, choices=Frequency.choices, default=Frequency.AT_ONCE)
     recovery = models.CharField(max_length=10, choices=Frequency.choices, default=Frequency.AT_ONCE)
+    # Reminders of what ends soon: at once or off.
+    expiry = models.CharField(max_length=10, choices=Frequency.choices, default=Frequency.AT_ONCE)
 
     def __str__(self) -> str:
         return f"Mail preferences of {self.user_id}"
+
+
+class ExpiryMail(models.Model):
+    """A person was reminded that something ends on a day; `item` is `Expiring.id`, `days` the threshold."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    item = models.CharField(max_length=60)
+    ends_on = models.DateField()
+    days = models.PositiveSmallIntegerField()
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "item", "ends_on", "days"], name="one_reminder_per_threshold")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item} to {self.user_id}, {self.days} days"
 
 
 class AttentionMail(models.Model):

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from apps.notifications.models import MailPreference
+from apps.notifications.models import Frequency, MailPreference
 from apps.teams.models import User
 
 
@@ -18,6 +18,7 @@ def preferences_of(users: Collection[User]) -> dict[UUID, MailPreference]:
     return {user.pk: stored.get(user.pk) or MailPreference(user=user) for user in users}
 
 
-def set_preferences(*, user: User, attention: str, recovery: str) -> None:
+def set_preferences(*, user: User, attention: str, recovery: str, expiry: str = Frequency.AT_ONCE) -> None:
     """Store the person's own preferences, values of `Frequency`."""
-    MailPreference.objects.update_or_create(user=user, defaults={"attention": attention, "recovery": recovery})
+    values = {"attention": attention, "recovery": recovery, "expiry": expiry}
+    MailPreference.objects.update_or_create(user=user, defaults=values)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.forms import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -130,7 +131,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
     """How often the signed-in person gets mail about connections."""
     user = cast(User, request.user)
     current = preference_of(user)
-    form = PreferencesForm(request.POST or None, initial={"attention": current.attention, "recovery": current.recovery})
+    form = PreferencesForm(request.POST or None, initial=model_to_dict(current, ["attention", "recovery", "expiry"]))
     if request.method == "POST" and form.is_valid():
         set_preferences(user=user, **form.cleaned_data)
         messages.success(request, "Notification preferences saved.")

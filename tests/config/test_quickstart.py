@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -19,6 +20,7 @@ import requests
 from config.quickstart import checks
 from config.quickstart.processes import die_with_parent
 from config.quickstart.refusal import Refusal
+from tests.prepared import BUSY, once
 from tests.processes import REPOSITORY, free_port
 from tests.services import own_postgresql_database
 
@@ -45,7 +47,7 @@ class Quickstart:
             env=self.environment(**more),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=120 * BUSY,
             check=False,
         )
 
@@ -67,11 +69,25 @@ def quickstart(tmp_path: Path) -> Quickstart:
 
 
 @pytest.fixture
-def running(quickstart: Quickstart) -> Iterator[tuple[Quickstart, subprocess.Popen[str], str]]:
-    process = quickstart.start()
-    output = read_until(process, "Log in as member@")
+def prepared(quickstart: Quickstart) -> Quickstart:
+    """A copy of what `--prepare-only` makes."""
+
+    def make(folder: Path) -> None:
+        done = Quickstart(folder=folder, port=free_port()).run("--prepare-only")
+        assert done.returncode == 0, done.stderr
+
+    folder, _ = once("quickstart", make)
+    shutil.copytree(folder / "var", quickstart.folder / "var")
+    shutil.copy(folder / ".env", quickstart.env_file)
+    return quickstart
+
+
+@pytest.fixture
+def running(prepared: Quickstart) -> Iterator[tuple[Quickstart, subprocess.Popen[str], str]]:
+    process = prepared.start()
+    output = read_until(process, "Ready. Open")
     children = psutil.Process(process.pid).children(recursive=True)
-    yield quickstart, process, output
+    yield prepared, process, output
     for each in [process, *children]:
         if isinstance(each, subprocess.Popen) or each.is_running():
             each.kill()
@@ -118,10 +134,9 @@ def test_it_prepares_everything_once_and_changes_nothing_the_next_time(quickstar
     assert len(PASSWORD_LINE.findall(anew.stdout)) == 2
 
 
-def test_a_missing_key_that_rows_still_need_is_named(quickstart: Quickstart) -> None:
-    assert quickstart.run("--prepare-only", "--port", str(quickstart.port)).returncode == 0
-    quickstart.env_file.unlink()
-    done = quickstart.run("--prepare-only", "--port", str(quickstart.port))
+def test_a_missing_key_that_rows_still_need_is_named(prepared: Quickstart) -> None:
+    prepared.env_file.unlink()
+    done = prepared.run("--prepare-only", "--port", str(prepared.port))
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "VAULT_KEYS" in done.stderr
@@ -193,7 +208,7 @@ def test_it_starts_everything_and_ctrl_c_stops_everything(
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) >= 6  # web with its two workers, worker, beat and sandbox
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=60 * BUSY)
     assert process.returncode == 130
     assert_all_end(children)
 
@@ -211,14 +226,14 @@ def test_one_process_that_dies_is_named_and_ends_the_others(
     _, process, _ = running
     children = psutil.Process(process.pid).children(recursive=True)
     next(child for child in children if "beat" in child.cmdline()).kill()
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=60 * BUSY)
     assert "because beat ended" in output
     assert process.returncode == 1
     assert_all_end(children)
 
 
 def assert_all_end(children: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(children, timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=30 * BUSY)
     deadline = time.monotonic() + 5
     while alive and time.monotonic() < deadline:  # a zombie that is not reaped yet is dead too
         alive = [child for child in alive if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]

@@ -40,7 +40,7 @@ def test_an_entry_unfolds_and_shows_names_without_values(page: Page, server: Aut
         walker.connect()
     connection = walker.connect()
     page.goto(f"/connections/{connection.pk}/trace/")
-    expect(page.get_by_text("gave no refresh token")).to_be_visible()
+    expect(page.get_by_text("returned no refresh token")).to_be_visible()
     entry = page.locator("details").filter(has_text="Code exchanged for a token")
     entry.locator("summary").click()
     expect(entry.get_by_text("code_verifier")).to_be_visible()

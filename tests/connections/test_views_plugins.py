@@ -145,6 +145,12 @@ def test_popular_services_come_after_the_connected_ones(
     assert names(html_of(owner)) == ["Notion", "Slack", "GitHub", "Google Drive", "Microsoft Graph", "Sandbox"]
 
 
+def test_the_teams_own_apis_come_before_popular_services(db: None, owner: Membership) -> None:
+    load_catalog()
+    Integration.objects.create(slug="zebra", name="Zebra", team=owner.team, category="custom", **DESCRIBED)
+    assert names(html_of(owner))[0] == "Zebra"
+
+
 @pytest.mark.parametrize("search", ["", "no such service"])
 def test_admins_can_add_a_custom_api_from_here(
     loaded: None, owner: Membership, member: Membership, search: str

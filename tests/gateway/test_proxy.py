@@ -115,6 +115,7 @@ def test_methods_that_return_the_credential_or_open_a_tunnel_are_refused(
 ) -> None:
     answer = proxied(mine, connection, "x", method)
     assert (answer.status_code, answer["Specway-Error"]) == (405, "method_not_allowed")
+    assert "GET" in answer["Allow"]
     assert api.received == []
 
 

@@ -149,7 +149,7 @@ def test_what_was_typed_is_filled_in_again_after_signing_in(visit: Visit) -> Non
     # Signing in again: the same session, and the redirect of the login form.
     page.context.add_cookies(cookies)
     page.evaluate("location.href = new URLSearchParams(location.search).get('next')")
-    page.get_by_text("the form was not sent").wait_for()
+    page.locator("#main").get_by_text("the form was not sent").wait_for()
     assert page.get_by_label("Name").input_value() == name
     assert page.evaluate("sessionStorage.getItem('specway-draft')") is None
     assert visit.complaints == []

@@ -92,6 +92,8 @@ class Credential(SealedRow):
     base_url_fingerprint = models.CharField(max_length=64, blank=True)
     # When the service last accepted it in a verification; empty if it was not verified.
     checked_at = models.DateTimeField(null=True)
+    # When the key ends at the service, as a person entered it.
+    expires_on = models.DateField(null=True)
 
     def __str__(self) -> str:
         return f"Credential of {self.connection_id}"

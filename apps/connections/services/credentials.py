@@ -190,6 +190,7 @@ def _store_replacement(connection: Connection, key: VerifiedKey) -> None:
         base_url_fingerprint=connection.integration.base_url_fingerprint,
         replaced_at=Now(),
         checked_at=Now() if key.checked.was_made else None,
+        expires_on=None,
     )
     if key.token:
         _store_token(connection, key.token)

@@ -73,7 +73,7 @@ def card_context(request: TeamRequest, attempt: AuthorizationAttempt, state: str
         context["can_manage"] = may_manage(request.actor, connection)
         if state == Attempt.UNDECIDED:
             context["workflows"] = connection.workflows.count()
-            context["new_account"] = attempt.pending_account.get("label", "") or "another account"
+            context["new_account"] = attempt.pending_account.get("label", "") or "an account without a name"
             context["account_is_known"] = attempt.pending_account.get("known", True)
         if state == Attempt.SUCCEEDED:
             context["ended"] = attempt.pending_account.get("ended", "")

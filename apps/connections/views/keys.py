@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
 from apps.connections.errors import AnotherAccount, KeyNotChecked, KeyRefused
@@ -24,11 +24,12 @@ from apps.connections.services.credentials import (
     replace_key,
     stored_ending,
 )
+from apps.connections.services.expiring import set_key_end
 from apps.connections.views.lookup import integration_of, managed_connection
 from apps.errors import SpecwayError
 from apps.integrations.catalog.schema import CatalogEntry
 from apps.integrations.errors import InvalidInput
-from apps.integrations.key_forms import ConnectKeyForm, ReplaceKeyForm
+from apps.integrations.key_forms import ConnectKeyForm, KeyEndForm, ReplaceKeyForm
 from apps.integrations.keys import preview_of, sent_as, shown_host
 from apps.integrations.models import Integration
 from apps.teams.decorators import team_required
@@ -64,6 +65,8 @@ def connect(request: TeamRequest, slug: str) -> HttpResponse:
         except KEY_ERRORS as error:
             problem = error
         else:
+            if form.cleaned_data.get("expires_on"):
+                set_key_end(actor=request.actor, connection=connection, on=form.cleaned_data["expires_on"])
             _add_message(request, connection, entry_has_check=entry.verification is not None)
             if _in_dialog(request):
                 empty = _connect_context(integration, entry, ConnectKeyForm(entry))
@@ -101,6 +104,8 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         except KEY_ERRORS as error:
             problem = error
         else:
+            if form.cleaned_data.get("expires_on"):
+                set_key_end(actor=request.actor, connection=replaced, on=form.cleaned_data["expires_on"])
             message = f"{replaced.name} uses the new values."
             if entry.fields:
                 message += " The old ones are erased here; delete them there too."
@@ -115,9 +120,28 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     return render(request, "connections/key.html", context, status=_status(form, problem))
 
 
+@require_POST
+@team_required
+def set_end(request: TeamRequest, connection_id: UUID) -> HttpResponse:
+    """Store when the key ends, from the form on its page."""
+    connection = managed_connection(request.actor, connection_id)
+    form = KeyEndForm(request.POST)
+    try:
+        if form.is_valid():
+            set_key_end(actor=request.actor, connection=connection, on=form.cleaned_data["expires_on"])
+    except InvalidInput as error:
+        form.add_error("expires_on", error.errors[0][1])
+    if form.errors:
+        messages.error(request, str(form.errors["expires_on"][0]))
+    else:
+        messages.success(request, "The end date is saved.")
+    return redirect("connections:key", connection.pk)
+
+
 def _replace_context(
     connection: Connection, entry: CatalogEntry, form: ReplaceKeyForm, problem: SpecwayError | None
 ) -> dict[str, Any]:
+    credential = Credential.objects.defer("fields").filter(connection=connection).first()
     return {
         "connection": connection,
         "integration": connection.integration,
@@ -125,9 +149,10 @@ def _replace_context(
         "key_form": form,
         "wanted": form.wanted,
         "is_moved": not is_for_current_base_url(connection),
-        "credential": Credential.objects.defer("fields").filter(connection=connection).first(),
+        "credential": credential,
         "ending": stored_ending(connection),
         "sent_as": sent_as(entry),
+        "end_form": KeyEndForm(auto_id="end_%s", initial={"expires_on": credential.expires_on if credential else None}),
         "host": shown_host(entry, connection.params),
         **problem_context(problem, can_store=entry.client_credentials is None),
     }

@@ -95,12 +95,17 @@ def cards(rows: Iterable[Integration]) -> list[Card]:
 
 
 def popular_first(every: Iterable[Card]) -> list[Card]:
-    """Connected services keep their order at the top; then the popular ones by rank; then the others as they were."""
+    """Connected services keep their order at the top; then the team's own APIs; then popular services by rank; then the
+    others as they were."""
 
-    def place(card: Card) -> tuple[bool, float]:
-        return not card.connected, inf if card.connected or card.popular is None else card.popular
+    def position(card: Card) -> tuple[int, float]:
+        if card.connected:
+            return 0, 0
+        if card.integration.team_id is not None:
+            return 1, 0
+        return 2, inf if card.popular is None else card.popular
 
-    return sorted(every, key=place)
+    return sorted(every, key=position)
 
 
 def matching(every: Sequence[Card], *, search: str, category: str) -> list[Card]:

@@ -3,12 +3,12 @@
 from datetime import date
 
 # Days before the expiry; a last warning follows once the secret has expired.
-THRESHOLDS = (60, 30, 7)
+THRESHOLDS = (60, 30, 7, 1)
 EXPIRED = -1
 
 
 def threshold(expires_on: date, *, today: date) -> int | None:
-    """The narrowest threshold that is reached: 60, 30 or 7 (days left, at most), EXPIRED, or None before all."""
+    """The narrowest threshold that is reached: 60, 30, 7 or 1 (days left, at most), EXPIRED, or None before all."""
     left = (expires_on - today).days
     if left < 0:
         return EXPIRED

@@ -48,7 +48,7 @@ def notify(days_left: int) -> list[str]:
 
 @pytest.mark.parametrize(
     ("left", "reached"),
-    [(61, None), (60, 60), (31, 60), (30, 30), (8, 30), (7, 7), (0, 7), (-1, EXPIRED), (-400, EXPIRED)],
+    [(61, None), (60, 60), (31, 60), (30, 30), (8, 30), (7, 7), (2, 7), (1, 1), (0, 1), (-1, EXPIRED), (-400, EXPIRED)],
 )
 def test_the_narrowest_threshold_counts(left: int, reached: int | None) -> None:
     assert threshold(ENDS, today=ENDS - timedelta(days=left)) == reached
@@ -68,8 +68,8 @@ def test_the_expiry_date_is_shown_as_a_relative_date(left: int, words: str) -> N
 
 
 def test_each_threshold_is_notified_once(ending: OAuthApp) -> None:
-    sent = [bool(notify(left)) for left in (61, 60, 60, 45, 30, 29, 7, 3, 0, -1, -2, -90)]
-    assert sent == [False, True, False, False, True, False, True, False, False, True, False, False]
+    sent = [bool(notify(left)) for left in (61, 60, 60, 45, 30, 29, 7, 3, 1, 0, -1, -2, -90)]
+    assert sent == [False, True, False, False, True, False, True, False, True, False, True, False, False]
 
 
 def test_a_late_run_sends_only_the_current_threshold(ending: OAuthApp) -> None:
