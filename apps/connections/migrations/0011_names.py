@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', '0009_connect_session_status'),
+        ('connections', '0010_key_end'),
         ('integrations', '0007_own_callbacks'),
         ('teams', '0005_one_time_format'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
