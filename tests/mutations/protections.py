@@ -708,4 +708,25 @@ PROTECTIONS = [
         '"REFRESH_TOKEN_REUSE_PROTECTION": False',
         ("tests/sandbox/test_tokens.py",),
     ),
+    Mutation(
+        "connections: a code is not exchanged for another client than it was requested for",
+        "apps/connections/services/recheck.py",
+        'attempt.client_key in ("", oauth_app.client_key)',
+        "True",
+        ("tests/connections/test_client_change.py",),
+    ),
+    Mutation(
+        "connections: earlier tokens are not sent with another client",
+        "apps/connections/services/replaced.py",
+        'self.client_key in ("", oauth_app.client_key)',
+        "True",
+        ("tests/connections/test_replaced_grants.py",),
+    ),
+    Mutation(
+        "connections: a token that is still in use is not revoked",
+        "apps/connections/services/stale.py",
+        "or _shares_a_token(attempt, grant, replaced.tokens)",
+        "",
+        ("tests/connections/test_replaced_grants.py",),
+    ),
 ]

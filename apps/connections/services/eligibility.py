@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from apps.connections.messages import asks_values, help_anchor, reason_message, repair_label
+from apps.connections.messages import asks_values, help_anchor, reason_of, repair_label
 from apps.connections.models import Connection, Status
 from apps.connections.policy import scopes as scope_sets
 from apps.connections.policy.access import is_owner, may_manage
@@ -68,7 +68,7 @@ def eligibility_of(actor: Actor, connection: Connection, scopes: Iterable[str] =
     """The eligibility of one connection for these scopes. Its details and shares should be prefetched."""
     needs_attention = connection.status == Status.NEEDS_ATTENTION
     missing = tuple(missing_scopes_of(connection, scopes))
-    reason, name = connection.status_reason, connection.integration.name
+    reason = connection.status_reason
     return Eligibility(
         connection=connection,
         missing=missing,
@@ -77,7 +77,7 @@ def eligibility_of(actor: Actor, connection: Connection, scopes: Iterable[str] =
         can_manage=may_manage(actor, connection),
         has_key=connection.integration.kind in KINDS_WITH_KEY,
         asks_values=asks_values(connection),
-        why=reason_message(reason, name, connection.service_message) if needs_attention else "",
+        why=reason_of(connection) if needs_attention else "",
         help=help_anchor(reason) if needs_attention else "insufficient-permissions" if missing else "",
         repair=repair_label(reason) if needs_attention else "Add permission" if missing else "",
     )
