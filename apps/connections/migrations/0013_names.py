@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', '0011_attempt_client_and_result'),
+        ('connections', '0012_indexes_of_lists'),
         ('integrations', '0007_own_callbacks'),
         ('teams', '0005_one_time_format'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
