@@ -191,9 +191,9 @@ def test_an_encrypted_column_rejects_a_parameter_of_another_field(make: Make) ->
 
 def test_distinct_values_are_those_of_the_rows_with_the_given_values(make: Make) -> None:
     first, second = make(), make()
-    for connection, workflows in ((first, "caab"), (second, "z")):
+    for owner, workflows in ((first, "caab"), (second, "z")):
         for number, workflow in enumerate(workflows):
-            DailyUse.objects.create(connection=connection, day=date(2026, 11, 1 + number), calls=ord(workflow))
+            DailyUse.objects.create(connection=owner, day=date(2026, 11, 1 + number), calls=ord(workflow))
     assert distinct_values(DailyUse, "calls", connection=first.pk) == [ord("a"), ord("b"), ord("c")]
     assert distinct_values(DailyUse, "calls") == [*map(ord, "abcz")]
     assert distinct_values(DailyUse, "calls", connection=make().pk) == []
