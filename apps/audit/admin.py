@@ -1,6 +1,6 @@
 """The audit log in the admin, and the bases of admin pages: read-only ones, and those of large tables."""
 
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib import admin
@@ -11,6 +11,8 @@ from django.utils.functional import cached_property
 
 from apps.audit.messages import MESSAGES
 from apps.audit.models import AuditEvent
+
+Row = TypeVar("Row", bound=Model)
 
 # Rows that a list counts and offers as pages. For those beyond, one searches.
 MOST_LISTED = 10_000
@@ -28,14 +30,14 @@ class BoundedPaginator(Paginator[Any]):
         return self.object_list.order_by()[:MOST_LISTED].count() if isinstance(self.object_list, QuerySet) else 0
 
 
-class LargeTableAdmin(admin.ModelAdmin[Any]):
+class LargeTableAdmin(admin.ModelAdmin[Row]):
     """A list whose cost does not grow with its table."""
 
     paginator = BoundedPaginator
     show_full_result_count = False
 
 
-class ReadOnlyAdmin(LargeTableAdmin):
+class ReadOnlyAdmin(LargeTableAdmin[Any]):
     """Rows that cannot be added, changed or deleted in the admin."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

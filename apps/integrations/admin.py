@@ -42,7 +42,7 @@ class HasOAuthApp(admin.SimpleListFilter):
 
 
 @admin.register(Integration)
-class IntegrationAdmin(LargeTableAdmin):
+class IntegrationAdmin(LargeTableAdmin[Integration]):
     """Services come from the catalog or from teams; operators enable and disable them."""
 
     list_display = ["name", "slug", "kind", "category", "team", "is_enabled", "has_oauth_app"]
@@ -81,7 +81,7 @@ class IntegrationAdmin(LargeTableAdmin):
 
 
 @admin.register(OAuthApp)
-class OAuthAppAdmin(LargeTableAdmin):
+class OAuthAppAdmin(LargeTableAdmin[OAuthApp]):
     """The client ID and client secret of a service, for every team or for one."""
 
     list_display = ["integration", "for_whom", "client_id", "secret_ends", "dependents", "state", "updated_at"]

@@ -80,7 +80,7 @@ class MembershipInline(admin.TabularInline[Membership, Team]):
 
 
 @admin.register(Team)
-class TeamAdmin(LargeTableAdmin):
+class TeamAdmin(LargeTableAdmin[Team]):
     """Teams are not deleted here: their grants at the services would not be revoked."""
 
     list_display = ["name", "id", "created_at"]
