@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from django.db.models import Q
-from django.db.models.expressions import Expression
+from django.db.models.expressions import Expression, Func
 from django.db.models.functions import Now as DatabaseNow
 from django.db.models.lookups import IsNull
 from django.db.models.query import ModelIterable, ValuesListIterable, get_related_populators
@@ -85,6 +85,21 @@ def database_now() -> datetime:
         cursor.execute(f"SELECT {clock}")
         (now,) = cursor.fetchone()
     return now if isinstance(now, datetime) else datetime.fromisoformat(now).replace(tzinfo=UTC)
+
+
+class HasItem(Func):
+    """Whether a JSON list of texts has an item: `HasItem(F("tags"), Value("blue"))`. Case-sensitive."""
+
+    output_field = models.BooleanField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra_context: Any) -> tuple[str, Any]:
+        return self.as_sql(compiler, connection, template="JSONB_EXISTS(%(expressions)s)", **extra_context)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> tuple[str, Any]:
+        template = "EXISTS(SELECT 1 FROM JSON_EACH(%(expressions)s)"
+        return self.as_sql(
+            compiler, connection, template=template, arg_joiner=") WHERE JSON_EACH.value = ", **extra_context
+        )
 
 
 class Parameter(Expression):
