@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [('connections', '0012_indexes_of_lists')]
+    dependencies = [('connections', '0013_names')]
 
     operations = [
         migrations.AddIndex(
