@@ -32,6 +32,7 @@ MESSAGES = {
     "connection.renamed": "Renamed",
     "connection.shared": "Shared",
     "connection.sharing_changed": "Sharing changed",
+    "connection.site_changed": "Site changed",
     "connection.unshared": "Made personal",
     "connection.use_failed": "Call failed",
     "connection.used": "Called",

@@ -46,6 +46,8 @@ class Connection(models.Model):
     scopes_granted = models.JSONField(default=list)
     # Values of the provider's parameters (a subdomain, an instance URL): from the person, the callback or the response.
     params = models.JSONField(default=dict)
+    # The name of the site, tenant or organization that was chosen, where the service has several for one grant.
+    site = models.CharField(max_length=255, blank=True, default="")
     is_shared = models.BooleanField(default=False)
     # After a hand-over, until it is reconnected: the former owner, whose grant or key it uses. The name is a copy.
     handed_over_from = models.CharField(max_length=250, blank=True)
