@@ -29,7 +29,8 @@ from apps.connections.policy.access import may_manage, may_take_token, may_use
 from apps.connections.policy.state import IN_STATE, State
 from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
-from apps.connections.services.eligibility import missing_scopes_of
+from apps.connections.services.eligibility import with_scopes
+from apps.connections.services.names import NAMES, change_names, with_tags
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.share import rename
 from apps.connections.services.tokens import IssuedToken, issue_token, key_material, record_denial
@@ -86,10 +87,9 @@ class ConnectionsView(StrictAPIView):
     )
     def get(self, request: Request) -> Response:
         actor = actor_of(request)
-        usable = _with_api_details(Connection.objects.usable_by(actor))
-        matches = _filtered(usable, self.query)
+        matches = _filtered(Connection.objects.usable_by(actor), self.query)
         self.pagination_class = _PAGES[self.query["ordering"]]
-        response = page_of(self, matches, ConnectionSerializer, actor=actor)
+        response = page_of(self, _with_api_details(matches), ConnectionSerializer, actor=actor)
         if self.query.get("include") == "total":
             response.data["total"] = matches.count()
         return response
@@ -107,7 +107,8 @@ class ConnectionsView(StrictAPIView):
         if integration is None:
             raise ValidationError({"integration": ["There is no such integration, or it cannot be connected."]})
         try:
-            connection = connect_with_key(actor=actor, integration=integration, **data)
+            names = {name: data.pop(name) for name in NAMES if name in data}
+            connection = connect_with_key(actor=actor, integration=integration, names=names, **data)
         except InvalidInput as error:
             raise _with_api_names(error) from None
         created = _with_api_details(Connection.objects).get(pk=connection.pk)
@@ -132,7 +133,7 @@ class ConnectionView(StrictAPIView):
         operation_id="connections_update", request=ConnectionChangeSerializer, responses=ConnectionSerializer
     )
     def patch(self, request: Request, pk: UUID) -> Response:
-        """Rename, or replace the key: the old values stay until the service has accepted the new ones."""
+        """Rename, set your own names, or replace the key: the old values stay until the service accepts new ones."""
         actor = actor_of(request)
         connection = visible_connection(actor, pk)
         if not may_manage(actor, connection):
@@ -146,6 +147,8 @@ class ConnectionView(StrictAPIView):
                 replace_key(actor=actor, connection=connection, **values)
             if "name" in data:
                 rename(actor=actor, connection=visible_connection(actor, pk), name=data["name"])
+            names = {name: data[name] for name in NAMES if name in data}
+            change_names(actor=actor, connection=visible_connection(actor, pk), names=names)
         except InvalidInput as error:
             raise _with_api_names(error) from None
         return Response(ConnectionSerializer(visible_connection(actor, pk), context={"actor": actor}).data)
@@ -245,8 +248,13 @@ def _with_api_names(error: InvalidInput) -> InvalidInput:
 
 def _filtered(connections: QuerySet[Connection], filters: Mapping[str, Any]) -> QuerySet[Connection]:
     columns = {"integration": "integration__slug", "kind": "integration__kind"}
-    columns |= {name: name for name in ("owner", "name")}
+    columns |= {name: name for name in ("owner", "name", "external_id")}
     connections = connections.filter(**{columns[name]: value for name, value in filters.items() if name in columns})
+    connections = with_tags(connections, filters.get("tags", ""))
+    if "id" in filters:
+        connections = connections.filter(pk__in=filters["id"])
+    if account := filters.get("account"):
+        connections = connections.filter(Q(account_subject=account) | Q(account_label=account))
     if "status" in filters:
         connections = connections.filter(IN_STATE[State(filters["status"])])
     if "sharing" in filters:
@@ -255,9 +263,7 @@ def _filtered(connections: QuerySet[Connection], filters: Mapping[str, Any]) -> 
         label, service = Q(account_label__icontains=word), Q(integration__name__icontains=word)
         connections = connections.filter(Q(name__icontains=word) | label | service)
     if "scopes" in filters:
-        needed = filters["scopes"].split()
-        eligible = [connection.pk for connection in connections if not missing_scopes_of(connection, needed)]
-        connections = connections.filter(pk__in=eligible)
+        connections = with_scopes(connections, filters["scopes"].split())
     return connections
 
 

@@ -47,13 +47,14 @@ def choose_placement(*, actor: Actor, attempt: AuthorizationAttempt, key: str) -
 
 
 def choices_for(*, actor: Actor, connection: Connection) -> list[PlacementChoice]:
-    """The sites that the connection can use, asked from the service. Empty if the service has none to choose from.
+    """The sites that the connection can use, asked from the service.
 
-    Raises what `ensure_fresh` raises, and ServiceUnavailable if the service does not list them.
+    Raises NotFound for a service without them, what `ensure_fresh` raises, and ServiceUnavailable if the service does
+    not list them.
     """
     provider = provider_of(connection)
     if provider.placement is None:
-        return []
+        raise NotFound(f"{connection.integration.name} has no sites to choose from.")
     row = ensure_fresh(load(connection.pk), min_ttl=timedelta(0), origin=actor.origin)
     token = row.access_token.reveal() if row.access_token else ""
     try:

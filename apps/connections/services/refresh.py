@@ -183,7 +183,7 @@ def _require_resend_allowed(row: TokenSet, provider: ProviderConfig) -> None:
         unresolved_sends=row.unresolved_sends,
         expires_at=row.expires_at,
         sent_at=row.sent_at,
-        sent_elsewhere=row.sent_by not in ("", spool.host_id()) or spool.is_kept_by_another_process(row),
+        sent_elsewhere=row.sent_by not in ("", spool.host_id()) or spool.is_kept(row),
     )
     if wait_until is None or wait_until <= row.db_now:
         return

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("connections", "0011_attempt_client_and_result")]
+    dependencies = [("connections", "0014_lower_names")]
 
     operations = [
         migrations.AddField("connection", "site", models.CharField(blank=True, default="", max_length=255)),
