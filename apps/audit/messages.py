@@ -29,6 +29,7 @@ MESSAGES = {
     "connection.refresh_fenced": "Late refresh discarded",
     "connection.refreshed": "Refreshed",
     "connection.renamed": "Renamed",
+    "connection.repair_asked": "Repair requested",
     "connection.shared": "Shared",
     "connection.sharing_changed": "Sharing changed",
     "connection.unshared": "Made personal",
