@@ -1,4 +1,4 @@
-"""A connection that needs attention: what its page tells, whom one can ask, and the notices of those who manage it."""
+"""A connection that needs attention: what its page shows, whom one can ask, and the notices of those who manage it."""
 
 from datetime import timedelta
 
@@ -46,8 +46,8 @@ def titles(membership: Membership) -> list[str]:
     return list(Notice.objects.filter(user=membership.user).order_by("pk").values_list("title", flat=True))
 
 
-def test_the_page_says_what_happened_and_who_was_told(olivia: Membership, broken: Connection) -> None:
-    assert "Nobody so far" in page(olivia, broken)
+def test_the_page_says_what_happened_and_who_was_notified(olivia: Membership, broken: Connection) -> None:
+    assert "No one so far" in page(olivia, broken)
     send_attention_mails()
     html = page(olivia, broken)
     for text in ("What happened", "Revoked", "Olivia Owner", "None before a person repairs it", "Show requests"):
@@ -74,7 +74,7 @@ def test_who_may_only_use_it_can_ask_once_a_day(olivia: Membership, broken: Conn
     assert len(mail.outbox) == 2
 
 
-def test_nobody_asks_for_what_works_or_what_they_can_repair(olivia: Membership, broken: Connection) -> None:
+def test_no_one_asks_for_what_works_or_what_they_can_repair(olivia: Membership, broken: Connection) -> None:
     with pytest.raises(NotAllowed):
         ask_to_repair(actor=actor_for(olivia), connection=broken, message="")
     share(broken, "use")

@@ -1,4 +1,4 @@
-"""What is known about a connection that needs attention: since when, what the service answered, tries, who was told."""
+"""What is known about a connection that needs attention: since when, what the service answered, tries, who was notified."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,7 +36,7 @@ class Try:
 class Details:
     """`answer` is the service's error code or HTTP status, `words` its own description; both may be empty.
 
-    `next_try_at` is None if nothing is tried before a person acts. `told` are names of people, since `told_at`.
+    `next_try_at` is None if nothing is tried before a person acts. `notified` are names of people, since `notified_at`.
     """
 
     since: datetime
@@ -45,8 +45,8 @@ class Details:
     words: str
     next_try_at: datetime | None
     is_retried: bool
-    told: list[str]
-    told_at: datetime | None
+    notified: list[str]
+    notified_at: datetime | None
     tries: list[Try]
 
 
@@ -54,7 +54,7 @@ def details_of(connection: Connection) -> Details:
     """The details of a connection that needs attention, with its token set loaded."""
     token_set: TokenSet | None = getattr(connection, "token_set", None)
     mails = AttentionMail.objects.filter(connection_id=connection.pk, recovered_at=None).select_related("user")
-    told = list(mails.order_by("sent_at"))
+    notified = list(mails.order_by("sent_at"))
     tries = _tries(connection)
     return Details(
         since=connection.status_changed_at,
@@ -63,8 +63,8 @@ def details_of(connection: Connection) -> Details:
         words=connection.service_message,
         next_try_at=token_set.next_refresh_at if token_set is not None else None,
         is_retried=connection.status_reason in TRANSIENT_REASONS,
-        told=sorted({str(mail.user) for mail in told}),
-        told_at=told[0].sent_at if told else None,
+        notified=sorted({str(mail.user) for mail in notified}),
+        notified_at=notified[0].sent_at if notified else None,
         tries=tries,
     )
 
