@@ -1,4 +1,4 @@
-"""What is known about a connection that needs attention: since when, what the service answered, tries, who was notified."""
+"""What is known about a connection that needs attention: since when, what the service responded, tries, who knows."""
 
 from dataclasses import dataclass
 from datetime import datetime
