@@ -35,3 +35,7 @@ check:
 # Write the constraints files after a change of pyproject.toml
 lock *options:
     python .ci/lock {{ options }}
+
+# Screenshots of every page in both themes and at two widths, with demonstration data
+screenshots folder="var/screenshots":
+    python -m tests.screenshots {{ folder }}

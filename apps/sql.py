@@ -18,8 +18,10 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
 from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
+from django.db.models import Q
 from django.db.models.expressions import Expression
 from django.db.models.functions import Now as DatabaseNow
+from django.db.models.lookups import IsNull
 from django.db.models.query import ModelIterable, ValuesListIterable, get_related_populators
 from django.db.models.sql import InsertQuery, UpdateQuery
 
@@ -38,6 +40,15 @@ class Now(DatabaseNow):
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> tuple[str, Any]:
         return self.as_sql(compiler, connection, template=self.SQLITE, **extra_context)
+
+
+def exists_for_row(rows: models.QuerySet[Any]) -> Q:
+    """Whether `rows`, which refer to the outer row by OuterRef, has any: looked up by an index, row by row.
+
+    Django's Exists within OR lets PostgreSQL read the whole table of `rows` into a hash instead, whatever the number of
+    outer rows. Use this where the outer rows are those of one team, and the table has the rows of all.
+    """
+    return Q(IsNull(models.Subquery(rows.order_by().values("pk")[:1]), False))
 
 
 def database_now() -> datetime:

@@ -153,6 +153,8 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     # A refresh that waits for its commit relies on learning soon that the server is down (refresh_policy.py).
     DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 3)
+    # Compiling a plan takes longer than the milliseconds that these queries run.
+    DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off")
 
 # On PostgreSQL, the owner of the tables, for migrations alone. Then the role of DATABASE_URL needs no DDL, and cannot
 # change the audit log or switch off the triggers that protect it.

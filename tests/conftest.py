@@ -111,6 +111,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"Left out: {tests} tests that need {name} ({why_missing()}).")
 
 
+@pytest.hookimpl(trylast=True)  # once pytest-django allows the use of the database again
 def pytest_unconfigure() -> None:
     # The folder of this run, which all its processes share, goes with the process that made it.
     if settings.configured and settings.MADE_RUN_DIR:

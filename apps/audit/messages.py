@@ -18,6 +18,7 @@ MESSAGES = {
     "connection.checked": "Checked",
     "connection.created": "Connected",
     "connection.disconnected": "Disconnected",
+    "connection.earlier_grant": "Earlier grant ended or kept",
     "connection.handed_over": "Handed over",
     "connection.key_end_set": "Key’s end date set",
     "connection.key_replaced": "Key replaced",

@@ -1,5 +1,8 @@
 """What people read about a connection: why it needs attention, how to repair it, and how its first refresh went."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from apps.connections.models import Connection
 from apps.integrations.models import KINDS_WITH_KEY
 
@@ -109,6 +112,11 @@ def reason_message(reason: str, name: str, service_message: str = "") -> str:
     return f"{message} {name} responded: “{service_message}”." if service_message else message
 
 
+def reason_of(connection: Connection) -> str:
+    """Why a connection that needs attention does, with the service's own description."""
+    return reason_message(connection.status_reason, connection.integration.name, connection.service_message)
+
+
 def help_anchor(reason: str) -> str:
     """The section of the troubleshooting page that explains the reason."""
     return _HELP[reason]
@@ -126,8 +134,7 @@ def asks_values(connection: Connection) -> bool:
 
 def status_message(connection: Connection) -> str:
     """Why the connection needs attention, and whose access it still uses after a hand-over. May be empty."""
-    reason, name = connection.status_reason, connection.integration.name
-    messages = [reason_message(reason, name, connection.service_message)] if reason else []
+    messages = [reason_of(connection)] if connection.status_reason else []
     if connection.handed_over_from:
         messages.append(hand_over_message(connection))
     return " ".join(messages)
@@ -144,3 +151,26 @@ def hand_over_message(connection: Connection) -> str:
 def first_refresh_message(outcome: str, *, name: str, code: str = "") -> str:
     """How the first refresh at the integration called `name` went; `code` is the service's error code."""
     return _FIRST_REFRESH[outcome].format(name=name, code=f" (error “{code}”)" if code else "")
+
+
+def connected_message(connection: Connection, result: Mapping[str, Any]) -> str:
+    """That an authorization flow succeeded, with what it changed; `result` is the attempt's."""
+    if result.get("connected_already"):
+        connected = f"{connection.name} was connected already."
+        texts = [connected, changes_message({**result, "connected_already": False}) or "Its tokens were replaced."]
+    else:
+        texts = [f"{connection.name} is connected.", changes_message(result)]
+    return " ".join(text for text in (*texts, result.get("ended", "")) if text)
+
+
+def changes_message(result: Mapping[str, Any]) -> str:
+    """What a flow changed in a connection that existed already; "" for a new one and where nothing else changed."""
+    changes = result.get("changes", {})
+    texts = ["This account was connected already: its tokens were replaced."] if result.get("connected_already") else []
+    if added := changes.get("scopes_added"):
+        texts.append(f"Permissions added: {', '.join(added)}.")
+    if removed := changes.get("scopes_removed"):
+        texts.append(f"Permissions removed: {', '.join(removed)}.")
+    if account := changes.get("account"):
+        texts.append(f"The account is now {account['after']}; it was {account['before']}.")
+    return " ".join(texts)

@@ -7,7 +7,7 @@ rows of equal value, which shifts when rows are added.
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -152,10 +152,19 @@ def _invalid_cursor() -> ValidationError:
     return ValidationError({CURSOR: ["This is not a cursor of this list."]})
 
 
-def page_of(view: Any, rows: models.QuerySet[Any], serializer: type[BaseSerializer[Any]], **context: Any) -> Response:
-    """The response with a page of `rows`, by the view's `pagination_class`."""
+def page_of(
+    view: Any,
+    rows: models.QuerySet[Any],
+    serializer: type[BaseSerializer[Any]],
+    *,
+    prepare: Callable[[list[Any]], object] | None = None,
+    **context: Any,
+) -> Response:
+    """The response with a page of `rows`, by the view's `pagination_class`. `prepare` gets the page's rows."""
     paginator = view.pagination_class()
     page = paginator.paginate_queryset(rows, view.request, view=view)
+    if prepare is not None:
+        prepare(page)
     serialized: Any = serializer(page, many=True, context=context)
     response: Response = paginator.get_paginated_response(serialized.data)
     return response

@@ -154,6 +154,7 @@ def _copies() -> list[tuple[Any, str, dict[str, str]]]:
                 "status": "CASE WHEN is_red THEN 'needs_attention' ELSE 'active' END",
                 "status_reason": "CASE WHEN is_red THEN 'reauthorization_required' ELSE '' END",
                 "created_at": long_ago,
+                "verified_at": f"CASE WHEN number % 10 > 0 THEN {long_ago} END",
                 "last_used_at": f"CASE WHEN number % 6 > 0 THEN {long_ago} END",
             },
         ),

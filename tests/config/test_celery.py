@@ -103,3 +103,8 @@ def test_a_periodic_task_runs_again_in_the_next_period(runs: list[str], monkeypa
 def test_other_tasks_run_each_time() -> None:
     assert schedule._begins_now("connections.refresh_some")
     assert schedule._begins_now("connections.refresh_some")
+
+
+def test_beat_keeps_its_schedule_in_memory() -> None:
+    """A file would be pickles on a disk that may be full, and carry the time of one host to another."""
+    assert app.conf.beat_scheduler == "celery.beat:Scheduler"

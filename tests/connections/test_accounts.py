@@ -1,7 +1,8 @@
 """When two grants are of one account, and what a reconnect with another or an unknown account does."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import pytest
 
@@ -29,6 +30,9 @@ ALPHA, BRAVO = {"subdomain": "alpha"}, {"subdomain": "bravo"}
         (Account("", "ada"), Account("", "bob"), Sameness.OTHER),
         (Account("7", "ada"), Account("", "ada"), Sameness.SAME),
         (Account("7", ""), Account("", "ada"), Sameness.UNKNOWN),
+        (Account("ada@example.com", "ada@example.com"), Account("7", "ada@example.com"), Sameness.SAME),
+        (Account("ada@example.com", "ada@example.com"), Account("7", "new@example.com"), Sameness.UNKNOWN),
+        (Account("ada@example.com", "ada@example.com"), Account("bob@example.com", "bob@example.com"), Sameness.OTHER),
         (Account("", ""), Account("", ""), Sameness.UNKNOWN),
     ],
 )
@@ -109,28 +113,50 @@ def test_a_reconnect_without_any_account_to_compare_is_asked_about(
     assert tokens_of(connection).version == 1
 
 
+def revocation_ends(monkeypatch: pytest.MonkeyPatch, ends: Literal["grant", "token"]) -> None:
+    """Let the sandbox's data say what its revocation ends."""
+    original = connection_params.provider_config
+
+    def changed(*args: Any, **kwargs: Any) -> Any:
+        provider = original(*args, **kwargs)
+        assert provider.revocation is not None
+        return replace(provider, revocation=replace(provider.revocation, ends=ends))
+
+    monkeypatch.setattr(connection_params, "provider_config", changed)
+
+
 @pytest.mark.django_db
 def test_the_grant_of_the_replaced_account_is_revoked_and_the_message_says_so(
-    connect_flow: ConnectFlow, cast: Cast, connection: Connection, server: AuthServer
+    connect_flow: ConnectFlow,
+    cast: Cast,
+    connection: Connection,
+    server: AuthServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    revocation_ends(monkeypatch, "grant")
     member = cast.actor("member")
     flow = connect_flow.begin(member, connection=connection)
     attempt = connect_flow.complete(flow, connect_flow.answer(flow, subject="grace"), actor=member)
     decided = resolve_account_mismatch(actor=member, attempt=attempt, decision="replace")
-    assert decided.pending_account["ended"] == "Access as ada@sandbox.example was revoked at Sandbox."
+    assert decided.result["ended"] == "Access as ada@sandbox.example was revoked at Sandbox."
     assert [family.revoked for family in server.grants.families] == [True, False]
     assert server.knows(access_token(connection))
 
 
 @pytest.mark.django_db
 def test_the_replaced_grant_is_not_revoked_while_another_connection_uses_its_account(
-    connect_flow: ConnectFlow, cast: Cast, connection: Connection, server: AuthServer
+    connect_flow: ConnectFlow,
+    cast: Cast,
+    connection: Connection,
+    server: AuthServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    revocation_ends(monkeypatch, "grant")
     member = cast.actor("member")
     connect_flow.connect(cast.actor("admin"))
     flow = connect_flow.begin(member, connection=connection)
     attempt = connect_flow.complete(flow, connect_flow.answer(flow, subject="grace"), actor=member)
     decided = resolve_account_mismatch(actor=member, attempt=attempt, decision="replace")
-    assert "another connection uses it" in decided.pending_account["ended"]
+    assert "another connection uses it" in decided.result["ended"]
     assert [family.revoked for family in server.grants.families] == [False, False, False]
     assert oauth_app().broken_since is None

@@ -6,9 +6,9 @@ import pytest
 from django.urls import reverse
 
 from apps.audit.models import AuditEvent
-from apps.connections.errors import ReauthorizationRequired
+from apps.connections.errors import CallbackRejected, ReauthorizationRequired
 from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
-from apps.connections.services import schedule
+from apps.connections.services import authorize, schedule
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.tokens import issue_token
@@ -128,13 +128,42 @@ def test_reconnecting_gives_the_new_client_access(
     assert refresh_now(connection=connection, actor=actor).status == "active"
 
 
-def test_a_trip_begun_for_the_client_before_brings_nothing(
-    connect_flow: ConnectFlow, server: AuthServer, cast: Cast
+@pytest.mark.parametrize("is_marked", [True, False], ids=["marked", "before they are marked"])
+def test_a_code_for_an_earlier_client_is_not_exchanged_and_says_why(
+    connect_flow: ConnectFlow, server: AuthServer, cast: Cast, is_marked: bool
 ) -> None:
-    flow = connect_flow.begin(cast.actor("member"))
-    change(client_id="another", client_secret="s")
-    assert AuthorizationAttempt.objects.get(pk=flow.attempt.pk).status == "canceled"
+    actor = cast.actor("member")
+    flow = connect_flow.begin(actor)
+    if is_marked:
+        change(client_id="another", client_secret="s")
+    else:
+        OAuthApp.objects.update(client_id="another")
+    with pytest.raises(CallbackRejected, match="An admin changed the OAuth app of Sandbox while you were signing in"):
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=actor)
+    attempt = AuthorizationAttempt.objects.get(pk=flow.attempt.pk)
+    assert attempt.status == "failed"
+    assert "An admin changed the OAuth app" in attempt.error_message
     assert server.arrivals == []
+    assert not Connection.objects.exists()
+
+
+def test_a_grant_of_a_client_that_changed_during_the_exchange_is_revoked(
+    connect_flow: ConnectFlow, server: AuthServer, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor = cast.actor("member")
+    flow = connect_flow.begin(actor)
+    exchanged = authorize.grant_of
+
+    def changed_meanwhile(*args: Any, **kwargs: Any) -> Any:
+        grant = exchanged(*args, **kwargs)
+        OAuthApp.objects.update(client_id="another")
+        return grant
+
+    monkeypatch.setattr(authorize, "grant_of", changed_meanwhile)
+    with pytest.raises(CallbackRejected, match="An admin changed the OAuth app"):
+        connect_flow.complete(flow, connect_flow.answer(flow), actor=actor)
+    assert [family.revoked for family in server.grants.families] == [True]
+    assert not Connection.objects.exists()
 
 
 def test_disconnecting_says_that_the_earlier_apps_grant_is_still_valid(

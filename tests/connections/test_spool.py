@@ -370,7 +370,9 @@ def test_tokens_older_than_a_later_failed_attempt_are_refreshed_once_before_they
 def test_a_strict_grant_whose_response_may_be_on_another_host_is_not_sent_too_early(
     connection: Connection, server: AuthServer
 ) -> None:
+    # Its process died: the lease has ended, and was not released.
     sent = {"unresolved_sends": 1, "sent_by": "another-host", "sent_at": Now() - timedelta(minutes=5)}
+    sent |= {"lease_until": Now() - timedelta(minutes=4)}
     expire(connection, ago=60)
     TokenSet.objects.update(**sent, next_refresh_at=Now() - timedelta(seconds=1))
     schedule.refresh_batch(schedule.claim_due())

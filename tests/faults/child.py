@@ -1,4 +1,4 @@
-"""One driven process: `python -m tests.faults.child refresh|read|read-rounds ID ...`. It prints results as JSON."""
+"""One driven process: `python -m tests.faults.child refresh|read|read-rounds|complete ...`. Results are JSON."""
 
 import json
 import sys
@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import django
+
+from apps.errors import SpecwayError
 
 
 def refresh(token_set_id: str, version: str) -> dict[str, Any]:
@@ -20,7 +22,6 @@ def read(connection_id: str, membership_id: str) -> dict[str, Any]:
     """What a program gets that asks for a token: it and its version, or the code of the error."""
     from apps.connections.models import Connection
     from apps.connections.services.tokens import issue_token
-    from apps.errors import SpecwayError
     from apps.teams.models import Membership
     from tests.factories import actor_for
 
@@ -31,7 +32,23 @@ def read(connection_id: str, membership_id: str) -> dict[str, Any]:
         return {"error": error.code, "retry_after": getattr(error, "retry_after", None)}
     except Connection.DoesNotExist:
         return {"error": "not_found"}
-    return {"token": token.access_token, "version": token.version}
+    return {"token": token.access_token, "version": token.version, "ttl": token.ttl}
+
+
+def complete(membership_id: str, path: str, query_string: str) -> dict[str, Any]:
+    """What the callback of an authorization flow leads to, in the login session of the tests."""
+    from apps.connections.services import authorize
+    from apps.teams.models import Membership
+    from tests.fixtures.connections import ORIGIN, SESSION
+
+    user = Membership.objects.get(pk=membership_id).user
+    try:
+        attempt = authorize.complete(
+            path=path, query_string=query_string, user=user, session_key=SESSION, origin=ORIGIN
+        )
+    except SpecwayError as error:
+        return {"error": error.code, "sentence": error.sentence}
+    return {"connection": str(attempt.connection_id)}
 
 
 def say(result: dict[str, Any]) -> None:
@@ -44,6 +61,8 @@ def main(command: str, *arguments: str) -> None:
         say(refresh(*arguments))
     elif command == "read":
         say(read(*arguments))
+    elif command == "complete":
+        say(complete(*arguments))
     elif command == "read-rounds":
         say({"ready": True})
         for _ in sys.stdin:

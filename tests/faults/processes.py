@@ -81,6 +81,8 @@ class Crew:
     folder: Path
     env: dict[str, str] = field(repr=False)
     children: list[Child] = field(default_factory=list)
+    # A command that runs the processes' commands, such as `nsenter …`.
+    prefix: tuple[str, ...] = ()
 
     @classmethod
     def on(cls, folder: Path, *, database_url: str, spool: str, allowed_host: str) -> "Crew":
@@ -117,7 +119,7 @@ class Crew:
         own = {"FAULT_AT": at, "FAULT_DIR": str(folder), "FAULT_TIMES": json.dumps(times or {})}
         with (folder / "out").open("w") as out, (folder / "log").open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, *command],
+                [*self.prefix, sys.executable, *command],
                 cwd=REPOSITORY,
                 env=self.env | own | env,
                 stdin=subprocess.DEVNULL,

@@ -160,3 +160,25 @@ def test_a_killed_worker_is_made_up_for_by_the_next(scene: Scene) -> None:
     wait_until(lambda: versions() == {2}, what="a refresh by another worker", seconds=60)
     assert len(scene.server.journal.refreshes) == 1
     scene.server.journal.check()
+
+
+@pytest.mark.parametrize("rotation", ["grace", "none"])
+def test_a_refresh_whose_worker_was_killed_after_sending_is_repeated_when_its_lease_ends(
+    scene: Scene, rotation: str
+) -> None:
+    scene.rotate(rotation)
+    scene.expire()
+    dispatch(scene)
+    only_the_lease_is_short = {"LEASE": 3, "CLAIM_TO_SEND": 2}
+    first = scene.crew.start(*WORKER, at="after_answer=kill", times=only_the_lease_is_short)
+    first.reached("after_answer")
+    assert first.ended() == -signal.SIGKILL
+    scene.crew.start(*WORKER, times=only_the_lease_is_short)
+    beat(scene)
+    # A service's window for the used token may be a minute; so is the mark of a dispatch, which must not outlive this.
+    marked = scene.row
+    assert marked.dispatched_until == marked.lease_until
+    wait_until(lambda: versions() == {2}, what="a second try", seconds=60)
+    assert (scene.status(), scene.uses_accepted()) == (("active", ""), 2)
+    assert not any(call.family_revoked for call in scene.server.journal.calls)
+    assert "token" in scene.read()

@@ -1,4 +1,4 @@
-"""Processes that are stopped past their lease and then go on: too late to send, or discarded by the version."""
+"""Processes that are stopped past a deadline or their lease and then go on: they take what has arrived meanwhile."""
 
 import signal
 import time
@@ -6,8 +6,9 @@ import time
 import pytest
 from django.db import connection as database
 
+from tests.authserver.server import Gate
 from tests.faults.conftest import Scene
-from tests.faults.processes import Child
+from tests.faults.processes import Child, wait_until
 from tests.fixtures.connections import actions, let_lease_run_out, make_due
 
 
@@ -81,4 +82,25 @@ def test_who_was_stopped_before_sending_and_is_alone_leaves_no_doubt_behind(scen
     assert (row.version, row.unresolved_sends, row.sent_at, row.lease_until) == (1, 0, None, None)
     make_due(scene.connection)
     assert "token" in scene.read()
+    scene.server.journal.check()
+
+
+@pytest.mark.parametrize("kind", ["refresher", "reader"])
+def test_a_response_that_arrived_while_the_process_was_stopped_past_its_deadline_is_stored(
+    scene: Scene, kind: str
+) -> None:
+    scene.rotate("strict")
+    scene.expire()
+    gate = scene.server.gate = Gate()
+    late: Child = getattr(scene, kind)(times={"CALL_DEADLINE": 2})
+    assert gate.arrived.wait(60), late.log
+    late.signal(signal.SIGSTOP)
+    late.stopped()
+    gate.open()
+    wait_until(lambda: scene.server.journal.refreshes, what="the service's response")
+    time.sleep(2)  # the deadline is over
+    go_on(late)
+    assert (scene.row.version, scene.row.unresolved_sends, scene.status()) == (2, 0, ("active", ""))
+    assert "token" in scene.read()
+    assert len(scene.server.journal.refreshes) == 1
     scene.server.journal.check()

@@ -20,6 +20,7 @@ from queue import Queue
 from tests.mutations.mutation import REPOSITORY, Mutation
 from tests.mutations.protections import PROTECTIONS
 from tests.prepared import run_folder
+from tests.services import POSTGRESQL
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "node_modules", ".*_cache", ".env")
 # pytest's exit codes: https://docs.pytest.org/en/stable/reference/exit-codes.html
@@ -70,6 +71,8 @@ def _tried(mutation: Mutation, free: "Queue[Path]") -> str:
 def _run(mutation: Mutation, copy: Path) -> str:
     original = (copy / mutation.file).read_bytes()
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    if mutation.on_postgresql:
+        environment["DATABASE_URL"] = POSTGRESQL
     environment["PYTEST_XDIST_WORKER"] = copy.name  # gives each copy a database of its own
     try:
         mutation.apply(copy)

@@ -15,6 +15,8 @@ class Mutation:
     text: str
     replacement: str
     tests: tuple[str, ...]
+    # Where DATABASE_URL is not SQLite's: the tests depend on a database with a clock of its own.
+    on_postgresql: bool = False
 
     def problem(self, folder: Path = REPOSITORY) -> str:
         """Why it no longer fits the checkout in `folder`; an empty string where it does."""

@@ -29,7 +29,7 @@ from apps.connections.policy.access import may_manage, may_take_token, may_use
 from apps.connections.policy.state import IN_STATE, State
 from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
-from apps.connections.services.eligibility import missing_scopes_of
+from apps.connections.services.eligibility import with_scopes
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.share import rename
 from apps.connections.services.tokens import IssuedToken, issue_token, key_material, record_denial
@@ -86,10 +86,9 @@ class ConnectionsView(StrictAPIView):
     )
     def get(self, request: Request) -> Response:
         actor = actor_of(request)
-        usable = _with_api_details(Connection.objects.usable_by(actor))
-        matches = _filtered(usable, self.query)
+        matches = _filtered(Connection.objects.usable_by(actor), self.query)
         self.pagination_class = _PAGES[self.query["ordering"]]
-        response = page_of(self, matches, ConnectionSerializer, actor=actor)
+        response = page_of(self, _with_api_details(matches), ConnectionSerializer, actor=actor)
         if self.query.get("include") == "total":
             response.data["total"] = matches.count()
         return response
@@ -255,9 +254,7 @@ def _filtered(connections: QuerySet[Connection], filters: Mapping[str, Any]) -> 
         label, service = Q(account_label__icontains=word), Q(integration__name__icontains=word)
         connections = connections.filter(Q(name__icontains=word) | label | service)
     if "scopes" in filters:
-        needed = filters["scopes"].split()
-        eligible = [connection.pk for connection in connections if not missing_scopes_of(connection, needed)]
-        connections = connections.filter(pk__in=eligible)
+        connections = with_scopes(connections, filters["scopes"].split())
     return connections
 
 

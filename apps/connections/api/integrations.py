@@ -5,7 +5,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.connections.services.listed_integrations import listed, with_counts
+from apps.connections.services.listed_integrations import Totals, listable, totals_for, with_counts
 from apps.errors import NotFound
 from apps.integrations.catalog.entries import entry_of, links
 from apps.integrations.custom_apis import api
@@ -42,11 +42,15 @@ class IntegrationListView(StrictAPIView):
         responses=IntegrationSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        return page_of(self, self._rows(actor_of(request)), IntegrationSerializer)
+        actor = actor_of(request)
+        totals = totals_for(actor)
+        return page_of(
+            self, self._rows(actor, totals), IntegrationSerializer, prepare=lambda rows: with_counts(rows, totals)
+        )
 
-    def _rows(self, actor: Actor) -> IntegrationQuerySet:
+    def _rows(self, actor: Actor, totals: Totals) -> IntegrationQuerySet:
         filters = self.query
-        rows = listed(actor)
+        rows = listable(actor, totals)
         for word in filters.get("search", "").split():
             rows = rows.filter(Q(name__icontains=word) | Q(description__icontains=word) | Q(slug__icontains=word))
         if category := filters.get("category"):
@@ -55,7 +59,8 @@ class IntegrationListView(StrictAPIView):
             rows = rows.filter(kind=kind)
         connected = filters.get("connected")
         if connected is not None:
-            rows = rows.filter(Q(connected__gt=0) if connected else Q(connected=0))
+            has_connections = Q(pk__in=list(totals))
+            rows = rows.filter(has_connections if connected else ~has_connections)
         return rows
 
     @extend_schema(
@@ -74,9 +79,10 @@ class IntegrationDetailView(StrictAPIView):
     @extend_schema(responses=IntegrationDetailSerializer, operation_id="integrations_retrieve")
     def get(self, request: Request, slug: str) -> Response:
         actor = actor_of(request)
-        integration = with_counts(Integration.objects.visible_to(actor), actor).with_slug(slug)
+        integration = Integration.objects.visible_to(actor).with_setup(actor).with_slug(slug)
         if integration is None:
             raise NotFound("There is no such integration.")
+        with_counts([integration], totals_for(actor))
         entry = entry_of(integration)
         app = oauth_app_for(actor.team, integration)
         context = {

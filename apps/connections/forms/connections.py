@@ -2,16 +2,22 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
 from apps.connections.models import Connection, WorkflowUse
 from apps.connections.policy.state import IN_STATE, State
+from apps.connections.services.listed_integrations import Totals, totals_for
 from apps.integrations.models import Integration
+from apps.sql import exists_for_row
 from apps.teams.actor import Actor
 from apps.teams.models import User
+
+# Owners that the filter offers; of more, none, since the list would outweigh the page.
+OWNERS = 50
 
 
 class DecisionForm(forms.Form):
@@ -51,13 +57,14 @@ class FilterForm(forms.Form):
     def __init__(self, data: Any, *, actor: Actor, connections: QuerySet[Connection]) -> None:
         super().__init__(data)
         self._actor, self._connections = actor, connections
-        by_state = {state.value: Count("pk", filter=query) for state, query in IN_STATE.items()}
-        counts = connections.aggregate(total=Count("pk"), **by_state)
-        self.total, self.attention = counts["total"], counts[State.NEEDS_ATTENTION]
-        self.unverified = counts[State.UNVERIFIED]
+        totals = totals_for(actor)
+        self.total, self.attention = (sum(column) for column in zip((0, 0), *totals.values(), strict=True))
+        self.unverified = connections.filter(IN_STATE[State.UNVERIFIED]).count()
+        counts: dict[str, int] = {State.NEEDS_ATTENTION: self.attention, State.UNVERIFIED: self.unverified}
+        counts[State.WORKING] = self.total - sum(counts.values())
         self._set_choices("status", _status_choices(counts))
-        self._set_choices("service", _service_choices(connections))
-        self._set_choices("owner", _owner_choices(actor, connections))
+        self._set_choices("service", _service_choices(totals))
+        self._set_choices("owner", _owner_choices(actor, self.data.get("owner", "")))
 
     def _set_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = self.fields[name]
@@ -102,15 +109,14 @@ class ListForm(FilterForm):
 
 
 def _contains(text: str) -> Q:
-    workflows = WorkflowUse.objects.filter(connection=OuterRef("pk"))
-    return Q(
-        Q(name__icontains=text)
-        | Q(account_label__icontains=text)
-        | Q(integration__name__icontains=text)
-        | Q(owner__name__icontains=text)
-        | Q(owner__email__icontains=text)
-        | Q(Exists(workflows.filter(Q(name__icontains=text) | Q(workflow_id__icontains=text))))
+    """Matches of the name, account, service, owner or a workflow."""
+    services = Integration.objects.filter(name__icontains=text).order_by().values("pk")
+    owners = User.objects.filter(Q(name__icontains=text) | Q(email__icontains=text), pk=OuterRef("owner"))
+    uses = WorkflowUse.objects.filter(
+        Q(name__icontains=text) | Q(workflow_id__icontains=text), connection=OuterRef("pk")
     )
+    of_itself = Q(name__icontains=text) | Q(account_label__icontains=text) | Q(integration__in=services)
+    return of_itself | exists_for_row(owners) | exists_for_row(uses)
 
 
 def _status_choices(counts: Mapping[str, int]) -> list[tuple[str, str]]:
@@ -118,12 +124,25 @@ def _status_choices(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     return [("", "Any status"), *((state.value, f"{state.label} ({counts[state]})") for state in states)]
 
 
-def _service_choices(connections: QuerySet[Connection]) -> list[tuple[str, str]]:
-    services = Integration.objects.filter(pk__in=connections.values("integration")).order_by(Lower("name"))
+def _service_choices(totals: Totals) -> list[tuple[str, str]]:
+    services = Integration.objects.filter(pk__in=list(totals)).order_by(Lower("name"))
     return [("", "Any service"), *services.values_list("slug", "name")]
 
 
-def _owner_choices(actor: Actor, connections: QuerySet[Connection]) -> list[tuple[str, str]]:
-    owners = User.objects.filter(pk__in=connections.values("owner"))
-    others = [(str(user.pk), str(user)) for user in owners if actor.user is None or user.pk != actor.user.pk]
-    return [("", "Any owner"), ("me", "Mine"), *sorted(others, key=lambda pair: pair[1].casefold())]
+def _owner_choices(actor: Actor, chosen: str) -> list[tuple[str, str]]:
+    """The actor and the team's other members; if there are many, only the chosen one. Search finds them all by name."""
+    others = User.objects.filter(memberships__team=actor.team)
+    if actor.user is not None:
+        others = others.exclude(pk=actor.user.pk)
+    offered = list(others.order_by(Lower("name"), "email")[: OWNERS + 1])
+    if len(offered) > OWNERS:
+        offered = [owner for owner in [_member(others, chosen)] if owner]
+    names = sorted(((str(user.pk), str(user)) for user in offered), key=lambda pair: pair[1].casefold())
+    return [("", "Any owner"), ("me", "Mine"), *names]
+
+
+def _member(members: QuerySet[User], pk: str) -> User | None:
+    try:
+        return members.filter(pk=UUID(pk)).first()
+    except ValueError:
+        return None

@@ -34,6 +34,8 @@ class AuthorizationAttempt(SealedRow):
     state_hash = models.CharField(max_length=64, unique=True, editable=False)
     session_hash = models.CharField(max_length=64, editable=False)
     redirect_uri = models.CharField(max_length=500)
+    # `OAuthApp.client_key` when the flow was started: the code is for that client and those hosts only.
+    client_key = models.CharField(max_length=64, blank=True, default="")
     code_verifier = EncryptedField()
     scopes_requested = models.JSONField(default=list)
     params = models.JSONField(default=dict)
@@ -43,6 +45,8 @@ class AuthorizationAttempt(SealedRow):
     # While undecided: the token response and its account.
     pending_tokens = EncryptedField()
     pending_account = models.JSONField(default=dict)
+    # Once it succeeded: whether the account was connected already, what changed, and which earlier grant ended.
+    result = models.JSONField(default=dict)
     return_path = models.CharField(max_length=500, blank=True)
     in_popup = models.BooleanField(default=False)
     created_at = models.DateTimeField()

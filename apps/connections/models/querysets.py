@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q
 
-from apps.sql import Now
+from apps.sql import Now, exists_for_row
 
 if TYPE_CHECKING:
     from apps.teams.actor import Actor
@@ -17,16 +17,8 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound=models.Model)
 
 
-def _shared_with(actor: Actor) -> Q:
-    """Shared with everyone or with the actor. (A shared row without shares has nothing to join and stays hidden.)"""
-    shared = Q(shares__isnull=False, shares__user=None)
-    if actor.user is not None and not actor.is_service:
-        shared |= Q(shares__user=actor.user)
-    return Q(is_shared=True) & shared
-
-
 def _owned_by(actor: Actor) -> Q:
-    return Q(pk__in=[]) if actor.is_service or actor.user is None else Q(owner=actor.user)
+    return Q() if actor.is_service or actor.user is None else Q(owner=actor.user)
 
 
 class ConnectionQuerySet(models.QuerySet[Row]):
@@ -43,15 +35,22 @@ class ConnectionQuerySet(models.QuerySet[Row]):
         of_team = self.in_team_of(actor)
         if actor.is_admin:
             return of_team
-        visible = _shared_with(actor) | _owned_by(actor)
-        return of_team.filter(pk__in=self.model._default_manager.filter(visible).values("pk"))
+        return of_team.filter(self._shared_with(actor) | _owned_by(actor))
 
     def usable_by(self, actor: Actor) -> Self:
         """The connections that the actor may use: own and shared ones. Admins cannot use others' personal ones."""
-        usable = _shared_with(actor) | _owned_by(actor)
-        if actor.is_admin:
-            usable |= Q(is_shared=True)
-        return self.in_team_of(actor).filter(pk__in=self.model._default_manager.filter(usable).values("pk"))
+        shared = Q(is_shared=True) if actor.is_admin else self._shared_with(actor)
+        return self.in_team_of(actor).filter(shared | _owned_by(actor))
+
+    def _shared_with(self, actor: Actor) -> Q:
+        """Shared with everyone or with the actor. A shared row without shares stays hidden."""
+        from apps.connections.models.sharing import ConnectionShare  # it imports the model, which imports this module
+
+        of_whom = Q(user=None)
+        if actor.user is not None and not actor.is_service:
+            of_whom |= Q(user=actor.user)
+        shares = ConnectionShare.objects.filter(of_whom, connection=OuterRef("pk"))
+        return Q(is_shared=True) & exists_for_row(shares)
 
     def with_clock(self) -> Self:
         """With `db_now`, the database's time, so that all hosts agree on what is fresh."""

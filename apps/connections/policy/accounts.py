@@ -30,13 +30,24 @@ class Account:
         """Whether the service reports anything that can be compared."""
         return bool(self.subject or self.label)
 
+    @property
+    def has_label_as_subject(self) -> bool:
+        """Whether the subject is the label: an e-mail address or a login, which can change."""
+        return self.subject == self.label
+
 
 def compare(one: Account, other: Account) -> Sameness:
     """Compare two accounts of the same service."""
     in_both = one.tenant.keys() & other.tenant.keys()  # a value that was not required before is not another tenant
     if any(one.tenant[name] != other.tenant[name] for name in in_both):
         return Sameness.OTHER
-    for mine, theirs in ((one.subject, other.subject), (one.label, other.label)):
-        if mine and theirs:
-            return Sameness.SAME if mine == theirs else Sameness.OTHER
+    if one.subject and other.subject:
+        if one.subject == other.subject:
+            return Sameness.SAME
+        if one.has_label_as_subject is other.has_label_as_subject:
+            return Sameness.OTHER
+        # One was stored before the catalog knew a stable ID of this service. Other labels may still be one account.
+        return Sameness.SAME if one.label == other.label else Sameness.UNKNOWN
+    if one.label and other.label:
+        return Sameness.SAME if one.label == other.label else Sameness.OTHER
     return Sameness.UNKNOWN

@@ -161,9 +161,9 @@ def resend_at(
     """When a refresh token that may be used already may be sent once more; None: at any time.
 
     With strict rotation, sending it again may end the grant, so the valid access token is used up first, until a few
-    seconds before its expiry (a refresh token may expire with it). If another process than those that share this spool
-    sent it (`sent_elsewhere`), the response may wait there, and gets time beyond the expiry; beyond the lease of the
-    send at `sent_at`, where the expiry is unknown.
+    seconds before its expiry (a refresh token may expire with it). If another host sent it, or a response waits in a
+    spool (`sent_elsewhere`), the response gets time to be committed: beyond the expiry, or beyond the lease of the send
+    at `sent_at` where the expiry is unknown.
     """
     if rotation != "strict" or unresolved_sends == 0:
         return None

@@ -3,10 +3,11 @@
 from datetime import datetime
 from enum import StrEnum
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q
 
-from apps.connections.models import Connection, Status
+from apps.connections.models import Connection, Credential, Status, TokenSet
 from apps.connections.policy.outlook import last_verified_at
+from apps.sql import exists_for_row
 
 
 class State(StrEnum):
@@ -42,7 +43,11 @@ _KINDS = {
 }
 
 # Nothing has shown yet that the service accepts it: no token was issued, no key verified, no call succeeded.
-_NEVER_VERIFIED = Q(verified_at=None, token_set=None) & (Q(credential=None) | Q(credential__checked_at=None))
+_NEVER_VERIFIED = (
+    Q(verified_at=None)
+    & ~exists_for_row(TokenSet.objects.filter(connection=OuterRef("pk")))
+    & ~exists_for_row(Credential.objects.filter(connection=OuterRef("pk"), checked_at__isnull=False))
+)
 
 # The connections in each state, as conditions for a query.
 IN_STATE = {

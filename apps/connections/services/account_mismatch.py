@@ -1,7 +1,6 @@
 """A reconnect that authorized another account: the person decides what happens to its grant."""
 
 from collections.abc import Callable
-from copy import copy
 from typing import Literal
 
 from django.db import transaction
@@ -10,13 +9,11 @@ from apps.audit.services import record
 from apps.connections.errors import AttemptSettled
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession
 from apps.connections.policy.access import may_manage
-from apps.connections.policy.accounts import Sameness, compare
 from apps.connections.services import attempts, tracing
-from apps.connections.services.connection_params import account_of
 from apps.connections.services.recheck import lock_attempt
 from apps.connections.services.session_outcome import fail_sessions
-from apps.connections.services.stale import revoke_replaced, revoke_unwanted
-from apps.connections.services.store_grant import Grant, account_in, locked, same_account, store, stored_tokens
+from apps.connections.services.stale import end_replaced, revoke_unwanted
+from apps.connections.services.store_grant import Grant, locked, same_account, store
 from apps.errors import NotAllowed
 from apps.sql import Now
 from apps.teams.actor import Actor
@@ -52,7 +49,8 @@ def _add(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttempt:
     with transaction.atomic(durable=True):
         attempt, grant = _claim(attempt, actor)
         lock_attempt(attempt)
-        return store(attempt, grant, existing=same_account(attempt, grant), origin=actor.origin)
+        stored = store(attempt, grant, existing=same_account(attempt, grant), origin=actor.origin)
+    return end_replaced(stored, grant, origin=actor.origin)
 
 
 def _replace(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttempt:
@@ -61,15 +59,8 @@ def _replace(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttemp
         attempt, grant = _claim(attempt, actor)
         lock_attempt(attempt)
         connection = _connection(attempt, actor)
-        former, replaced = copy(connection), stored_tokens(connection)
-        is_other = compare(account_of(connection), account_in(attempt, grant)) is Sameness.OTHER
-        attempt = store(attempt, grant, existing=connection, origin=actor.origin)
-    if is_other and replaced is not None:
-        with tracing.traced(tracing.of_attempt(attempt)):
-            ended = revoke_replaced(attempt, former, replaced)
-        attempt.pending_account = {**attempt.pending_account, "ended": ended}
-        AuthorizationAttempt.objects.filter(pk=attempt.pk).update(pending_account=attempt.pending_account)
-    return attempt
+        stored = store(attempt, grant, existing=connection, origin=actor.origin)
+    return end_replaced(stored, grant, origin=actor.origin)
 
 
 def _discard(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttempt:

@@ -13,10 +13,13 @@ from apps.audit.services import record
 from apps.connections.errors import AttemptError, AttemptExpired, CallbackRejected
 from apps.connections.models import AuthorizationAttempt, ConnectSession
 from apps.connections.services.session_outcome import fail_sessions
+from apps.integrations.models import OAuthApp
 from apps.sql import Now
 from apps.teams.models import User
 
 LIFETIME = timedelta(minutes=10)
+# The `error_code` of an attempt whose OAuth app was changed in between.
+CLIENT_CHANGED = "oauth_app_changed"
 CANCELED = "The person canceled."
 _STATUS = AuthorizationAttempt.Status
 
@@ -75,8 +78,32 @@ def _not_usable(attempt: AuthorizationAttempt, *, origin: Origin) -> AttemptErro
     if current.status == _STATUS.CANCELED:
         message = "This was canceled in Specway, so nothing was connected."
         return reject("canceled_state", message, origin=origin, attempt=current)
+    if current.error_code == CLIENT_CHANGED:
+        return reject("changed_client", current.error_message, origin=origin, attempt=current)
     message = "This response was used already. If the connection is not in your list, connect again."
     return reject("replayed_state", message, origin=origin, attempt=current)
+
+
+def client_changed_message(name: str) -> str:
+    """Why a flow at the integration called `name` ended when its OAuth app was changed."""
+    return f"An admin changed the OAuth app of {name} while you were signing in, so nothing was connected. Try again."
+
+
+def fail_open_attempts(oauth_app: OAuthApp) -> None:
+    """Fail the attempts that were started for an earlier client of the OAuth app. Their tokens are deleted."""
+    message = client_changed_message(oauth_app.integration.name)
+    started = AuthorizationAttempt.objects.filter(oauth_app=oauth_app).exclude(client_key=oauth_app.client_key)
+    open_ones = started.filter(status__in=(_STATUS.PENDING, _STATUS.UNDECIDED))
+    with transaction.atomic():
+        attempts = list(open_ones.values_list("pk", flat=True))
+        open_ones.filter(pk__in=attempts).update(
+            status=_STATUS.FAILED,
+            error_code=CLIENT_CHANGED,
+            error_message=message,
+            code_verifier=None,
+            pending_tokens=None,
+        )
+        fail_sessions(ConnectSession.objects.filter(attempt__in=attempts), code=CLIENT_CHANGED, detail=message)
 
 
 def reject(

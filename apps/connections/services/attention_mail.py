@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
-from apps.connections.messages import reason_message
+from apps.connections.messages import reason_of
 from apps.connections.models import Connection, ConnectionShare, Level, Status
 from apps.connections.services.status import TRANSIENT_REASONS
 from apps.notifications.mail import Mail, send
@@ -186,7 +186,7 @@ def _problem(connection: Connection) -> Mail:
         subject=f"{connection.name} ({service}) needs attention",
         title=f"{connection.name} needs attention",
         paragraphs=(
-            reason_message(connection.status_reason, service),
+            reason_of(connection),
             f"Workflows of {connection.team} that use it fail since {_utc(connection.status_changed_at)}.",
         ),
         action="Open the connection",
@@ -207,8 +207,7 @@ def _digest(connections: list[Connection]) -> Mail:
         why=_why("You get this because you own or manage these connections."),
         items_title="Since when, and why",
         items=_listed(
-            f"{one.name} ({one.integration.name}), since {_utc(one.status_changed_at)}: "
-            f"{reason_message(one.status_reason, one.integration.name)}"
+            f"{one.name} ({one.integration.name}), since {_utc(one.status_changed_at)}: {reason_of(one)}"
             for one in connections
         ),
     )

@@ -22,10 +22,11 @@ from apps.connections.models import AuthorizationAttempt, Connection, ConnectSes
 from apps.connections.policy.access import may_manage
 from apps.connections.services import attempts, oauth1_flow, tracing
 from apps.connections.services.account_mismatch import resolve_account_mismatch
-from apps.connections.services.attempts import AuthorizationRequest
+from apps.connections.services.attempts import CLIENT_CHANGED, AuthorizationRequest
 from apps.connections.services.exchange import grant_of
+from apps.connections.services.recheck import client_problem
 from apps.connections.services.session_outcome import fail_sessions
-from apps.connections.services.stale import revoke_unwanted
+from apps.connections.services.stale import end_replaced, revoke_unwanted
 from apps.connections.services.store_grant import store_grant
 from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations.catalog.entries import code_parameters, provider_config
@@ -103,7 +104,7 @@ def _require_oauth_app(actor: Actor, integration: Integration) -> OAuthApp:
 
 
 def _store_attempt(attempt: AuthorizationAttempt, request: AuthorizationRequest, *, origin: Origin) -> None:
-    attempt.pk = request.attempt_id
+    attempt.pk, attempt.client_key = request.attempt_id, attempt.oauth_app.client_key
     attempt.state_hash, attempt.code_verifier = attempts.hashed(request.state), request.secret
     attempt.created_at, attempt.expires_at = Now(), Now() + attempts.LIFETIME
     with transaction.atomic():
@@ -229,12 +230,15 @@ def _finish(
     if attempt.connection is not None and not may_manage(member_actor(member), attempt.connection):
         error = CallbackRejected(f"You no longer manage the connection {attempt.connection.name}.")
         raise attempts.fail(attempt, "not_a_manager", error, origin=origin)
+    if problem := client_problem(attempt):
+        raise attempts.fail(attempt, CLIENT_CHANGED, problem, origin=origin)
     grant = grant_of(attempt, parameters, query_string, origin=origin)
     try:
-        return store_grant(attempt, grant, origin=origin)
+        stored = store_grant(attempt, grant, origin=origin)
     except SpecwayError:
         revoke_unwanted(attempt, grant)
         raise
+    return end_replaced(stored, grant, origin=origin)
 
 
 def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:

@@ -10,7 +10,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from apps.audit.origin import Origin
-from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
+from apps.connections.models import Connection, Status, TokenSet
+from apps.connections.services import attempts
 from apps.connections.services.status import mark_needs_attention, mark_reconnected
 from apps.integrations.models import Integration, OAuthApp
 from apps.sql import Now
@@ -29,11 +30,9 @@ def belongs_to_earlier_client(row: TokenSet) -> bool:
 def mark_connections(oauth_app: OAuthApp, origin: Origin) -> None:
     """Mark connections whose tokens were issued to another client, and recover those whose client is back.
 
-    Attempts in progress were started for the earlier client, so they are canceled.
+    Attempts in progress were started for the earlier client, so they fail.
     """
-    status = AuthorizationAttempt.Status
-    started = AuthorizationAttempt.objects.filter(oauth_app=oauth_app, status__in=(status.PENDING, status.UNDECIDED))
-    started.update(status=status.CANCELED, code_verifier=None, pending_tokens=None)
+    attempts.fail_open_attempts(oauth_app)
     connections = Connection.objects.filter(oauth_app=oauth_app, token_set__isnull=False)
     for_each_locked(connections, lambda connection: _settle(connection, oauth_app, origin))
 

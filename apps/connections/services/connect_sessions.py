@@ -217,7 +217,7 @@ def reopen(session: ConnectSession) -> None:
 def connected(session: ConnectSession, connection: Connection, *, origin: Origin) -> None:
     """The member entered a key, so the session is complete without an authorization flow."""
     with transaction.atomic():
-        complete_sessions(_only(session), connection, origin=origin)
+        complete_sessions(_only(session), connection, connected_already=session.repairs, origin=origin)
 
 
 def began(session: ConnectSession, attempt: AuthorizationAttempt) -> None:

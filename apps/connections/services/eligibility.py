@@ -4,19 +4,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from apps.connections.messages import asks_values, help_anchor, reason_message, repair_label
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import MD5, Cast, Concat
+
+from apps.connections.messages import asks_values, help_anchor, reason_of, repair_label
 from apps.connections.models import Connection, Status
 from apps.connections.policy import scopes as scope_sets
 from apps.connections.policy.access import is_owner, may_manage
 from apps.connections.services.connection_params import provider_of
 from apps.errors import SpecwayError
-from apps.integrations.models import KINDS_WITH_KEY, Integration
+from apps.integrations.models import KINDS_WITH_KEY, Integration, OAuthApp
 from apps.teams.actor import Actor
 
 EPOCH = datetime.min.replace(tzinfo=UTC)
 KINDS_WITH_SCOPES = (Integration.Kind.OAUTH2, Integration.Kind.CLIENT_CREDENTIALS)
 # With these reasons a request may still succeed: the access as a whole was not rejected.
 _MAY_STILL_WORK = frozenset({"missing_scopes", "integration_misconfigured", "service_unavailable", "token_refused"})
+# The columns that decide which scopes a connection lacks.
+_DECISIVE = ("integration_id", "oauth_app_id", "params", "scopes_granted")
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def eligibility_of(actor: Actor, connection: Connection, scopes: Iterable[str] =
     """The eligibility of one connection for these scopes. Its details and shares should be prefetched."""
     needs_attention = connection.status == Status.NEEDS_ATTENTION
     missing = tuple(missing_scopes_of(connection, scopes))
-    reason, name = connection.status_reason, connection.integration.name
+    reason = connection.status_reason
     return Eligibility(
         connection=connection,
         missing=missing,
@@ -77,10 +82,34 @@ def eligibility_of(actor: Actor, connection: Connection, scopes: Iterable[str] =
         can_manage=may_manage(actor, connection),
         has_key=connection.integration.kind in KINDS_WITH_KEY,
         asks_values=asks_values(connection),
-        why=reason_message(reason, name, connection.service_message) if needs_attention else "",
+        why=reason_of(connection) if needs_attention else "",
         help=help_anchor(reason) if needs_attention else "insufficient-permissions" if missing else "",
         repair=repair_label(reason) if needs_attention else "Add permission" if missing else "",
     )
+
+
+def with_scopes(connections: QuerySet[Connection], scopes: Iterable[str]) -> QuerySet[Connection]:
+    """Those of the connections that lack none of the scopes.
+
+    What decides it is compared once for each combination that occurs, not for each connection, and selected by a hash.
+    """
+    parts = [Cast(name, TextField()) for name in _DECISIVE]
+    hashed = connections.order_by().annotate(decisive=MD5(Concat(*parts)))
+    wanted = list(scopes)
+    found = list(hashed.values_list("decisive", *_DECISIVE).distinct())
+    integrations = Integration.objects.in_bulk({row[1] for row in found})
+    oauth_apps = OAuthApp.objects.in_bulk({row[2] for row in found if row[2]})
+    eligible = []
+    for decisive, integration, oauth_app, params, granted in found:
+        example = Connection(
+            integration=integrations[integration],
+            oauth_app=oauth_apps.get(oauth_app),
+            params=params,
+            scopes_granted=granted,
+        )
+        if not missing_scopes_of(example, wanted):
+            eligible.append(decisive)
+    return connections.alias(decisive=MD5(Concat(*parts))).filter(decisive__in=eligible)
 
 
 def preferred_eligible(candidates: Sequence[Eligibility]) -> Eligibility | None:

@@ -1,14 +1,17 @@
 """Integrations with the number of connections that an actor can see, for the Plugins page, pickers and the API."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from uuid import UUID
 
-from django.db.models import Case, Count, IntegerField, OuterRef, Q, Subquery, When
-from django.db.models.functions import Coalesce, Lower
+from django.db.models import Count, Q
 
 from apps.connections.models import Connection, Status
 from apps.integrations.models import Integration, IntegrationQuerySet
 from apps.teams.actor import Actor
+
+# The number of connections, and of those that need attention, by the integration's ID. Those without are not in it.
+Totals = Mapping[UUID, tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -21,43 +24,49 @@ class Counts:
 
 
 def counts_of(integration: Integration) -> Counts:
-    """The annotations of a row of `with_counts`. Raises KeyError for other rows."""
+    """What `with_counts` added. Raises KeyError for another row."""
     values = vars(integration)
     return Counts(values["connected"], values["attention"], values["is_set_up"])
 
 
-def with_counts(integrations: IntegrationQuerySet, actor: Actor) -> IntegrationQuerySet:
-    """Each with `Counts`: how many connections the actor can see, and how many of them need attention.
-
-    For `is_set_up`, see `IntegrationQuerySet.with_setup`.
-    """
-    visible = Connection.objects.visible_to(actor)
-    return integrations.with_setup(actor).annotate(
-        connected=_count(visible), attention=_count(visible.filter(status=Status.NEEDS_ATTENTION))
-    )
+def totals_for(actor: Actor) -> Totals:
+    """How many connections the actor can see by integration, in one pass over those of the team."""
+    grouped = Connection.objects.visible_to(actor).order_by().values_list("integration")
+    red = Count("pk", filter=Q(status=Status.NEEDS_ATTENTION))
+    return {integration: (n, attention) for integration, n, attention in grouped.annotate(Count("pk"), red=red)}
 
 
-def listed(actor: Actor) -> IntegrationQuerySet:
-    """The integrations to list, with counts: enabled ones, and disabled ones that still have connections.
+def with_counts(integrations: Iterable[Integration], totals: Totals) -> list[Integration]:
+    """The rows, each with `Counts`. They come from `IntegrationQuerySet.with_setup`."""
+    rows = list(integrations)
+    for row in rows:
+        connected, attention = totals.get(row.pk, (0, 0))
+        vars(row).update(connected=connected, attention=attention)
+    return rows
+
+
+def listable(actor: Actor, totals: Totals) -> IntegrationQuerySet:
+    """The integrations to list: enabled ones, and disabled ones that still have connections.
 
     A custom API is listed once its authentication is configured.
     """
     described = Q(team=None) | Q(definition__isnull=False)
-    rows = with_counts(Integration.objects.visible_to(actor), actor)
-    return rows.filter(described, Q(is_enabled=True) | Q(connected__gt=0))
+    rows = Integration.objects.visible_to(actor).with_setup(actor)
+    return rows.filter(described, Q(is_enabled=True) | Q(pk__in=list(totals)))
 
 
-def attention_first(integrations: IntegrationQuerySet) -> IntegrationQuerySet:
+def listed(actor: Actor) -> list[Integration]:
+    """The integrations to list by name, with counts."""
+    totals = totals_for(actor)
+    return with_counts(listable(actor, totals), totals)
+
+
+def attention_first(integrations: Iterable[Integration]) -> list[Integration]:
     """Those that need attention, then connected ones, then those that are set up, then the rest, each by name."""
-    tier = Case(
-        When(attention__gt=0, then=0),
-        When(connected__gt=0, then=1),
-        When(is_set_up=True, then=2),
-        default=3,
-    )
-    return integrations.order_by(tier, Lower("name"), "pk")
 
+    def place(row: Integration) -> tuple[int, str, str]:
+        counts = counts_of(row)
+        tier = 0 if counts.attention else 1 if counts.connected else 2 if counts.is_set_up else 3
+        return tier, row.name.casefold(), str(row.pk)
 
-def _count(connections: Any) -> Coalesce:
-    counted = connections.filter(integration=OuterRef("pk")).order_by().values("integration").annotate(n=Count("pk"))
-    return Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0)
+    return sorted(integrations, key=place)

@@ -3,8 +3,9 @@
 from apps.connections.errors import AttemptError, AttemptSettled, CallbackRejected
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.policy.access import may_manage
+from apps.connections.services.attempts import client_changed_message
 from apps.errors import NotAllowed, NotFound
-from apps.integrations.models import Integration
+from apps.integrations.models import Integration, OAuthApp
 from apps.teams.actor import Actor, member_actor
 from apps.teams.models import Membership
 from apps.teams.services.current_access import has_ended, lock_team
@@ -44,15 +45,26 @@ def lock_attempt(attempt: AuthorizationAttempt) -> Membership:
     """Lock the team and the attempt until the end of the transaction, and check again what may have changed.
 
     The person's membership. Raises AttemptSettled or CallbackRejected if the team or integration was deleted, the
-    attempt was settled (as interrupted, say), or the person left the team.
+    attempt was settled (as interrupted, say), the OAuth app is another client now, or the person left the team.
     """
-    if error := _attempt_problem(attempt):
+    if error := _attempt_problem(attempt) or client_problem(attempt):
         raise error
     membership = Membership.objects.select_related("team", "user").filter(team=attempt.team_id, user=attempt.user_id)
     member = membership.first()
     if member is None:
         raise CallbackRejected("You are no longer a member of the team that this connection was for.")
     return member
+
+
+def client_problem(attempt: AuthorizationAttempt) -> CallbackRejected | None:
+    """The error if the OAuth app is another client now, or at other hosts, than when the flow was started.
+
+    Its code is for the earlier client, and must not be sent to another host (RFC 9700 4.4).
+    """
+    oauth_app = OAuthApp.objects.filter(pk=attempt.oauth_app_id).first()
+    if oauth_app is not None and attempt.client_key in ("", oauth_app.client_key):
+        return None
+    return CallbackRejected(client_changed_message(attempt.integration.name))
 
 
 def _attempt_problem(attempt: AuthorizationAttempt) -> AttemptError | None:

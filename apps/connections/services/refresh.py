@@ -17,7 +17,7 @@ from django.db import transaction
 from apps.audit.origin import Origin
 from apps.connections import metrics
 from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable, WrongKind
-from apps.connections.messages import reason_message
+from apps.connections.messages import reason_message, reason_of
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.policy import scopes
 from apps.connections.policy.refresh_policy import (
@@ -183,7 +183,7 @@ def _require_resend_allowed(row: TokenSet, provider: ProviderConfig) -> None:
         unresolved_sends=row.unresolved_sends,
         expires_at=row.expires_at,
         sent_at=row.sent_at,
-        sent_elsewhere=row.sent_by not in ("", spool.host_id()) or spool.is_kept_by_another_process(row),
+        sent_elsewhere=row.sent_by not in ("", spool.host_id()) or spool.is_kept(row),
     )
     if wait_until is None or wait_until <= row.db_now:
         return
@@ -272,7 +272,7 @@ def refusal_of(row: TokenSet) -> SpecwayError:
     connection, oauth_app = row.connection, row.connection.oauth_app
     name = connection.integration.name
     if connection.status_reason in PERSON_MUST_ACT:
-        return ReauthorizationRequired(reason_message(connection.status_reason, name, connection.service_message))
+        return ReauthorizationRequired(reason_of(connection))
     if oauth_app is not None and oauth_app.broken_since is not None:
         return IntegrationMisconfigured(reason_message("integration_misconfigured", name))
     if not row.refresh_grant_type:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import BooleanField, Case, Count, When
+from django.db.models import BooleanField, Case, Count, Q, When
 from django.db.models.functions import Coalesce, Greatest
 
 from apps.audit.origin import Origin
@@ -224,7 +224,9 @@ def _follow_up(row: TokenSet, *, misconfigured: bool) -> None:
     current = TokenSet.objects.with_everything().filter(pk=row.pk).first()
     if current is None or current.failure_count != row.failure_count:
         return  # disconnected since, or a request was made and its failure is recorded
-    unchanged = TokenSet.objects.filter(pk=current.pk, version=row.version, lease_until=None)
+    # The lease of a process that died has ended, and is still there.
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    unchanged = TokenSet.objects.filter(free, pk=current.pk, version=row.version)
     next_at, reason = _next_check(current, misconfigured=misconfigured)
     with transaction.atomic():
         if unchanged.update(next_refresh_at=next_at, dispatched_until=None) and reason:

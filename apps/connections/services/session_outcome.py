@@ -58,15 +58,21 @@ def overdue() -> Q:
     return Q(status=_STATUS.PENDING) & (unused | unfinished)
 
 
-def complete_sessions(sessions: QuerySet[ConnectSession], connection: Connection, *, origin: Origin) -> None:
-    """The sessions resulted in `connection`, which is shared where the member agreed. In the caller's transaction."""
+def complete_sessions(
+    sessions: QuerySet[ConnectSession], connection: Connection, *, connected_already: bool, origin: Origin
+) -> None:
+    """The sessions resulted in `connection`, which is shared where the member agreed. In the caller's transaction.
+
+    `connected_already`: the grant was stored in a connection that existed.
+    """
     for session in sessions.filter(status=_STATUS.PENDING).select_related("integration"):
         if session.sharing_level and session.sharing_accepted:
             _share(session, connection, origin=origin)
         status = _STATUS.CONNECTED if _is_shared_as_requested(session, connection) else _STATUS.CONNECTED_PERSONAL
         values = {"status": status, "connection": connection, "ended_at": Now(), "error_code": "", "error_message": ""}
         ConnectSession.objects.filter(pk=session.pk).update(**values)
-        _emit(Event.SESSION_CONNECTED, session, status=status.value, connection=str(connection.pk))
+        details = {"connection": str(connection.pk), "connected_already": connected_already}
+        _emit(Event.SESSION_CONNECTED, session, status=status.value, **details)
 
 
 def _share(session: ConnectSession, connection: Connection, *, origin: Origin) -> None:

@@ -195,9 +195,10 @@ def _memory_mark(token_set_id: UUID, version: int) -> Path:
     return folder() / f"{token_set_id}.{version}.memory"
 
 
-def is_kept_by_another_process(row: TokenSet) -> bool:
-    """Whether another process of this host may have the response to the last refresh of `row` in memory."""
-    return _memory_mark(row.pk, row.version).exists()
+def is_kept(row: TokenSet) -> bool:
+    """Whether this host has the response to the last refresh of `row`: a file, or in the memory of a process."""
+    mark = _memory_mark(row.pk, row.version)
+    return mark.exists() or mark.with_suffix(".json").exists()
 
 
 # New tokens that could not be written to the disk.

@@ -10,9 +10,11 @@ from apps.audit.origin import Origin
 from apps.audit.services import fingerprint, record
 from apps.connections.models import AuthorizationAttempt, Connection, Status, TokenSet
 from apps.connections.policy.accounts import Account, Sameness, compare
+from apps.connections.services import tracing
 from apps.connections.services.connection_params import account_of, provider_of
+from apps.connections.services.replaced import Replaced
 from apps.connections.services.status import target_of
-from apps.connections.services.store_grant import Grant, account_in
+from apps.connections.services.store_grant import Grant, Stored, account_in
 from apps.errors import SpecwayError
 from apps.integrations.catalog.entries import provider_config
 from apps.integrations.models import OAuthApp
@@ -23,6 +25,9 @@ from apps.oauth.provider import ProviderConfig
 from apps.oauth.token_response import TokenResponse
 
 logger = logging.getLogger(__name__)
+
+_KEPT = "The earlier tokens were not revoked, since {name} may end the new ones with them."
+_NO_REVOCATION = "{name} does not support revocation, so the earlier tokens may still be valid there."
 
 
 def discard_stale(row: TokenSet, provider: ProviderConfig, response: TokenResponse, *, origin: Origin) -> None:
@@ -61,18 +66,77 @@ def revoke_unwanted(attempt: AuthorizationAttempt, grant: Grant) -> None:
     _revoke(provider, attempt.oauth_app, grant.response)
 
 
-def revoke_replaced(attempt: AuthorizationAttempt, connection: Connection, replaced: TokenResponse) -> str:
-    """Revoke the grant of the account that another one replaced. What was done, as a message."""
+def end_replaced(stored: Stored, grant: Grant, *, origin: Origin) -> AuthorizationAttempt:
+    """Revoke the grant that another one replaced, where that cannot end the new one or that of another connection.
+
+    What was done is stored in the attempt's result, as a message. The attempt.
+    """
+    attempt, replaced = stored.attempt, stored.replaced
+    if replaced is None or replaced.tokens is None or _shares_a_token(attempt, grant, replaced.tokens):
+        return attempt
+    with tracing.traced(tracing.of_attempt(attempt)):
+        outcome, message = _end(attempt, replaced, replaced.tokens)
+    if outcome:
+        attempt.result = {**attempt.result, "ended": message}
+        with transaction.atomic():
+            AuthorizationAttempt.objects.filter(pk=attempt.pk).update(result=attempt.result)
+            record(
+                action="connection.earlier_grant",
+                origin=origin,
+                team_id=attempt.team_id,
+                target=target_of(replaced.connection),
+                token_fp=fingerprint(replaced.tokens.access_token),
+                account=replaced.connection.account_label,
+                revocation=outcome,
+            )
+    return attempt
+
+
+def _shares_a_token(attempt: AuthorizationAttempt, grant: Grant, replaced: TokenResponse) -> bool:
+    """Whether the connection still uses one of the earlier tokens: revoking one may end the other."""
+    row = TokenSet.objects.filter(connection=attempt.connection_id).first()
+    kept = row.refresh_token.reveal() if row is not None and row.refresh_token else None
+    in_use = {grant.response.access_token, grant.response.refresh_token, kept} - {None}
+    return bool(in_use & {replaced.access_token, replaced.refresh_token})
+
+
+def _end(attempt: AuthorizationAttempt, replaced: Replaced, tokens: TokenResponse) -> tuple[str, str]:
+    """The outcome (revoked, failed, kept; "" if there is nothing to say) and the message about it."""
+    connection, is_other = replaced.connection, replaced.sameness is Sameness.OTHER
     name, account = connection.integration.name, connection.account_label or "the earlier account"
-    if _may_be_in_use(attempt, account_of(connection), except_for=connection):
-        return f"Access as {account} is still valid at {name}, since another connection uses it."
+    provider = _provider_of(connection) if replaced.is_of_current_client else None
+    ends_one_token = provider is not None and provider.revocation is not None and provider.revocation.ends == "token"
+    if not is_other and not ends_one_token:
+        was_working, has_revocation = connection.status == Status.ACTIVE, provider is not None and provider.revocation
+        return ("kept", (_KEPT if has_revocation else _NO_REVOCATION).format(name=name)) if was_working else ("", "")
+    if is_other and not ends_one_token and _may_be_in_use(attempt, account_of(connection), except_for=connection):
+        return "kept", f"Access as {account} is still valid at {name}, since another connection uses it."
+    held = f"the earlier tokens of {account}" if is_other else "the earlier tokens"
+    if provider is None or not _revoke(provider, connection.oauth_app, tokens):
+        return "failed", f"{_sentence(held)} could not be revoked from here. Revoke them at {name} if needed."
+    if not ends_one_token:
+        return "revoked", f"Access as {account} was revoked at {name}."
+    return "revoked", f"{_sentence(_ended(provider, tokens, held))} revoked at {name}."
+
+
+def _ended(provider: ProviderConfig, tokens: TokenResponse, held: str) -> str:
+    """What a revocation ended, with its verb: some services end access tokens only, or refresh tokens only."""
+    sent = provider.revocation.tokens if provider.revocation else ()
+    if tokens.refresh_token and "refresh_token" not in sent:
+        return f"{held.replace('tokens', 'access token')} was"
+    return f"{held} were" if "access_token" in sent else f"{held.replace('tokens', 'refresh token')} was"
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _provider_of(connection: Connection) -> ProviderConfig | None:
+    """The provider configuration that the connection had; None if its values no longer fit."""
     try:
-        revoked = _revoke(provider_of(connection), connection.oauth_app, replaced)
-    except SpecwayError:
-        revoked = False
-    if revoked:
-        return f"Access as {account} was revoked at {name}."
-    return f"Access as {account} could not be revoked from here. Revoke it at {name} if it is not needed."
+        return provider_of(connection)
+    except (SpecwayError, ObjectDoesNotExist):
+        return None
 
 
 def _may_be_in_use(attempt: AuthorizationAttempt, account: Account, *, except_for: Connection | None = None) -> bool:
@@ -81,7 +145,9 @@ def _may_be_in_use(attempt: AuthorizationAttempt, account: Account, *, except_fo
     if except_for is not None:
         rows = rows.exclude(pk=except_for.pk)
     if account.subject:
-        rows = rows.filter(Q(account_subject__in=[account.subject, ""]))
+        # A subject that was stored as a label before the stable ID was known, or the other way round, counts too.
+        comparable = Q(account_subject__in=[account.subject, account.label, ""]) | Q(account_label=account.label)
+        rows = rows.filter(comparable)
     for row in rows.select_related("integration").iterator():
         sameness = compare(account_of(row), account)
         own = row.owner_id == attempt.user_id or row.pk == attempt.connection_id

@@ -101,12 +101,15 @@ def mark_recovered(connection: Connection, *, origin: Origin) -> None:
     _activate(Connection.objects.exclude(status_reason__in=UNRESOLVED_BY_REFRESH), connection, origin=origin)
 
 
-def mark_reconnected(connection: Connection, *, origin: Origin) -> None:
-    """Set the status to active, whatever the reason was: its credentials are new, or valid again."""
-    _activate(Connection.objects.all(), connection, origin=origin)
+def mark_reconnected(connection: Connection, *, origin: Origin, **details: Any) -> None:
+    """Set the status to active, whatever the reason was: its credentials are new, or valid again.
+
+    `details` are added to the event.
+    """
+    _activate(Connection.objects.all(), connection, origin=origin, **details)
 
 
-def _activate(rows: QuerySet[Connection], connection: Connection, *, origin: Origin) -> None:
+def _activate(rows: QuerySet[Connection], connection: Connection, *, origin: Origin, **details: Any) -> None:
     changed = rows.filter(pk=connection.pk, status=Status.NEEDS_ATTENTION).update(
         status=Status.ACTIVE, status_reason="", service_message="", rejected_calls=0, status_changed_at=Now()
     )
@@ -117,7 +120,7 @@ def _activate(rows: QuerySet[Connection], connection: Connection, *, origin: Ori
             team_id=connection.team_id,
             target=target_of(connection),
         )
-        emit_event(Event.RECOVERED, connection, status=_active_state(connection))
+        emit_event(Event.RECOVERED, connection, status=_active_state(connection), **details)
 
 
 def record_call_result(connection: Connection, status: int, *, origin: Origin) -> None:

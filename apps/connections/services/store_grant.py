@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain, count
 from uuid import UUID
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from apps.connections.policy.accounts import Account, Sameness, compare
 from apps.connections.services import attempts
 from apps.connections.services.connection_params import account_of, provider_of, tenant_in
 from apps.connections.services.recheck import lock_attempt, require_may_reconnect
+from apps.connections.services.replaced import Replaced, changes_between, snapshot
 from apps.connections.services.session_outcome import complete_sessions
 from apps.connections.services.status import emit_event, expect_first_refresh, mark_reconnected, target_of
 from apps.connections.services.token_values import from_json, to_json, token_columns
@@ -50,7 +52,15 @@ class Grant:
         return cls(from_json(data["response"]), data["subject"], data["label"], data["params"])
 
 
-def store_grant(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> AuthorizationAttempt:
+@dataclass(frozen=True)
+class Stored:
+    """A settled or undecided attempt, and what its grant replaced, if it was stored in an existing connection."""
+
+    attempt: AuthorizationAttempt
+    replaced: Replaced | None = None
+
+
+def store_grant(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> Stored:
     """Store the grant in a new or existing connection. The attempt is then succeeded, or undecided for another account.
 
     Raises what `lock_attempt` raises, AttemptSettled if the connection to reconnect was disconnected, and
@@ -68,24 +78,30 @@ def store_grant(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) 
                 name = attempt.integration.name
                 raise ExchangeFailed(f"{name} did not report the account, so nothing was changed. Try again.")
             if compare(before, now) is not Sameness.SAME:
-                return _await_decision(attempt, grant)
+                return Stored(_await_decision(attempt, grant))
         return store(attempt, grant, existing=existing, origin=origin)
 
 
-def store(
-    attempt: AuthorizationAttempt, grant: Grant, *, existing: Connection | None, origin: Origin
-) -> AuthorizationAttempt:
+def store(attempt: AuthorizationAttempt, grant: Grant, *, existing: Connection | None, origin: Origin) -> Stored:
     """Write the grant into `existing` or a new connection, in the caller's transaction, and settle the attempt."""
+    replaced = None
     if existing is None:
         connection = _create(attempt, grant, origin=origin)
     else:
-        connection = _replace(existing, attempt, grant, origin=origin)
+        connection, replaced = _replace(existing, attempt, grant, origin=origin)
+        changes = changes_between(replaced.connection, connection)
+        attempt.result = {"connected_already": attempt.connection_id is None, "changes": changes}
     AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
-        status=_STATUS.SUCCEEDED, connection=connection, code_verifier=None, pending_tokens=None
+        status=_STATUS.SUCCEEDED,
+        connection=connection,
+        code_verifier=None,
+        pending_tokens=None,
+        result=attempt.result,
     )
-    complete_sessions(ConnectSession.objects.filter(attempt=attempt), connection, origin=origin)
+    sessions, is_new = ConnectSession.objects.filter(attempt=attempt), replaced is None
+    complete_sessions(sessions, connection, connected_already=not is_new, origin=origin)
     attempt.status, attempt.connection = _STATUS.SUCCEEDED, connection
-    return attempt
+    return Stored(attempt, replaced)
 
 
 def locked(connection_id: UUID) -> Connection:
@@ -100,15 +116,6 @@ def locked(connection_id: UUID) -> Connection:
     if connection is None:
         raise AttemptSettled("The connection was disconnected meanwhile. Connect the service again.")
     return connection
-
-
-def stored_tokens(connection: Connection) -> TokenResponse | None:
-    """The tokens that the connection has now, to be revoked when others replace them."""
-    row = TokenSet.objects.filter(connection=connection).first()
-    if row is None or row.access_token is None:
-        return None
-    refresh_token = row.refresh_token.reveal() if row.refresh_token else None
-    return TokenResponse(access_token=row.access_token.reveal(), refresh_token=refresh_token)
 
 
 def same_account(attempt: AuthorizationAttempt, grant: Grant) -> Connection | None:
@@ -149,7 +156,7 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
         integration=attempt.integration,
         oauth_app=attempt.oauth_app,
         owner_id=attempt.user_id,
-        name=grant.label or f"{attempt.integration.name} account",
+        name=_free_name(attempt, grant),
         account_subject=grant.subject,
         account_label=grant.label,
         scopes_requested=attempt.scopes_requested,
@@ -170,9 +177,23 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
     return connection
 
 
-def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> Connection:
+def _free_name(attempt: AuthorizationAttempt, grant: Grant) -> str:
+    """The account's label, with its tenant or a number if a connection of the owner has that name already."""
+    name = grant.label or f"{attempt.integration.name} account"
+    own = Connection.objects.filter(team=attempt.team_id, integration=attempt.integration_id, owner=attempt.user_id)
+    taken = set(own.exclude(status=Status.DISCONNECTING).values_list("name", flat=True))
+    tenant = ", ".join(account_in(attempt, grant).tenant.values())
+    numbered = (f"{name[:190]} ({number})" for number in count(2))
+    choices = chain([name, f"{name} ({tenant})"[:200]] if tenant else [name], numbered)
+    return next(choice for choice in choices if choice not in taken)
+
+
+def _replace(
+    connection: Connection, attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin
+) -> tuple[Connection, Replaced]:
     row = TokenSet.objects.select_for_update().get(connection=connection)
-    keeps_refresh_token = _keeps_refresh_token(connection, attempt, grant)
+    replaced = snapshot(connection, row, account_in(attempt, grant))
+    keeps_refresh_token = _keeps_refresh_token(replaced, attempt)
     connection.oauth_app = attempt.oauth_app
     connection.params = connection.params | attempt.params | grant.params
     values = token_columns(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))
@@ -181,10 +202,7 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
         values |= {"refresh_token": None, "next_refresh_at": values["expires_at"]}
     # The new version makes a refresh in progress stale.
     TokenSet.objects.filter(pk=row.pk).update(version=F("version") + 1, **values)
-    if grant.label and connection.name == connection.account_label:
-        connection.name = grant.label
-    connection.account_subject = grant.subject or connection.account_subject
-    connection.account_label = grant.label or connection.account_label
+    _set_account(connection, grant, replaced.sameness)
     connection.scopes_requested = attempt.scopes_requested
     connection.scopes_granted = _granted(attempt, grant)
     # The grant is now that of the person who reconnected, no longer the former owner's.
@@ -204,17 +222,32 @@ def _replace(connection: Connection, attempt: AuthorizationAttempt, grant: Grant
     )
     _record("connection.reconnected", connection, attempt, values["access_token_fp"], origin=origin)
     expect_first_refresh(connection, TokenSet.objects.get(pk=row.pk))
+    _report_reconnected(replaced.connection, connection, origin=origin)
+    return connection, replaced
+
+
+def _report_reconnected(before: Connection, connection: Connection, *, origin: Origin) -> None:
+    changes = changes_between(before, connection)
     if connection.status == Status.ACTIVE:  # otherwise the event is that it works again
-        emit_event(Event.RECONNECTED, connection)
-    mark_reconnected(connection, origin=origin)
-    return connection
+        emit_event(Event.RECONNECTED, connection, changes=changes)
+    mark_reconnected(connection, origin=origin, changes=changes)
 
 
-def _keeps_refresh_token(connection: Connection, attempt: AuthorizationAttempt, grant: Grant) -> bool:
-    """Whether the stored refresh token stays valid: not if its grant ended, or is of another account or OAuth app."""
-    same_account = compare(account_of(connection), account_in(attempt, grant)) is Sameness.SAME
-    same_app = attempt.oauth_app_id == connection.oauth_app_id
-    return connection.status != Status.NEEDS_ATTENTION and same_account and same_app
+def _set_account(connection: Connection, grant: Grant, sameness: Sameness) -> None:
+    """Store the grant's account. What it does not report stays only if both are of the same account."""
+    if grant.label and connection.name == connection.account_label:
+        connection.name = grant.label
+    if grant.subject or sameness is not Sameness.SAME:
+        connection.account_subject = grant.subject
+    if grant.label or sameness is not Sameness.SAME:
+        connection.account_label = grant.label
+
+
+def _keeps_refresh_token(replaced: Replaced, attempt: AuthorizationAttempt) -> bool:
+    """Whether the stored refresh token stays valid: not if its grant ended, or is of another account or client."""
+    works = replaced.connection.status != Status.NEEDS_ATTENTION
+    same_client = attempt.oauth_app_id == replaced.connection.oauth_app_id and replaced.is_of_current_client
+    return works and replaced.sameness is Sameness.SAME and same_client
 
 
 def _sent_at(attempt: AuthorizationAttempt) -> datetime:

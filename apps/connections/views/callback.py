@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from apps.connections.errors import AttemptError
+from apps.connections.messages import connected_message
 from apps.connections.models import AuthorizationAttempt
 from apps.connections.services import authorize
 from apps.connections.services.connect_sessions import session_of_attempt
@@ -63,7 +64,7 @@ def _complete(request: HttpRequest) -> HttpResponseBase:
     if attempt.in_popup:
         return render(request, "connections/result.html", _context(attempt))
     if attempt.status == Attempt.SUCCEEDED and attempt.connection is not None:
-        messages.success(request, f"{attempt.connection.name} is connected.")
+        messages.success(request, connected_message(attempt.connection, attempt.result))
     return redirect(_next_url(attempt))
 
 

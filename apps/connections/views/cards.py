@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from apps.connections.messages import changes_message
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.policy import scopes
 from apps.connections.policy.access import may_manage
@@ -76,7 +77,8 @@ def card_context(request: TeamRequest, attempt: AuthorizationAttempt, state: str
             context["new_account"] = attempt.pending_account.get("label", "") or "an account without a name"
             context["account_is_known"] = attempt.pending_account.get("known", True)
         if state == Attempt.SUCCEEDED:
-            context["ended"] = attempt.pending_account.get("ended", "")
+            context["ended"] = attempt.result.get("ended", "")
+            context["changed"] = changes_message(attempt.result)
             context["missing"] = missing_scopes(connection, attempt)
     return context
 

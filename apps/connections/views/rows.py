@@ -11,7 +11,7 @@ from apps.connections.messages import (
     asks_values,
     first_refresh_message,
     help_anchor,
-    reason_message,
+    reason_of,
     repair_label,
     short_reason,
 )
@@ -90,7 +90,7 @@ def row_of(actor: Actor, connection: Connection) -> Row:
         can_manage=can_manage,
         can_refresh=can_manage and not repair and token_set is not None and token_set.refresh_grant_type != "",
         can_check=can_manage or may_use(actor, connection),
-        why=reason_message(connection.status_reason, connection.integration.name) if needs_attention else "",
+        why=reason_of(connection) if needs_attention else "",
         short_why=short_reason(connection.status_reason) if needs_attention else "",
         help_anchor=help_anchor(connection.status_reason) if needs_attention else "",
         repair=repair,

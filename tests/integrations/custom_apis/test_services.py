@@ -59,7 +59,7 @@ def fields_of(refusal: pytest.ExceptionInfo[InvalidInput]) -> list[str]:
 
 
 def listed(actor: Actor) -> list[str]:
-    return list(listed_integrations.listed(actor).values_list("slug", flat=True))
+    return [one.slug for one in listed_integrations.listed(actor)]
 
 
 def test_a_new_api_is_a_draft_without_connections(admin: Actor, api: CustomApi) -> None:

@@ -1,0 +1,1 @@
+"""Screenshots of every page, for people who look pages over."""
