@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from apps.audit.services import record
 from apps.connections.errors import MailedLately
-from apps.connections.messages import reason_message
+from apps.connections.messages import reason_of
 from apps.connections.models import Connection, RepairRequest, Status
 from apps.connections.policy.access import may_manage
 from apps.connections.services.attention_mail import recipients_of
@@ -78,7 +78,7 @@ def _notice(connection: Connection, user: User, text: str, request: RepairReques
     return NewNotice(
         key=f"ask:{request.pk}",
         title=f"{user} asks you to repair {connection.name}",
-        text=f"“{text}”" if text else reason_message(connection.status_reason, connection.integration.name),
+        text=f"“{text}”" if text else reason_of(connection),
         path=reverse("connections:connection", args=[connection.pk]),
         service=connection.integration.name,
         icon=connection.integration.icon,
@@ -87,7 +87,7 @@ def _notice(connection: Connection, user: User, text: str, request: RepairReques
 
 def _mailed(connection: Connection, user: User, text: str, people: list[User]) -> bool:
     service = connection.integration.name
-    reason = reason_message(connection.status_reason, service)
+    reason = reason_of(connection)
     mail = Mail(
         subject=f"{user} asks you to repair {connection.name} ({service})",
         title=f"{user} asks you to repair {connection.name}",

@@ -72,7 +72,7 @@ def _notify_problem(connection: Connection, people: list[User]) -> None:
     notice = NewNotice(
         key=f"attention:{connection.pk}:{connection.status_changed_at.isoformat()}",
         title=f"{connection.name} needs attention",
-        text=reason_message(connection.status_reason, service.name),
+        text=reason_of(connection),
         path=reverse("connections:connection", args=[connection.pk]),
         service=service.name,
         icon=service.icon,
