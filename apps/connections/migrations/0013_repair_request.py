@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', '0010_key_end'),
+        ('connections', "0012_indexes_of_lists"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
