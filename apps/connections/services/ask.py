@@ -71,7 +71,7 @@ def ask_to_repair(*, actor: Actor, connection: Connection, message: str) -> Aske
 
 
 def _link(connection: Connection) -> str:
-    return settings.PUBLIC_URL + reverse("connections:connection", args=[connection.pk])
+    return f"{settings.PUBLIC_URL}{reverse('connections:connection', args=[connection.pk])}"
 
 
 def _notice(connection: Connection, user: User, text: str, request: RepairRequest) -> NewNotice:
