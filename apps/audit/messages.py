@@ -29,6 +29,7 @@ MESSAGES = {
     "connection.refresh_failed": "Refresh failed",
     "connection.refresh_fenced": "Late refresh discarded",
     "connection.refreshed": "Refreshed",
+    "connection.names_changed": "External ID, tags or metadata changed",
     "connection.renamed": "Renamed",
     "connection.repair_asked": "Repair requested",
     "connection.shared": "Shared",

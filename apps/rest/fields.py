@@ -3,15 +3,17 @@
 DRF's own fields coerce: the number 5 to text, "yes" to a boolean, "2026-1-1" to a time, which hides callers' mistakes.
 """
 
+import json
 import re
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 class Text(serializers.CharField):
@@ -63,7 +65,7 @@ class Id(serializers.UUIDField):
     """A UUID in its canonical form."""
 
     def to_internal_value(self, data: Any) -> UUID:
-        if not isinstance(data, str) or not _UUID.fullmatch(data):
+        if not isinstance(data, str) or not UUID_TEXT.fullmatch(data):
             self.fail("invalid", value=str(data)[:100])
         return super().to_internal_value(data)
 
@@ -71,6 +73,57 @@ class Id(serializers.UUIDField):
 def texts(*, longest: int = 300, most: int = 200, **options: Any) -> serializers.ListField:
     """A list of strings."""
     return serializers.ListField(child=Text(max_length=longest), max_length=most, **options)
+
+
+MAX_TAGS = 20
+MAX_METADATA_BYTES = 8192
+
+
+class Tags(serializers.ListField):
+    """Up to 20 tags of the caller's own: 1 to 50 printable characters, no commas. Repeated ones are dropped."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(child=Text(max_length=50), max_length=MAX_TAGS, **options)
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        tags = list(dict.fromkeys(super().to_internal_value(data)))
+        if not all(tag.isprintable() and "," not in tag for tag in tags):
+            raise serializers.ValidationError("A tag has 1 to 50 printable characters and no comma.")
+        return tags
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class Metadata(serializers.JSONField):
+    """A JSON object of the caller's own, of at most 8 KB."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("Enter a JSON object.")
+        if len(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_METADATA_BYTES:
+            raise serializers.ValidationError(f"The object is larger than {MAX_METADATA_BYTES} bytes.")
+        if "\0" in str(data) or "\\u0000" in json.dumps(data):
+            raise serializers.ValidationError("The character NUL is not allowed.")
+        return data
+
+
+class ExternalId(Text):
+    """The caller's own ID for something, of up to 200 characters."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=200, **options)
+
+
+class Ids(Text):
+    """Up to 50 UUIDs, separated by commas, in a query string."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=2000, help_text="Up to 50 IDs, separated by commas.", **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        ids = [part.strip() for part in super().to_internal_value(data).split(",")]
+        if len(ids) > 50 or not all(UUID_TEXT.fullmatch(one) for one in ids):
+            raise serializers.ValidationError("Enter up to 50 UUIDs, separated by commas.")
+        return ids
 
 
 class QuerySerializer(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.db.models import Q
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -10,9 +11,16 @@ from rest_framework.response import Response
 from apps.rest.pagination import Pages, page_of
 from apps.rest.views import StrictAPIView, validated
 from apps.teams.authentication import actor_of
-from apps.teams.models import ApiKey
+from apps.teams.models import ApiKey, Membership
 from apps.teams.querysets import keys_visible_to
-from apps.teams.serializers import ApiKeySerializer, CreatedApiKeySerializer, MeSerializer, NewApiKeySerializer
+from apps.teams.serializers import (
+    ApiKeySerializer,
+    CreatedApiKeySerializer,
+    MemberFilterSerializer,
+    MemberSerializer,
+    MeSerializer,
+    NewApiKeySerializer,
+)
 from apps.teams.services.api_keys import create_api_key, revoke_api_key
 
 
@@ -24,6 +32,28 @@ class MeView(StrictAPIView):
     @extend_schema(operation_id="me", responses=MeSerializer)
     def get(self, request: Request) -> Response:
         return Response(MeSerializer(actor_of(request)).data)
+
+
+class MembersView(StrictAPIView):
+    """The members of the team."""
+
+    required_scope = "members:read"
+    filters = MemberFilterSerializer
+    pagination_class = Pages
+
+    @extend_schema(
+        operation_id="members_list", parameters=[MemberFilterSerializer], responses=MemberSerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """Active members with their IDs, which connect sessions and sharing take. Newest first."""
+        members = Membership.objects.filter(team=actor_of(request).team, user__is_active=True).select_related("user")
+        for word in self.query.get("search", "").split():
+            members = members.filter(Q(user__name__icontains=word) | Q(user__email__icontains=word))
+        if email := self.query.get("email"):
+            members = members.filter(user__email__iexact=email)
+        if role := self.query.get("role"):
+            members = members.filter(role=role)
+        return page_of(self, members, MemberSerializer)
 
 
 class ApiKeysView(StrictAPIView):

@@ -23,6 +23,7 @@ SCOPES = {
     "connections:read": ScopeLabel("List connections and integrations", "read"),
     "connections:use": ScopeLabel("Call services through connections", "write"),
     "connections:write": ScopeLabel("Create, change and disconnect", "write"),
+    "members:read": ScopeLabel("List the team's members", "read"),
     "audit:read": ScopeLabel("Read the audit log", "read"),
     "connections:token": ScopeLabel(
         "Read access tokens",

@@ -7,10 +7,10 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.rest.fields import Moment, Text
+from apps.rest.fields import Moment, QuerySerializer, Text
 from apps.teams import keys
 from apps.teams.actor import Actor
-from apps.teams.models import ApiKey, Team, User
+from apps.teams.models import ApiKey, Membership, Role, Team, User
 
 
 class TeamSerializer(serializers.ModelSerializer[Team]):
@@ -68,6 +68,24 @@ class MeSerializer(serializers.Serializer[Actor]):
 
     def get_scopes(self, actor: Actor) -> list[str]:
         return [scope for scope in keys.SCOPES if actor.has_scope(scope)]
+
+
+class MemberSerializer(serializers.Serializer[Membership]):
+    """A member of the team. `id` is what connect sessions, filters and sharing take."""
+
+    id = serializers.UUIDField(source="user_id")
+    name = serializers.CharField(source="user.name")
+    email = serializers.EmailField(source="user.email")
+    role = serializers.ChoiceField(choices=Role.choices)
+    joined_at = serializers.DateTimeField(source="created_at")
+
+
+class MemberFilterSerializer(QuerySerializer):
+    """The filters of the list of members."""
+
+    search = Text(required=False, max_length=100, help_text="Words in the name or e-mail address.")
+    email = Text(required=False, max_length=254, help_text="The exact e-mail address.")
+    role = serializers.ChoiceField(choices=Role.choices, required=False)
 
 
 class NewApiKeySerializer(serializers.Serializer[ApiKey]):

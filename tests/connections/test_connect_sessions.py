@@ -22,6 +22,7 @@ from tests.fixtures.connections import Cast, ConnectFlow, actions
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/connect-sessions/"
+NAMELESS: dict[str, Any] = {"external_id": "", "tags": [], "metadata": {}}
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_a_member_connects_by_the_link_and_the_program_learns_of_it(
     done = browser.get(open_callback(browser, server, asked).headers["Location"])
     connection = Connection.objects.get()
     times = {"created_at": "", "expires_at": "", "ended_at": ""}
-    assert state_of(service, session) | times == times | {
+    assert state_of(service, session) | times == times | NAMELESS | {
         "id": session,
         "status": "connected",
         "code": "",

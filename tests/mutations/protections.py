@@ -537,8 +537,8 @@ PROTECTIONS = [
     Mutation(
         "faults: team and attempt are checked after the exchange",
         "apps/connections/services/recheck.py",
-        "if error := _attempt_problem(attempt):",
-        "if False:",
+        "if error := _attempt_problem(attempt) or",
+        "if error :=",
         ("tests/connections/test_recheck.py",),
     ),
     Mutation(

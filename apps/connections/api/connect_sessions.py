@@ -18,10 +18,11 @@ from apps.connections.services.connect_sessions import (
     sessions_of,
     with_status,
 )
+from apps.connections.services.names import NAMES, names_of, with_tags
 from apps.connections.services.session_outcome import outcome_of
 from apps.errors import NotFound
 from apps.integrations.models import Integration
-from apps.rest.fields import Flag, Id, QuerySerializer, Text, texts
+from apps.rest.fields import UUID_TEXT, ExternalId, Flag, Id, Metadata, QuerySerializer, Tags, Text, texts
 from apps.rest.pagination import Pages, page_of
 from apps.rest.views import StrictAPIView, validated
 from apps.teams.actor import Actor
@@ -40,7 +41,11 @@ class NewConnectSessionSerializer(serializers.Serializer[Any]):
 
     integration = Text(required=False, max_length=100, help_text="The slug; optional with `connection`.")
     connection = Id(required=False, help_text="The connection to reconnect.")
-    member = Id(required=False, help_text="The member; default: the caller. With `connection` always its owner.")
+    member = Text(
+        required=False,
+        max_length=254,
+        help_text="The member's ID or e-mail address; default: the caller. With `connection` always its owner.",
+    )
     scopes = texts(default=list, help_text="The scopes to request; default: the suggested minimum.")
     sharing = SessionSharingSerializer(
         required=False,
@@ -63,6 +68,9 @@ class NewConnectSessionSerializer(serializers.Serializer[Any]):
         max_length=200,
         help_text="The account to sign in with, passed to the service.",
     )
+    external_id = ExternalId(required=False, help_text="Your own ID; the connection gets it too.")
+    tags = Tags(required=False, help_text="Your own tags; the connection gets them too.")
+    metadata = Metadata(required=False, help_text="A JSON object of your own; the connection gets it too.")
     notify = Flag(default=False, help_text="Also send the link to the member by e-mail.")
 
 
@@ -88,6 +96,9 @@ class ConnectSessionSerializer(serializers.Serializer[Any]):
     connection = serializers.UUIDField(allow_null=True, help_text="The connection, once there is one.")
     member = serializers.UUIDField()
     scopes = serializers.ListField(child=serializers.CharField(), help_text="The scopes that were named.")
+    external_id = serializers.CharField()
+    tags = serializers.ListField(child=serializers.CharField())
+    metadata = serializers.DictField()
     sharing = SharingAnswerSerializer(allow_null=True, help_text="Null if the session requests no sharing.")
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
@@ -105,6 +116,8 @@ class ConnectSessionFilterSerializer(QuerySerializer):
     integration = serializers.SlugField(required=False)
     member = Id(required=False)
     connection = Id(required=False)
+    external_id = ExternalId(required=False)
+    tags = Text(required=False, max_length=1100, help_text="Tags, separated by commas: those with all of them.")
 
 
 class LinkSerializer(ConnectSessionSerializer):
@@ -132,7 +145,10 @@ class ConnectSessionsView(StrictAPIView):
         sessions, filters = sessions_of(actor_of(request)), dict(self.query)
         if status := filters.pop("status", ""):
             sessions = with_status(sessions, status)
-        columns = {"integration": "integration__slug", "member": "member", "connection": "connection"}
+        sessions = with_tags(sessions, filters.pop("tags", ""))
+        columns = {name: name for name in ("member", "connection", "external_id")} | {
+            "integration": "integration__slug"
+        }
         sessions = sessions.filter(**{columns[name]: value for name, value in filters.items()})
         return page_of(self, sessions, ConnectSessionSerializer)
 
@@ -146,16 +162,13 @@ class ConnectSessionsView(StrictAPIView):
         connection = _connection(actor, data.pop("connection", None))
         integration = _integration(actor, data.pop("integration", None), connection)
         sharing, member, notify = data.pop("sharing", None), data.pop("member", None), data.pop("notify")
-        if member is not None:
-            member = User.objects.filter(pk=member, memberships__team=actor.team).first()
-            if member is None:
-                raise ValidationError({"member": ["There is no such member of the team."]})
+        names = {name: data.pop(name) for name in NAMES if name in data}
         link = create_connect_session(
             actor=actor,
             integration=integration,
             connection=connection,
-            member=member,
-            options=SessionOptions(**data, sharing_level=Level(sharing["level"]) if sharing else None),
+            member=_member(actor, member),
+            options=SessionOptions(**data, names=names, sharing_level=Level(sharing["level"]) if sharing else None),
             notify=notify,
         )
         body = {**ConnectSessionSerializer(link.session).data, "url": link.url}
@@ -209,6 +222,20 @@ def _integration(actor: Actor, slug: str | None, connection: Connection | None) 
     return integration
 
 
+def _member(actor: Actor, text: str | None) -> User | None:
+    """The member with this ID or e-mail address. Raises ValidationError."""
+    if text is None:
+        return None
+    members = User.objects.filter(memberships__team=actor.team)
+    if "@" in text:
+        member = members.filter(email__iexact=text).first()
+    else:
+        member = members.filter(pk=text).first() if UUID_TEXT.fullmatch(text) else None
+    if member is None:
+        raise ValidationError({"member": ["There is no member of the team with this ID or e-mail address."]})
+    return member
+
+
 def _session_data(session: ConnectSession) -> dict[str, Any]:
     outcome = outcome_of(session, now=timezone.now())
     sharing = {"level": session.sharing_level, "accepted": session.sharing_accepted} if session.sharing_level else None
@@ -221,5 +248,6 @@ def _session_data(session: ConnectSession) -> dict[str, Any]:
         "connection": session.connection_id,
         "member": session.member_id,
         "sharing": sharing,
+        **names_of(session),
         "mailed": session.mailed_at is not None,
     }

@@ -30,6 +30,7 @@ from apps.connections.policy.state import IN_STATE, State
 from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.eligibility import with_scopes
+from apps.connections.services.names import NAMES, change_names, with_tags
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.share import rename
 from apps.connections.services.tokens import IssuedToken, issue_token, key_material, record_denial
@@ -106,7 +107,8 @@ class ConnectionsView(StrictAPIView):
         if integration is None:
             raise ValidationError({"integration": ["There is no such integration, or it cannot be connected."]})
         try:
-            connection = connect_with_key(actor=actor, integration=integration, **data)
+            names = {name: data.pop(name) for name in NAMES if name in data}
+            connection = connect_with_key(actor=actor, integration=integration, names=names, **data)
         except InvalidInput as error:
             raise _with_api_names(error) from None
         created = _with_api_details(Connection.objects).get(pk=connection.pk)
@@ -131,7 +133,7 @@ class ConnectionView(StrictAPIView):
         operation_id="connections_update", request=ConnectionChangeSerializer, responses=ConnectionSerializer
     )
     def patch(self, request: Request, pk: UUID) -> Response:
-        """Rename, or replace the key: the old values stay until the service has accepted the new ones."""
+        """Rename, set your own names, or replace the key: the old values stay until the service accepts new ones."""
         actor = actor_of(request)
         connection = visible_connection(actor, pk)
         if not may_manage(actor, connection):
@@ -145,6 +147,8 @@ class ConnectionView(StrictAPIView):
                 replace_key(actor=actor, connection=connection, **values)
             if "name" in data:
                 rename(actor=actor, connection=visible_connection(actor, pk), name=data["name"])
+            names = {name: data[name] for name in NAMES if name in data}
+            change_names(actor=actor, connection=visible_connection(actor, pk), names=names)
         except InvalidInput as error:
             raise _with_api_names(error) from None
         return Response(ConnectionSerializer(visible_connection(actor, pk), context={"actor": actor}).data)
@@ -244,8 +248,13 @@ def _with_api_names(error: InvalidInput) -> InvalidInput:
 
 def _filtered(connections: QuerySet[Connection], filters: Mapping[str, Any]) -> QuerySet[Connection]:
     columns = {"integration": "integration__slug", "kind": "integration__kind"}
-    columns |= {name: name for name in ("owner", "name")}
+    columns |= {name: name for name in ("owner", "name", "external_id")}
     connections = connections.filter(**{columns[name]: value for name, value in filters.items() if name in columns})
+    connections = with_tags(connections, filters.get("tags", ""))
+    if "id" in filters:
+        connections = connections.filter(pk__in=filters["id"])
+    if account := filters.get("account"):
+        connections = connections.filter(Q(account_subject=account) | Q(account_label=account))
     if "status" in filters:
         connections = connections.filter(IN_STATE[State(filters["status"])])
     if "sharing" in filters:

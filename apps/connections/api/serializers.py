@@ -15,7 +15,19 @@ from apps.connections.policy.state import State, state_of
 from apps.connections.services.connection_params import provider_of
 from apps.errors import SpecwayError
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
-from apps.rest.fields import Flag, Id, LabeledSerializer, Number, QuerySerializer, Text, texts
+from apps.rest.fields import (
+    ExternalId,
+    Flag,
+    Id,
+    Ids,
+    LabeledSerializer,
+    Metadata,
+    Number,
+    QuerySerializer,
+    Tags,
+    Text,
+    texts,
+)
 from apps.teams.actor import Actor
 
 _STATES = [State.WORKING.value, State.UNVERIFIED.value, State.NEEDS_ATTENTION.value]
@@ -75,6 +87,9 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
         help_text="When the service last issued a token for it, accepted its key, or answered a call with success."
     )
     scopes = serializers.SerializerMethodField()
+    external_id = serializers.CharField()
+    tags = serializers.ListField(child=serializers.CharField())
+    metadata = serializers.DictField()
     expires_at = serializers.DateTimeField(source="token_set.expires_at", allow_null=True, default=None)
     last_used_at = serializers.DateTimeField(allow_null=True)
     next_refresh_at = serializers.DateTimeField(source="token_set.next_refresh_at", allow_null=True, default=None)
@@ -143,6 +158,10 @@ class ConnectionFilterSerializer(QuerySerializer):
         required=False, max_length=100, help_text="Words in its name, its account's label or its integration's name."
     )
     name = Text(required=False, max_length=200, help_text="Its exact name.")
+    id = Ids(required=False)
+    account = Text(required=False, max_length=255, help_text="The exact subject or label of its account.")
+    external_id = ExternalId(required=False)
+    tags = Text(required=False, max_length=1100, help_text="Tags, separated by commas: those with all of them.")
     ordering = serializers.ChoiceField(choices=["-created_at", "created_at", "name", "-name"], default="-created_at")
     include = serializers.ChoiceField(
         choices=["total"], required=False, help_text="`total`: also return the number of all matches."
@@ -188,6 +207,9 @@ class NewConnectionSerializer(serializers.Serializer[Any]):
     )
     params = serializers.DictField(child=Text(max_length=300), default=dict)
     scopes = texts(default=list)
+    external_id = ExternalId(required=False)
+    tags = Tags(required=False)
+    metadata = Metadata(required=False)
     if_unchecked = serializers.ChoiceField(
         choices=["refuse", "store"],
         default="refuse",
@@ -196,9 +218,12 @@ class NewConnectionSerializer(serializers.Serializer[Any]):
 
 
 class ConnectionChangeSerializer(serializers.Serializer[Any]):
-    """The changeable fields: the name, and the values of an API key, of which omitted ones stay."""
+    """The changeable fields: the name, names of your own, and the values of an API key, of which omitted ones stay."""
 
     name = Text(required=False, max_length=200)
+    external_id = ExternalId(required=False, allow_blank=True)
+    tags = Tags(required=False)
+    metadata = Metadata(required=False)
     fields = serializers.DictField(  # type: ignore[assignment] # as above
         child=Text(max_length=8000, trim_whitespace=False), required=False, write_only=True
     )

@@ -92,6 +92,10 @@ class ConnectSession(models.Model):
     sharing_level = models.CharField(max_length=10, choices=Level.choices, blank=True)
     # The member's answer to that; None until there is one.
     sharing_accepted = models.BooleanField(null=True)
+    # Passed on to the connection.
+    external_id = models.CharField(max_length=200, blank=True, default="")
+    tags = models.JSONField(default=list)
+    metadata = models.JSONField(default=dict)
     return_url = models.CharField(max_length=500, blank=True)
     login_hint = models.CharField(max_length=200, blank=True)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)

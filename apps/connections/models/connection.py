@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from apps.connections.models.querysets import ConnectionQuerySet
 from apps.integrations.models import Integration, OAuthApp
@@ -47,6 +48,10 @@ class Connection(models.Model):
     # Values of the provider's parameters (a subdomain, an instance URL): from the person, the callback or the response.
     params = models.JSONField(default=dict)
     is_shared = models.BooleanField(default=False)
+    # The names that a program gave it: an ID, tags (texts) and a JSON object of its own.
+    external_id = models.CharField(max_length=200, blank=True, default="")
+    tags = models.JSONField(default=list)
+    metadata = models.JSONField(default=dict)
     # After a hand-over, until it is reconnected: the former owner, whose grant or key it uses. The name is a copy.
     handed_over_from = models.CharField(max_length=250, blank=True)
     handed_over_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -67,6 +72,8 @@ class Connection(models.Model):
             # With the status, so that counting by service reads the index alone.
             models.Index(fields=["team", "integration", "status"], name="connection_of_service"),
             models.Index(fields=["team", "-created_at", "-id"], name="connection_newest_first"),
+            models.Index(Lower("name"), name="connection_lower_name"),
+            models.Index(fields=["team", "external_id"], condition=~Q(external_id=""), name="connection_external_id"),
             models.Index(fields=["status_reason"], condition=~Q(status_reason=""), name="connection_red"),
         ]
 

@@ -5,9 +5,10 @@ The link opens a page that requires a login as that member and a click; it never
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -52,12 +53,16 @@ class Link:
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """What a session requests: scopes; to share with everyone in the team at a level; where to return; an account."""
+    """What a session requests: scopes; to share with everyone in the team at a level; where to return; an account.
+
+    `names` are the caller's own for the session and its connection, see names.py.
+    """
 
     scopes: Sequence[str] = ()
     sharing_level: Level | None = None
     return_url: str = ""
     login_hint: str = ""
+    names: Mapping[str, Any] = field(default_factory=dict)
 
 
 _DEFAULTS = SessionOptions()
@@ -96,6 +101,7 @@ def create_connect_session(
         return_url=options.return_url,
         login_hint=options.login_hint[:200],
         token_hash=hashed(token),
+        **options.names,
     )
     _store_session(session, actor)
     url = settings.PUBLIC_URL + reverse("connections:connect_link", args=[token])

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -66,10 +67,13 @@ def connect_with_key(
     name: str = "",
     scopes: Sequence[str] = (),
     if_unchecked: IfUnchecked = "refuse",
+    names: Mapping[str, Any] = MappingProxyType({}),
+    connect_session: UUID | None = None,
 ) -> Connection:
     """Verify the values by a request if the service has one, and store them as a new connection of the actor.
 
-    The default `name` is the account's. Raises InvalidInput (by field), KeyRefused, KeyNotChecked, WrongKind.
+    The default `name` is the account's; `names` are a program's (see names.py). Raises InvalidInput (by field),
+    KeyRefused, KeyNotChecked, WrongKind.
     """
     entry = keyed(integration)
     if actor.team is None or actor.user is None:
@@ -85,18 +89,26 @@ def connect_with_key(
             integration=integration,
             owner=actor.user,
             name=name.strip()[:200] or key.checked.label or f"{integration.name} key",
-            account_subject=key.checked.subject,
-            account_label=key.checked.label,
             scopes_requested=requested,
-            scopes_granted=key.granted,
-            params=placeholders,
-            status_changed_at=Now(),
-            created_at=Now(),
+            **_columns(key),
+            **names,
         )
         _store_new_key(connection, key)
         _record("connection.created", connection, entry, key, actor=actor)
-        emit_event(Event.CREATED, connection)
+        emit_event(Event.CREATED, connection, connect_session=connect_session and str(connect_session))
     return connection
+
+
+def _columns(key: VerifiedKey) -> dict[str, Any]:
+    """The columns of a new connection that follow from its key."""
+    return {
+        "account_subject": key.checked.subject,
+        "account_label": key.checked.label,
+        "scopes_granted": key.granted,
+        "params": key.params,
+        "status_changed_at": Now(),
+        "created_at": Now(),
+    }
 
 
 @sensitive_variables()

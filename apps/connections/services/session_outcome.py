@@ -10,6 +10,7 @@ from apps.audit.origin import Origin
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession, Level
 from apps.connections.policy.access import RANK
 from apps.connections.policy.sharing import sharing_of
+from apps.connections.services.names import given_names, names_of
 from apps.connections.services.share import share_with_everyone
 from apps.errors import SpecwayError
 from apps.notifications import outbox
@@ -66,6 +67,8 @@ def complete_sessions(
     `connected_already`: the grant was stored in a connection that existed.
     """
     for session in sessions.filter(status=_STATUS.PENDING).select_related("integration"):
+        if given := given_names(session):
+            Connection.objects.filter(pk=connection.pk).update(**given)
         if session.sharing_level and session.sharing_accepted:
             _share(session, connection, origin=origin)
         status = _STATUS.CONNECTED if _is_shared_as_requested(session, connection) else _STATUS.CONNECTED_PERSONAL
@@ -125,6 +128,7 @@ def _emit(event: str, session: ConnectSession, **details: Any) -> None:
         "team": str(session.team_id),
         "integration": session.integration.slug,
         "member": str(session.member_id),
+        **names_of(session),
         **details,
     }
     outbox.enqueue_webhook(event, team_id=session.team_id, data=data)

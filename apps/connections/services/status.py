@@ -174,6 +174,9 @@ def emit_event(event: str, connection: Connection, **details: Any) -> None:
         "name": connection.name,
         "owner": str(connection.owner_id),
         "status": state,
+        "external_id": connection.external_id,
+        "tags": connection.tags,
+        "metadata": connection.metadata,
         "account": {"subject": connection.account_subject, "label": connection.account_label},
         **details,
     }

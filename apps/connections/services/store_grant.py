@@ -18,6 +18,7 @@ from apps.connections.policy import scopes
 from apps.connections.policy.accounts import Account, Sameness, compare
 from apps.connections.services import attempts
 from apps.connections.services.connection_params import account_of, provider_of, tenant_in
+from apps.connections.services.names import NAMES, given_names, pending_session
 from apps.connections.services.recheck import lock_attempt, require_may_reconnect
 from apps.connections.services.replaced import Replaced, changes_between, snapshot
 from apps.connections.services.session_outcome import complete_sessions
@@ -84,11 +85,11 @@ def store_grant(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) 
 
 def store(attempt: AuthorizationAttempt, grant: Grant, *, existing: Connection | None, origin: Origin) -> Stored:
     """Write the grant into `existing` or a new connection, in the caller's transaction, and settle the attempt."""
-    replaced = None
+    replaced, session = None, pending_session(attempt)
     if existing is None:
-        connection = _create(attempt, grant, origin=origin)
+        connection = _create(attempt, grant, session, origin=origin)
     else:
-        connection, replaced = _replace(existing, attempt, grant, origin=origin)
+        connection, replaced = _replace(existing, attempt, grant, session, origin=origin)
         changes = changes_between(replaced.connection, connection)
         attempt.result = {"connected_already": attempt.connection_id is None, "changes": changes}
     AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
@@ -150,7 +151,9 @@ def _granted(attempt: AuthorizationAttempt, grant: Grant) -> list[str]:
     return scopes.granted(answered=grant.response.scopes, requested=attempt.scopes_requested)
 
 
-def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> Connection:
+def _create(
+    attempt: AuthorizationAttempt, grant: Grant, session: ConnectSession | None, *, origin: Origin
+) -> Connection:
     connection = Connection.objects.create(
         team_id=attempt.team_id,
         integration=attempt.integration,
@@ -162,6 +165,7 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
         scopes_requested=attempt.scopes_requested,
         scopes_granted=_granted(attempt, grant),
         params=attempt.params | grant.params,
+        **given_names(session),
         status_changed_at=Now(),
         # Pagination compares it with Python's microseconds, and SQLite's clock has milliseconds only.
         created_at=timezone.now(),
@@ -173,7 +177,7 @@ def _create(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> C
     row.save(force_insert=True)
     expect_first_refresh(connection, row)
     _record("connection.created", connection, attempt, row.access_token_fp, origin=origin)
-    emit_event(Event.CREATED, connection)
+    emit_event(Event.CREATED, connection, connect_session=session and str(session.pk))
     return connection
 
 
@@ -189,7 +193,12 @@ def _free_name(attempt: AuthorizationAttempt, grant: Grant) -> str:
 
 
 def _replace(
-    connection: Connection, attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin
+    connection: Connection,
+    attempt: AuthorizationAttempt,
+    grant: Grant,
+    session: ConnectSession | None,
+    *,
+    origin: Origin,
 ) -> tuple[Connection, Replaced]:
     row = TokenSet.objects.select_for_update().get(connection=connection)
     replaced = snapshot(connection, row, account_in(attempt, grant))
@@ -207,8 +216,20 @@ def _replace(
     connection.scopes_granted = _granted(attempt, grant)
     # The grant is now that of the person who reconnected, no longer the former owner's.
     connection.handed_over_from, connection.handed_over_by = "", None
+    _save(connection, session)
+    _record("connection.reconnected", connection, attempt, values["access_token_fp"], origin=origin)
+    expect_first_refresh(connection, TokenSet.objects.get(pk=row.pk))
+    _report_reconnected(replaced.connection, connection, session, origin=origin)
+    return connection, replaced
+
+
+def _save(connection: Connection, session: ConnectSession | None) -> None:
+    """Save the replaced grant's columns, and the names of the session."""
+    for name, value in given_names(session).items():
+        setattr(connection, name, value)
     connection.save(
         update_fields=[
+            *NAMES,
             "handed_over_from",
             "handed_over_by",
             "name",
@@ -220,16 +241,14 @@ def _replace(
             "params",
         ]
     )
-    _record("connection.reconnected", connection, attempt, values["access_token_fp"], origin=origin)
-    expect_first_refresh(connection, TokenSet.objects.get(pk=row.pk))
-    _report_reconnected(replaced.connection, connection, origin=origin)
-    return connection, replaced
 
 
-def _report_reconnected(before: Connection, connection: Connection, *, origin: Origin) -> None:
+def _report_reconnected(
+    before: Connection, connection: Connection, session: ConnectSession | None, *, origin: Origin
+) -> None:
     changes = changes_between(before, connection)
     if connection.status == Status.ACTIVE:  # otherwise the event is that it works again
-        emit_event(Event.RECONNECTED, connection, changes=changes)
+        emit_event(Event.RECONNECTED, connection, changes=changes, connect_session=session and str(session.pk))
     mark_reconnected(connection, origin=origin, changes=changes)
 
 

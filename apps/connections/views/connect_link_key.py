@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 from apps.connections.models import Connection, ConnectSession
 from apps.connections.services import connect_sessions
 from apps.connections.services.credentials import connect_with_key, keyed, replace_key
+from apps.connections.services.names import given_names
 from apps.connections.services.session_outcome import outcome_of
 from apps.connections.views.connect_return import return_context
 from apps.connections.views.keys import KEY_ERRORS, if_unchecked_of, problem_context, replace_form
@@ -91,6 +92,8 @@ def _store(request: HttpRequest, actor: Actor, session: ConnectSession, form: Ke
             params=form.params,
             name=form.cleaned_data["name"],
             if_unchecked=unchecked,
+            names=given_names(session),
+            connect_session=session.pk,
         )
     if session.connection is None:
         raise connect_sessions.nothing_to_repair()
