@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0005_expiry_mail'),
+        ('notifications', "0005_expiry_mail"),
         ('teams', '0005_one_time_format'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

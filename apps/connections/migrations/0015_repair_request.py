@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', "0012_indexes_of_lists"),
+        ('connections', "0014_lower_names"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
