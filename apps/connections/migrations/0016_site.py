@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("connections", "0014_lower_names")]
+    dependencies = [("connections", "0015_repair_request")]
 
     operations = [
         migrations.AddField("connection", "site", models.CharField(blank=True, default="", max_length=255)),
