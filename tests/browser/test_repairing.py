@@ -40,6 +40,7 @@ def test_a_refused_refresh_leads_into_the_reconnect_which_keeps_the_connection(v
     expect(visitor.page.locator("[data-connecting]")).to_contain_text("Connected")
     expect(visitor.page.locator(".conn")).to_have_count(1)
     assert visitor.row("Ada Example").get_attribute("id") == row_id
+    visitor.open_list()
     visitor.row("Ada Example").get_by_role("button", name="Refresh").click()
     expect(visitor.page.locator("#flash")).to_contain_text("has a new token")
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import requests
 
+from apps.teams.keys import SCOPES as SCOPES_OF_KEYS
 from tests.e2e.inside import Inside
 from tests.processes import Product
 from tests.sandbox.cast import Client as SandboxClient
@@ -16,7 +17,6 @@ from tests.sandbox.cast import Person
 from tests.sandbox.server import Sandbox
 
 SCOPES = ["profile", "messages:read"]
-ALL_KEY_SCOPES = ["connections:read", "connections:use", "connections:token", "connections:write", "audit:read"]
 MAKE_PERSON = """
 from apps.audit.origin import Origin
 from apps.teams.models import User
@@ -123,7 +123,7 @@ class Visitor:
         return parse_qs(urlsplit(answer.headers["Location"]).query)["new"][0], flow.grant
 
     def make_key(self) -> "Program":
-        fields = {"name": "nightly", "kind": "personal", "days": "30", "scopes": ALL_KEY_SCOPES}
+        fields = {"name": "nightly", "kind": "personal", "days": "30", "scopes": list(SCOPES_OF_KEYS)}
         page = self.post("/settings/api-keys/", fields, shows=["API key"])
         found = re.search(r"spw_[a-z0-9]+_[\w-]+", page.text)
         assert found, page.text
