@@ -15,9 +15,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models, transaction
 from django.db.models import Q
 from django.db.models.expressions import Expression, Func
 from django.db.models.functions import Now as DatabaseNow
@@ -26,6 +28,7 @@ from django.db.models.query import ModelIterable, ValuesListIterable, get_relate
 from django.db.models.sql import InsertQuery, UpdateQuery
 
 Row = TypeVar("Row")
+Record = TypeVar("Record")
 Values = Mapping[str, Any]
 
 
@@ -248,3 +251,46 @@ def _compiled_insert(model: type[models.Model]) -> Statement:
     query = InsertQuery(model)
     query.insert_values(fields, [model(**{field.attname: param(model, field.attname) for field in fields})])
     return Statement(*query.get_compiler(DEFAULT_DB_ALIAS).as_sql()[0])
+
+
+class PostgreSQLStatement(Generic[Record]):
+    """A statement for PostgreSQL in a file of its own, which the server parses and plans once per connection.
+
+    Its parameters are named: `%(name)s`. `to_record` gets the columns of a row by name.
+    """
+
+    def __init__(self, path: Path, to_record: Callable[..., Record]) -> None:
+        self._path, self._to_record = path, to_record
+        self._sql: bytes | None = None
+
+    @staticmethod
+    def is_available() -> bool:
+        """Whether the database is PostgreSQL, and no transaction is open: the statement is a transaction of its own."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        return connection.vendor == "postgresql" and not connection.in_atomic_block
+
+    def one(self, **values: Any) -> Record | None:
+        """The first row, after the commit, or None. Raises the database's exceptions.
+
+        A connection that the server has closed meanwhile is closed here too, so that the next statement opens one.
+        """
+        connection: Any = connections[DEFAULT_DB_ALIAS]
+        if connection.connection is None:
+            connection.ensure_connection()
+        try:
+            with connection.wrap_database_errors:
+                return self._fetched(connection.connection, values)
+        except DatabaseError:
+            connection.close_if_unusable_or_obsolete()
+            raise
+
+    def _fetched(self, connection: Any, values: Values) -> Record | None:
+        if self._sql is None:
+            self._sql = self._path.read_bytes()
+        # Django's own cursors put the values into the text on the client.
+        cursor = psycopg.Cursor(connection)
+        cursor.execute(self._sql, values, prepare=True, binary=True)
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        return self._to_record(**dict(zip([column.name for column in cursor.description or ()], row, strict=True)))
