@@ -37,6 +37,7 @@ BODIES: dict[str, dict[str, object]] = {
     "POST api:connections": {"integration": "sandbox", "fields": {}},
     "POST api:connect_sessions": {"integration": "sandbox", "scopes": ["profile"]},
     "POST api:tokens": {"connections": ["{connection}"]},
+    "POST api:connections_check": {"connections": ["{connection}"]},
     "POST api:preflight": {"connections": [{"connection": "{connection}"}]},
     "POST api:integrations": {"name": "Depot", "base_url": "https://api.depot.example"},
     "POST api:integrations_import": {"document": "{}"},

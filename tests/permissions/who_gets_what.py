@@ -139,6 +139,8 @@ PATCH  api:connection                   | 200 200 200 200 403 403 404 404  | 200
 DELETE api:connection                   | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403
 POST   api:connection_token             | 200 403 403 403 403 403 404 404  | 200 403 403 200 403 403
 POST   api:connection_refresh           | 503 503 503 503 503 503 404 404  | 503 403 503 403 403 403
+POST   api:connection_check             | 200 200 200 200 200 200 404 404  | 200 403 200 403 403 403
+POST   api:connections_check            | 200                              | 200 403 200 403 403 403
 POST   api:tokens                       | 200                              | 200 403 403 200 403 403
 POST   api:preflight                    | 200                              | 200 200 403 403 403 403
 GET    api:connection_sharing           | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403

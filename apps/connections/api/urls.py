@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.connections.api import bulk, connect_sessions, connections, integrations, sharing
+from apps.connections.api import bulk, checks, connect_sessions, connections, integrations, sharing
 from apps.integrations.custom_apis import api as custom_apis
 from apps.integrations.custom_apis.doctor import api as doctor
 
@@ -10,6 +10,8 @@ urlpatterns = [
     path("connections/", connections.ConnectionsView.as_view(), name="connections"),
     path("connections/<uuid:pk>/", connections.ConnectionView.as_view(), name="connection"),
     path("connections/<uuid:pk>/token/", connections.TokenView.as_view(), name="connection_token"),
+    path("connections/check/", checks.ChecksView.as_view(), name="connections_check"),
+    path("connections/<uuid:pk>/check/", checks.CheckView.as_view(), name="connection_check"),
     path("connections/<uuid:pk>/refresh/", connections.RefreshView.as_view(), name="connection_refresh"),
     path("connections/<uuid:pk>/sharing/", sharing.SharingView.as_view(), name="connection_sharing"),
     path("connections/<uuid:pk>/workflows/", sharing.WorkflowsView.as_view(), name="connection_workflows"),
