@@ -15,9 +15,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models, transaction
 from django.db.models import Q
 from django.db.models.expressions import Expression, Func
 from django.db.models.functions import Now as DatabaseNow
@@ -26,6 +28,7 @@ from django.db.models.query import ModelIterable, ValuesListIterable, get_relate
 from django.db.models.sql import InsertQuery, UpdateQuery
 
 Row = TypeVar("Row")
+Record = TypeVar("Record")
 Values = Mapping[str, Any]
 
 
@@ -49,6 +52,32 @@ def exists_for_row(rows: models.QuerySet[Any]) -> Q:
     outer rows. Use this where the outer rows are those of one team, and the table has the rows of all.
     """
     return Q(IsNull(models.Subquery(rows.order_by().values("pk")[:1]), False))
+
+
+_DISTINCT = """
+WITH RECURSIVE found(value) AS (
+    SELECT MIN({column}) FROM {table} WHERE {condition}
+    UNION ALL
+    SELECT (SELECT MIN({column}) FROM {table} WHERE {condition} AND {column} > found.value)
+    FROM found WHERE found.value IS NOT NULL
+) SELECT value FROM found WHERE value IS NOT NULL
+"""
+
+
+def distinct_values(model: type[models.Model], name: str, **equal: Any) -> list[Any]:
+    """The distinct values of a column in the rows in which the columns `equal` have these values, in order.
+
+    One probe of an index on (`equal`..., `name`) for each value; DISTINCT would read every row.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    quote, fields = connection.ops.quote_name, {each: model._meta.get_field(each) for each in [name, *equal]}
+    columns = {each: quote(cast(Any, field).column) for each, field in fields.items()}
+    condition = " AND ".join(f"{columns[each]} = %s" for each in equal) or "1 = 1"
+    values = [cast(Any, fields[each]).get_db_prep_value(value, connection) for each, value in equal.items()]
+    sql = _DISTINCT.format(column=columns[name], table=quote(model._meta.db_table), condition=condition)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values * 2)
+        return [value for (value,) in cursor.fetchall()]
 
 
 def database_now() -> datetime:
@@ -222,3 +251,46 @@ def _compiled_insert(model: type[models.Model]) -> Statement:
     query = InsertQuery(model)
     query.insert_values(fields, [model(**{field.attname: param(model, field.attname) for field in fields})])
     return Statement(*query.get_compiler(DEFAULT_DB_ALIAS).as_sql()[0])
+
+
+class PostgreSQLStatement(Generic[Record]):
+    """A statement for PostgreSQL in a file of its own, which the server parses and plans once per connection.
+
+    Its parameters are named: `%(name)s`. `to_record` gets the columns of a row by name.
+    """
+
+    def __init__(self, path: Path, to_record: Callable[..., Record]) -> None:
+        self._path, self._to_record = path, to_record
+        self._sql: bytes | None = None
+
+    @staticmethod
+    def is_available() -> bool:
+        """Whether the database is PostgreSQL, and no transaction is open: the statement is a transaction of its own."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        return connection.vendor == "postgresql" and not connection.in_atomic_block
+
+    def one(self, **values: Any) -> Record | None:
+        """The first row, after the commit, or None. Raises the database's exceptions.
+
+        A connection that the server has closed meanwhile is closed here too, so that the next statement opens one.
+        """
+        connection: Any = connections[DEFAULT_DB_ALIAS]
+        if connection.connection is None:
+            connection.ensure_connection()
+        try:
+            with connection.wrap_database_errors:
+                return self._fetched(connection.connection, values)
+        except DatabaseError:
+            connection.close_if_unusable_or_obsolete()
+            raise
+
+    def _fetched(self, connection: Any, values: Values) -> Record | None:
+        if self._sql is None:
+            self._sql = self._path.read_bytes()
+        # Django's own cursors put the values into the text on the client.
+        cursor = psycopg.Cursor(connection)
+        cursor.execute(self._sql, values, prepare=True, binary=True)
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        return self._to_record(**dict(zip([column.name for column in cursor.description or ()], row, strict=True)))

@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from apps.connections.models import Connection, DailyUse, TokenSet
-from apps.sql import PreparedInsert, PreparedSelect, PreparedUpdate, param
+from apps.sql import PreparedInsert, PreparedSelect, PreparedUpdate, distinct_values, param
 from apps.teams.models import Team
 from apps.vault.services import seal
 from tests.connections.rows import make_connection, make_integration
@@ -187,3 +187,13 @@ def test_an_encrypted_column_rejects_a_parameter_of_another_field(make: Make) ->
     )
     with pytest.raises(TypeError, match="stored encrypted"):
         write(id=make().token_set.pk, token_type="in clear")
+
+
+def test_distinct_values_are_those_of_the_rows_with_the_given_values(make: Make) -> None:
+    first, second = make(), make()
+    for owner, workflows in ((first, "caab"), (second, "z")):
+        for number, workflow in enumerate(workflows):
+            DailyUse.objects.create(connection=owner, day=date(2026, 11, 1 + number), calls=ord(workflow))
+    assert distinct_values(DailyUse, "calls", connection=first.pk) == [ord("a"), ord("b"), ord("c")]
+    assert distinct_values(DailyUse, "calls") == [*map(ord, "abcz")]
+    assert distinct_values(DailyUse, "calls", connection=make().pk) == []

@@ -31,6 +31,7 @@ MESSAGES = {
     "connection.refreshed": "Refreshed",
     "connection.names_changed": "External ID, tags or metadata changed",
     "connection.renamed": "Renamed",
+    "connection.repair_asked": "Repair requested",
     "connection.shared": "Shared",
     "connection.sharing_changed": "Sharing changed",
     "connection.unshared": "Made personal",

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import logging
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -75,5 +76,9 @@ def record(
         token_fp=token_fp,
         detail=detail,
     )
-    said = (action, outcome, target.type, target.id)
-    transaction.on_commit(lambda: logger.info("audit action=%s outcome=%s target=%s/%s", *said))
+    transaction.on_commit(partial(log_event, action, outcome, target))
+
+
+def log_event(action: str, outcome: str, target: Target) -> None:
+    """The line about a recorded event in the process's log."""
+    logger.info("audit action=%s outcome=%s target=%s/%s", action, outcome, target.type, target.id)

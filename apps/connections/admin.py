@@ -1,25 +1,71 @@
 """The operators' view of connections: their status, and *Refresh now*. Secrets are not displayed."""
 
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
+from django.db.models.functions import Lower
 from django.http import HttpRequest
 
 from apps.audit.admin import ReadOnlyAdmin
+from apps.connections.messages import REASONS, short_reason
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services.refresh import refresh_now
 from apps.errors import SpecwayError
+from apps.integrations.models import Integration
 from apps.teams.actor import Actor
+from apps.teams.models import Team, User
 from apps.teams.origin import origin_of
+
+# Teams of one name that a search takes, and connections that it finds for each kind of text.
+MOST_TEAMS, MOST_FOUND = 50, 500
+
+
+class ReasonFilter(admin.SimpleListFilter):
+    """Why a connection needs attention. The choices are known: Django's own filter would read them from the table."""
+
+    title = "reason"
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(reason, short_reason(reason)) for reason in REASONS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Connection]) -> QuerySet[Connection]:
+        return queryset.filter(status_reason=self.value()) if self.value() else queryset
 
 
 @admin.register(Connection)
 class ConnectionAdmin(ReadOnlyAdmin):
     list_display = ["name", "integration", "team", "owner", "status", "status_reason", "is_shared", "next_refresh"]
-    list_filter = ["status", "status_reason", "integration", "is_shared"]
-    search_fields = ["name", "account_label", "owner__email", "team__name", "=id"]
+    list_filter = ["status", ReasonFilter]
+    search_fields = ["=id"]
+    search_help_text = "The whole name, ID, owner’s e-mail address, name of the team, or slug of the service."
     list_select_related = ["integration", "team", "owner", "token_set"]
-    date_hierarchy = "created_at"
+    ordering = ["-pk"]
     actions = ["refresh"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Connection], search_term: str
+    ) -> tuple[QuerySet[Connection], bool]:
+        """Connections by what an index finds: a part of a name would be compared with every row of the table."""
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        indexed: list[dict[str, Any]] = [
+            {"lower_name": text.lower()},
+            {"owner__in": User.objects.filter(email__iexact=text)[:1]},
+            {"team__in": list(Team.objects.filter(name__iexact=text).values_list("pk", flat=True)[:MOST_TEAMS])},
+            {"integration__in": list(Integration.objects.filter(slug=text).values_list("pk", flat=True)[:MOST_TEAMS])},
+        ]
+        with suppress(ValueError):
+            indexed.append({"pk": UUID(text)})
+        found: list[UUID] = []
+        for query in indexed:
+            rows = Connection.objects.alias(lower_name=Lower("name")).filter(**query)
+            found += rows.order_by().values_list("pk", flat=True)[:MOST_FOUND]
+        return queryset.filter(pk__in=found), False
 
     @admin.display(description="next refresh")
     def next_refresh(self, connection: Connection) -> object:
@@ -42,7 +88,8 @@ class ConnectionAdmin(ReadOnlyAdmin):
 @admin.register(AuthorizationAttempt)
 class AuthorizationAttemptAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "integration", "team", "user", "status", "error_code"]
-    list_filter = ["status", "error_code", "integration"]
+    list_filter = ["status"]
+    list_select_related = ["integration", "team", "user"]
     fields = [
         "integration",
         "team",

@@ -46,6 +46,9 @@ _SHORT_REASONS = {
     "service_unavailable": "Service unavailable",
 }
 
+# Why a connection can need attention.
+REASONS = tuple(_SHORT_REASONS)
+
 _HELP = {
     "reauthorization_required": "token-expired",
     "outcome_unknown": "token-expired",

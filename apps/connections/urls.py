@@ -51,6 +51,7 @@ urlpatterns = [
     path("connections/<uuid:connection_id>/sharing/", sharing.sharing, name="sharing"),
     path("connections/<uuid:connection_id>/hand-over/", sharing.hand_over, name="hand_over"),
     path("connections/<uuid:connection_id>/check/", checks.check, name="check"),
+    path("connections/<uuid:connection_id>/ask/", checks.ask, name="ask"),
     path("connections/<uuid:connection_id>/refresh/", actions.refresh, name="refresh"),
     path("connections/<uuid:connection_id>/reconnect/", connect.reconnect, name="reconnect"),
     path("connections/<uuid:connection_id>/values/", connect.values, name="values"),

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.forms import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.audit.admin import LargeTableAdmin
 from apps.integrations.catalog.entries import entry_of, links
 from apps.integrations.catalog.sync import set_enabled
 from apps.integrations.errors import OAuthAppInUse
@@ -41,7 +42,7 @@ class HasOAuthApp(admin.SimpleListFilter):
 
 
 @admin.register(Integration)
-class IntegrationAdmin(admin.ModelAdmin[Integration]):
+class IntegrationAdmin(LargeTableAdmin[Integration]):
     """Services come from the catalog or from teams; operators enable and disable them."""
 
     list_display = ["name", "slug", "kind", "category", "team", "is_enabled", "has_oauth_app"]
@@ -58,11 +59,12 @@ class IntegrationAdmin(admin.ModelAdmin[Integration]):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Integration]:
-        return super().get_queryset(request).select_related("team").prefetch_related("oauth_apps")
+        registered = Exists(OAuthApp.objects.filter(integration=OuterRef("pk")))
+        return super().get_queryset(request).select_related("team").annotate(registered=registered)
 
     @admin.display(boolean=True, description="OAuth app")
     def has_oauth_app(self, integration: Integration) -> bool:
-        return bool(integration.oauth_apps.all())
+        return bool(vars(integration)["registered"])
 
     def save_model(self, request: HttpRequest, obj: Integration, form: Any, change: bool) -> None:
         set_enabled(origin=origin_of(request), integration=obj, is_enabled=obj.is_enabled)
@@ -79,11 +81,11 @@ class IntegrationAdmin(admin.ModelAdmin[Integration]):
 
 
 @admin.register(OAuthApp)
-class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
+class OAuthAppAdmin(LargeTableAdmin[OAuthApp]):
     """The client ID and client secret of a service, for every team or for one."""
 
     list_display = ["integration", "for_whom", "client_id", "secret_ends", "dependents", "state", "updated_at"]
-    list_filter = [("broken_since", admin.EmptyFieldListFilter), "secret_expires_on", "integration"]
+    list_filter = [("broken_since", admin.EmptyFieldListFilter), "secret_expires_on"]
     list_select_related = ["integration", "team"]
     search_fields = ["integration__name", "integration__slug", "client_id", "team__name"]
     autocomplete_fields = ["team"]
@@ -93,8 +95,10 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
         js = [Script("js/app.js", type="module"), Script("js/oauth_app.js", type="module")]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OAuthApp]:
-        live = Count("connections", filter=~Q(connections__status="disconnecting"))
-        return super().get_queryset(request).annotate(dependents=live)
+        apps = OAuthApp.objects.filter(pk=OuterRef("pk")).order_by().values("pk")
+        live = apps.annotate(n=Count("connections", filter=~Q(connections__status="disconnecting")))
+        # A subquery, which runs for the rows of the page only. A join would count the connections of all apps first.
+        return super().get_queryset(request).annotate(dependents=Subquery(live.values("n")))
 
     def get_urls(self) -> list[Any]:
         test = path("<path:object_id>/test/", self.admin_site.admin_view(self.test_view), name="oauth_app_test")
@@ -151,7 +155,7 @@ class OAuthAppAdmin(admin.ModelAdmin[OAuthApp]):
         label = secret_expiry.relative_date(ends, today=today)
         return label if secret_expiry.threshold(ends, today=today) is None else f"⚠ {label}"
 
-    @admin.display(description="Connections", ordering="dependents")
+    @admin.display(description="Connections")
     def dependents(self, oauth_app: OAuthApp) -> int:
         count: int = oauth_app.dependents  # type: ignore[attr-defined] # annotated by get_queryset
         return count

@@ -34,18 +34,23 @@ class JSONParser(BaseParser):
         body = stream.read(largest + 1)
         if len(body) > largest:
             raise DocumentTooLarge(f"The document is larger than {largest} bytes.")
-        try:
-            document = json.loads(body.decode(), parse_constant=strict_constant, object_pairs_hook=_object)
-            # A lone surrogate ("\ud800") cannot be encoded as UTF-8.
-            json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
-        except RecursionError:
-            raise ParseError("The document is nested too deeply.") from None
-        except UnicodeError:
-            raise ParseError("The document is not valid UTF-8.") from None
-        except ValueError as error:
-            # The decoder's message has the position.
-            raise ParseError(f"The document is not valid JSON: {str(error)[:150]}.") from None
-        return document
+        return parsed(body)
+
+
+def parsed(body: bytes) -> Any:
+    """The document of a body. Raises ParseError."""
+    try:
+        document = json.loads(body.decode(), parse_constant=strict_constant, object_pairs_hook=_object)
+        # A lone surrogate ("\ud800") cannot be encoded as UTF-8.
+        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    except RecursionError:
+        raise ParseError("The document is nested too deeply.") from None
+    except UnicodeError:
+        raise ParseError("The document is not valid UTF-8.") from None
+    except ValueError as error:
+        # The decoder's message has the position.
+        raise ParseError(f"The document is not valid JSON: {str(error)[:150]}.") from None
+    return document
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

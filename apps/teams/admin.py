@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
 
-from apps.audit.admin import ReadOnlyAdmin
+from apps.audit.admin import BoundedPaginator, LargeTableAdmin, ReadOnlyAdmin
 from apps.audit.origin import Target
 from apps.audit.services import record
 from apps.teams.actor import operator_actor
@@ -27,6 +27,8 @@ class UserAdmin(DjangoUserAdmin[User]):
     list_filter = ["is_active", "is_staff"]
     search_fields = ["email", "name"]
     ordering = ["email"]
+    paginator = BoundedPaginator
+    show_full_result_count = False
     readonly_fields = ["last_login", "date_joined"]
     fieldsets = [
         (None, {"fields": ["email", "name", "password"]}),
@@ -78,7 +80,7 @@ class MembershipInline(admin.TabularInline[Membership, Team]):
 
 
 @admin.register(Team)
-class TeamAdmin(admin.ModelAdmin[Team]):
+class TeamAdmin(LargeTableAdmin[Team]):
     """Teams are not deleted here: their grants at the services would not be revoked."""
 
     list_display = ["name", "id", "created_at"]
@@ -117,6 +119,7 @@ class TeamAdmin(admin.ModelAdmin[Team]):
 class ApiKeyAdmin(ReadOnlyAdmin):
     list_display = ["name", "prefix", "kind", "team", "user", "expires_at", "revoked_at", "last_used_at"]
     list_filter = ["kind"]
+    list_select_related = ["team", "user"]
     search_fields = ["name", "=prefix", "team__name", "user__email"]
     exclude = ["secret_hash"]
     actions = ["revoke"]
@@ -134,5 +137,6 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 @admin.register(Invitation)
 class InvitationAdmin(ReadOnlyAdmin):
     list_display = ["email", "team", "role", "invited_by", "created_at", "expires_at", "accepted_at", "revoked_at"]
+    list_select_related = ["team", "invited_by"]
     search_fields = ["email", "team__name"]
     exclude = ["token_hash"]

@@ -16,11 +16,11 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from apps.sql import PreparedSelect, param
-from apps.teams import keys
+from apps.teams import keys, known_callers
 from apps.teams.actor import Actor, key_holder_actor, service_actor
 from apps.teams.errors import KeyLacksScope, WithoutTeam
 from apps.teams.models import ApiKey, Membership, Role, User
-from apps.teams.origin import origin_of, with_usage
+from apps.teams.origin import of_program, with_usage
 from apps.teams.services.logins import record_rejected_key
 from apps.teams.throttling import count_invalid_key
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     # rest_framework.views loads the authentication classes while it is imported itself.
     from rest_framework.views import APIView
 
+# `last_used_at` of a key is written at most this often.
+LAST_USED_PRECISION = timedelta(minutes=1)
 # The same message for every invalid key, so that it does not reveal which keys exist.
 _REFUSED = "The API key is not valid: it is unknown, expired or revoked."
 _IN_ADDRESS = (
@@ -49,10 +51,12 @@ class ApiKeyAuthentication(BaseAuthentication):
             api_key = _valid_key(text.strip())
             actor = _actor(api_key, request._request)
         except AuthenticationFailed:
+            known_callers.forget(keys.parse(text.strip()))
             count_invalid_key(request._request)
             record_rejected_key(request._request, keys.parse(text.strip()))
             raise
         _note_use(api_key)
+        known_callers.remember(api_key, actor)
         cast(Any, request._request).actor = actor
         return actor.user, api_key
 
@@ -134,7 +138,7 @@ def _known_key(prefix: str) -> ApiKey | None:
 
 
 def _actor(api_key: ApiKey, request: HttpRequest) -> Actor:
-    origin = with_usage(origin_of(request), request)
+    origin = with_usage(of_program(request), request)
     if api_key.kind == ApiKey.Kind.SERVICE:
         return service_actor(api_key, origin=origin)
     role: str | None = vars(api_key)["role"]  # annotated by `_keys_with_role`
@@ -144,9 +148,8 @@ def _actor(api_key: ApiKey, request: HttpRequest) -> Actor:
 
 
 def _note_use(api_key: ApiKey) -> None:
-    # At most once a minute, to avoid a write per call.
     now = timezone.now()
-    before = now - timedelta(minutes=1)
+    before = now - LAST_USED_PRECISION
     if api_key.last_used_at is None or api_key.last_used_at < before:
         stale = Q(last_used_at=None) | Q(last_used_at__lt=before)
         ApiKey.objects.filter(stale, pk=api_key.pk).update(last_used_at=now)

@@ -42,13 +42,18 @@ def origin_of(request: HttpRequest) -> Origin:
     """The origin of a browser request: an operator in the admin, else a person, who may be anonymous."""
     user: Any = getattr(request, "user", None)
     known = bool(user is not None and user.is_authenticated)
-    return Origin(
+    return replace(
+        of_program(request),
         kind="operator" if request.path.startswith(_admin_prefix()) else "user",
         id=str(user.pk) if known else "",
         label=str(user) if known else "",
-        ip=client_address(request),
-        user_agent=_CONTROL.sub(" ", request.META.get("HTTP_USER_AGENT", ""))[:300],
     )
+
+
+def of_program(request: HttpRequest) -> Origin:
+    """Address and user agent of a request with an API key. Who acts is only known when the key is."""
+    user_agent = _CONTROL.sub(" ", request.META.get("HTTP_USER_AGENT", ""))[:300]
+    return Origin(kind="user", id="", label="", ip=client_address(request), user_agent=user_agent)
 
 
 def with_usage(origin: Origin, request: HttpRequest) -> Origin:

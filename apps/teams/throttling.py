@@ -25,6 +25,7 @@ from apps.teams.origin import client_address
 logger = logging.getLogger(__name__)
 
 WINDOW = 60
+_COUNTED = "counted_call"
 _counter = CallCounter()
 
 
@@ -54,16 +55,14 @@ class CallsPerMinute(BaseThrottle):
         actor: Actor | None = getattr(http, "actor", None)
         if actor is None or actor.team is None:
             return True
-        callers = {getattr(view, "rate", "default"): caller_key(actor), "team": str(actor.team.pk)}
-        counted = [
-            count(name, who, quota) for name, who in callers.items() if (quota := settings.API_RATES.get(name, 0))
-        ]
-        # The headers describe the limit with the fewest calls left, relative to its quota.
-        states = sorted(filter(None, counted), key=lambda state: state.left / state.quota)
-        if not states:
+        if _COUNTED in vars(http):
+            state: RateLimitState | None = vars(http).pop(_COUNTED)
+        else:
+            state = count_call(getattr(view, "rate", "default"), caller_key(actor), str(actor.team.pk))
+        if state is None:
             return True
-        http.rate_limit = self._state = states[0]
-        return not self._state.is_over
+        http.rate_limit = self._state = state
+        return not state.is_over
 
     def wait(self) -> float:
         return self._state.reset
@@ -82,6 +81,21 @@ class RateLimitHeaders:
             response["RateLimit-Policy"] = f'"{state.name}";q={state.quota};w={WINDOW}'
             response["RateLimit"] = f'"{state.name}";r={state.left};t={state.reset}'
         return response
+
+
+def count_call(rate: str, caller: str, team: str) -> RateLimitState | None:
+    """Count one call of the caller (by `caller_key`) towards the limit `rate`, and of the team towards the team's.
+
+    The limit with the fewest calls left, relative to its quota; None without a limit, or if the cache fails.
+    """
+    callers = {rate: caller, "team": team}
+    counted = [count(name, who, quota) for name, who in callers.items() if (quota := settings.API_RATES.get(name, 0))]
+    return min(filter(None, counted), key=lambda state: state.left / state.quota, default=None)
+
+
+def note_counted(request: HttpRequest, state: RateLimitState | None) -> None:
+    """The request is counted already, so that `CallsPerMinute` does not count it again."""
+    vars(request)[_COUNTED] = state
 
 
 def caller_key(actor: Actor) -> str:

@@ -234,7 +234,7 @@ def _admin(owner: Any) -> list[str]:
         *("/admin/", "/admin/health/"),
         *(f"{connections}{query}" for query in ("", "?q=Finance", "?q=nothing-matches", "?p=500")),
         *(f"{connections}{query}" for query in ("?status__exact=needs_attention", f"?q={owner.user.email}")),
-        *(f"{events}{query}" for query in ("", "?action=member.joined", "?outcome__exact=failure", "?q=Finance 77")),
+        *(f"{events}{query}" for query in ("", "?action=member.joined", "?outcome=failure", "?q=Finance 77")),
         f"{events}?q={owner.team_id}",
         *("/admin/connections/authorizationattempt/", "/admin/integrations/oauthapp/"),
         *("/admin/integrations/integration/", "/admin/teams/user/", "/admin/teams/user/?q=member-5"),

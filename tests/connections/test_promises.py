@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.connections.api.connections import TokenView
+from apps.connections.api.tokens import TokenView
 from apps.connections.models import Connection
 from apps.connections.policy.access import may_manage, may_see, may_share, may_take_token, may_use
 from apps.connections.policy.promises import PROMISES

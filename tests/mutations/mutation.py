@@ -15,7 +15,7 @@ class Mutation:
     text: str
     replacement: str
     tests: tuple[str, ...]
-    # Where DATABASE_URL is not SQLite's: the tests depend on a database with a clock of its own.
+    # Where DATABASE_URL is not SQLite's: the tests depend on what only PostgreSQL has.
     on_postgresql: bool = False
 
     def problem(self, folder: Path = REPOSITORY) -> str:

@@ -6,7 +6,7 @@ A line is `METHOD route | people | keys | anonymous`. People are one number for 
 
 keys are one number for all, or one for each of
 
-    key, and service keys with connections:read, :use, :token, :write, audit:read
+    key, and service keys with connections:read, :use, :token, :write, audit:read, members:read
 
 If keys and anonymous are omitted, they must authenticate: 302 from a page, 401 from the API. So a page for all members
 needs only `GET package:page | 200`. Of the statuses, 403 is "visible, but not allowed", 404 "not visible", 409 "not in

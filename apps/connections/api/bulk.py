@@ -12,8 +12,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.connections.api.connections import issued_data, reconnect_url, visible_connection
+from apps.connections.api.connections import reconnect_url, visible_connection
 from apps.connections.api.serializers import TokenRequestSerializer
+from apps.connections.api.tokens import issued_data
 from apps.connections.errors import ReauthorizationRequired, TriedTooOften
 from apps.connections.messages import status_message
 from apps.connections.models import Connection, Status

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.urls import reverse
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,14 +18,11 @@ from apps.connections.api.serializers import (
     ConnectionFilterSerializer,
     ConnectionSerializer,
     DisconnectedSerializer,
-    KeyMaterialSerializer,
     NewConnectionSerializer,
-    TokenRequestSerializer,
-    TokenSerializer,
 )
 from apps.connections.errors import ReauthorizationRequired
 from apps.connections.models import Connection
-from apps.connections.policy.access import may_manage, may_take_token, may_use
+from apps.connections.policy.access import may_manage, may_use
 from apps.connections.policy.state import IN_STATE, State
 from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
@@ -33,10 +30,9 @@ from apps.connections.services.eligibility import with_scopes
 from apps.connections.services.names import NAMES, change_names, with_tags
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.share import rename
-from apps.connections.services.tokens import IssuedToken, issue_token, key_material, record_denial
-from apps.errors import NotAllowed, NotFound, SpecwayError
+from apps.errors import NotAllowed, NotFound
 from apps.integrations.errors import InvalidInput
-from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
+from apps.integrations.models import Integration
 from apps.rest.pagination import Pages, page_of
 from apps.rest.views import StrictAPIView, require_empty_body, validated
 from apps.teams.actor import Actor
@@ -173,40 +169,6 @@ class ConnectionView(StrictAPIView):
         return Response(DisconnectedSerializer(result).data)
 
 
-class TokenView(StrictAPIView):
-    """A fresh access token of a connection."""
-
-    required_scope = "connections:token"
-    rate = "token"
-
-    def handle_exception(self, exc: Exception) -> Response:
-        """Record a denied request of an authenticated caller, then respond as usual."""
-        response = super().handle_exception(exc)
-        actor = getattr(self.request._request, "actor", None)
-        if actor is not None and isinstance(exc, SpecwayError):
-            record_denial(actor=actor, connection_id=self.kwargs["pk"], code=exc.code)
-        return response
-
-    @extend_schema(
-        operation_id="connections_token",
-        request=TokenRequestSerializer,
-        responses=PolymorphicProxySerializer(
-            component_name="HandedOut",
-            serializers=[TokenSerializer, KeyMaterialSerializer],
-            resource_type_field_name=None,
-        ),
-    )
-    def post(self, request: Request, pk: UUID) -> Response:
-        """Refreshes the token first if necessary. The audit event is stored before the token is returned.
-
-        For a connection with an API key, the response holds what the key adds to each request.
-        """
-        actor = actor_of(request)
-        data = validated(TokenRequestSerializer(data=request.data))
-        connection = visible_connection(actor, pk)
-        return Response(issued_data(actor, connection, data), headers={"Cache-Control": "no-store"})
-
-
 class RefreshView(StrictAPIView):
     """A refresh now, independently of the schedule."""
 
@@ -222,7 +184,7 @@ class RefreshView(StrictAPIView):
         try:
             refreshed = refresh_now(connection=connection, actor=actor)
         except ReauthorizationRequired as error:
-            raise _with_reconnect_url(error, connection) from None
+            raise with_reconnect_url(error, connection) from None
         return Response(ConnectionSerializer(refreshed, context={"actor": actor}).data)
 
 
@@ -269,7 +231,7 @@ def _filtered(connections: QuerySet[Connection], filters: Mapping[str, Any]) -> 
     return connections
 
 
-def _with_reconnect_url(error: ReauthorizationRequired, connection: Connection) -> ReauthorizationRequired:
+def with_reconnect_url(error: ReauthorizationRequired, connection: Connection) -> ReauthorizationRequired:
     """Adds the URL of the page on which the owner can reconnect, which requires a login and a click."""
     return ReauthorizationRequired(error.sentence, reconnect_url=reconnect_url(connection.pk))
 
@@ -277,33 +239,3 @@ def _with_reconnect_url(error: ReauthorizationRequired, connection: Connection) 
 def reconnect_url(pk: UUID) -> str:
     """The page on which a person can reconnect a connection."""
     return f"{settings.PUBLIC_URL}{reverse('connections:list')}#connection-{pk}"
-
-
-def issued_data(actor: Actor, connection: Connection, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The response body with a token, or with what a key adds to each request. `data` is a validated token request.
-
-    Raises NotAllowed, and what `issue_token` raises.
-    """
-    if not may_take_token(actor, connection):
-        raise NotAllowed("Only its owner and service keys can get the token itself.")
-    if connection.integration.kind in KINDS_SENT_AS_ENTERED:
-        credentials = vars(key_material(connection=connection, actor=actor)) | {"connection": connection.pk}
-        return dict(KeyMaterialSerializer(credentials).data)
-    try:
-        token = issue_token(
-            connection=connection,
-            actor=actor,
-            min_ttl=data["min_ttl"],
-            required_ttl=data["min_ttl"] if data["strict"] else 0,
-            scopes=tuple(data["scopes"]),
-        )
-    except ReauthorizationRequired as error:
-        raise _with_reconnect_url(error, connection) from None
-    return dict(TokenSerializer(_token_data(token, connection, min_ttl=data["min_ttl"])).data)
-
-
-def _token_data(token: IssuedToken, connection: Connection, *, min_ttl: int) -> dict[str, Any]:
-    names = ("access_token", "token_type", "expires_at", "ttl", "scopes", "missing_scopes")
-    data = {name: getattr(token, name) for name in names} | {"connection": connection.pk}
-    # A second may pass between the service's response and ours.
-    return data | {"min_ttl_met": token.ttl is None or token.ttl + 1 >= min_ttl}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from apps.connections.models.querysets import ConnectionQuerySet
 from apps.integrations.models import Integration, OAuthApp
@@ -71,6 +72,7 @@ class Connection(models.Model):
             # With the status, so that counting by service reads the index alone.
             models.Index(fields=["team", "integration", "status"], name="connection_of_service"),
             models.Index(fields=["team", "-created_at", "-id"], name="connection_newest_first"),
+            models.Index(Lower("name"), name="connection_lower_name"),
             models.Index(fields=["team", "external_id"], condition=~Q(external_id=""), name="connection_external_id"),
             models.Index(fields=["status_reason"], condition=~Q(status_reason=""), name="connection_red"),
         ]

@@ -53,6 +53,7 @@ UNKNOWN_EXPIRY_INTERVAL = timedelta(hours=24)
 LONGEST_BACKOFF = timedelta(hours=1)
 # A token with a shorter life, or one that was issued expired, is not refreshed again sooner than this.
 SHORTEST_INTERVAL = timedelta(seconds=10)
+LONGEST_SKEW = timedelta(seconds=60)
 assert CLAIM_TO_SEND + CALL_DEADLINE + COMMIT_RETRIES < LEASE  # noqa: S101 - a commit must end within the lease
 
 
@@ -127,8 +128,13 @@ class Reading(Enum):
 
 
 def skew(lifetime: timedelta) -> timedelta:
-    """How long before its expiry a token no longer counts as fresh: 60 s, or 10 % of a shorter life."""
-    return min(timedelta(seconds=60), lifetime / 10)
+    """How long before its expiry a token no longer counts as fresh: LONGEST_SKEW, or 10 % of a shorter life."""
+    return min(LONGEST_SKEW, lifetime / 10)
+
+
+def fresh_for(min_ttl: timedelta) -> timedelta:
+    """A token with more time left is served as it is, whatever its lifetime: what `reading` requires at most."""
+    return max(LONGEST_SKEW, min_ttl)
 
 
 def reading(

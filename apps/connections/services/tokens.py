@@ -62,7 +62,7 @@ def issue_token(
     row = ensure_fresh(load(connection.pk), min_ttl=timedelta(seconds=min_ttl), origin=actor.origin)
     _require_ttl(row, required_ttl)
     current = _record_issue(row, actor=actor, needed=scopes)
-    metrics.token_handed_out(current.connection.integration)
+    metrics.token_handed_out(metrics.label_of(current.connection.integration))
     return _issued(current, provider)
 
 
@@ -112,8 +112,13 @@ def _issued(row: TokenSet, provider: ProviderConfig) -> IssuedToken:
             wanted=connection.scopes_requested, granted=connection.scopes_granted, provider=provider
         ),
         version=row.version,
-        ttl=None if row.expires_at is None else max(0, int((row.expires_at - row.db_now).total_seconds())),
+        ttl=seconds_left(row.expires_at, row.db_now),
     )
+
+
+def seconds_left(expires_at: datetime | None, now: datetime) -> int | None:
+    """Whole seconds until the expiry; None if it is unknown. Both times are the database's."""
+    return None if expires_at is None else max(0, int((expires_at - now).total_seconds()))
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.connections.messages import hand_over_message
-from apps.connections.models import Connection
+from apps.connections.models import Connection, Status
 from apps.connections.policy.access import level_of, may_hand_over, may_share, may_view
 from apps.connections.policy.permission_summary import Permissions, permissions_of
+from apps.connections.services.ask import asked_at
+from apps.connections.services.attention_details import details_of
 from apps.connections.services.connection_params import provider_for_scope_names
 from apps.connections.services.share import rename as rename_connection
 from apps.connections.services.usage import usage_of, workflows_of
@@ -34,7 +36,10 @@ USAGE_DAYS = 30
 
 def frame(request: TeamRequest, connection: Connection, tab: str) -> dict[str, Any]:
     """The template context that all tabs share."""
+    needs_attention = connection.status == Status.NEEDS_ATTENTION
     return {
+        "details": details_of(connection) if needs_attention else None,
+        "asked_at": asked_at(connection, request.user) if needs_attention else None,
         "connection": connection,
         "integration": connection.integration,
         "row": row_of(request.actor, connection),
