@@ -102,7 +102,7 @@ GET    connections:disconnect           | 200 200 200 200 403 403 404 404
 POST   connections:disconnect           | 200 200 200 200 403 403 404 404
 GET    connections:connect_link         | 200 403 403 403 403 403 403 403
 POST   connections:connect_link         | 302 403 403 403 403 403 403 403
-GET    connections:connect_done         | 302 404 404 404 404 404 404 404
+GET    connections:connect_done         | 200 404 404 404 404 404 404 404
 GET    connections:api_trace            | 403 200 200 403 403 403 403 404
 # The audit log
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
