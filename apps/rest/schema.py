@@ -20,7 +20,7 @@ HEADERS: dict[HTTPStatus, dict[str, Any]] = {
 }
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    str,
+    {"type": "string", "pattern": "^[!-~]{1,255}$"},
     OpenApiParameter.HEADER,
     description="1 to 255 characters, such as a UUID. A repeated request with the same key has no further effect, and "
     "gets the response of the first one, for a day.",
