@@ -34,6 +34,7 @@ MESSAGES = {
     "connection.repair_asked": "Repair requested",
     "connection.shared": "Shared",
     "connection.sharing_changed": "Sharing changed",
+    "connection.site_changed": "Site changed",
     "connection.unshared": "Made personal",
     "connection.use_failed": "Call failed",
     "connection.used": "Called",

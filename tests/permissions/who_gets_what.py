@@ -68,6 +68,7 @@ GET    connections:attempt              | 200 404 404 404 404 404 404 404
 POST   connections:cancel               | 302 404 404 404 404 404 404 404
 POST   connections:continue             | 302 404 404 404 404 404 404 404
 POST   connections:decide               | 302 404 404 404 404 404 404 404
+POST   connections:choose               | 302 404 404 404 404 404 404 404
 GET    connections:callback             | 400                              | 400                     | 400
 GET    connections:own_callback         | 400                              | 400                     | 400
 GET    connections:nested_callback      | 400                              | 400                     | 400
@@ -96,6 +97,8 @@ POST   connections:hand_over            | 302 302 302 403 403 403 404 404
 POST   connections:refresh              | 302 302 302 302 403 403 404 404
 POST   connections:reconnect            | 302 302 302 302 403 403 404 404
 GET    connections:values               | 200 200 200 200 403 403 404 404
+GET    connections:site                 | 404 404 404 404 403 403 404 404
+POST   connections:site                 | 404 404 404 404 403 403 404 404
 GET    connections:key                  | 409 409 409 409 403 403 404 404
 POST   connections:key                  | 409 409 409 409 403 403 404 404
 GET    connections:disconnect           | 200 200 200 200 403 403 404 404
