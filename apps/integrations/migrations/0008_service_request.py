@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0007_own_callbacks'),
+        ('integrations', "0007_own_callbacks"),
         ('teams', '0005_one_time_format'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
