@@ -72,7 +72,7 @@ class Id(serializers.UUIDField):
 
 def texts(*, longest: int = 300, most: int = 200, **options: Any) -> serializers.ListField:
     """A list of strings."""
-    return serializers.ListField(child=Text(max_length=longest), max_length=most, **options)
+    return serializers.ListField(child=Text(min_length=1, max_length=longest), max_length=most, **options)
 
 
 MAX_TAGS = 20
@@ -83,7 +83,7 @@ class Tags(serializers.ListField):
     """Up to 20 tags of the caller's own: 1 to 50 printable characters, no commas. Repeated ones are dropped."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(child=Text(max_length=50), max_length=MAX_TAGS, **options)
+        super().__init__(child=Text(min_length=1, max_length=50), max_length=MAX_TAGS, **options)
 
     def to_internal_value(self, data: Any) -> list[str]:
         tags = list(dict.fromkeys(super().to_internal_value(data)))
