@@ -22,6 +22,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
+    pattern=r"^[!#-~]{1,255}$",
     description="1 to 255 characters, such as a UUID. A repeated request with the same key has no further effect, and "
     "gets the response of the first one, for a day.",
 )
