@@ -120,10 +120,12 @@ def post_worker_init(worker: Any) -> None:
     """Refuse to start with missing vault keys. Loaded code is excluded from garbage collection, which need not scan it
     in the middle of a request."""
     if apps.ready:  # else the application is not Django's
-        from config.startup import require_keys_in_use
+        from config.startup import connection_warning, require_keys_in_use
 
         try:
             require_keys_in_use()
+            if warning := connection_warning():
+                worker.log.warning("%s", warning)
         except ImproperlyConfigured as error:
             worker.log.error("%s", error)
             sys.exit(BOOT_ERROR)
