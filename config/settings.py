@@ -413,7 +413,7 @@ SPECTACULAR_SETTINGS = {
         "AuthTypeEnum": "apps.integrations.models.Integration.Kind",
         "ApiKeyKindEnum": "apps.teams.models.ApiKey.Kind",
         "CustomAuthTypeEnum": ["none", "api_key", "basic", "oauth2", "oauth2_client_credentials"],
-        "ConnectSessionStatusEnum": ["pending", "connected", "failed"],
+        "ConnectSessionStatusEnum": "apps.connections.models.ConnectSession.Status",
         "LevelEnum": "apps.connections.models.Level",
     },
     "POSTPROCESSING_HOOKS": [

@@ -3,7 +3,10 @@
 import importlib.machinery
 import importlib.util
 import json
+import os
 import subprocess
+import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -74,3 +77,41 @@ def test_a_second_source_is_asked_if_the_first_does_not_answer(
 ) -> None:
     answers(audit, monkeypatch, "", KNOWN, json.dumps(VULNERABLE))
     assert audit.main() == 1
+
+
+PIP_AUDIT = """
+import json, os, sys
+from pathlib import Path
+files = [sys.argv[at + 1] for at, word in enumerate(sys.argv) if word == "--requirement"]
+pinned = "".join(Path(name).read_text() for name in files)
+vulnerable = [name for name in os.environ["VULNERABLE"].split() if name + "==" in pinned.lower()]
+found = [{"name": name, "version": "0", "vulns": [{"id": "CVE-1", "fix_versions": []}]} for name in vulnerable]
+if os.environ["VULNERABLE"]:
+    print(json.dumps({"dependencies": [*found, {"name": "fine", "version": "1", "vulns": []}]}))
+sys.exit(1 if found else 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("vulnerable", "code", "said"),
+    [
+        ("pyyaml django", 1, "django 0: CVE-1"),
+        ("pyyaml django-oauth-toolkit", 1, "django-oauth-toolkit 0: CVE-1"),
+        ("", 0, "were NOT looked for"),
+    ],
+)
+def test_the_step_itself_fails_on_advisories_and_passes_without_any(
+    vulnerable: str, code: int, said: str, tmp_path: Path
+) -> None:
+    """`pip-audit` is replaced by a program with advisories of the test's."""
+    (tmp_path / "pip_audit").mkdir()
+    (tmp_path / "pip_audit" / "__init__.py").touch()
+    (tmp_path / "pip_audit" / "__main__.py").write_text(PIP_AUDIT)
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / ".ci" / "audit")],
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "VULNERABLE": vulnerable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, said in done.stdout) == (code, True), done.stdout + done.stderr

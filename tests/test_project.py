@@ -41,6 +41,16 @@ def test_links_between_documents_lead_somewhere(name: str) -> None:
         assert not anchor or anchor in anchors(target), f"{name} links to {path}#{anchor}"
 
 
+def test_each_attack_of_the_security_table_has_a_test_that_exists() -> None:
+    rows = [line for line in (REPOSITORY / "SECURITY.md").read_text().splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 25
+    for row in rows:
+        named = re.findall(r"`(tests/[^`:]+)::(\w+)`", row)
+        assert named, f"no test is named: {row}"
+        for file, test in named:
+            assert f"def {test}(" in (REPOSITORY / file).read_text(), f"there is no {file}::{test}"
+
+
 def test_production_installs_no_test_or_sandbox_packages() -> None:
     assert not pins("constraints.txt") & NOT_IN_PRODUCTION
     assert pins("constraints-sandbox.txt") <= pins("constraints-dev.txt")

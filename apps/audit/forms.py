@@ -1,16 +1,22 @@
 """The filters of the audit log's page, from its query string."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.db.models import Q
+from django.utils import timezone
 
 from apps.audit.messages import MESSAGES
+from apps.audit.models import CALL_FAILED, CALLED, REFRESHES
+
+PERIODS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 
 
 class FilterForm(forms.Form):
     """All filters are optional; invalid values are ignored."""
 
+    search = forms.CharField(required=False, max_length=100)
     integration = forms.CharField(required=False, max_length=100)
     action = forms.ChoiceField(
         required=False,
@@ -20,10 +26,22 @@ class FilterForm(forms.Form):
     outcome = forms.ChoiceField(
         required=False, label="Outcome", choices=[("", "Any outcome"), ("success", "Done"), ("failure", "Failed")]
     )
+    period = forms.ChoiceField(
+        required=False,
+        label="Time",
+        choices=[
+            ("", "Any time"),
+            ("hour", "Last hour"),
+            ("day", "Last 24 hours"),
+            ("week", "Last 7 days"),
+            ("month", "Last 30 days"),
+        ],
+    )
     since = forms.DateField(required=False, label="From")
     until = forms.DateField(required=False, label="To", help_text="That day included.")
     connection = forms.UUIDField(required=False)
     actor = forms.UUIDField(required=False)
+    refreshes = forms.ChoiceField(required=False, choices=[("", "Show refreshes"), ("hide", "Hide refreshes")])
 
     def query_params(self) -> dict[str, str]:
         """The valid filters as query parameters."""
@@ -31,11 +49,26 @@ class FilterForm(forms.Form):
         return {name: str(value) for name, value in self.cleaned_data.items() if value}
 
     def filters(self) -> dict[str, Any]:
-        """The valid filters for `querysets.apply_filters`: days become times (UTC)."""
+        """The valid filters for `querysets.apply_filters`: days and the period become times (UTC)."""
         self.is_valid()
         filters = {name: value for name, value in self.cleaned_data.items() if value}
-        if since := filters.get("since"):
+        if filters.get("action") == CALLED:
+            filters["action"] = (CALLED, CALL_FAILED)  # a failed call is a call
+        if period := filters.pop("period", ""):
+            filters["since"] = timezone.now() - PERIODS[period]
+        elif since := filters.get("since"):
             filters["since"] = datetime.combine(since, time.min, UTC)
         if until := filters.get("until"):
             filters["until"] = datetime.combine(until, time.max, UTC)
         return filters
+
+    def narrowed(self) -> Q:
+        """The filters that no index serves: the search, and hidden refreshes. Empty without them."""
+        self.is_valid()
+        query, text = Q(), self.cleaned_data.get("search", "")
+        if self.cleaned_data.get("refreshes"):
+            query &= ~Q(action__in=REFRESHES)
+        if text:
+            labels = Q(target_label__icontains=text) | Q(actor_label__icontains=text) | Q(workflow_name__icontains=text)
+            query &= labels | Q(workflow_id=text) | Q(run_id=text)
+        return query

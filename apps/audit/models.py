@@ -5,6 +5,10 @@ from django.db.models import Q
 
 # The actions that end a refresh.
 REFRESHES = ("connection.refreshed", "connection.refresh_failed", "connection.refresh_fenced")
+# The start of a call through a connection, and its failure, which is a later event with the same `call` in its detail.
+CALLED, CALL_FAILED = "connection.used", "connection.use_failed"
+# The actions of most events. All others are found by an index of their own, which these do not burden.
+FREQUENT = (CALLED, "connection.refreshed", "token.handed_out")
 
 
 class AuditEvent(models.Model):
@@ -39,7 +43,12 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["team_id", "-id"], name="audit_team"),
             models.Index(fields=["team_id", "integration", "-id"], name="audit_integration"),
+            models.Index(fields=["team_id", "actor_id", "-id"], name="audit_actor"),
+            models.Index(fields=["team_id", "-id"], condition=Q(outcome="failure"), name="audit_failures"),
+            models.Index(fields=["team_id", "action", "-id"], condition=~Q(action__in=FREQUENT), name="audit_actions"),
             models.Index(fields=["target_id", "-id"], name="audit_target"),
+            # For the first ID of a period; see `querysets.apply_filters`.
+            models.Index(fields=["occurred_at"], name="audit_time"),
             models.Index(fields=["token_fp"], name="audit_token_fp"),
             # For the statistics of recent refreshes. Partial, since most events are others.
             models.Index(fields=["occurred_at"], condition=Q(action__in=REFRESHES), name="audit_refreshes"),

@@ -195,6 +195,12 @@ class MailedLately(SpecwayError):
     code, status, title = "rate_limited", 429, "Sent recently"
 
 
+class NotChecked(SpecwayError):
+    """A request for several checks took too long to check this connection."""
+
+    code, status, title = "not_checked", 503, "Not checked"
+
+
 class MinTtlNotMet(SpecwayError):
     """The service's tokens do not live as long as the caller requires."""
 

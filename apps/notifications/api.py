@@ -23,6 +23,7 @@ from apps.notifications.serializers import (
 from apps.rest.pagination import Pages, page_of
 from apps.rest.views import StrictAPIView, require_empty_body, validated
 from apps.teams.authentication import actor_of
+from apps.teams.idempotency import idempotent
 
 
 class WebhooksView(StrictAPIView):
@@ -38,6 +39,7 @@ class WebhooksView(StrictAPIView):
     @extend_schema(
         operation_id="webhooks_create", request=NewWebhookSerializer, responses={201: IssuedWebhookSerializer}
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         """Create a webhook. Only this response contains its signing secret."""
         issued = webhooks.create_webhook(actor=actor_of(request), **validated(NewWebhookSerializer(data=request.data)))
@@ -84,6 +86,7 @@ class WebhookTestView(StrictAPIView):
     required_scope = "connections:write"
 
     @extend_schema(operation_id="webhooks_test", request=None, responses={202: DeliverySerializer})
+    @idempotent
     def post(self, request: Request, pk: UUID) -> Response:
         """Queue a test event. Its result is in the webhook's `deliveries` shortly after."""
         require_empty_body(request)
@@ -115,6 +118,7 @@ class RedeliveryView(StrictAPIView):
     required_scope = "connections:write"
 
     @extend_schema(operation_id="webhooks_redeliver", request=None, responses={202: DeliverySerializer})
+    @idempotent
     def post(self, request: Request, pk: UUID, delivery_id: str) -> Response:
         """Send a message again, unchanged and with the same ID."""
         require_empty_body(request)

@@ -120,6 +120,33 @@ class MailPreference(models.Model):
         return f"Mail preferences of {self.user_id}"
 
 
+class Notice(models.Model):
+    """Something that a person should know, shown in the product. `path` leads to what it is about."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    # Unique for each person, so that the same event is noticed once.
+    key = models.CharField(max_length=120)
+    title = models.CharField(max_length=200)
+    text = models.CharField(max_length=500, blank=True)
+    path = models.CharField(max_length=300)
+    # Name and logo of the service.
+    service = models.CharField(max_length=100, blank=True)
+    icon = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="one_notice_per_event")]
+        indexes = [
+            models.Index(fields=["user", "team", "-created_at"], name="notice_of_user"),
+            models.Index(fields=["user", "team"], condition=Q(read_at__isnull=True), name="notice_unread"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} for {self.user_id}"
+
+
 class ExpiryMail(models.Model):
     """A person was reminded that something ends on a day; `item` is `Expiring.id`, `days` the threshold."""
 

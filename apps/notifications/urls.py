@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from apps.notifications import views
+from apps.notifications import notice_views, views
 
 app_name = "notifications"
 urlpatterns = [
     path("account/notifications/", views.preferences, name="preferences"),
+    path("notifications/", notice_views.notices, name="notices"),
     path("settings/webhooks/", views.listing, name="webhooks"),
     path("settings/webhooks/<uuid:pk>/", views.webhook, name="webhook"),
     path("settings/webhooks/<uuid:pk>/secret/", views.rotate, name="rotate"),

@@ -73,31 +73,52 @@ def _subject_by_label(account: AccountEndpoint, label: str) -> str:
     return label if account.subject_path is None else ""
 
 
-def fetch_placement(
+@dataclass(frozen=True)
+class PlacementChoice:
+    """A site, tenant or data center that the grant can be used for: its values by placeholder name, and its name."""
+
+    values: Mapping[str, str]
+    label: str = ""
+
+    @property
+    def key(self) -> str:
+        """Identifies the choice among those of one grant."""
+        return "\n".join(f"{name}={value}" for name, value in sorted(self.values.items()))
+
+
+def fetch_placements(
     provider: ProviderConfig,
     *,
     access_token: str,
     credentials: ClientCredentials | None = None,
     deadline: float = 10.0,
-) -> dict[str, str]:
-    """Asks where the account lives (its site, tenant or data center): the first of its choices, by placeholder name.
+) -> list[PlacementChoice]:
+    """Asks where the account lives: the sites, tenants or data centers among which to choose.
 
     Empty for a provider without such a call. Raises MalformedResponse where there is no choice, else as
     `fetch_account`.
     """
     placement = provider.placement
     if placement is None:
-        return {}
+        return []
     headers = _headers(provider, placement.headers, access_token, credentials)
     document = _document(send("GET", placement.url, headers=headers, deadline=deadline), None)
+    items: Any = [document]
     if placement.list_path is not None:
-        choices = pick(document, placement.list_path) if placement.list_path else document
-        fitting = (item for item in choices if passes(placement.where, item)) if isinstance(choices, list) else ()
-        document = next(iter(fitting), None)
-    values = {name: text_at(document, path) for name, path in placement.values.items()}
-    if not all(values.values()):
+        items = pick(document, placement.list_path) if placement.list_path else document
+    choices: dict[str, PlacementChoice] = {}
+    for item in items if isinstance(items, list) else ():
+        values = {name: text_at(item, path) for name, path in placement.values.items()}
+        if all(values.values()) and passes(placement.where, item):
+            choice = PlacementChoice(values, _label(item, placement.label_path, values))
+            choices.setdefault(choice.key, choice)
+    if not choices:
         raise MalformedResponse("no site, tenant or data center in the response")
-    return values
+    return list(choices.values())
+
+
+def _label(item: Any, path: str, values: Mapping[str, str]) -> str:
+    return (text_at(item, path) if path else "") or ", ".join(values.values())
 
 
 def _document(response: requests.Response, check: Check | None) -> Any:

@@ -115,7 +115,9 @@ def _scope_parameters(provider: ProviderConfig, scopes: Sequence[str]) -> dict[s
 
 
 def _refuse_reserved(names: Iterable[str], reserved: frozenset[str] = RESERVED_PARAMETERS) -> None:
-    taken = sorted(reserved.intersection(names))
+    # Also in capitals: some services do not distinguish them.
+    lowered = {name.lower() for name in reserved}
+    taken = sorted({name for name in names if name.lower() in lowered})
     if taken:
         raise ReservedParameter(f"These parameters are set by the protocol itself: {', '.join(taken)}.")
 

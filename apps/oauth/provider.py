@@ -95,12 +95,14 @@ class AnswerAccount:
 class Placement:
     """A call right after connecting that says where the account lives: its site, tenant or data center.
 
-    `list_path` leads to the choices ("" if the response is the list, None if it is the one choice itself); of those
-    that pass `where`, the first counts. `values` are placeholder names with their paths within it.
+    `list_path` leads to the choices ("" if the response is the list, None if it is the one choice itself), of which
+    those that pass `where` count. `values` are placeholder names with their paths within a choice, `label_path` leads
+    to its name for people.
     """
 
     url: str
     values: Mapping[str, str]
+    label_path: str = ""
     list_path: str | None = None
     where: Check | None = None
     headers: Mapping[str, str] = field(default_factory=dict)

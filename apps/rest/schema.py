@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiParameter
 
 PROBLEM = "application/problem+json"
 # Possible responses of every operation, in two groups by sort order.
@@ -17,6 +18,13 @@ HEADERS: dict[HTTPStatus, dict[str, Any]] = {
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": RETRY_AFTER},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": RETRY_AFTER},
 }
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="1 to 255 characters, such as a UUID. A repeated request with the same key has no further effect, and "
+    "gets the response of the first one, for a day.",
+)
 DOCUMENT: dict[str, Any] = {
     "type": "object",
     "description": "A problem document (RFC 9457). `code` is stable; `detail` is for people.",
@@ -50,6 +58,11 @@ class StrictAutoSchema(AutoSchema):
             responses.setdefault(str(status.value), self._problem(status))
         return responses
 
+    def get_override_parameters(self) -> Any:
+        parameters = super().get_override_parameters()
+        handler = getattr(self.view, self.method.lower(), None)
+        return [*parameters, IDEMPOTENCY_KEY] if getattr(handler, "is_idempotent", False) else parameters
+
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
         schema = cast(Any, super())._map_serializer_field(field, direction, bypass_extensions)
         if getattr(field, "allow_empty", True) is False and schema.get("type") == "array":
@@ -63,6 +76,8 @@ class StrictAutoSchema(AutoSchema):
         if self.method != "GET":
             statuses += [HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE]
             statuses += [HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.BAD_GATEWAY]
+        if getattr(getattr(self.view, self.method.lower(), None), "is_idempotent", False):
+            statuses.append(HTTPStatus.UNPROCESSABLE_ENTITY)
         return sorted(statuses)
 
     def _problem(self, status: HTTPStatus) -> dict[str, Any]:

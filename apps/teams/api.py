@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from apps.rest.pagination import Pages, page_of
 from apps.rest.views import StrictAPIView, validated
 from apps.teams.authentication import actor_of
+from apps.teams.idempotency import idempotent
 from apps.teams.models import ApiKey, Membership
 from apps.teams.querysets import keys_visible_to
 from apps.teams.serializers import (
@@ -69,6 +70,7 @@ class ApiKeysView(StrictAPIView):
     @extend_schema(
         operation_id="api_keys_create", request=NewApiKeySerializer, responses={201: CreatedApiKeySerializer}
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         """Create a key. A key can only create keys with at most its own scopes and lifetime."""
         values = validated(NewApiKeySerializer(data=request.data))

@@ -156,6 +156,28 @@ class ServiceKeys(models.TextChoices):
     REVOKE = "revoke", "Revoke them"
 
 
+class IdempotentRequest(SealedRow):
+    """A POST with an `Idempotency-Key`, and its response once there is one; see idempotency.py."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    # As rate limits name the caller: a member in the team, or a service key.
+    caller = models.CharField(max_length=80)
+    # Keyed hashes: bodies contain secrets.
+    key_hash = models.CharField(max_length=64, editable=False)
+    request_hash = models.CharField(max_length=64, editable=False)
+    # Status and body as JSON.
+    response = EncryptedField()
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "caller", "key_hash"], name="one_idempotent_request_per_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"Idempotent request {self.pk}"
+
+
 class SecondFactorSecret(SealedRow):
     """The encrypted seed of a second factor. django-allauth stores this row's ID in place of the seed."""
 

@@ -179,7 +179,11 @@ def test_people_change_their_preferences_on_their_account_page(owner: Membership
     browser = client_for(owner)
     url = reverse("notifications:preferences")
     assert url in browser.get(reverse("web:account")).content.decode()
-    assert browser.get(url).context["form"].initial == {"attention": "at_once", "recovery": "at_once"}
-    assert browser.post(url, {"attention": "weekly", "recovery": "off"}).status_code == 400
-    assert browser.post(url, {"attention": "digest", "recovery": "off"}).status_code == 302
-    assert browser.get(url).context["form"].initial == {"attention": "digest", "recovery": "off"}
+    assert browser.get(url).context["form"].initial == {
+        "attention": "at_once",
+        "recovery": "at_once",
+        "expiry": "at_once",
+    }
+    assert browser.post(url, {"attention": "weekly", "recovery": "off", "expiry": "off"}).status_code == 400
+    assert browser.post(url, {"attention": "digest", "recovery": "off", "expiry": "off"}).status_code == 302
+    assert browser.get(url).context["form"].initial == {"attention": "digest", "recovery": "off", "expiry": "off"}

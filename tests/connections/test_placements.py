@@ -2,22 +2,34 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.urls import reverse
 
-from apps.connections.errors import CallbackRejected, ExchangeFailed
+from apps.connections.errors import AttemptSettled, CallbackRejected, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.services import exchange, placement
+from apps.connections.services.attempt_expiry import expire_attempts
+from apps.connections.services.authorize import cancel
 from apps.connections.services.connection_params import provider_of
+from apps.connections.services.placement import choose_placement
+from apps.errors import NotFound
 from apps.integrations.catalog import entries as catalog_module
 from apps.integrations.catalog.entries import catalog
 from apps.integrations.catalog.schema import CatalogEntry, Param
+from apps.oauth.account import PlacementChoice
 from apps.oauth.provider import AnswerAccount, Placement
+from apps.sql import Now
 from tests.authserver import AuthServer, altered
 from tests.authserver.faults import ABSENT
-from tests.fixtures.connections import Cast, ConnectFlow, actions
+from tests.factories import client_for
+from tests.fixtures.connections import Cast, ConnectFlow, access_token, actions
+
+Attempt = AuthorizationAttempt.Status
 
 HOME = Param(
     name="home",
@@ -181,3 +193,99 @@ def test_a_service_that_is_down_after_the_exchange_gives_no_placement(
     with pytest.raises(ExchangeFailed, match="HTTP status 503"):
         connect_flow.connect(cast.actor("member"))
     assert not Connection.objects.exists()
+
+
+# --- Several sites behind one grant ---------------------------------------------------------------------------------
+
+ALPHA, BRAVO = PlacementChoice({"site": "alpha"}, "Alpha Ltd"), PlacementChoice({"site": "bravo"}, "Bravo Ltd")
+
+
+@pytest.fixture
+def sites(sandbox_with: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> list[PlacementChoice]:
+    """The sites that the sandbox lists; change it to let it list others."""
+    listed = [ALPHA, BRAVO]
+    sandbox_with(SITE, placement=Placement(url="{origin}/api/sites", values={"site": "id"}, list_path=""))
+    for module in (exchange, placement):
+        monkeypatch.setattr(module, "fetch_placements", lambda *_, **__: list(listed))
+    return listed
+
+
+@pytest.fixture
+def choosing(sites: list[PlacementChoice], connect_flow: ConnectFlow, cast: Cast) -> AuthorizationAttempt:
+    flow = connect_flow.begin(cast.actor("member"))
+    return connect_flow.complete(flow, connect_flow.answer(flow), actor=cast.actor("member"))
+
+
+@pytest.mark.django_db
+def test_one_site_is_taken(sites: list[PlacementChoice], connect_flow: ConnectFlow, cast: Cast) -> None:
+    sites.remove(ALPHA)
+    connection = connect_flow.connect(cast.actor("member"))
+    assert (connection.params, connection.site) == ({"site": "bravo"}, "Bravo Ltd")
+
+
+@pytest.mark.django_db
+def test_of_several_sites_the_person_chooses_before_anything_is_stored(
+    choosing: AuthorizationAttempt, cast: Cast, server: AuthServer
+) -> None:
+    assert (choosing.status, Connection.objects.count()) == (Attempt.CHOOSING, 0)
+    client = client_for(cast.member)
+    page = client.get(reverse("connections:attempt", args=[choosing.pk])).content.decode()
+    assert "Alpha Ltd" in page
+    assert "Bravo Ltd" in page
+    client.post(reverse("connections:choose", args=[choosing.pk]), {"site": BRAVO.key})
+    connection = Connection.objects.get()
+    assert (connection.params, connection.site) == ({"site": "bravo"}, "Bravo Ltd")
+    assert connection.account_label == "ada@sandbox.example"
+    assert server.knows(access_token(connection))
+    api = client.get(f"/api/v1/connections/{connection.pk}/").json()
+    assert api["site"] == "Bravo Ltd"
+
+
+@pytest.mark.django_db
+def test_another_key_and_a_second_choice_are_refused(choosing: AuthorizationAttempt, cast: Cast) -> None:
+    member = cast.actor("member")
+    with pytest.raises(NotFound):
+        choose_placement(actor=member, attempt=choosing, key="site=other")
+    choose_placement(actor=member, attempt=choosing, key=ALPHA.key)
+    with pytest.raises(AttemptSettled):
+        choose_placement(actor=member, attempt=choosing, key=BRAVO.key)
+    with pytest.raises(AttemptSettled):
+        choose_placement(actor=cast.actor("admin"), attempt=choosing, key=BRAVO.key)
+    assert Connection.objects.get().site == "Alpha Ltd"
+
+
+@pytest.mark.django_db
+def test_a_reconnect_keeps_the_site(choosing: AuthorizationAttempt, connect_flow: ConnectFlow, cast: Cast) -> None:
+    member = cast.actor("member")
+    connection = choose_placement(actor=member, attempt=choosing, key=BRAVO.key).connection
+    flow = connect_flow.begin(member, connection=connection)
+    again = connect_flow.complete(flow, connect_flow.answer(flow), actor=member)
+    assert (again.status, again.connection_id) == (Attempt.SUCCEEDED, connection.pk if connection else None)
+    assert Connection.objects.get().params == {"site": "bravo"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("how", ["canceled", "expired"])
+def test_a_grant_for_which_no_site_was_chosen_is_revoked(
+    choosing: AuthorizationAttempt, cast: Cast, server: AuthServer, how: str
+) -> None:
+    if how == "canceled":
+        cancel(actor=cast.actor("member"), attempt=choosing)
+    else:
+        AuthorizationAttempt.objects.update(expires_at=Now() - timedelta(seconds=1))
+        expire_attempts()
+    assert [family.revoked for family in server.grants.families] == [True]
+    assert AuthorizationAttempt.objects.get().pending_tokens is None
+
+
+@pytest.mark.django_db
+def test_the_site_can_be_changed_on_the_connections_page(choosing: AuthorizationAttempt, cast: Cast) -> None:
+    member = cast.actor("member")
+    connection = choose_placement(actor=member, attempt=choosing, key=BRAVO.key).connection
+    assert connection is not None
+    client, url = client_for(cast.member), reverse("connections:site", args=[connection.pk])
+    assert "Alpha Ltd" in client.get(url).content.decode()
+    client.post(url, {"site": ALPHA.key})
+    connection.refresh_from_db()
+    assert (connection.params, connection.site) == ({"site": "alpha"}, "Alpha Ltd")
+    assert actions("connection.site_changed") == ["connection.site_changed"]

@@ -52,7 +52,7 @@ def days(page: str) -> list[str]:
     ("filters", "expected"),
     [
         ({}, ["9", "8", "7", "6"]),
-        ({"action": "connection.used"}, ["7", "6"]),
+        ({"action": "connection.used"}, ["9", "7", "6"]),
         ({"actor": KEY}, ["9", "7"]),
         ({"actor": "system"}, ["8"]),
         ({"outcome": "failure"}, ["9"]),

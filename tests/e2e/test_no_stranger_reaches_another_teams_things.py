@@ -51,6 +51,7 @@ ONLY_POST = {
     "connections:cancel",
     "connections:continue",
     "connections:decide",
+    "connections:choose",
     "connections:refresh",
     "connections:refresh_selected",
     "connections:reconnect",
@@ -107,6 +108,7 @@ ROUTES_OF_A_CONNECTION = (
     "connections:disconnect",
     "connections:key",
     "connections:values",
+    "connections:site",
     "connections:connection",
     "connections:permissions",
     "connections:activity",
@@ -128,6 +130,7 @@ ROUTES_OF_AN_ATTEMPT = (
     "connections:cancel",
     "connections:continue",
     "connections:decide",
+    "connections:choose",
 )
 ROUTES_OF_AN_INTEGRATION = (
     "connections:connect",

@@ -176,6 +176,13 @@ PROTECTIONS = [
         ("tests/audit/test_api.py",),
     ),
     Mutation(
+        "idempotency: a repeated request has no second effect",
+        "apps/teams/idempotency.py",
+        "        if earlier is not None:\n            return earlier\n",
+        "",
+        ("tests/teams/test_idempotency.py",),
+    ),
+    Mutation(
         "connect sessions: nothing is shared unless the member agreed",
         "apps/connections/services/session_outcome.py",
         "if session.sharing_level and session.sharing_accepted:",

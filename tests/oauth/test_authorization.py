@@ -89,8 +89,12 @@ def test_without_scopes_and_challenge_neither_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["state", "redirect_uri", "client_id", "response_type", "code_challenge", "code_challenge_method", "scope"]
-)
+    "name",
+    [
+        "state", "redirect_uri", "client_id", "response_type", "code_challenge", "code_challenge_method", "scope",
+        "STATE", "Redirect_URI",
+    ],
+)  # fmt: skip
 def test_parameters_of_the_protocol_cannot_be_smuggled_in(name: str) -> None:
     with pytest.raises(ReservedParameter):
         url_for(extra={name: "x"})

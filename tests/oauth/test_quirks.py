@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from apps.oauth import token_request
-from apps.oauth.account import Account, fetch_account, fetch_placement
+from apps.oauth.account import Account, fetch_account, fetch_placements
 from apps.oauth.authorization import authorization_url, code_of, parse_callback, verify_signature
 from apps.oauth.errors import InvalidCallback, InvalidGrant, MalformedResponse, ReservedParameter, TokenError
 from apps.oauth.provider import (
@@ -522,19 +522,31 @@ def test_a_call_after_connecting_finds_the_site_of_the_account(
     server: HttpServer, provider: ProviderConfig, facts: dict[str, Any], answer: object, found: dict[str, str]
 ) -> None:
     server.will_answer(200, json.dumps(answer).encode())
-    assert fetch_placement(placed(server, provider, **facts), access_token="t") == found
+    first, *_ = fetch_placements(placed(server, provider, **facts), access_token="t")
+    assert first.values == found
     assert server.received[0].headers["Authorization"] == "OAuth t"
+
+
+def test_all_sites_are_choices_with_their_names_and_each_once(server: HttpServer, provider: ProviderConfig) -> None:
+    answer = [{"id": "one", "name": "Old"}, {"id": "two", "name": "New"}, {"id": "one", "name": "Old"}, {"id": ""}]
+    server.will_answer(200, json.dumps(answer).encode())
+    config = placed(server, provider, list_path="", label_path="name")
+    choices = fetch_placements(config, access_token="t")
+    assert [(choice.values, choice.label) for choice in choices] == [
+        ({"cloud_id": "one"}, "Old"),
+        ({"cloud_id": "two"}, "New"),
+    ]
 
 
 @pytest.mark.parametrize("answer", [[], {}, [{}], [{"id": None}], "x", [7]])
 def test_an_account_without_a_site_is_an_error(server: HttpServer, provider: ProviderConfig, answer: object) -> None:
     server.will_answer(200, json.dumps(answer).encode())
     with pytest.raises(MalformedResponse):
-        fetch_placement(placed(server, provider, list_path=""), access_token="t")
+        fetch_placements(placed(server, provider, list_path=""), access_token="t")
 
 
 def test_a_provider_without_a_placement_is_not_called(server: HttpServer, provider: ProviderConfig) -> None:
-    assert fetch_placement(provider, access_token="t") == {}
+    assert fetch_placements(provider, access_token="t") == []
     assert server.received == []
 
 

@@ -24,7 +24,14 @@ from tests.connections import pages
 # The table's columns. `owner` owns the connection and is a plain member; `boss` owns the team; `member` has no
 # share; `stranger` owns another team; `key` is the owner's personal key with every scope; each service key has one.
 PEOPLE = ("owner", "boss", "admin", "manager", "viewer", "user", "member", "stranger")
-SCOPES = ("connections:read", "connections:use", "connections:token", "connections:write", "audit:read")
+SCOPES = (
+    "connections:read",
+    "connections:use",
+    "connections:token",
+    "connections:write",
+    "audit:read",
+    "members:read",
+)
 SERVICE_KEYS = tuple(f"service {scope}" for scope in SCOPES)
 KEYS = ("key", *SERVICE_KEYS)
 ACTORS = (*PEOPLE, *KEYS, "anonymous")

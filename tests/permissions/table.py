@@ -6,7 +6,7 @@ A line is `METHOD route | people | keys | anonymous`. People are one number for 
 
 keys are one number for all, or one for each of
 
-    key, and service keys with connections:read, :use, :token, :write, audit:read
+    key, and service keys with connections:read, :use, :token, :write, audit:read, members:read
 
 If keys and anonymous are omitted, they must authenticate: 302 from a page, 401 from the API. So a page for all members
 needs only `GET package:page | 200`. Of the statuses, 403 is "visible, but not allowed", 404 "not visible", 409 "not in
@@ -37,6 +37,7 @@ BODIES: dict[str, dict[str, object]] = {
     "POST api:connections": {"integration": "sandbox", "fields": {}},
     "POST api:connect_sessions": {"integration": "sandbox", "scopes": ["profile"]},
     "POST api:tokens": {"connections": ["{connection}"]},
+    "POST api:connections_check": {"connections": ["{connection}"]},
     "POST api:preflight": {"connections": [{"connection": "{connection}"}]},
     "POST api:integrations": {"name": "Depot", "base_url": "https://api.depot.example"},
     "POST api:integrations_import": {"document": "{}"},

@@ -68,6 +68,7 @@ GET    connections:attempt              | 200 404 404 404 404 404 404 404
 POST   connections:cancel               | 302 404 404 404 404 404 404 404
 POST   connections:continue             | 302 404 404 404 404 404 404 404
 POST   connections:decide               | 302 404 404 404 404 404 404 404
+POST   connections:choose               | 302 404 404 404 404 404 404 404
 GET    connections:callback             | 400                              | 400                     | 400
 GET    connections:own_callback         | 400                              | 400                     | 400
 GET    connections:nested_callback      | 400                              | 400                     | 400
@@ -96,13 +97,15 @@ POST   connections:hand_over            | 302 302 302 403 403 403 404 404
 POST   connections:refresh              | 302 302 302 302 403 403 404 404
 POST   connections:reconnect            | 302 302 302 302 403 403 404 404
 GET    connections:values               | 200 200 200 200 403 403 404 404
+GET    connections:site                 | 404 404 404 404 403 403 404 404
+POST   connections:site                 | 404 404 404 404 403 403 404 404
 GET    connections:key                  | 409 409 409 409 403 403 404 404
 POST   connections:key                  | 409 409 409 409 403 403 404 404
 GET    connections:disconnect           | 200 200 200 200 403 403 404 404
 POST   connections:disconnect           | 200 200 200 200 403 403 404 404
 GET    connections:connect_link         | 200 403 403 403 403 403 403 403
 POST   connections:connect_link         | 302 403 403 403 403 403 403 403
-GET    connections:connect_done         | 302 404 404 404 404 404 404 404
+GET    connections:connect_done         | 200 404 404 404 404 404 404 404
 GET    connections:api_trace            | 403 200 200 403 403 403 403 404
 # The audit log
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
@@ -128,40 +131,42 @@ POST   notifications:remove             | 403 302 302 403 403 403 403 404
 # The REST API
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    api:me                           | 200                              | 200
-GET    api:api_keys                     | 200                              | 200 200 403 403 403 403
-POST   api:api_keys                     | 201                              | 201 403 403 403 403 403
-DELETE api:api_key                      | 204 204 204 404 404 404 404 404  | 204 403 403 403 404 403
-GET    api:integrations                 | 200                              | 200 200 403 403 403 403
-GET    api:connections                  | 200                              | 200 200 403 403 403 403
-POST   api:connections                  | 409                              | 409 403 403 403 409 403
-GET    api:connection                   | 200 200 200 200 200 200 404 404  | 200 200 403 403 403 403
-PATCH  api:connection                   | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403
-DELETE api:connection                   | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403
-POST   api:connection_token             | 200 403 403 403 403 403 404 404  | 200 403 403 200 403 403
-POST   api:connection_refresh           | 503 503 503 503 503 503 404 404  | 503 403 503 403 403 403
-POST   api:tokens                       | 200                              | 200 403 403 200 403 403
-POST   api:preflight                    | 200                              | 200 200 403 403 403 403
-GET    api:connection_sharing           | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403
-PUT    api:connection_sharing           | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403
-GET    api:connection_workflows         | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403
-GET    api:connection_usage             | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403
+GET    api:api_keys                     | 200                              | 200 200 403 403 403 403 403
+POST   api:api_keys                     | 201                              | 201 403 403 403 403 403 403
+DELETE api:api_key                      | 204 204 204 404 404 404 404 404  | 204 403 403 403 404 403 403
+GET    api:integrations                 | 200                              | 200 200 403 403 403 403 403
+GET    api:connections                  | 200                              | 200 200 403 403 403 403 403
+POST   api:connections                  | 409                              | 409 403 403 403 409 403 403
+GET    api:connection                   | 200 200 200 200 200 200 404 404  | 200 200 403 403 403 403 403
+PATCH  api:connection                   | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403 403
+DELETE api:connection                   | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403 403
+POST   api:connection_token             | 200 403 403 403 403 403 404 404  | 200 403 403 200 403 403 403
+POST   api:connection_refresh           | 503 503 503 503 503 503 404 404  | 503 403 503 403 403 403 403
+POST   api:connection_check             | 200 200 200 200 200 200 404 404  | 200 403 200 403 403 403 403
+POST   api:connections_check            | 200                              | 200 403 200 403 403 403 403
+POST   api:tokens                       | 200                              | 200 403 403 200 403 403 403
+POST   api:preflight                    | 200                              | 200 200 403 403 403 403 403
+GET    api:connection_sharing           | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403 403
+PUT    api:connection_sharing           | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403 403
+GET    api:connection_workflows         | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403 403
+GET    api:connection_usage             | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403 403
 POST   api:integrations                 | 403 201 201 403 403 403 403 201  | 403
 POST   api:integrations_import          | 403 400 400 403 403 403 403 400  | 403
-GET    api:integration                  | 200 200 200 200 200 200 200 404  | 200 200 403 403 403 403
+GET    api:integration                  | 200 200 200 200 200 200 200 404  | 200 200 403 403 403 403 403
 PATCH  api:integration                  | 403 200 200 403 403 403 403 404  | 403
 DELETE api:integration                  | 403 204 204 403 403 403 403 404  | 403
 POST   api:integration_check            | 403 200 200 403 403 403 403 404  | 403
-GET    api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403
-POST   api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403
-PUT    api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403
-PATCH  api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403
-DELETE api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403
-POST   api:connect_sessions             | 201                              | 201 403 403 403 400 403
-GET    api:connect_session              | 200 200 200 404 404 404 404 404  | 200 404 403 403 403 403
-DELETE api:connect_session              | 200 200 200 404 404 404 404 404  | 200 403 403 403 404 403
-GET    api:members                      | 200                              | 200 403 403 403 403 403
-GET    api:connect_sessions             | 200                              | 200 200 403 403 403 403
-GET    api:audit_events                 | 200                              | 200 403 403 403 403 200
+GET    api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403
+POST   api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403
+PUT    api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403
+PATCH  api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403
+DELETE api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403
+POST   api:connect_sessions             | 201                              | 201 403 403 403 400 403 403
+GET    api:connect_session              | 200 200 200 404 404 404 404 404  | 200 404 403 403 403 403 403
+DELETE api:connect_session              | 200 200 200 404 404 404 404 404  | 200 403 403 403 404 403 403
+GET    api:members                      | 200                              | 200 403 403 403 403 403 200
+GET    api:connect_sessions             | 200                              | 200 200 403 403 403 403 403
+GET    api:audit_events                 | 200                              | 200 403 403 403 403 200 403
 GET    api:webhooks                     | 403 200 200 403 403 403 403 200  | 403
 POST   api:webhooks                     | 403 201 201 403 403 403 403 201  | 403
 GET    api:webhook                      | 403 200 200 403 403 403 403 404  | 403

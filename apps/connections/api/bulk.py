@@ -79,8 +79,8 @@ class TokensView(StrictAPIView):
         items = []
         for number, pk in enumerate(dict.fromkeys(data["connections"])):
             if number:
-                _require_rate(actor)
-            items.append(_outcome(pk, "token", partial(_token, actor, pk, data)))
+                require_rate(actor)
+            items.append(outcome_for(pk, "token", partial(_token, actor, pk, data)))
         return Response(TokensSerializer({"results": items}).data, headers={"Cache-Control": "no-store"})
 
 
@@ -92,15 +92,15 @@ def _token(actor: Actor, pk: UUID, data: dict[str, Any]) -> dict[str, Any]:
         raise
 
 
-def _require_rate(actor: Actor) -> None:
+def require_rate(actor: Actor) -> None:
     quota = settings.API_RATES["token"]
     caller = actor.api_key or actor.user
     usage = count("token", str(caller.pk if caller else ""), quota) if quota else None
     if usage is not None and usage.is_over:
-        raise TriedTooOften("You requested too many tokens within one minute.", retry_after=usage.reset)
+        raise TriedTooOften("You requested too many tokens or checks within one minute.", retry_after=usage.reset)
 
 
-def _outcome(pk: UUID, name: str, produce: Callable[[], Any]) -> dict[str, Any]:
+def outcome_for(pk: UUID, name: str, produce: Callable[[], Any]) -> dict[str, Any]:
     try:
         return {"connection": pk, name: produce(), "error": None}
     except SpecwayError as error:

@@ -27,6 +27,7 @@ from apps.rest.pagination import Pages, page_of
 from apps.rest.views import StrictAPIView, validated
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
+from apps.teams.idempotency import idempotent
 from apps.teams.models import User
 
 
@@ -155,6 +156,7 @@ class ConnectSessionsView(StrictAPIView):
     @extend_schema(
         operation_id="connect_sessions_create", request=NewConnectSessionSerializer, responses={201: LinkSerializer}
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         """Create a one-time link for a member: to connect a service, or to reconnect a connection of theirs."""
         actor = actor_of(request)

@@ -37,6 +37,7 @@ from apps.rest.pagination import Pages, page_of
 from apps.rest.views import StrictAPIView, require_empty_body, validated
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
+from apps.teams.idempotency import idempotent
 
 _ALREADY_DISCONNECTED = {
     "revocation": "already_disconnected",
@@ -95,6 +96,7 @@ class ConnectionsView(StrictAPIView):
         request=NewConnectionSerializer,
         responses={201: ConnectionSerializer},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         """Create a connection to a service with an API key, which is verified by a call where the service has one."""
         actor = actor_of(request)

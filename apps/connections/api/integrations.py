@@ -23,6 +23,7 @@ from apps.rest.pagination import Pages, page_of
 from apps.rest.views import StrictAPIView
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
+from apps.teams.idempotency import idempotent
 
 
 class BySlug(Pages):
@@ -66,6 +67,7 @@ class IntegrationListView(StrictAPIView):
     @extend_schema(
         operation_id="integrations_create", request=NewCustomApiSerializer, responses={201: CustomApiSerializer}
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         """Create a custom API (owners and admins)."""
         return api.create(request)

@@ -69,6 +69,9 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
     integration = serializers.SlugField(source="integration.slug")
     name = serializers.CharField()
     account = serializers.SerializerMethodField()
+    site = serializers.CharField(
+        help_text="The site, tenant or organization at the service that it uses; empty if the service has none."
+    )
     kind = serializers.ChoiceField(source="integration.kind", choices=Integration.Kind.choices)
     owner = serializers.SerializerMethodField()
     sharing = serializers.SerializerMethodField()

@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from apps.connections.api import bulk, connect_sessions, connections, integrations, sharing, tokens
+from apps.connections.api import bulk, checks, connect_sessions, connections, integrations, sharing, tokens
 from apps.integrations.custom_apis import api as custom_apis
 from apps.integrations.custom_apis.doctor import api as doctor
 
 urlpatterns = [
     path("connections/", connections.ConnectionsView.as_view(), name="connections"),
     path("connections/<uuid:pk>/", connections.ConnectionView.as_view(), name="connection"),
+    path("connections/check/", checks.ChecksView.as_view(), name="connections_check"),
+    path("connections/<uuid:pk>/check/", checks.CheckView.as_view(), name="connection_check"),
     path("connections/<uuid:pk>/token/", tokens.TokenView.as_view(), name="connection_token"),
     path("connections/<uuid:pk>/refresh/", connections.RefreshView.as_view(), name="connection_refresh"),
     path("connections/<uuid:pk>/sharing/", sharing.SharingView.as_view(), name="connection_sharing"),

@@ -3,7 +3,7 @@
 from apps.connections.models.authorization import AuthorizationAttempt, ConnectSession
 from apps.connections.models.connection import Connection, Credential, Status
 from apps.connections.models.heartbeat import SchedulerHeartbeat
-from apps.connections.models.sharing import ConnectionShare, Level
+from apps.connections.models.sharing import ConnectionShare, Level, RepairRequest
 from apps.connections.models.token_set import TokenSet
 from apps.connections.models.trace import FirstRefresh, TraceEntry
 from apps.connections.models.usage import DailyUse, ScopeUse, WorkflowCaller, WorkflowUse
@@ -17,6 +17,7 @@ __all__ = [
     "DailyUse",
     "FirstRefresh",
     "Level",
+    "RepairRequest",
     "SchedulerHeartbeat",
     "ScopeUse",
     "Status",

@@ -21,6 +21,8 @@ class AuthorizationAttempt(SealedRow):
         EXCHANGING = "exchanging", "Response received"
         # Another account than the connection's was authorized: the person decides.
         UNDECIDED = "undecided", "Another account was authorized"
+        # The grant is for several sites, tenants or organizations: the person chooses one.
+        CHOOSING = "choosing", "A site has to be chosen"
         SUCCEEDED = "succeeded", "Connected"
         FAILED = "failed", "Failed"
         CANCELED = "canceled", "Canceled"
@@ -42,7 +44,7 @@ class AuthorizationAttempt(SealedRow):
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
-    # While undecided: the token response and its account.
+    # While undecided or choosing: the token response, its account, and the sites to choose from.
     pending_tokens = EncryptedField()
     pending_account = models.JSONField(default=dict)
     # Once it succeeded: whether the account was connected already, what changed, and which earlier grant ended.

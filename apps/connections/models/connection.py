@@ -47,6 +47,8 @@ class Connection(models.Model):
     scopes_granted = models.JSONField(default=list)
     # Values of the provider's parameters (a subdomain, an instance URL): from the person, the callback or the response.
     params = models.JSONField(default=dict)
+    # The name of the site, tenant or organization that was chosen, where the service has several for one grant.
+    site = models.CharField(max_length=255, blank=True, default="")
     is_shared = models.BooleanField(default=False)
     # The names that a program gave it: an ID, tags (texts) and a JSON object of its own.
     external_id = models.CharField(max_length=200, blank=True, default="")

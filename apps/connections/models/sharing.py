@@ -30,3 +30,18 @@ class ConnectionShare(models.Model):
 
     def __str__(self) -> str:
         return f"{self.level} for {self.user or 'everyone'}"
+
+
+class RepairRequest(models.Model):
+    """A member who may only use a connection asked the people who manage it to repair it."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="repair_requests")
+    asked_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    message = models.CharField(max_length=200, blank=True)
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["connection", "-asked_at"], name="repair_request_of")]
+
+    def __str__(self) -> str:
+        return f"Request of {self.asked_by_id} to repair {self.connection_id}"

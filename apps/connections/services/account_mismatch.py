@@ -32,22 +32,26 @@ def resolve_account_mismatch(
     return _DECISIONS[decision](attempt, actor)
 
 
-def _claim(attempt: AuthorizationAttempt, actor: Actor) -> tuple[AuthorizationAttempt, Grant]:
-    """Take the decision, in the caller's transaction: the attempt and the grant that waits for it."""
-    claimed = AuthorizationAttempt.objects.filter(
-        pk=attempt.pk, user=actor.user, team=actor.team, status=_STATUS.UNDECIDED, expires_at__gt=Now()
-    ).update(status=_STATUS.EXCHANGING)
+def claim(
+    attempt: AuthorizationAttempt, actor: Actor, *waiting: AuthorizationAttempt.Status
+) -> tuple[AuthorizationAttempt, Grant]:
+    """Take a decision, in the caller's transaction: the attempt and the grant that waits for it.
+
+    `waiting` are the statuses in which it may be taken, by default that of another account.
+    """
+    own = AuthorizationAttempt.objects.filter(pk=attempt.pk, user=actor.user, team=actor.team, expires_at__gt=Now())
+    claimed = own.filter(status__in=waiting or (_STATUS.UNDECIDED,)).update(status=_STATUS.EXCHANGING)
     if not claimed:
         raise AttemptSettled("This was decided already, or took longer than ten minutes. Reconnect to try again.")
     current = AuthorizationAttempt.objects.select_related("integration", "oauth_app", "connection").get(pk=attempt.pk)
     if current.pending_tokens is None:
-        raise AttemptSettled("The tokens of the other account were deleted. Reconnect to try again.")
+        raise AttemptSettled("The tokens were deleted meanwhile. Reconnect to try again.")
     return current, Grant.from_json(current.pending_tokens.reveal())
 
 
 def _add(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttempt:
     with transaction.atomic(durable=True):
-        attempt, grant = _claim(attempt, actor)
+        attempt, grant = claim(attempt, actor)
         lock_attempt(attempt)
         stored = store(attempt, grant, existing=same_account(attempt, grant), origin=actor.origin)
     return end_replaced(stored, grant, origin=actor.origin)
@@ -56,7 +60,7 @@ def _add(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttempt:
 def _replace(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttempt:
     """Store the new grant, then revoke that of the earlier account and say what ended."""
     with transaction.atomic(durable=True):
-        attempt, grant = _claim(attempt, actor)
+        attempt, grant = claim(attempt, actor)
         lock_attempt(attempt)
         connection = _connection(attempt, actor)
         stored = store(attempt, grant, existing=connection, origin=actor.origin)
@@ -65,7 +69,7 @@ def _replace(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttemp
 
 def _discard(attempt: AuthorizationAttempt, actor: Actor) -> AuthorizationAttempt:
     with transaction.atomic(durable=True):
-        attempt, grant = _claim(attempt, actor)
+        attempt, grant = claim(attempt, actor, _STATUS.UNDECIDED, _STATUS.CHOOSING)
         AuthorizationAttempt.objects.filter(pk=attempt.pk).update(status=_STATUS.CANCELED, pending_tokens=None)
         fail_sessions(ConnectSession.objects.filter(attempt=attempt), code="canceled", detail=attempts.CANCELED)
         record(

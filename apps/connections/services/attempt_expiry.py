@@ -7,6 +7,7 @@ from django.db import transaction
 from apps.connections.errors import AttemptExpired, AttemptInterrupted
 from apps.connections.models import AuthorizationAttempt, ConnectSession
 from apps.connections.services import tracing
+from apps.connections.services.attempts import UNFINISHED
 from apps.connections.services.session_outcome import end_sessions, expire_sessions, fail_sessions
 from apps.connections.services.stale import revoke_unwanted
 from apps.connections.services.store_grant import Grant
@@ -27,9 +28,10 @@ def expire_attempts() -> int:
     The grant of an undecided attempt is revoked at the service before it is deleted.
     """
     expired = AuthorizationAttempt.objects.filter(expires_at__lt=Now())
-    for attempt in expired.filter(status=_STATUS.UNDECIDED).select_related("integration", "oauth_app"):
+    waiting = expired.filter(status__in=(_STATUS.UNDECIDED, _STATUS.CHOOSING))
+    for attempt in waiting.select_related("integration", "oauth_app"):
         _revoke(attempt)
-    unsettled = expired.filter(status__in=(_STATUS.PENDING, _STATUS.UNDECIDED))
+    unsettled = expired.filter(status__in=UNFINISHED)
     expire_sessions()
     with transaction.atomic():
         sessions = ConnectSession.objects.filter(attempt__in=unsettled)

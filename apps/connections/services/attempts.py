@@ -22,6 +22,8 @@ LIFETIME = timedelta(minutes=10)
 CLIENT_CHANGED = "oauth_app_changed"
 CANCELED = "The person canceled."
 _STATUS = AuthorizationAttempt.Status
+# A person has to act before they expire.
+UNFINISHED = (_STATUS.PENDING, _STATUS.UNDECIDED, _STATUS.CHOOSING)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def fail_open_attempts(oauth_app: OAuthApp) -> None:
     """Fail the attempts that were started for an earlier client of the OAuth app. Their tokens are deleted."""
     message = client_changed_message(oauth_app.integration.name)
     started = AuthorizationAttempt.objects.filter(oauth_app=oauth_app).exclude(client_key=oauth_app.client_key)
-    open_ones = started.filter(status__in=(_STATUS.PENDING, _STATUS.UNDECIDED))
+    open_ones = started.filter(status__in=UNFINISHED)
     with transaction.atomic():
         attempts = list(open_ones.values_list("pk", flat=True))
         open_ones.filter(pk__in=attempts).update(

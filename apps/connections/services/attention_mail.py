@@ -22,6 +22,7 @@ from apps.connections.models import Connection, ConnectionShare, Level, Status
 from apps.connections.services.status import TRANSIENT_REASONS
 from apps.notifications.mail import Mail, send
 from apps.notifications.models import AttentionMail, Frequency
+from apps.notifications.notices import NewNotice, notify
 from apps.notifications.preferences import preferences_of
 from apps.sql import Now
 from apps.teams.models import Membership, User
@@ -54,7 +55,9 @@ def _send_problems() -> int:
     for connection in failing.order_by("status_changed_at", "pk"):
         if not connection.is_shared and (connection.owner_id, connection.pk) in mailed:
             continue
-        for user in recipients_of(connection):
+        people = recipients_of(connection)
+        _notify_problem(connection, people)
+        for user in people:
             if (user.pk, connection.pk) not in mailed:
                 pending[user].append(connection)
     preferences = preferences_of(pending)
@@ -62,6 +65,32 @@ def _send_problems() -> int:
         _send_problems_to(user, connections, Frequency(preferences[user.pk].attention))
         for user, connections in pending.items()
     )
+
+
+def _notify_problem(connection: Connection, people: list[User]) -> None:
+    service = connection.integration
+    notice = NewNotice(
+        key=f"attention:{connection.pk}:{connection.status_changed_at.isoformat()}",
+        title=f"{connection.name} needs attention",
+        text=reason_of(connection),
+        path=reverse("connections:connection", args=[connection.pk]),
+        service=service.name,
+        icon=service.icon,
+    )
+    notify(people, notice, team_id=connection.team_id)
+
+
+def _notify_recovery(connection: Connection, user: User, since: datetime) -> None:
+    service = connection.integration
+    notice = NewNotice(
+        key=f"recovered:{connection.pk}:{since.isoformat()}",
+        title=f"{connection.name} works again",
+        text=f"It needed attention since {_utc(since)}.",
+        path=reverse("connections:connection", args=[connection.pk]),
+        service=service.name,
+        icon=service.icon,
+    )
+    notify([user], notice, team_id=connection.team_id)
 
 
 def recipients_of(connection: Connection) -> list[User]:
@@ -121,6 +150,8 @@ def _send_recoveries() -> int:
 
 
 def _send_recoveries_to(user: User, recovered: dict[Connection, list[AttentionMail]], frequency: str) -> int:
+    for connection, rows in recovered.items():
+        _notify_recovery(connection, user, rows[0].since)
     recent = AttentionMail.objects.filter(user=user, recovered_at__gt=Now() - DAY)
     if frequency == Frequency.DIGEST and recent.exists():
         return 0

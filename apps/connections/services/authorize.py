@@ -242,8 +242,8 @@ def _finish(
 
 
 def cancel(*, actor: Actor, attempt: AuthorizationAttempt) -> None:
-    """Cancel a flow. A later callback is rejected; the grant of another account is revoked."""
-    if attempt.status == _STATUS.UNDECIDED:
+    """Cancel a flow. A later callback is rejected; a grant that waits for a decision is revoked."""
+    if attempt.status in (_STATUS.UNDECIDED, _STATUS.CHOOSING):
         resolve_account_mismatch(actor=actor, attempt=attempt, decision="discard")
         return
     with transaction.atomic():

@@ -87,8 +87,9 @@ def check(*, connection: Connection, actor: Actor) -> CheckResult:
     """
     if not (may_use(actor, connection) or may_manage(actor, connection)):
         raise NotAllowed("You are not allowed to check this connection. Ask its owner to share it.")
-    with tracing.traced(tracing.of_connection(connection)):
+    with tracing.traced(tracing.of_connection(connection)) as trace:
         result = _checked(connection, actor)
+        trace.has_failed = result.outcome in (Outcome.REJECTED, Outcome.INCONCLUSIVE)
     with transaction.atomic():
         record(
             action="connection.checked",

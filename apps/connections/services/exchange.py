@@ -23,7 +23,7 @@ from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration
 from apps.integrations.oauth_apps.services import client_credentials, mark_oauth_app_broken
 from apps.oauth import oauth1, token_request
-from apps.oauth.account import fetch_account, fetch_placement
+from apps.oauth.account import PlacementChoice, fetch_account, fetch_placements
 from apps.oauth.authorization import (
     CallbackParameters,
     code_of,
@@ -144,31 +144,53 @@ def _with_account(
 ) -> Grant:
     """The grant with the parameter values that the token response or a placement request gives, and its account.
 
-    Without the parameter values it could not be used, so it is revoked.
+    With several sites to choose from, those, and no account yet. Without the values it could not be used, so it is
+    revoked.
     """
     entry, name = entry_for(attempt.integration), attempt.integration.name
     try:
         params = params | response_params.from_token_response(entry, response.kept)
-        provider = _provider(attempt, params)
-        token, credentials = response.access_token, client_credentials(attempt.oauth_app)
-        if provider.placement:
-            placement = fetch_placement(provider, access_token=token, credentials=credentials)
-            params = params | response_params.from_placement(entry, placement)
-            provider = _provider(attempt, params)
+        choices = choices_of(attempt, response.access_token, params)
+        if len(choices) > 1:
+            return Grant(response=response, subject="", label="", params=params, choices=tuple(choices))
+        grant = Grant(response=response, subject="", label="", params=params)
+        return placed(attempt, grant, choices[0] if choices else None)
     except (OAuthError, IntegrationMisconfigured) as error:
         revoke_unwanted(attempt, Grant(response=response, subject="", label="", params=params))
         reason = f"it names no site ({_description(error)})." if isinstance(error, OAuthError) else error.sentence
         message = f"{name} granted access, but it cannot be used: {reason} Nothing was stored."
         raise attempts.fail(attempt, "no_placement", ExchangeFailed(message), origin=origin) from None
+
+
+def choices_of(attempt: AuthorizationAttempt, token: str, params: Mapping[str, str]) -> list[PlacementChoice]:
+    """The sites that the token is for, only that of the connection if it is among them. Empty: there are none.
+
+    Raises OAuthError if the service does not say, and IntegrationMisconfigured for values that are not its own.
+    """
+    provider = _provider(attempt, params)
+    credentials = client_credentials(attempt.oauth_app)
+    choices = fetch_placements(provider, access_token=token, credentials=credentials)
+    used = attempt.connection.params if attempt.connection else {}
+    return [choice for choice in choices if choice.values.items() <= used.items()] or choices
+
+
+def placed(attempt: AuthorizationAttempt, grant: Grant, choice: PlacementChoice | None) -> Grant:
+    """The grant at the site that was chosen, with its account. Raises IntegrationMisconfigured for invalid values."""
+    entry, response, params = entry_for(attempt.integration), grant.response, grant.params
+    if choice is not None:
+        params = params | response_params.from_placement(entry, choice.values)
+    provider = _provider(attempt, params)
     subject = response_params.account_subject(entry, attempt.params | params) or response.subject
     label = response.label
     try:
         if provider.account:
-            account = fetch_account(provider, access_token=token, credentials=credentials)
+            credentials = client_credentials(attempt.oauth_app)
+            account = fetch_account(provider, access_token=response.access_token, credentials=credentials)
             subject, label = subject or account.subject, account.label or label
     except OAuthError:
         pass  # the grant is valid: it is stored even if its account is unknown
-    return Grant(response=response, subject=subject[:255], label=label[:255], params=params)
+    site = choice.label[:255] if choice else ""
+    return Grant(response=response, subject=subject[:255], label=label[:255], params=params, site=site)
 
 
 def _provider(attempt: AuthorizationAttempt, params: Mapping[str, str]) -> ProviderConfig:

@@ -20,7 +20,11 @@ from apps.teams.actor import member_actor
 from apps.teams.models import Membership
 
 _STATUS = ConnectSession.Status
-_UNFINISHED = (AuthorizationAttempt.Status.PENDING, AuthorizationAttempt.Status.UNDECIDED)
+_UNFINISHED = (
+    AuthorizationAttempt.Status.PENDING,
+    AuthorizationAttempt.Status.UNDECIDED,
+    AuthorizationAttempt.Status.CHOOSING,
+)
 EXPIRED_MESSAGE = "The link was not used within an hour."
 EXPIRED_CODE = "link_expired"
 DECLINED_CODES = ("access_declined", "canceled", "declined")

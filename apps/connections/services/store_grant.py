@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, count
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -25,6 +26,7 @@ from apps.connections.services.session_outcome import complete_sessions
 from apps.connections.services.status import emit_event, expect_first_refresh, mark_reconnected, target_of
 from apps.connections.services.token_values import from_json, to_json, token_columns
 from apps.notifications.models import Event
+from apps.oauth.account import PlacementChoice
 from apps.oauth.token_response import TokenResponse
 from apps.sql import Now
 from apps.vault.services import seal
@@ -34,23 +36,29 @@ _STATUS = AuthorizationAttempt.Status
 
 @dataclass(frozen=True)
 class Grant:
-    """A token response with its account and the parameter values that came with it."""
+    """A token response with its account and the parameter values that came with it.
+
+    `site` is the name of the site that was chosen. With `choices`, a person has to choose first.
+    """
 
     response: TokenResponse
     subject: str
     label: str
     params: dict[str, str] = field(default_factory=dict)
+    site: str = ""
+    choices: tuple[PlacementChoice, ...] = ()
 
     def to_json(self) -> str:
         """As JSON for the attempt's encrypted column, while the person decides."""
-        return json.dumps(
-            {"response": to_json(self.response), "subject": self.subject, "label": self.label, "params": self.params}
-        )
+        values = {name: getattr(self, name) for name in ("subject", "label", "params", "site")}
+        choices = [[dict(choice.values), choice.label] for choice in self.choices]
+        return json.dumps({"response": to_json(self.response), **values, "choices": choices})
 
     @classmethod
     def from_json(cls, text: str) -> "Grant":
         data = json.loads(text)
-        return cls(from_json(data["response"]), data["subject"], data["label"], data["params"])
+        choices = tuple(PlacementChoice(values, label) for values, label in data.pop("choices", []))
+        return cls(from_json(data.pop("response")), choices=choices, **data)
 
 
 @dataclass(frozen=True)
@@ -68,19 +76,28 @@ def store_grant(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) 
     ExchangeFailed if the service did not report the account this time.
     """
     with transaction.atomic(durable=True):
-        member = lock_attempt(attempt)
-        if attempt.connection_id is None:
-            existing = same_account(attempt, grant)
-        else:
-            existing = locked(attempt.connection_id)
-            require_may_reconnect(member, existing)
-            before, now = account_of(existing), account_in(attempt, grant)
-            if before.is_known and not now.is_known:
-                name = attempt.integration.name
-                raise ExchangeFailed(f"{name} did not report the account, so nothing was changed. Try again.")
-            if compare(before, now) is not Sameness.SAME:
-                return Stored(_await_decision(attempt, grant))
-        return store(attempt, grant, existing=existing, origin=origin)
+        return store_or_ask(attempt, grant, origin=origin)
+
+
+def store_or_ask(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin) -> Stored:
+    """As `store_grant`, in the caller's transaction."""
+    member = lock_attempt(attempt)
+    if grant.choices:
+        labels = [{"key": choice.key, "label": choice.label} for choice in grant.choices]
+        return Stored(_await(attempt, grant, _STATUS.CHOOSING, {"choices": labels}))
+    if attempt.connection_id is None:
+        existing = same_account(attempt, grant)
+    else:
+        existing = locked(attempt.connection_id)
+        require_may_reconnect(member, existing)
+        before, now = account_of(existing), account_in(attempt, grant)
+        if before.is_known and not now.is_known:
+            name = attempt.integration.name
+            raise ExchangeFailed(f"{name} did not report the account, so nothing was changed. Try again.")
+        if compare(before, now) is not Sameness.SAME:
+            account = {"subject": grant.subject, "label": grant.label, "known": now.is_known}
+            return Stored(_await(attempt, grant, _STATUS.UNDECIDED, account))
+    return store(attempt, grant, existing=existing, origin=origin)
 
 
 def store(attempt: AuthorizationAttempt, grant: Grant, *, existing: Connection | None, origin: Origin) -> Stored:
@@ -165,6 +182,7 @@ def _create(
         scopes_requested=attempt.scopes_requested,
         scopes_granted=_granted(attempt, grant),
         params=attempt.params | grant.params,
+        site=grant.site,
         **given_names(session),
         status_changed_at=Now(),
         # Pagination compares it with Python's microseconds, and SQLite's clock has milliseconds only.
@@ -212,6 +230,7 @@ def _replace(
     # The new version makes a refresh in progress stale.
     TokenSet.objects.filter(pk=row.pk).update(version=F("version") + 1, **values)
     _set_account(connection, grant, replaced.sameness)
+    connection.site = grant.site
     connection.scopes_requested = attempt.scopes_requested
     connection.scopes_granted = _granted(attempt, grant)
     # The grant is now that of the person who reconnected, no longer the former owner's.
@@ -239,6 +258,7 @@ def _save(connection: Connection, session: ConnectSession | None) -> None:
             "scopes_requested",
             "scopes_granted",
             "params",
+            "site",
         ]
     )
 
@@ -291,14 +311,14 @@ def _record(
     )
 
 
-def _await_decision(attempt: AuthorizationAttempt, grant: Grant) -> AuthorizationAttempt:
-    """Keep the grant of another account, encrypted, until the person decides. The old tokens are unchanged."""
+def _await(attempt: AuthorizationAttempt, grant: Grant, status: str, asked: dict[str, Any]) -> AuthorizationAttempt:
+    """Keep the grant, encrypted, until the person decides what is asked. The old tokens are unchanged."""
     values = seal(attempt, pending_tokens=grant.to_json())
     AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
         **values,
-        status=_STATUS.UNDECIDED,
-        pending_account={"subject": grant.subject, "label": grant.label, "known": bool(grant.subject or grant.label)},
+        status=status,
+        pending_account=asked,
         expires_at=Now() + attempts.LIFETIME,
     )
-    attempt.refresh_from_db(fields=["status", "pending_account", "expires_at"])
+    attempt.refresh_from_db(fields=["status", "pending_account", "pending_tokens", "expires_at"])
     return attempt

@@ -1,4 +1,4 @@
-"""Traces: the redacted requests to a custom API, kept for debugging. Built-in services have none.
+"""Traces: the redacted requests to a service, kept for debugging. Of built-in services, those of failed operations.
 
 They are collected during an operation and written after it, so that a trace never delays or prevents the commit of a
 token.
@@ -28,19 +28,28 @@ _MAX_LINES = 50
 
 @dataclass
 class Trace:
-    """The requests of one operation. `connection_id` may be set during the operation."""
+    """The requests of one operation. `connection_id` may be set during the operation, and `has_failed` by its caller.
+
+    Built-in services are called much more often, so their requests are redacted only once the operation has failed.
+    """
 
     integration: Integration
     team_id: UUID
     label: str
     connection_id: UUID | None = None
     attempt_id: UUID | None = None
+    has_failed: bool = False
     lines: list[tuple[datetime, TraceLine]] = field(default_factory=list)
+    exchanges: list[tuple[datetime, egress.Exchange]] = field(default_factory=list, repr=False)
 
     @sensitive_variables()
     def note(self, exchange: egress.Exchange) -> None:
-        if len(self.lines) < _MAX_LINES:
+        if len(self.lines) + len(self.exchanges) >= _MAX_LINES:
+            return
+        if self.integration.is_custom:
             self.lines.append((timezone.now(), redacted(exchange)))
+        else:
+            self.exchanges.append((timezone.now(), exchange))
 
     def add_notes(self, notes: tuple[str, ...]) -> None:
         """Notes about the token response that was read last."""
@@ -68,15 +77,16 @@ def redacted(exchange: egress.Exchange) -> TraceLine:
 
 @contextmanager
 def traced(trace: Trace) -> Iterator[Trace]:
-    """Trace the requests of this block, if they are to a custom API."""
-    if not trace.integration.is_custom:
-        yield trace
-        return
+    """Trace the requests of this block: those to a custom API always, others if the block raises or is marked so."""
     try:
         with egress.observed(trace.note), notes_observed(trace.add_notes):
             yield trace
+    except Exception:
+        trace.has_failed = True
+        raise
     finally:
-        _write(trace)
+        if trace.integration.is_custom or trace.has_failed:
+            _write(trace)
 
 
 def of_connection(connection: Connection) -> Trace:
@@ -92,7 +102,7 @@ def of_connection(connection: Connection) -> Trace:
 def of_attempt(attempt: AuthorizationAttempt) -> Trace:
     """The trace of an authorization flow: of the connection that it reconnects, or creates."""
     label = attempt.connection.name if attempt.connection else ""
-    if not label and attempt.integration.is_custom:  # only these have traces
+    if not label and attempt.integration.is_custom:  # only these have a page with the traces of attempts
         label = str(attempt.user)
     return Trace(
         integration=attempt.integration,
@@ -103,7 +113,9 @@ def of_attempt(attempt: AuthorizationAttempt) -> Trace:
     )
 
 
+@sensitive_variables()
 def _write(trace: Trace) -> None:
+    trace.lines += [(at, redacted(exchange)) for at, exchange in trace.exchanges]
     if not trace.lines:
         return
     try:

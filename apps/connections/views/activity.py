@@ -15,7 +15,7 @@ from apps.audit.forms import FilterForm
 from apps.audit.messages import MESSAGES
 from apps.audit.models import AuditEvent
 from apps.audit.querysets import apply_filters
-from apps.audit.views import Row
+from apps.audit.rows import Row, one_per_call
 from apps.connections.views.detail import frame
 from apps.connections.views.lookup import viewed_connection
 from apps.teams.decorators import team_required
@@ -55,7 +55,7 @@ def activity(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     is_number = before.isascii() and before.isdecimal() and len(before) < 19
     page = list((matching.filter(pk__lt=int(before)) if is_number else matching)[: EVENTS + 1])
     context = frame(request, connection, "activity") | {
-        "events": [Row(event=event, is_open=False, toggle="") for event in page[:EVENTS]],
+        "events": [Row(event=event) for event in one_per_call(page[:EVENTS], events)],
         "form": form,
         "given": filters,
         "newest": f"{request.path}?{urlencode(filters)}" if is_number else "",

@@ -12,6 +12,7 @@ from apps.connections.forms.connections import DecisionForm
 from apps.connections.models import AuthorizationAttempt
 from apps.connections.services import authorize, connect_sessions
 from apps.connections.services.account_mismatch import resolve_account_mismatch as settle
+from apps.connections.services.placement import choose_placement
 from apps.connections.views.cards import POPUP_STATES, attempt_json, card_context, state_of
 from apps.connections.views.connect import cancel_earlier, wants_json
 from apps.errors import SpecwayError
@@ -82,6 +83,23 @@ def decide(request: TeamRequest, attempt_id: UUID) -> HttpResponse:
         settle(actor=request.actor, attempt=current, decision=form.cleaned_data["decision"])
         current = authorize.attempt_of(request.actor, attempt_id)
     return _state(request, current)
+
+
+@require_POST
+@never_cache
+@team_required
+def choose(request: TeamRequest, attempt_id: UUID) -> HttpResponse:
+    """Finish a flow whose grant is for several sites at the one that the person chose."""
+    current = authorize.attempt_of(request.actor, attempt_id)
+    if current.status == Attempt.CHOOSING:
+        choose_placement(actor=request.actor, attempt=current, key=_line_feeds(request.POST.get("site", "")))
+        current = authorize.attempt_of(request.actor, attempt_id)
+    return _state(request, current)
+
+
+def _line_feeds(text: str) -> str:
+    """Forms send line breaks as CR LF."""
+    return text.replace("\r\n", "\n")
 
 
 def _state(request: TeamRequest, current: AuthorizationAttempt, popup: str = "open") -> HttpResponse:

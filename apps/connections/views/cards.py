@@ -23,7 +23,7 @@ POPUP_STATES = ("open", "blocked", "closed")
 
 def state_of(attempt: AuthorizationAttempt, popup: str = "open") -> str:
     """The name of the card. An attempt past its deadline is expired, even before that is stored."""
-    open_states = (Attempt.PENDING, Attempt.EXCHANGING, Attempt.UNDECIDED)
+    open_states = (Attempt.PENDING, Attempt.EXCHANGING, Attempt.UNDECIDED, Attempt.CHOOSING)
     if attempt.status in open_states and attempt.expires_at <= database_now():
         return "expired"
     if attempt.status == Attempt.PENDING:
@@ -68,6 +68,8 @@ def card_context(request: TeamRequest, attempt: AuthorizationAttempt, state: str
     context: dict[str, Any] = {"attempt": attempt, "state": state, "integration": attempt.integration}
     # If the OAuth app is at fault, trying again does not help.
     context["app_broken"] = attempt.oauth_app.broken_since is not None
+    if state == Attempt.CHOOSING:
+        context["choices"] = attempt.pending_account.get("choices", [])
     connection = attempt.connection
     if connection is not None:
         context["connection"] = connection

@@ -1,4 +1,4 @@
-"""*Check now*: one real call through a connection, with its result in the list or on the connection's page."""
+"""Repairing: *Check now*, with its result in the list or on the connection's page, and asking those who can repair."""
 
 from uuid import UUID
 
@@ -9,7 +9,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from apps.connections.errors import TriedTooOften
+from apps.connections.errors import MailedLately, TriedTooOften
+from apps.connections.services.ask import ask_to_repair
 from apps.connections.services.authorize import own_path
 from apps.connections.services.check import CheckResult, Outcome
 from apps.connections.services.check import check as check_connection
@@ -18,6 +19,7 @@ from apps.connections.views.rows import row_of
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
+from apps.teams.services.invitations import mail_is_set_up
 from apps.teams.throttling import caller_key, count
 
 _LEVELS = {
@@ -41,6 +43,25 @@ def check(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         return render(request, "connections/_row_update.html", {"row": row, "check": result})
     messages.add_message(request, _LEVELS[result.outcome], _message(connection.name, result))
     return redirect(own_path(request.POST.get("return_path", "")) or "connections:list")
+
+
+@require_POST
+@never_cache
+@team_required
+def ask(request: TeamRequest, connection_id: UUID) -> HttpResponse:
+    """Ask the people who manage a connection to repair it."""
+    connection = visible_connection(request.actor, connection_id)
+    try:
+        asked = ask_to_repair(actor=request.actor, connection=connection, message=request.POST.get("message", ""))
+    except MailedLately as error:
+        messages.warning(request, error.sentence)
+        return redirect("connections:connection", connection.pk)
+    names = ", ".join(str(person) for person in asked.people)
+    if asked.was_mailed and mail_is_set_up():
+        messages.success(request, f"{names} got a mail with a link to this connection. You can ask again tomorrow.")
+    else:
+        messages.info(request, f"{names} will see your question here. No mail was sent, so also send {asked.link}")
+    return redirect("connections:connection", connection.pk)
 
 
 def _message(name: str, result: CheckResult) -> str:

@@ -11,10 +11,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.connections.messages import hand_over_message
-from apps.connections.models import Connection
+from apps.connections.models import Connection, Status
 from apps.connections.policy.access import level_of, may_hand_over, may_share, may_view
 from apps.connections.policy.permission_summary import Permissions, permissions_of
+from apps.connections.services.ask import asked_at
+from apps.connections.services.attention_details import details_of
 from apps.connections.services.connection_params import provider_for_scope_names
+from apps.connections.services.placement import change_placement, choices_for
 from apps.connections.services.share import rename as rename_connection
 from apps.connections.services.usage import usage_of, workflows_of
 from apps.connections.views.lookup import managed_connection, viewed_connection, visible_connection
@@ -26,6 +29,7 @@ from apps.integrations.errors import InvalidInput
 from apps.integrations.models import KINDS_WITH_OAUTH_APP
 from apps.integrations.oauth_apps.offered_scopes import Offer, offer_of
 from apps.integrations.oauth_apps.services import oauth_app_for
+from apps.oauth.account import PlacementChoice
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
@@ -34,7 +38,10 @@ USAGE_DAYS = 30
 
 def frame(request: TeamRequest, connection: Connection, tab: str) -> dict[str, Any]:
     """The template context that all tabs share."""
+    needs_attention = connection.status == Status.NEEDS_ATTENTION
     return {
+        "details": details_of(connection) if needs_attention else None,
+        "asked_at": asked_at(connection, request.user) if needs_attention else None,
         "connection": connection,
         "integration": connection.integration,
         "row": row_of(request.actor, connection),
@@ -124,3 +131,25 @@ def rename(request: TeamRequest, connection_id: UUID) -> HttpResponse:
             return redirect("connections:connection", connection.pk)
     context = {"connection": connection, "integration": connection.integration, "problem": problem, "name": name}
     return render(request, "connections/page/rename.html", context, status=problem.status if problem else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@never_cache
+@team_required
+def site(request: TeamRequest, connection_id: UUID) -> HttpResponse:
+    """Choose another site, tenant or organization of the connection's grant."""
+    connection = managed_connection(request.actor, connection_id)
+    problem: SpecwayError | None = None
+    choices: list[PlacementChoice] = []
+    try:
+        if request.method == "POST":
+            key = request.POST.get("site", "").replace("\r\n", "\n")
+            changed = change_placement(actor=request.actor, connection=connection, key=key)
+            messages.success(request, f"{changed.name} uses {changed.site} now.")
+            return redirect("connections:connection", connection.pk)
+        choices = choices_for(actor=request.actor, connection=connection)
+    except SpecwayError as error:
+        problem = error
+    current = next((one.key for one in choices if one.values.items() <= connection.params.items()), "")
+    context = {"connection": connection, "problem": problem, "choices": choices, "current": current}
+    return render(request, "connections/page/site.html", context, status=problem.status if problem else 200)

@@ -1,4 +1,4 @@
-"""The trace of a custom API: the exchanges with its server, without secrets, for members who manage it."""
+"""Traces: the exchanges with a service, without secrets, for members who manage the connection or custom API."""
 
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,6 @@ from apps.connections.messages import FIRST_REFRESH_FAULTS, first_refresh_messag
 from apps.connections.models import Connection, TraceEntry
 from apps.connections.services.tracing import KEPT_FOR
 from apps.connections.views.lookup import managed_connection
-from apps.errors import NotFound
 from apps.integrations.custom_apis.services.queries import custom_api_named, missing_of, operations_of
 from apps.integrations.redirect_uri import custom_api_redirect_uri
 from apps.teams import permissions
@@ -31,8 +30,6 @@ PAGE_SIZE = 50
 def of_connection(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     """The exchanges for a connection, and the outcome of its first refresh. Raises NotFound, NotAllowed."""
     connection = managed_connection(request.actor, connection_id)
-    if not connection.integration.is_custom:
-        raise NotFound("Connections to built-in services have no trace.")
     context = {
         "connection": connection,
         "integration": connection.integration,

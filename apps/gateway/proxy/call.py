@@ -88,7 +88,7 @@ def send_call(call: Call) -> ProxyResponse:
     """
     calls.require_scopes(call.connection, call.options.scopes)
     release = CALLS_IN_FLIGHT.acquire(_shares(call))
-    watched = WatchedCall(call.connection, call.actor, call.client)
+    watched = WatchedCall(call.connection, call.actor, call.client, path=f"/{call.path}"[:300])
     CALLS_IN_PROGRESS.add(watched)
 
     def end() -> None:
@@ -116,9 +116,8 @@ def _send_recorded(call: Call, watched: WatchedCall) -> ProxyResponse:
     connection = call.connection
     credentials = calls.credentials_for(connection, origin=call.actor.origin)
     request = _upstream_request(call, credentials)
-    calls.record_call(
-        credentials, actor=call.actor, method=call.method, path=f"/{call.path}", scopes=call.options.scopes
-    )
+    what = {"call": watched.id, "method": call.method, "path": watched.path}
+    calls.record_call(credentials, actor=call.actor, scopes=call.options.scopes, **what)
     started = time.monotonic()
     try:
         with metrics.proxy_wait(connection.integration):
@@ -126,7 +125,7 @@ def _send_recorded(call: Call, watched: WatchedCall) -> ProxyResponse:
         return _proxy_response(call, credentials, request, response, watched, started)
     except SpecwayError as error:
         metrics.proxied(connection.integration, outcome=error.code)
-        calls.record_failed_call(connection, actor=call.actor, method=call.method, code=error.code)
+        calls.record_failed_call(connection, actor=call.actor, code=error.code, **what)
         raise
     except egress.ClientDisconnected:
         metrics.proxied(connection.integration, outcome="client_gone")

@@ -4,6 +4,7 @@ import errno
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from apps import egress
 from apps.connections import metrics
@@ -71,8 +72,9 @@ class ProxyResponse:
         calls.record_final_status(self._connection, self.status, actor=self._actor)
         if self.status >= 500 or self.status in _COUNTED_AS_FAILURE or self._outcome in ("cut_off", "revoked"):
             seconds = round(time.monotonic() - self.started, 1)
-            detail = {"status": self.status, "ended": self._outcome, "seconds": seconds}
-            calls.record_failed_call(self._connection, actor=self._actor, method=self._method, **detail)
+            detail: dict[str, Any] = {"status": self.status, "ended": self._outcome, "seconds": seconds}
+            detail |= {"call": self._watched.id, "method": self._method, "path": self._watched.path}
+            calls.record_failed_call(self._connection, actor=self._actor, **detail)
 
 
 def _interrupted() -> ConnectionResetError:

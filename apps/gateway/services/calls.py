@@ -150,9 +150,9 @@ def _credentials_in(authorization: str) -> str:
 
 
 def record_call(
-    credentials: RequestCredentials, *, actor: Actor, method: str, path: str, scopes: tuple[str, ...] = ()
+    credentials: RequestCredentials, *, actor: Actor, call: str, method: str, path: str, scopes: tuple[str, ...] = ()
 ) -> None:
-    """Record the call and the scopes that it requires, before it is sent.
+    """Record the call (by its ID) and the scopes that it requires, before it is sent.
 
     Raises NotFound if the actor lost access while a refresh was running.
     """
@@ -166,8 +166,9 @@ def record_call(
             team_id=connection.team_id,
             target=target_of(connection),
             token_fp=credentials.token_fp,
+            call=call,
             method=method,
-            path=path[:300],
+            path=path,
         )
         now = connection.db_now
         count_use(connection, actor=actor, now=now)
@@ -175,7 +176,10 @@ def record_call(
 
 
 def record_failed_call(connection: Connection, *, actor: Actor, **detail: Any) -> None:
-    """Record and count a failed call. Raises nothing, since the response may already have been sent."""
+    """Record and count that the call with the ID `detail["call"]` failed.
+
+    Raises nothing, since the response may already have been sent.
+    """
     day = connection.db_now.date()
     try:
         with transaction.atomic():

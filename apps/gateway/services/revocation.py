@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from secrets import token_hex
 
 from django.db import DatabaseError, connections
 
@@ -29,11 +30,16 @@ INTERVAL = 2.0
 
 @dataclass(eq=False)
 class WatchedCall:
-    """A call in progress. `is_revoked` is set once its caller has lost access."""
+    """A call in progress. `is_revoked` is set once its caller has lost access.
+
+    `id` is in the audit events of the call, which tells that they are about the same one.
+    """
 
     connection: Connection
     actor: Actor
     client: egress.ClientSocket | None = field(default=None, repr=False)
+    path: str = field(default="", repr=False)
+    id: str = field(default_factory=lambda: token_hex(6))
     started: float = field(default_factory=time.monotonic)
     is_revoked: bool = False
 

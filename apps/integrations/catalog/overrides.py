@@ -61,7 +61,7 @@ def problems(overrides: Mapping[str, Any], *, scope_parameter: str = "scope") ->
     if sentence:
         found.append(("extra_scopes", sentence))
     for key, reserved in RESERVED.items():
-        taken = reserved | {scope_parameter} if key == "authorization_params" else reserved
+        taken = reserved | {scope_parameter.lower()} if key == "authorization_params" else reserved
         if sentence := _params_problem(overrides.get(key, {}), taken):
             found.append((key, sentence))
     return found
@@ -71,7 +71,7 @@ def _params_problem(params: object, reserved: frozenset[str]) -> str:
     if not isinstance(params, Mapping) or len(params) > MOST:
         return f"Enter at most {MOST} parameters, each as name=value."
     for name, value in params.items():
-        if name in reserved:
+        if isinstance(name, str) and name.lower() in reserved:
             return f"{name} is set by the protocol and cannot be overridden."
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             return "A parameter’s name may only contain letters, digits and . _ - [ ]"

@@ -34,6 +34,7 @@ from apps.rest.views import StrictAPIView, validated
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
+from apps.teams.idempotency import idempotent
 from apps.teams.permissions import Action
 
 _API_FIELDS = ("name", "description", "base_url", "params")
@@ -79,6 +80,7 @@ class ImportView(StrictAPIView):
     largest_body = 2 * LARGEST
 
     @extend_schema(operation_id="integrations_import", request=ImportSerializer, responses={201: CustomApiSerializer})
+    @idempotent
     def post(self, request: Request) -> Response:
         """Import OpenAPI 3.0, 3.1 or Swagger 2.0. The response lists what was `recognized` and what is `missing`."""
         actor = _require_manager(request)

@@ -104,7 +104,7 @@ def connection_status(connection: Connection) -> SafeString:
 def verified(connection: Connection) -> SafeString:
     """When a connection was last seen to work, or what to do if that is not known; "" if it needs attention."""
     if state_of(connection) is State.UNVERIFIED:
-        return format_html("{}", "Nothing has used it")
+        return format_html("{}", "No successful call yet")
     at = verified_at(connection)
     return format_html("Verified {}", ago(at)) if at else SafeString()
 

@@ -14,7 +14,7 @@ from apps.integrations.catalog import response_params
 from apps.integrations.catalog.entries import catalog, provider_config
 from apps.integrations.models import Integration, OAuthApp
 from apps.oauth import token_request
-from apps.oauth.account import fetch_account, fetch_placement
+from apps.oauth.account import fetch_account, fetch_placements
 from apps.oauth.authorization import authorization_url, parse_callback
 from apps.oauth.provider import ClientCredentials, ProviderConfig, access_headers, access_query
 from apps.oauth.revocation import revocation_requests
@@ -246,11 +246,14 @@ def the_account_is_placed(slug: str, wire: Wire) -> None:
         choice = put(choice, path, params[name]["example"])
     if "where" in placement:
         choice = put(choice, placement["where"]["path"], placement["where"]["equals"])
+    if "label_path" in placement:
+        choice = put(choice, placement["label_path"].split(" | ")[0], "Acme")
     path = placement.get("list_path")
     wire.documents = [choice if path is None else put({}, path, [choice]) if path else [choice]]
-    values = fetch_placement(config, access_token="at", credentials=APP)
+    (found,) = fetch_placements(config, access_token="at", credentials=APP)
     expected = {name: params[name]["example"] for name in placement["values"]}
-    assert response_params.from_placement(catalog()[slug], values) == expected
+    assert response_params.from_placement(catalog()[slug], found.values) == expected
+    assert found.label == ("Acme" if "label_path" in placement else ", ".join(expected.values()))
     assert wire.sent[0].url == filled(placement["url"], toml)
 
 

@@ -70,6 +70,7 @@ def test_what_the_protocol_fills_in_cannot_be_overridden(key: str, name: str) ->
     ((field, sentence),) = problems({key: {name: "x"}})
     assert field == key
     assert sentence == f"{name} is set by the protocol and cannot be overridden."
+    assert problems({key: {name.upper(): "x"}})
 
 
 def test_a_renamed_scope_parameter_is_reserved_too() -> None:

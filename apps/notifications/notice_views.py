@@ -1,0 +1,27 @@
+"""Notifications: the notices of a person in the current team."""
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from apps.errors import NotAllowed
+from apps.notifications.notices import SHOWN, mark_read, notices_of
+from apps.teams.decorators import team_required
+from apps.teams.requests import TeamRequest
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@team_required
+def notices(request: TeamRequest) -> HttpResponse:
+    """The newest notices; POST marks all as read."""
+    user, team = request.actor.user, request.actor.team
+    if user is None or team is None:
+        raise NotAllowed("Notifications belong to a person.")
+    if request.method == "POST":
+        mark_read(user, team)
+        return redirect("notifications:notices")
+    rows = list(notices_of(user, team)[:SHOWN])
+    context = {"notices": rows, "unread": any(row.read_at is None for row in rows)}
+    return render(request, "notifications/notices.html", context)

@@ -1,0 +1,65 @@
+"""Notices: what happened that a person should know, in the product itself, whatever mail they get."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from apps.notifications.models import Notice
+from apps.sql import Now
+from apps.teams.models import Team, User
+
+# The number of notices that the page shows.
+SHOWN = 100
+
+
+@dataclass(frozen=True)
+class NewNotice:
+    """`key` is unique for each person: the same event is noticed once. `path` leads to what it is about."""
+
+    key: str
+    title: str
+    text: str
+    path: str
+    service: str = ""
+    icon: str = ""
+
+
+def notify(users: Iterable[User], notice: NewNotice, *, team_id: UUID) -> None:
+    """Add the notice for each person who does not have it yet."""
+    people = list(users)
+    known = set(Notice.objects.filter(user__in=people, key=notice.key).values_list("user", flat=True))
+    Notice.objects.bulk_create(
+        [
+            Notice(
+                user=user,
+                team_id=team_id,
+                key=notice.key,
+                title=notice.title[:200],
+                text=notice.text[:500],
+                path=notice.path,
+                service=notice.service,
+                icon=notice.icon,
+                created_at=Now(),
+            )
+            for user in people
+            if user.pk not in known
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def notices_of(user: User, team: Team) -> QuerySet[Notice]:
+    """A person's notices in a team, newest first."""
+    return Notice.objects.filter(user=user, team=team).order_by("-created_at", "-pk")
+
+
+def unread_count(user: User, team: Team) -> int:
+    """How many notices the person has not marked as read."""
+    return Notice.objects.filter(user=user, team=team, read_at=None).count()
+
+
+def mark_read(user: User, team: Team) -> None:
+    """Mark all notices of the person in the team as read."""
+    Notice.objects.filter(user=user, team=team, read_at=None).update(read_at=Now())
