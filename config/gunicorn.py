@@ -96,6 +96,9 @@ _TOO_LONG = {
     ),
 }
 
+# Read by config/settings.py, which each worker loads.
+os.environ["USE_DATABASE_POOL"] = "true"
+
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = WebWorker

@@ -141,7 +141,7 @@ TEMPLATES = [
 WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=2)
 WEB_THREADS = env.int("WEB_THREADS", default=8)
 WORKER_THREADS = env.int("WORKER_THREADS", default=4)
-# PostgreSQL connections of each process, which its threads share. 0: a connection of its own for each thread.
+# PostgreSQL connections of each web process, which its threads share. 0: a connection of its own for each thread.
 DATABASE_POOL = env.int("DATABASE_POOL", default=10)
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'specway.sqlite3'}")}
 DATABASES["default"].setdefault("OPTIONS", {})
@@ -164,8 +164,8 @@ else:
     DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5 if env.bool("PREPARED_STATEMENTS", default=True) else None
     # Compiling a plan takes longer than the milliseconds that these queries run.
     DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off")
-    # Most threads of a process wait for a service, and hold no connection meanwhile.
-    if DATABASE_POOL:
+    # Most threads of a web process wait for a service and hold no connection meanwhile. config/gunicorn.py asks for it.
+    if DATABASE_POOL and env.bool("USE_DATABASE_POOL", default=False):
         DATABASES["default"]["OPTIONS"]["pool"] = {
             "min_size": 0,
             "max_size": DATABASE_POOL,

@@ -13,10 +13,9 @@ _LIMIT = "SELECT current_setting('max_connections')::int - current_setting('supe
 
 def connections_at_most() -> int:
     """The most connections that the web processes and one worker on this machine open together."""
-    pool: int = settings.DATABASE_POOL
     # Without a pool each thread keeps one; so does the thread that watches calls in progress.
-    web, worker = (pool or threads + 1 for threads in (settings.WEB_THREADS, settings.WORKER_THREADS))
-    return int(settings.WEB_CONCURRENCY) * web + worker
+    web = settings.DATABASE_POOL or settings.WEB_THREADS + 1
+    return int(settings.WEB_CONCURRENCY * web + settings.WORKER_THREADS + 1)
 
 
 def connection_problem() -> str:
