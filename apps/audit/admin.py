@@ -19,7 +19,7 @@ MOST_LISTED = 10_000
 # The newest events that filters and a search for text look at, so that none of them reads the whole log.
 RECENT_EVENTS = 20_000
 # Events that a search for an ID finds, of each kind of ID.
-FOUND_BY_ID = 1_000
+FOUND_BY_ID = 200
 
 
 class BoundedPaginator(Paginator[Any]):

@@ -124,7 +124,8 @@ class LongLivedExchange:
 
 @dataclass(frozen=True)
 class RevocationEndpoint:
-    """The call that revokes a grant, by default RFC 7009. `url` may hold {client_id}, a header also {client_secret}.
+    """The call that revokes a grant, by default RFC 7009. `url` may hold {client_id}, headers and `params` also
+    {client_secret}.
 
     `tokens` are sent one call each, in this order, as far as there are any; the first must be accepted.
     `client_authentication`: "token_endpoint" does as there, "client_id" only names a public client in the body,

@@ -88,7 +88,7 @@ def _request(
     provider: ProviderConfig, endpoint: RevocationEndpoint, credentials: ClientCredentials, name: TokenName, token: str
 ) -> RevocationRequest:
     headers = {"Accept": "application/json", **all_filled_in(endpoint.headers, credentials)}
-    fields = dict(endpoint.params)
+    fields = all_filled_in(endpoint.params, credentials)
     if endpoint.token_parameter:
         fields[endpoint.token_parameter] = token
     if endpoint.token_type_hint:

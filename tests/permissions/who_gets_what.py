@@ -76,6 +76,9 @@ GET    connections:list                 | 200
 GET    gateway:try                  | 200
 POST   gateway:try                  | 502 502 502 502 502 502 404 404
 POST   connections:refresh_selected     | 302
+POST   connections:share_selected       | 200 200 200 200 302 302 302 302
+POST   connections:hand_over_selected   | 200 200 200 302 302 302 302 302
+POST   connections:disconnect_selected  | 200 200 200 200 302 302 302 302
 GET    connections:leave_team           | 200
 POST   connections:leave_team           | 400 400 400 302 302 302 302 409
 GET    connections:remove_member        | 403 200 200 403 403 403 403 404

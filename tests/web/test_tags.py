@@ -180,3 +180,30 @@ def test_compact_removes_the_indents_of_templates_but_no_spaces_between_words() 
     source = "{% load specway %}{% compact %}" + inside + "{% endcompact %}"
     rendered = Template(source).render(Context({"x": "<i> & more"}))
     assert rendered.strip() == "<p class='a'>two words</p><b>&lt;i&gt; &amp; more</b>"
+
+
+def test_logos_are_read_from_a_file_once_they_were_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    logos.logo.cache_clear()
+    logos._stored.cache_clear()
+    drawn = logos.logo("github")
+    assert drawn is not None
+    assert logos.logo("no-such-logo") is None
+
+    def unwanted(slugs: object) -> dict[str, list[str] | None]:
+        raise AssertionError(f"The package was read for {slugs}.")
+
+    monkeypatch.setattr(logos, "from_package", unwanted)
+    # As in another process.
+    logos.logo.cache_clear()
+    logos._stored.cache_clear()
+    assert logos.logo("github") == drawn
+    assert logos.logo("no-such-logo") is None
+
+
+def test_an_unreadable_file_of_logos_is_replaced() -> None:
+    logos._file().parent.mkdir(parents=True, exist_ok=True)
+    logos._file().write_text("{")
+    logos.logo.cache_clear()
+    logos._stored.cache_clear()
+    assert logos.logo("github")
+    assert "github" in logos._file().read_text()

@@ -32,7 +32,7 @@ INTERVAL = 2.0
 class WatchedCall:
     """A call in progress. `is_revoked` is set once its caller has lost access.
 
-    `id` is in the audit events of the call, which tells that they are about the same one.
+    `id` is in the audit events of the call, which shows that they are about the same call.
     """
 
     connection: Connection

@@ -215,7 +215,7 @@ def _templates(entry: CatalogEntry) -> Iterator[tuple[str, str, tuple[str, ...]]
         ("placement", entry.placement, "headers", token),
         ("verification", entry.verification, "headers", ()),
         ("revocation", entry.revocation, "headers", app),
-        ("revocation", entry.revocation, "params", ()),
+        ("revocation", entry.revocation, "params", app),
     )
     for table, holder, name, built_in in tables:
         texts: Mapping[str, str] = getattr(holder, name) if holder else {}

@@ -159,15 +159,24 @@ _BY_TYPE = {
 }
 
 
-def base_url_fingerprint(*, base_url: str, authentication: Authentication) -> str:
+def base_url_fingerprint(*, base_url: str, authentication: Authentication, stored: str = "") -> str:
     """A hash of the URLs to which secrets and tokens are sent; those entered for other URLs are not sent to these.
 
-    Of the base URL and the account endpoint only scheme and host count: the path does not change who receives them.
+    Of the base URL and the account endpoint only scheme and host count: the path does not change who receives them. A
+    revocation URL at the host of the token endpoint is left out, so that it can be added later: that host has them
+    anyway. `stored` is kept if it is a hash of the same URLs with the revocation URL, as earlier versions made it.
     """
     used = authentication.type in ("oauth2", "oauth2_client_credentials")
-    urls = [getattr(authentication, name) if used else "" for name in SECRET_URLS]
+    urls = {name: getattr(authentication, name) if used else "" for name in SECRET_URLS}
     hosts = [_origin(base_url), _origin(authentication.account_url) if used else ""]
-    return hashlib.sha256(json.dumps([*urls, *hosts]).encode()).hexdigest()
+    is_at_token_host = _origin(urls["revocation_url"]) == _origin(urls["token_url"])
+    without = urls | {"revocation_url": ""} if is_at_token_host else urls
+    earlier, present = (_hash([*given.values(), *hosts]) for given in (urls, without))
+    return stored if stored == earlier else present
+
+
+def _hash(urls: list[str]) -> str:
+    return hashlib.sha256(json.dumps(urls).encode()).hexdigest()
 
 
 def _origin(url: str) -> str:

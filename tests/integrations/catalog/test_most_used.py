@@ -85,7 +85,7 @@ EXPECTED = {
         "https://api.atlassian.com/ex/confluence/11223344-a1b2-3b33-c444-def123456789",
     ),
     "discord": Expected(
-        f"https://discord.com/oauth2/authorize?{ASK}&scope=identify{PKCE}",
+        f"https://discord.com/oauth2/authorize?permissions=274878024768&{ASK}&scope=identify{PKCE}",
         "https://discord.com/api/oauth2/token", POST, "strict",
         "https://discord.com/api/users/@me", "username", "https://discord.com/api/v10",
     ),

@@ -1,5 +1,6 @@
 """A team's own APIs as services know them: described, complete or not, changed, deleted, and no other team's."""
 
+import hashlib
 import json
 from typing import Any
 from unittest.mock import ANY
@@ -10,6 +11,7 @@ from apps.audit.models import AuditEvent
 from apps.connections.services import listed_integrations
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalog.entries import entry_for, entry_of, provider_config
+from apps.integrations.custom_apis.definition import base_url_fingerprint
 from apps.integrations.custom_apis.schema import URLS, Authentication, CustomScope, FurtherKey
 from apps.integrations.custom_apis.services.apis import (
     change_custom_api,
@@ -139,6 +141,32 @@ def test_a_changed_address_makes_another_client_of_the_app(admin: Actor, api: Cu
     before = OAuthApp.objects.get().client_key
     save(admin, api, OAUTH.with_values({"token_url": "https://new.example/token"}), client_secret="s3cret-of-fernhill")
     assert OAuthApp.objects.get().client_key != before
+
+
+def test_a_revocation_url_added_at_the_token_host_asks_for_the_secret_only(admin: Actor, api: CustomApi) -> None:
+    api = save(admin, api)
+    before = OAuthApp.objects.get().client_key
+    added = OAUTH.with_values({"revocation_url": "https://login.carrier.example/revoke"})
+    with pytest.raises(InvalidInput) as refusal:
+        save_authentication(actor=admin, api=api, authentication=added)
+    assert fields_of(refusal) == ["client_secret"]
+    api = save_authentication(actor=admin, api=api, authentication=added, client_secret="s3cret-of-fernhill")
+    assert OAuthApp.objects.get().client_key == before
+    elsewhere = OAUTH.with_values({"revocation_url": "https://other.example/revoke"})
+    save_authentication(actor=admin, api=api, authentication=elsewhere, client_secret="s3cret-of-fernhill")
+    assert OAuthApp.objects.get().client_key != before
+
+
+def test_a_fingerprint_of_an_earlier_version_is_kept() -> None:
+    added = OAUTH.with_values({"revocation_url": "https://login.carrier.example/revoke"})
+    urls = [OAUTH.authorization_url, OAUTH.token_url, "", added.revocation_url, "https://api.example", "://"]
+    earlier = hashlib.sha256(json.dumps(urls).encode()).hexdigest()
+    made = {
+        base_url_fingerprint(base_url="https://api.example", authentication=added, stored=stored)
+        for stored in (earlier, "another")
+    }
+    assert earlier in made
+    assert len(made) == 2
 
 
 def test_the_api_moving_to_another_host_makes_another_client_too(admin: Actor, api: CustomApi) -> None:

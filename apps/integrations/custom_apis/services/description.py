@@ -32,14 +32,14 @@ def update_integration(
 
     Sends `addresses_changed` where this affects existing connections. Raises InvalidInput.
     """
-    integration = api.integration
-    fingerprint = base_url_fingerprint(base_url=api.base_url, authentication=authentication)
+    integration, earlier = api.integration, api.integration.base_url_fingerprint
+    fingerprint = base_url_fingerprint(base_url=api.base_url, authentication=authentication, stored=earlier)
     oauth_app = oauth_client_of(api)
     has_client = bool(client_id) or oauth_app is not None
     is_complete = bool(api.authentication) and not missing(authentication, has_client=has_client)
     earlier_params = (integration.definition or {}).get("params", api.params)
     integration.definition = readable_definition(api, authentication) if is_complete else None
-    has_moved = integration.base_url_fingerprint not in ("", fingerprint)
+    has_moved = earlier not in ("", fingerprint)
     integration.base_url_fingerprint = fingerprint
     integration.kind = authentication.type
     integration.save()
