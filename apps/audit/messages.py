@@ -49,6 +49,7 @@ MESSAGES = {
     "integration.disabled": "Integration switched off",
     "integration.enabled": "Integration switched on",
     "integration.imported": "Custom API imported",
+    "integration.requested": "Service requested",
     "invitation.revoked": "Invitation revoked",
     "login.failed": "Sign-in failed",
     "login.succeeded": "Signed in",

@@ -17,7 +17,7 @@ from apps.audit.admin import LargeTableAdmin
 from apps.integrations.catalog.entries import entry_of, links
 from apps.integrations.catalog.sync import set_enabled
 from apps.integrations.errors import OAuthAppInUse
-from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.models import Integration, OAuthApp, ServiceRequest
 from apps.integrations.oauth_apps import secret_expiry
 from apps.integrations.oauth_apps.forms import ADVANCED, OWN_CALLBACK, PARAM, oauth_app_form, settings_from
 from apps.integrations.oauth_apps.probe import probe_client
@@ -210,6 +210,30 @@ class OAuthAppAdmin(LargeTableAdmin[OAuthApp]):
             self.message_user(request, refusal.sentence, messages.ERROR)
             return redirect(reverse("admin:integrations_oauthapp_change", args=[object_id]))
         return super().delete_view(request, object_id, extra_context)
+
+
+@admin.register(ServiceRequest)
+class ServiceRequestAdmin(admin.ModelAdmin[ServiceRequest]):
+    """Who asked for services that are not set up, with the page that adds the OAuth app."""
+
+    list_display = ["integration", "user", "team", "note", "asked_at", "answer"]
+    list_filter = [("answered_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["integration", "team", "user"]
+    search_fields = ["integration__name", "user__email", "user__name", "team__name"]
+    list_display_links = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ServiceRequest | None = None) -> bool:
+        return False
+
+    @admin.display(description="Answer", ordering="answered_at")
+    def answer(self, row: ServiceRequest) -> SafeString | str:
+        if row.answered_at is not None:
+            return f"Set up, notified {row.answered_at:%-d %b %Y}"
+        add = f"{reverse('admin:integrations_oauthapp_add')}?integration={row.integration_id}"
+        return format_html('<a href="{}">Add an OAuth app</a>', add)
 
 
 def _selected_integration(request: HttpRequest) -> Integration | None:

@@ -10,6 +10,7 @@ from apps.integrations.oauth_apps import views as oauth_apps
 app_name = "integrations"
 urlpatterns = [
     path("plugins/<slug:slug>/app/", oauth_apps.app, name="app"),
+    path("plugins/<slug:slug>/ask/", oauth_apps.ask, name="ask_for"),
     path("plugins/<slug:slug>/app/test/", oauth_apps.probe, name="test_app"),
     path("plugins/<slug:slug>/app/remove/", oauth_apps.remove, name="remove_app"),
     path("custom-apis/", custom_apis.listing, name="custom_apis"),

@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from apps.web import health, views
+from apps.web import health, search, views
 from apps.web.metrics import metrics
 
 app_name = "web"
 urlpatterns = [
     path("", views.home, name="home"),
     path("account/", views.account, name="account"),
+    path("search/", search.search, name="search"),
     path("help/troubleshooting/", views.troubleshooting, name="troubleshooting"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

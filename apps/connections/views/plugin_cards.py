@@ -1,10 +1,12 @@
 """The cards of the Plugins page for a search and a category, and the chips above them."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
+from types import MappingProxyType
+from uuid import UUID
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -26,6 +28,7 @@ class Card:
     attention: int
     is_set_up: bool
     hero: Hero | None
+    next_step: str
     popular: int | None  # rank among the popular services, 1 is the first; None if it is not one of them
 
     @property
@@ -52,7 +55,7 @@ class Card:
             description=row.description,
             status=self.status,
             state=self.state,
-            is_set_up=self.is_set_up,
+            next_step=self.next_step,
         )
 
     @property
@@ -76,8 +79,13 @@ class Chip:
     is_current: bool
 
 
-def cards(rows: Iterable[Integration]) -> list[Card]:
-    """A card for each row of `listed_integrations.with_counts`."""
+def cards(
+    rows: Iterable[Integration], *, can_set_up: bool = False, asked: Mapping[UUID, int] = MappingProxyType({})
+) -> list[Card]:
+    """A card for each row of `listed_integrations.with_counts`.
+
+    `can_set_up`: whether the actor can add an OAuth app; `asked`: how many people asked for a service, by its ID.
+    """
     result = []
     for row in rows:
         entry, counts = entry_of(row), counts_of(row)
@@ -87,11 +95,20 @@ def cards(rows: Iterable[Integration]) -> list[Card]:
                 connected=counts.connected,
                 attention=counts.attention,
                 is_set_up=counts.is_set_up,
+                next_step=_next_step(counts.is_set_up, can_set_up=can_set_up, asked=asked.get(row.pk, 0)),
                 hero=entry.hero if entry else None,
                 popular=getattr(entry, "popular", None) or None,
             )
         )
     return result
+
+
+def _next_step(is_set_up: bool, *, can_set_up: bool, asked: int) -> str:
+    if is_set_up:
+        return "Connect"
+    if not can_set_up:
+        return "Ask for it"
+    return f"Set up, {asked} {'person' if asked == 1 else 'people'} asked" if asked else "Set up"
 
 
 def popular_first(every: Iterable[Card]) -> list[Card]:

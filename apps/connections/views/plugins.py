@@ -14,6 +14,7 @@ from apps.errors import NotFound
 from apps.integrations.catalog.entries import links
 from apps.integrations.connecting import connect_form
 from apps.integrations.models import Integration
+from apps.integrations.oauth_apps.requests import counts_for, requests_for
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
@@ -33,7 +34,7 @@ def plugins(request: TeamRequest) -> HttpResponse:
     if not plugin_cards.is_category(category):
         category = plugin_cards.ALL
     rows = attention_first(listed(request.actor))
-    every = plugin_cards.popular_first(plugin_cards.cards(rows))
+    every = plugin_cards.popular_first(plugin_cards.cards(rows, **_set_up(request.actor)))
     cards = plugin_cards.matching(every, search=search, category=category)
     found = plugin_cards.matching(every, search=search, category=plugin_cards.ALL)
     hero = None if search or category else next((card for card in cards if card.hero and card.is_set_up), None)
@@ -52,6 +53,17 @@ def plugins(request: TeamRequest) -> HttpResponse:
         "can_add_api": permissions.may(request.actor, Action.MANAGE_CUSTOM_APIS),
     }
     return _varied(render(request, f"integrations/{_template(request, is_more=is_more)}", context))
+
+
+def _set_up(actor: Actor) -> dict[str, Any]:
+    """Who can set up services, and how many people of the team asked for which."""
+    can_set_up = _can_set_up(actor)
+    return {"can_set_up": can_set_up, "asked": counts_for(actor.team) if can_set_up and actor.team else {}}
+
+
+def _can_set_up(actor: Actor) -> bool:
+    is_operator = actor.user is not None and actor.user.is_staff
+    return is_operator or permissions.may(actor, Action.MANAGE_OAUTH_APPS)
 
 
 def _template(request: TeamRequest, *, is_more: bool) -> str:
@@ -75,6 +87,7 @@ def service(request: TeamRequest, slug: str) -> HttpResponse:
         "connections": connections,
         "links": links(entry, form["oauth_app"]) if entry else None,
         "keeps_apps": permissions.may(request.actor, Action.MANAGE_OAUTH_APPS),
+        "requests": requests_for(request.actor.team, integration) if request.actor.team else [],
     }
     return _varied(render(request, "integrations/service.html", context))
 

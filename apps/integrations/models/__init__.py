@@ -10,6 +10,7 @@ from apps.integrations.models.integration import (
     IntegrationQuerySet,
 )
 from apps.integrations.models.oauth_app import OAuthApp
+from apps.integrations.models.service_request import ServiceRequest
 
 __all__ = [
     "KINDS_SENT_AS_ENTERED",
@@ -21,4 +22,5 @@ __all__ = [
     "IntegrationQuerySet",
     "OAuthApp",
     "Operation",
+    "ServiceRequest",
 ]

@@ -14,6 +14,7 @@ from apps.integrations.errors import InvalidInput
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.oauth_apps import secret_expiry
 from apps.integrations.oauth_apps.forms import TeamAppForm
+from apps.integrations.oauth_apps.requests import ask_for
 from apps.integrations.oauth_apps.team_apps import own_app, probe_own_app, remove_own_app, save_own_app
 from apps.integrations.redirect_uri import may_keep_common_callback, redirect_uri, unregistered_app
 from apps.teams.actor import Actor
@@ -113,3 +114,15 @@ def _dependent_connections(oauth_app: OAuthApp | None) -> list[str]:
         return []
     rows = oauth_app.connections.exclude(status="disconnecting").order_by("name", "pk")
     return list(rows.values_list("name", flat=True))
+
+
+@require_POST
+@team_required
+def ask(request: TeamRequest, slug: str) -> HttpResponse:
+    """Ask that the service be set up, with an optional `note`. Raises NotFound, NotAllowed."""
+    integration = _integration_or_404(request.actor, slug)
+    if ask_for(actor=request.actor, integration=integration, note=request.POST.get("note", "")):
+        messages.success(request, f"The people who can set up {integration.name} see that you asked for it.")
+    else:
+        messages.info(request, f"You asked for {integration.name} before. You are notified once it can be connected.")
+    return redirect("connections:service", slug)

@@ -1,0 +1,28 @@
+"""Requests of people that a service be set up."""
+
+from django.db import models
+
+from apps.integrations.models.integration import Integration
+from apps.teams.models import Team, User
+
+
+class ServiceRequest(models.Model):
+    """A member asks that an OAuth app be added for a service. `answered_at` is when it could be connected."""
+
+    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="requests")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    note = models.CharField(max_length=200, blank=True)
+    asked_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-asked_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["integration", "team", "user"], name="one_request_per_service_and_person")
+        ]
+        verbose_name = "request for a service"
+        verbose_name_plural = "requests for services"
+
+    def __str__(self) -> str:
+        return f"{self.integration} for {self.user}"
