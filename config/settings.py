@@ -391,6 +391,9 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "DESCRIPTION": "Connections for workflow builders: list them, call services through them, obtain fresh tokens.",
     "OAS_VERSION": "3.1.0",
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "CONTACT": {"name": "The operators of this installation", "url": PUBLIC_URL},
+    "SERVERS": [{"url": PUBLIC_URL, "description": "This installation"}],
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {
@@ -403,7 +406,9 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.gateway.schema.document_proxy",
+        "apps.notifications.schema.document_webhooks",
         "apps.rest.schema.close_bodies",
+        "apps.rest.document.describe",
     ],
     "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -22,6 +22,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
+    pattern=r"^[!#-~]{1,255}$",
     description="1 to 255 characters, such as a UUID. A repeated request with the same key has no further effect, and "
     "gets the response of the first one, for a day.",
 )
@@ -58,6 +59,16 @@ class StrictAutoSchema(AutoSchema):
             responses.setdefault(str(status.value), self._problem(status))
         return responses
 
+    def get_operation(self, *args: Any, **options: Any) -> Any:
+        """With `x-required-scope`: the scope that an API key needs, which the description names too."""
+        operation = super().get_operation(*args, **options)
+        scope = required_scope(self.view, self.method)
+        if operation is not None and scope:
+            operation["x-required-scope"] = scope
+            described = operation.get("description", "").strip()
+            operation["description"] = f"{described}\n\nAPI keys need the scope `{scope}`.".strip()
+        return operation
+
     def get_override_parameters(self) -> Any:
         parameters = super().get_override_parameters()
         handler = getattr(self.view, self.method.lower(), None)
@@ -87,6 +98,12 @@ class StrictAutoSchema(AutoSchema):
         self.registry.register_on_missing(component)
         response = {"description": status.phrase, "content": {PROBLEM: {"schema": component.ref}}}
         return response | ({"headers": HEADERS[status]} if status in HEADERS else {})
+
+
+def required_scope(view: Any, method: str) -> str:
+    """The scope that the view declares for a method; empty if every key may call it."""
+    scope = getattr(view, "required_scopes", {}).get(method, getattr(view, "required_scope", None))
+    return str(scope or "")
 
 
 def close_bodies(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
