@@ -9,6 +9,13 @@ BEAT = "tests/config/test_celery.py"
 STORED_TOKEN = "apps/connections/services/stored_token.sql"
 
 PROTECTIONS = [
+    Mutation(
+        "web: a call that waits for a service holds no database connection",
+        "apps/web/apps.py",
+        "egress.call_before_requests(release_connection)",
+        "pass",
+        ("tests/e2e/test_database_pool.py",),
+    ),
     # --- The token in one statement ---
     Mutation(
         "stored token: expired keys read nothing",
