@@ -1,18 +1,26 @@
-"""The operators' view of connections: their status, and *Refresh now*. Secrets are not displayed."""
+"""The operators' view of connections: their state, and *Refresh now*, *Mark for reconnect* and *Revoke*."""
 
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from apps.audit.admin import ReadOnlyAdmin
 from apps.connections.messages import REASONS, short_reason
-from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
+from apps.connections.policy.state import state_of
+from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
+from apps.connections.services.status import lock, mark_needs_attention
 from apps.errors import SpecwayError
 from apps.integrations.models import Integration
 from apps.teams.actor import Actor
@@ -38,13 +46,41 @@ class ReasonFilter(admin.SimpleListFilter):
 
 @admin.register(Connection)
 class ConnectionAdmin(ReadOnlyAdmin):
-    list_display = ["name", "integration", "team", "owner", "status", "status_reason", "is_shared", "next_refresh"]
+    list_display = ["name", "integration", "team", "person", "state", "reason", "is_shared", "next_refresh", "events"]
     list_filter = ["status", ReasonFilter]
     search_fields = ["=id"]
     search_help_text = "The whole name, ID, owner’s e-mail address, name of the team, or slug of the service."
     list_select_related = ["integration", "team", "owner", "token_set"]
     ordering = ["-pk"]
-    actions = ["refresh"]
+    actions = ["refresh", "mark_for_reconnect", "revoke"]
+
+    def has_mark_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("connections.change_connection")
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("connections.delete_connection")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        return super().get_queryset(request).select_related("credential").defer("credential__fields")
+
+    @admin.display(description="owner", ordering="owner__email")
+    def person(self, connection: Connection) -> SafeString:
+        page = reverse("admin:teams_user_change", args=[connection.owner_id])
+        return format_html('<a href="{}">{}</a>', page, connection.owner)
+
+    @admin.display(description="status", ordering="status")
+    def state(self, connection: Connection) -> SafeString:
+        state = state_of(connection)
+        return format_html('<span class="state state--{}">{}</span>', state.kind, state.label)
+
+    @admin.display(description="reason", ordering="status_reason")
+    def reason(self, connection: Connection) -> str:
+        return short_reason(connection.status_reason) if connection.status_reason else "–"
+
+    @admin.display(description="events")
+    def events(self, connection: Connection) -> SafeString:
+        page = reverse("admin:audit_auditevent_changelist")
+        return format_html('<a href="{}?target_id={}">Events</a>', page, connection.pk)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Connection], search_term: str
@@ -83,6 +119,33 @@ class ConnectionAdmin(ReadOnlyAdmin):
                 messages.error(request, f"{connection.name}: {error.sentence}")
             else:
                 messages.success(request, f"{connection.name} has a new token.")
+
+    @admin.action(description="Mark for reconnect", permissions=["mark"])
+    def mark_for_reconnect(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
+        """Let the owners of the selected connections reconnect them: they are not refreshed any more."""
+        for connection in queryset.select_related("integration"):
+            with transaction.atomic():
+                lock(connection.pk)
+                mark_needs_attention(connection, reason="reauthorization_required", origin=origin_of(request))
+                TokenSet.objects.filter(connection=connection).update(next_refresh_at=None)
+            messages.success(request, f"{connection.name} needs attention now. Its owner is notified.")
+
+    @admin.action(description="Revoke…", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Connection]) -> TemplateResponse | None:
+        """Disconnect the selected connections, after a confirmation."""
+        rows = list(queryset.select_related("integration", "team", "owner"))
+        if "confirm" not in request.POST:
+            context = {**self.admin_site.each_context(request), "title": "Revoke connections", "connections": rows}
+            return TemplateResponse(request, "admin/connections/revoke.html", context)
+        actor = Actor(team=None, origin=origin_of(request))
+        for connection in rows:
+            try:
+                outcome = disconnect(actor=actor, connection=connection)
+            except SpecwayError as error:
+                messages.error(request, f"{connection.name}: {error.sentence}")
+            else:
+                messages.success(request, f"{connection.name}: {outcome.sentence}")
+        return None
 
 
 @admin.register(AuthorizationAttempt)

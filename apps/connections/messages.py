@@ -1,6 +1,6 @@
 """What people read about a connection: why it needs attention, how to repair it, and how its first refresh went."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.connections.models import Connection
@@ -177,3 +177,17 @@ def changes_message(result: Mapping[str, Any]) -> str:
     if account := changes.get("account"):
         texts.append(f"The account is now {account['after']}; it was {account['before']}.")
     return " ".join(texts)
+
+
+def refresh_token_hint(scopes: Sequence[str], parameters: Mapping[str, str]) -> str:
+    """What to try next, so that a service returns a refresh token, after `scopes` and `parameters` were requested.
+
+    The scope of OpenID Connect Core 11 first, then what other services take.
+    """
+    if "offline_access" not in scopes:
+        return "Request the scope offline_access, then reconnect."
+    if "access_type" not in parameters:
+        return "Add the authorization parameter access_type=offline, then reconnect."
+    if "prompt" not in parameters:
+        return "Add the authorization parameter prompt=consent, then reconnect."
+    return "Ask the service how its refresh tokens are requested."

@@ -113,6 +113,10 @@ class ExternalId(Text):
         super().__init__(max_length=200, **options)
 
 
+_ONE_ID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+
+
+@extend_schema_field({"type": "string", "pattern": f"^{_ONE_ID}(,{_ONE_ID}){{0,49}}$"})
 class Ids(Text):
     """Up to 50 UUIDs, separated by commas, in a query string."""
 

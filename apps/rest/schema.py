@@ -8,6 +8,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
 
+from apps.rest.fields import Text
+
 PROBLEM = "application/problem+json"
 # Possible responses of every operation, in two groups by sort order.
 COMMON = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_ACCEPTABLE)
@@ -22,6 +24,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "pattern": "^[!-~]{1,255}$"},
     OpenApiParameter.HEADER,
+    pattern=r"^[!#-~]{1,255}$",
     description="1 to 255 characters, such as a UUID. A repeated request with the same key has no further effect, and "
     "gets the response of the first one, for a day.",
 )
@@ -58,6 +61,16 @@ class StrictAutoSchema(AutoSchema):
             responses.setdefault(str(status.value), self._problem(status))
         return responses
 
+    def get_operation(self, *args: Any, **options: Any) -> Any:
+        """With `x-required-scope`: the scope that an API key needs, which the description names too."""
+        operation = super().get_operation(*args, **options)
+        scope = required_scope(self.view, self.method)
+        if operation is not None and scope:
+            operation["x-required-scope"] = scope
+            described = operation.get("description", "").strip()
+            operation["description"] = f"{described}\n\nAPI keys need the scope `{scope}`.".strip()
+        return operation
+
     def get_override_parameters(self) -> Any:
         parameters = super().get_override_parameters()
         handler = getattr(self.view, self.method.lower(), None)
@@ -67,6 +80,9 @@ class StrictAutoSchema(AutoSchema):
         schema = cast(Any, super())._map_serializer_field(field, direction, bypass_extensions)
         if getattr(field, "allow_empty", True) is False and schema.get("type") == "array":
             schema["minItems"] = 1  # drf-spectacular uses only min_length
+        if isinstance(field, Text) and schema.get("type") == "string":
+            # No database column holds the character NUL, and text of spaces only counts as blank.
+            schema.setdefault("pattern", r"^[^\x00]*$" if field.allow_blank else r"^[^\x00]*[^\x00\s][^\x00]*$")
         return schema
 
     def _failures(self) -> list[HTTPStatus]:
@@ -87,6 +103,12 @@ class StrictAutoSchema(AutoSchema):
         self.registry.register_on_missing(component)
         response = {"description": status.phrase, "content": {PROBLEM: {"schema": component.ref}}}
         return response | ({"headers": HEADERS[status]} if status in HEADERS else {})
+
+
+def required_scope(view: Any, method: str) -> str:
+    """The scope that the view declares for a method; empty if every key may call it."""
+    scope = getattr(view, "required_scopes", {}).get(method, getattr(view, "required_scope", None))
+    return str(scope or "")
 
 
 def close_bodies(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:

@@ -1,18 +1,20 @@
 """The members, invitations and API keys that an actor may see."""
 
 from allauth.usersessions.models import UserSession
-from django.db.models import Case, Count, F, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Count, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from apps.sql import Now
 from apps.teams import permissions
 from apps.teams.actor import Actor
-from apps.teams.models import ApiKey, Invitation, Membership, Role
+from apps.teams.models import ApiKey, Invitation, Membership, Role, User
 from apps.teams.permissions import Action
 
 
 def members_of(actor: Actor) -> QuerySet[Membership]:
     """The team's members, owners first, annotated with `owned` and `shared` (connections) and `last_seen`."""
-    in_team = Q(user__connections__team=F("team"))
+    own = User.objects.filter(pk=OuterRef("user")).order_by().values("pk")
+    is_shared = Q(connections__is_shared=True)
+    in_team = Q(connections__team=OuterRef("team"))
     seen = UserSession.objects.filter(user=OuterRef("user")).order_by().values("user").annotate(at=Max("last_seen_at"))
     rank = Case(
         When(role=Role.OWNER, then=Value(0)),
@@ -24,8 +26,9 @@ def members_of(actor: Actor) -> QuerySet[Membership]:
         Membership.objects.filter(team=actor.team)
         .select_related("user")
         .annotate(
-            owned=Count("user__connections", filter=in_team),
-            shared=Count("user__connections", filter=in_team & Q(user__connections__is_shared=True)),
+            # Subqueries, which run for the rows of a page only.
+            owned=Subquery(own.annotate(n=Count("connections", filter=in_team)).values("n")),
+            shared=Subquery(own.annotate(n=Count("connections", filter=in_team & is_shared)).values("n")),
             last_seen=Subquery(seen.values("at")),
         )
         .order_by(rank, "user__name", "user__email")

@@ -10,9 +10,12 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
+from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -31,6 +34,9 @@ from apps.teams.services.api_keys import CreatedKey, create_api_key, revoke_api_
 from apps.teams.services.invitations import IssuedInvitation
 from apps.teams.services.teams import create_team, rename_team
 from apps.teams.signals import api_key_dependents
+
+# Members on a page.
+MEMBERS = 50
 
 get_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -113,7 +119,10 @@ def _membership(request: TeamRequest, pk: int) -> Membership:
 @never_cache  # after inviting, the page has links that are shown once
 @get_or_post
 def team_members(request: TeamRequest) -> HttpResponse:
-    """The team's members; for owners and admins also its open invitations and the form for inviting (POST)."""
+    """The team's members; for owners and admins also its open invitations and the form for inviting (POST).
+
+    Query parameters, both optional: `search`, in names and addresses, and `page`.
+    """
     roles = permissions.assignable_roles(request.actor)
     form = InvitationForm(request.POST or None, roles=roles, initial={"role": Role.MEMBER})
     issued: list[IssuedInvitation] = []
@@ -121,8 +130,16 @@ def team_members(request: TeamRequest) -> HttpResponse:
     if request.method == "POST":
         permissions.require(request.actor, Action.INVITE)
         issued, status = _invite(request, form)
+    search = request.GET.get("search", "").strip()[:100]
+    found = members_of(request.actor)
+    if search:
+        found = found.filter(Q(user__name__icontains=search) | Q(user__email__icontains=search))
+    page = Paginator(found, MEMBERS).get_page(request.GET.get("page", ""))
     context = {
-        "memberships": members_of(request.actor),
+        "memberships": page.object_list,
+        "page": page,
+        "pages_url": f"?{urlencode({'search': search})}&page=" if search else "?page=",
+        "search": search,
         "may_invite": permissions.may(request.actor, Action.INVITE),
         "invitations": open_invitations(request.actor),
         "now": timezone.now(),

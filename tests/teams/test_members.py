@@ -10,8 +10,10 @@ from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations.models import Integration
 from apps.teams.errors import LastOwner, OwnsConnections, ServiceKeysUndecided
 from apps.teams.models import ApiKey, Membership, Role, ServiceKeys
+from apps.teams.querysets import members_of
 from apps.teams.services import members
 from apps.teams.services.teams import create_team, rename_team
+from tests.connections.rows import make_connection, make_integration
 from tests.factories import actor_for, client_for, make_key, make_member, make_team, make_user
 
 pytestmark = pytest.mark.django_db
@@ -260,3 +262,27 @@ def test_a_role_that_the_actor_cannot_assign_is_400(cast) -> None:
     response = client_for(admin).post(reverse("teams:change_role", args=[admin.pk]), {"role": "owner"})
     assert response.status_code == 400
     assert Membership.objects.get(pk=admin.pk).role == Role.ADMIN
+
+
+def test_the_page_of_a_large_team_has_fifty_members_and_a_search() -> None:
+    owner = make_member(role=Role.OWNER)
+    for number in range(54):
+        make_member(owner.team, user=make_user(f"Person {number:02}"))
+    client, address = client_for(owner), reverse("teams:members")
+    first, second = client.get(address), client.get(address, {"page": "2"})
+    assert (len(first.context["memberships"]), len(second.context["memberships"])) == (50, 5)
+    assert first.context["memberships"][0].user == owner.user
+    assert "1 to 50" in first.content.decode()
+    found = client.get(address, {"search": "person 53"})
+    assert [str(one.user) for one in found.context["memberships"]] == ["Person 53"]
+    assert "Clear search" in found.content.decode()
+
+
+def test_the_page_counts_a_members_connections_in_this_team_only() -> None:
+    owner = make_member(role=Role.OWNER)
+    service = make_integration()
+    make_connection(service, owner)
+    make_connection(service, owner, is_shared=True)
+    make_connection(service, make_member(user=owner.user))
+    (shown,) = members_of(actor_for(owner))
+    assert (shown.owned, shown.shared) == (2, 1)

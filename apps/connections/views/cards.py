@@ -6,13 +6,14 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from apps.connections.messages import changes_message
-from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.messages import changes_message, refresh_token_hint
+from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
 from apps.connections.policy import scopes
 from apps.connections.policy.access import may_manage
 from apps.errors import SpecwayError
 from apps.integrations.catalog.entries import provider_config
 from apps.sql import database_now
+from apps.teams.actor import Actor
 from apps.teams.requests import TeamRequest
 
 Attempt = AuthorizationAttempt.Status
@@ -82,7 +83,20 @@ def card_context(request: TeamRequest, attempt: AuthorizationAttempt, state: str
             context["ended"] = attempt.result.get("ended", "")
             context["changed"] = changes_message(attempt.result)
             context["missing"] = missing_scopes(connection, attempt)
+            context |= _ending(request.actor, connection, attempt)
     return context
+
+
+def _ending(actor: Actor, connection: Connection, attempt: AuthorizationAttempt) -> dict[str, Any]:
+    """When access ends, and what to try, if the token expires and the service returned no refresh token."""
+    row = TokenSet.objects.select_related("connection__integration").filter(connection=connection).first()
+    if row is None or row.expires_at is None or row.refresh_grant_type:
+        return {}
+    hint = ""
+    if connection.integration.is_custom:
+        provider = provider_config(connection.integration, oauth_app=connection.oauth_app, params=connection.params)
+        hint = refresh_token_hint(attempt.scopes_requested, provider.authorization_params)
+    return {"ends_at": row.expires_at, "token_hint": hint, "can_set_up": actor.is_admin}
 
 
 def missing_scopes(connection: Connection, attempt: AuthorizationAttempt) -> list[str]:

@@ -1,0 +1,76 @@
+"""What the OpenAPI document says of the API as a whole: summaries, tags, and the codes of problem documents."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from apps.errors import SpecwayError
+
+# By the first segment of the path.
+TAGS = {
+    "api-keys": "The team's API keys.",
+    "audit-events": "The audit log.",
+    "connect-sessions": "Links with which a member is asked to connect a service.",
+    "connections": "Connections, their tokens, and calls to services through them.",
+    "integrations": "The services that the team can connect to, and its custom APIs.",
+    "me": "The caller.",
+    "members": "The team's members.",
+    "preflight": "Whether a workflow's connections are usable.",
+    "tokens": "Access tokens of several connections.",
+    "webhooks": "Endpoints that receive events, and their messages.",
+}
+# Of errors that Django REST framework and the web server report, in addition to the domain errors.
+_OTHER_CODES = frozenset(
+    {
+        "headers_too_large",
+        "insufficient_scope",
+        "internal_error",
+        "malformed_request",
+        "method_not_allowed",
+        "not_acceptable",
+        "unauthorized",
+        "unsupported_media_type",
+        "uri_too_long",
+        "validation_error",
+    }
+)
+_METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
+MAX_SUMMARY = 110
+
+
+def all_codes() -> list[str]:
+    """The stable codes of problem documents, in alphabetical order."""
+    return sorted({error.code for error in _subclasses(SpecwayError)} | _OTHER_CODES)
+
+
+def _subclasses(base: type[SpecwayError]) -> Iterator[type[SpecwayError]]:
+    for child in base.__subclasses__():
+        yield child
+        yield from _subclasses(child)
+
+
+def describe(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """A postprocessing hook: adds summaries, tags, and the codes of problems."""
+    used = set()
+    for path, item in result.get("paths", {}).items():
+        tag = path.removeprefix("/api/v1/").partition("/")[0]
+        used.add(tag)
+        for method, operation in item.items():
+            if method in _METHODS:
+                operation["tags"] = [tag]
+                operation.setdefault("summary", summary_of(operation))
+    result["tags"] = [{"name": tag, "description": TAGS.get(tag, tag)} for tag in sorted(used)]
+    problem = result.get("components", {}).get("schemas", {}).get("Problem")
+    if problem:
+        # Further codes may be added, so any text is valid.
+        known = {"type": "string", "enum": all_codes()}
+        problem["properties"]["code"] = {"anyOf": [known, {"type": "string"}], "description": "Stable; for programs."}
+    return result
+
+
+def summary_of(operation: dict[str, Any]) -> str:
+    """The first sentence of the description, else the words of the operation's ID."""
+    words = operation["operationId"].replace("_", " ").capitalize()
+    sentence = re.split(r"(?<=[.:?])\s", operation.get("description", "").strip(), maxsplit=1)[0].rstrip(".:")
+    sentence = " ".join(sentence.split())
+    return sentence if sentence and len(sentence) <= MAX_SUMMARY else words

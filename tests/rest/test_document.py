@@ -1,0 +1,76 @@
+"""The OpenAPI document describes each operation so that generated clients can call it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
+
+from apps.connections.errors import ReauthorizationRequired
+from apps.notifications.models import Event
+from apps.rest.document import MAX_SUMMARY, all_codes
+from apps.teams.keys import SCOPES
+
+PROXY = "/api/v1/connections/{id}/proxy/{path}"
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch"}
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    return SchemaGenerator().get_schema(public=True)
+
+
+def operations(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        yield from ((f"{method} {path}", operation) for method, operation in item.items() if method in METHODS)
+
+
+def test_the_document_is_valid(document: Any) -> None:
+    validate_schema(document)
+
+
+def test_each_operation_has_a_summary_a_known_tag_and_its_own_id(document: Any) -> None:
+    tags = {tag["name"]: tag["description"] for tag in document["tags"]}
+    found = dict(operations(document))
+    for name, operation in found.items():
+        assert 0 < len(operation["summary"]) <= MAX_SUMMARY, name
+        assert not operation["summary"].endswith("."), name
+        assert set(operation["tags"]) <= set(tags), name
+        assert operation["description"], name
+    assert len({operation["operationId"] for operation in found.values()}) == len(found)
+    assert all(description != tag for tag, description in tags.items())
+
+
+def test_each_operation_names_the_scope_of_the_key(document: Any) -> None:
+    scopes = {name: operation.get("x-required-scope") for name, operation in operations(document)}
+    assert {name for name, scope in scopes.items() if scope is None} == {"get /api/v1/me/"}
+    assert set(filter(None, scopes.values())) == set(SCOPES)
+    assert scopes[f"get {PROXY}"] == "connections:use"
+    assert scopes["post /api/v1/connections/{id}/token/"] == "connections:token"
+
+
+def test_the_proxy_is_described_with_every_method_any_body_and_several_segments(document: Any) -> None:
+    item = document["paths"][PROXY]
+    assert set(item) == METHODS
+    assert "application/json" in item["post"]["requestBody"]["content"]
+    assert {"200", "default", "401", "404", "429", "502", "503"} <= set(item["get"]["responses"])
+    two = document["paths"][f"{PROXY}/{{path2}}"]["post"]
+    assert [p["name"] for p in two["parameters"] if p["in"] == "path"] == ["id", "path", "path2"]
+    assert [p["name"] for p in two["parameters"] if p["in"] == "query"] == ["query"]
+
+
+def test_each_event_is_a_webhook_of_the_document(document: Any) -> None:
+    assert set(document["webhooks"]) == set(Event.values)
+    body = document["webhooks"]["connection.created"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["properties"]["type"]["const"] == "connection.created"
+    assert {"connection", "tags", "account"} <= set(body["properties"]["data"]["properties"])
+
+
+def test_the_document_names_the_server_and_the_stable_codes(document: Any) -> None:
+    assert [server["url"] for server in document["servers"]] == [settings.PUBLIC_URL]
+    known, any_text = document["components"]["schemas"]["Problem"]["properties"]["code"]["anyOf"]
+    assert known["enum"] == all_codes()
+    assert any_text == {"type": "string"}
+    assert {ReauthorizationRequired.code, "validation_error", "missing_scopes"} <= set(known["enum"])
