@@ -96,6 +96,9 @@ _TOO_LONG = {
     ),
 }
 
+# Read by config/settings.py, which each worker loads.
+os.environ["USE_DATABASE_POOL"] = "true"
+
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = WebWorker
@@ -120,10 +123,12 @@ def post_worker_init(worker: Any) -> None:
     """Refuse to start with missing vault keys. Loaded code is excluded from garbage collection, which need not scan it
     in the middle of a request."""
     if apps.ready:  # else the application is not Django's
-        from config.startup import require_keys_in_use
+        from config.startup import connection_warning, require_keys_in_use
 
         try:
             require_keys_in_use()
+            if warning := connection_warning():
+                worker.log.warning("%s", warning)
         except ImproperlyConfigured as error:
             worker.log.error("%s", error)
             sys.exit(BOOT_ERROR)

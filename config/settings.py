@@ -137,6 +137,12 @@ TEMPLATES = [
 
 # --- Data --------------------------------------------------------------------------------------------------------
 
+# As in the Procfile and config/gunicorn.py.
+WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=2)
+WEB_THREADS = env.int("WEB_THREADS", default=8)
+WORKER_THREADS = env.int("WORKER_THREADS", default=4)
+# PostgreSQL connections of each web process, which its threads share. 0: a connection of its own for each thread.
+DATABASE_POOL = env.int("DATABASE_POOL", default=10)
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'specway.sqlite3'}")}
 DATABASES["default"].setdefault("OPTIONS", {})
 # Also for SQLite: closing the last connection writes the whole log back into the file, which takes milliseconds.
@@ -158,6 +164,16 @@ else:
     DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5 if env.bool("PREPARED_STATEMENTS", default=True) else None
     # Compiling a plan takes longer than the milliseconds that these queries run.
     DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off")
+    # Most threads of a web process wait for a service and hold no connection meanwhile. config/gunicorn.py asks for it.
+    if DATABASE_POOL and env.bool("USE_DATABASE_POOL", default=False):
+        DATABASES["default"]["OPTIONS"]["pool"] = {
+            "min_size": 0,
+            "max_size": DATABASE_POOL,
+            "max_idle": DATABASES["default"]["CONN_MAX_AGE"],
+            "timeout": 3,  # seconds for which a request waits for a connection
+            "reconnect_timeout": 3,
+        }
+        DATABASES["default"]["CONN_MAX_AGE"] = 0  # after each request, the connection returns to the pool
 
 # On PostgreSQL, the owner of the tables, for migrations alone. Then the role of DATABASE_URL needs no DDL, and cannot
 # change the audit log or switch off the triggers that protect it.
@@ -380,7 +396,7 @@ API_RATES = {
     "failed": env.int("API_WRONG_KEYS_PER_MINUTE", default=60),
 }
 # Concurrent calls to services per web process; its other threads serve pages and the rest of the API.
-PROXY_STREAMS = env.int("PROXY_STREAMS", default=max(1, env.int("WEB_THREADS", default=8) - 2))
+PROXY_STREAMS = env.int("PROXY_STREAMS", default=max(1, WEB_THREADS - 2))
 # Origins to which a connect session may return people, besides our own paths.
 CONNECT_RETURN_ORIGINS = [origin.rstrip("/") for origin in env.list("CONNECT_RETURN_ORIGINS", default=[])]
 for _origin in CONNECT_RETURN_ORIGINS:

@@ -1,10 +1,13 @@
 """What must hold before web, worker or beat starts, beyond what the settings check."""
 
+import logging
 from typing import Any
 
 from celery.signals import beat_init, worker_init
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
+
+logger = logging.getLogger(__name__)
 
 
 def require_keys_in_use() -> None:
@@ -20,8 +23,27 @@ def require_keys_in_use() -> None:
         return
     finally:
         connections.close_all()
+        close_pool()
     if errors:
         raise ImproperlyConfigured(" ".join(f"{error.msg} {error.hint}" for error in errors))
+
+
+def connection_warning() -> str:
+    """Why the processes can open more database connections than the server allows; "" if they cannot."""
+    from apps.web.database_connections import connection_problem
+
+    try:
+        return connection_problem()
+    finally:
+        connections.close_all()
+        close_pool()
+
+
+def close_pool() -> None:
+    """Close the pool of database connections, whose threads would not exist in a forked process."""
+    connection: Any = connections["default"]
+    if connection.vendor == "postgresql":
+        connection.close_pool()
 
 
 @worker_init.connect
@@ -30,5 +52,7 @@ def _before_celery(**_: Any) -> None:
     """Celery logs exceptions of signal receivers and goes on, but not SystemExit."""
     try:
         require_keys_in_use()
+        if warning := connection_warning():
+            logger.warning("%s", warning)
     except ImproperlyConfigured as error:
         raise SystemExit(str(error)) from error

@@ -26,6 +26,10 @@ from config.settings import *  # noqa: E402, F403 - the environment above must b
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
     # Nothing here has to survive a power cut, and each migration would wait for the disk.
     DATABASES["default"]["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"  # noqa: F405
+else:
+    # Tests exchange the database of a process, while a pool keeps its first one's address.
+    DATABASES["default"]["OPTIONS"].pop("pool", None)  # noqa: F405
+    DATABASES["default"]["CONN_MAX_AGE"] = 60  # noqa: F405
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 API_RATES["failed"] = 0  # noqa: F405 - all tests come from one address
 CELERY_BROKER_URL = "memory://"

@@ -23,7 +23,7 @@ from apps.egress.errors import (
     TimedOut,
 )
 from apps.egress.observer import Exchange, observed
-from apps.egress.stream import IDEMPOTENT, Request, Response, Timeouts, stream
+from apps.egress.stream import IDEMPOTENT, Request, Response, Timeouts, call_before_requests, stream
 
 __all__ = [
     "IDEMPOTENT",
@@ -42,6 +42,7 @@ __all__ = [
     "Session",
     "TimedOut",
     "Timeouts",
+    "call_before_requests",
     "check_url",
     "configure",
     "end_waits",

@@ -5,7 +5,7 @@ to the whole. `adapter.py` reads such a response to its end, for callers that us
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import certifi
@@ -87,6 +87,15 @@ class Response:
             self._connection = None
 
 
+_before_requests: Callable[[], None] | None = None
+
+
+def call_before_requests(action: Callable[[], None]) -> None:
+    """Sets what the thread does before each request, since it may wait long. Called once, when the program starts."""
+    global _before_requests
+    _before_requests = action
+
+
 def stream(
     request: Request,
     *,
@@ -103,6 +112,8 @@ def stream(
     ClientDisconnected. `ca_file` names certificate authorities to trust instead of the usual ones. Raises EgressErrors;
     what iterating over the request's body raises passes through.
     """
+    if _before_requests is not None:
+        _before_requests()
     end = time.monotonic() + timeouts.total
     destination = check_url(request.url)
     pool_key = None if partition is None else (destination, ca_file, partition)

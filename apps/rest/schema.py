@@ -8,6 +8,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
 
+from apps.rest.fields import Text
+
 PROBLEM = "application/problem+json"
 # Possible responses of every operation, in two groups by sort order.
 COMMON = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_ACCEPTABLE)
@@ -78,6 +80,9 @@ class StrictAutoSchema(AutoSchema):
         schema = cast(Any, super())._map_serializer_field(field, direction, bypass_extensions)
         if getattr(field, "allow_empty", True) is False and schema.get("type") == "array":
             schema["minItems"] = 1  # drf-spectacular uses only min_length
+        if isinstance(field, Text) and schema.get("type") == "string":
+            # No database column holds the character NUL, and text of spaces only counts as blank.
+            schema.setdefault("pattern", r"^[^\x00]*$" if field.allow_blank else r"^[^\x00]*[^\x00\s][^\x00]*$")
         return schema
 
     def _failures(self) -> list[HTTPStatus]:

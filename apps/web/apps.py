@@ -11,5 +11,8 @@ class WebConfig(AppConfig):
     def ready(self) -> None:
         # egress does not import Django, so its settings are set here.
         from apps import egress
+        from apps.sql import release_connection
+        from apps.web import database_connections  # noqa: F401 - registers its check
 
         egress.configure(allowed_hosts=settings.EGRESS_ALLOWED_HOSTS)
+        egress.call_before_requests(release_connection)

@@ -293,3 +293,21 @@ def test_revoking_a_key_names_the_workflows_that_reach_something_with_it(admin, 
     assert "Fernhill bot" in page
     assert "By hand" not in page
     assert "No workflow has used" in text(browser.get(reverse("teams:revoke_api_key", args=[other.pk])))
+
+
+def test_one_person_gets_many_connections_with_exceptions(
+    admin: Membership, kwame: Membership, shared: Connection
+) -> None:
+    others = [make_connection(kwame, shared.integration, f"Shared {number}") for number in range(10)]
+    for connection in others:
+        share(actor=actor_for(kwame), connection=connection, everyone=Level.USE)
+    browser, url = client_for(admin), reverse("connections:remove_member", args=[kwame.pk])
+    page = browser.get(url).content.decode()
+    assert "For all connections below" in page
+    assert page.count('<option value="heir" selected>') == 11
+    heir = make_member(admin.team)
+    decisions = {f"c-{one.pk}": "heir" for one in [shared, *others]} | {f"c-{others[0].pk}": "disconnect"}
+    assert browser.post(url, decisions).status_code == 400
+    assert browser.post(url, decisions | {"heir": str(heir.user_id)}).status_code == 302
+    assert Connection.objects.filter(owner=heir.user).count() == 10
+    assert not Connection.objects.filter(pk=others[0].pk).exists()

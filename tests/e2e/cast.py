@@ -16,7 +16,14 @@ from tests.sandbox.cast import Person
 from tests.sandbox.server import Sandbox
 
 SCOPES = ["profile", "messages:read"]
-ALL_KEY_SCOPES = ["connections:read", "connections:use", "connections:token", "connections:write", "audit:read"]
+ALL_KEY_SCOPES = [
+    "connections:read",
+    "connections:use",
+    "connections:token",
+    "connections:write",
+    "members:read",
+    "audit:read",
+]
 MAKE_PERSON = """
 from apps.audit.origin import Origin
 from apps.teams.models import User

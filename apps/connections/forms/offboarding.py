@@ -14,7 +14,11 @@ from apps.teams.actor import Actor, member_actor
 from apps.teams.forms import ServiceKeysField
 from apps.teams.models import ApiKey, Membership, ServiceKeys, User
 
-DISCONNECT = "disconnect"
+DISCONNECT, HEIR = "disconnect", "heir"
+# From this number of connections on, one person can be chosen for all of them.
+MANY = 10
+# Up to this number of members, each of them can be chosen for a single connection too.
+FEW_HEIRS = 20
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ def items_of(membership: Membership, actor: Actor | None, *, preferred: User | N
 class OffboardingForm(forms.Form):
     """A field `c-<ID>` for each connection: the new owner's ID, or `disconnect`. All are required.
 
-    With `api_keys`, the service keys that the member created, the field `service_keys` decides about them.
+    With many connections, `heir` is the person who gets all those whose field is `heir`. With `api_keys`, the service
+    keys that the member created, the field `service_keys` decides about them.
     """
 
     def __init__(self, data: Any, *, items: list[Item], api_keys: list[ApiKey]) -> None:
@@ -66,15 +71,32 @@ class OffboardingForm(forms.Form):
         self.items, self.api_keys = items, api_keys
         if api_keys:
             self.fields["service_keys"] = ServiceKeysField()
+        common = _heirs_of_all(items) if len(items) >= MANY else []
+        if common:
+            suggested = next((item.suggested for item in items if item.suggested != DISCONNECT), common[0][0])
+            self.fields[HEIR] = forms.ChoiceField(
+                choices=common, initial=suggested, required=False, label="For all connections below"
+            )
         for item in items:
-            choices = [*item.heirs, (DISCONNECT, "Disconnect")]
             missing = f"Choose what to do with {item.connection.name}."
+            is_common = bool(common and item.heirs)
             self.fields[item.name] = forms.ChoiceField(
-                choices=choices,
-                initial=item.suggested,
+                choices=_choices(item, is_common=is_common),
+                initial=HEIR if is_common and item.suggested != DISCONNECT else item.suggested,
                 label=f"What to do with {item.connection.name} ({item.connection.integration.name})",
                 error_messages={"required": missing, "invalid_choice": missing},
             )
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if any(data.get(item.name) == HEIR for item in self.items) and not data.get(HEIR):
+            self.add_error(HEIR, "Choose who gets the connections that are handed over.")
+        return data
+
+    @property
+    def heir(self) -> forms.BoundField | None:
+        """The field of the person for all; None with few connections, or none that can be handed over."""
+        return self[HEIR] if HEIR in self.fields else None
 
     @property
     def rows(self) -> list[tuple[Item, forms.BoundField]]:
@@ -90,4 +112,16 @@ class OffboardingForm(forms.Form):
     def decisions(self) -> Decisions:
         """The decisions as the offboarding service takes them. The form must be valid."""
         chosen = {item.connection.pk: self.cleaned_data[item.name] for item in self.items}
+        chosen = {pk: self.cleaned_data[HEIR] if value == HEIR else value for pk, value in chosen.items()}
         return {pk: None if value == DISCONNECT else UUID(value) for pk, value in chosen.items()}
+
+
+def _heirs_of_all(items: list[Item]) -> list[tuple[str, str]]:
+    """Those to whom any of the connections can be handed over; none where they are of several teams."""
+    offered = [item.heirs for item in items if item.heirs]
+    return offered[0] if offered and all(heirs == offered[0] for heirs in offered) else []
+
+
+def _choices(item: Item, *, is_common: bool) -> list[tuple[str, str]]:
+    heirs = item.heirs if not is_common or len(item.heirs) <= FEW_HEIRS else []
+    return [*([(HEIR, "Hand over as chosen above")] if is_common else []), *heirs, (DISCONNECT, "Disconnect")]

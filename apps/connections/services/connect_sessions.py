@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 LIFETIME = timedelta(hours=1)
 BETWEEN_MAILS = timedelta(hours=1)
+MAILS_PER_TEAM_AND_HOUR = 100
 _STATUS = ConnectSession.Status
 _ATTEMPT = AuthorizationAttempt.Status
 _CAN_BE_TRIED_AGAIN = (_STATUS.PENDING, _STATUS.FAILED, _STATUS.DECLINED, _STATUS.EXPIRED)
@@ -88,7 +89,7 @@ def create_connect_session(
     _require_connectable(actor, integration, options.scopes)
     _check_return_url(options.return_url)
     if notify:
-        _require_no_recent_mail(person, integration)
+        _require_may_mail(actor, person, integration)
     token = secrets.token_urlsafe(32)
     session = ConnectSession(
         team=actor.team,
@@ -290,11 +291,14 @@ def _check_return_url(url: str) -> None:
         raise InvalidInput([("return_url", message)])
 
 
-def _require_no_recent_mail(person: User, integration: Integration) -> None:
-    recent = ConnectSession.objects.filter(member=person, integration=integration, mailed_at__gt=Now() - BETWEEN_MAILS)
-    if recent.exists():
-        seconds = int(BETWEEN_MAILS.total_seconds())
+def _require_may_mail(actor: Actor, person: User, integration: Integration) -> None:
+    recent = ConnectSession.objects.filter(mailed_at__gt=Now() - BETWEEN_MAILS)
+    seconds = int(BETWEEN_MAILS.total_seconds())
+    if recent.filter(member=person, integration=integration).exists():
         raise MailedLately(f"{person} was sent such a link within the last hour.", retry_after=seconds)
+    if recent.filter(team=actor.team).count() >= MAILS_PER_TEAM_AND_HOUR:
+        sentence = f"A team can have {MAILS_PER_TEAM_AND_HOUR} links mailed per hour. Hand over the link yourself."
+        raise MailedLately(sentence, retry_after=seconds)
 
 
 def _mail(session: ConnectSession, url: str) -> None:

@@ -41,6 +41,7 @@ from apps.gateway.services.calls import RequestCredentials
 from apps.gateway.services.revocation import CALLS_IN_PROGRESS, WatchedCall
 from apps.oauth.expiry import retry_after
 from apps.oauth.signing import RequestParts, SignedCredentials
+from apps.sql import release_connection
 from apps.teams.actor import Actor
 
 _RETRIED_STATUSES = frozenset({429, 502, 503, 504})
@@ -102,6 +103,7 @@ def send_call(call: Call) -> ProxyResponse:
             raise NotFound("There is no such connection.") from None
         raise
     response.on_close(end)
+    release_connection()
     return response
 
 
@@ -181,6 +183,7 @@ def _send_with_retries(
             if response.status not in _RETRIED_STATUSES or attempt >= retries or delay > _MAX_RETRY_DELAY:
                 return response, credentials, request
             response.close()
+        release_connection()
         egress.wait_for_client(delay, call.client)
         attempt += 1
         if isinstance(credentials.access, SignedCredentials):

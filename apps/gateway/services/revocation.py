@@ -20,6 +20,7 @@ from apps import egress
 from apps.connections.models import Connection
 from apps.connections.services.recheck import require_access
 from apps.errors import NotFound
+from apps.sql import release_connection
 from apps.teams.actor import Actor
 
 logger = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class RevocationWatch:
                 for calls in self._by_holder():
                     if not _is_allowed(calls[0]):
                         self._revoke(calls)
+                release_connection()
 
     def _wait(self) -> bool:
         """Wait one interval. False, and the thread ends, if there was no call in it."""
