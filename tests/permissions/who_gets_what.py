@@ -35,6 +35,7 @@ POST   teams:revoke_api_key             | 302 302 302 404 404 404 404 404
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    connections:plugins             | 200
 GET    connections:service             | 200
+POST   integrations:ask_for             | 403
 GET    integrations:app                 | 403 200 200 403 403 403 403 200
 POST   integrations:app                 | 403 200 200 403 403 403 403 200
 POST   integrations:test_app            | 403 404 404 403 403 403 403 404
