@@ -117,11 +117,11 @@ def settings_for(rows: dict[str, str]) -> str:
     # The keys that it finds in the list are those it calls with: it may revoke the spare one.
     lines += _operation("DELETE api-keys/{id}/", f'parameters = {{ id = "{rows["api-keys"]}" }}')
     expected = 'expected-statuses = ["2xx", 400, 403, 404, 409, 502, 503]'
-    # A service may support any method.
-    any_method = "\nchecks.unsupported_method = { enabled = false }"
     for operation in KNOWN_TO_THE_SERVER_ONLY:
-        more = any_method if operation in PROXY else ""
-        lines += _operation(operation, f"checks.positive_data_acceptance = {{ {expected} }}{more}")
+        lines += _operation(operation, f"checks.positive_data_acceptance = {{ {expected} }}")
+    # A service may support any method.
+    proxy = f"{V1}connections/{{id}}/proxy/{{path}}"
+    lines += ["[[operations]]", f'include-path = "{proxy}"', "checks.unsupported_method = { enabled = false }", ""]
     return "\n".join(lines)
 
 
