@@ -47,7 +47,7 @@ BODIES: dict[str, dict[str, object]] = {
     "PATCH api:integration": {"description": "Trucks"},
     "POST api:webhooks": {"url": "https://hooks.fernhill.example/y", "events": ["connection.created"]},
     "PATCH api:webhook": {"description": "Ours"},
-    "POST notifications:preferences": {"attention": "off", "recovery": "off"},
+    "POST notifications:preferences": {"attention": "off", "recovery": "off", "expiry": "off"},
     "POST notifications:webhooks": {"url": "https://hooks.fernhill.example/y", "events": "connection.created"},
     "POST integrations:custom_overview": {"name": "Fleet", "base_url": "https://api.fleet.example"},
     "POST integrations:custom_param_new": {"name": "lane", "label": "Lane", "example": "a1"},

@@ -86,11 +86,13 @@ POST   connections:remove_member        | 403 302 302 403 403 403 403 404
 GET    connections:delete_account       | 200
 POST   connections:delete_account       | 400 400 400 302 302 302 302 302
 GET    connections:credentials          | 200
+GET    connections:expiring             | 200
+GET    web:search                       | 200
 GET    connections:connection           | 200 200 200 200 200 200 404 404
 GET    connections:permissions          | 200 200 200 200 200 404 404 404
 GET    connections:activity             | 200 200 200 200 200 404 404 404
-# (Traces are kept for custom APIs only; this connection's service is built in.)
-GET    connections:trace                | 404 404 404 404 403 403 404 404
+# (Of built-in services, requests of failed operations.)
+GET    connections:trace                | 200 200 200 200 403 403 404 404
 GET    connections:rename               | 200 200 200 200 403 403 404 404
 POST   connections:rename               | 302 302 302 302 403 403 404 404
 GET    connections:sharing              | 200 200 200 200 200 404 404 404
@@ -98,6 +100,9 @@ POST   connections:sharing              | 302 302 302 302 403 404 404 404
 GET    connections:hand_over            | 200 200 200 403 403 403 404 404
 POST   connections:hand_over            | 302 302 302 403 403 403 404 404
 POST   connections:refresh              | 302 302 302 302 403 403 404 404
+POST   connections:check                | 302 302 302 302 302 302 404 404
+POST   connections:ask                  | 403 403 403 403 403 403 404 404
+POST   connections:key_end              | 302 302 302 302 403 403 404 404
 POST   connections:reconnect            | 302 302 302 302 403 403 404 404
 GET    connections:values               | 200 200 200 200 403 403 404 404
 GET    connections:site                 | 404 404 404 404 403 403 404 404
@@ -118,6 +123,8 @@ GET    audit:export                     | 404
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    notifications:preferences        | 200
 POST   notifications:preferences        | 302
+GET    notifications:notices            | 200
+POST   notifications:notices            | 302
 # Webhooks
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    notifications:webhooks           | 403 200 200 403 403 403 403 200

@@ -19,6 +19,7 @@ from apps import egress
 from apps.connections.models import AuthorizationAttempt, Connection, TraceEntry
 from apps.integrations.models import Integration
 from apps.oauth.trace import TraceLine, notes_observed, trace_line, with_notes
+from apps.teams.models import Team
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +121,8 @@ def _write(trace: Trace) -> None:
         return
     try:
         with transaction.atomic():
+            if not _has_owner(trace):
+                return  # the team was closed or the integration deleted meanwhile
             known = trace.connection_id
             exists = known is not None and Connection.objects.filter(pk=known).exists()
             TraceEntry.objects.bulk_create(
@@ -136,6 +139,12 @@ def _write(trace: Trace) -> None:
             )
     except DatabaseError as error:
         logger.warning("trace not stored integration=%s error=%s", trace.integration.slug, type(error).__name__)
+
+
+def _has_owner(trace: Trace) -> bool:
+    """Whether the trace's team and integration still exist."""
+    team = Team.objects.filter(pk=trace.team_id)
+    return team.exists() and Integration.objects.filter(pk=trace.integration.pk).exists()
 
 
 def clear_traces() -> int:
