@@ -119,9 +119,6 @@ def settings_for(rows: dict[str, str]) -> str:
     expected = 'expected-statuses = ["2xx", 400, 403, 404, 409, 502, 503]'
     for operation in KNOWN_TO_THE_SERVER_ONLY:
         lines += _operation(operation, f"checks.positive_data_acceptance = {{ {expected} }}")
-    # A service may support any method.
-    proxy = f"{V1}connections/{{id}}/proxy/{{path}}"
-    lines += ["[[operations]]", f'include-path = "{proxy}"', "checks.unsupported_method = { enabled = false }", ""]
     return "\n".join(lines)
 
 
@@ -137,7 +134,7 @@ def _operation(name: str, setting: str) -> list[str]:
 def command(product: Product, key: str) -> list[str]:
     program = str(Path(sys.executable).with_name("schemathesis"))
     header = f"Authorization: Bearer {key}"
-    # Operations for clients that encode slashes: the view is the same.
+    # The proxy takes any method. The operations for clients that encode slashes have the same view.
     several_segments = ["--exclude-path-regex", "path2"]
     options = [
         *several_segments,
