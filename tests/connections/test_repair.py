@@ -47,7 +47,7 @@ def titles(membership: Membership) -> list[str]:
 
 
 def test_the_page_says_what_happened_and_who_was_notified(olivia: Membership, broken: Connection) -> None:
-    assert "No one so far" in page(olivia, broken)
+    assert "Not yet" in page(olivia, broken)
     send_attention_mails()
     html = page(olivia, broken)
     for text in ("What happened", "Revoked", "Olivia Owner", "None before a person repairs it", "Show requests"):

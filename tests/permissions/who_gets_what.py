@@ -7,7 +7,6 @@ ROWS = read("""
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    web:home                         | 302
 GET    web:account                      | 200
-GET    web:search                       | 200
 POST   web:account                      | 200
 GET    web:troubleshooting              | 200                              | 200                     | 200
 GET    web:healthz                      | 200                              | 200                     | 200
@@ -36,11 +35,10 @@ POST   teams:revoke_api_key             | 302 302 302 404 404 404 404 404
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    connections:plugins             | 200
 GET    connections:service             | 200
+POST   integrations:ask_for             | 403
 GET    integrations:app                 | 403 200 200 403 403 403 403 200
 POST   integrations:app                 | 403 200 200 403 403 403 403 200
 POST   integrations:test_app            | 403 404 404 403 403 403 403 404
-# (The service is set up.)
-POST   integrations:ask_for             | 403
 GET    integrations:remove_app          | 403 404 404 403 403 403 403 404
 POST   integrations:remove_app          | 403 404 404 403 403 403 403 404
 GET    integrations:custom_apis         | 200
@@ -90,9 +88,11 @@ GET    connections:delete_account       | 200
 POST   connections:delete_account       | 400 400 400 302 302 302 302 302
 GET    connections:credentials          | 200
 GET    connections:expiring             | 200
+GET    web:search                       | 200
 GET    connections:connection           | 200 200 200 200 200 200 404 404
 GET    connections:permissions          | 200 200 200 200 200 404 404 404
 GET    connections:activity             | 200 200 200 200 200 404 404 404
+# (Of built-in services, requests of failed operations.)
 GET    connections:trace                | 200 200 200 200 403 403 404 404
 GET    connections:rename               | 200 200 200 200 403 403 404 404
 POST   connections:rename               | 302 302 302 302 403 403 404 404
@@ -102,15 +102,14 @@ GET    connections:hand_over            | 200 200 200 403 403 403 404 404
 POST   connections:hand_over            | 302 302 302 403 403 403 404 404
 POST   connections:refresh              | 302 302 302 302 403 403 404 404
 POST   connections:check                | 302 302 302 302 302 302 404 404
-# (Nothing is wrong with this connection, so there is nothing to ask for.)
 POST   connections:ask                  | 403 403 403 403 403 403 404 404
+POST   connections:key_end              | 302 302 302 302 403 403 404 404
 POST   connections:reconnect            | 302 302 302 302 403 403 404 404
 GET    connections:values               | 200 200 200 200 403 403 404 404
 GET    connections:site                 | 404 404 404 404 403 403 404 404
 POST   connections:site                 | 404 404 404 404 403 403 404 404
 GET    connections:key                  | 409 409 409 409 403 403 404 404
 POST   connections:key                  | 409 409 409 409 403 403 404 404
-POST   connections:key_end              | 302 302 302 302 403 403 404 404
 GET    connections:disconnect           | 200 200 200 200 403 403 404 404
 POST   connections:disconnect           | 200 200 200 200 403 403 404 404
 GET    connections:connect_link         | 200 403 403 403 403 403 403 403
@@ -125,7 +124,6 @@ GET    audit:export                     | 404
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    notifications:preferences        | 200
 POST   notifications:preferences        | 302
-# Notices
 GET    notifications:notices            | 200
 POST   notifications:notices            | 302
 # Webhooks
