@@ -146,9 +146,9 @@ PROTECTIONS = [
         on_postgresql=True,
     ),
     Mutation(
-        "stored token: missing scopes are those of these facts",
+        "stored token: missing scopes are those of these inputs",
         STORED_TOKEN,
-        "    SELECT * FROM token WHERE facts = ANY(%(known_facts)s::bytea[])\n",
+        "    SELECT * FROM token WHERE inputs = ANY(%(known_inputs)s::bytea[])\n",
         "    SELECT * FROM token\n",
         ("tests/connections/test_stored_token.py",),
         on_postgresql=True,

@@ -33,7 +33,7 @@ from apps.teams.authentication import LAST_USED_PRECISION as KEY_PRECISION
 from apps.vault.envelope import Binding, Ciphertext, WrappedKey
 from apps.vault.sealed import StoredSecret
 
-# Most connections of an integration share their facts, so those of a connection not seen before are often among these.
+# Most connections of an integration share their inputs, so those of a connection not seen before are often among these.
 _GUESSES = 32
 
 
@@ -41,11 +41,11 @@ _GUESSES = 32
 class _Found:
     """A row of the statement: the token set, and what the response and the missing scopes depend on.
 
-    `facts` is a hash of all that the missing scopes are computed from, `facts_in_full` the facts themselves where the
-    caller did not name the hash; then nothing was recorded, and there is no `access_token`.
+    `inputs` is a hash of all that the missing scopes are computed from, `inputs_in_full` the inputs themselves where
+    the caller did not name the hash; then nothing was recorded, and there is no `access_token`.
     """
 
-    facts: bytes
+    inputs: bytes
     is_recorded: bool
     access_token: bytes | None = field(repr=False)
     data_key: str | None = field(repr=False)
@@ -59,14 +59,14 @@ class _Found:
     scopes_granted: list[str]
     slug: str
     integration_team_id: UUID | None
-    facts_in_full: dict[str, Any] | None = field(repr=False)
+    inputs_in_full: dict[str, Any] | None = field(repr=False)
 
 
 _statement = PostgreSQLStatement(Path(__file__).with_suffix(".sql"), _Found)
 is_available = _statement.is_available
-# The missing scopes by the facts they were computed from, and the facts of connections when they were last read.
+# The missing scopes by the inputs they were computed from, and the inputs of connections when they were last read.
 _missing_scopes = BoundedDict[bytes, list[str]](10_000)
-_facts_of = BoundedDict[UUID, bytes](100_000)
+_inputs_of = BoundedDict[UUID, bytes](100_000)
 
 
 @sensitive_variables()
@@ -93,41 +93,41 @@ def stored_token(
         "ip": origin.ip,
         "user_agent": origin.user_agent[:300],
     }
-    found = _statement.one(known_facts=_guessed_facts(connection_id), **values)
+    found = _statement.one(known_inputs=_guessed_inputs(connection_id), **values)
     if found is not None and not found.is_recorded and _learn(found):
-        found = _statement.one(known_facts=[found.facts], **values)
+        found = _statement.one(known_inputs=[found.inputs], **values)
     if found is None or not found.is_recorded:
         return None
-    _facts_of.put(connection_id, found.facts)
+    _inputs_of.put(connection_id, found.inputs)
     return _issued(found, connection_id)
 
 
-def _guessed_facts(connection_id: UUID) -> list[bytes]:
-    """The facts that the connection had before; for one not read before, those that were read last."""
-    before = _facts_of.get(connection_id)
+def _guessed_inputs(connection_id: UUID) -> list[bytes]:
+    """The inputs that the connection had before; for one not read before, those that were read last."""
+    before = _inputs_of.get(connection_id)
     return _missing_scopes.newest(_GUESSES) if before is None else [before]
 
 
 def _learn(found: _Found) -> bool:
-    """Compute and keep the missing scopes of these facts. False where the ordinary path raises an error."""
-    facts = found.facts_in_full
-    if facts is None:
+    """Compute and keep the missing scopes of these inputs. False where the ordinary path raises an error."""
+    inputs = found.inputs_in_full
+    if inputs is None:
         return False
-    integration = Integration(slug=found.slug, team_id=found.integration_team_id, **facts["integration"])
-    oauth_app = OAuthApp(**facts["oauth_app"]) if facts["oauth_app"] else None
-    connection = Connection(integration=integration, oauth_app=oauth_app, params=facts["params"])
+    integration = Integration(slug=found.slug, team_id=found.integration_team_id, **inputs["integration"])
+    oauth_app = OAuthApp(**inputs["oauth_app"]) if inputs["oauth_app"] else None
+    connection = Connection(integration=integration, oauth_app=oauth_app, params=inputs["params"])
     try:
         provider = provider_of(connection)
     except SpecwayError:
         return False
     missing = scope_sets.missing(wanted=found.scopes_requested, granted=found.scopes_granted, provider=provider)
-    _missing_scopes.put(found.facts, missing)
+    _missing_scopes.put(found.inputs, missing)
     return True
 
 
 @sensitive_variables()
 def _issued(found: _Found, connection_id: UUID) -> IssuedToken | None:
-    missing = _missing_scopes.get(found.facts)
+    missing = _missing_scopes.get(found.inputs)
     if found.access_token is None or missing is None:
         return None
     target = Target(type="connection", id=str(connection_id))

@@ -4,7 +4,7 @@
 -- row arrives after the commit. There is no row unless the key is valid and its holder may take the token, and no
 -- ciphertext in the row unless the audit event was inserted.
 --
--- The rules stand in Python: ApiKeyAuthentication and HasScope (teams/authentication.py), may_take_token
+-- The rules are in Python: ApiKeyAuthentication and HasScope (teams/authentication.py), may_take_token
 -- (connections/policy/access.py), reading (connections/policy/refresh_policy.py), issue_token and count_use
 -- (connections/services). tests/connections/test_stored_token.py compares the two.
 WITH caller AS (
@@ -26,7 +26,7 @@ WITH caller AS (
         AND (api_key.kind = 'service' OR api_key.kind = 'personal' AND membership.id IS NOT NULL)
 ),
 
--- `facts` is the version of all that the missing scopes are computed from, in Python: xmin changes with each UPDATE.
+-- `inputs` is the version of all that the missing scopes are computed from, in Python: xmin changes with each UPDATE.
 token AS (
     SELECT
         caller.id AS caller_id, caller.kind AS caller_kind, caller.user_id AS caller_user_id,
@@ -41,7 +41,7 @@ token AS (
         sha256(convert_to(concat_ws(
             ' ', integration.id, integration.xmin, coalesce(oauth_app.id::text, ''), coalesce(oauth_app.xmin::text, ''),
             connection.params, connection.scopes_requested, connection.scopes_granted
-        ), 'UTF8')) AS facts
+        ), 'UTF8')) AS inputs
     FROM caller
     JOIN connections_connection AS connection ON connection.team_id = caller.team_id
     JOIN connections_tokenset AS token_set
@@ -63,7 +63,7 @@ token AS (
 ),
 
 issued AS (
-    SELECT * FROM token WHERE facts = ANY(%(known_facts)s::bytea[])
+    SELECT * FROM token WHERE inputs = ANY(%(known_inputs)s::bytea[])
 ),
 
 recorded AS (
@@ -133,7 +133,7 @@ workflow_caller AS (
 )
 
 SELECT
-    token.facts, recorded.id IS NOT NULL AS is_recorded,
+    token.inputs, recorded.id IS NOT NULL AS is_recorded,
     CASE WHEN recorded.id IS NOT NULL THEN token.access_token END AS access_token,
     token.data_key, token.token_set_id, token.token_set_team_id, token.token_type, token.expires_at, token.version,
     statement_timestamp() AS db_now, token.scopes_requested, token.scopes_granted, token.slug, token.integration_team_id,
@@ -143,5 +143,5 @@ SELECT
             'params', token.oauth_app_params, 'overrides', token.overrides
         ) END,
         'params', token.params
-    ) END AS facts_in_full
+    ) END AS inputs_in_full
 FROM token LEFT JOIN recorded ON TRUE
