@@ -33,7 +33,7 @@ PROBLEM = "application/problem+json"
 FIELDS = {
     "id", "integration", "name", "account", "kind", "owner", "sharing", "permission", "status", "status_reason",
     "status_detail", "usable_until", "failing_since", "last_error", "last_verified_at", "scopes", "expires_at",
-    "last_used_at", "next_refresh_at", "created_at", "external_id", "tags", "metadata",
+    "last_used_at", "next_refresh_at", "created_at", "external_id", "tags", "metadata", "site",
 }
 # fmt: on
 

@@ -35,7 +35,12 @@ LINKS_OF_MAILS = {"account_confirm_email", "account_reset_password_from_key", "c
 # What is sent through it is a matter of the service's; who may send is tested in `tests/permissions`.
 PASSED_ON = {"api:connection_proxy"}
 ONLY_POST = {
-    "api:connect_sessions",
+    "api:connection_check",
+    "connections:ask",
+    "connections:check",
+    "connections:key_end",
+    "integrations:ask_for",
+    "api:connections_check",
     "api:integration_check",
     "api:webhook_redeliver",
     "api:webhook_test",
@@ -53,7 +58,10 @@ ONLY_POST = {
     "connections:decide",
     "connections:choose",
     "connections:refresh",
+    "connections:disconnect_selected",
+    "connections:hand_over_selected",
     "connections:refresh_selected",
+    "connections:share_selected",
     "connections:reconnect",
     "api:connection_token",
     "api:connection_refresh",
@@ -116,6 +124,9 @@ ROUTES_OF_A_CONNECTION = (
     "connections:sharing",
     "connections:hand_over",
     "connections:trace",
+    "connections:check",
+    "connections:ask",
+    "connections:key_end",
 )
 API_ROUTES_OF_A_CONNECTION = (
     "api:connection",
@@ -124,6 +135,7 @@ API_ROUTES_OF_A_CONNECTION = (
     "api:connection_sharing",
     "api:connection_workflows",
     "api:connection_usage",
+    "api:connection_check",
 )
 ROUTES_OF_AN_ATTEMPT = (
     "connections:attempt",
@@ -143,6 +155,7 @@ ROUTES_OF_AN_INTEGRATION = (
     "integrations:custom_callback",
     "integrations:custom_delete",
     "integrations:custom_check",
+    "integrations:ask_for",
     "integrations:custom_register",
     "integrations:custom_param_new",
     "integrations:app",

@@ -5,7 +5,7 @@ token.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -63,10 +63,11 @@ class Trace:
 def redacted(exchange: egress.Exchange) -> TraceLine:
     """The trace line of an exchange, without secrets."""
     request, answer = exchange.request, exchange.response
+    headers: Mapping[str, str | bytes] = request.headers  # requests-oauthlib sets bytes
     return trace_line(
         method=request.method or "",
         url=request.url or "",
-        headers=request.headers,
+        headers={name: value.decode() if isinstance(value, bytes) else value for name, value in headers.items()},
         body=request.body if isinstance(request.body, bytes | str) else None,
         status=None if answer is None else answer.status_code,
         response_headers={} if answer is None else answer.headers,

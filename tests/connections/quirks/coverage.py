@@ -11,7 +11,7 @@ _WORDS = {
     "slug", "name", "category", "description", "links", "metadata", "icon", "hero",
     "scopes.description", "scopes.access", "scopes.default", "scopes.caution",
     "params.label", "params.example", "params.hint", "fields.label", "fields.example", "fields.hint",
-    "hosts.label", "identity.unknown", "popular", "revocation.ends",
+    "hosts.label", "identity.unknown", "placement.label_path", "popular", "revocation.ends",
 }  # fmt: skip
 # Keys with tests of their own, by the file that holds them.
 _TESTED_ELSEWHERE = {

@@ -168,7 +168,7 @@ def test_there_are_services_of_every_kind() -> None:
     assert kinds.count("api_key") >= 28
     assert kinds.count("basic") >= 14
     assert kinds.count("oauth2_client_credentials") >= 7
-    assert kinds.count("oauth1") >= 12
+    assert kinds.count("oauth1") >= 11
 
 
 @pytest.mark.parametrize(
