@@ -48,7 +48,6 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.hookimpl(tryfirst=True, specname="pytest_collection_modifyitems")
 def leave_to_sqlite(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With PostgreSQL as the default database, only tests run whose result may depend on the default database.
 
@@ -78,7 +77,12 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    leave_to_sqlite(config, items)
+    group(items)
+
+
+def group(items: list[pytest.Item]) -> None:
     """Tests of one `xdist_group` share a process, also where pytest no longer reads what pytest-xdist writes.
 
     https://github.com/pytest-dev/pytest-xdist/issues/1386: pytest 9.2 keeps an item's ID elsewhere.

@@ -91,7 +91,7 @@ def test_the_loop_outlives_an_absence(scene: Scene, relay: Relay) -> None:
     scene.rotate("strict")
     relay.cut()
     loop = scene.crew.start("manage.py", "refresh_due", "--loop", "--every", "0.2")
-    wait_until(lambda: "The database is away" in loop.log, what="a round without a database")
+    wait_until(lambda: "The database is unavailable" in loop.log, what="a round without a database")
     scene.expire()
     relay.mend()
     wait_until(lambda: scene.row.version == 2, what="a refresh after the absence")

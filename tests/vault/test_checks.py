@@ -40,13 +40,18 @@ def test_an_unknown_backend_is_an_error(settings):
     assert "local, transit or aws-kms" in error.msg
 
 
+def of_the_vault(messages) -> list[str]:
+    """The IDs of this package's messages: others warn of the role that tests use on PostgreSQL."""
+    return [each for each in ids(messages) if each.startswith("vault.")]
+
+
 @pytest.mark.django_db
 def test_a_removed_key_that_rows_still_use_is_an_error_of_the_database_checks(settings):
     Account.objects.create(password=secret())
-    assert run_checks(tags=["database"], databases=["default"]) == []
+    assert of_the_vault(run_checks(tags=["database"], databases=["default"])) == []
     settings.VAULT_KEYS = f"other:{new_key()}"
     assert missing_key_ids() == {"test"}
-    assert ids(run_checks(tags=["database"], databases=["default"])) == ["vault.E011"]
+    assert of_the_vault(run_checks(tags=["database"], databases=["default"])) == ["vault.E011"]
     with pytest.raises(SystemCheckError, match="'test'"):
         call_command("check", tags=["database"], databases=["default"])
 
