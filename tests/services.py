@@ -1,8 +1,10 @@
-"""Which of PostgreSQL, Redis and Chromium this machine has, and pieces of them that belong to one test alone."""
+"""What this machine has of PostgreSQL, Redis, Chromium and mounts, and pieces of them that belong to one test alone."""
 
 import functools
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,12 +66,22 @@ def redis_server_is_missing() -> str:
     return "" if shutil.which("redis-server") else "redis-server is not on the PATH"
 
 
+@functools.cache
+def mounting_is_impossible() -> str:
+    """Why no process of a test can have a small file system of its own, to be full; empty where one can."""
+    if sys.platform != "linux":
+        return "only Linux can mount a file system for some processes"
+    mounted = subprocess.run(["/usr/bin/unshare", "-m", "/bin/true"], capture_output=True, check=False)
+    return "" if mounted.returncode == 0 else "this account may not mount file systems"
+
+
 MISSING: dict[str, tuple[str, Callable[[], str]]] = {
     "needs_postgresql": ("PostgreSQL", postgresql_is_missing),
     "needs_postgresql_programs": ("PostgreSQL's server programs", postgresql_programs_are_missing),
     "needs_redis": ("Redis", redis_is_missing),
     "needs_redis_server": ("A Redis of its own", redis_server_is_missing),
     "needs_browser": ("Chromium", browser_is_missing),
+    "needs_mount": ("A file system of its own", mounting_is_impossible),
 }
 
 

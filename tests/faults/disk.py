@@ -2,25 +2,14 @@
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 
 from config.quickstart.processes import die_with_parent
 
 MOUNT = 'mount -t tmpfs -o size={megabytes}m none "$0" && echo mounted && exec sleep infinity'
-
-
-@cache
-def why_not() -> str:
-    """Why no disk can be mounted; empty where it can."""
-    if sys.platform != "linux":
-        return "only Linux can mount a file system for some processes"
-    mounted = subprocess.run(["/usr/bin/unshare", "-m", "/bin/true"], capture_output=True, check=False)
-    return "" if mounted.returncode == 0 else "this account may not mount file systems"
 
 
 class Disk:

@@ -15,20 +15,19 @@ from apps.teams.models import Membership
 from tests.authserver.server import Gate
 from tests.factories import make_key
 from tests.faults.conftest import Scene
-from tests.faults.disk import Disk, small_disk, why_not
+from tests.faults.disk import Disk, small_disk
 from tests.faults.processes import Child, wait_until
 from tests.faults.test_queue import CELERY, LOUD, WORKER
 from tests.fixtures.connections import ConnectFlow, expire
 from tests.processes import free_port
 
+pytestmark = pytest.mark.needs_mount
 SOON = {"COMMIT_RETRIES": 1, "LEASE": 30}
 
 
 @pytest.fixture
 def disk(tmp_path: Path, scene: Scene) -> Iterator[Disk]:
     """VAR_DIR and the spool of the processes are on it."""
-    if why_not():
-        pytest.skip(why_not())
     with small_disk(tmp_path / "disk", megabytes=32) as mounted:
         scene.crew.prefix = mounted.prefix
         scene.crew.env |= {"VAR_DIR": str(mounted.path / "var"), "SPOOL_DIR": str(mounted.path / "spool")}

@@ -6,7 +6,6 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,19 +36,12 @@ print(health._disk())
 """
 
 
-@cache
-def why_not() -> str:
-    if sys.platform != "linux":
-        return "only Linux can mount a file system for one process"
-    mounted = subprocess.run(["/usr/bin/unshare", "-m", "/bin/true"], capture_output=True, check=False)
-    return "" if mounted.returncode == 0 else "this account may not mount file systems"
+pytestmark = pytest.mark.needs_mount
 
 
 @pytest.fixture
 def on_a_full_disk(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
     """Runs a program with the product's settings, its VAR_DIR on a file system without space."""
-    if why_not():
-        pytest.skip(why_not())
     (tmp_path / "var").mkdir()
 
     def run(program: str) -> subprocess.CompletedProcess[str]:

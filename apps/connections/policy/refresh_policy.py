@@ -217,15 +217,15 @@ def next_refresh_at(
     return max(planned, obtained_at + SHORTEST_INTERVAL)
 
 
-def fair_share(candidates: Iterable[tuple[Key, Group]], *, room: Callable[[Group], int], limit: int) -> list[Key]:
+def fair_share(candidates: Iterable[tuple[Key, Group]], *, available: Callable[[Group], int], limit: int) -> list[Key]:
     """At most `limit` of the candidates (key and group, longest due first), alternating between the groups.
 
-    `room` is how many of a group may be taken.
+    `available` is how many of a group may be taken.
     """
     queues: dict[Group, list[Key]] = {}
     for key, group in candidates:
         queue = queues.setdefault(group, [])
-        if len(queue) < room(group):
+        if len(queue) < available(group):
             queue.append(key)
     rounds = zip_longest(*queues.values(), fillvalue=None)
     return [key for keys in rounds for key in keys if key is not None][:limit]

@@ -98,7 +98,7 @@ def _claim() -> list[tuple[UUID, int]]:
     full = [slug for slug, count in load.calls.items() if count >= _parallel_calls(slug)]
     due = _due().exclude(connection__integration__slug__in=full).exclude(connection__oauth_app__in=load.waiting_apps())
     candidates = [(pk, (slug, oauth_app)) for pk, slug, oauth_app in due.values_list("pk", *_GROUP)[:LOOKAHEAD]]
-    chosen = fair_share(candidates, room=load.room, limit=CLAIM_SIZE)
+    chosen = fair_share(candidates, available=load.available, limit=CLAIM_SIZE)
     return _mark_dispatched(load.within_limits(chosen, dict(candidates))) if chosen else []
 
 
@@ -119,14 +119,14 @@ class Load:
     queued: Counter[Group] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
 
-    def room(self, group: Group) -> int:
+    def available(self, group: Group) -> int:
         """How many more of a group may be dispatched now."""
         in_queue = max(QUEUE_AHEAD, self.begun[group]) - self.queued[group]
         return min(in_queue, _parallel_calls(group[0]) - self.calls[group[0]])
 
     def waiting_apps(self) -> list[UUID]:
-        """The OAuth apps whose groups have no room, so that their rows do not hide those of others."""
-        return [app for (slug, app) in self.queued if app is not None and self.room((slug, app)) <= 0]
+        """The OAuth apps whose groups are at their limits, so that their rows do not hide those of others."""
+        return [app for (slug, app) in self.queued if app is not None and self.available((slug, app)) <= 0]
 
     def within_limits(self, chosen: list[UUID], groups: dict[UUID, Group]) -> list[UUID]:
         """Those of `chosen` that the integrations' limits allow, over all of their OAuth apps."""
