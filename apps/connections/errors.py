@@ -159,12 +159,6 @@ class TooManyCalls(SpecwayError):
     code, status, title, help = "too_many_calls", 503, "Too many concurrent calls", "rate-limited"
 
 
-class TriedTooOften(SpecwayError):
-    """The member's request limit per minute is reached."""
-
-    code, status, title, help = "rate_limited", 429, "Too many requests", "rate-limited"
-
-
 class DestinationRefused(SpecwayError):
     """The service's address is one to which no request may be sent."""
 

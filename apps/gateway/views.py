@@ -15,7 +15,6 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from apps import egress
-from apps.connections.errors import TriedTooOften
 from apps.connections.models import Connection
 from apps.connections.services.connection_params import provider_of
 from apps.connections.services.eligibility import Eligibility, eligible_connections, preferred_eligible
@@ -34,7 +33,7 @@ from apps.integrations.models import Integration
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
-from apps.teams.throttling import caller_key, count
+from apps.teams.throttling import require_rate
 
 # Fields that a link may prefill; only the page's own form sends the request.
 _PREFILLED = ("method", "path", "query", "body")
@@ -92,7 +91,7 @@ def _send(request: TeamRequest) -> HttpResponse:
     )
     result: dict[str, Any] = {"code_samples": _code_samples(choice.connection, to_send)}
     try:
-        _require_rate(request.actor)
+        require_rate(request.actor)
         client = request.META.get("gunicorn.socket")
         result["result"] = send(actor=request.actor, connection=choice.connection, request=to_send, client=client)
     except egress.ClientDisconnected:
@@ -102,15 +101,6 @@ def _send(request: TeamRequest) -> HttpResponse:
         choice = _choice(request.actor, request.POST, services)
         return _page(request, choice, form, services=services, status=error.status, error=error, **result)
     return _page(request, choice, form, services=services, **result)
-
-
-def _require_rate(actor: Actor) -> None:
-    """Raises TriedTooOften. The page counts towards the API's rate limit, so that it cannot be bypassed here."""
-    quota = settings.API_RATES["default"]
-    usage = count("default", caller_key(actor), quota) if quota else None
-    if usage is not None and usage.is_over:
-        message = f"You sent {quota} requests within one minute. Try again in {usage.reset} seconds."
-        raise TriedTooOften(message, retry_after=usage.reset)
 
 
 def _services(actor: Actor) -> list[Integration]:

@@ -90,3 +90,9 @@ class InvitationForSomeoneElse(NotAllowed):
 
     code = "invitation_for_someone_else"
     title = "Invitation for another address"
+
+
+class TriedTooOften(SpecwayError):
+    """The limit of requests per minute of the caller or the team is reached."""
+
+    code, status, title, help = "rate_limited", 429, "Too many requests", "rate-limited"

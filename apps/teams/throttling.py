@@ -20,6 +20,7 @@ from rest_framework.throttling import BaseThrottle
 
 from apps.teams.actor import Actor
 from apps.teams.call_counter import CallCounter
+from apps.teams.errors import TriedTooOften
 from apps.teams.origin import client_address
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,21 @@ def count_call(rate: str, caller: str, team: str) -> RateLimitState | None:
     """
     callers = {rate: caller, "team": team}
     counted = [count(name, who, quota) for name, who in callers.items() if (quota := settings.API_RATES.get(name, 0))]
-    return min(filter(None, counted), key=lambda state: state.left / state.quota, default=None)
+    return min(filter(None, counted), key=lambda state: (not state.is_over, state.left / state.quota), default=None)
+
+
+def require_rate(actor: Actor, rate: str = "default", *, calls: int = 1) -> None:
+    """Count calls that `CallsPerMinute` does not see: those of pages, and the further ones of a request for several.
+
+    Raises TriedTooOften if one of them is beyond the limit of the caller or of the team.
+    """
+    for _ in range(calls):
+        state = count_call(rate, caller_key(actor), str(actor.team.pk) if actor.team else "")
+        if state is not None and state.is_over:
+            raise TriedTooOften(
+                f"More than {state.quota} requests were sent within one minute. Try again in {state.reset} seconds.",
+                retry_after=state.reset,
+            )
 
 
 def note_counted(request: HttpRequest, state: RateLimitState | None) -> None:

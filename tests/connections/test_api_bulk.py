@@ -1,9 +1,12 @@
 """The REST API for many connections at once."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 
 from apps.connections.models import Connection, TokenSet
@@ -41,25 +44,29 @@ def test_the_same_rules_hold_as_for_one_token(connection: Connection, mine: Call
     assert is_problem(without.post("/api/v1/tokens/", body), 403, "insufficient_scope")
 
 
+@pytest.fixture
+def three_tokens(settings: Any) -> Iterator[None]:
+    settings.API_RATES = settings.API_RATES | {"token": 3}
+    cache.clear()
+    yield
+    cache.clear()
+
+
 @pytest.mark.django_db(transaction=True)
-def test_each_token_counts_towards_the_rate_limit(
-    connection: Connection, mine: Caller, cast: Cast, settings: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from apps.connections.api import bulk
-
-    rates = settings.API_RATES | {"token": 3}  # type: ignore[attr-defined]
-    settings.API_RATES = rates  # type: ignore[attr-defined]
-    monkeypatch.setattr(bulk, "count", _counting_to(3))
+def test_each_token_counts_towards_the_rate_limit(three_tokens: None, connection: Connection, mine: Caller) -> None:
     ids = [str(connection.pk), *(str(uuid4()) for _ in range(3))]
-    results = mine.post("/api/v1/tokens/", {"connections": ids})
-    assert is_problem(results, 429, "rate_limited")
+    assert is_problem(mine.post("/api/v1/tokens/", {"connections": ids}), 429, "rate_limited")
+    assert actions("token.handed_out") == [], "none is recorded that the caller did not get"
 
 
-def _counting_to(quota: int):  # type: ignore[no-untyped-def]
-    from apps.teams.throttling import RateLimitState
-
-    used = iter(range(2, 100))
-    return lambda name, who, limit: RateLimitState(name=name, quota=quota, used=next(used), reset=30)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["tokens/", "connections/check/"])
+def test_another_key_of_a_member_has_no_limit_of_its_own(
+    three_tokens: None, mine: Caller, cast: Cast, path: str
+) -> None:
+    body = {"connections": [str(uuid4()), str(uuid4())]}
+    assert mine.post(f"/api/v1/{path}", body).status_code == 200
+    assert is_problem(caller(cast.member).post(f"/api/v1/{path}", body), 429, "rate_limited")
 
 
 @pytest.mark.django_db

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,7 +14,7 @@ from rest_framework.response import Response
 from apps.connections.api.connections import reconnect_url, visible_connection
 from apps.connections.api.serializers import TokenRequestSerializer
 from apps.connections.api.tokens import issued_data
-from apps.connections.errors import ReauthorizationRequired, TriedTooOften
+from apps.connections.errors import ReauthorizationRequired
 from apps.connections.messages import status_message
 from apps.connections.models import Connection, Status
 from apps.connections.policy.access import may_use
@@ -28,7 +27,7 @@ from apps.rest.views import StrictAPIView, validated
 from apps.sql import database_now
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
-from apps.teams.throttling import count
+from apps.teams.throttling import require_rate
 
 MAX_CONNECTIONS = 50
 
@@ -76,11 +75,9 @@ class TokensView(StrictAPIView):
         """
         actor = actor_of(request)
         data = validated(TokensRequestSerializer(data=request.data))
-        items = []
-        for number, pk in enumerate(dict.fromkeys(data["connections"])):
-            if number:
-                require_rate(actor)
-            items.append(outcome_for(pk, "token", partial(_token, actor, pk, data)))
+        ids = list(dict.fromkeys(data["connections"]))
+        require_rate(actor, self.rate, calls=len(ids) - 1)
+        items = [outcome_for(pk, "token", partial(_token, actor, pk, data)) for pk in ids]
         return Response(TokensSerializer({"results": items}).data, headers={"Cache-Control": "no-store"})
 
 
@@ -90,14 +87,6 @@ def _token(actor: Actor, pk: UUID, data: dict[str, Any]) -> dict[str, Any]:
     except SpecwayError as error:
         record_denial(actor=actor, connection_id=pk, code=error.code)
         raise
-
-
-def require_rate(actor: Actor) -> None:
-    quota = settings.API_RATES["token"]
-    caller = actor.api_key or actor.user
-    usage = count("token", str(caller.pk if caller else ""), quota) if quota else None
-    if usage is not None and usage.is_over:
-        raise TriedTooOften("You requested too many tokens or checks within one minute.", retry_after=usage.reset)
 
 
 def outcome_for(pk: UUID, name: str, produce: Callable[[], Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.connections.api.bulk import MAX_CONNECTIONS, ItemErrorSerializer, outcome_for, require_rate
+from apps.connections.api.bulk import MAX_CONNECTIONS, ItemErrorSerializer, outcome_for
 from apps.connections.api.connections import visible_connection
 from apps.connections.api.serializers import ConnectionSerializer
 from apps.connections.errors import NotChecked
@@ -19,6 +19,7 @@ from apps.rest.fields import Id
 from apps.rest.views import StrictAPIView, require_empty_body, validated
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
+from apps.teams.throttling import require_rate
 
 # Seconds after which no further check is started.
 BUDGET = 25.0
@@ -86,11 +87,9 @@ class ChecksView(StrictAPIView):
         actor = actor_of(request)
         data = validated(ChecksRequestSerializer(data=request.data))
         end = time.monotonic() + BUDGET
-        items = []
-        for number, pk in enumerate(dict.fromkeys(data["connections"])):
-            if number:
-                require_rate(actor)
-            items.append(outcome_for(pk, "check", partial(_checked_before, end, actor, pk)))
+        ids = list(dict.fromkeys(data["connections"]))
+        require_rate(actor, self.rate, calls=len(ids) - 1)
+        items = [outcome_for(pk, "check", partial(_checked_before, end, actor, pk)) for pk in ids]
         return Response({"results": [{**item, "connection": str(item["connection"])} for item in items]})
 
 

@@ -2,25 +2,23 @@
 
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from apps.connections.errors import MailedLately, TriedTooOften
+from apps.connections.errors import MailedLately
 from apps.connections.services.ask import ask_to_repair
 from apps.connections.services.authorize import own_path
 from apps.connections.services.check import CheckResult, Outcome
 from apps.connections.services.check import check as check_connection
 from apps.connections.views.lookup import visible_connection
 from apps.connections.views.rows import row_of
-from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 from apps.teams.services.invitations import mail_is_set_up
-from apps.teams.throttling import caller_key, count
+from apps.teams.throttling import require_rate
 
 _LEVELS = {
     Outcome.WORKS: messages.SUCCESS,
@@ -36,7 +34,7 @@ _LEVELS = {
 def check(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     """Check now. Raises NotFound, NotAllowed, and TriedTooOften beyond the API's rate limit."""
     connection = visible_connection(request.actor, connection_id)
-    _require_rate(request.actor)
+    require_rate(request.actor)  # as calls by API
     result = check_connection(connection=connection, actor=request.actor)
     if getattr(request, "htmx", False):
         row = row_of(request.actor, visible_connection(request.actor, connection_id))
@@ -67,10 +65,3 @@ def ask(request: TeamRequest, connection_id: UUID) -> HttpResponse:
 def _message(name: str, result: CheckResult) -> str:
     called = f" Called: {result.request}" if result.request else ""
     return f"{name}: {result.detail}{called}"
-
-
-def _require_rate(actor: Actor) -> None:
-    quota = settings.API_RATES["default"]
-    usage = count("default", caller_key(actor), quota) if quota else None
-    if usage is not None and usage.is_over:
-        raise TriedTooOften("You sent too many requests within one minute.", retry_after=usage.reset)
