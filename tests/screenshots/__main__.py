@@ -22,7 +22,8 @@ WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 PATHS = (
     "/plugins/", "/plugins/sandbox/", "/plugins/github/", "/custom-apis/", "/custom-apis/new/", "/try/",
     "/try/?integration=sandbox", "/settings/integrations/", "/settings/integrations/?group=owner",
-    "/settings/integrations/?status=needs_attention", "/settings/credentials/", "/settings/audit-log/",
+    "/settings/integrations/?status=needs_attention", "/settings/credentials/", "/settings/credentials/expiring/",
+    "/notifications/", "/settings/audit-log/",
     "/settings/team/", "/settings/api-keys/", "/settings/webhooks/", "/account/", "/account/notifications/",
     "/help/troubleshooting/", "/teams/new/", "/admin/", "/admin/health/", "/admin/connections/connection/",
     "/admin/integrations/oauthapp/", "/admin/integrations/oauthapp/add/", "/admin/audit/auditevent/", "/nowhere/",
