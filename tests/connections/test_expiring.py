@@ -115,3 +115,24 @@ def test_a_mail_that_fails_is_sent_again(owner: Membership, key: Connection, mon
 
 def _fails(*args: object, **kwargs: object) -> int:
     raise OSError
+
+
+def test_my_move_is_by_person_and_not_by_name(owner: Membership, key: Connection) -> None:
+    namesake = make_member(owner.team, Role.ADMIN, user=make_user("Olivia"))
+    set_key_end(actor=actor_for(owner), connection=key, on=in_days(20))
+    url = reverse("connections:expiring")
+    assert "Billing" in client_for(owner).get(url, {"whose": "me"}).content.decode()
+    assert "Billing" in client_for(namesake).get(url).content.decode()
+    assert "Billing" not in client_for(namesake).get(url, {"whose": "me"}).content.decode()
+
+
+def test_the_list_comes_in_pages(owner: Membership, service: Integration) -> None:
+    for number in range(51):
+        connection = make_connection(owner, service, f"Key {number}")
+        Credential.objects.create(
+            connection=connection, team=owner.team, fields="{}", created_at=timezone.now(), expires_on=in_days(20)
+        )
+    first = client_for(owner).get(reverse("connections:expiring")).content.decode()
+    assert first.count('class="c-title"') == 50
+    second = client_for(owner).get(reverse("connections:expiring"), {"page": "2"}).content.decode()
+    assert second.count('class="c-title"') == 1

@@ -47,6 +47,14 @@ class Expiring:
     api_key: ApiKey | None = None
     oauth_app: OAuthApp | None = None
 
+    @property
+    def person_id(self) -> Any:
+        """The ID of the person whose move it is; None if it is that of admins or operators."""
+        if self.connection is not None:
+            return self.connection.owner_id
+        is_personal = self.api_key is not None and self.api_key.kind == ApiKey.Kind.PERSONAL
+        return self.api_key.user_id if self.api_key is not None and is_personal else None
+
     def days_left(self, today: date) -> int:
         """Negative once it has ended."""
         return (self.ends_on - today).days

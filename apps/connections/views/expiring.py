@@ -1,8 +1,10 @@
 """Settings → Credentials → Expiring soon: what ends within 90 days, and whose move it is."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -12,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from apps.connections.services.expiring import HORIZON, Expiring
 from apps.connections.services.expiring import expiring as expiring_for
+from apps.connections.views.connection_pages import PAGE_SIZE
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
@@ -40,7 +43,7 @@ class Chip:
 @never_cache
 @team_required
 def expiring(request: TeamRequest) -> HttpResponse:
-    """Query parameters, all optional: `within` (7, 30, 90 or expired) and `whose` (me)."""
+    """Query parameters, all optional: `within` (7, 30, 90 or expired), `whose` (me) and `page`."""
     today = timezone.now().date()
     every = expiring_for(request.actor, today=today)
     whose = request.GET.get("whose", "")
@@ -48,8 +51,11 @@ def expiring(request: TeamRequest) -> HttpResponse:
     items = mine if whose == "me" else every
     within = request.GET.get("within", "")
     shown = [one for one in items if _covers(within, one.days_left(today))]
+    page = Paginator(shown, PAGE_SIZE).get_page(request.GET.get("page", ""))
     context = {
-        "sections": _in_sections(shown, today),
+        "sections": _in_sections(page, today),
+        "page": page,
+        "pages_url": f"?{urlencode({'within': within, 'whose': whose})}&page=",
         "chips": _chips(items, today),
         "within": within,
         "whose": whose,
@@ -62,8 +68,9 @@ def expiring(request: TeamRequest) -> HttpResponse:
 
 
 def _is_mine(request: TeamRequest, one: Expiring) -> bool:
-    user = request.actor.user
-    return user is not None and one.whose in (str(user), "Admins")  # only admins see what is theirs
+    if one.person_id is None:
+        return one.whose == "Admins"  # only admins see what is theirs
+    return request.actor.user is not None and one.person_id == request.actor.user.pk
 
 
 def _covers(within: str, left: int) -> bool:
@@ -77,8 +84,9 @@ def _chips(items: list[Expiring], today: date) -> list[Chip]:
     return [Chip(value, label, sum(_covers(value, one.days_left(today)) for one in items)) for value, label in labels]
 
 
-def _in_sections(items: list[Expiring], today: date) -> list[Section]:
+def _in_sections(items: Iterable[Expiring], today: date) -> list[Section]:
+    shown = list(items)
     sections = [
-        Section(title, [one for one in items if low <= one.days_left(today) <= high]) for title, low, high in _SECTIONS
+        Section(title, [one for one in shown if low <= one.days_left(today) <= high]) for title, low, high in _SECTIONS
     ]
     return [section for section in sections if section.items]
