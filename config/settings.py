@@ -300,7 +300,8 @@ EMAIL_TIMEOUT = 10  # seconds; a page waits while an invitation is sent
 
 # --- Egress ------------------------------------------------------------------------------------------------------
 
-# "host" or "host:port" of internal services that egress may reach, also over http.
+# "host" or "host:port" of internal services that egress may reach, also over http; "=built-in" or "=" and the ID of a
+# team after it limits who may.
 EGRESS_ALLOWED_HOSTS = env.list("EGRESS_ALLOWED_HOSTS", default=[])
 
 # --- The browser -------------------------------------------------------------------------------------------------

@@ -929,6 +929,27 @@ PROTECTIONS = [
         ("tests/egress/test_http1.py",),
     ),
     Mutation(
+        "egress: limited hosts are closed to others",
+        "apps/egress/destination.py",
+        "if not limits or _EVERYONE in limits:",
+        "if True:",
+        ("tests/connections/test_limited_hosts.py",),
+    ),
+    Mutation(
+        "egress: a host that a team enters is not a built-in service's",
+        "apps/integrations/reach.py",
+        "of_operator = oauth_app is not None and oauth_app.team_id is None",
+        "of_operator = True",
+        ("tests/connections/test_limited_hosts.py",),
+    ),
+    Mutation(
+        "egress: a custom API is not a built-in service",
+        "apps/integrations/reach.py",
+        "if integration.team_id is not None or entry is None:",
+        "if entry is None:",
+        ("tests/connections/test_limited_hosts.py",),
+    ),
+    Mutation(
         "egress: no reuse after a body on GET",
         "apps/egress/stream.py",
         "if all_sent and not unexpected_body else None",
