@@ -1195,6 +1195,21 @@ PROTECTIONS = [
         "",
         ("tests/connections/test_replaced_grants.py",),
     ),
+    # --- The services' own signs ---
+    Mutation(
+        "proxy: a body that was looked into and is incomplete is an error",
+        "apps/egress/stream.py",
+        "            raise self._failure\n",
+        "            return\n",
+        ("tests/egress/test_stream.py",),
+    ),
+    Mutation(
+        "proxy: a status alone does not count against a token",
+        "apps/gateway/proxy/ended_token.py",
+        "[sign for sign in signs if sign.reads_body]",
+        "signs",
+        ("tests/gateway/test_ended_token.py",),
+    ),
     # --- The tests themselves ---
     Mutation(
         "tests: the second pass leaves out what does not depend on the database",
