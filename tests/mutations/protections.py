@@ -508,14 +508,14 @@ PROTECTIONS = [
     ),
     Mutation(
         "connections: strict rotation is not retried at once",
-        "apps/connections/policy/refresh_policy.py",
+        "apps/connections/policy/refresh_failures.py",
         'if failure.rotation != "strict":',
         "if True:",
         ("tests/connections/test_refresh_policy.py",),
     ),
     Mutation(
         "connections: a refused grant is retried once",
-        "apps/connections/policy/refresh_policy.py",
+        "apps/connections/policy/refresh_failures.py",
         "if failure.earlier_grant_refusal:",
         "if False:",
         ("tests/connections/test_refresh_policy.py",),
