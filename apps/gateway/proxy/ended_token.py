@@ -1,6 +1,7 @@
 """Whether a response says that the access token has ended: by a 401, or by the signs of the service's own."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from apps import egress
 from apps.gateway.proxy.headers import joined_values, value_of
@@ -37,10 +38,8 @@ def _matches(response: egress.Response, signs: Sequence[EndedTokenSign]) -> bool
         return False
     text = _text(response) if reads_bodies(possible) else ""
     document = None
-    try:
+    with suppress(MalformedResponse):  # a text that is no JSON may have a description too
         document = json_value(text.encode())
-    except MalformedResponse:
-        pass  # a text, in which a description may occur
     return any(matches(sign, status=response.status, document=document, text=text) for sign in possible)
 
 
