@@ -211,7 +211,7 @@ REDIS_TRANSPORT_OPTIONS = {
     "connect_retries_timeout": 1,
     "socket_connect_timeout": 0.5,
     "polling_interval": 0.3,  # how long a worker waits in one read,
-    "socket_timeout": 0.9,  # which must end before this
+    "socket_timeout": 0.8,  # which must end before this
     "visibility_timeout": 300,
 }
 if REDIS_URL:

@@ -708,6 +708,13 @@ PROTECTIONS = [
         ("tests/config/test_gunicorn.py",),
     ),
     Mutation(
+        "faults: open downloads are completed after SIGTERM",
+        "config/gunicorn.py",
+        "graceful_timeout = 25",
+        "graceful_timeout = 0",
+        ("tests/e2e/test_proxy.py::test_after_sigterm_open_downloads_are_completed_and_new_connections_refused",),
+    ),
+    Mutation(
         "faults: an unusable queue folder is a broker that is down",
         "config/folder_queue.py",
         "connection_errors = (*filesystem.Transport.connection_errors, OSError)",
@@ -1118,6 +1125,13 @@ PROTECTIONS = [
         "if isinstance(sys.exc_info()[1], DATABASE_UNAVAILABLE):",
         "if False:",
         ("tests/config/test_wsgi.py",),
+    ),
+    Mutation(
+        "faults: readiness tries a broker that hangs once",
+        "apps/web/health.py",
+        "broker.ensure_connection(max_retries=0)",
+        "broker.ensure_connection(max_retries=1)",
+        ("tests/web/test_health.py",),
     ),
     Mutation(
         "web: readiness checks the disk of the database",
