@@ -53,6 +53,9 @@ _REFUSED_NETWORKS = {
     }.items()
 }
 
+_HOST_NAME = re.compile(r"[a-z0-9._-]+")  # as urlsplit gives it, in lower case
+# Domains that only an internal network resolves (RFC 6761, RFC 6762, RFC 8375, and .internal, which ICANN reserves).
+_INTERNAL_NAMES = ("localhost", "local", "internal", "localdomain", "home.arpa")
 # The last label is a number, in decimal, octal or hexadecimal: no top-level domain is.
 _NUMERIC = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9A-Fa-f]*)$")
 
@@ -140,6 +143,10 @@ def check_url(url: str) -> Destination:
         raise DestinationBlocked("This is not a valid https URL.")
     if "@" in parts.netloc:
         raise DestinationBlocked("The URL holds a user name or password, which is not allowed.")
+    if ":" not in host and not _HOST_NAME.fullmatch(host):  # an IPv6 address otherwise
+        raise DestinationBlocked(
+            "This is not a valid host name." if host.isascii() else "Enter the host in its xn-- form, in ASCII."
+        )
     if not is_allowed(destination):
         _check_unlisted(destination)
     return destination
@@ -152,11 +159,16 @@ def _check_unlisted(destination: Destination) -> None:
         raise DestinationBlocked(
             f"Port {destination.port} is not allowed: only 443, unless the operator allows the host."
         )
-    if destination.host == "localhost" or destination.host.endswith(".localhost"):
-        raise DestinationBlocked("The host leads to this machine itself, which is not allowed.")
     address = _address_of(destination.host)
-    if address:  # a name gets its check when it is resolved
+    if address:
         check_address(address)
+    elif _is_internal(destination.host):  # any other name gets its check when it is resolved
+        raise DestinationBlocked("The host has a name of an internal network, which is not allowed.")
+
+
+def _is_internal(host: str) -> bool:
+    """Whether the name has no dot, as only names of the own network have, or one of the domains for such networks."""
+    return "." not in host or host.endswith(tuple(f".{domain}" for domain in _INTERNAL_NAMES))
 
 
 def _address_of(host: str) -> str:
