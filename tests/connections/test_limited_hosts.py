@@ -26,6 +26,7 @@ from apps.integrations.oauth_apps.team_apps import save_own_app
 from apps.integrations.reach import has_fixed_hosts
 from apps.notifications import delivery, webhooks
 from apps.notifications.models import Event
+from apps.teams.errors import InvalidRequest
 from apps.teams.models import Team
 from tests.authserver import AuthServer
 from tests.connections.custom import Walker, describe
@@ -71,16 +72,9 @@ def test_a_host_of_built_in_services_is_closed_to_what_teams_enter(
     admin = cast.actor("admin")
     with pytest.raises(InvalidInput):
         create_custom_api(actor=admin, name="Hub", base_url=f"{server.url}/api")
-    save_own_app(
-        actor=admin,
-        integration=connect_flow.integration,
-        client_id=server.client_id,
-        client_secret=server.client_secret,
-        params={"origin": server.url},
-    )
-    with pytest.raises(IntegrationMisconfigured):
-        connect_flow.begin(cast.actor("member"))
-    with pytest.raises(Exception, match="https"):
+    with pytest.raises(InvalidInput):
+        connected_through_own_app(server, connect_flow.integration, cast)
+    with pytest.raises(InvalidRequest):
         webhooks.create_webhook(actor=admin, url=f"{server.url}/hook", events=[Event.CREATED])
     assert server.arrivals == []
 
