@@ -10,6 +10,20 @@ STORED_TOKEN = "apps/connections/services/stored_token.sql"
 
 PROTECTIONS = [
     Mutation(
+        "web: the rest of a refused body is discarded",
+        "config/unread_bodies.py",
+        '                body.drain(environ.get("gunicorn.socket"))',
+        "                pass",
+        ("tests/config/test_gunicorn.py",),
+    ),
+    Mutation(
+        "web: a connection whose request is not read is announced as closed",
+        "config/unread_bodies.py",
+        "if body.has_long_rest:",
+        "if False:",
+        ("tests/config/test_gunicorn.py",),
+    ),
+    Mutation(
         "web: a call that waits for a service holds no database connection",
         "apps/web/apps.py",
         "egress.call_before_requests(release_connection)",
