@@ -10,6 +10,41 @@ STORED_TOKEN = "apps/connections/services/stored_token.sql"
 
 PROTECTIONS = [
     Mutation(
+        "keys: a former text ends with the overlap",
+        "apps/teams/authentication.py",
+        ", former_until__gt=now",
+        "",
+        ("tests/teams/test_key_rotation.py",),
+    ),
+    Mutation(
+        "keys: a personal key is rotated by its member only",
+        "apps/teams/services/api_keys.py",
+        "api_key.kind == ApiKey.Kind.PERSONAL and api_key.user != actor.user",
+        "False",
+        ("tests/teams/test_key_rotation.py",),
+    ),
+    Mutation(
+        "keys: rotating another key gives no scopes beyond one's own",
+        "apps/teams/services/api_keys.py",
+        "        _check(actor, api_key.scopes, expires_at or api_key.expires_at)",
+        "        pass",
+        ("tests/teams/test_key_rotation.py",),
+    ),
+    Mutation(
+        "keys: a key cannot extend its own lifetime",
+        "apps/teams/services/api_keys.py",
+        "expires_at is not None and limit is not None and expires_at > limit",
+        "False",
+        ("tests/teams/test_key_rotation.py",),
+    ),
+    Mutation(
+        "keys: a service key manages only what its scopes name",
+        "apps/teams/permissions.py",
+        "action in BY_SCOPE and actor.has_scope(BY_SCOPE[action])",
+        "action in BY_SCOPE",
+        ("tests/notifications/test_webhooks.py",),
+    ),
+    Mutation(
         "web: the rest of a refused body is discarded",
         "config/unread_bodies.py",
         '                body.drain(environ.get("gunicorn.socket"))',
