@@ -80,7 +80,7 @@ def test_a_key_rotates_itself_whatever_its_scopes(owner: Membership) -> None:
     assert rotate(Client(), key.pk, rotated.json()["key"], expires_at=later).status_code == 403
 
 
-def test_nobody_gets_the_text_of_anothers_personal_key(owner: Membership) -> None:
+def test_only_its_member_gets_the_text_of_a_personal_key(owner: Membership) -> None:
     member = make_member(owner.team, user=make_user("Kwame Boateng"))
     key, text = make_key(member)
     assert rotate(client_for(owner), key.pk).status_code == 403
