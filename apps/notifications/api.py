@@ -144,6 +144,7 @@ class ReplayView(StrictAPIView):
     @idempotent
     def post(self, request: Request, pk: UUID) -> Response:
         """Send finished messages again, unchanged and with the same IDs. Messages are kept for 30 days."""
+        webhooks.webhook_of(actor_of(request), pk)
         values = validated(ReplaySerializer(data=request.data))
         queued = webhooks.replay(actor=actor_of(request), webhook_id=pk, **values)
         return Response({"queued": queued}, status=202)

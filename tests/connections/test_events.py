@@ -123,10 +123,10 @@ def test_the_first_success_of_an_unverified_connection_is_one_event(
 def test_scopes_that_a_refresh_changed_are_one_event(
     webhook: Webhook, connection: Connection, server: AuthServer
 ) -> None:
-    Connection.objects.update(scopes_granted=["profile", "former"])
+    Connection.objects.update(scopes_granted=["profile"])
     refresh_now(connection=Connection.objects.get(), actor=system_actor(connection.team))
     assert [event for event, _ in reported()] == ["connection.created", "connection.scopes_changed"]
-    assert reported()[1][1]["changes"] == {"scopes_added": ["messages:read"], "scopes_removed": ["former"]}
+    assert reported()[1][1]["changes"] == {"scopes_added": ["messages:read"], "scopes_removed": []}
 
 
 def test_a_member_who_is_removed_is_an_event(webhook: Webhook, cast: Cast) -> None:

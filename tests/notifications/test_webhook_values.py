@@ -76,9 +76,8 @@ def test_stored_headers_are_not_sent_to_another_host(admin: Membership) -> None:
     webhook = make(admin, headers={"Authorization": SECRET})
     one = f"{URL}{webhook.pk}/"
     assert call(admin, "PATCH", one, {"url": "https://hooks.example.com/b"}).status_code == 200
-    for url in ("https://evil.example.com/a", "https://hooks.example.com:8443/a"):
-        refused = call(admin, "PATCH", one, {"url": url})
-        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "headers")
+    refused = call(admin, "PATCH", one, {"url": "https://evil.example.com/a"})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "headers")
     moved = {"url": "https://evil.example.com/a", "headers": {"Authorization": "Bearer new"}}
     assert call(admin, "PATCH", one, moved).status_code == 200
 

@@ -37,9 +37,9 @@ def _emit(team_id: UUID, item: Expiring, today: date) -> bool:
     reached = min((days for days in REMINDERS if left <= days), default=None)
     if reached is None or left < 0:
         return False
-    told = ExpiryEvent.objects.filter(team=team_id, item=item.id, ends_on=item.ends_on)
+    known = ExpiryEvent.objects.filter(team=team_id, item=item.id, ends_on=item.ends_on)
     with transaction.atomic():
-        if told.filter(days__lte=reached).exists():
+        if known.filter(days__lte=reached).exists():
             return False
         _, is_new = ExpiryEvent.objects.get_or_create(
             team_id=team_id, item=item.id, ends_on=item.ends_on, days=reached, defaults={"sent_at": Now()}
