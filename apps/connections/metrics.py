@@ -89,7 +89,7 @@ def refreshed(integration: Integration, *, written: bool | None) -> None:
 
 @never_fails
 def refresh_failed(integration: Integration, *, outcome: str) -> None:
-    """Count a failed refresh; `outcome` is the value of a `refresh_policy.Outcome`."""
+    """Count a failed refresh; `outcome` is the value of a `refresh_outcomes.Outcome`."""
     _series(REFRESHES, label_of(integration), outcome).inc()
 
 

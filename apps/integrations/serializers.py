@@ -6,7 +6,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.integrations.catalog.schema import CATEGORY_LABELS, CatalogEntry
+from apps.integrations.catalog.categories import CATEGORY_LABELS
+from apps.integrations.catalog.schema import CatalogEntry
 from apps.integrations.models import Integration
 from apps.integrations.redirect_uri import redirect_uri, unregistered_app
 from apps.rest.fields import Flag, LabeledSerializer, QuerySerializer, Text

@@ -23,7 +23,7 @@ SECRET_EXPIRES_SOON = timedelta(days=60)
 # The number of affected connections listed by name.
 NAMED = 5
 
-# Labels of `refresh_policy.Outcome`, and of a stale refresh.
+# Labels of `refresh_outcomes.Outcome`, and of a stale refresh.
 OUTCOMES = {
     "not_sent": "not reached",
     "slow_down": "rate limited",

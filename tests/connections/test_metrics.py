@@ -20,7 +20,7 @@ from apps import egress
 from apps.audit.origin import Origin
 from apps.connections import metrics, tasks
 from apps.connections.models import Connection, TokenSet
-from apps.connections.policy.refresh_policy import Outcome
+from apps.connections.policy.refresh_outcomes import Outcome
 from apps.connections.services import schedule, spool, tokens
 from apps.connections.services.heartbeat import last_heartbeat
 from apps.connections.services.refresh import load, refresh_now

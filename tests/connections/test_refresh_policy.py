@@ -6,16 +6,9 @@ from typing import Any
 import pytest
 
 from apps.connections.policy import refresh_policy
-from apps.connections.policy.refresh_policy import (
-    Failure,
-    Outcome,
-    Plan,
-    after_failure,
-    backoff,
-    classify,
-    next_refresh_at,
-    skew,
-)
+from apps.connections.policy.refresh_failures import Failure, Plan, after_failure, backoff
+from apps.connections.policy.refresh_outcomes import Outcome, classify
+from apps.connections.policy.refresh_policy import next_refresh_at, skew
 from apps.oauth.errors import (
     EndpointRefused,
     InvalidGrant,

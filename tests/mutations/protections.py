@@ -508,14 +508,14 @@ PROTECTIONS = [
     ),
     Mutation(
         "connections: strict rotation is not retried at once",
-        "apps/connections/policy/refresh_policy.py",
+        "apps/connections/policy/refresh_failures.py",
         'if failure.rotation != "strict":',
         "if True:",
         ("tests/connections/test_refresh_policy.py",),
     ),
     Mutation(
         "connections: a refused grant is retried once",
-        "apps/connections/policy/refresh_policy.py",
+        "apps/connections/policy/refresh_failures.py",
         "if failure.earlier_grant_refusal:",
         "if False:",
         ("tests/connections/test_refresh_policy.py",),
@@ -1194,6 +1194,21 @@ PROTECTIONS = [
         "or _shares_a_token(attempt, grant, replaced.tokens)",
         "",
         ("tests/connections/test_replaced_grants.py",),
+    ),
+    # --- The services' own signs ---
+    Mutation(
+        "proxy: a body that was looked into and is incomplete is an error",
+        "apps/egress/stream.py",
+        "            raise self._failure\n",
+        "            return\n",
+        ("tests/egress/test_stream.py",),
+    ),
+    Mutation(
+        "proxy: a status alone does not count against a token",
+        "apps/gateway/proxy/ended_token.py",
+        "[sign for sign in signs if sign.reads_body]",
+        "signs",
+        ("tests/gateway/test_ended_token.py",),
     ),
     # --- The tests themselves ---
     Mutation(

@@ -17,7 +17,7 @@ from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.connections.messages import _REASONS as REASONS
 from apps.connections.models import Connection, SchedulerHeartbeat, TokenSet
-from apps.connections.policy.refresh_policy import Outcome
+from apps.connections.policy.refresh_outcomes import Outcome
 from apps.connections.services.heartbeat import record_heartbeat
 from apps.integrations.models import Integration, OAuthApp
 from apps.teams.models import Role, User

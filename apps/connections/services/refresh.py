@@ -20,10 +20,10 @@ from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable,
 from apps.connections.messages import reason_message, reason_of
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.policy import scopes
+from apps.connections.policy.refresh_outcomes import Outcome
 from apps.connections.policy.refresh_policy import (
     JUST_ISSUED,
     READER_WAIT,
-    Outcome,
     Reading,
     earliest_refresh_at,
     reading,

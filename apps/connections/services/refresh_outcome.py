@@ -13,15 +13,8 @@ from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections import metrics
 from apps.connections.models import Connection, Status, TokenSet
-from apps.connections.policy.refresh_policy import (
-    Failure,
-    Outcome,
-    Plan,
-    after_failure,
-    after_own_client_failed,
-    classify,
-    service_message,
-)
+from apps.connections.policy.refresh_failures import Failure, Plan, after_failure, after_own_client_failed
+from apps.connections.policy.refresh_outcomes import Outcome, classify, service_message
 from apps.connections.services.lease import BEFORE_COMMIT, Lease, fault_point
 from apps.connections.services.status import (
     ConnectionState,
