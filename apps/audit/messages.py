@@ -6,6 +6,7 @@ MESSAGES = {
     "api_key.created": "API key created",
     "api_key.rejected": "Invalid API key rejected",
     "api_key.revoked": "API key revoked",
+    "api_key.rotated": "API key rotated",
     "audit.exported": "Audit log exported",
     "authorization.discarded": "Authorization of another account discarded",
     "authorization.failed": "Authorization failed",

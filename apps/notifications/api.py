@@ -1,4 +1,4 @@
-"""REST API of webhooks, for personal keys and sessions of owners and admins."""
+"""REST API of webhooks, for owners and admins, and service keys with the scope `webhooks:write`."""
 
 from typing import Any
 from uuid import UUID
@@ -29,7 +29,7 @@ from apps.teams.idempotency import idempotent
 class WebhooksView(StrictAPIView):
     """The team's webhooks."""
 
-    required_scopes = {"GET": "connections:read", "POST": "connections:write"}
+    required_scopes = {"GET": "connections:read", "POST": "webhooks:write"}
     pagination_class = Pages
 
     @extend_schema(operation_id="webhooks_list", responses=WebhookSerializer(many=True))
@@ -49,7 +49,7 @@ class WebhooksView(StrictAPIView):
 class WebhookView(StrictAPIView):
     """One webhook."""
 
-    required_scopes = {"GET": "connections:read", "PATCH": "connections:write", "DELETE": "connections:write"}
+    required_scopes = {"GET": "connections:read", "PATCH": "webhooks:write", "DELETE": "webhooks:write"}
 
     @extend_schema(operation_id="webhooks_retrieve", responses=WebhookDetailSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
@@ -83,7 +83,7 @@ class WebhookView(StrictAPIView):
 class WebhookTestView(StrictAPIView):
     """Test events."""
 
-    required_scope = "connections:write"
+    required_scope = "webhooks:write"
 
     @extend_schema(operation_id="webhooks_test", request=None, responses={202: DeliverySerializer})
     @idempotent
@@ -115,7 +115,7 @@ class DeliveriesView(StrictAPIView):
 class RedeliveryView(StrictAPIView):
     """Repeated deliveries."""
 
-    required_scope = "connections:write"
+    required_scope = "webhooks:write"
 
     @extend_schema(operation_id="webhooks_redeliver", request=None, responses={202: DeliverySerializer})
     @idempotent

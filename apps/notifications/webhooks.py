@@ -43,7 +43,7 @@ class IssuedWebhook:
 
 
 def webhooks_of(actor: Actor) -> QuerySet[Webhook]:
-    """The team's webhooks. Raises NotAllowed except for owners and admins."""
+    """The team's webhooks. Raises NotAllowed except for owners, admins, and service keys that may manage them."""
     permissions.require(actor, Action.MANAGE_WEBHOOKS)
     return Webhook.objects.filter(team=actor.team)
 

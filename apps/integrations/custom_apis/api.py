@@ -75,7 +75,7 @@ def delete(request: Request, slug: str) -> Response:
 class ImportView(StrictAPIView):
     """Import of a custom API from its document."""
 
-    required_scope = "connections:write"
+    required_scope = "integrations:write"
     parser_classes = (JSONParser, MultiPartParser, FormParser)
     largest_body = 2 * LARGEST
 

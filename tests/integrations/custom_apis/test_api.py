@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from apps import egress
+from apps.audit.models import AuditEvent
 from apps.egress import destination
 from apps.integrations.models import Integration, OAuthApp
 from apps.teams.models import Membership, Role
@@ -38,7 +39,7 @@ def admin() -> Membership:
 
 
 def send(who: Membership, method: str, url: str, body: Any = None, **options: Any) -> HttpResponse:
-    scopes = options.pop("scopes", ["connections:read", "connections:write"])
+    scopes = options.pop("scopes", ["connections:read", "integrations:write"])
     _, key = make_key(who, scopes=scopes, **options)
     call = getattr(Client(headers={"Authorization": f"Bearer {key}"}), method)
     answer: HttpResponse = call(url, body, content_type="application/json") if body is not None else call(url)
@@ -74,7 +75,7 @@ def test_members_service_keys_and_narrow_keys_may_not(admin: Membership) -> None
     member = make_member(admin.team)
     for who, options in (
         (member, {}),
-        (admin, {"kind": "service"}),
+        (admin, {"kind": "service", "scopes": ["connections:read", "connections:write"]}),
         (admin, {"scopes": ["connections:read"]}),
     ):
         assert send(who, "post", URL, OAUTH, **options).status_code == 403
@@ -83,6 +84,18 @@ def test_members_service_keys_and_narrow_keys_may_not(admin: Membership) -> None
         body = {"document": documents.as_bytes(documents.CHAT).decode()}
         assert send(who, "post", f"{URL}import/", body, **options).status_code == 403
     assert Integration.objects.filter(team=admin.team).count() == 1
+
+
+def test_a_service_key_with_the_scope_makes_changes_and_deletes_one(admin: Membership) -> None:
+    assert send(admin, "post", URL, OAUTH, kind="service").status_code == 201
+    changed = send(admin, "patch", f"{URL}carrier-hub/", {"name": "Renamed"}, kind="service")
+    assert (changed.status_code, json.loads(changed.content)["name"]) == (200, "Renamed")
+    body = {"document": documents.as_bytes(documents.CHAT).decode()}
+    assert send(admin, "post", f"{URL}import/", body, kind="service").status_code == 201
+    assert send(admin, "delete", f"{URL}carrier-hub/", kind="service").status_code == 204
+    assert set(AuditEvent.objects.filter(action__startswith="integration.").values_list("actor_kind", flat=True)) == {
+        "service"
+    }
 
 
 def test_another_teams_and_built_in_services_are_not_found(admin: Membership) -> None:
@@ -138,7 +151,7 @@ def test_importing_a_document(admin: Membership) -> None:
 
 
 def test_importing_a_file(admin: Membership) -> None:
-    _, key = make_key(admin, scopes=["connections:write"])
+    _, key = make_key(admin, scopes=["integrations:write"])
     file = SimpleUploadedFile("shop.yaml", documents.PETSTORE_30)
     answer = Client(headers={"Authorization": f"Bearer {key}"}).post(f"{URL}import/", {"file": file})
     assert (answer.status_code, answer.json()["imported_from"]) == (201, "shop.yaml")
