@@ -24,13 +24,6 @@ PROTECTIONS = [
         ("tests/notifications/test_webhook_values.py",),
     ),
     Mutation(
-        "webhooks: the end of a credential is one event for each threshold",
-        "apps/connections/services/expiry_events.py",
-        "        if known.filter(days__lte=reached).exists():",
-        "        if False:",
-        ("tests/connections/test_events.py",),
-    ),
-    Mutation(
         "webhooks: calls that succeed at the same time verify a connection once",
         "apps/connections/services/status.py",
         " and _is_unverified(connection)",
