@@ -13,7 +13,7 @@ import certifi
 from apps.egress.addresses import Resolver, checked_addresses, system_resolver
 from apps.egress.connection import CHUNK_SIZE, ClientSocket, Connection, open_connection
 from apps.egress.destination import check_url
-from apps.egress.errors import NoResponse, NotSent, TimedOut
+from apps.egress.errors import EgressError, NoResponse, NotSent, TimedOut
 from apps.egress.http1 import Head, chunked, read_chunked, read_head, read_measured, request_head
 from apps.egress.pool import POOL
 
@@ -59,8 +59,33 @@ class Response:
         self._connection: Connection | None = connection
         self._chunked, self._length = head.is_chunked, head.length
         self._pool_key = None if head.ends_connection else pool_key
+        self._peeked: list[bytes] = []
+        self._rest = self._read()
+        self._failure: EgressError | None = None
 
     def __iter__(self) -> Iterator[bytes]:
+        while self._peeked:
+            yield self._peeked.pop(0)
+        if self._failure is not None:
+            raise self._failure
+        yield from self._rest
+
+    def peek(self, size: int) -> bytes:
+        """The body up to its end or at least `size` bytes of it; iterating still gives the whole body.
+
+        If it ends too early, iterating raises the error after what has arrived.
+        """
+        try:
+            while sum(map(len, self._peeked)) < size:
+                chunk = next(self._rest, None)
+                if chunk is None:
+                    break
+                self._peeked.append(chunk)
+        except EgressError as error:
+            self._failure = error
+        return b"".join(self._peeked)
+
+    def _read(self) -> Iterator[bytes]:
         connection = self._connection
         if connection is None:
             return

@@ -6,7 +6,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.integrations.catalog.schema import CATEGORY_LABELS, CatalogEntry
+from apps.integrations.catalog.categories import CATEGORY_LABELS
+from apps.integrations.catalog.schema import CatalogEntry
 from apps.integrations.models import Integration
 from apps.integrations.redirect_uri import redirect_uri, unregistered_app
 from apps.rest.fields import Flag, LabeledSerializer, QuerySerializer, Text
@@ -51,6 +52,9 @@ class ScopeSerializer(serializers.Serializer[Any]):
     description = serializers.CharField()
     access = serializers.ChoiceField(choices=["read", "write", "admin"])
     default = serializers.BooleanField(help_text="Part of the smallest useful set.")
+    host = serializers.CharField(
+        allow_blank=True, help_text="The one of `hosts` at which it is used; empty for the base URL."
+    )
 
 
 class ParamSerializer(LabeledSerializer):

@@ -4,22 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
-from apps.oauth.documents import json_value, text_at
-from apps.oauth.errors import MalformedResponse, token_error
+from apps.oauth.conditions import matches
+from apps.oauth.documents import json_value, read_body, text_at
+from apps.oauth.errors import MalformedResponse, OAuthError, token_error
 from apps.oauth.http import send
+from apps.oauth.paths import Check, passes, pick
 from apps.oauth.provider import (
     AccountEndpoint,
-    Check,
     ClientCredentials,
     ProviderConfig,
     access_headers,
     access_query,
     all_filled_in,
-    passes,
-    pick,
 )
 from apps.oauth.refusals import raise_for_fault
 
@@ -56,9 +56,30 @@ def fetch_account(
         data=filled(account.form) or account.body,
         deadline=deadline,
     )
-    document = _document(response, account.success_check)
+    document = _document(response, provider, account.success_check)
+    subject = text_at(document, account.subject_path)
+    if account.label_url:
+        url = account.label_url.replace("{subject}", quote(subject, safe=""))
+        document = _label_document(provider, account, url, access_token, credentials, deadline)
     label = text_at(document, account.label_path)
-    return Account(subject=text_at(document, account.subject_path) or _subject_by_label(account, label), label=label)
+    return Account(subject=subject or _subject_by_label(account, label), label=label)
+
+
+def _label_document(
+    provider: ProviderConfig,
+    account: AccountEndpoint,
+    url: str,
+    access_token: str,
+    credentials: ClientCredentials | None,
+    deadline: float,
+) -> Any:
+    """The response with the label; None where the service does not give it: the subject is known without."""
+    query = access_query(provider, access_token=access_token, credentials=credentials)
+    headers = _headers(provider, account.headers, access_token, credentials)
+    try:
+        return _document(send("GET", url, params=query, headers=headers, deadline=deadline), provider, None)
+    except OAuthError:
+        return None
 
 
 def _headers(
@@ -102,7 +123,7 @@ def fetch_placements(
     if placement is None:
         return []
     headers = _headers(provider, placement.headers, access_token, credentials)
-    document = _document(send("GET", placement.url, headers=headers, deadline=deadline), None)
+    document = _document(send("GET", placement.url, headers=headers, deadline=deadline), provider, None)
     items: Any = [document]
     if placement.list_path is not None:
         items = pick(document, placement.list_path) if placement.list_path else document
@@ -121,8 +142,17 @@ def _label(item: Any, path: str, values: Mapping[str, str]) -> str:
     return (text_at(item, path) if path else "") or ", ".join(values.values())
 
 
-def _document(response: requests.Response, check: Check | None) -> Any:
+def _shows_ended_token(response: requests.Response, provider: ProviderConfig) -> bool:
+    return any(
+        matches(sign, status=response.status_code, document=read_body(response.content).document, text=response.text)
+        for sign in provider.ended_token
+    )
+
+
+def _document(response: requests.Response, provider: ProviderConfig, check: Check | None) -> Any:
     raise_for_fault(response.status_code, response.headers)
+    if _shows_ended_token(response, provider):
+        raise token_error("invalid_token")
     if response.status_code in (401, 403):
         raise token_error("invalid_token" if response.status_code == 401 else "insufficient_scope")
     if response.status_code != 200:

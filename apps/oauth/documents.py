@@ -8,7 +8,7 @@ from typing import Any, Literal, NoReturn
 from urllib.parse import parse_qsl
 
 from apps.oauth.errors import MalformedResponse
-from apps.oauth.provider import pick
+from apps.oauth.paths import pick
 
 _MAX_FIELDS = 500
 _FORM_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]*")

@@ -8,7 +8,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from apps.oauth.documents import claims_of
-from apps.oauth.provider import ProviderConfig, pick
+from apps.oauth.paths import pick
+from apps.oauth.provider import ProviderConfig
 
 TEN_YEARS = 10 * 365 * 24 * 3600
 _NUMBER = re.compile(r"\s*([+-]?[0-9]+)(\.[0-9]*)?\s*")

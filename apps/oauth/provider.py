@@ -1,14 +1,17 @@
 """What the protocol needs to know about a provider: its quirks as data, so that no code names a provider.
 
-Paths are dotted with `[n]` for list items ("data.users[0].id"), on the JSON response. Mappings are read only.
+Paths are those of `apps.oauth.paths`, on the JSON response. Mappings are read only.
 """
 
 import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 from urllib.parse import quote_plus
+
+from apps.oauth.conditions import EndedTokenSign, ErrorRule
+from apps.oauth.paths import Check
 
 TokenName = Literal["access_token", "refresh_token"]
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "none"]
@@ -36,35 +39,13 @@ def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
-class ErrorRule(NamedTuple):
-    """What a provider means by a response of its token endpoint that holds no token.
-
-    All conditions that are given must hold: the HTTP status is one of `statuses`; what is at `path` (dotted, `[n]` for
-    list items) is one of `values`, any value where there are none, and in a list any item counts; `description` occurs
-    in the response's texts, in upper or lower case. The first rule that matches decides, before status and code do.
-
-    `means`: a dead grant, a wrong OAuth app, too many requests, a refresh before its time, or a passing fault.
-    """
-
-    means: Literal["invalid_grant", "invalid_client", "slow_down", "too_early", "temporarily_unavailable"]
-    statuses: tuple[int, ...] = ()
-    path: str = ""
-    values: tuple[str | int | bool, ...] = ()
-    description: str = ""
-
-
-class Check(NamedTuple):
-    """A JSON response is a success only if the value at `path` equals this one, type included (Slack's `ok`)."""
-
-    path: str
-    equals: str | int | bool
-
-
 @dataclass(frozen=True)
 class AccountEndpoint:
     """The call that returns the account of a token.
 
-    Without `subject_path` the label is used as the stable subject; an empty one says that it cannot be.
+    Without `subject_path` the label is used as the stable subject; an empty one says that it cannot be. `label_url` is
+    a second call, by GET with the same headers, whose response has the label where that of `url` has only the subject,
+    which it may hold as {subject}.
     `headers` and the values of `form` (sent instead of `body`) may hold {access_token}, {client_id}, {client_secret}.
     """
 
@@ -75,18 +56,20 @@ class AccountEndpoint:
     form: Mapping[str, str] = field(default_factory=dict)
     subject_path: str | None = None
     label_path: str | None = None
+    label_url: str | None = None
     success_check: Check | None = None
 
 
 @dataclass(frozen=True)
 class AnswerAccount:
-    """Where the token response itself says whose account it is: among its fields, or in the claims of its ID token.
+    """Where the token response itself says whose account it is: among its fields, or in the claims of its ID token or
+    of its access token, where that is a JWT.
 
-    That token comes straight from the token endpoint over TLS, so its signature need not be checked (OpenID Connect
+    Either token comes straight from the token endpoint over TLS, so its signature need not be checked (OpenID Connect
     Core 3.1.3.7, point 6).
     """
 
-    source: Literal["token_answer", "id_token"] = "token_answer"
+    source: Literal["token_answer", "id_token", "access_token"] = "token_answer"
     subject_path: str | None = None
     label_path: str | None = None
 
@@ -247,6 +230,7 @@ class ProviderConfig:
     access_token_header: str = "Authorization: Bearer {access_token}"
     api_query: Mapping[str, str] = field(default_factory=dict)
     access_token_parameter: str = ""  # the token goes into the query, under this name, instead of a header
+    ended_token: tuple[EndedTokenSign, ...] = ()  # by which the API says that the token ended, beside a 401
     account: AccountEndpoint | None = None
     answer_account: AnswerAccount | None = None
     placement: Placement | None = None
@@ -307,26 +291,3 @@ def access_query(
     if provider.access_token_parameter:
         query[provider.access_token_parameter] = "{access_token}"
     return all_filled_in(query, credentials, access_token=access_token)
-
-
-def pick(document: Any, path: str) -> Any:
-    """The value at a path of a JSON document; None where the path leads nowhere."""
-    if " | " in path:
-        found = (pick(document, alternative) for alternative in path.split(" | "))
-        return next((value for value in found if value is not None), None)
-    for step in path.replace("[", ".[").split("."):
-        if step.startswith("["):
-            index = int(step[1:-1])
-            document = document[index] if isinstance(document, list) and index < len(document) else None
-        elif step:
-            document = document.get(step) if isinstance(document, dict) else None
-    return document
-
-
-def passes(check: Check | None, document: Any) -> bool:
-    """Whether a JSON response meets a check; without a check it always does. True is not 1 here."""
-    if check is None:
-        return True
-    path, expected = check
-    value = pick(document, path)
-    return type(value) is type(expected) and bool(value == expected)

@@ -1,10 +1,10 @@
 """What a response without a token means: a refusal by its code, a fault of the server, or nothing that OAuth knows."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import quote, quote_plus
 
+from apps.oauth.conditions import ErrorRule, matches
 from apps.oauth.documents import Body
 from apps.oauth.errors import (
     MalformedResponse,
@@ -17,7 +17,8 @@ from apps.oauth.errors import (
     token_error,
 )
 from apps.oauth.expiry import retry_after
-from apps.oauth.provider import ErrorRule, ProviderConfig, passes, pick
+from apps.oauth.paths import passes, pick
+from apps.oauth.provider import ProviderConfig
 
 # RFC 6749 4.1.2.1 defines two codes in place of HTTP 503 and 500; some servers use them at the token endpoint as well.
 _FAULTS = {"temporarily_unavailable": 503, "server_error": 500}
@@ -84,47 +85,9 @@ def _by_meaning(code: str, status: int, headers: Mapping[str, str], description:
 
 
 def _matching_rule(status: int, content: Body, provider: ProviderConfig) -> ErrorRule | None:
-    return next((rule for rule in provider.error_rules if _matches(rule, status, content)), None)
-
-
-def _matches(rule: ErrorRule, status: int, content: Body) -> bool:
-    if rule.statuses and status not in rule.statuses:
-        return False
-    if rule.path and not _has_value(pick(content.document, rule.path), rule.values):
-        return False
-    if rule.description:
-        texts = content.text if content.document is None else "\n".join(_texts(content.document))
-        return rule.description.casefold() in texts.casefold()
-    return bool(rule.statuses or rule.path)
-
-
-def _has_value(found: Any, values: tuple[str | int | bool, ...]) -> bool:
-    """Whether what is at a path is one of `values` (any value where there are none), or a list with one of them.
-
-    Numbers and their digits as text are equal: services are not consistent about it.
-    """
-    if isinstance(found, list):
-        return any(_has_value(item, values) for item in found)
-    if found is None or isinstance(found, dict):
-        return found is not None and not values
-    comparable = {_comparable(value) for value in values}
-    return not values or _comparable(found) in comparable
-
-
-def _comparable(value: Any) -> object:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value)
-
-
-def _texts(document: Any) -> Iterator[str]:
-    if isinstance(document, str):
-        yield document
-    elif isinstance(document, dict | list):
-        for value in document.values() if isinstance(document, dict) else document:
-            yield from _texts(value)
+    document, text = content.document, content.text
+    rules = provider.error_rules
+    return next((rule for rule in rules if matches(rule, status=status, document=document, text=text)), None)
 
 
 def described(content: Body, secrets: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from apps.oauth.documents import json_object
 from apps.oauth.errors import MalformedResponse, RevocationUnsupported, TokenError, safe_code, token_error
 from apps.oauth.http import send
+from apps.oauth.paths import passes
 from apps.oauth.provider import (
     ClientCredentials,
     ProviderConfig,
@@ -17,7 +18,6 @@ from apps.oauth.provider import (
     access_headers,
     all_filled_in,
     basic_header,
-    passes,
 )
 from apps.oauth.refusals import raise_for_fault
 

@@ -11,7 +11,8 @@ from typing import Any
 from apps.oauth.documents import Body, claims_of, read_body, text_at
 from apps.oauth.errors import MalformedResponse
 from apps.oauth.expiry import expires_in, lifetime
-from apps.oauth.provider import AnswerAccount, ProviderConfig, SecondaryTokenRule, passes, pick
+from apps.oauth.paths import passes, pick
+from apps.oauth.provider import AnswerAccount, ProviderConfig, SecondaryTokenRule
 from apps.oauth.refusals import refusal
 from apps.oauth.scopes import scopes_of
 
@@ -93,7 +94,7 @@ def _with_optional_fields(
         if (token := _secondary(document, rule, headers, provider, notes))
     }
     scopes = scopes_of(pick(document, provider.scope_path), provider, notes)
-    subject, label = _account(document, provider.answer_account)
+    subject, label = _account(document, response.access_token, provider.answer_account)
     return replace(
         response,
         token_type=_token_type(pick(document, "token_type"), notes),
@@ -154,10 +155,12 @@ def _token_type(value: object, notes: list[str]) -> str:
     return value.strip().lower()[:_MAX_TOKEN_TYPE]
 
 
-def _account(document: dict[str, Any], account: AnswerAccount | None) -> tuple[str, str]:
+def _account(document: dict[str, Any], access_token: str, account: AnswerAccount | None) -> tuple[str, str]:
     if account is None:
         return "", ""
-    source = claims_of(document.get("id_token")) if account.source == "id_token" else document
+    source = document
+    if account.source != "token_answer":
+        source = claims_of(document.get("id_token") if account.source == "id_token" else access_token)
     label = text_at(source, account.label_path)
     return text_at(source, account.subject_path) or label, label
 

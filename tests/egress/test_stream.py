@@ -52,8 +52,10 @@ def ask(talk: Talk) -> Iterator[Ask]:
 
         def call(partition: str = "a", method: str = "GET", body: bytes = b"", **more: Any) -> bytes:
             request = egress.Request(method, f"http://127.0.0.1:{port}/x", body=body)
+            peek = more.pop("peek", 0)
             answer = egress.stream(request, timeouts=more.pop("timeouts", TIMEOUTS), partition=partition, **more)
             try:
+                assert b"ok".startswith(answer.peek(peek))
                 return b"".join(answer)
             finally:
                 answer.close()
@@ -111,6 +113,19 @@ def test_interim_responses_and_trailers_are_skipped(talk: Talk, ask: Ask) -> Non
     )
     assert [ask(), ask()] == [b"ok", b"ok"]
     assert talk.connections == 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_a_body_that_was_looked_into_is_still_complete(talk: Talk, ask: Ask, size: int) -> None:
+    talk.answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n"
+    assert [ask(peek=size), ask()] == [b"ok", b"ok"]
+    assert talk.connections == 1
+
+
+def test_an_incomplete_body_that_was_looked_into_is_an_error(talk: Talk, ask: Ask) -> None:
+    talk.answer, talk.hang_up_after = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", 1
+    with pytest.raises(egress.NoResponse):
+        ask(peek=100)
 
 
 def test_the_idle_timeout_ends_a_request(talk: Talk, ask: Ask) -> None:

@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from apps.oauth.account import Account, fetch_account
+from apps.oauth.conditions import EndedTokenSign
 from apps.oauth.errors import MalformedResponse, ProviderFault, TokenError
-from apps.oauth.provider import AccountEndpoint, Check, ClientCredentials, ProviderConfig
+from apps.oauth.paths import Check
+from apps.oauth.provider import AccountEndpoint, ClientCredentials, ProviderConfig
 from tests.servers import HttpServer
 
 
@@ -75,3 +77,31 @@ def test_an_account_endpoint_may_fail_in_other_ways(server: HttpServer, provider
         server.will_answer(status, body)
         with pytest.raises(kind):
             fetch_account(checked, access_token="t")
+
+
+def test_the_label_may_come_from_a_second_call(server: HttpServer, provider: ProviderConfig) -> None:
+    server.will_answer(200, b'{"data": {"user_id": "u/7"}}')
+    server.will_answer(200, b'{"profile": {"email": "ada@b.test"}}')
+    facts = {"subject_path": "data.user_id", "label_path": "profile.email", "headers": {"X-Token": "{access_token}"}}
+    asked = with_account(provider, server, **facts, label_url=f"{server.url}/users/{{subject}}")
+    assert fetch_account(asked, access_token="t") == Account("u/7", "ada@b.test")
+    assert [(call.method, call.path) for call in server.received] == [("GET", "/me"), ("GET", "/users/u%2F7")]
+    assert server.received[1].headers["X-Token"] == "t"
+
+
+@pytest.mark.parametrize(("status", "body"), [(403, b"{}"), (500, b""), (200, b"<html>")])
+def test_the_subject_is_kept_where_the_label_cannot_be_read(
+    server: HttpServer, provider: ProviderConfig, status: int, body: bytes
+) -> None:
+    server.will_answer(200, b'{"id": 7}')
+    server.will_answer(status, body)
+    asked = with_account(provider, server, label_url=f"{server.url}/profile")
+    assert fetch_account(asked, access_token="t") == Account("7", "")
+
+
+def test_a_response_that_says_that_the_token_ended_is_a_401(server: HttpServer, provider: ProviderConfig) -> None:
+    server.will_answer(200, b'{"success": false, "errors": [{"code": "602"}]}')
+    sign = EndedTokenSign(statuses=(200,), path="errors[0].code", values=(602,))
+    with pytest.raises(TokenError) as caught:
+        fetch_account(replace(with_account(provider, server), ended_token=(sign,)), access_token="t")
+    assert caught.value.code == "invalid_token"

@@ -17,10 +17,10 @@ from apps.oauth import token_request
 from apps.oauth.account import Account, fetch_account, fetch_placements
 from apps.oauth.authorization import authorization_url, code_of, parse_callback, verify_signature
 from apps.oauth.errors import InvalidCallback, InvalidGrant, MalformedResponse, ReservedParameter, TokenError
+from apps.oauth.paths import Check
 from apps.oauth.provider import (
     AccountEndpoint,
     AnswerAccount,
-    Check,
     ClientCredentials,
     LongLivedExchange,
     Placement,
@@ -386,6 +386,15 @@ def test_the_response_or_its_id_token_may_name_the_account(provider: ProviderCon
     assert (answer.subject, answer.label) == ("s-1", "ada")
     for broken in (None, "x", "a.b.c", 5):
         assert parsed(replace(provider, answer_account=by_token), access_token="t", id_token=broken).subject == ""
+
+
+def test_an_access_token_that_is_a_jwt_may_name_the_account(provider: ProviderConfig) -> None:
+    rule = AnswerAccount("access_token", subject_path='["https://acme.example/account.id"]', label_path="user.email")
+    asked = replace(provider, answer_account=rule)
+    claims = {"https://acme.example/account.id": 7, "user": {"email": "ada@acme.example"}}
+    answer = parsed(asked, access_token=jwt(**claims))
+    assert (answer.subject, answer.label) == ("7", "ada@acme.example")
+    assert parsed(asked, access_token="opaque").subject == ""
 
 
 # --- Long-lived tokens ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from apps.oauth import token_request
+from apps.oauth.conditions import ErrorRule
 from apps.oauth.errors import (
     InvalidClient,
     InvalidGrant,
@@ -20,7 +21,8 @@ from apps.oauth.errors import (
     UnauthorizedClient,
     UnrecognizedRefusal,
 )
-from apps.oauth.provider import Check, ClientCredentials, ErrorRule, ProviderConfig
+from apps.oauth.paths import Check
+from apps.oauth.provider import ClientCredentials, ProviderConfig
 from apps.oauth.token_response import parse_token_response
 from tests.servers import HttpServer
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from apps.oauth.conditions import ErrorRule
 from apps.oauth.errors import InvalidGrant, OAuthError, TooEarly, UnauthorizedClient, UnrecognizedRefusal
 from apps.oauth.expiry import TEN_YEARS
-from apps.oauth.provider import Check, ErrorRule, ProviderConfig
+from apps.oauth.paths import Check
+from apps.oauth.provider import ProviderConfig
 from apps.oauth.scopes import missing
 from apps.oauth.token_response import TokenResponse, parse_token_response
 

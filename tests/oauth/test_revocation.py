@@ -14,7 +14,8 @@ from apps.oauth.errors import (
     RevocationUnsupported,
     TokenError,
 )
-from apps.oauth.provider import Check, ClientCredentials, ProviderConfig, RevocationEndpoint
+from apps.oauth.paths import Check
+from apps.oauth.provider import ClientCredentials, ProviderConfig, RevocationEndpoint
 from apps.oauth.revocation import revocation_requests
 from tests.servers import HttpServer
 

@@ -20,7 +20,8 @@ from apps.oauth.errors import (
     UnrecognizedRefusal,
 )
 from apps.oauth.expiry import TEN_YEARS
-from apps.oauth.provider import Check, ProviderConfig, SecondaryTokenRule
+from apps.oauth.paths import Check
+from apps.oauth.provider import ProviderConfig, SecondaryTokenRule
 from apps.oauth.token_response import TokenResponse, parse_token_response
 
 PROVIDER = ProviderConfig(

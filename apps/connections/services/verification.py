@@ -8,7 +8,7 @@ from apps.connections.errors import KeyNotChecked, KeyRefused
 from apps.integrations.catalog.key_schema import Verification
 from apps.oauth.documents import json_value, text_at
 from apps.oauth.errors import MalformedResponse
-from apps.oauth.provider import passes
+from apps.oauth.paths import passes
 from apps.oauth.signing import Credentials, RequestParts
 
 # Seconds: long enough for a slow service, short enough for a person who waits at a form.

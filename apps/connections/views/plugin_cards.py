@@ -12,8 +12,9 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from apps.connections.services.listed_integrations import counts_of
+from apps.integrations.catalog.categories import CATEGORY_LABELS
 from apps.integrations.catalog.entries import entry_of
-from apps.integrations.catalog.schema import CATEGORY_LABELS, Hero
+from apps.integrations.catalog.schema import Hero
 from apps.integrations.models import Integration
 
 ALL, CONNECTED, OWN = "", "connected", "own"

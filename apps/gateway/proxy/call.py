@@ -20,7 +20,7 @@ from apps.connections.errors import (
 from apps.connections.models import Connection
 from apps.connections.services.signing import require_own_host
 from apps.errors import NotFound, SpecwayError
-from apps.gateway.proxy import challenge, target
+from apps.gateway.proxy import challenge, ended_token, target
 from apps.gateway.proxy.body import Body
 from apps.gateway.proxy.call_options import CallOptions
 from apps.gateway.proxy.concurrency import CALLS_IN_FLIGHT, shares_of
@@ -141,7 +141,7 @@ def _upstream_request(call: Call, credentials: RequestCredentials) -> egress.Req
     url = f"{address}?{call.query}" if call.query else address
     require_own_host(call.connection, url)
     headers = dict(call.headers if call.may_see_secrets else without(call.headers, *PARTIAL_REQUEST_HEADERS))
-    if not call.may_see_secrets:
+    if not call.may_see_secrets or ended_token.reads_bodies(credentials.ended_token):
         headers["Accept-Encoding"] = "identity"
     is_form = value_of(call.headers, "content-type").lower().startswith(_FORM)
     signs_body = isinstance(credentials.access, SignedCredentials) and is_form
@@ -172,7 +172,7 @@ def _send_with_retries(
                 raise
             delay = _backoff(attempt)
         else:
-            if response.status == 401 and not refreshed and RECENT_REFRESHES.may_refresh(credentials):
+            if not refreshed and _says_ended(response, credentials) and RECENT_REFRESHES.may_refresh(credentials):
                 refreshed = True
                 renewed = _refresh(response, credentials, call)
                 if renewed is not None and call.body.is_buffered:
@@ -188,6 +188,10 @@ def _send_with_retries(
         attempt += 1
         if isinstance(credentials.access, SignedCredentials):
             request = _upstream_request(call, credentials)  # each request needs a signature of its own
+
+
+def _says_ended(response: egress.Response, credentials: RequestCredentials) -> bool:
+    return credentials.token_set is not None and ended_token.says_ended(response, credentials.ended_token)
 
 
 def _refresh(response: egress.Response, credentials: RequestCredentials, call: Call) -> RequestCredentials | None:
@@ -249,7 +253,10 @@ def _proxy_response(
     chunks: Iterator[bytes] = iter(response)
     if not call.may_see_secrets:
         headers, chunks = _without_secrets(call, credentials, response, headers)
-    return ProxyResponse(response, headers, chunks, watched, method=call.method, started=started)
+    is_rejected = ended_token.counts_as_rejected(response, credentials.ended_token)
+    return ProxyResponse(
+        response, headers, chunks, watched, method=call.method, started=started, is_rejected=is_rejected
+    )
 
 
 def _with_returned_urls(

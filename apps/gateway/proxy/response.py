@@ -15,6 +15,8 @@ from apps.gateway.services.revocation import WatchedCall
 # A refusal with one of these concerns the connection; other 4xx responses concern the request.
 _COUNTED_AS_FAILURE = frozenset({401, 403, 429})
 
+# The status that counts against a token or key, whatever the service answered with.
+_REJECTED = 401
 CLIENT_GONE = 499  # for the access log; the client no longer reads it
 
 
@@ -30,10 +32,12 @@ class ProxyResponse:
         *,
         method: str,
         started: float,
+        is_rejected: bool = False,
     ) -> None:
         self.status, self.headers, self.started = upstream.status, headers, started
         self._upstream, self._chunks, self._watched = upstream, chunks, watched
         self._connection, self._actor, self._method = watched.connection, watched.actor, method
+        self._is_rejected = is_rejected
         self._outcome = "client_gone"
         self._open = True
         self._on_close: Callable[[], object] = lambda: None
@@ -69,7 +73,8 @@ class ProxyResponse:
         self._upstream.close()
         self._on_close()
         metrics.proxied(self._connection.integration, outcome=self._outcome)
-        calls.record_final_status(self._connection, self.status, actor=self._actor)
+        final_status = _REJECTED if self._is_rejected else self.status
+        calls.record_final_status(self._connection, final_status, actor=self._actor)
         if self.status >= 500 or self.status in _COUNTED_AS_FAILURE or self._outcome in ("cut_off", "revoked"):
             seconds = round(time.monotonic() - self.started, 1)
             detail: dict[str, Any] = {"status": self.status, "ended": self._outcome, "seconds": seconds}

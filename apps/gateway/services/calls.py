@@ -26,6 +26,7 @@ from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalog.entries import entry_for
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import main_secret, named_base_urls
+from apps.oauth.conditions import EndedTokenSign
 from apps.oauth.signing import Credentials, PlainCredentials
 from apps.sql import PreparedSelect, param
 from apps.teams.actor import Actor
@@ -49,6 +50,8 @@ class RequestCredentials:
     # The base URLs of further hosts by name.
     named_base_urls: Mapping[str, str]
     default_headers: frozenset[str]
+    # By which the API says, beside a 401, that the token ended.
+    ended_token: tuple[EndedTokenSign, ...] = ()
     was_refreshed: bool = False
 
 
@@ -122,6 +125,7 @@ def _credentials(connection: Connection, row: TokenSet | None, *, was_refreshed:
         base_url=base_url,
         named_base_urls=named_base_urls(entry, params=connection.params, oauth_app=connection.oauth_app),
         default_headers=frozenset(name.lower() for name, value in entry.api.headers.items() if "{" not in value),
+        ended_token=rows.provider.ended_token,
         was_refreshed=was_refreshed,
     )
 

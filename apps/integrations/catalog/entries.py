@@ -165,6 +165,7 @@ def _api_fields(entry: CatalogEntry, values: Mapping[str, str]) -> dict[str, Any
         "api_query": query,
         "access_token_header": entry.api.access_token_header,
         "access_token_parameter": entry.api.access_token_parameter,
+        "ended_token": entry.api.ended_token,
     }
 
 
@@ -256,7 +257,10 @@ def _endpoint(entry: CatalogEntry, endpoint: Any, values: Mapping[str, str]) -> 
     if not url:
         return None
     templates = {name: getattr(endpoint, name) for name in ("headers", "form") if hasattr(endpoint, name)}
-    return replace(endpoint, url=url, **{name: filled_params(entry, text, values) for name, text in templates.items()})
+    filled: dict[str, Any] = {name: filled_params(entry, text, values) for name, text in templates.items()}
+    if label_url := getattr(endpoint, "label_url", None):
+        filled["label_url"] = filled_url(entry, label_url, values)
+    return replace(endpoint, url=url, **filled)
 
 
 def _revocation(entry: CatalogEntry, values: Mapping[str, str]) -> RevocationEndpoint | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from apps.oauth.provider import Check
+from apps.oauth.paths import Check
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from apps.integrations.catalog import patterns
 from apps.integrations.catalog.errors import SchemaError
 from apps.integrations.catalog.key_schema import Field
 from apps.integrations.catalog.placeholders import PLACEHOLDER, matches
+from apps.integrations.catalog.reading_rules import check_reading
 from apps.integrations.catalog.schema import CatalogEntry, Param
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -67,6 +68,7 @@ def check_entry(entry: CatalogEntry) -> None:
     _check_param_names(entry)
     _check_identity(entry)
     _check_api_hosts(entry)
+    check_reading(entry)
     if len(entry.description) > 60:
         raise SchemaError("description", "must be one line of at most 60 characters")
     if entry.metadata.checked == "vendor" and not entry.metadata.evidence:
@@ -104,6 +106,8 @@ def _built_in_of_url(entry: CatalogEntry, key: str) -> set[str]:
     """The placeholders besides [[params]] that a URL may hold."""
     if key == "verification.url":  # an account number may be part of a URL, a secret may not
         return {field.name for field in entry.fields if field.pattern and not field.secret}
+    if key == "account.label_url":
+        return {"subject"}
     return {"client_id"} if key in ("revocation.url", "oauth2.authorization_url") else set()
 
 

@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from apps.integrations.catalog.categories import Category
 from apps.integrations.catalog.choices import values_in
 from apps.integrations.catalog.key_schema import ApiKey, Basic, ClientCredentialsGrant, Field, OAuth1, Verification
+from apps.oauth.conditions import EndedTokenSign, ErrorRule
+from apps.oauth.paths import Check
 from apps.oauth.provider import (
     AccountEndpoint,
     AnswerAccount,
     AuthMethod,
-    Check,
-    ErrorRule,
     LongLivedExchange,
     Placement,
     RevocationEndpoint,
@@ -26,50 +27,6 @@ from apps.oauth.provider import (
 
 Kind = Literal["oauth2", "oauth2_client_credentials", "oauth1", "api_key", "basic", "none"]
 Access = Literal["read", "write", "admin"]
-Category = Literal[
-    "crm",
-    "communication",
-    "developer-tools",
-    "productivity",
-    "storage",
-    "marketing",
-    "accounting",
-    "commerce",
-    "support",
-    "hr",
-    "analytics",
-    "design",
-    "social",
-    "identity",
-    "finance",
-    "ai",
-    "calendar-and-mail",
-    "project-management",
-    "video",
-    "other",
-]
-CATEGORY_LABELS: dict[str, str] = {
-    "crm": "Sales",
-    "communication": "Communication",
-    "developer-tools": "Developer tools",
-    "productivity": "Documents",
-    "storage": "Files",
-    "marketing": "Marketing",
-    "accounting": "Accounting",
-    "commerce": "Commerce",
-    "support": "Support",
-    "hr": "People",
-    "analytics": "Analytics",
-    "design": "Design",
-    "social": "Social",
-    "identity": "Directories",
-    "finance": "Finance",
-    "ai": "AI",
-    "calendar-and-mail": "Calendar and mail",
-    "project-management": "Projects",
-    "video": "Video",
-    "other": "Other",
-}
 # Where a value comes from: the person who connects; the settings of the OAuth app; the token response; the redirect
 # that answers the authorization request; or a call right after connecting (`[placement]`).
 ParamSource = Literal["user", "client", "token_response", "callback", "post_connect"]
@@ -128,6 +85,7 @@ class OAuth2:
     iss_required: bool = False
     prompt_for_offline: bool = True
     pkce: bool = True
+    basic_credentials: Literal["encoded", "raw"] = "encoded"
     scope_parameter: str = "scope"
     scope_separator: str = " "
     scope_response_separator: str | None = None
@@ -164,13 +122,15 @@ class OAuth2:
 @dataclass(frozen=True, kw_only=True)
 class Api:
     """`[api]`: where and how the service's API is called. `headers` and `query` are sent with every call;
-    `access_token_parameter` names the query parameter that carries the token where no header does."""
+    `access_token_parameter` names the query parameter that carries the token where no header does. `ended_token`: the
+    responses, other than a 401, by which the API says that the token has ended."""
 
     base_url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     access_token_header: str = "Authorization: Bearer {access_token}"
     access_token_parameter: str = ""
+    ended_token: tuple[EndedTokenSign, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

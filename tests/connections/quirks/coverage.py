@@ -15,6 +15,10 @@ _WORDS = {
 }  # fmt: skip
 # Keys with tests of their own, by the file that holds them.
 _TESTED_ELSEWHERE = {
+    "account.label_url": "tests/oauth/test_account.py",
+    "oauth2.basic_credentials": "tests/connections/test_custom_responses.py",
+    "answer_account.source=access_token": "tests/oauth/test_quirks.py",
+    "api.ended_token.": "tests/gateway/test_ended_token.py",
     "hosts.": "tests/gateway/test_named_hosts.py",
     "identity.subject_param": "tests/integrations/catalog/test_reader.py",
     "oauth2.error_rules.": "tests/oauth/test_refusals.py, tests/integrations/catalog/test_error_rules.py",

@@ -1,0 +1,48 @@
+"""The categories of services, and their names for people."""
+
+from typing import Literal
+
+Category = Literal[
+    "crm",
+    "communication",
+    "developer-tools",
+    "productivity",
+    "storage",
+    "marketing",
+    "accounting",
+    "commerce",
+    "support",
+    "hr",
+    "analytics",
+    "design",
+    "social",
+    "identity",
+    "finance",
+    "ai",
+    "calendar-and-mail",
+    "project-management",
+    "video",
+    "other",
+]
+CATEGORY_LABELS: dict[str, str] = {
+    "crm": "Sales",
+    "communication": "Communication",
+    "developer-tools": "Developer tools",
+    "productivity": "Documents",
+    "storage": "Files",
+    "marketing": "Marketing",
+    "accounting": "Accounting",
+    "commerce": "Commerce",
+    "support": "Support",
+    "hr": "People",
+    "analytics": "Analytics",
+    "design": "Design",
+    "social": "Social",
+    "identity": "Directories",
+    "finance": "Finance",
+    "ai": "AI",
+    "calendar-and-mail": "Calendar and mail",
+    "project-management": "Projects",
+    "video": "Video",
+    "other": "Other",
+}

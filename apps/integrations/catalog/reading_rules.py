@@ -1,0 +1,39 @@
+"""The rules of a catalog entry about reading responses: paths and signs of an ended token."""
+
+from collections.abc import Iterator
+
+from apps.integrations.catalog.errors import SchemaError
+from apps.integrations.catalog.schema import CatalogEntry
+from apps.oauth.paths import is_path
+
+
+def check_reading(entry: CatalogEntry) -> None:
+    """Raises SchemaError for the first path or sign that cannot be used."""
+    _check_ended_token(entry)
+    _check_paths(entry)
+
+
+def _check_ended_token(entry: CatalogEntry) -> None:
+    for number, sign in enumerate(entry.api.ended_token):
+        if not (sign.statuses or sign.path):
+            raise SchemaError(f"api.ended_token[{number}]", "needs statuses or a path")
+
+
+def _check_paths(entry: CatalogEntry) -> None:
+    """Every path can be followed. An empty one is the whole response, or says that there is none."""
+    for key, path in _paths(entry):
+        if path and not is_path(path):
+            raise SchemaError(key, "must be a path such as data.user.id, with [0] for list items")
+
+
+def _paths(entry: CatalogEntry) -> Iterator[tuple[str, str | None]]:
+    tables = ("oauth2", "account", "answer_account", "placement", "verification")
+    for name in tables:
+        table = getattr(entry, name)
+        for key, value in vars(table).items() if table else ():
+            if key.endswith("_path"):
+                yield f"{name}.{key}", value
+    for number, rule in enumerate(entry.oauth2.error_rules if entry.oauth2 else ()):
+        yield f"oauth2.error_rules[{number}].path", rule.path
+    for number, sign in enumerate(entry.api.ended_token):
+        yield f"api.ended_token[{number}].path", sign.path
