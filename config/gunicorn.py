@@ -16,6 +16,7 @@ from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
 from gunicorn.workers.gthread import ThreadWorker
 
 from config.logs import RedactingFormatter, redact
+from config.unread_bodies import closing_unread
 
 
 class RedactingLogger(Logger):  # type: ignore[misc]  # gunicorn ships no type information
@@ -48,13 +49,17 @@ def _single_line(path: str) -> str:
 
 
 class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no type information
-    """Gunicorn's thread worker with two public methods overridden. Tried on gunicorn 27.0.
+    """Gunicorn's thread worker with three public methods overridden. Tried on gunicorn 27.0.
 
     Requests that are too long are reported as problem documents (RFC 9457), since none of them reaches a view. And the
     listening sockets are closed as soon as the worker is to stop: gunicorn keeps them until its last request has ended,
     so that new connections wait in the backlog for up to `graceful_timeout` and are then reset, while a connection that
-    is refused can be retried at another server.
+    is refused can be retried at another server. Connections whose request was not read are announced as closed.
     """
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.wsgi: Any = closing_unread(self.wsgi)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)

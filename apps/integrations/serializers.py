@@ -52,6 +52,9 @@ class ScopeSerializer(serializers.Serializer[Any]):
     description = serializers.CharField()
     access = serializers.ChoiceField(choices=["read", "write", "admin"])
     default = serializers.BooleanField(help_text="Part of the smallest useful set.")
+    host = serializers.CharField(
+        allow_blank=True, help_text="The one of `hosts` at which it is used; empty for the base URL."
+    )
 
 
 class ParamSerializer(LabeledSerializer):

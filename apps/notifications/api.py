@@ -1,4 +1,4 @@
-"""REST API of webhooks, for personal keys and sessions of owners and admins."""
+"""REST API of webhooks, for owners and admins, and service keys with the scope `webhooks:write`."""
 
 from typing import Any
 from uuid import UUID
@@ -16,11 +16,14 @@ from apps.notifications.serializers import (
     DeliverySerializer,
     IssuedWebhookSerializer,
     NewWebhookSerializer,
+    ReplayedSerializer,
+    ReplaySerializer,
     WebhookChangeSerializer,
     WebhookDetailSerializer,
+    WebhookFilterSerializer,
     WebhookSerializer,
 )
-from apps.rest.pagination import Pages, page_of
+from apps.rest.pagination import Pages, page_of, with_tags
 from apps.rest.views import StrictAPIView, require_empty_body, validated
 from apps.teams.authentication import actor_of
 from apps.teams.idempotency import idempotent
@@ -29,12 +32,18 @@ from apps.teams.idempotency import idempotent
 class WebhooksView(StrictAPIView):
     """The team's webhooks."""
 
-    required_scopes = {"GET": "connections:read", "POST": "connections:write"}
+    required_scopes = {"GET": "connections:read", "POST": "webhooks:write"}
+    filters = WebhookFilterSerializer
     pagination_class = Pages
 
-    @extend_schema(operation_id="webhooks_list", responses=WebhookSerializer(many=True))
+    @extend_schema(
+        operation_id="webhooks_list", parameters=[WebhookFilterSerializer], responses=WebhookSerializer(many=True)
+    )
     def get(self, request: Request) -> Response:
-        return page_of(self, webhooks.webhooks_of(actor_of(request)), WebhookSerializer)
+        found = with_tags(webhooks.webhooks_of(actor_of(request)), self.query.get("tags", ""))
+        if "external_id" in self.query:
+            found = found.filter(external_id=self.query["external_id"])
+        return page_of(self, found, WebhookSerializer)
 
     @extend_schema(
         operation_id="webhooks_create", request=NewWebhookSerializer, responses={201: IssuedWebhookSerializer}
@@ -49,7 +58,7 @@ class WebhooksView(StrictAPIView):
 class WebhookView(StrictAPIView):
     """One webhook."""
 
-    required_scopes = {"GET": "connections:read", "PATCH": "connections:write", "DELETE": "connections:write"}
+    required_scopes = {"GET": "connections:read", "PATCH": "webhooks:write", "DELETE": "webhooks:write"}
 
     @extend_schema(operation_id="webhooks_retrieve", responses=WebhookDetailSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
@@ -83,7 +92,7 @@ class WebhookView(StrictAPIView):
 class WebhookTestView(StrictAPIView):
     """Test events."""
 
-    required_scope = "connections:write"
+    required_scope = "webhooks:write"
 
     @extend_schema(operation_id="webhooks_test", request=None, responses={202: DeliverySerializer})
     @idempotent
@@ -115,7 +124,7 @@ class DeliveriesView(StrictAPIView):
 class RedeliveryView(StrictAPIView):
     """Repeated deliveries."""
 
-    required_scope = "connections:write"
+    required_scope = "webhooks:write"
 
     @extend_schema(operation_id="webhooks_redeliver", request=None, responses={202: DeliverySerializer})
     @idempotent
@@ -124,6 +133,21 @@ class RedeliveryView(StrictAPIView):
         require_empty_body(request)
         delivery = webhooks.redeliver(actor=actor_of(request), webhook_id=pk, delivery_id=delivery_id)
         return Response(DeliverySerializer(delivery).data, status=202)
+
+
+class ReplayView(StrictAPIView):
+    """Repeated deliveries since a time."""
+
+    required_scope = "webhooks:write"
+
+    @extend_schema(operation_id="webhooks_replay", request=ReplaySerializer, responses={202: ReplayedSerializer})
+    @idempotent
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Send finished messages again, unchanged and with the same IDs. Messages are kept for 30 days."""
+        webhooks.webhook_of(actor_of(request), pk)
+        values = validated(ReplaySerializer(data=request.data))
+        queued = webhooks.replay(actor=actor_of(request), webhook_id=pk, **values)
+        return Response({"queued": queued}, status=202)
 
 
 def _response(webhook: Any, secret: str | None, *, status: int = 200) -> Response:

@@ -1,5 +1,6 @@
 """REST API: the caller, and the team's API keys."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.db.models import Q
@@ -21,8 +22,9 @@ from apps.teams.serializers import (
     MemberSerializer,
     MeSerializer,
     NewApiKeySerializer,
+    RotationSerializer,
 )
-from apps.teams.services.api_keys import create_api_key, revoke_api_key
+from apps.teams.services.api_keys import api_key_of, create_api_key, revoke_api_key, rotate_api_key
 
 
 class MeView(StrictAPIView):
@@ -88,10 +90,38 @@ class ApiKeysView(StrictAPIView):
 class ApiKeyView(StrictAPIView):
     """One API key."""
 
-    required_scopes = {"DELETE": "connections:write"}
+    required_scopes = {"GET": "", "DELETE": "connections:write"}
+
+    @extend_schema(operation_id="api_keys_retrieve", responses=ApiKeySerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        """A key that the caller can list, or the key that the request is made with."""
+        return Response(ApiKeySerializer(api_key_of(actor_of(request), pk)).data)
 
     @extend_schema(operation_id="api_keys_revoke", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
         """Revoke the key at once."""
         revoke_api_key(actor=actor_of(request), api_key_id=pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RotationView(StrictAPIView):
+    """New texts of API keys."""
+
+    required_scope = ""
+
+    @extend_schema(operation_id="api_keys_rotate", request=RotationSerializer, responses=CreatedApiKeySerializer)
+    @idempotent
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Replace the key's text; the former one stays valid for `overlap` seconds, by default a day.
+
+        A key can rotate itself. To rotate another key, a key needs the scope `connections:write`.
+        """
+        values = validated(RotationSerializer(data=request.data))
+        rotated = rotate_api_key(
+            actor=actor_of(request),
+            api_key_id=pk,
+            overlap=timedelta(seconds=values["overlap"]),
+            expires_at=values.get("expires_at"),
+        )
+        body = {**ApiKeySerializer(rotated.api_key).data, "key": rotated.text}
+        return Response(body, headers={"Cache-Control": "no-store"})

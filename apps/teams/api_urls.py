@@ -9,4 +9,5 @@ urlpatterns = [
     path("members/", api.MembersView.as_view(), name="members"),
     path("api-keys/", api.ApiKeysView.as_view(), name="api_keys"),
     path("api-keys/<uuid:pk>/", api.ApiKeyView.as_view(), name="api_key"),
+    path("api-keys/<uuid:pk>/rotate/", api.RotationView.as_view(), name="api_key_rotate"),
 ]

@@ -114,22 +114,25 @@ def _required_scope(request: Request, view: APIView) -> str:
 
 
 def _valid_key(text: str) -> ApiKey:
-    parts = keys.parse(text)
-    api_key = _known_key(parts.prefix) if parts else None
-    if parts is None or api_key is None or not keys.matches(parts.secret, api_key.secret_hash):
+    parts, now = keys.parse(text), timezone.now()
+    if parts is None:
         raise AuthenticationFailed(_REFUSED)
-    if not api_key.is_valid_at(timezone.now()):
+    api_key = _known_key(parts.prefix)
+    secret_hash = api_key.secret_hash if api_key else ""
+    if api_key is None:
+        api_key = _keys_with_role(former_prefix=parts.prefix, former_until__gt=now).first()
+        secret_hash = api_key.former_secret_hash if api_key else ""
+    if api_key is None or not keys.matches(parts.secret, secret_hash) or not api_key.is_valid_at(now):
         raise AuthenticationFailed(_REFUSED)
     return api_key
 
 
-def _keys_with_role() -> QuerySet[ApiKey]:
+def _keys_with_role(**wanted: Any) -> QuerySet[ApiKey]:
     role = Membership.objects.filter(team=OuterRef("team"), user=OuterRef("user"), user__is_active=True).values("role")
-    keys_known = ApiKey.objects.select_related("team", "user").annotate(role=Subquery(role))
-    return keys_known.filter(prefix=param(ApiKey, "prefix"))
+    return ApiKey.objects.select_related("team", "user").annotate(role=Subquery(role)).filter(**wanted)
 
 
-_KEY = PreparedSelect(_keys_with_role)
+_KEY = PreparedSelect(lambda: _keys_with_role(prefix=param(ApiKey, "prefix")))
 
 
 def _known_key(prefix: str) -> ApiKey | None:

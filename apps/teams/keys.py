@@ -25,6 +25,9 @@ SCOPES = {
     "connections:write": ScopeLabel("Create, change and disconnect", "write"),
     "members:read": ScopeLabel("List the team's members", "read"),
     "audit:read": ScopeLabel("Read the audit log", "read"),
+    "integrations:write": ScopeLabel("Create, change and delete custom APIs", "admin"),
+    "webhooks:write": ScopeLabel("Manage webhooks", "admin"),
+    "oauth-apps:write": ScopeLabel("Manage the team's own OAuth apps", "admin"),
     "connections:token": ScopeLabel(
         "Read access tokens",
         "admin",

@@ -131,6 +131,10 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=12, unique=True, editable=False)
     secret_hash = models.CharField(max_length=64, editable=False)
+    # After a rotation, the former prefix and hash, which are accepted until then.
+    former_prefix = models.CharField(max_length=12, null=True, unique=True, editable=False)  # noqa: DJ001 - unique
+    former_secret_hash = models.CharField(max_length=64, blank=True, db_default="", editable=False)
+    former_until = models.DateTimeField(null=True, editable=False)
     scopes = models.JSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)

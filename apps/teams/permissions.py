@@ -39,10 +39,18 @@ ALLOWED = {
     Action.MANAGE_WEBHOOKS: ADMINS,
     Action.SEE_WHOLE_LOG: ADMINS,
 }
+# What a service key may do, by its scope. Only owners and admins create service keys.
+BY_SCOPE = {
+    Action.MANAGE_OAUTH_APPS: "oauth-apps:write",
+    Action.MANAGE_CUSTOM_APIS: "integrations:write",
+    Action.MANAGE_WEBHOOKS: "webhooks:write",
+}
 
 
 def may(actor: Actor, action: Action) -> bool:
-    """Whether the actor's role allows the action. A service key has no role, so it is allowed none of these."""
+    """Whether the actor's role allows the action. A service key has no role: it is allowed what its scopes name."""
+    if actor.is_service:
+        return action in BY_SCOPE and actor.has_scope(BY_SCOPE[action])
     return actor.role in ALLOWED[action]
 
 

@@ -7,10 +7,12 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.rest.fields import Moment, QuerySerializer, Text
+from apps.rest.fields import Moment, Number, QuerySerializer, Text
 from apps.teams import keys
 from apps.teams.actor import Actor
 from apps.teams.models import ApiKey, Membership, Role, Team, User
+
+MAX_OVERLAP = 7 * 86_400  # seconds
 
 
 class TeamSerializer(serializers.ModelSerializer[Team]):
@@ -46,7 +48,11 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
             "expires_at",
             "revoked_at",
             "last_used_at",
+            "former_until",
         ]
+        extra_kwargs = {
+            "former_until": {"help_text": "After a rotation: until when the former text is accepted; else null."}
+        }
 
 
 class MeSerializer(serializers.Serializer[Actor]):
@@ -102,6 +108,13 @@ class NewApiKeySerializer(serializers.Serializer[ApiKey]):
         if value is not None and value <= timezone.now():
             raise serializers.ValidationError("This must be in the future.")
         return value
+
+
+class RotationSerializer(serializers.Serializer[ApiKey]):
+    """How long the former text of the key stays valid (seconds), and a new expiry of the key."""
+
+    overlap = Number(min_value=0, max_value=MAX_OVERLAP, default=86_400)
+    expires_at = Moment(required=False, help_text="Default: unchanged.")
 
 
 class CreatedApiKeySerializer(ApiKeySerializer):

@@ -27,7 +27,8 @@ def application(environ, start_response):
     while environ["PATH_INFO"] == "/slow" and not os.path.exists(os.environ["GO_ON"]):
         time.sleep(0.05)
     body = f"{environ['PATH_INFO']}\\n".encode()
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    status = "401 Unauthorized" if environ["PATH_INFO"].startswith("/refused") else "200 OK"
+    start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
 """
 
@@ -140,9 +141,36 @@ def test_a_connection_stays_usable_after_a_response_that_came_before_the_body(
 ) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server[0], timeout=20)
     body = iter([b"GET /forged HTTP/1.1\r\n\r\n" * 500] * 4) if chunked else b"GET /forged HTTP/1.1\r\n\r\n" * 2000
-    connection.request("POST", "/unread", body=body, encode_chunked=chunked)
-    assert connection.getresponse().read() == b"/unread\n"
+    connection.request("POST", "/refused" if chunked else "/unread", body=body, encode_chunked=chunked)
+    response = connection.getresponse()
+    assert response.headers["Connection"] == "keep-alive"
+    assert response.read() in (b"/unread\n", b"/refused\n")
     ask(connection, "/next")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_the_rest_of_a_refused_body_is_discarded_and_the_connection_kept(
+    server: tuple[int, object], chunked: bool
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server[0], timeout=20)
+    body = iter([b"x" * 65_536] * 30) if chunked else b"x" * 2_000_000
+    connection.request("POST", "/refused", body=body, encode_chunked=chunked)
+    response = connection.getresponse()
+    assert (response.status, response.headers["Connection"]) == (401, "keep-alive")
+    assert response.read() == b"/refused\n"
+    ask(connection, "/next")
+
+
+@pytest.mark.parametrize("path", ["/refused", "/answered-early"])
+def test_a_response_before_a_long_body_was_read_says_that_the_connection_closes(
+    server: tuple[int, object], path: str
+) -> None:
+    with socket.create_connection(("127.0.0.1", server[0]), timeout=20) as client:
+        head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n"
+        client.sendall(head.encode() + b"x" * 100_000)
+        head, _, body = client.recv(65_536).decode().partition("\r\n\r\n")
+    assert "\r\nconnection: close\r\n" in f"{head}\r\n".lower()
+    assert body == f"{path}\n"
 
 
 def test_after_sigterm_new_connections_are_refused_and_open_requests_are_answered(

@@ -49,7 +49,10 @@ KNOWN_TO_THE_SERVER_ONLY = [
     "POST connect-sessions/",
     "POST webhooks/",
     "PATCH webhooks/{id}/",
+    "POST webhooks/{id}/replay/",
     "POST api-keys/",
+    "POST api-keys/{id}/rotate/",
+    "PUT integrations/{slug}/oauth-app/",
     "POST preflight/",
     "POST tokens/",
 ]
@@ -129,7 +132,8 @@ def settings_for(rows: dict[str, str]) -> str:
         for operation in [f"GET {path}/{{id}}/", *used] if path != "api-keys" else []:
             lines += _operation(operation, f'parameters = {{ id = "{row}" }}')
     # The keys that it finds in the list are those it calls with: it may revoke the spare one.
-    lines += _operation("DELETE api-keys/{id}/", f'parameters = {{ id = "{rows["api-keys"]}" }}')
+    for operation in ("DELETE api-keys/{id}/", "POST api-keys/{id}/rotate/"):
+        lines += _operation(operation, f'parameters = {{ id = "{rows["api-keys"]}" }}')
     expected = 'expected-statuses = ["2xx", 400, 403, 404, 409, 422, 502, 503]'
     for operation in KNOWN_TO_THE_SERVER_ONLY:
         lines += _operation(operation, f"checks.positive_data_acceptance = {{ {expected} }}")

@@ -37,7 +37,7 @@ issued = webhooks.create_webhook(actor=actor, url=receiver, events=["connection.
 text = keys.generate()
 ApiKey.objects.create(
     team=owner.team, user=owner.user, kind="personal", name="e2e", prefix=text.prefix,
-    secret_hash=keys.hash_secret(text.secret), scopes=["connections:read", "connections:write"],
+    secret_hash=keys.hash_secret(text.secret), scopes=["connections:read", "connections:write", "webhooks:write"],
 )
 answer = [issued.secret, text.reveal(), Integration.objects.get(pk=api.pk).slug]
 """

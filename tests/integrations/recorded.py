@@ -37,7 +37,7 @@ def filled(text: str, toml: Mapping[str, Any]) -> str:
 def said(param: Mapping[str, Any]) -> str:
     """How the service says the example: as it is, or wrapped in what `extract` takes off."""
     example: str = param["example"]
-    wrapped = ("{}", "https://{}", "{}/", "{}/v2", "https://accounts.{}", "{}.kommo.com")
+    wrapped = ("{}", "https://{}", "{}/", "{}/v2", "https://accounts.{}", "{}.kommo.com", "https://www.zohoapis.{}")
     for form in (form.format(example) for form in wrapped):
         inner = re.fullmatch(param.get("extract") or "(.*)", form)
         if inner and inner[1] == example:

@@ -10,6 +10,76 @@ STORED_TOKEN = "apps/connections/services/stored_token.sql"
 
 PROTECTIONS = [
     Mutation(
+        "webhooks: stored headers are not sent to another host",
+        "apps/notifications/webhooks.py",
+        "        require_own_headers(before, url, headers)\n",
+        "",
+        ("tests/notifications/test_webhook_values.py",),
+    ),
+    Mutation(
+        "webhooks: headers that frame or sign the request cannot be set",
+        "apps/notifications/webhook_values.py",
+        " or _RESERVED.fullmatch(name)",
+        "",
+        ("tests/notifications/test_webhook_values.py",),
+    ),
+    Mutation(
+        "webhooks: calls that succeed at the same time verify a connection once",
+        "apps/connections/services/status.py",
+        " and _is_unverified(connection)",
+        "",
+        ("tests/connections/test_events.py",),
+    ),
+    Mutation(
+        "keys: a former text ends with the overlap",
+        "apps/teams/authentication.py",
+        ", former_until__gt=now",
+        "",
+        ("tests/teams/test_key_rotation.py",),
+    ),
+    Mutation(
+        "keys: a personal key is rotated by its member only",
+        "apps/teams/services/api_keys.py",
+        "api_key.kind == ApiKey.Kind.PERSONAL and api_key.user != actor.user",
+        "False",
+        ("tests/teams/test_key_rotation.py",),
+    ),
+    Mutation(
+        "keys: rotating another key gives no scopes beyond one's own",
+        "apps/teams/services/api_keys.py",
+        "        _check(actor, api_key.scopes, expires_at or api_key.expires_at)",
+        "        pass",
+        ("tests/teams/test_key_rotation.py",),
+    ),
+    Mutation(
+        "keys: a key cannot extend its own lifetime",
+        "apps/teams/services/api_keys.py",
+        "expires_at is not None and limit is not None and expires_at > limit",
+        "False",
+        ("tests/teams/test_key_rotation.py",),
+    ),
+    Mutation(
+        "keys: a service key manages only what its scopes name",
+        "apps/teams/permissions.py",
+        "action in BY_SCOPE and actor.has_scope(BY_SCOPE[action])",
+        "action in BY_SCOPE",
+        ("tests/notifications/test_webhooks.py",),
+    ),
+    Mutation(
+        "web: the rest of a refused body is discarded",
+        "config/unread_bodies.py",
+        '                body.drain(environ.get("gunicorn.socket"))',
+        "                pass",
+        ("tests/config/test_gunicorn.py",),
+    ),
+    Mutation(
+        "web: a connection whose request is not read is announced as closed",
+        "config/unread_bodies.py",
+        "if body.has_long_rest:",
+        "if False:",
+        ("tests/config/test_gunicorn.py",),
+    ),
+    Mutation(
         "web: a call that waits for a service holds no database connection",
         "apps/web/apps.py",
         "egress.call_before_requests(release_connection)",
@@ -382,15 +452,15 @@ PROTECTIONS = [
     Mutation(
         "teams: a key's secret is compared",
         "apps/teams/authentication.py",
-        " or not keys.matches(parts.secret, api_key.secret_hash)",
+        " or not keys.matches(parts.secret, secret_hash)",
         "",
         ("tests/teams/test_api_keys.py",),
     ),
     Mutation(
         "teams: a key ends",
         "apps/teams/authentication.py",
-        "if not api_key.is_valid_at(timezone.now()):",
-        "if False:",
+        " or not api_key.is_valid_at(now):",
+        ":",
         ("tests/teams/test_api_keys.py",),
     ),
     Mutation(
@@ -1413,6 +1483,13 @@ PROTECTIONS = [
         ("tests/connections/test_replaced_grants.py",),
     ),
     # --- The services' own signs ---
+    Mutation(
+        "custom APIs: a further host gets no credentials of connections that were made before",
+        "apps/integrations/custom_apis/definition.py",
+        '    origins += sorted({_origin(host["base_url"]) for host in hosts} - {origins[0]})\n',
+        "",
+        ("tests/gateway/test_named_hosts.py",),
+    ),
     Mutation(
         "proxy: a body that was looked into and is incomplete is an error",
         "apps/egress/stream.py",

@@ -85,18 +85,31 @@ def test_read_only_fields_cannot_be_changed(issued: IssuedWebhook, admin: Member
     assert response.json()["errors"][0]["field"] == field
 
 
-def test_members_and_service_keys_cannot_manage_webhooks(
+def test_members_and_service_keys_without_the_scope_cannot_manage_webhooks(
     issued: IssuedWebhook, admin: Membership, member: Membership
 ) -> None:
     one = f"{URL}{issued.webhook.pk}/"
     calls = [("GET", URL), ("POST", URL), ("GET", one), ("PATCH", one), ("DELETE", one), ("POST", f"{one}test/")]
     for method, path in calls:
         body = NEW if path == URL else {}
-        for who, kind in ((member, ApiKey.Kind.PERSONAL), (admin, ApiKey.Kind.SERVICE)):
-            response = call(who, method, path, body if method in ("POST", "PATCH") else None, kind=kind)
+        for who, options in (
+            (member, {}),
+            (admin, {"kind": ApiKey.Kind.SERVICE, "scopes": ["connections:read", "connections:write"]}),
+        ):
+            response = call(who, method, path, body if method in ("POST", "PATCH") else None, **options)
             assert response.status_code == 403, (method, path)
     assert client_for(member).get(PAGE).status_code == 403
     assert "/settings/webhooks/" not in client_for(member).get("/settings/team/").content.decode()
+
+
+def test_a_service_key_with_the_scope_manages_webhooks(admin: Membership) -> None:
+    options = {"kind": ApiKey.Kind.SERVICE, "scopes": ["connections:read", "webhooks:write"]}
+    made = call(admin, "POST", body=NEW, **options)
+    assert made.status_code == 201
+    assert len(call(admin, "GET", **options).json()["results"]) == 1
+    one = f"{URL}{made.json()['id']}/"
+    assert call(admin, "PATCH", one, {"rotate_secret": True}, **options).json()["secret"]
+    assert call(admin, "DELETE", one, **options).status_code == 204
 
 
 def test_another_teams_webhook_is_not_found(issued: IssuedWebhook, stranger: Membership) -> None:

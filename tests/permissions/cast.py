@@ -31,6 +31,9 @@ SCOPES = (
     "connections:write",
     "audit:read",
     "members:read",
+    "integrations:write",
+    "webhooks:write",
+    "oauth-apps:write",
 )
 SERVICE_KEYS = tuple(f"service {scope}" for scope in SCOPES)
 KEYS = ("key", *SERVICE_KEYS)
@@ -43,6 +46,7 @@ WEBHOOK_ROUTES = (
     "api:webhook",
     "api:webhook_test",
     "api:webhook_deliveries",
+    "api:webhook_replay",
     *(f"notifications:{page}" for page in WEBHOOK_PAGES),
 )
 
@@ -141,7 +145,7 @@ def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str,
         "connections:remove_member": about_member,
         "teams:revoke_invitation": {"pk": issued.invitation.pk},
         "teams:revoke_api_key": {"pk": key_id},
-        "api:api_key": {"pk": key_id},
+        **{route: {"pk": key_id} for route in ("api:api_key", "api:api_key_rotate")},
         **{
             route: {"slug": fleet.slug}
             for route in ("api:integration", "api:integration_check", "connections:api_trace")

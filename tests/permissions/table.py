@@ -6,7 +6,8 @@ A line is `METHOD route | people | keys | anonymous`. People are one number for 
 
 keys are one number for all, or one for each of
 
-    key, and service keys with connections:read, :use, :token, :write, audit:read, members:read
+    key, and service keys with connections:read, :use, :token, :write, audit:read, members:read, integrations:write,
+    webhooks:write, oauth-apps:write
 
 If keys and anonymous are omitted, they must authenticate: 302 from a page, 401 from the API. So a page for all members
 needs only `GET package:page | 200`. Of the statuses, 403 is "visible, but not allowed", 404 "not visible", 409 "not in
@@ -46,6 +47,12 @@ BODIES: dict[str, dict[str, object]] = {
     "POST api:integrations_import": {"document": "{}"},
     "PATCH api:integration": {"description": "Trucks"},
     "POST api:webhooks": {"url": "https://hooks.fernhill.example/y", "events": ["connection.created"]},
+    "PUT api:integration_oauth_app": {
+        "client_id": "us",
+        "client_secret": "theirs",
+        "params": {"origin": "https://service.example"},
+    },
+    "POST api:webhook_replay": {"since": "2020-01-01T00:00:00Z"},
     "PATCH api:webhook": {"description": "Ours"},
     "POST notifications:preferences": {"attention": "off", "recovery": "off", "expiry": "off"},
     "POST notifications:webhooks": {"url": "https://hooks.fernhill.example/y", "events": "connection.created"},

@@ -142,50 +142,58 @@ POST   notifications:remove             | 403 302 302 403 403 403 403 404
 # The REST API
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 GET    api:me                           | 200                              | 200
-GET    api:api_keys                     | 200                              | 200 200 403 403 403 403 403
-POST   api:api_keys                     | 201                              | 201 403 403 403 403 403 403
-DELETE api:api_key                      | 204 204 204 404 404 404 404 404  | 204 403 403 403 404 403 403
-GET    api:integrations                 | 200                              | 200 200 403 403 403 403 403
-GET    api:connections                  | 200                              | 200 200 403 403 403 403 403
-POST   api:connections                  | 409                              | 409 403 403 403 409 403 403
-GET    api:connection                   | 200 200 200 200 200 200 404 404  | 200 200 403 403 403 403 403
-PATCH  api:connection                   | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403 403
-DELETE api:connection                   | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403 403
-POST   api:connection_token             | 200 403 403 403 403 403 404 404  | 200 403 403 200 403 403 403
-POST   api:connection_refresh           | 503 503 503 503 503 503 404 404  | 503 403 503 403 403 403 403
-POST   api:connection_check             | 200 200 200 200 200 200 404 404  | 200 403 200 403 403 403 403
-POST   api:connections_check            | 200                              | 200 403 200 403 403 403 403
-POST   api:tokens                       | 200                              | 200 403 403 200 403 403 403
-POST   api:preflight                    | 200                              | 200 200 403 403 403 403 403
-GET    api:connection_sharing           | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403 403
-PUT    api:connection_sharing           | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403 403
-GET    api:connection_workflows         | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403 403
-GET    api:connection_usage             | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403 403
-POST   api:integrations                 | 403 201 201 403 403 403 403 201  | 403
-POST   api:integrations_import          | 403 400 400 403 403 403 403 400  | 403
-GET    api:integration                  | 200 200 200 200 200 200 200 404  | 200 200 403 403 403 403 403
-PATCH  api:integration                  | 403 200 200 403 403 403 403 404  | 403
-DELETE api:integration                  | 403 204 204 403 403 403 403 404  | 403
-POST   api:integration_check            | 403 200 200 403 403 403 403 404  | 403
-GET    api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403
-POST   api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403
-PUT    api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403
-PATCH  api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403
-DELETE api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403
-POST   api:connect_sessions             | 201                              | 201 403 403 403 400 403 403
-GET    api:connect_session              | 200 200 200 404 404 404 404 404  | 200 404 403 403 403 403 403
-DELETE api:connect_session              | 200 200 200 404 404 404 404 404  | 200 403 403 403 404 403 403
-GET    api:members                      | 200                              | 200 403 403 403 403 403 200
-GET    api:connect_sessions             | 200                              | 200 200 403 403 403 403 403
-GET    api:audit_events                 | 200                              | 200 403 403 403 403 200 403
+GET    api:api_keys                     | 200                              | 200 200 403 403 403 403 403 403 403 403
+POST   api:api_keys                     | 201                              | 201 403 403 403 403 403 403 403 403 403
+DELETE api:api_key                      | 204 204 204 404 404 404 404 404  | 204 403 403 403 404 403 403 403 403 403
+# (A personal key is rotated by its member alone, and each key by itself.)
+GET    api:api_key                      | 200 200 200 404 404 404 404 404  | 200 404 404 404 404 404 404 404 404 404
+POST   api:api_key_rotate               | 200 403 403 404 404 404 404 404  | 200 404 404 404 404 404 404 404 404 404
+GET    api:integration_oauth_app        | 403 404 404 403 403 403 403 404  | 403 403 403 403 403 403 403 403 403 404
+PUT    api:integration_oauth_app        | 403 200 200 403 403 403 403 200  | 403 403 403 403 403 403 403 403 403 200
+DELETE api:integration_oauth_app        | 403 204 204 403 403 403 403 204  | 403 403 403 403 403 403 403 403 403 204
+POST   api:integration_oauth_app_test   | 403 404 404 403 403 403 403 404  | 403 403 403 403 403 403 403 403 403 404
+GET    api:integrations                 | 200                              | 200 200 403 403 403 403 403 403 403 403
+GET    api:connections                  | 200                              | 200 200 403 403 403 403 403 403 403 403
+POST   api:connections                  | 409                              | 409 403 403 403 409 403 403 403 403 403
+GET    api:connection                   | 200 200 200 200 200 200 404 404  | 200 200 403 403 403 403 403 403 403 403
+PATCH  api:connection                   | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403 403 403 403 403
+DELETE api:connection                   | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403 403 403 403 403
+POST   api:connection_token             | 200 403 403 403 403 403 404 404  | 200 403 403 200 403 403 403 403 403 403
+POST   api:connection_refresh           | 503 503 503 503 503 503 404 404  | 503 403 503 403 403 403 403 403 403 403
+POST   api:connection_check             | 200 200 200 200 200 200 404 404  | 200 403 200 403 403 403 403 403 403 403
+POST   api:connections_check            | 200                              | 200 403 200 403 403 403 403 403 403 403
+POST   api:tokens                       | 200                              | 200 403 403 200 403 403 403 403 403 403
+POST   api:preflight                    | 200                              | 200 200 403 403 403 403 403 403 403 403
+GET    api:connection_sharing           | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403 403 403 403 403
+PUT    api:connection_sharing           | 200 200 200 200 403 403 404 404  | 200 403 403 403 200 403 403 403 403 403
+GET    api:connection_workflows         | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403 403 403 403 403
+GET    api:connection_usage             | 200 200 200 200 200 404 404 404  | 200 200 403 403 403 403 403 403 403 403
+POST   api:integrations                 | 403 201 201 403 403 403 403 201  | 403 403 403 403 403 403 403 201 403 403
+POST   api:integrations_import          | 403 400 400 403 403 403 403 400  | 403 403 403 403 403 403 403 400 403 403
+GET    api:integration                  | 200 200 200 200 200 200 200 404  | 200 200 403 403 403 403 403 403 403 403
+PATCH  api:integration                  | 403 200 200 403 403 403 403 404  | 403 403 403 403 403 403 403 200 403 403
+DELETE api:integration                  | 403 204 204 403 403 403 403 404  | 403 403 403 403 403 403 403 204 403 403
+POST   api:integration_check            | 403 200 200 403 403 403 403 404  | 403 403 403 403 403 403 403 200 403 403
+GET    api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403 403 403 403
+POST   api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403 403 403 403
+PUT    api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403 403 403 403
+PATCH  api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403 403 403 403
+DELETE api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502 403 502 403 403 403 403 403 403 403
+POST   api:connect_sessions             | 201                              | 201 403 403 403 400 403 403 403 403 403
+GET    api:connect_session              | 200 200 200 404 404 404 404 404  | 200 404 403 403 403 403 403 403 403 403
+DELETE api:connect_session              | 200 200 200 404 404 404 404 404  | 200 403 403 403 404 403 403 403 403 403
+GET    api:members                      | 200                              | 200 403 403 403 403 403 200 403 403 403
+GET    api:connect_sessions             | 200                              | 200 200 403 403 403 403 403 403 403 403
+GET    api:audit_events                 | 200                              | 200 403 403 403 403 200 403 403 403 403
 GET    api:webhooks                     | 403 200 200 403 403 403 403 200  | 403
-POST   api:webhooks                     | 403 201 201 403 403 403 403 201  | 403
+POST   api:webhooks                     | 403 201 201 403 403 403 403 201  | 403 403 403 403 403 403 403 403 201 403
 GET    api:webhook                      | 403 200 200 403 403 403 403 404  | 403
-PATCH  api:webhook                      | 403 200 200 403 403 403 403 404  | 403
-DELETE api:webhook                      | 403 204 204 403 403 403 403 404  | 403
+PATCH  api:webhook                      | 403 200 200 403 403 403 403 404  | 403 403 403 403 403 403 403 403 200 403
+DELETE api:webhook                      | 403 204 204 403 403 403 403 404  | 403 403 403 403 403 403 403 403 204 403
 GET    api:webhook_deliveries           | 403 200 200 403 403 403 403 404  | 403
-POST   api:webhook_redeliver            | 403 202 202 403 403 403 403 404  | 403
-POST   api:webhook_test                 | 403 202 202 403 403 403 403 404  | 403
+POST   api:webhook_redeliver            | 403 202 202 403 403 403 403 404  | 403 403 403 403 403 403 403 403 202 403
+POST   api:webhook_replay               | 403 202 202 403 403 403 403 404  | 403 403 403 403 403 403 403 403 202 403
+POST   api:webhook_test                 | 403 202 202 403 403 403 403 404  | 403 403 403 403 403 403 403 403 202 403
 GET    api:schema                       | 200                              | 200                     | 200
 GET    api:docs                         | 200                              | 200                     | 200
 """)

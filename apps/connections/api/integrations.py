@@ -33,7 +33,7 @@ class BySlug(Pages):
 class IntegrationListView(StrictAPIView):
     """What this team can connect to."""
 
-    required_scopes = {"GET": "connections:read", "POST": "connections:write"}
+    required_scopes = {"GET": "connections:read", "POST": "integrations:write"}
     filters = IntegrationFilter
     pagination_class = BySlug
 
@@ -76,7 +76,7 @@ class IntegrationListView(StrictAPIView):
 class IntegrationDetailView(StrictAPIView):
     """One service with its scopes, parameters and redirect URI."""
 
-    required_scopes = {"GET": "connections:read", "PATCH": "connections:write", "DELETE": "connections:write"}
+    required_scopes = {"GET": "connections:read", "PATCH": "integrations:write", "DELETE": "integrations:write"}
 
     @extend_schema(responses=IntegrationDetailSerializer, operation_id="integrations_retrieve")
     def get(self, request: Request, slug: str) -> Response:

@@ -5,6 +5,7 @@ from django.urls import path
 from apps.connections.api import bulk, checks, connect_sessions, connections, integrations, sharing, tokens
 from apps.integrations.custom_apis import api as custom_apis
 from apps.integrations.custom_apis.doctor import api as doctor
+from apps.integrations.oauth_apps import api as oauth_apps
 
 urlpatterns = [
     path("connections/", connections.ConnectionsView.as_view(), name="connections"),
@@ -23,5 +24,11 @@ urlpatterns = [
     path("integrations/", integrations.IntegrationListView.as_view(), name="integrations"),
     path("integrations/import/", custom_apis.ImportView.as_view(), name="integrations_import"),
     path("integrations/<slug:slug>/check/", doctor.CheckView.as_view(), name="integration_check"),
+    path("integrations/<slug:slug>/oauth-app/", oauth_apps.OAuthAppView.as_view(), name="integration_oauth_app"),
+    path(
+        "integrations/<slug:slug>/oauth-app/test/",
+        oauth_apps.OAuthAppTestView.as_view(),
+        name="integration_oauth_app_test",
+    ),
     path("integrations/<slug:slug>/", integrations.IntegrationDetailView.as_view(), name="integration"),
 ]

@@ -37,7 +37,7 @@ from apps.teams.authentication import actor_of
 from apps.teams.idempotency import idempotent
 from apps.teams.permissions import Action
 
-_API_FIELDS = ("name", "description", "base_url", "params")
+_API_FIELDS = ("name", "description", "base_url", "params", "hosts")
 _CLIENT_FIELDS = ("client_id", "client_secret")
 
 
@@ -75,7 +75,7 @@ def delete(request: Request, slug: str) -> Response:
 class ImportView(StrictAPIView):
     """Import of a custom API from its document."""
 
-    required_scope = "connections:write"
+    required_scope = "integrations:write"
     parser_classes = (JSONParser, MultiPartParser, FormParser)
     largest_body = 2 * LARGEST
 

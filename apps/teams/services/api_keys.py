@@ -1,7 +1,7 @@
-"""Creating and revoking API keys."""
+"""Creating, rotating and revoking API keys."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -12,7 +12,7 @@ from apps.audit.services import record
 from apps.errors import NotAllowed, NotFound
 from apps.teams import keys, permissions
 from apps.teams.actor import Actor
-from apps.teams.errors import InvalidRequest
+from apps.teams.errors import InvalidRequest, KeyLacksScope
 from apps.teams.models import ApiKey
 from apps.teams.permissions import Action
 from apps.teams.querysets import keys_visible_to
@@ -61,6 +61,64 @@ def create_api_key(
         expires_at=expires_at.isoformat() if expires_at else None,
     )
     return CreatedKey(api_key=api_key, text=text.reveal())
+
+
+@transaction.atomic
+def rotate_api_key(
+    *, actor: Actor, api_key_id: UUID, overlap: timedelta, expires_at: datetime | None = None
+) -> CreatedKey:
+    """Give a key a new text. The former one is accepted for the time of `overlap`, any before that no longer.
+
+    Members rotate their own personal keys, owners and admins service keys, and each key itself. `expires_at` replaces
+    the expiry. Raises NotFound, NotAllowed, KeyLacksScope, InvalidRequest (expires_at).
+    """
+    team, now = locked_team(actor), timezone.now()
+    rows = ApiKey.objects.select_for_update(of=("self",)).filter(team=team, pk=api_key_id)
+    api_key = (
+        rows if _is_itself(actor, api_key_id) else rows.filter(pk__in=keys_visible_to(actor).values("pk"))
+    ).first()
+    if api_key is None or not api_key.is_valid_at(now):
+        raise NotFound("There is no such valid API key that you can rotate.")
+    _check_rotation(actor, api_key, expires_at)
+    text = keys.generate()
+    api_key.former_prefix, api_key.former_secret_hash = api_key.prefix, api_key.secret_hash
+    api_key.former_until = now + overlap
+    api_key.prefix, api_key.secret_hash = text.prefix, keys.hash_secret(text.secret)
+    api_key.expires_at = expires_at or api_key.expires_at
+    api_key.save()
+    overlap_seconds = int(overlap.total_seconds())
+    target = target_of(api_key)
+    record(action="api_key.rotated", origin=actor.origin, team_id=team.pk, target=target, overlap=overlap_seconds)
+    return CreatedKey(api_key=api_key, text=text.reveal())
+
+
+def _check_rotation(actor: Actor, api_key: ApiKey, expires_at: datetime | None) -> None:
+    if _is_itself(actor, api_key.pk):
+        limit = api_key.expires_at
+        if expires_at is not None and limit is not None and expires_at > limit:
+            raise NotAllowed("A key cannot extend its own lifetime.")
+    elif api_key.kind == ApiKey.Kind.PERSONAL and api_key.user != actor.user:
+        raise NotAllowed("Only its member can rotate a personal key, since it acts as them. Revoke it instead.")
+    elif not actor.has_scope("connections:write"):
+        raise KeyLacksScope("connections:write")
+    else:
+        _check(actor, api_key.scopes, expires_at or api_key.expires_at)
+    if expires_at is not None and expires_at <= timezone.now():
+        raise InvalidRequest("The expiry must be in the future.", field="expires_at")
+
+
+def _is_itself(actor: Actor, api_key_id: UUID) -> bool:
+    return actor.api_key is not None and actor.api_key.pk == api_key_id
+
+
+def api_key_of(actor: Actor, api_key_id: UUID) -> ApiKey:
+    """A key that the actor may see, or the actor's own. Raises NotFound."""
+    visible = keys_visible_to(actor).filter(pk=api_key_id).first()
+    if visible is None and actor.api_key is not None and _is_itself(actor, api_key_id):
+        return actor.api_key
+    if visible is None:
+        raise NotFound("There is no such API key.")
+    return visible
 
 
 @transaction.atomic

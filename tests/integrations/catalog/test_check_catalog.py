@@ -1,6 +1,7 @@
 """`manage.py check_catalog`: counts of what there is, and every file that cannot be used with its key."""
 
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,23 @@ def test_it_counts_accounts_scopes_errors_and_hosts(copied: Path, capsys: pytest
     assert "1 No documented call or token response identifies the account." in lines
     assert any(line.endswith("all offered scopes reachable") for line in lines)
     assert "1 error codes translated" in lines
+
+
+def test_it_lists_the_services_that_each_line_counts(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(PROVIDERS_DIR / "ahrefs.toml", copied)
+    call_command("check_catalog", "--list")
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    following = dict(pairwise(lines))
+    assert following["3 account known"] == "dribbble, github, wrike"
+    assert following["1 No documented call or token response identifies the account."] == "ahrefs"
+    assert following["1 several API hosts"] == "github"
+
+
+def test_a_scope_that_the_vendors_list_does_not_have_fails_the_check(copied: Path) -> None:
+    text = (PROVIDERS_DIR / "gmail.toml").read_text(encoding="utf-8")
+    (copied / "gmail.toml").write_text(text.replace("auth/gmail.labels", "auth/gmail.stickers"), encoding="utf-8")
+    with pytest.raises(CommandError, match=r"gmail: .*gmail.stickers is not in the vendor's list"):
+        call_command("check_catalog")
 
 
 def test_it_checks_one_file_alone(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,37 @@ CASES: list[tuple[str, int, dict[str, Any], type[OAuthError]]] = [
     ("square", 401, {"type": "service.not_authorized", "message": "Invalid refresh token"}, InvalidGrant),
     ("strava", 400, {"message": "Bad Request", "errors": [{"resource": "RefreshToken"}]}, InvalidGrant),
     ("github", 200, {"error": "bad_refresh_token"}, InvalidGrant),
+    (
+        "hubspot",
+        400,
+        {"status": "BAD_HUB", "error": "access_denied", "message": "missing or unknown hub id"},
+        InvalidGrant,
+    ),
+    ("servicenow", 401, {"error": "server_error", "error_description": "access_denied"}, InvalidGrant),
+    ("twitch", 400, {"error": "Bad Request", "status": 400, "message": "Invalid refresh token"}, InvalidGrant),
+    ("withings", 200, {"status": 503, "error": "Invalid Params: invalid refresh_token"}, InvalidGrant),
+    (
+        "shopify",
+        401,
+        {"error": "invalid_request", "error_description": "It needs an active refresh_token"},
+        InvalidGrant,
+    ),
+    ("wechat", 200, {"errcode": 42007, "errmsg": "access_token expired"}, InvalidGrant),
+    ("reddit", 400, {"error": 400, "message": "Bad Request"}, InvalidGrant),
+    ("feishu", 200, {"code": 20037, "error_description": "The refresh token is over"}, InvalidGrant),
+    ("arcgis", 200, {"error": {"code": 498, "message": "Invalid refresh_token"}}, InvalidGrant),
+    ("bitbucket", 400, {"error": "invalid_request", "error_description": "Invalid refresh_token"}, InvalidGrant),
+    (
+        "exact-online",
+        401,
+        {"error": "unauthorized_client", "error_description": "Old refresh token used."},
+        InvalidGrant,
+    ),
+    ("google-drive", 400, {"error": "rate_limit_exceeded"}, SlowDown),
+    ("google-drive", 400, {"error": "internal_failure"}, ProviderFault),
+    ("microsoft-graph", 400, {"error": "invalid_grant", "error_codes": [50196]}, SlowDown),
+    ("jira", 401, {"error": "access_denied", "error_description": "Unauthorized"}, InvalidClient),
+    ("zoho-crm", 200, {"error": "invalid_client_secret"}, InvalidClient),
 ]
 
 

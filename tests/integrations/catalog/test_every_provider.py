@@ -218,11 +218,14 @@ def the_account_has_a_label(slug: str, wire: Wire) -> None:
         document = put(document, account["subject_path"], "ada" if same else 7)
     if "success_check" in account:
         document = put(document, account["success_check"]["path"], account["success_check"]["equals"])
-    wire.documents = [document]
+    # A label of another call: each of the two documents has its part only.
+    label_url = account.get("label_url")
+    wire.documents = [put({}, account["subject_path"], 7), document] if label_url else [document]
     found = fetch_account(config, access_token="at", credentials=APP)
     subject = {None: "ada", "": "", account.get("label_path"): "ada"}.get(account.get("subject_path"), "7")
     assert (found.label, found.subject) == ("ada", subject)
-    [request] = wire.sent
+    request, *further = wire.sent
+    assert [other.url for other in further] == ([filled(label_url, toml)] if label_url else [])
     headers, query = state_of(slug)
     assert request.method == account["method"]
     assert unquote(str(request.url)).startswith(unquote(filled(account["url"], toml)))

@@ -87,7 +87,7 @@ EXPECTED = {
     "discord": Expected(
         f"https://discord.com/oauth2/authorize?permissions=274878024768&{ASK}&scope=identify{PKCE}",
         "https://discord.com/api/oauth2/token", POST, "strict",
-        "https://discord.com/api/users/@me", "username", "https://discord.com/api/v10",
+        "https://discord.com/api/v10/users/@me", "username", "https://discord.com/api/v10",
     ),
     "docusign": Expected(
         f"https://account-d.docusign.com/oauth/auth?{ASK}&scope=signature+extended{PKCE}",

@@ -77,7 +77,7 @@ def uploaded(content: bytes) -> SimpleUploadedFile:
 
 
 def at_the_api(admin: Membership, content: bytes) -> Any:
-    _, key = make_key(admin, scopes=["connections:write"])
+    _, key = make_key(admin, scopes=["integrations:write"])
     browser = Client(headers={"Authorization": f"Bearer {key}"}, raise_request_exception=False)
     return browser.post("/api/v1/integrations/import/", {"file": uploaded(content)})
 

@@ -34,7 +34,7 @@ class CheckUpSerializer(serializers.Serializer[Any]):
 class CheckView(APIView):
     """*Check configuration* of a custom API."""
 
-    required_scope = "connections:write"
+    required_scope = "integrations:write"
 
     @extend_schema(operation_id="integrations_check", request=None, responses=CheckUpSerializer)
     def post(self, request: Request, slug: str) -> Response:

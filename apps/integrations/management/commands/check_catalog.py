@@ -1,7 +1,7 @@
 """`manage.py check_catalog`: validates the catalog files and prints counts."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,10 @@ from apps.integrations.catalog.entries import PROVIDERS_DIR
 from apps.integrations.catalog.errors import CatalogError
 from apps.integrations.catalog.reader import read_provider
 from apps.integrations.catalog.schema import CatalogEntry
+from apps.integrations.catalog.vendor_scopes import scope_problems, vendor_of
+
+# What a line counts -> the slugs of the services.
+Groups = Mapping[str, list[str]]
 
 
 class Command(BaseCommand):
@@ -19,6 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug", nargs="*", help="Only these services; all if omitted.")
+        parser.add_argument("--list", action="store_true", help="List the services that each line counts.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         entries, errors = [], []
@@ -27,41 +32,59 @@ class Command(BaseCommand):
                 entries.append(read_provider(path))
             except CatalogError as error:
                 errors.append(str(error))
-        for title, counts in _counts(entries).items():
-            self._print(title, counts.most_common())
         oauth2 = [entry for entry in entries if entry.kind == "oauth2"]
-        self._print("OAuth 2.0", _oauth2_counts(oauth2))
-        self._print("Accounts that cannot be identified", _unknown_accounts(oauth2).most_common())
+        contradictions = [problem for entry in entries for problem in scope_problems(entry)]
+        for title, groups in (
+            *_groups_by_field(entries).items(),
+            ("OAuth 2.0", _oauth2_groups(oauth2)),
+            ("Accounts that cannot be identified", _unknown_accounts(oauth2)),
+            ("Scopes", _scope_groups(entries, contradictions)),
+        ):
+            self._print(title, groups, with_slugs=options["list"])
         self.stdout.write(f"{len(entries)} services")
         if errors:
             total = len(entries) + len(errors)
-            raise CommandError("\n".join([*errors, f"{len(errors)} of {total} files are invalid."]))
+            errors.append(f"{len(errors)} of {total} files are invalid.")
+        if errors or contradictions:
+            raise CommandError("\n".join([*contradictions, *errors]))
 
-    def _print(self, title: str, counts: Iterable[tuple[str, int]]) -> None:
+    def _print(self, title: str, groups: Groups, *, with_slugs: bool) -> None:
         self.stdout.write(f"{title}:")
-        for name, count in counts:
-            self.stdout.write(f"  {count:4}  {name}")
+        for name, slugs in groups.items():
+            self.stdout.write(f"  {len(slugs):4}  {name}")
+            if with_slugs and slugs:
+                self.stdout.write(f"        {', '.join(slugs)}")
 
 
-def _oauth2_counts(entries: list[CatalogEntry]) -> list[tuple[str, int]]:
-    known = [entry for entry in entries if entry.identifies_account]
-    return [
-        ("account known", len(known)),
-        ("account not known, with the reason", len(entries) - len(known)),
-        # The rules reject a scope at a host that is not declared, so every scope that is offered can be used.
-        ("all offered scopes reachable", sum(bool(entry.scopes) for entry in entries)),
-        ("no scopes to offer", sum(not entry.scopes for entry in entries)),
-        (
-            "error codes translated",
-            sum(bool(entry.oauth2 and (entry.oauth2.error_aliases or entry.oauth2.error_rules)) for entry in entries),
-        ),
-        ("several API hosts", sum(bool(entry.hosts) for entry in entries)),
-        ("can be revoked", sum(entry.revocation is not None for entry in entries)),
-    ]
+def _oauth2_groups(entries: list[CatalogEntry]) -> Groups:
+    return {
+        "account known": [entry.slug for entry in entries if entry.identifies_account],
+        "account not known, with the reason": [entry.slug for entry in entries if not entry.identifies_account],
+        "error codes translated": [
+            entry.slug for entry in entries if entry.oauth2 and (entry.oauth2.error_aliases or entry.oauth2.error_rules)
+        ],
+        "several API hosts": [entry.slug for entry in entries if entry.hosts],
+        "can be revoked": [entry.slug for entry in entries if entry.revocation],
+    }
 
 
-def _unknown_accounts(entries: list[CatalogEntry]) -> Counter[str]:
-    return Counter(entry.identity.unknown for entry in entries if entry.identity.unknown)
+def _unknown_accounts(entries: Iterable[CatalogEntry]) -> Groups:
+    return _by_size((entry.identity.unknown, entry.slug) for entry in entries if entry.identity.unknown)
+
+
+def _scope_groups(entries: list[CatalogEntry], contradictions: list[str]) -> Groups:
+    """The rules refuse a scope at a host that is not declared, so that all that is offered can be used at some host;
+    for Google and Microsoft, the vendor's list also says at which."""
+    offering = [entry for entry in entries if entry.scopes]
+    contradicted = {problem.partition(":")[0] for problem in contradictions}
+    return {
+        "all offered scopes reachable": [entry.slug for entry in offering if entry.slug not in contradicted],
+        "of these, agreeing with the vendor's own list": [
+            entry.slug for entry in offering if vendor_of(entry) and entry.slug not in contradicted
+        ],
+        "contradicting the vendor's own list": sorted(contradicted),
+        "no scopes to offer": [entry.slug for entry in entries if not entry.scopes],
+    }
 
 
 def _files(slugs: Iterable[str]) -> list[Path]:
@@ -72,13 +95,20 @@ def _files(slugs: Iterable[str]) -> list[Path]:
     return paths
 
 
-def _counts(entries: Iterable[CatalogEntry]) -> dict[str, Counter[str]]:
-    counts: dict[str, Counter[str]] = {"Kind": Counter(), "Category": Counter(), "Confidence": Counter()}
-    for entry in entries:
-        counts["Kind"][entry.kind] += 1
-        counts["Category"][entry.category] += 1
-        counts["Confidence"][_confidence(entry)] += 1
-    return counts
+def _groups_by_field(entries: list[CatalogEntry]) -> dict[str, Groups]:
+    return {
+        "Kind": _by_size((entry.kind, entry.slug) for entry in entries),
+        "Category": _by_size((entry.category, entry.slug) for entry in entries),
+        "Confidence": _by_size((_confidence(entry), entry.slug) for entry in entries),
+    }
+
+
+def _by_size(pairs: Iterable[tuple[str, str]]) -> Groups:
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for name, slug in pairs:
+        groups[name].append(slug)
+    sizes = Counter({name: len(slugs) for name, slugs in groups.items()})
+    return {name: groups[name] for name, _ in sizes.most_common()}
 
 
 def _confidence(entry: CatalogEntry) -> str:
