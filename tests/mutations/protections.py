@@ -10,6 +10,20 @@ STORED_TOKEN = "apps/connections/services/stored_token.sql"
 
 PROTECTIONS = [
     Mutation(
+        "api: only what is read with a key is compressed",
+        "apps/web/middleware.py",
+        "    return with_key and _is_read(request, response)",
+        "    return True",
+        ("tests/rest/test_conditional.py",),
+    ),
+    Mutation(
+        "sessions: a session that asks for members does not share with everyone",
+        "apps/connections/services/session_outcome.py",
+        "        if session.sharing_members:\n            share",
+        "        if False:\n            share",
+        ("tests/connections/test_session_sharing.py",),
+    ),
+    Mutation(
         "webhooks: stored headers are not sent to another host",
         "apps/notifications/webhooks.py",
         "        require_own_headers(before, url, headers)\n",
