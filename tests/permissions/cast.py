@@ -41,6 +41,8 @@ ACTORS = (*PEOPLE, *KEYS, "anonymous")
 
 # Routes of the custom API and of the webhook.
 CUSTOM_PAGES = (
+    "overview", "authentication", "operations", "callback", "delete", "check", "register", "offline_access", "param_new",
+)  # fmt: skip
     "overview",
     "authentication",
     "operations",
@@ -56,6 +58,7 @@ WEBHOOK_ROUTES = (
     "api:webhook",
     "api:webhook_test",
     "api:webhook_deliveries",
+    "api:webhook_replay",
     *(f"notifications:{page}" for page in WEBHOOK_PAGES),
 )
 
