@@ -41,8 +41,6 @@ ACTORS = (*PEOPLE, *KEYS, "anonymous")
 
 # Routes of the custom API and of the webhook.
 CUSTOM_PAGES = (
-    "overview", "authentication", "operations", "callback", "delete", "check", "register", "offline_access", "param_new",
-)  # fmt: skip
     "overview",
     "authentication",
     "operations",
