@@ -1281,6 +1281,20 @@ PROTECTIONS = [
     ),
     # --- The services' own signs ---
     Mutation(
+        "check configuration: what a made-up secret is answered as well proves nothing",
+        "apps/integrations/custom_apis/doctor/observations.py",
+        "self.made_up_secret is not None and not self.equals(self.made_up_secret)",
+        "self.made_up_secret is not None",
+        ("tests/integrations/custom_apis/test_doctor_controls.py",),
+    ),
+    Mutation(
+        "check configuration: a 404 is no OAuth endpoint",
+        "apps/integrations/custom_apis/doctor/calls.py",
+        "seen.status in (404, 410) or ",
+        "",
+        ("tests/integrations/custom_apis/test_doctor_controls.py",),
+    ),
+    Mutation(
         "custom APIs: a further host gets no credentials of connections that were made before",
         "apps/integrations/custom_apis/definition.py",
         '    origins += sorted({_origin(host["base_url"]) for host in hosts} - {origins[0]})\n',
