@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "apps.web.middleware.CompressionMiddleware",
+    "apps.web.middleware.ApiConditionalMiddleware",
     "csp.middleware.CSPMiddleware",
     "apps.teams.sessions.SessionMiddleware",
     "apps.web.middleware.ApiSlashMiddleware",

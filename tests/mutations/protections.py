@@ -10,6 +10,20 @@ STORED_TOKEN = "apps/connections/services/stored_token.sql"
 
 PROTECTIONS = [
     Mutation(
+        "api: only what is read with a key is compressed",
+        "apps/web/middleware.py",
+        "    return with_key and _is_read(request, response)",
+        "    return True",
+        ("tests/rest/test_conditional.py",),
+    ),
+    Mutation(
+        "sessions: a session that asks for members does not share with everyone",
+        "apps/connections/services/session_outcome.py",
+        "        if session.sharing_members:\n            share",
+        "        if False:\n            share",
+        ("tests/connections/test_session_sharing.py",),
+    ),
+    Mutation(
         "webhooks: stored headers are not sent to another host",
         "apps/notifications/webhooks.py",
         "        require_own_headers(before, url, headers)\n",
@@ -1483,6 +1497,20 @@ PROTECTIONS = [
         ("tests/connections/test_replaced_grants.py",),
     ),
     # --- The services' own signs ---
+    Mutation(
+        "check configuration: what a made-up secret is answered as well proves nothing",
+        "apps/integrations/custom_apis/doctor/observations.py",
+        "self.made_up_secret is not None and not self.equals(self.made_up_secret)",
+        "self.made_up_secret is not None",
+        ("tests/integrations/custom_apis/test_doctor_controls.py",),
+    ),
+    Mutation(
+        "check configuration: a 404 is no OAuth endpoint",
+        "apps/integrations/custom_apis/doctor/calls.py",
+        "seen.status in (404, 410) or ",
+        "",
+        ("tests/integrations/custom_apis/test_doctor_controls.py",),
+    ),
     Mutation(
         "custom APIs: a further host gets no credentials of connections that were made before",
         "apps/integrations/custom_apis/definition.py",
