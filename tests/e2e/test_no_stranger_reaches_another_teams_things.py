@@ -37,6 +37,7 @@ PASSED_ON = {"api:connection_proxy"}
 ONLY_POST = {
     "api:connection_check",
     "connections:ask",
+    "connections:ask_owner",
     "connections:check",
     "connections:key_end",
     "integrations:ask_for",
@@ -128,6 +129,7 @@ ROUTES_OF_A_CONNECTION = (
     "connections:trace",
     "connections:check",
     "connections:ask",
+    "connections:ask_owner",
     "connections:key_end",
 )
 API_ROUTES_OF_A_CONNECTION = (
