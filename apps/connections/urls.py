@@ -41,6 +41,7 @@ urlpatterns = [
     # Own callbacks that were registered before they moved beside the common one.
     path("oauth/callback/<uuid:callback_id>", callback.callback, name="nested_callback"),
     path("settings/integrations/", listing.listing, name="list"),
+    path("settings/integrations/first-steps/", listing.first_steps, name="first_steps"),
     path("settings/integrations/refresh/", actions.refresh_selected, name="refresh_selected"),
     path("settings/integrations/share/", bulk.selected, {"action": "share"}, name="share_selected"),
     path("settings/integrations/hand-over/", bulk.selected, {"action": "hand_over"}, name="hand_over_selected"),
