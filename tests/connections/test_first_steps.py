@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from apps.connections.models import Connection
 from apps.connections.services.first_steps import first_steps_of
-from apps.teams.models import ApiKey, Membership
+from apps.teams.models import Membership
 from tests.connections.pages import make_connection, set_up_service, share
 from tests.factories import actor_for, client_for, make_key, make_member, make_user
 
@@ -40,7 +40,7 @@ def test_each_step_is_done_by_what_it_names_and_the_list_ends(ada: Membership, f
     assert done(ada) == [True, True, False, False]
     share(first)
     assert done(ada) == [True, True, True, False]
-    make_key(ada, "connections:read", kind=ApiKey.Kind.PERSONAL)
+    make_key(ada)
     assert first_steps_of(actor_for(ada)) == []
 
 
