@@ -39,6 +39,7 @@ ONLY_POST = {
     "connections:ask",
     "connections:ask_owner",
     "connections:check",
+    "connections:first_steps",
     "connections:key_end",
     "integrations:ask_for",
     "api:connections_check",
