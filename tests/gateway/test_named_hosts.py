@@ -7,7 +7,9 @@ import pytest
 from apps import egress
 from apps.connections.models import Connection
 from apps.connections.services.credentials import connect_with_key
-from apps.integrations.models import Integration
+from apps.integrations.custom_apis.schema import Authentication
+from apps.integrations.custom_apis.services.apis import change_custom_api, create_custom_api, save_authentication
+from apps.integrations.models import CustomApi, Integration
 from tests import factories
 from tests.connections.test_api import Caller
 from tests.fixtures.connections import Cast
@@ -102,3 +104,46 @@ def test_try_an_action_offers_the_hosts_and_accepts_their_urls(
     sent = {"method": "GET", "path": f"{uploads.url}/upload/files", "connection": str(connection.pk)}
     assert b"200 OK" in browser.post("/try/", sent).content
     assert uploads.received[0].path == "/upload/files"
+
+
+def test_a_custom_api_has_further_hosts_and_a_new_one_gets_no_earlier_key(
+    kind_api: HttpServer, uploads: HttpServer, cast: Cast, mine: Caller
+) -> None:
+    admin = cast.actor("admin")
+    host = {"name": "uploads", "base_url": f"{uploads.url}/upload", "label": "Uploads"}
+    api = create_custom_api(actor=admin, name="Own", base_url=f"{kind_api.url}/api")
+    save_authentication(actor=admin, api=api, authentication=Authentication(type="api_key"))
+    before = _keyed(api, cast)
+    change_custom_api(actor=admin, api=api, hosts=[host])
+    before.refresh_from_db()
+    assert before.status_reason == "address_changed"
+    assert proxied(mine, before, "@uploads/files").status_code == 409
+    assert uploads.received == []
+    assert proxied(mine, _keyed(api, cast), "@uploads/files").status_code == 200
+    assert uploads.received[0].path == "/upload/files"
+    assert uploads.received[0].headers["Authorization"] == "Bearer key-of-ada-0123456789"
+    change_custom_api(actor=admin, api=api, hosts=[])
+    before.refresh_from_db()
+    assert before.status == "active"
+
+
+def test_a_further_path_at_the_same_host_changes_nothing(kind_api: HttpServer, uploads: HttpServer, cast: Cast) -> None:
+    admin = cast.actor("admin")
+    api = create_custom_api(actor=admin, name="Own", base_url=f"{kind_api.url}/api")
+    save_authentication(actor=admin, api=api, authentication=Authentication(type="api_key"))
+    made = _keyed(api, cast)
+    change_custom_api(
+        actor=admin, api=api, hosts=[{"name": "admin", "base_url": f"{kind_api.url}/admin", "label": "Admin"}]
+    )
+    made.refresh_from_db()
+    assert made.status == "active"
+
+
+def _keyed(api: CustomApi, cast: Cast) -> Connection:
+    return connect_with_key(
+        actor=cast.actor("member"),
+        integration=Integration.objects.get(pk=api.pk),
+        fields={"key": "key-of-ada-0123456789"},
+        params={},
+        if_unchecked="store",
+    )

@@ -1246,6 +1246,13 @@ PROTECTIONS = [
     ),
     # --- The services' own signs ---
     Mutation(
+        "custom APIs: a further host gets no credentials of connections that were made before",
+        "apps/integrations/custom_apis/definition.py",
+        '    origins += sorted({_origin(host["base_url"]) for host in hosts} - {origins[0]})\n',
+        "",
+        ("tests/gateway/test_named_hosts.py",),
+    ),
+    Mutation(
         "proxy: a body that was looked into and is incomplete is an error",
         "apps/egress/stream.py",
         "            raise self._failure\n",

@@ -85,6 +85,7 @@ class OAuth2:
     iss_required: bool = False
     prompt_for_offline: bool = True
     pkce: bool = True
+    basic_credentials: Literal["encoded", "raw"] = "encoded"
     scope_parameter: str = "scope"
     scope_separator: str = " "
     scope_response_separator: str | None = None

@@ -37,7 +37,7 @@ from apps.teams.authentication import actor_of
 from apps.teams.idempotency import idempotent
 from apps.teams.permissions import Action
 
-_API_FIELDS = ("name", "description", "base_url", "params")
+_API_FIELDS = ("name", "description", "base_url", "params", "hosts")
 _CLIENT_FIELDS = ("client_id", "client_secret")
 
 

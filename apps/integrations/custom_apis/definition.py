@@ -15,10 +15,29 @@ _ADMIN = re.compile(r"admin|manage|owner|delete|billing|full", re.IGNORECASE)
 _READ = re.compile(r"read|view|get|list|openid|profile|email|offline|metadata", re.IGNORECASE)
 # Up to this number, scopes were selected on purpose: all but those with admin access are the default.
 _FEW = 10
+_SUBJECT = "sub | id | user_id"
+_LABEL = "email | name | login | username | preferred_username"
+# The fields that are keys of [oauth2], left out where they are empty.
+RESPONSE_FIELDS = (
+    "basic_credentials",
+    "scope_response_separator",
+    "access_token_path",
+    "refresh_token_path",
+    "expires_in_path",
+    "scope_path",
+    "success_check",
+    "error_rules",
+)
 
 
 def definition_of(
-    *, name: str, description: str, base_url: str, params: Sequence[Mapping[str, Any]], authentication: Authentication
+    *,
+    name: str,
+    description: str,
+    base_url: str,
+    params: Sequence[Mapping[str, Any]],
+    authentication: Authentication,
+    hosts: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """A document in the schema of `catalog/schema.py`, for `catalog.reader.read_definition`."""
     document: dict[str, Any] = {
@@ -27,10 +46,16 @@ def definition_of(
         "description": description[:60],
         "kind": authentication.type,
         "metadata": {"checked": "team"},
-        "api": {"base_url": base_url},
+        "api": {"base_url": base_url, **_ended_token(authentication)},
         "params": [dict(param) for param in params],
+        "hosts": [dict(host) for host in hosts],
     }
     return document | _BY_TYPE[authentication.type](authentication)
+
+
+def _ended_token(authentication: Authentication) -> dict[str, Any]:
+    signs = authentication.as_json()["ended_token"]
+    return {"ended_token": signs} if signs else {}
 
 
 def _none(authentication: Authentication) -> dict[str, Any]:
@@ -99,10 +124,34 @@ def _oauth2(authentication: Authentication) -> dict[str, Any]:
             **({"url": authentication.refresh_url} if authentication.refresh_url else {}),
         },
         "iss_required": authentication.iss_required and bool(authentication.issuer),
+        **_responses(authentication),
     }
     if authentication.issuer:
         table["issuer"] = authentication.issuer
     return {"oauth2": table, **_account(authentication), **_scopes_and_revocation(authentication)}
+
+
+def _responses(authentication: Authentication) -> dict[str, Any]:
+    """How the responses of the token endpoint differ from the RFC."""
+    values = authentication.as_json()
+    return {name: values[name] for name in RESPONSE_FIELDS if values[name]}
+
+
+def _oauth1(authentication: Authentication) -> dict[str, Any]:
+    table = {
+        "request_token_url": authentication.request_token_url,
+        "authorization_url": authentication.authorization_url,
+        "access_token_url": authentication.token_url,
+        "authorization_params": dict(authentication.authorization_params),
+    }
+    if not authentication.account_url:
+        return {"oauth1": table}
+    verification = {
+        "url": authentication.account_url,
+        "subject_path": authentication.account_subject_path or _SUBJECT,
+        "label_paths": [authentication.account_label_path or _LABEL],
+    }
+    return {"oauth1": table, "verification": verification}
 
 
 def _targets(authentication: Authentication) -> dict[str, str]:
@@ -118,8 +167,8 @@ def _account(authentication: Authentication) -> dict[str, Any]:
         "account": {
             "method": "GET",
             "url": authentication.account_url,
-            "subject_path": authentication.account_subject_path or "sub | id | user_id",
-            "label_path": authentication.account_label_path or "email | name | login | username | preferred_username",
+            "subject_path": authentication.account_subject_path or _SUBJECT,
+            "label_path": authentication.account_label_path or _LABEL,
         }
     }
 
@@ -155,23 +204,30 @@ _BY_TYPE = {
     "api_key": _api_key,
     "basic": _basic,
     "oauth2": _oauth2,
+    "oauth1": _oauth1,
     "oauth2_client_credentials": _client_credentials,
 }
 
 
-def base_url_fingerprint(*, base_url: str, authentication: Authentication, stored: str = "") -> str:
+def base_url_fingerprint(
+    *, base_url: str, authentication: Authentication, hosts: Sequence[Mapping[str, Any]] = (), stored: str = ""
+) -> str:
     """A hash of the URLs to which secrets and tokens are sent; those entered for other URLs are not sent to these.
 
-    Of the base URL and the account endpoint only scheme and host count: the path does not change who receives them. A
-    revocation URL at the host of the token endpoint is left out, so that it can be added later: that host has them
-    anyway. `stored` is kept if it is a hash of the same URLs with the revocation URL, as earlier versions made it.
+    Of the base URL, the further hosts and the account endpoint only scheme and host count: the path does not change who
+    receives them. A revocation URL at the host of the token endpoint is left out, so that it can be added later: that
+    host has them anyway, and so has a further host that is the base URL's. `stored` is kept if it is a hash of the same
+    URLs with the revocation URL, as earlier versions made it.
     """
-    used = authentication.type in ("oauth2", "oauth2_client_credentials")
+    used = authentication.type in ("oauth2", "oauth2_client_credentials", "oauth1")
     urls = {name: getattr(authentication, name) if used else "" for name in SECRET_URLS}
-    hosts = [_origin(base_url), _origin(authentication.account_url) if used else ""]
+    if authentication.type != "oauth1":
+        del urls["request_token_url"]
+    origins = [_origin(base_url), _origin(authentication.account_url) if used else ""]
+    origins += sorted({_origin(host["base_url"]) for host in hosts} - {origins[0]})
     is_at_token_host = _origin(urls["revocation_url"]) == _origin(urls["token_url"])
     without = urls | {"revocation_url": ""} if is_at_token_host else urls
-    earlier, present = (_hash([*given.values(), *hosts]) for given in (urls, without))
+    earlier, present = (_hash([*given.values(), *origins]) for given in (urls, without))
     return stored if stored == earlier else present
 
 

@@ -7,6 +7,13 @@ from typing import Any
 from django import forms
 
 from apps.integrations.custom_apis.openapi import LARGEST
+from apps.integrations.custom_apis.response_fields import (
+    RESPONSES,
+    ResponseFields,
+    host_lines,
+    hosts_field,
+    response_initial,
+)
 from apps.integrations.custom_apis.schema import (
     IDENTITY_SCOPES,
     NAMES,
@@ -16,7 +23,7 @@ from apps.integrations.custom_apis.schema import (
     authentication_from,
 )
 from apps.integrations.errors import InvalidInput
-from apps.integrations.models import OAuthApp
+from apps.integrations.models import CustomApi, OAuthApp
 from apps.vault.forms import SecretFormField, WriteOnlySecretWidget
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false", "class": "input--mono"}
@@ -26,6 +33,7 @@ _TYPES = {
     "basic": "Basic",
     "oauth2": "OAuth 2.0",
     "oauth2_client_credentials": "Client credentials",
+    "oauth1": "OAuth 1.0a",
 }
 _LOCATIONS = {"bearer": "Authorization header (bearer)", "header": "A header", "query": "The query"}
 _METHODS = {
@@ -36,9 +44,9 @@ _METHODS = {
 _SEPARATORS = {" ": "Space", ",": "Comma", ";": "Semicolon", "+": "Plus", "|": "Vertical bar"}
 ADVANCED = (
     "issuer", "token_endpoint_auth_method", "scope_separator", "pkce", "audience", "resource", "authorization_params",
-    "token_params", "refresh_url", "revocation_url", "registration_url", "account_url", "account_subject_path",
-    "account_label_path",
+    "token_params", "refresh_url", "revocation_url", "registration_url",
 )  # fmt: skip
+ACCOUNT = ("account_url", "account_subject_path", "account_label_path")
 
 
 class _Form(forms.Form):
@@ -71,6 +79,18 @@ class CustomApiForm(_Form):
     description = forms.CharField(label="Description (optional)", max_length=60, required=False)
 
 
+class OverviewForm(CustomApiForm):
+    """The Overview tab: also the further hosts."""
+
+    hosts = hosts_field()
+
+    @staticmethod
+    def values_of(api: CustomApi) -> dict[str, str]:
+        """The stored values."""
+        name, description = api.integration.name, api.integration.description
+        return {"name": name, "base_url": api.base_url, "description": description, "hosts": host_lines(api.hosts)}
+
+
 class ImportForm(_Form):
     """A document: uploaded, pasted, or fetched from a URL; exactly one of these."""
 
@@ -89,7 +109,7 @@ class ImportForm(_Form):
         return cleaned
 
 
-class AuthenticationForm(_Form):
+class AuthenticationForm(ResponseFields, _Form):
     """The Authentication tab. The stored client secret is never rendered."""
 
     type = forms.ChoiceField(label="How people sign in", choices=[*_TYPES.items()], widget=forms.RadioSelect)
@@ -99,6 +119,7 @@ class AuthenticationForm(_Form):
     further_keys = _lines(
         "Further keys (optional)", "Keys that are sent as well, one per line: header X-App-Id, or query app_id."
     )
+    request_token_url = _text("Request token URL")
     authorization_url = _text("Authorization URL")
     token_url = _text("Token URL")
     client_id = _text("Client ID", longest=500)
@@ -151,6 +172,14 @@ class AuthenticationForm(_Form):
         return [self[name] for name in ADVANCED]
 
     @property
+    def account(self) -> list[forms.BoundField]:
+        return [self[name] for name in ACCOUNT]
+
+    @property
+    def responses(self) -> list[forms.BoundField]:
+        return [self[name] for name in RESPONSES]
+
+    @property
     def authentication(self) -> Authentication:
         """The entered settings."""
         cleaned = self.cleaned_data
@@ -159,6 +188,7 @@ class AuthenticationForm(_Form):
         values["scopes"] = scopes_in(cleaned["scopes"], self.before, is_discovered=is_discovered)
         for name in ("authorization_params", "token_params"):
             values[name] = params_in(cleaned[name])
+        values["basic_credentials"] = values["basic_credentials"] or "encoded"
         values["further_keys"] = further_keys_in(cleaned["further_keys"])
         values["iss_required"] = self.before.iss_required and values["issuer"] == self.before.issuer
         return self.before.with_values(values)
@@ -186,6 +216,7 @@ def _initial(authentication: Authentication, oauth_app: OAuthApp | None) -> dict
     values["scopes"] = "\n".join(f"{scope.name} {scope.description}".strip() for scope in authentication.scopes)
     for name in ("authorization_params", "token_params"):
         values[name] = "\n".join(f"{key}={value}" for key, value in values[name].items())
+    values |= response_initial(authentication)
     values["further_keys"] = "\n".join(f"{key.location} {key.name}" for key in authentication.further_keys)
     return values | {"client_id": oauth_app.client_id if oauth_app else ""}
 

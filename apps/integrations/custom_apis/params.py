@@ -20,6 +20,7 @@ _LABELS = {
     "base_url": "the base URL",
     "authorization_url": "the authorization URL",
     "token_url": "the token URL",
+    "request_token_url": "the request token URL",
     "refresh_url": "the refresh URL",
     "revocation_url": "the revocation URL",
     "account_url": "the account endpoint",

@@ -1,14 +1,21 @@
 """Serializers of custom APIs: the fields of the Authentication tab, and of the import."""
 
-from typing import Any
+from typing import Any, get_args
 
 from rest_framework import serializers
 
+from apps.integrations.custom_apis.response_serializers import (
+    EndedTokenSerializer,
+    ErrorRuleSerializer,
+    SuccessCheckSerializer,
+)
+from apps.integrations.custom_apis.rule_lines import rules_from, signs_from
 from apps.integrations.custom_apis.schema import (
     AUTH_METHODS,
     AUTH_TYPES,
     KEY_LOCATIONS,
     Authentication,
+    BasicCredentials,
     CustomScope,
     FurtherKey,
     authentication_from,
@@ -16,6 +23,7 @@ from apps.integrations.custom_apis.schema import (
 from apps.integrations.custom_apis.services.queries import missing_of, oauth_client_of
 from apps.integrations.models import CustomApi
 from apps.integrations.redirect_uri import custom_api_redirect_uri
+from apps.oauth.paths import Check
 
 _LONG = 2_000
 
@@ -53,8 +61,21 @@ class CustomParamSerializer(serializers.Serializer[Any]):
     optional = serializers.BooleanField(required=False)
 
 
+class CustomHostSerializer(serializers.Serializer[Any]):
+    """A further API host, which calls reach as `proxy/@name/path` with the same credentials."""
+
+    name = serializers.RegexField("^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)
+    base_url = serializers.CharField(max_length=_LONG)
+    label = serializers.CharField(max_length=60)  # type: ignore[assignment] # hides Field.label, unused here
+
+
 def _url(help_text: str = "") -> serializers.CharField:
     return serializers.CharField(required=False, allow_blank=True, max_length=_LONG, help_text=help_text)
+
+
+def _path(standard: str) -> serializers.CharField:
+    help_text = f"In the token response; empty for `{standard}`."
+    return serializers.CharField(required=False, allow_blank=True, max_length=200, help_text=help_text)
 
 
 class AuthenticationSerializer(serializers.Serializer[Any]):
@@ -83,6 +104,22 @@ class AuthenticationSerializer(serializers.Serializer[Any]):
     account_url = _url("Returns the account that a token belongs to.")
     account_subject_path = serializers.CharField(required=False, allow_blank=True, max_length=200)
     account_label_path = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    request_token_url = _url("Of OAuth 1.0a only.")
+    basic_credentials = serializers.ChoiceField(
+        choices=[*get_args(BasicCredentials)],
+        required=False,
+        help_text="`raw` for servers that do not decode the ID and secret of `client_secret_basic`.",
+    )
+    scope_response_separator = serializers.CharField(
+        required=False, allow_blank=True, max_length=1, trim_whitespace=False, help_text="Empty: spaces and commas."
+    )
+    access_token_path = _path("access_token")
+    refresh_token_path = _path("refresh_token")
+    expires_in_path = _path("expires_in")
+    scope_path = _path("scope")
+    success_check = SuccessCheckSerializer(required=False, allow_null=True)
+    error_rules = ErrorRuleSerializer(many=True, required=False)
+    ended_token = EndedTokenSerializer(many=True, required=False)
 
 
 class CustomApiChangeSerializer(AuthenticationSerializer):
@@ -92,6 +129,7 @@ class CustomApiChangeSerializer(AuthenticationSerializer):
     description = serializers.CharField(required=False, allow_blank=True, max_length=60)
     base_url = serializers.CharField(required=False, max_length=_LONG)
     params = CustomParamSerializer(many=True, required=False)
+    hosts = CustomHostSerializer(many=True, required=False)
     client_id = serializers.CharField(required=False, max_length=500)
     client_secret = serializers.CharField(required=False, max_length=5_000, write_only=True, trim_whitespace=False)
 
@@ -136,6 +174,7 @@ class CustomApiSerializer(AuthenticationSerializer):
     description = serializers.CharField(source="integration.description")
     base_url = serializers.CharField()
     params = CustomParamSerializer(many=True)
+    hosts = CustomHostSerializer(many=True)
     redirect_uri = serializers.CharField()
     client_id = serializers.CharField()
     has_client_secret = serializers.BooleanField()
@@ -163,6 +202,7 @@ class CustomApiSerializer(AuthenticationSerializer):
             "description": instance.integration.description,
             "base_url": instance.base_url,
             "params": [{name: value for name, value in one.items() if name != "source"} for one in instance.params],
+            "hosts": instance.hosts,
             **values,
             "redirect_uri": custom_api_redirect_uri(instance.integration),
             "client_id": oauth_app.client_id if oauth_app else "",
@@ -184,6 +224,12 @@ def authentication_with(before: Authentication, sent: dict[str, Any]) -> Authent
         values["type"] = values.pop("auth_type")
     if "scopes" in values:
         values["scopes"] = tuple(CustomScope(**scope) for scope in values["scopes"])
+    if values.get("success_check"):
+        values["success_check"] = Check(**values["success_check"])
+    if "error_rules" in values:
+        values["error_rules"] = rules_from(values["error_rules"])
+    if "ended_token" in values:
+        values["ended_token"] = signs_from(values["ended_token"])
     if "further_keys" in values:
         values["further_keys"] = tuple(FurtherKey(**key) for key in values["further_keys"])
     return before.with_values(values)

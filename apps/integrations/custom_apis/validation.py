@@ -8,24 +8,28 @@ from urllib.parse import urlsplit
 from apps.integrations.catalog import overrides
 from apps.integrations.catalog.placeholders import PLACEHOLDER
 from apps.integrations.custom_apis.params import param_problems
+from apps.integrations.custom_apis.response_validation import NO_PATH, response_problems
 from apps.integrations.custom_apis.schema import (
     AUTH_METHODS,
     AUTH_TYPES,
     KEY_LOCATIONS,
     SECRET_URLS,
     URLS,
+    WITH_CLIENT,
     Authentication,
     CustomScope,
 )
 from apps.oauth.authorization import check_endpoint
 from apps.oauth.errors import EndpointRefused, ReservedParameter
+from apps.oauth.paths import is_path
 
 MAX_SCOPES = 1_000
 MAX_FURTHER_KEYS = 5
+MAX_HOSTS = 10
 LONGEST_URL = 2_000
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")  # RFC 9110 5.6.2
 _QUERY_NAME = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,100}")
-_PATH = re.compile(r"[A-Za-z0-9_.\-\[\]| ]{1,200}")
+_HOST_NAME = re.compile(r"[a-z0-9]{1,40}(-[a-z0-9]{1,40})*")
 # Headers of the request itself, or read by intermediaries.
 _RESERVED_HEADERS = frozenset(
     [
@@ -46,11 +50,12 @@ _RESERVED_HEADERS = frozenset(
     ]
 )
 
+Params = Sequence[Mapping[str, Any]]
 Problems = list[tuple[str, str]]
 
 
-def base_problems(*, name: str, description: str, base_url: str, params: Sequence[Mapping[str, Any]]) -> Problems:
-    """Problems of name, description, base URL and parameters."""
+def base_problems(*, name: str, description: str, base_url: str, params: Params, hosts: Params = ()) -> Problems:
+    """Problems of name, description, base URL, parameters and further hosts."""
     errors: Problems = []
     if not name.strip() or len(name) > 100 or not name.isprintable():
         errors.append(("name", "Enter a name of one line, at most 100 characters."))
@@ -60,12 +65,29 @@ def base_problems(*, name: str, description: str, base_url: str, params: Sequenc
         errors.append(("base_url", message))
     elif "?" in base_url:
         errors.append(("base_url", "A base URL cannot have a query (?): requests add their own."))
-    return errors + param_problems(params)
+    return errors + param_problems(params) + [*_hosts(hosts, params)]
+
+
+def _hosts(hosts: Params, params: Params) -> Iterator[tuple[str, str]]:
+    if len(hosts) > MAX_HOSTS:
+        yield "hosts", f"Enter at most {MAX_HOSTS} further hosts."
+    names = [str(host.get("name", "")) for host in hosts]
+    if len(set(names)) != len(names):
+        yield "hosts", "Each host needs a name of its own."
+    for name, host in zip(names, hosts, strict=True):
+        url, label = str(host.get("base_url", "")), str(host.get("label", ""))
+        if not _HOST_NAME.fullmatch(name):
+            yield "hosts", f"“{name[:40]}” cannot be the name of a host. Enter one such as uploads."
+        elif message := url_problem(url, params) or ("A base URL cannot have a query (?)." if "?" in url else ""):
+            yield "hosts", f"{name}: {message}"
+        elif len(label) > 60 or not label.isprintable():
+            yield "hosts", f"{name}: Enter a description of one line, at most 60 characters."
 
 
 def authentication_problems(authentication: Authentication, *, params: Sequence[Mapping[str, Any]]) -> Problems:
     """Problems of the Authentication tab. Missing fields are not problems: see `schema.missing`."""
     errors = [*_choices(authentication), *_key(authentication), *_further_keys(authentication)]
+    errors += response_problems(authentication)
     errors += [*_endpoints(authentication, params)]
     errors += [("scopes", message) for message in _scopes(authentication.scopes, authentication.scope_separator)]
     extra = {name: getattr(authentication, name) for name in ("authorization_params", "token_params")}
@@ -76,8 +98,8 @@ def authentication_problems(authentication: Authentication, *, params: Sequence[
             errors.append((name, "Enter one line of at most 500 characters."))
     for name in ("account_subject_path", "account_label_path"):
         value = getattr(authentication, name)
-        if value and not _PATH.fullmatch(value):
-            errors.append((name, "Enter a path such as data.user.id, with [0] for list items."))
+        if value and not is_path(value):
+            errors.append((name, NO_PATH))
     return errors
 
 
@@ -208,10 +230,10 @@ def client_problems(
 
     None keeps the stored value; `has_secret` says whether a secret is stored.
     """
-    if after.type != "oauth2":
+    if after.type not in WITH_CLIENT:
         return []
     errors = [*_client_format(client_id, client_secret)]
-    if after.token_endpoint_auth_method == "none":
+    if after.type == "oauth2" and after.token_endpoint_auth_method == "none":
         return errors
     changed = [name for name in SECRET_URLS if getattr(before, name) != getattr(after, name)]
     if has_secret and changed and client_secret is None:

@@ -12,9 +12,16 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.errors import SpecwayError
-from apps.integrations.custom_apis.forms import AuthenticationForm, CustomApiForm, ImportForm, filled_by, with_found
+from apps.integrations.custom_apis.forms import (
+    AuthenticationForm,
+    CustomApiForm,
+    ImportForm,
+    OverviewForm,
+    filled_by,
+    with_found,
+)
 from apps.integrations.custom_apis.openapi import LARGEST
-from apps.integrations.custom_apis.schema import authentication_from
+from apps.integrations.custom_apis.schema import WITH_CLIENT, authentication_from
 from apps.integrations.custom_apis.services.apis import (
     change_custom_api,
     create_custom_api,
@@ -96,9 +103,7 @@ def _import(request: TeamRequest, form: ImportForm) -> CustomApi:
 def overview(request: TeamRequest, slug: str) -> HttpResponse:
     """Name, base URL, and the notes on the imported document. Raises NotFound, NotAllowed."""
     api = custom_api_named(request.actor, slug)
-    integration = api.integration
-    initial = {"name": integration.name, "base_url": api.base_url, "description": integration.description}
-    form = CustomApiForm(request.POST if request.method == "POST" else None, initial=initial)
+    form = OverviewForm(request.POST if request.method == "POST" else None, initial=OverviewForm.values_of(api))
     if request.method == "POST" and form.is_valid():
         try:
             change_custom_api(actor=request.actor, api=api, **form.cleaned_data)
@@ -183,7 +188,7 @@ def _authentication_tab(
 
 def _save(request: TeamRequest, api: CustomApi, form: AuthenticationForm) -> None:
     settings = form.authentication
-    client = form.client if settings.type == "oauth2" else {}
+    client = form.client if settings.type in WITH_CLIENT else {}
     saved = save_authentication(
         actor=request.actor, api=api, authentication=settings, filled_in=form.filled_in, **client
     )

@@ -15,6 +15,8 @@ class CustomApi(models.Model):
     base_url = models.CharField(max_length=2000)
     # The parameters of each connection, in the form of [[params]] of the catalog.
     params = models.JSONField(default=list)
+    # Further API hosts, which calls reach by their names; in the form of [[hosts]] of the catalog.
+    hosts = models.JSONField(default=list)
     # The fields of the Authentication tab (schema.Authentication), without client ID and secret.
     authentication = models.JSONField(default=dict)
     # The fields that were filled in automatically, and their source: "document" or "discovery".

@@ -16,6 +16,7 @@ _WORDS = {
 # Keys with tests of their own, by the file that holds them.
 _TESTED_ELSEWHERE = {
     "account.label_url": "tests/oauth/test_account.py",
+    "oauth2.basic_credentials": "tests/connections/test_custom_responses.py",
     "answer_account.source=access_token": "tests/oauth/test_quirks.py",
     "api.ended_token.": "tests/gateway/test_ended_token.py",
     "hosts.": "tests/gateway/test_named_hosts.py",

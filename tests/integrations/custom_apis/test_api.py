@@ -11,7 +11,10 @@ from django.test import Client
 from apps import egress
 from apps.audit.models import AuditEvent
 from apps.egress import destination
+from apps.integrations.catalog.entries import provider_config
 from apps.integrations.models import Integration, OAuthApp
+from apps.oauth.conditions import EndedTokenSign, ErrorRule
+from apps.oauth.paths import Check
 from apps.teams.models import Membership, Role
 from tests.factories import make_key, make_member
 from tests.integrations.custom_apis.openapi import documents
@@ -130,6 +133,53 @@ def test_nothing_is_kept_of_what_was_refused_in_part(admin: Membership) -> None:
     answer = send(admin, "post", URL, OAUTH | {"token_url": "http://127.0.0.1/token"})
     assert (answer.status_code, fields_of(answer)) == (400, ["token_url"])
     assert not Integration.objects.filter(team=admin.team).exists()
+
+
+RESPONSES: dict[str, Any] = {
+    "hosts": [{"name": "uploads", "base_url": "https://upload.carrier.example/v2", "label": "Files"}],
+    "access_token_path": "data.token",
+    "scope_response_separator": "|",
+    "basic_credentials": "raw",
+    "success_check": {"path": "ok", "equals": True},
+    "error_rules": [
+        {"means": "invalid_grant", "statuses": [400], "path": "error.code", "values": [190, "460"], "description": ""}
+    ],
+    "ended_token": [{"statuses": [200], "path": "errors[0].code", "values": ["602"], "description": ""}],
+}
+
+
+def test_what_its_responses_mean_is_stored_and_used(admin: Membership) -> None:
+    answer = send(admin, "post", URL, OAUTH | RESPONSES)
+    assert answer.status_code == 201, answer.content
+    assert RESPONSES.items() <= json.loads(answer.content).items()
+    provider = provider_config(Integration.objects.get(slug="carrier-hub"))
+    assert (provider.access_token_path, provider.scope_response_separator) == ("data.token", "|")
+    assert provider.basic_credentials == "raw"
+    assert provider.success_check == Check("ok", True)
+    assert provider.error_rules == (ErrorRule("invalid_grant", (400,), "error.code", (190, "460")),)
+    assert provider.ended_token == (EndedTokenSign((200,), "errors[0].code", ("602",)),)
+    assert provider.token_endpoint_auth_method == "client_secret_basic"
+    cleared = send(admin, "patch", f"{URL}carrier-hub/", {"error_rules": [], "success_check": None, "hosts": []})
+    assert json.loads(cleared.content)["hosts"] == []
+    assert provider_config(Integration.objects.get(slug="carrier-hub")).error_rules == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"error_rules": [{"means": "invalid_grant"}]}, "error_rules"),
+        ({"error_rules": [{"means": "invalid_grant", "path": "a..b"}]}, "error_rules"),
+        ({"ended_token": [{"description": "x"}]}, "ended_token"),
+        ({"ended_token": [{"path": "a", "values": [{"b": 1}]}]}, "ended_token[0].values[0]"),
+        ({"success_check": {"path": "a.", "equals": 1}}, "success_check"),
+        ({"scope_path": "a["}, "scope_path"),
+        ({"hosts": [{"name": "a", "base_url": "nonsense", "label": "A"}]}, "hosts"),
+    ],
+)
+def test_rules_that_cannot_be_used_are_errors_by_field(admin: Membership, body: dict[str, Any], field: str) -> None:
+    answer = send(admin, "post", URL, OAUTH | body)
+    assert answer.status_code == 400, answer.content
+    assert fields_of(answer)[0].startswith(field.partition("[")[0])
 
 
 def test_deleting(admin: Membership) -> None:

@@ -1,6 +1,7 @@
 """The pages of a team's own APIs: who finds them, and what they never show."""
 
 import json
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -129,6 +130,66 @@ def test_looking_it_up_fills_the_form_and_stores_nothing(
         assert "belongs to another issuer" in html
     api.refresh_from_db()
     assert api.authentication["token_url"] == OAUTH.token_url
+
+
+def test_responses_and_hosts_are_typed_as_lines_and_shown_again(api: CustomApi, admin: Membership) -> None:
+    browser = client_for(admin)
+    typed = {
+        "error_rules": 'invalid_grant status=BAD_REFRESH_TOKEN\nslow_down 400 "too many"',
+        "ended_token": "200 errors[0].code=602",
+        "success_check": "ok=true",
+        "access_token_path": "data.token",
+    }
+    form = form_of(browser.get(page("custom_authentication")).content.decode()) | typed
+    assert browser.post(page("custom_authentication"), form).status_code == 302
+    stored = CustomApi.objects.get().authentication
+    assert [rule["means"] for rule in stored["error_rules"]] == ["invalid_grant", "slow_down"]
+    assert stored["success_check"] == {"path": "ok", "equals": True}
+    html = unescape(browser.get(page("custom_authentication")).content.decode())
+    for text in typed.values():
+        assert text in html.replace("\r\n", "\n")
+    overview = {"name": "Carrier Hub", "base_url": "https://api.carrier.example/v2"}
+    lines = "uploads https://upload.carrier.example/v2 Files\nadmin https://admin.carrier.example"
+    assert browser.post(page("custom_overview"), overview | {"hosts": lines}).status_code == 302
+    assert [host["label"] for host in CustomApi.objects.get().hosts] == ["Files", "admin"]
+    assert "uploads https://upload.carrier.example/v2 Files" in browser.get(page("custom_overview")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("error_rules", "dead 400", "is not a meaning"),
+        ("ended_token", '"text only"', "needs an HTTP status"),
+        ("success_check", "ok", "Enter a path and its value"),
+        ("access_token_path", "a..b", "Enter a path such as"),
+    ],
+)
+def test_a_line_that_is_no_rule_is_said_beside_its_field(
+    api: CustomApi, admin: Membership, name: str, text: str, words: str
+) -> None:
+    browser = client_for(admin)
+    form = form_of(browser.get(page("custom_authentication")).content.decode()) | {name: text}
+    answer = browser.post(page("custom_authentication"), form)
+    assert words in unescape(answer.content.decode())
+    assert CustomApi.objects.get().authentication == api.authentication
+
+
+@pytest.mark.parametrize(
+    ("hosts", "words"),
+    [
+        ("uploads", "needs a name and a base URL"),
+        ("Up_loads https://a.example", "cannot be the name of a host"),
+        ("uploads ftp://a.example", "uploads: "),
+        ("uploads https://a.example/{site}", "not a parameter of this API"),
+        ("uploads https://a.example\nuploads https://b.example", "a name of its own"),
+    ],
+)
+def test_a_host_that_cannot_be_called_is_refused(api: CustomApi, admin: Membership, hosts: str, words: str) -> None:
+    overview = {"name": "Carrier Hub", "base_url": "https://api.carrier.example/v2", "hosts": hosts}
+    answer = client_for(admin).post(page("custom_overview"), overview)
+    assert answer.status_code == 200
+    assert words in unescape(answer.content.decode())
+    assert CustomApi.objects.get().hosts == []
 
 
 def test_an_upload_becomes_a_draft_with_its_operations(admin: Membership) -> None:

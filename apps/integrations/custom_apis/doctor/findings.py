@@ -13,6 +13,7 @@ _ORDER = {"fault": 0, "advice": 1, "ok": 2}
 _NAMES = {
     "authorization_url": "authorization URL",
     "token_url": "token URL",
+    "request_token_url": "request token URL",
     "client_id": "client ID",
     "key_name": "name of the header or parameter",
 }

@@ -35,10 +35,11 @@ def create_custom_api(
     base_url: str,
     description: str = "",
     params: Sequence[Mapping[str, Any]] = (),
+    hosts: Sequence[Mapping[str, Any]] = (),
 ) -> CustomApi:
     """Create a custom API of the actor's team, still without authentication. Raises NotAllowed, InvalidInput."""
     team = _require_manager(actor)
-    _require(base_problems(name=name, description=description, base_url=base_url, params=params))
+    _require(base_problems(name=name, description=description, base_url=base_url, params=params, hosts=hosts))
     if Integration.objects.filter(team=team).count() >= MAX_PER_TEAM:
         raise InvalidInput([("name", f"A team has at most {MAX_PER_TEAM} custom APIs. Delete one first.")])
     integration = Integration.objects.create(
@@ -53,6 +54,7 @@ def create_custom_api(
         integration=integration,
         base_url=base_url.strip(),
         params=_with_source(params),
+        hosts=[dict(host) for host in hosts],
         created_by=actor.user,
     )
     readable_definition(api, Authentication())
@@ -69,6 +71,7 @@ def change_custom_api(
     base_url: str | None = None,
     description: str | None = None,
     params: Sequence[Mapping[str, Any]] | None = None,
+    hosts: Sequence[Mapping[str, Any]] | None = None,
 ) -> CustomApi:
     """Change what is not None. The slug stays, since workflows and API keys refer to it.
 
@@ -78,12 +81,8 @@ def change_custom_api(
     _require_manager(actor)
     api = locked_api(actor, api.pk)
     before = _settings_of(api)
-    values: dict[str, Any] = {
-        "name": before["name"] if name is None else name.strip(),
-        "description": before["description"] if description is None else description.strip(),
-        "base_url": before["base_url"] if base_url is None else base_url.strip(),
-        "params": before["params"] if params is None else _with_source(params),
-    }
+    given = {"name": name, "description": description, "base_url": base_url, "params": params, "hosts": hosts}
+    values = before | {setting: _stored(setting, value) for setting, value in given.items() if value is not None}
     authentication = authentication_from(api.authentication)
     # A new base URL is checked with the new parameters by `base_problems`.
     unchanged_url = api.base_url if base_url is None else ""
@@ -94,7 +93,7 @@ def change_custom_api(
     if not changed:
         return api
     api.integration.name, api.integration.description = values["name"], values["description"]
-    api.base_url, api.params = values["base_url"], values["params"]
+    api.base_url, api.params, api.hosts = values["base_url"], values["params"], values["hosts"]
     _require(authentication_problems(authentication, params=api.params))
     readable_definition(api, Authentication())
     api.save()
@@ -103,12 +102,20 @@ def change_custom_api(
     return api
 
 
+def _stored(setting: str, value: Any) -> Any:
+    """The value of a setting as it is stored."""
+    if setting == "params":
+        return _with_source(value)
+    return [dict(host) for host in value] if setting == "hosts" else value.strip()
+
+
 def _settings_of(api: CustomApi) -> dict[str, Any]:
     return {
         "name": api.integration.name,
         "description": api.integration.description,
         "base_url": api.base_url,
         "params": api.params,
+        "hosts": api.hosts,
     }
 
 

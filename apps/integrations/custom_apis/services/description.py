@@ -10,10 +10,10 @@ from django.views.decorators.debug import sensitive_variables
 from apps.integrations.catalog.errors import CatalogError
 from apps.integrations.catalog.reader import read_definition
 from apps.integrations.custom_apis.definition import base_url_fingerprint, definition_of
-from apps.integrations.custom_apis.schema import Authentication, missing
+from apps.integrations.custom_apis.schema import WITH_CLIENT, Authentication, missing
 from apps.integrations.custom_apis.services.queries import oauth_client_of
 from apps.integrations.errors import InvalidInput
-from apps.integrations.models import CustomApi, Integration
+from apps.integrations.models import CustomApi, Integration, OAuthApp
 from apps.integrations.oauth_apps.services import save_oauth_app
 from apps.integrations.signals import addresses_changed
 from apps.teams.actor import Actor
@@ -33,7 +33,9 @@ def update_integration(
     Sends `addresses_changed` where this affects existing connections. Raises InvalidInput.
     """
     integration, earlier = api.integration, api.integration.base_url_fingerprint
-    fingerprint = base_url_fingerprint(base_url=api.base_url, authentication=authentication, stored=earlier)
+    fingerprint = base_url_fingerprint(
+        base_url=api.base_url, authentication=authentication, hosts=api.hosts, stored=earlier
+    )
     oauth_app = oauth_client_of(api)
     has_client = bool(client_id) or oauth_app is not None
     is_complete = bool(api.authentication) and not missing(authentication, has_client=has_client)
@@ -43,23 +45,34 @@ def update_integration(
     integration.base_url_fingerprint = fingerprint
     integration.kind = authentication.type
     integration.save()
-    if authentication.type != "oauth2":
-        if oauth_app is not None:
-            oauth_app.delete()  # there are no connections, so its secret is no longer needed
-    elif has_client:
-        save_oauth_app(
-            origin=actor.origin,
-            integration=integration,
-            team=integration.team,
-            client_id=client_id or (oauth_app.client_id if oauth_app else ""),
-            client_secret=client_secret,
-            secret_expires_on=oauth_app.secret_expires_on if oauth_app else None,
-            base_url_fingerprint=fingerprint,
-        )
+    if authentication.type in WITH_CLIENT and has_client:
+        _save_client(integration, oauth_app, actor, client_id=client_id, client_secret=client_secret)
+    elif authentication.type not in WITH_CLIENT and oauth_app is not None:
+        oauth_app.delete()  # there are no connections, so its secret is no longer needed
     if has_moved or earlier_params != api.params:
         transaction.on_commit(
             partial(addresses_changed.send, Integration, integration=integration, origin=actor.origin)
         )
+
+
+@sensitive_variables()
+def _save_client(
+    integration: Integration,
+    oauth_app: OAuthApp | None,
+    actor: Actor,
+    *,
+    client_id: str | None,
+    client_secret: str | None,
+) -> None:
+    save_oauth_app(
+        origin=actor.origin,
+        integration=integration,
+        team=integration.team,
+        client_id=client_id or (oauth_app.client_id if oauth_app else ""),
+        client_secret=client_secret,
+        secret_expires_on=oauth_app.secret_expires_on if oauth_app else None,
+        base_url_fingerprint=integration.base_url_fingerprint,
+    )
 
 
 def readable_definition(api: CustomApi, authentication: Authentication) -> dict[str, Any]:
@@ -71,6 +84,7 @@ def readable_definition(api: CustomApi, authentication: Authentication) -> dict[
             base_url=api.base_url,
             params=api.params,
             authentication=authentication,
+            hosts=api.hosts,
         )
         read_definition(definition, slug=api.integration.slug)
     except CatalogError as error:
@@ -82,6 +96,8 @@ def _field_of(key: str, authentication: Authentication) -> str:
     """The form field of a schema key: `params.0.pattern` for `params[0].pattern`."""
     if key == "api.base_url":
         return "base_url"
+    if key.startswith("hosts"):
+        return "hosts"
     if param := re.fullmatch(r"params\[(\d+)\]\.(\w+)", key):
         return f"params.{param[1]}.{param[2]}"
     return next((part for part in reversed(key.split(".")) if part in authentication.as_json()), "params")
