@@ -9,7 +9,8 @@ from apps.integrations.custom_apis.openapi.described import FoundHost, Server
 from apps.integrations.custom_apis.openapi.document import listing, mapping
 from apps.integrations.custom_apis.openapi.servers import server_in
 
-MOST = 20
+MOST = 10  # a custom API has no more
+_LONGEST_LABEL = 60
 _MOST_ALTERNATIVES = 10
 
 
@@ -58,7 +59,7 @@ class OwnServers:
         taken = {host.name for host in self.hosts}
         stem = _stem(url, self._base_url)
         name = next(name for name in (stem, *(f"{stem}-{n}" for n in range(2, MOST + 2))) if name not in taken)
-        self.hosts.append(FoundHost(name, url, label or urlsplit(url).netloc[:100]))
+        self.hosts.append(FoundHost(name, url, (label or urlsplit(url).netloc)[:_LONGEST_LABEL]))
         return name
 
 
