@@ -12,7 +12,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests.database import copied_database, drop_migrated_database
 from tests.prepared import forget, run_folder
-from tests.services import MISSING, chromium
+from tests.services import MISSING, chromium_without_windows
 
 pytest_plugins = ["tests.fixtures.connections", "tests.fixtures.integrations"]
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_serialized_rollback"}
@@ -43,7 +43,7 @@ def browser() -> Iterator[Browser]:
     # Playwright's event loop stays in this thread, where Django would refuse the ORM to every later test.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        started = driver.chromium.launch(executable_path=chromium_without_windows(), args=["--no-sandbox"])
         yield started
         started.close()
 

@@ -79,6 +79,7 @@ MESSAGES = {
     "webhook.created": "Webhook added",
     "webhook.deleted": "Webhook removed",
     "webhook.redelivered": "Webhook delivery repeated",
+    "webhook.replayed": "Webhook messages repeated",
     "webhook.secret_rotated": "Webhook secret replaced",
     "webhook.switched_off": "Webhook switched off",
     "webhook.tested": "Webhook tested",

@@ -14,6 +14,7 @@ from apps.connections.services import (
     attempt_expiry,
     attention_mail,
     disconnect,
+    expiry_events,
     expiry_mail,
     heartbeat,
     schedule,
@@ -64,8 +65,10 @@ def send_attention_mails() -> None:
 
 @shared_task(name="connections.send_expiry_mails")
 def send_expiry_mails() -> None:
-    """Remind people of keys, grants and API keys that end soon."""
-    expiry_mail.send_expiry_mails(today=timezone.now().date())
+    """Remind people of keys, grants and API keys that end soon, and emit the events."""
+    today = timezone.now().date()
+    expiry_mail.send_expiry_mails(today=today)
+    expiry_events.emit_expiry_events(today=today)
 
 
 @shared_task(name="connections.clear_traces")

@@ -16,11 +16,14 @@ from apps.notifications.serializers import (
     DeliverySerializer,
     IssuedWebhookSerializer,
     NewWebhookSerializer,
+    ReplayedSerializer,
+    ReplaySerializer,
     WebhookChangeSerializer,
     WebhookDetailSerializer,
+    WebhookFilterSerializer,
     WebhookSerializer,
 )
-from apps.rest.pagination import Pages, page_of
+from apps.rest.pagination import Pages, page_of, with_tags
 from apps.rest.views import StrictAPIView, require_empty_body, validated
 from apps.teams.authentication import actor_of
 from apps.teams.idempotency import idempotent
@@ -30,11 +33,17 @@ class WebhooksView(StrictAPIView):
     """The team's webhooks."""
 
     required_scopes = {"GET": "connections:read", "POST": "webhooks:write"}
+    filters = WebhookFilterSerializer
     pagination_class = Pages
 
-    @extend_schema(operation_id="webhooks_list", responses=WebhookSerializer(many=True))
+    @extend_schema(
+        operation_id="webhooks_list", parameters=[WebhookFilterSerializer], responses=WebhookSerializer(many=True)
+    )
     def get(self, request: Request) -> Response:
-        return page_of(self, webhooks.webhooks_of(actor_of(request)), WebhookSerializer)
+        found = with_tags(webhooks.webhooks_of(actor_of(request)), self.query.get("tags", ""))
+        if "external_id" in self.query:
+            found = found.filter(external_id=self.query["external_id"])
+        return page_of(self, found, WebhookSerializer)
 
     @extend_schema(
         operation_id="webhooks_create", request=NewWebhookSerializer, responses={201: IssuedWebhookSerializer}
@@ -124,6 +133,21 @@ class RedeliveryView(StrictAPIView):
         require_empty_body(request)
         delivery = webhooks.redeliver(actor=actor_of(request), webhook_id=pk, delivery_id=delivery_id)
         return Response(DeliverySerializer(delivery).data, status=202)
+
+
+class ReplayView(StrictAPIView):
+    """Repeated deliveries since a time."""
+
+    required_scope = "webhooks:write"
+
+    @extend_schema(operation_id="webhooks_replay", request=ReplaySerializer, responses={202: ReplayedSerializer})
+    @idempotent
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Send finished messages again, unchanged and with the same IDs. Messages are kept for 30 days."""
+        webhooks.webhook_of(actor_of(request), pk)
+        values = validated(ReplaySerializer(data=request.data))
+        queued = webhooks.replay(actor=actor_of(request), webhook_id=pk, **values)
+        return Response({"queued": queued}, status=202)
 
 
 def _response(webhook: Any, secret: str | None, *, status: int = 200) -> Response:

@@ -13,5 +13,6 @@ urlpatterns = [
         api.RedeliveryView.as_view(),
         name="webhook_redeliver",
     ),
+    path("webhooks/<uuid:pk>/replay/", api.ReplayView.as_view(), name="webhook_replay"),
     path("webhooks/<uuid:pk>/test/", api.WebhookTestView.as_view(), name="webhook_test"),
 ]

@@ -13,6 +13,7 @@ from apps.audit.services import record
 from apps.notifications import signature
 from apps.notifications.models import Delivery, Webhook
 from apps.notifications.outbox import TEST
+from apps.notifications.webhook_values import custom_headers
 from apps.notifications.webhooks import target_of
 from apps.sql import Now
 from apps.vault.errors import UnreadableSecret
@@ -78,7 +79,7 @@ def _send(delivery: Delivery) -> tuple[int | None, str]:
             response = session.post(
                 webhook.url,
                 data=delivery.body.encode(),
-                headers={"Content-Type": "application/json", **signed},
+                headers={**custom_headers(webhook), "Content-Type": "application/json", **signed},
                 allow_redirects=False,
             )
     except (egress.EgressError, UnreadableSecret) as error:

@@ -19,10 +19,14 @@ class Event(models.TextChoices):
     RECONNECTED = "connection.reconnected", "A working connection was reconnected"
     RENAMED = "connection.renamed", "A connection was renamed"
     SHARED = "connection.shared", "A connection's sharing changed"
+    VERIFIED = "connection.verified", "An unverified connection turned out to work"
+    SCOPES_CHANGED = "connection.scopes_changed", "A service changed what a connection may do"
     DISCONNECTED = "connection.disconnected", "A connection was disconnected"
     SESSION_CONNECTED = "connect_session.connected", "A connect link was completed"
     SESSION_FAILED = "connect_session.failed", "A connect link ended without a connection"
     MISCONFIGURED = "integration.misconfigured", "A service rejects the OAuth app"
+    EXPIRING = "credential.expiring", "A key, grant, API key or client secret ends soon"
+    MEMBER_LEFT = "member.left", "A member left the team or was removed"
 
 
 class Webhook(SealedRow):
@@ -42,6 +46,16 @@ class Webhook(SealedRow):
     # When Specway disabled it because nothing arrived, and when the admins were mailed.
     gave_up_at = models.DateTimeField(null=True)
     notified_at = models.DateTimeField(null=True)
+    # Only events of these integrations (slugs), and with one of these tags; empty: all.
+    only_integrations = models.JSONField(default=list)
+    only_tags = models.JSONField(default=list)
+    # Further headers of each request, as a JSON object: they may contain a secret of the receiver. Names are shown.
+    headers = EncryptedField()
+    header_names = models.JSONField(default=list)
+    # The names that a program gave it.
+    external_id = models.CharField(max_length=200, blank=True, default="")
+    tags = models.JSONField(default=list)
+    metadata = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -99,6 +113,24 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} to {self.webhook_id}"
+
+
+class ExpiryEvent(models.Model):
+    """An event reported to a team that something ends on a day; `item` and `days` as in ExpiryMail."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    item = models.CharField(max_length=60)
+    ends_on = models.DateField()
+    days = models.PositiveSmallIntegerField()
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "item", "ends_on", "days"], name="one_expiry_event_per_threshold")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item} to {self.team_id}, {self.days} days"
 
 
 class Frequency(models.TextChoices):

@@ -25,8 +25,16 @@ BROKER_RETRY_SECONDS = 5
 def enqueue_webhook(event: str, *, team_id: UUID, data: Mapping[str, Any]) -> None:
     """Queue `event` for each of the team's webhooks that subscribes to it. `data` is JSON without secrets."""
     for webhook in Webhook.objects.filter(team=team_id, is_on=True):
-        if event in webhook.events:
+        if event in webhook.events and _is_wanted(webhook, data):
             add(webhook, event, data)
+
+
+def _is_wanted(webhook: Webhook, data: Mapping[str, Any]) -> bool:
+    """By the webhook's filters, which hold for events that have an integration, or tags."""
+    integration, tags = data.get("integration"), data.get("tags")
+    if integration and webhook.only_integrations and integration not in webhook.only_integrations:
+        return False
+    return tags is None or not webhook.only_tags or not set(webhook.only_tags).isdisjoint(tags)
 
 
 def add(webhook: Webhook, event: str, data: Mapping[str, Any]) -> Delivery:

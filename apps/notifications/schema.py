@@ -22,6 +22,13 @@ _SUBJECTS: dict[str, dict[str, Any]] = {
     },
     "connect_session": {"connect_session": _ID, "member": _ID, "status": _TEXT, **_NAMES},
     "integration": {},
+    "credential": {
+        "kind": {"type": "string", "enum": ["key", "grant", "api_key", "client_secret"]},
+        "name": _TEXT,
+        "ends_on": {"type": "string", "format": "date"},
+        "days_left": {"type": "integer"},
+    },
+    "member": {"member": _ID, "name": _TEXT},
 }
 _SIGNATURE = "A signature by Standard Webhooks (https://www.standardwebhooks.com/)."
 
@@ -53,8 +60,10 @@ def _operation(event: Event) -> dict[str, Any]:
 
 
 def _message(event: Event) -> dict[str, Any]:
-    properties = {"team": _ID, "integration": _TEXT} | _SUBJECTS[event.value.partition(".")[0]]
-    data = {"type": "object", "required": ["team", "integration"], "properties": properties}
+    subject = event.value.partition(".")[0]
+    properties = {"team": _ID, "integration": _TEXT} | _SUBJECTS[subject]
+    required = ["team"] if subject in ("credential", "member") else ["team", "integration"]
+    data = {"type": "object", "required": required, "properties": properties}
     return {
         "type": "object",
         "required": ["type", "timestamp", "data"],

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.notifications.models import Delivery, Event, Webhook
-from apps.rest.fields import Flag, QuerySerializer, Text
+from apps.rest.fields import ExternalId, Flag, Metadata, Moment, QuerySerializer, Tags, Text, texts
 
 
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
@@ -19,6 +19,13 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     next_try_at = serializers.DateTimeField(
         read_only=True, allow_null=True, help_text="When the first of these is sent again."
     )
+    only_integrations = serializers.ListField(child=serializers.CharField())
+    only_tags = serializers.ListField(child=serializers.CharField())
+    header_names = serializers.ListField(
+        child=serializers.CharField(), help_text="The names of further headers. Their values are never returned."
+    )
+    tags = serializers.ListField(child=serializers.CharField())
+    metadata = serializers.DictField()
 
     class Meta:
         model = Webhook
@@ -33,6 +40,12 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
             "created_at",
             "last_success_at",
             "gave_up_at",
+            "only_integrations",
+            "only_tags",
+            "header_names",
+            "external_id",
+            "tags",
+            "metadata",
         ]
 
 
@@ -73,7 +86,45 @@ class IssuedWebhookSerializer(WebhookSerializer):
         fields = [*WebhookSerializer.Meta.fields, "secret"]
 
 
-class NewWebhookSerializer(serializers.Serializer[Any]):
+class ReplaySerializer(serializers.Serializer[Any]):
+    """Which finished messages are sent again: those created since then; with `status`, only those."""
+
+    since = Moment()
+    status = serializers.ChoiceField(choices=[Delivery.Status.DELIVERED, Delivery.Status.FAILED], required=False)
+
+
+class ReplayedSerializer(serializers.Serializer[Any]):
+    """The number of messages that are sent again."""
+
+    queued = serializers.IntegerField()
+
+
+class WebhookFilterSerializer(QuerySerializer):
+    """The filters of the list."""
+
+    external_id = ExternalId(required=False)
+    tags = Text(required=False, max_length=1100, help_text="Tags, separated by commas: those with all of them.")
+
+
+class WebhookOptionsSerializer(serializers.Serializer[Any]):
+    """What may be set besides the URL and the events."""
+
+    only_integrations = texts(
+        required=False, longest=100, most=100, help_text="Only events of these integrations (slugs); empty: all."
+    )
+    only_tags = Tags(required=False, help_text="Only events of connections and sessions with one of these tags.")
+    headers = serializers.DictField(
+        child=Text(max_length=2000),
+        required=False,
+        write_only=True,
+        help_text="Up to 10 further headers of each request, such as Authorization. They replace the stored ones.",
+    )
+    external_id = ExternalId(required=False, allow_blank=True)
+    tags = Tags(required=False)
+    metadata = Metadata(required=False)
+
+
+class NewWebhookSerializer(WebhookOptionsSerializer):
     """A new webhook."""
 
     url = Text(max_length=1000, help_text="A public https URL.")
@@ -83,7 +134,7 @@ class NewWebhookSerializer(serializers.Serializer[Any]):
     description = Text(max_length=200, required=False, allow_blank=True, default="")
 
 
-class WebhookChangeSerializer(serializers.Serializer[Any]):
+class WebhookChangeSerializer(WebhookOptionsSerializer):
     """Changes of a webhook; omitted fields stay. With `rotate_secret`, the response contains a new secret."""
 
     url = Text(max_length=1000, required=False)

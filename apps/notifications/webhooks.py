@@ -1,8 +1,8 @@
 """Managing webhooks: create, change, test, rotate the secret, delete, redeliver. For owners and admins."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -16,6 +16,7 @@ from apps.audit.services import record
 from apps.errors import NotFound, SpecwayError
 from apps.notifications import outbox, signature
 from apps.notifications.models import Delivery, Event, Webhook
+from apps.notifications.webhook_values import OTHERS, plain_values, require_own_headers, store_headers
 from apps.sql import Now
 from apps.teams import permissions
 from apps.teams.actor import Actor
@@ -26,12 +27,19 @@ from apps.vault.services import seal
 
 MAX_WEBHOOKS = 20
 ROTATION_OVERLAP = timedelta(days=1)
+_AUDITED = ("events", "description", "is_on", *OTHERS)
 
 
 class TooManyWebhooks(SpecwayError):
     """The team has the maximum number of webhooks."""
 
     code, status, title = "too_many_webhooks", 409, "Too many webhooks"
+
+
+class WebhookOff(SpecwayError):
+    """The webhook is switched off, so nothing is sent to it."""
+
+    code, status, title = "webhook_off", 409, "The webhook is switched off"
 
 
 @dataclass(frozen=True)
@@ -57,8 +65,10 @@ def webhook_of(actor: Actor, webhook_id: UUID) -> Webhook:
 
 
 @transaction.atomic
-def create_webhook(*, actor: Actor, url: str, events: Sequence[str], description: str = "") -> IssuedWebhook:
-    """Raises InvalidRequest (url, events), TooManyWebhooks."""
+def create_webhook(
+    *, actor: Actor, url: str, events: Sequence[str], description: str = "", **others: Any
+) -> IssuedWebhook:
+    """`others` are those of `webhook_values.OTHERS` and `headers`. Raises InvalidRequest, TooManyWebhooks."""
     permissions.require(actor, Action.MANAGE_WEBHOOKS)
     team = locked_team(actor)
     if Webhook.objects.filter(team=team).count() >= MAX_WEBHOOKS:
@@ -71,7 +81,10 @@ def create_webhook(*, actor: Actor, url: str, events: Sequence[str], description
         description=" ".join(description.split())[:200],
         secret=secret,
         created_at=Now(),
+        **plain_values(others),
     )
+    if others.get("headers"):
+        store_headers(webhook, others["headers"])
     webhook.refresh_from_db()
     _record("webhook.created", actor, webhook, host=host_of(webhook), events=webhook.events)
     return IssuedWebhook(webhook, secret)
@@ -86,12 +99,18 @@ def change_webhook(
     events: Sequence[str] | None = None,
     description: str | None = None,
     is_on: bool | None = None,
+    **others: Any,
 ) -> Webhook:
-    """Change a webhook; None keeps a value. Enabling it resets its failures. Raises NotFound, InvalidRequest."""
-    webhook_of(actor, webhook_id)
-    values: dict[str, Any] = {}
+    """Change a webhook; None keeps a value. Enabling it resets its failures. `others` as in `create_webhook`.
+
+    Raises NotFound, InvalidRequest, also if stored headers would be sent to another origin.
+    """
+    before = webhook_of(actor, webhook_id)
+    values: dict[str, Any] = plain_values(others)
+    headers: Mapping[str, str] | None = others.get("headers")
     if url is not None:
         values["url"] = _checked_url(url)
+        require_own_headers(before, url, headers)
     if events is not None:
         values["events"] = _checked_events(events)
     if description is not None:
@@ -100,9 +119,12 @@ def change_webhook(
         values |= {"is_on": is_on, "gave_up_at": None, "notified_at": None}
     if values:
         Webhook.objects.filter(pk=webhook_id, team=actor.team).update(**values)
+    if headers is not None:
+        store_headers(before, headers)
     webhook = webhook_of(actor, webhook_id)
-    if values:
-        changed = {name: values[name] for name in ("events", "description", "is_on") if name in values}
+    if values or headers is not None:
+        changed = {name: values[name] for name in _AUDITED if name in values}
+        changed |= {"header_names": webhook.header_names} if headers is not None else {}
         _record("webhook.changed", actor, webhook, host=host_of(webhook), **changed)
     return webhook
 
@@ -136,6 +158,25 @@ def send_test(*, actor: Actor, webhook_id: UUID) -> Delivery:
     webhook = webhook_of(actor, webhook_id)
     _record("webhook.tested", actor, webhook)
     return outbox.add(webhook, outbox.TEST, {"webhook": str(webhook.pk), "team": str(webhook.team_id)})
+
+
+@transaction.atomic
+def replay(*, actor: Actor, webhook_id: UUID, since: datetime, status: str = "") -> int:
+    """Send the finished messages of the webhook again that were created since then; `status`: only those.
+
+    Returns their number. Raises NotFound, WebhookOff.
+    """
+    webhook = webhook_of(actor, webhook_id)
+    if not webhook.is_on:
+        raise WebhookOff("The webhook is switched off. Switch it on first.")
+    finished = webhook.deliveries.filter(created_at__gte=since).exclude(status=Delivery.Status.PENDING)
+    finished = finished.exclude(event=outbox.TEST)
+    if status:
+        finished = finished.filter(status=status)
+    # The periodic task sends them.
+    count = finished.update(status=Delivery.Status.PENDING, next_try_at=Now(), tries=0, answered=None, problem="")
+    _record("webhook.replayed", actor, webhook, since=since.isoformat(), messages=count)
+    return count
 
 
 @transaction.atomic

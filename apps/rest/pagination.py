@@ -21,6 +21,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
+from apps.sql import HasItem
+
 MAX_PAGE_SIZE = 200
 CURSOR, PAGE_SIZE = "cursor", "page_size"
 
@@ -150,6 +152,13 @@ def _decoded(text: str | None, model: type[models.Model], ordering: Sequence[str
 
 def _invalid_cursor() -> ValidationError:
     return ValidationError({CURSOR: ["This is not a cursor of this list."]})
+
+
+def with_tags(rows: models.QuerySet[Any], tags: str) -> models.QuerySet[Any]:
+    """The rows with all of these tags, which are separated by commas."""
+    for tag in filter(None, (tag.strip() for tag in tags.split(","))):
+        rows = rows.filter(HasItem(models.F("tags"), models.Value(tag)))
+    return rows
 
 
 def page_of(

@@ -1,21 +1,30 @@
 """What is reported to the team's webhooks about connections and about OAuth apps that are refused."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
-from apps.connections.models import Connection, ConnectSession, Level
+from apps.connections.models import Connection, ConnectSession, Credential, Level, TokenSet
 from apps.connections.services.connect_sessions import connected
 from apps.connections.services.disconnect import disconnect
+from apps.connections.services.expiry_events import emit_expiry_events
+from apps.connections.services.refresh import refresh_now
 from apps.connections.services.session_outcome import fail_sessions
 from apps.connections.services.share import rename, share, unshare
-from apps.connections.services.status import mark_needs_attention, mark_recovered
+from apps.connections.services.status import mark_needs_attention, mark_recovered, mark_verified
+from apps.integrations.models import OAuthApp
 from apps.integrations.oauth_apps.services import mark_oauth_app_broken
 from apps.notifications import webhooks
 from apps.notifications.models import Delivery, Event, Webhook
 from apps.sql import Now
+from apps.teams.actor import system_actor
+from apps.teams.models import ApiKey
+from apps.teams.services.members import remove_member
+from tests.authserver import AuthServer
 from tests.fixtures.connections import SYSTEM, Cast, ConnectFlow, access_token, oauth_app, refresh_token
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +105,70 @@ def test_a_reconnect_is_one_event(webhook: Webhook, connect_flow: ConnectFlow, c
     mark_needs_attention(connection, reason="reauthorization_required", origin=SYSTEM)
     connect_flow.connect(cast.actor("member"))
     assert [event for event, _ in reported()][2:] == ["connection.needs_attention", "connection.recovered"]
+
+
+def test_the_first_success_of_an_unverified_connection_is_one_event(
+    webhook: Webhook, connection: Connection, cast: Cast
+) -> None:
+    TokenSet.objects.all().delete()
+    Connection.objects.update(verified_at=None)
+    before = Connection.objects.select_related("integration").get()
+    mark_verified(before, origin=SYSTEM)
+    mark_verified(before, origin=SYSTEM)  # a call that began before the first success
+    mark_verified(Connection.objects.select_related("integration").get(), origin=SYSTEM)
+    assert [event for event, _ in reported()] == ["connection.created", "connection.verified"]
+    assert reported()[1][1]["status"] == "active"
+
+
+def test_scopes_that_a_refresh_changed_are_one_event(
+    webhook: Webhook, connection: Connection, server: AuthServer
+) -> None:
+    Connection.objects.update(scopes_granted=["profile"])
+    refresh_now(connection=Connection.objects.get(), actor=system_actor(connection.team))
+    assert [event for event, _ in reported()] == ["connection.created", "connection.scopes_changed"]
+    assert reported()[1][1]["changes"] == {"scopes_added": ["messages:read"], "scopes_removed": []}
+
+
+def test_a_member_who_is_removed_is_an_event(webhook: Webhook, cast: Cast) -> None:
+    remove_member(actor=cast.actor("owner"), membership_id=cast.member.pk)
+    ((event, data),) = reported()
+    assert event == "member.left"
+    assert data == {"team": str(cast.team.pk), "member": str(cast.member.user_id), "name": "Mara Member"}
+
+
+def test_what_ends_soon_is_an_event_at_each_threshold(webhook: Webhook, connection: Connection, cast: Cast) -> None:
+    today = timezone.now().date()
+    OAuthApp.objects.update(secret_expires_on=today + timedelta(days=20))
+    ApiKey.objects.create(
+        team=cast.team,
+        kind="service",
+        name="engine",
+        prefix="abcdefghij",
+        expires_at=timezone.now() + timedelta(days=3),
+    )
+    Credential.objects.create(
+        connection=connection, team=cast.team, fields="{}", created_at=Now(), expires_on=today + timedelta(days=25)
+    )
+    for _ in range(2):
+        emit_expiry_events(today=today)
+    found = {(data["kind"], data["days_left"]) for event, data in reported() if event == "credential.expiring"}
+    assert found == {("client_secret", 20), ("api_key", 3), ("key", 25)}
+    assert len(reported()) == 4
+    assert emit_expiry_events(today=today + timedelta(days=19)) == 2
+    assert emit_expiry_events(today=today + timedelta(days=19)) == 0
+    by_kind = {data["kind"]: data for event, data in reported()[1:4]}
+    assert by_kind["key"]["connection"] == str(connection.pk)
+    assert by_kind["client_secret"]["integration"] == "sandbox"
+
+
+def test_events_of_another_team_are_not_reported(webhook: Webhook, connection: Connection, cast: Cast) -> None:
+    foreign = webhooks.create_webhook(
+        actor=cast.actor("stranger"), url="https://hooks.example.com/", events=Event.values
+    )
+    OAuthApp.objects.update(secret_expires_on=timezone.now().date())
+    emit_expiry_events(today=timezone.now().date())
+    remove_member(actor=cast.actor("owner"), membership_id=cast.admin.pk)
+    assert not foreign.webhook.deliveries.exists()
 
 
 def test_a_completed_and_a_failed_connect_session_are_events(webhook: Webhook, connection: Connection) -> None:

@@ -49,6 +49,7 @@ KNOWN_TO_THE_SERVER_ONLY = [
     "POST connect-sessions/",
     "POST webhooks/",
     "PATCH webhooks/{id}/",
+    "POST webhooks/{id}/replay/",
     "POST api-keys/",
     "POST api-keys/{id}/rotate/",
     "PUT integrations/{slug}/oauth-app/",

@@ -45,6 +45,27 @@ PROTECTIONS = [
         ("tests/gateway/test_views_try_action.py",),
     ),
     Mutation(
+        "webhooks: stored headers are not sent to another host",
+        "apps/notifications/webhooks.py",
+        "        require_own_headers(before, url, headers)\n",
+        "",
+        ("tests/notifications/test_webhook_values.py",),
+    ),
+    Mutation(
+        "webhooks: headers that frame or sign the request cannot be set",
+        "apps/notifications/webhook_values.py",
+        " or _RESERVED.fullmatch(name)",
+        "",
+        ("tests/notifications/test_webhook_values.py",),
+    ),
+    Mutation(
+        "webhooks: calls that succeed at the same time verify a connection once",
+        "apps/connections/services/status.py",
+        " and _is_unverified(connection)",
+        "",
+        ("tests/connections/test_events.py",),
+    ),
+    Mutation(
         "keys: a former text ends with the overlap",
         "apps/teams/authentication.py",
         ", former_until__gt=now",

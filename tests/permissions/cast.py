@@ -46,6 +46,7 @@ WEBHOOK_ROUTES = (
     "api:webhook",
     "api:webhook_test",
     "api:webhook_deliveries",
+    "api:webhook_replay",
     *(f"notifications:{page}" for page in WEBHOOK_PAGES),
 )
 

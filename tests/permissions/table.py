@@ -52,6 +52,7 @@ BODIES: dict[str, dict[str, object]] = {
         "client_secret": "theirs",
         "params": {"origin": "https://service.example"},
     },
+    "POST api:webhook_replay": {"since": "2020-01-01T00:00:00Z"},
     "PATCH api:webhook": {"description": "Ours"},
     "POST notifications:preferences": {"attention": "off", "recovery": "off", "expiry": "off"},
     "POST notifications:webhooks": {"url": "https://hooks.fernhill.example/y", "events": "connection.created"},

@@ -15,7 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.processes import Product, running_product
-from tests.services import chromium
+from tests.services import chromium_without_windows
 
 OWNER = "owner@specway.example"
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
@@ -45,7 +45,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as made, running_product(Path(made), sandbox=True, beat=False) as running:
         running.manage("demo_data", "--connections", str(options.connections), "--events", "2000", "--owner", OWNER)
         with sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+            browser = driver.chromium.launch(executable_path=chromium_without_windows(), args=["--no-sandbox"])
             too_wide = [each for each in _shots(running, browser, options.folder) if each]
             browser.close()
     print("\n".join(too_wide) or f"{len(list(options.folder.glob('*.png')))} screenshots in {options.folder}")  # noqa: T201 - a command

@@ -18,12 +18,12 @@ from apps.connections.services.connect_sessions import (
     sessions_of,
     with_status,
 )
-from apps.connections.services.names import NAMES, names_of, with_tags
+from apps.connections.services.names import NAMES, names_of
 from apps.connections.services.session_outcome import outcome_of
 from apps.errors import NotFound
 from apps.integrations.models import Integration
 from apps.rest.fields import UUID_TEXT, ExternalId, Flag, Id, Metadata, QuerySerializer, Tags, Text, texts
-from apps.rest.pagination import Pages, page_of
+from apps.rest.pagination import Pages, page_of, with_tags
 from apps.rest.views import StrictAPIView, validated
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of

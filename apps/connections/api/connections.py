@@ -27,13 +27,13 @@ from apps.connections.policy.state import IN_STATE, State
 from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.eligibility import with_scopes
-from apps.connections.services.names import NAMES, change_names, with_tags
+from apps.connections.services.names import NAMES, change_names
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.share import rename
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import Integration
-from apps.rest.pagination import Pages, page_of
+from apps.rest.pagination import Pages, page_of, with_tags
 from apps.rest.views import StrictAPIView, require_empty_body, validated
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of

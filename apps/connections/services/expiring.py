@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -95,6 +96,15 @@ def everything_expiring(*, today: date, days: int) -> list[Expiring]:
     """The keys, grants and API keys of all teams that end within `days`, for reminders."""
     connections = Connection.objects.exclude(status=Status.DISCONNECTING).with_details()
     return [*_of_connections(connections, today, days), *_api_keys(_living_keys(), today, days)]
+
+
+def expiring_client_secrets(*, today: date, days: int) -> Iterator[tuple[UUID, Expiring]]:
+    """The client secrets that end within `days`, with the team of each that depends on one."""
+    ending = OAuthApp.objects.filter(secret_expires_on__lte=today + timedelta(days=days))
+    own = ending.filter(team__isnull=False).values_list("team", flat=True)
+    dependent = ending.filter(team=None, connections__isnull=False).values_list("connections__team", flat=True)
+    for team in Team.objects.filter(pk__in={*own, *dependent}):
+        yield from ((team.pk, item) for item in _client_secrets(team, today, days))
 
 
 def _of_connections(connections: QuerySet[Connection], today: date, days: int) -> Iterator[Expiring]:

@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet, Value
 
 from apps.audit.services import record
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession
 from apps.connections.services.status import target_of
-from apps.sql import HasItem
 from apps.teams.actor import Actor
 
 NAMES = ("external_id", "tags", "metadata")
@@ -48,10 +46,3 @@ def change_names(*, actor: Actor, connection: Connection, names: Mapping[str, An
         changed=sorted(changed),
         **details,
     )
-
-
-def with_tags(rows: QuerySet[Any], tags: str) -> QuerySet[Any]:
-    """The rows with all of these tags, which are separated by commas."""
-    for tag in filter(None, (tag.strip() for tag in tags.split(","))):
-        rows = rows.filter(HasItem(F("tags"), Value(tag)))
-    return rows

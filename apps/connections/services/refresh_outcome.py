@@ -18,6 +18,7 @@ from apps.connections.policy.refresh_outcomes import Outcome, classify, service_
 from apps.connections.services.lease import BEFORE_COMMIT, Lease, fault_point
 from apps.connections.services.status import (
     ConnectionState,
+    emit_event,
     lock,
     mark_needs_attention,
     mark_recovered,
@@ -29,6 +30,7 @@ from apps.integrations.oauth_apps.circuit_breaker import Admission
 from apps.integrations.oauth_apps.probe import exchange_nonsense
 from apps.integrations.oauth_apps.services import client_credentials, mark_oauth_app_broken
 from apps.integrations.redirect_uri import redirect_uri
+from apps.notifications.models import Event
 from apps.oauth.errors import OAuthError, ProviderFault, TokenError
 from apps.oauth.provider import ProviderConfig
 from apps.sql import Now, PreparedUpdate, param
@@ -73,7 +75,7 @@ def commit_tokens(
         current = _store_tokens(row, values, granted=granted, origin=origin)
         if current is None:
             return False
-        _update_status(row.connection, current, lost, origin=origin)
+        _update_status(row.connection, current, granted, lost, origin=origin)
         fault_point(BEFORE_COMMIT)
     return True
 
@@ -116,12 +118,19 @@ def _store_tokens(
     return current
 
 
-def _update_status(connection: Connection, current: ConnectionState, lost: list[str], *, origin: Origin) -> None:
+def _update_status(
+    connection: Connection, current: ConnectionState, granted: list[str], lost: list[str], *, origin: Origin
+) -> None:
+    """At most one event: that it needs attention, that it works again, or that its scopes changed."""
     record_first_refresh(connection, "worked")
     if lost:
         mark_needs_attention(connection, reason="missing_scopes", origin=origin)
     elif current.status == Status.NEEDS_ATTENTION and current.status_reason != "missing_scopes":
         mark_recovered(connection, origin=origin)
+    elif set(granted) != set(current.scopes_granted):
+        had, has = set(current.scopes_granted), set(granted)
+        changes = {"scopes_added": sorted(has - had), "scopes_removed": sorted(had - has)}
+        emit_event(Event.SCOPES_CHANGED, connection, changes=changes)
     if connection.oauth_app is not None:
         circuit_breaker.close(connection.oauth_app, origin=origin)
 

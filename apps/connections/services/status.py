@@ -145,11 +145,23 @@ def rejection_reason(connection: Connection) -> str:
 
 
 def mark_verified(connection: Connection, *, origin: Origin) -> None:
-    """Record that the service accepted the connection just now, which resolves that it rejected calls before."""
+    """Record that the service accepted the connection just now, which resolves that it rejected calls before.
+
+    The first time is an event, unless the event is that the connection works again.
+    """
     with transaction.atomic():
+        is_first = last_verified_at(connection) is None and _is_unverified(connection)
         Connection.objects.filter(pk=connection.pk).update(rejected_calls=0, verified_at=Now())
         if connection.status_reason in REASONS_OF_CALLS:
             _activate(Connection.objects.filter(status_reason__in=REASONS_OF_CALLS), connection, origin=origin)
+        if is_first:
+            emit_event(Event.VERIFIED, connection, status=State.WORKING)
+
+
+def _is_unverified(connection: Connection) -> bool:
+    """By what is stored, locked: of calls that succeed at the same time, one verifies it."""
+    lock(connection.pk)
+    return Connection.objects.filter(IN_STATE[State.UNVERIFIED], pk=connection.pk).exists()
 
 
 def _count_rejection(connection: Connection, reason: str, *, origin: Origin) -> None:

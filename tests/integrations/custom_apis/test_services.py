@@ -285,7 +285,7 @@ def test_no_secret_goes_to_another_host_before_a_person_confirms_it(admin: Actor
     assert missing_of(save_authentication(actor=admin, api=saved, authentication=moved, client_secret="made-up")) == []
 
 
-def test_each_persons_own_client_is_not_asked_for_either(admin: Actor) -> None:
+def test_a_client_of_each_person_is_held_back_too(admin: Actor) -> None:
     machine = {"tokenUrl": "https://login.example/t", "scopes": {}}
     api = import_custom_api(actor=admin, content=signing_in_at("", clientCredentials=machine), source="pasted")
     assert (missing_of(api), entry_of(api.integration)) == (["confirm_token_host"], None)
