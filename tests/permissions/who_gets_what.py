@@ -60,6 +60,7 @@ POST   integrations:custom_param_new    | 403 302 302 403 403 403 403 404
 GET    integrations:custom_param        | 403 200 200 403 403 403 403 404
 POST   integrations:custom_param        | 403 302 302 403 403 403 403 404
 POST   integrations:custom_register     | 403 302 302 403 403 403 403 404
+POST   integrations:custom_offline_access | 403 302 302 403 403 403 403 404
 # Connections
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 POST   connections:connect              | 302
