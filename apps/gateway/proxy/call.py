@@ -39,6 +39,7 @@ from apps.gateway.proxy.response import ProxyResponse
 from apps.gateway.services import calls
 from apps.gateway.services.calls import RequestCredentials
 from apps.gateway.services.revocation import CALLS_IN_PROGRESS, WatchedCall
+from apps.integrations.reach import requests_to
 from apps.oauth.expiry import retry_after
 from apps.oauth.signing import RequestParts, SignedCredentials
 from apps.sql import release_connection
@@ -223,9 +224,10 @@ def _refresh(response: egress.Response, credentials: RequestCredentials, call: C
 
 def _send(call: Call, request: egress.Request) -> egress.Response:
     name = call.connection.integration.name
-    timeouts = egress.Timeouts(idle=call.options.idle_timeout)
+    connection, timeouts = call.connection, egress.Timeouts(idle=call.options.idle_timeout)
     try:
-        return egress.stream(request, timeouts=timeouts, partition=str(call.connection.pk), client=call.client)
+        with requests_to(connection.integration, team=connection.team_id, oauth_app=connection.oauth_app):
+            return egress.stream(request, timeouts=timeouts, partition=str(connection.pk), client=call.client)
     except egress.DestinationBlocked as error:
         raise DestinationRefused(f"{name} is not called: {error}") from None
     except egress.NotSent as error:

@@ -22,11 +22,13 @@ from apps.integrations.models import Callback, CustomApi, Integration
 from apps.teams.actor import Actor
 from apps.teams.models import Team
 from apps.teams.permissions import Action
+from apps.teams.reach import for_actors_team
 from apps.teams.services.current_access import require_still_allowed
 
 MAX_PER_TEAM = 200
 
 
+@for_actors_team
 @transaction.atomic
 def create_custom_api(
     *,
@@ -62,6 +64,7 @@ def create_custom_api(
     return api
 
 
+@for_actors_team
 @transaction.atomic
 def change_custom_api(
     *,
@@ -120,6 +123,7 @@ def _settings_of(api: CustomApi) -> dict[str, Any]:
 
 
 @sensitive_variables()
+@for_actors_team
 @transaction.atomic
 def save_authentication(
     *,

@@ -21,11 +21,13 @@ from apps.integrations.models import CustomApi, Operation
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.permissions import Action
+from apps.teams.reach import for_actors_team
 
 DEADLINE = 20.0
 _EMPTY = Authentication()
 
 
+@for_actors_team
 def fetch_description(*, actor: Actor, url: str) -> bytes:
     """The document at a URL, fetched without authentication. Raises NotAllowed, InvalidInput (`url`)."""
     permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
@@ -43,6 +45,7 @@ def fetch_description(*, actor: Actor, url: str) -> bytes:
     return bytes(response.content)
 
 
+@for_actors_team
 def import_custom_api(
     *,
     actor: Actor,
