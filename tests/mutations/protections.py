@@ -10,6 +10,27 @@ STORED_TOKEN = "apps/connections/services/stored_token.sql"
 
 PROTECTIONS = [
     Mutation(
+        "gateway: redirects out of the API are not followed",
+        "apps/gateway/proxy/redirects.py",
+        "    if not proxied.startswith(call.proxy_path):\n        return None\n",
+        "",
+        ("tests/gateway/test_call_options.py",),
+    ),
+    Mutation(
+        "gateway: a streamed body is not repeated after a redirect",
+        "apps/gateway/proxy/redirects.py",
+        " if call.body.is_buffered else None",
+        "",
+        ("tests/gateway/test_call_options.py",),
+    ),
+    Mutation(
+        "gateway: each followed redirect is recorded",
+        "apps/gateway/proxy/call.py",
+        "calls.record_call(credentials, actor=call.actor, call=watched.id, method=call.method, path=path)",
+        "pass",
+        ("tests/gateway/test_call_options.py",),
+    ),
+    Mutation(
         "api: only what is read with a key is compressed",
         "apps/web/middleware.py",
         "    return with_key and _is_read(request, response)",
