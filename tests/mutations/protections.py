@@ -10,6 +10,27 @@ STORED_TOKEN = "apps/connections/services/stored_token.sql"
 
 PROTECTIONS = [
     Mutation(
+        "gateway: redirects out of the API are not followed",
+        "apps/gateway/proxy/redirects.py",
+        "    if not proxied.startswith(call.proxy_path):\n        return None\n",
+        "",
+        ("tests/gateway/test_call_options.py",),
+    ),
+    Mutation(
+        "gateway: a streamed body is not repeated after a redirect",
+        "apps/gateway/proxy/redirects.py",
+        " if call.body.is_buffered else None",
+        "",
+        ("tests/gateway/test_call_options.py",),
+    ),
+    Mutation(
+        "gateway: each followed redirect is recorded",
+        "apps/gateway/proxy/call.py",
+        "calls.record_call(credentials, actor=call.actor, call=watched.id, method=call.method, path=path)",
+        "pass",
+        ("tests/gateway/test_call_options.py",),
+    ),
+    Mutation(
         "api: only what is read with a key is compressed",
         "apps/web/middleware.py",
         "    return with_key and _is_read(request, response)",
@@ -1546,5 +1567,40 @@ PROTECTIONS = [
         "    leave_to_sqlite(config, items)\n",
         "",
         ("tests/test_passes.py",),
+    ),
+    Mutation(
+        "custom APIs: secrets go to the token host of a document only once it is confirmed",
+        "apps/integrations/custom_apis/services/apis.py",
+        "    if confirmed is False:",
+        "    if False:",
+        ("tests/integrations/custom_apis/test_services.py", "tests/integrations/custom_apis/test_views.py"),
+    ),
+    Mutation(
+        "custom APIs: an API is a draft until the token host of its document is confirmed",
+        "apps/integrations/custom_apis/services/description.py",
+        'is_complete and api.filled_in.get("token_url") != UNCONFIRMED',
+        "is_complete",
+        ("tests/integrations/custom_apis/test_services.py",),
+    ),
+    Mutation(
+        "API documents: an operation is not called elsewhere than at its server",
+        "apps/integrations/custom_apis/services/document_import.py",
+        "if not call.host or call.host in hosts",
+        "",
+        ("tests/integrations/custom_apis/test_services.py",),
+    ),
+    Mutation(
+        "catalog: a scope that contradicts the vendor's list fails the check",
+        "apps/integrations/management/commands/check_catalog.py",
+        "if errors or contradictions:",
+        "if errors:",
+        ("tests/integrations/catalog/test_check_catalog.py",),
+    ),
+    Mutation(
+        "try an action: TRACE is not sent",
+        "apps/gateway/try_action/forms.py",
+        "(*METHODS, *target.METHODS_NEVER_SENT)",
+        "METHODS",
+        ("tests/gateway/test_views_try_action.py",),
     ),
 ]
