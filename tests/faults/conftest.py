@@ -100,16 +100,16 @@ class Scene:
         return sum(call.accepted for call in self.server.journal.refreshes)
 
     def lost(self) -> int:
-        """How many connections end with a refresh token that the service does not accept any more."""
+        """How many connections end with a refresh token of this service that it does not accept any more."""
         stored = [row.refresh_token.reveal() for row in TokenSet.objects.all() if row.refresh_token]
-        return 0 if self.is_copied else sum(not self.is_accepted(token) for token in stored)
+        return 0 if self.is_copied else sum(self.is_ended(token) for token in stored)
 
-    def is_accepted(self, token: str) -> bool:
-        """Whether the service accepts a refresh token, of which it knows every one."""
+    def is_ended(self, token: str) -> bool:
+        """Whether the service issued a refresh token and does not accept it any more."""
         for family in self.server.grants.families:
-            latest = [family.refresh_token, *(family.used[-1:] if self.server.rotation == "grace" else ())]
-            if token in latest and not family.revoked:
-                return True
+            if token in (family.refresh_token, *family.used):
+                latest = (family.refresh_token, *(family.used[-1:] if self.server.rotation == "grace" else ()))
+                return family.revoked or token not in latest
         return False
 
     def secrets(self) -> list[str]:
