@@ -40,6 +40,7 @@ from apps.oauth.provider import ClientCredentials, ProviderConfig, RevocationEnd
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.permissions import Action
+from apps.teams.reach import for_actors_team
 
 _MAX_PAGE = 1_000_000
 
@@ -57,6 +58,7 @@ class CheckUp:
 
 
 @sensitive_variables()
+@for_actors_team
 def check_configuration(*, actor: Actor, api: CustomApi) -> CheckUp:
     """Check the stored configuration and audit the check. Nothing is changed. Raises NotAllowed, UnreadableSecret."""
     permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
