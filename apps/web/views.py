@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from apps.teams.keys import SCOPES
 from apps.teams.models import User
 from apps.web.troubleshooting import SECTIONS
 
@@ -52,6 +53,13 @@ def account(request: HttpRequest) -> HttpResponse:
             "session_count": UserSession.objects.filter(user=user).count(),
         },
     )
+
+
+@require_safe
+def llms(request: HttpRequest) -> HttpResponse:
+    """What language models that write programs for the API should read first (https://llmstxt.org/). Public."""
+    context = {"url": settings.PUBLIC_URL, "scopes": SCOPES}
+    return render(request, "web/llms.txt", context, content_type="text/markdown; charset=utf-8")
 
 
 @require_safe
