@@ -1405,6 +1405,13 @@ PROTECTIONS = [
         "if True:",
         ("tests/audit/test_database_role.py",),
     ),
+    Mutation(
+        "integrations: a corrected OAuth app is said to work once it does",
+        "apps/integrations/oauth_apps/alerts.py",
+        'broken_since=None, broken_code="", notified',
+        "broken_since=None, notified",
+        ("tests/integrations/oauth_apps/test_alerts.py",),
+    ),
     # --- Wiring: settings, schedule, queue, sandbox ---
     Mutation(
         "web: without a database that stores, 503",
@@ -1560,5 +1567,40 @@ PROTECTIONS = [
         "    leave_to_sqlite(config, items)\n",
         "",
         ("tests/test_passes.py",),
+    ),
+    Mutation(
+        "custom APIs: secrets go to the token host of a document only once it is confirmed",
+        "apps/integrations/custom_apis/services/apis.py",
+        "    if confirmed is False:",
+        "    if False:",
+        ("tests/integrations/custom_apis/test_services.py", "tests/integrations/custom_apis/test_views.py"),
+    ),
+    Mutation(
+        "custom APIs: an API is a draft until the token host of its document is confirmed",
+        "apps/integrations/custom_apis/services/description.py",
+        'is_complete and api.filled_in.get("token_url") != UNCONFIRMED',
+        "is_complete",
+        ("tests/integrations/custom_apis/test_services.py",),
+    ),
+    Mutation(
+        "API documents: an operation is not called elsewhere than at its server",
+        "apps/integrations/custom_apis/services/document_import.py",
+        "if not call.host or call.host in hosts",
+        "",
+        ("tests/integrations/custom_apis/test_services.py",),
+    ),
+    Mutation(
+        "catalog: a scope that contradicts the vendor's list fails the check",
+        "apps/integrations/management/commands/check_catalog.py",
+        "if errors or contradictions:",
+        "if errors:",
+        ("tests/integrations/catalog/test_check_catalog.py",),
+    ),
+    Mutation(
+        "try an action: TRACE is not sent",
+        "apps/gateway/try_action/forms.py",
+        "(*METHODS, *target.METHODS_NEVER_SENT)",
+        "METHODS",
+        ("tests/gateway/test_views_try_action.py",),
     ),
 ]
