@@ -13,7 +13,7 @@ from apps.oauth.errors import AuthorizationDenied
 _UNAVAILABLE = "{name} cannot process the request right now (error “{code}”). Nothing was stored; try again later."
 _INTERACTION = "{name} requires an action from you first (error “{code}”). Nothing was stored; try again."
 _REQUEST = (
-    "{name} rejected the request itself (error “{code}”), so trying again does not help. Nothing was stored. The people "
+    "{name} rejected the request itself (error “{code}”), so trying again does not help. Nothing was stored. Those "
     "who set up {name} here can correct it."
 )
 _MESSAGES = {
