@@ -37,7 +37,9 @@ PASSED_ON = {"api:connection_proxy"}
 ONLY_POST = {
     "api:connection_check",
     "connections:ask",
+    "connections:ask_owner",
     "connections:check",
+    "connections:first_steps",
     "connections:key_end",
     "integrations:ask_for",
     "api:connections_check",
@@ -129,6 +131,7 @@ ROUTES_OF_A_CONNECTION = (
     "connections:trace",
     "connections:check",
     "connections:ask",
+    "connections:ask_owner",
     "connections:key_end",
 )
 API_ROUTES_OF_A_CONNECTION = (

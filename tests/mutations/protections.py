@@ -1405,6 +1405,13 @@ PROTECTIONS = [
         "if True:",
         ("tests/audit/test_database_role.py",),
     ),
+    Mutation(
+        "integrations: a corrected OAuth app is said to work once it does",
+        "apps/integrations/oauth_apps/alerts.py",
+        'broken_since=None, broken_code="", notified',
+        "broken_since=None, notified",
+        ("tests/integrations/oauth_apps/test_alerts.py",),
+    ),
     # --- Wiring: settings, schedule, queue, sandbox ---
     Mutation(
         "web: without a database that stores, 503",
