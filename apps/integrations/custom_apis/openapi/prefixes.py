@@ -3,7 +3,7 @@
 import re
 
 _WORD = r"[A-Za-z][A-Za-z0-9-]{0,39}"
-# What stands for a key in an example.
+# The placeholder of a key in an example.
 _VALUE = r"(?:[<{\[(]|\.\.\.|…|your|my|x{3,}|abc|[A-Z]+_[A-Z_]+|\S*[0-9]|[a-z]+_[a-z_]+)"
 _PLAIN_VALUE = r"(?:api[ _-]?key|apikey|token|key|secret|jwt|value|credentials)\b"
 _QUOTE = "[`'\"“‘]"
