@@ -1547,6 +1547,13 @@ PROTECTIONS = [
     ),
     # --- The services' own signs ---
     Mutation(
+        "consent page: what looks like a secret is left out of its error",
+        "apps/connections/services/consent_errors.py",
+        "said, name = shown_message(denied.description), attempt.integration.name",
+        "said, name = denied.description, attempt.integration.name",
+        ("tests/connections/test_consent_errors.py",),
+    ),
+    Mutation(
         "check configuration: what a made-up secret is answered as well proves nothing",
         "apps/integrations/custom_apis/doctor/observations.py",
         "self.made_up_secret is not None and not self.equals(self.made_up_secret)",
