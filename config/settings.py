@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "apps.web.middleware.CompressionMiddleware",
+    "apps.web.middleware.ApiConditionalMiddleware",
     "csp.middleware.CSPMiddleware",
     "apps.teams.sessions.SessionMiddleware",
     "apps.web.middleware.ApiSlashMiddleware",
@@ -211,7 +212,7 @@ REDIS_TRANSPORT_OPTIONS = {
     "connect_retries_timeout": 1,
     "socket_connect_timeout": 0.5,
     "polling_interval": 0.3,  # how long a worker waits in one read,
-    "socket_timeout": 0.9,  # which must end before this
+    "socket_timeout": 0.8,  # which must end before this
     "visibility_timeout": 300,
 }
 if REDIS_URL:
@@ -300,7 +301,8 @@ EMAIL_TIMEOUT = 10  # seconds; a page waits while an invitation is sent
 
 # --- Egress ------------------------------------------------------------------------------------------------------
 
-# "host" or "host:port" of internal services that egress may reach, also over http.
+# "host" or "host:port" of internal services that egress may reach, also over http; "=built-in" or "=" and the ID of a
+# team after it limits who may.
 EGRESS_ALLOWED_HOSTS = env.list("EGRESS_ALLOWED_HOSTS", default=[])
 
 # --- The browser -------------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ MESSAGES = {
     "connection.names_changed": "External ID, tags or metadata changed",
     "connection.renamed": "Renamed",
     "connection.repair_asked": "Repair requested",
+    "connection.owner_asked": "Owner asked to narrow or disconnect",
     "connection.shared": "Shared",
     "connection.sharing_changed": "Sharing changed",
     "connection.site_changed": "Site changed",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.connections.models import Connection
+from apps.integrations.catalog.offline_access import next_step
 from apps.integrations.models import KINDS_WITH_KEY
 
 _REASONS = {
@@ -184,10 +185,7 @@ def refresh_token_hint(scopes: Sequence[str], parameters: Mapping[str, str]) -> 
 
     The scope of OpenID Connect Core 11 first, then what other services take.
     """
-    if "offline_access" not in scopes:
-        return "Request the scope offline_access, then reconnect."
-    if "access_type" not in parameters:
-        return "Add the authorization parameter access_type=offline, then reconnect."
-    if "prompt" not in parameters:
-        return "Add the authorization parameter prompt=consent, then reconnect."
+    step = next_step(scopes, parameters)
+    if step is not None:
+        return f"Add {step.label}, then reconnect."
     return "Ask the service how its refresh tokens are requested."

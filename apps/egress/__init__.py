@@ -2,7 +2,8 @@
 
 Every outbound request goes through `stream()`, or through `session()`, which is `requests` on top of it. Their rules:
 
-- https on port 443 only. Hosts on the operator's allow-list may also be private, use http and any port they name.
+- https on port 443 only. Hosts on the operator's allow-list may also be private, use http and any port they name;
+  an entry may be limited to built-in services or to a team (see `on_behalf_of`).
 - A name is resolved once, every address is checked, and the connection goes to a checked address, so a DNS that changes
   its answer gains nothing. TLS is still verified against the host name.
 - Redirects are returned, never followed; proxies and .netrc of the environment are ignored; no cookies are kept.
@@ -12,7 +13,7 @@ Every outbound request goes through `stream()`, or through `session()`, which is
 
 from apps.egress.adapter import Adapter, Session, session
 from apps.egress.connection import ClientSocket, end_waits, wait_for_client
-from apps.egress.destination import Destination, check_url, configure, is_allowed
+from apps.egress.destination import Destination, check_url, configure, is_allowed, on_behalf_of
 from apps.egress.errors import (
     ClientDisconnected,
     DestinationBlocked,
@@ -48,6 +49,7 @@ __all__ = [
     "end_waits",
     "is_allowed",
     "observed",
+    "on_behalf_of",
     "session",
     "stream",
     "wait_for_client",

@@ -28,9 +28,7 @@ from apps.gateway.services import calls
 from apps.rest.schema import PROBLEM
 from apps.teams.actor import Actor
 
-# TRACE would return the credential that the call was sent with (RFC 9110 9.3.8); CONNECT asks for a tunnel.
 _DOCUMENTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_METHODS_NEVER_SENT = frozenset({"TRACE", "CONNECT"})
 
 
 @csrf_exempt  # `authenticate` checks the token
@@ -38,7 +36,7 @@ def proxy(request: HttpRequest, pk: UUID, path: str = "") -> HttpResponseBase:
     """Make a call and stream the service's response. Failures of ours are problem documents with `Specway-Error`."""
     try:
         actor = authenticate(request)
-        if request.method in _METHODS_NEVER_SENT:
+        if request.method in target.METHODS_NEVER_SENT:
             raise MethodNotAllowed(str(request.method))
         return _ServiceResponse(send_call(_call(request, actor, pk, path)))
     except egress.ClientDisconnected:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from apps.gateway.proxy.call_options import MAX_IDLE_TIMEOUT, MAX_RETRIES
+from apps.gateway.proxy.call_options import MAX_IDLE_TIMEOUT, MAX_REDIRECTS, MAX_RETRIES
 from apps.rest.schema import PROBLEM
 
 PATH = "/api/v1/connections/{id}/proxy/{path}"
@@ -104,6 +104,14 @@ _PARAMETERS = [
     },
     _header("Specway-Scopes", "Scopes that the call requires; if one is not granted, it is not made (409)."),
     _header("Specway-Retries", f"0 to {MAX_RETRIES}: how often GET, HEAD, OPTIONS, PUT and DELETE are retried."),
+    _header(
+        "Specway-Retry-On",
+        "Statuses of the service after which the call is retried, separated by commas. Default: 429,502,503,504.",
+    ),
+    _header(
+        "Specway-Follow-Redirects",
+        f"0 to {MAX_REDIRECTS}: how many redirects within the service's API are followed; others are returned.",
+    ),
     _header(
         "Specway-Timeout",
         f"1 to {MAX_IDLE_TIMEOUT}: seconds without data from the service after which the call ends. Default: 60.",

@@ -72,7 +72,7 @@ def typed_host_params(entry: CatalogEntry | None) -> list[Param]:
     a list of values in the catalog."""
     if entry is None:
         return []
-    names = {name for url in _credential_urls(entry) for name in PLACEHOLDER.findall(_host_of(url))}
+    names = {name for url in _credential_urls(entry) for name in PLACEHOLDER.findall(host_of(url))}
     return [param for param in entry.params if param.name in names and not param.choices]
 
 
@@ -88,7 +88,7 @@ def _credential_urls(entry: CatalogEntry) -> Iterator[str]:
         yield oauth1.access_token_url
 
 
-def _host_of(url: str) -> str:
+def host_of(url: str) -> str:
     """Host and port of a URL template; the placeholder itself where that is a whole origin."""
     _, separator, rest = url.partition("://")
     return (rest if separator else url).partition("/")[0]

@@ -21,6 +21,7 @@ urlpatterns = [
     path("custom-apis/<slug:slug>/parameters/<slug:name>/", param_views.param, name="custom_param"),
     path("custom-apis/<slug:slug>/check/", doctor.check, name="custom_check"),
     path("custom-apis/<slug:slug>/register/", doctor.register, name="custom_register"),
+    path("custom-apis/<slug:slug>/offline-access/", doctor.offline_access, name="custom_offline_access"),
     path("custom-apis/<slug:slug>/operations/", custom_apis.operations, name="custom_operations"),
     path("custom-apis/<slug:slug>/redirect-uri/", custom_apis.callback, name="custom_callback"),
     path("custom-apis/<slug:slug>/delete/", custom_apis.delete, name="custom_delete"),

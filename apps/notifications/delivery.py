@@ -75,7 +75,8 @@ def _send(delivery: Delivery) -> tuple[int | None, str]:
         signed = signature.headers(
             message_id=delivery.pk, timestamp=int(time.time()), body=delivery.body, keys=_keys(webhook)
         )
-        with egress.session(deadline=DEADLINE, max_bytes=MAX_RESPONSE_BYTES) as session:
+        session = egress.session(deadline=DEADLINE, max_bytes=MAX_RESPONSE_BYTES)
+        with egress.on_behalf_of(webhook.team_id), session:
             response = session.post(
                 webhook.url,
                 data=delivery.body.encode(),

@@ -26,10 +26,11 @@ class NewNotice:
     icon: str = ""
 
 
-def notify(users: Iterable[User], notice: NewNotice, *, team_id: UUID) -> None:
-    """Add the notice for each person who does not have it yet."""
+def notify(users: Iterable[User], notice: NewNotice, *, team_id: UUID) -> list[User]:
+    """Add the notice for each person who does not have it yet, and return these people."""
     people = list(users)
     known = set(Notice.objects.filter(user__in=people, key=notice.key).values_list("user", flat=True))
+    new = [user for user in people if user.pk not in known]
     Notice.objects.bulk_create(
         [
             Notice(
@@ -43,11 +44,11 @@ def notify(users: Iterable[User], notice: NewNotice, *, team_id: UUID) -> None:
                 icon=notice.icon,
                 created_at=Now(),
             )
-            for user in people
-            if user.pk not in known
+            for user in new
         ],
         ignore_conflicts=True,
     )
+    return new
 
 
 def notices_of(user: User, team: Team) -> QuerySet[Notice]:

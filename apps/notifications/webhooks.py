@@ -22,6 +22,7 @@ from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.errors import InvalidRequest
 from apps.teams.permissions import Action
+from apps.teams.reach import for_actors_team
 from apps.teams.services.teams import locked_team
 from apps.vault.services import seal
 
@@ -64,6 +65,7 @@ def webhook_of(actor: Actor, webhook_id: UUID) -> Webhook:
     return webhook
 
 
+@for_actors_team
 @transaction.atomic
 def create_webhook(
     *, actor: Actor, url: str, events: Sequence[str], description: str = "", **others: Any
@@ -90,6 +92,7 @@ def create_webhook(
     return IssuedWebhook(webhook, secret)
 
 
+@for_actors_team
 @transaction.atomic
 def change_webhook(
     *,

@@ -9,7 +9,9 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+from django.middleware.http import ConditionalGetMiddleware
 from django.urls import is_valid_path, reverse
+from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -55,8 +57,32 @@ class CompressionMiddleware(GZipMiddleware):
     )
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if request.path_info.startswith(self.NOT_COMPRESSED):
+        if request.path_info.startswith(self.NOT_COMPRESSED) and not _is_read_by_program(request, response):
             return response
+        return super().process_response(request, response)
+
+
+def _is_read_by_program(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether a program reads from the API with a key, which no browser adds to a request that another site made.
+
+    What is read with GET has no secrets; services' responses are streamed.
+    """
+    with_key = request.headers.get("Authorization", "").lower().startswith("bearer ")
+    return with_key and _is_read(request, response)
+
+
+def _is_read(request: HttpRequest, response: HttpResponseBase) -> bool:
+    return is_api(request) and request.method in ("GET", "HEAD") and not response.streaming
+
+
+class ApiConditionalMiddleware(ConditionalGetMiddleware):
+    """`ETag` on what the API reads, and 304 for `If-None-Match` (RFC 9110 13.1.2). Caches have to ask each time."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if not _is_read(request, response) or response.status_code != HTTPStatus.OK:
+            return response
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        patch_vary_headers(response, ["Authorization", "Cookie"])
         return super().process_response(request, response)
 
 

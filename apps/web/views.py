@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.teams.models import User
+from apps.teams.requests import TeamRequest
 from apps.web.troubleshooting import SECTIONS
 
 
@@ -49,9 +50,16 @@ def account(request: HttpRequest) -> HttpResponse:
             "form": form,
             "mfa_on": is_mfa_enabled(user),
             "pending_email": EmailAddress.objects.filter(user=user, verified=False).first(),
+            "first_steps_closed": _has_closed_first_steps(request),
             "session_count": UserSession.objects.filter(user=user).count(),
         },
     )
+
+
+def _has_closed_first_steps(request: HttpRequest) -> bool:
+    extended = cast(TeamRequest, request)
+    team = extended.actor.team if extended.actor else None
+    return any(each.first_steps_closed for each in extended.memberships if each.team == team)
 
 
 @require_safe

@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from config.cache import REDIS_OPTIONS, FileCache, SharedCache
+from config.settings import REDIS_TRANSPORT_OPTIONS
 from tests.processes import free_port
 from tests.services import own_redis_database
 
@@ -54,7 +55,12 @@ def test_a_redis_that_hangs_is_asked_once_and_without_retries() -> None:
             accepted.append(silent.accept()[0])
         for each in accepted:
             each.close()
-    assert REDIS_OPTIONS["socket_connect_timeout"] + REDIS_OPTIONS["socket_timeout"] <= 1.5
+
+
+@pytest.mark.parametrize("timeout", ["socket_connect_timeout", "socket_timeout"])
+def test_a_request_waits_for_cache_and_broker_together_well_under_a_second_and_a_half(timeout: str) -> None:
+    """One of the two timeouts counts: a Redis that hangs accepts connections, one behind a firewall accepts none."""
+    assert REDIS_OPTIONS[timeout] + REDIS_TRANSPORT_OPTIONS[timeout] <= 1.25
 
 
 @pytest.mark.needs_redis

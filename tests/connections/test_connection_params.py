@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from apps import egress
@@ -20,7 +21,7 @@ from apps.oauth.signing import RequestParts
 from tests.authlibserver import authlib_server
 from tests.connections.custom import Walker, describe, redirected
 from tests.connections.signed import signed_request
-from tests.factories import client_for
+from tests.factories import client_for, make_key
 from tests.fixtures.connections import Cast, actions
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,6 +98,23 @@ def test_a_value_that_fits_is_not_exchanged_with_the_key(cast: Cast, connection:
     member = cast.actor("member")
     replace_key(actor=member, connection=now(connection), fields={"key": KEY}, params={"region": "us"})
     replace_key(actor=member, connection=now(connection), fields={"key": NEW_KEY}, params={"region": "eu"})
+    assert now(connection).params == {"region": "us"}
+
+
+def test_the_api_refuses_parameters_that_would_change_nothing(cast: Cast, connection: Connection) -> None:
+    ask(cast, REGION)
+    _, key = make_key(cast.member, scopes=["connections:read", "connections:write"])
+    api, url = Client(headers={"Authorization": f"Bearer {key}"}), f"/api/v1/connections/{connection.pk}/"
+
+    def patched(**params: str) -> tuple[int, list[str]]:
+        body = {"fields": {"key": NEW_KEY}, "params": params}
+        response = api.patch(url, body, content_type="application/json")
+        return response.status_code, [error["field"] for error in response.json().get("errors", [])]
+
+    assert patched(region="us", nope="x") == (400, ["params.nope"])
+    assert stored_fields(now(connection)) == {"key": KEY}
+    assert patched(region="us") == (200, [])
+    assert patched(region="eu") == (400, ["params.region"])
     assert now(connection).params == {"region": "us"}
 
 

@@ -10,11 +10,13 @@ import pytest
 from apps import egress
 from apps.connections.errors import AccessDeclined, ReauthorizationRequired
 from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.services.reconnect import reconnect_request
 from apps.connections.services.refresh import refresh_now
 from apps.egress import destination
 from apps.integrations.custom_apis.rule_lines import error_rules_in
 from apps.integrations.custom_apis.schema import Authentication
 from apps.integrations.custom_apis.services.apis import create_custom_api, save_authentication
+from apps.integrations.custom_apis.services.offline_access import request_offline_access
 from apps.integrations.models import CustomApi
 from apps.oauth.paths import Check
 from apps.oauth.provider import ClientCredentials
@@ -180,3 +182,15 @@ def test_a_denial_at_a_custom_api_with_oauth_1_is_understood(signed_service: OAu
     with pytest.raises(AccessDeclined):
         walker.arrive(f"{held.callback}&error=access_denied")
     assert AuthorizationAttempt.objects.get(pk=flow.attempt.pk).status == "failed"
+
+
+def test_a_scope_for_refresh_tokens_that_is_added_later_is_requested_by_the_next_reconnect(
+    service: DialectServer, cast: Cast
+) -> None:
+    walker = walker_at(service, cast)
+    connection = walker.connect()
+    request_offline_access(actor=cast.actor("admin"), api=CustomApi.objects.get())
+    connection = Connection.objects.with_details().get(pk=connection.pk)
+    requested = reconnect_request(connection=connection, oauth_app=connection.oauth_app)
+    assert requested.scopes == ["messages:read", "profile", "offline_access"]
+    assert connection.status == "active"

@@ -131,8 +131,9 @@ def test_no_server_listens(service: HttpServer, cast: Cast, monkeypatch: pytest.
 
 def test_a_private_address_is_not_asked(service: HttpServer, cast: Cast) -> None:
     egress.configure(allowed_hosts=[])
-    with pytest.raises(KeyNotChecked, match="could not be reached"):
+    with pytest.raises(InvalidInput) as refused:
         keyed(service, cast)
+    assert [name for name, _ in refused.value.errors] == ["param.origin"]
     assert service.received == []
 
 

@@ -26,6 +26,7 @@ PAGES = [
     "/admin/audit/auditevent/?q=Finance",
 ]
 LISTS = ["/api/v1/connections/", "/api/v1/connections/?scopes=profile", "/api/v1/audit-events/?action=member.joined"]
+LISTS += ["/api/v1/connections/?ordering=name"]
 # The tables that are large where there are many teams.
 LARGE = ("connections_connection", "connections_connectionshare", "connections_tokenset", "connections_workflowuse")
 LARGE = (*LARGE, "connections_credential", "audit_auditevent")

@@ -33,6 +33,7 @@ HOLDERS: dict[str, dict[str, list[tuple[Rule, set[str]]]]] = {
         "manage": [(may_take_token, {"owner", "service"})],
     },
     "everyone": {"use": [(may_use, {"owner", "other", "service", *ADMINS})]},
+    "members": {"by name": [(may_use, {"owner", "other", *ADMINS})]},
     "personal": {"personal": [(may_use, {"owner"}), (may_share, {"owner"})]},
     "admins": {
         "personal": [

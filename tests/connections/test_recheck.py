@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from apps import egress
 from apps.connections.errors import AttemptError, AttemptSettled, CallbackRejected
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.services import attempt_expiry, credentials, exchange
 from apps.connections.services.credentials import connect_with_key
 from apps.connections.services.verification import Checked
+from apps.egress import destination
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.models import Integration
 from apps.sql import Now
@@ -141,6 +143,8 @@ def during_verification(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[
             return Checked(subject="7", label="Ada", status=200)
 
         monkeypatch.setattr(credentials, "verify", verify)
+        monkeypatch.setattr(destination, "_allowed", frozenset())
+        egress.configure(allowed_hosts=["127.0.0.1:8100"])
 
     return patch
 

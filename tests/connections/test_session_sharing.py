@@ -63,7 +63,10 @@ def test_the_key_that_requested_sharing_finds_the_connection(
     server: AuthServer, integration: Integration, cast: Cast, service: Caller
 ) -> None:
     state = connect(cast, server, service, "yes")
-    assert (state["status"], state["sharing"]) == ("connected", {"level": "use", "accepted": True})
+    assert (state["status"], state["sharing"]) == (
+        "connected",
+        {"level": "use", "members": [], "accepted": True},
+    )
     listed = service.get("/api/v1/connections/").json()["results"]
     assert [row["id"] for row in listed] == [state["connection"]]
     assert service.get(f"/api/v1/connections/{state['connection']}/").json()["permission"] == "use"
@@ -81,6 +84,48 @@ def test_a_person_who_declines_sharing_is_connected_for_themselves(
     assert [(event, data["status"]) for event, data in reported()] == [
         ("connect_session.connected", "connected_personal")
     ]
+
+
+def test_a_session_can_ask_to_share_with_members_only(
+    server: AuthServer, integration: Integration, cast: Cast, service: Caller
+) -> None:
+    asked = {"level": "view", "members": [cast.admin.user.email.upper(), str(cast.owner.user_id)]}
+    session, path = link_for(service, cast.member, sharing=asked)
+    page = client_for(cast.member).get(path).content.decode()
+    assert "Share it with Ada Admin, Olga Owner?" in page
+    assert "but not by service keys" in page
+    assert "all members of the team" not in page
+    answer(client_for(cast.member), server, path, "yes")
+    state = state_of(service, session)
+    assert state["status"] == "connected"
+    assert set(state["sharing"]["members"]) == {str(cast.admin.user_id), str(cast.owner.user_id)}
+    shares = Connection.objects.get().shares
+    assert set(shares.values_list("user", "level")) == {(cast.admin.user_id, "view"), (cast.owner.user_id, "view")}
+    assert service.get(f"/api/v1/connections/{state['connection']}/").status_code == 404
+
+
+def test_earlier_and_higher_shares_stay_when_a_session_shares_with_members(
+    connect_flow: ConnectFlow, server: AuthServer, integration: Integration, cast: Cast, service: Caller
+) -> None:
+    connection = connect_flow.connect(cast.actor("member"))
+    members = {cast.admin.user_id: Level.MANAGE}
+    share(actor=cast.actor("member"), connection=connection, everyone=None, members=members)
+    asked = {"level": "use", "members": [str(cast.admin.user_id), str(cast.owner.user_id)]}
+    session, path = link_for(service, cast.member, sharing=asked)
+    cast.owner.delete()  # a member who leaves meanwhile gets nothing
+    answer(client_for(cast.member), server, path, "yes")
+    assert state_of(service, session)["status"] == "connected"
+    assert set(connection.shares.values_list("user", "level")) == {(cast.admin.user_id, "manage")}
+
+
+@pytest.mark.parametrize("who", ["nothing@fernhill.example", "stranger", "member", ""])
+def test_a_session_shares_only_with_other_members_of_the_team(
+    integration: Integration, cast: Cast, service: Caller, who: str
+) -> None:
+    text = str(getattr(cast, who).user_id) if who in ("stranger", "member") else who
+    refused = ask(service, member=str(cast.member.user_id), sharing={"members": [text]})
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["field"].startswith("sharing.members")
 
 
 def test_the_page_says_who_will_be_able_to_use_it_and_requires_an_answer(

@@ -41,7 +41,7 @@ def test_a_token_that_is_renewed_or_never_ends_is_not_said_to_end(
 @pytest.mark.parametrize(
     ("scopes", "parameters", "hint"),
     [
-        (["openid"], {}, "Request the scope offline_access"),
+        (["openid"], {}, "Add the scope offline_access"),
         (["offline_access"], {}, "access_type=offline"),
         (["offline_access"], {"access_type": "offline"}, "prompt=consent"),
         (["offline_access"], {"access_type": "offline", "prompt": "consent"}, "Ask the service"),

@@ -37,7 +37,9 @@ PASSED_ON = {"api:connection_proxy"}
 ONLY_POST = {
     "api:connection_check",
     "connections:ask",
+    "connections:ask_owner",
     "connections:check",
+    "connections:first_steps",
     "connections:key_end",
     "integrations:ask_for",
     "api:connections_check",
@@ -48,6 +50,7 @@ ONLY_POST = {
     "api:webhook_replay",
     "api:webhook_test",
     "integrations:custom_register",
+    "integrations:custom_offline_access",
     "notifications:redeliver",
     "notifications:rotate",
     "notifications:switch",
@@ -128,6 +131,7 @@ ROUTES_OF_A_CONNECTION = (
     "connections:trace",
     "connections:check",
     "connections:ask",
+    "connections:ask_owner",
     "connections:key_end",
 )
 API_ROUTES_OF_A_CONNECTION = (
@@ -159,6 +163,7 @@ ROUTES_OF_AN_INTEGRATION = (
     "integrations:custom_check",
     "integrations:ask_for",
     "integrations:custom_register",
+    "integrations:custom_offline_access",
     "integrations:custom_param_new",
     "integrations:app",
     "integrations:test_app",

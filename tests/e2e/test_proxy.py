@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import psutil
 import pytest
 import requests
 
+from tests.config.test_gunicorn import is_refused
 from tests.e2e.inside import Inside, inside
 from tests.e2e.processes import wait_for
 from tests.processes import Product, running_product
@@ -239,3 +241,22 @@ def test_no_log_contains_the_key(place: Place) -> None:
     assert "token-number-" not in logs
     assert json.dumps(place.full_key) not in logs
     assert place.full_key not in logs
+
+
+def test_after_sigterm_open_downloads_are_completed_and_new_connections_refused(place: Place) -> None:
+    """The last test of this module: the web process ends with it."""
+    place.service.go_on = threading.Semaphore(0)
+    worker, size = place.worker(), 20 * MB
+    events = requests.get(place.url("events"), headers=place.headers(full=False), stream=True, timeout=60)
+    blob = requests.get(place.url(f"blob?{size}"), headers=place.headers(), stream=True, timeout=60)
+    lines, pieces = events.iter_lines(chunk_size=1), blob.iter_content(MB)
+    assert next(lines) == b"data: 0"
+    received = len(next(pieces))
+    place.product.signal("web0", signal.SIGTERM)
+    wait_for(lambda: is_refused(int(place.product.url.rpartition(":")[2])), seconds=30)
+    assert worker.is_running()
+    place.service.go_on.release(3)
+    assert [line for line in lines if line] == [b"data: 1", b"data: 2"]
+    assert received + sum(len(piece) for piece in pieces) == size
+    psutil.wait_procs([worker], timeout=30)
+    assert not worker.is_running()

@@ -48,7 +48,12 @@ class Child:
     def stopped(self) -> None:
         """Waits until a SIGSTOP has taken effect."""
         status = Path(f"/proc/{self.process.pid}/status")
-        wait_until(lambda: "State:\tT" in status.read_text(), what="a stopped process")
+
+        def is_stopped() -> bool:
+            assert self.process.poll() is None, f"it ended instead:\n{self.log}"
+            return "State:\tT" in status.read_text()
+
+        wait_until(is_stopped, what="a stopped process")
 
     def go_on(self, point: str) -> None:
         (self.folder / f"{point}.go").touch()

@@ -1,5 +1,6 @@
 """Further API hosts of a service, called as `proxy/@name/path`."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ from apps.connections.models import Connection
 from apps.connections.services.credentials import connect_with_key
 from apps.integrations.custom_apis.schema import Authentication
 from apps.integrations.custom_apis.services.apis import change_custom_api, create_custom_api, save_authentication
+from apps.integrations.custom_apis.services.document_import import import_custom_api
 from apps.integrations.models import CustomApi, Integration
 from tests import factories
 from tests.connections.test_api import Caller
@@ -147,3 +149,38 @@ def _keyed(api: CustomApi, cast: Cast) -> Connection:
         params={},
         if_unchecked="store",
     )
+
+
+def test_an_imported_operation_is_called_at_the_server_of_its_own(
+    kind_api: HttpServer, uploads: HttpServer, cast: Cast, mine: Caller
+) -> None:
+    own = {"servers": [{"url": f"{uploads.url}/api/2.0", "description": "Uploads"}]}
+    answers = {"responses": {"201": {"description": "Stored"}}}
+    document = {
+        "openapi": "3.2.0",
+        "info": {"title": "Boxes", "version": "2"},
+        "servers": [{"url": f"{kind_api.url}/2.0"}],
+        "paths": {
+            "/files/content": {"post": {**answers, **own}},
+            "/files": {"query": answers, "additionalOperations": {"COPY": answers}},
+        },
+        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
+    api = import_custom_api(actor=cast.actor("admin"), content=json.dumps(document).encode(), source="pasted")
+    connection = _keyed(api, cast)
+    browser = factories.client_for(cast.member)
+    prefilled = {"connection": str(connection.pk), "operation": "0"}
+    page = browser.get("/try/", prefilled)
+    assert page.context["form"]["method"].value() == "POST"
+    assert page.context["path"] == "@127/files/content"
+    sent = prefilled | {"method": "POST", "path": page.context["path"], "body": "{}"}
+    assert b"200 OK" in browser.post("/try/", sent).content
+    (call,) = uploads.received
+    assert (call.method, call.path) == ("POST", "/api/2.0/files/content")
+    assert call.headers["Authorization"] == "Bearer key-of-ada-0123456789"
+    assert kind_api.received == []
+    for operation, method in (("1", "QUERY"), ("2", "COPY")):
+        chosen = {"connection": str(connection.pk), "operation": operation}
+        assert browser.get("/try/", chosen).context["form"]["method"].value() == method
+        browser.post("/try/", chosen | {"method": method, "path": "files"})
+    assert [call.method for call in kind_api.received] == ["QUERY", "COPY"]

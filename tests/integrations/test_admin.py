@@ -118,8 +118,8 @@ def test_parameters_are_fields_with_label_and_example(loaded: None, operator: Cl
     sandbox = Integration.objects.get(slug="sandbox")
     html = operator.get(ADD, {"integration": str(sandbox.pk)}).content.decode()
     assert "Where the sandbox runs: scheme, host and port. For example http://127.0.0.1:8100." in html
-    operator.post(ADD, sent("sandbox", secret="s", param_origin="http://127.0.0.1:8100"))
-    assert OAuthApp.objects.get().params == {"origin": "http://127.0.0.1:8100"}
+    operator.post(ADD, sent("sandbox", secret="s", param_origin="https://sandbox.example"))
+    assert OAuthApp.objects.get().params == {"origin": "https://sandbox.example"}
 
 
 def test_limits_and_overrides_are_stored_shown_again_and_kept_by_other_changes(loaded: None, operator: Client) -> None:

@@ -40,7 +40,17 @@ KEYS = ("key", *SERVICE_KEYS)
 ACTORS = (*PEOPLE, *KEYS, "anonymous")
 
 # Routes of the custom API and of the webhook.
-CUSTOM_PAGES = ("overview", "authentication", "operations", "callback", "delete", "check", "register", "param_new")
+CUSTOM_PAGES = (
+    "overview",
+    "authentication",
+    "operations",
+    "callback",
+    "delete",
+    "check",
+    "register",
+    "offline_access",
+    "param_new",
+)
 WEBHOOK_PAGES = ("webhook", "rotate", "switch", "test", "remove")
 WEBHOOK_ROUTES = (
     "api:webhook",

@@ -60,6 +60,7 @@ POST   integrations:custom_param_new    | 403 302 302 403 403 403 403 404
 GET    integrations:custom_param        | 403 200 200 403 403 403 403 404
 POST   integrations:custom_param        | 403 302 302 403 403 403 403 404
 POST   integrations:custom_register     | 403 302 302 403 403 403 403 404
+POST   integrations:custom_offline_access | 403 302 302 403 403 403 403 404
 # Connections
 #                                  owner boss admin manager viewer user member stranger | key read use token write audit
 POST   connections:connect              | 302
@@ -77,11 +78,13 @@ GET    connections:list                 | 200
 GET    gateway:try                  | 200
 POST   gateway:try                  | 502 502 502 502 502 502 404 404
 POST   connections:refresh_selected     | 302
+POST   connections:first_steps          | 302
 POST   connections:share_selected       | 200 200 200 200 302 302 302 302
 POST   connections:hand_over_selected   | 200 200 200 302 302 302 302 302
 POST   connections:disconnect_selected  | 200 200 200 200 302 302 302 302
 GET    connections:leave_team           | 200
 POST   connections:leave_team           | 400 400 400 302 302 302 302 409
+GET    connections:unneeded_access      | 403 200 200 403 403 403 403 200
 GET    connections:remove_member        | 403 200 200 403 403 403 403 404
 POST   connections:remove_member        | 403 302 302 403 403 403 403 404
 GET    connections:delete_account       | 200
@@ -103,6 +106,7 @@ POST   connections:hand_over            | 302 302 302 403 403 403 404 404
 POST   connections:refresh              | 302 302 302 302 403 403 404 404
 POST   connections:check                | 302 302 302 302 302 302 404 404
 POST   connections:ask                  | 403 403 403 403 403 403 404 404
+POST   connections:ask_owner            | 403 403 403 403 403 403 403 404
 POST   connections:key_end              | 302 302 302 302 403 403 404 404
 POST   connections:reconnect            | 302 302 302 302 403 403 404 404
 GET    connections:values               | 200 200 200 200 403 403 404 404

@@ -24,7 +24,8 @@ PATHS = (
     "/try/?integration=sandbox", "/settings/integrations/", "/settings/integrations/?group=owner",
     "/settings/integrations/?status=needs_attention", "/settings/credentials/", "/settings/credentials/expiring/",
     "/notifications/", "/settings/audit-log/",
-    "/settings/team/", "/settings/api-keys/", "/settings/webhooks/", "/account/", "/account/notifications/",
+    "/settings/team/", "/settings/team/unneeded-access/", "/settings/team/unneeded-access/?show=connections",
+    "/settings/api-keys/", "/settings/webhooks/", "/account/", "/account/notifications/",
     "/help/troubleshooting/", "/teams/new/", "/admin/", "/admin/health/", "/admin/connections/connection/",
     "/admin/integrations/oauthapp/", "/admin/integrations/oauthapp/add/", "/admin/audit/auditevent/", "/nowhere/",
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Liveness without any check, readiness with the required parts."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from apps.web import health
+from config.settings import REDIS_TRANSPORT_OPTIONS
 
 pytestmark = pytest.mark.urls("tests.web.urls")
 
@@ -79,6 +81,21 @@ def test_readiness_is_200_degraded_without_the_broker(visitor: Client, monkeypat
     assert response.status_code == 200
     assert response.json()["status"] == "degraded"
     assert response.json()["checks"]["broker"] == "failed"
+
+
+@pytest.mark.django_db
+def test_a_broker_that_hangs_is_tried_once(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    from celery import Celery
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hanging = Celery(broker=f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        hanging.conf.broker_transport_options = REDIS_TRANSPORT_OPTIONS
+        monkeypatch.setattr(health, "current_app", hanging)
+        assert visitor.get("/readyz").json()["checks"]["broker"] == "failed"
+        with silent.accept()[0]:
+            silent.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                silent.accept()
 
 
 @pytest.mark.django_db

@@ -32,9 +32,16 @@ from apps.teams.models import User
 
 
 class SessionSharingSerializer(serializers.Serializer[Any]):
-    """Sharing with everyone in the team, which includes its service keys, at a level."""
+    """Sharing at a level: with everyone in the team, which includes its service keys, or with members."""
 
     level = serializers.ChoiceField(choices=Level.choices, default=Level.USE)
+    members = serializers.ListField(
+        child=Text(max_length=254),
+        required=False,
+        min_length=1,
+        max_length=50,
+        help_text="IDs or e-mail addresses of members; default: everyone.",
+    )
 
 
 class NewConnectSessionSerializer(serializers.Serializer[Any]):
@@ -50,7 +57,7 @@ class NewConnectSessionSerializer(serializers.Serializer[Any]):
     scopes = texts(default=list, help_text="The scopes to request; default: the suggested minimum.")
     sharing = SessionSharingSerializer(
         required=False,
-        help_text="Ask the member to share the connection with everyone in the team, service keys included.",
+        help_text="Ask the member to share the connection, with everyone (service keys included) or members.",
     )
     return_url = Text(
         required=False,
@@ -79,6 +86,7 @@ class SharingAnswerSerializer(serializers.Serializer[Any]):
     """The sharing that a session requests. `accepted`: the member's answer; null until there is one."""
 
     level = serializers.ChoiceField(choices=Level.choices)
+    members = serializers.ListField(child=serializers.UUIDField(), help_text="Empty: everyone in the team.")
     accepted = serializers.BooleanField(allow_null=True)
 
 
@@ -170,7 +178,7 @@ class ConnectSessionsView(StrictAPIView):
             integration=integration,
             connection=connection,
             member=_member(actor, member),
-            options=SessionOptions(**data, names=names, sharing_level=Level(sharing["level"]) if sharing else None),
+            options=SessionOptions(**data, names=names, **_sharing(actor, sharing)),
             notify=notify,
         )
         body = {**ConnectSessionSerializer(link.session).data, "url": link.url}
@@ -224,7 +232,15 @@ def _integration(actor: Actor, slug: str | None, connection: Connection | None) 
     return integration
 
 
-def _member(actor: Actor, text: str | None) -> User | None:
+def _sharing(actor: Actor, sharing: dict[str, Any] | None) -> dict[str, Any]:
+    """The options about sharing. Raises ValidationError."""
+    if sharing is None:
+        return {}
+    members = [_member(actor, text, field="sharing.members") for text in sharing.get("members", [])]
+    return {"sharing_level": Level(sharing["level"]), "sharing_members": members}
+
+
+def _member(actor: Actor, text: str | None, *, field: str = "member") -> User | None:
     """The member with this ID or e-mail address. Raises ValidationError."""
     if text is None:
         return None
@@ -234,13 +250,16 @@ def _member(actor: Actor, text: str | None) -> User | None:
     else:
         member = members.filter(pk=text).first() if UUID_TEXT.fullmatch(text) else None
     if member is None:
-        raise ValidationError({"member": ["There is no member of the team with this ID or e-mail address."]})
+        raise ValidationError({field: ["There is no member of the team with this ID or e-mail address."]})
     return member
 
 
 def _session_data(session: ConnectSession) -> dict[str, Any]:
     outcome = outcome_of(session, now=timezone.now())
-    sharing = {"level": session.sharing_level, "accepted": session.sharing_accepted} if session.sharing_level else None
+    sharing = None
+    if session.sharing_level:
+        names = {"level": "sharing_level", "members": "sharing_members", "accepted": "sharing_accepted"}
+        sharing = {name: getattr(session, column) for name, column in names.items()}
     return {
         **{name: getattr(session, name) for name in ("id", "scopes", "created_at", "expires_at", "ended_at")},
         "status": outcome.status,

@@ -24,6 +24,7 @@ from apps.connections.errors import ReauthorizationRequired
 from apps.connections.models import Connection
 from apps.connections.policy.access import may_manage, may_use
 from apps.connections.policy.state import IN_STATE, State
+from apps.connections.services.connection_params import required_params
 from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.eligibility import with_scopes
@@ -137,8 +138,7 @@ class ConnectionView(StrictAPIView):
         if not may_manage(actor, connection):
             raise NotAllowed("You are not allowed to change this connection. Ask its owner or an admin.")
         data = validated(ConnectionChangeSerializer(data=request.data))
-        if "fields" not in data and data["params"]:
-            raise ValidationError({"params": ["Parameters change only together with `fields`."]})
+        _require_used_params(connection, data)
         try:
             if "fields" in data:
                 values = {name: data[name] for name in ("fields", "params", "if_unchecked")}
@@ -193,6 +193,16 @@ def visible_connection(actor: Actor, pk: UUID) -> Connection:
     if connection is None:
         raise NotFound("There is no such connection.")
     return connection
+
+
+def _require_used_params(connection: Connection, data: Mapping[str, Any]) -> None:
+    """Raises ValidationError for parameters that would change nothing."""
+    if "fields" not in data and data["params"]:
+        raise ValidationError({"params": ["Parameters change only together with `fields`."]})
+    unused = data["params"].keys() - {param.name for param in required_params(connection)}
+    if unused:
+        message = "The connection lacks no such parameter. Connect the service again to use another value."
+        raise ValidationError({"params": {name: [message] for name in sorted(unused)}})
 
 
 def _with_api_details(connections: Any) -> QuerySet[Connection]:

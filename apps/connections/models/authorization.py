@@ -90,8 +90,10 @@ class ConnectSession(models.Model):
     asked_by_id = models.CharField(max_length=36)
     asked_by_label = models.CharField(max_length=200)
     scopes = models.JSONField(default=list)
-    # The level at which the connection is to be shared with everyone in the team; empty: sharing is not requested.
+    # The level at which the connection is to be shared; empty: sharing is not requested.
     sharing_level = models.CharField(max_length=10, choices=Level.choices, blank=True)
+    # With these members (user IDs); empty: with everyone in the team.
+    sharing_members = models.JSONField(default=list)
     # The member's answer to that; None until there is one.
     sharing_accepted = models.BooleanField(null=True)
     # Passed on to the connection.

@@ -75,6 +75,7 @@ class Connection(models.Model):
             models.Index(fields=["team", "integration", "status"], name="connection_of_service"),
             models.Index(fields=["team", "-created_at", "-id"], name="connection_newest_first"),
             models.Index(Lower("name"), name="connection_lower_name"),
+            models.Index(fields=["team", "name", "id"], name="connection_by_name"),
             models.Index(fields=["team", "external_id"], condition=~Q(external_id=""), name="connection_external_id"),
             models.Index(fields=["status_reason"], condition=~Q(status_reason=""), name="connection_red"),
         ]

@@ -8,8 +8,8 @@ from apps.connections.policy import scopes as scope_sets
 from apps.integrations.catalog.schema import Scope
 from apps.oauth.provider import ProviderConfig
 
-# A permission that no call needed for this long counts as unneeded.
-UNUSED_AFTER = timedelta(days=90)
+# A permission that no call needed for so many days counts as unneeded.
+UNUSED_DAYS = 90
 _UNKNOWN = "Not in the catalog"
 
 
@@ -54,20 +54,26 @@ def permissions_of(
     provider: ProviderConfig,
     since: datetime,
     now: datetime,
+    unused_days: int = UNUSED_DAYS,
 ) -> Permissions:
-    """The permissions. `used`: when a call last needed each scope; `since`: when the connection was created."""
+    """The permissions. `used`: when a call last needed each scope; `since`: when the connection was created.
+
+    A permission that no call needed for `unused_days` counts as unneeded.
+    """
     granted, requested = list(granted), list(requested)
     missing = set(scope_sets.missing(wanted=requested, granted=granted, provider=provider))
     requested_set = scope_sets.comparable(requested, provider)
     use_is_known = bool(used)
+    oldest = now - timedelta(days=unused_days)
+    known_since = since if use_is_known else None
     lists: dict[str, list[Permission]] = {"granted": [], "unneeded": []}
     for name in granted:
         if name in provider.ignored_scopes:
             list_name, note = "granted", ""
         else:
-            list_name, note = _classify(
-                name, requested_set, used, provider, use_is_known=use_is_known, since=since, now=now
-            )
+            list_name, note = _classify(name, requested_set, used, provider, known_since=known_since, oldest=oldest)
+        if list_name == "unneeded" and not note:
+            note = f"No call has needed it for {unused_days} days."
         lists[list_name].append(_permission(name, known, note=note, used_at=used.get(name)))
     not_granted = [name for name in requested if provider.scope_aliases.get(name, name) in missing]
     return Permissions(
@@ -84,18 +90,17 @@ def _classify(
     used: Mapping[str, datetime],
     provider: ProviderConfig,
     *,
-    use_is_known: bool,
-    since: datetime,
-    now: datetime,
+    known_since: datetime | None,
+    oldest: datetime,
 ) -> tuple[str, str]:
     last = used.get(name)
-    if last is not None and now - last <= UNUSED_AFTER:
+    if last is not None and last >= oldest:
         return "granted", ""
     if scope_sets.comparable([name], provider).isdisjoint(requested):
         return "unneeded", "Granted, though it was not requested."
-    if not use_is_known or now - max(last or since, since) <= UNUSED_AFTER:
+    if known_since is None or max(last or known_since, known_since) >= oldest:
         return "granted", ""
-    return "unneeded", "No call has needed it for 90 days."
+    return "unneeded", ""
 
 
 def _permission(name: str, known: Mapping[str, Scope], *, note: str, used_at: datetime | None = None) -> Permission:

@@ -13,6 +13,9 @@ PROMISES = {
         f" use the connection, by service keys with the scope “{SCOPES[TOKEN_SCOPE].label}”."
     ),
     "everyone": "Shared with everyone, it can be used by all members of the team and by the team’s service keys.",
+    "members": (
+        "Shared with members, it can be used by them and by the team’s owners and admins, but not by service keys."
+    ),
     "personal": "Only its owner can use or share it.",
     "admins": "Owners and admins can see and manage all connections, but only its owner can use a personal one.",
 }

@@ -32,6 +32,11 @@ class Sharing:
         levels = [level for level in (self.everyone, own) if level is not None]
         return max(levels, key=RANK.__getitem__, default=None)
 
+    def gives(self, user_id: UUID | None, level: Level) -> bool:
+        """Whether a member, or everyone (None), has at least this level."""
+        has = self.level_for(user_id)
+        return has is not None and RANK[has] >= RANK[level]
+
 
 PERSONAL = Sharing()
 

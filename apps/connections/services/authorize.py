@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -33,6 +34,7 @@ from apps.integrations.catalog.entries import code_parameters, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.oauth_apps.services import client_credentials, oauth_app_for, require_offered
+from apps.integrations.reach import requests_to
 from apps.integrations.redirect_uri import redirect_uri
 from apps.oauth import oauth1, pkce
 from apps.oauth.authorization import CallbackParameters, authorization_url, parse_callback
@@ -76,7 +78,7 @@ def begin(
     require_offered(oauth_app, scopes)
     callback = redirect_uri(oauth_app)
     inputs = {"params": params, "scopes": scopes, "callback": callback, "login_hint": login_hint}
-    request = _REQUESTS[integration.kind](integration, oauth_app, origin=actor.origin, **inputs)
+    request = _request(integration, oauth_app, actor=actor, **inputs)
     attempt = AuthorizationAttempt(
         team=actor.team,
         user=actor.user,
@@ -101,6 +103,12 @@ def _require_oauth_app(actor: Actor, integration: Integration) -> OAuthApp:
     if oauth_app is None:
         raise IntegrationNotSetUp(f"{integration.name} is not set up yet: an operator adds the OAuth app.")
     return oauth_app
+
+
+def _request(integration: Integration, oauth_app: OAuthApp, *, actor: Actor, **inputs: Any) -> AuthorizationRequest:
+    team = actor.team.pk if actor.team else None
+    with requests_to(integration, team=team, oauth_app=oauth_app):
+        return _REQUESTS[integration.kind](integration, oauth_app, origin=actor.origin, **inputs)
 
 
 def _store_attempt(attempt: AuthorizationAttempt, request: AuthorizationRequest, *, origin: Origin) -> None:

@@ -54,13 +54,14 @@ class Link:
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """What a session requests: scopes; to share with everyone in the team at a level; where to return; an account.
+    """What a session requests: scopes; to share at a level, with everyone or members; where to return; an account.
 
     `names` are the caller's own for the session and its connection, see names.py.
     """
 
     scopes: Sequence[str] = ()
     sharing_level: Level | None = None
+    sharing_members: Sequence[User] = ()
     return_url: str = ""
     login_hint: str = ""
     names: Mapping[str, Any] = field(default_factory=dict)
@@ -98,7 +99,7 @@ def create_connect_session(
         connection=connection,
         repairs=connection is not None,
         scopes=list(options.scopes),
-        sharing_level=options.sharing_level or "",
+        **_sharing_columns(person, options),
         return_url=options.return_url,
         login_hint=options.login_hint[:200],
         token_hash=hashed(token),
@@ -109,6 +110,14 @@ def create_connect_session(
     if notify:
         _mail(session, url)
     return Link(session, url)
+
+
+def _sharing_columns(person: User, options: SessionOptions) -> dict[str, Any]:
+    if person in options.sharing_members:
+        message = f"{person} will own the connection, so that it cannot be shared with them."
+        raise InvalidInput([("sharing.members", message)])
+    members = list(dict.fromkeys(str(user.pk) for user in options.sharing_members))
+    return {"sharing_level": options.sharing_level or "", "sharing_members": members}
 
 
 def _store_session(session: ConnectSession, actor: Actor) -> None:

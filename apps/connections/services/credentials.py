@@ -29,6 +29,7 @@ from apps.integrations.catalog.schema import CatalogEntry
 from apps.integrations.errors import InvalidInput
 from apps.integrations.keys import checked_input, ending, key_access, main_secret, verification_of
 from apps.integrations.models import KINDS_WITH_KEY, Integration
+from apps.integrations.reach import host_problems
 from apps.notifications.models import Event
 from apps.oauth.signing import Credentials, token_credentials
 from apps.oauth.token_response import TokenResponse
@@ -260,6 +261,8 @@ def _verified(
     if_unchecked: IfUnchecked,
 ) -> VerifiedKey:
     entry = keyed(integration)
+    if problems := host_problems(entry, params):
+        raise InvalidInput([(f"param.{name}", message) for name, message in problems])
     call = verification_of(entry, fields=fields, params=params)
     if entry.client_credentials:
         # The token is the verification. The account's name is optional.

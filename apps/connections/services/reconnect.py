@@ -7,6 +7,7 @@ from types import MappingProxyType
 from apps.connections.models import Connection
 from apps.connections.services.connection_params import required_params
 from apps.integrations.catalog.entries import entry_for
+from apps.integrations.catalog.offline_access import OFFLINE_SCOPES
 from apps.integrations.models import OAuthApp
 from apps.integrations.oauth_apps.offered_scopes import Offer, offer_of
 
@@ -36,14 +37,17 @@ def reconnect_request(
     gets narrower. `values` are parameters by name, of which only those count that the connection lacks: a grant stays
     with the parameters that it was given for.
     """
-    offer = offer_of(entry_for(connection.integration), oauth_app)
+    entry = entry_for(connection.integration)
+    offer = offer_of(entry, oauth_app)
     params = _params(connection, values)
     if exact_scopes is not None:
         extra = [scope for scope in exact_scopes if scope not in offer.names and scope in connection.scopes_granted]
         return ConnectRequest([scope for scope in exact_scopes if scope not in extra], extra, params)
     # A scope that is no longer on offer cannot be requested again, unless it was granted and may still be named.
     before = [scope for scope in connection.scopes_requested if scope in offer.names]
-    return ConnectRequest([*before, *added_scopes], _granted_extra_scopes(connection, offer), params)
+    # A scope for refresh tokens that was added since: it permits nothing else.
+    renewing = [scope for scope in entry.default_scopes if scope in OFFLINE_SCOPES and scope not in before]
+    return ConnectRequest([*before, *renewing, *added_scopes], _granted_extra_scopes(connection, offer), params)
 
 
 def _granted_extra_scopes(connection: Connection, offer: Offer) -> list[str]:

@@ -2,16 +2,16 @@
 
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from apps.audit.origin import Origin
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession, Level
-from apps.connections.policy.access import RANK
 from apps.connections.policy.sharing import sharing_of
 from apps.connections.services.names import given_names, names_of
-from apps.connections.services.share import share_with_everyone
+from apps.connections.services.share import share_with_everyone, share_with_members
 from apps.errors import SpecwayError
 from apps.notifications import outbox
 from apps.notifications.models import Event
@@ -89,7 +89,11 @@ def _share(session: ConnectSession, connection: Connection, *, origin: Origin) -
         return
     try:
         actor = member_actor(member, origin=origin)
-        share_with_everyone(actor=actor, connection=connection, level=Level(session.sharing_level))
+        level = Level(session.sharing_level)
+        if session.sharing_members:
+            share_with_members(actor=actor, connection=connection, members=_sharing_members(session), level=level)
+        else:
+            share_with_everyone(actor=actor, connection=connection, level=level)
     except SpecwayError:
         return  # the member may no longer share it, so it stays as it is
 
@@ -98,8 +102,17 @@ def _is_shared_as_requested(session: ConnectSession, connection: Connection) -> 
     if not session.sharing_level:
         return True
     connection.refresh_from_db(fields=["is_shared"])
-    everyone = sharing_of(connection).everyone
-    return everyone is not None and RANK[everyone] >= RANK[Level(session.sharing_level)]
+    sharing, level = sharing_of(connection), Level(session.sharing_level)
+    if not session.sharing_members:
+        return sharing.gives(None, level)
+    members = [user_id for user_id in _sharing_members(session) if user_id != connection.owner_id]
+    return all(sharing.gives(user_id, level) for user_id in members)
+
+
+def _sharing_members(session: ConnectSession) -> list[UUID]:
+    """Those of the session's members who are still in the team."""
+    of_team = Membership.objects.filter(team=session.team_id, user__in=session.sharing_members)
+    return list(of_team.values_list("user", flat=True))
 
 
 def end_sessions(sessions: QuerySet[ConnectSession], status: str, *, code: str, detail: str) -> int:

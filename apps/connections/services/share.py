@@ -1,6 +1,6 @@
 """Changing a connection: its name, with whom it is shared and at which level, and its owner."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from django.db import transaction
@@ -8,7 +8,7 @@ from django.db import transaction
 from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections.models import Connection, ConnectionShare, Level, Status
-from apps.connections.policy.access import RANK, may_hand_over, may_share, may_view
+from apps.connections.policy.access import may_hand_over, may_share, may_view
 from apps.connections.policy.sharing import PERSONAL, Sharing, in_words, sharing_of
 from apps.connections.services.status import emit_event, target_of
 from apps.errors import NotAllowed, NotFound
@@ -60,9 +60,26 @@ def share_with_everyone(*, actor: Actor, connection: Connection, level: Level) -
     """Give everyone in the team at least this level; shares with members stay. Raises NotFound, NotAllowed."""
     held = _held(actor, connection)
     before = sharing_of(held)
-    if before.everyone is not None and RANK[before.everyone] >= RANK[level]:
+    if before.gives(None, level):
         return held
     return _store(held, Sharing(level, before.members), origin=actor.origin)
+
+
+@transaction.atomic
+def share_with_members(*, actor: Actor, connection: Connection, members: Iterable[UUID], level: Level) -> Connection:
+    """Give each of these members (by ID) at least this level; other shares stay. Raises NotFound, NotAllowed.
+
+    Those who are no longer members, and its owner, are left out.
+    """
+    held = _held(actor, connection)
+    before = sharing_of(held)
+    of_team = Membership.objects.filter(team=held.team_id, user__in=list(members)).exclude(user=held.owner_id)
+    lower = [user for user in of_team.values_list("user", flat=True) if not before.gives(user, level)]
+    if not lower:
+        return held
+    return _store(
+        held, Sharing(before.everyone, {**before.members, **dict.fromkeys(lower, level)}), origin=actor.origin
+    )
 
 
 @transaction.atomic

@@ -17,7 +17,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from apps import egress
 from apps.connections.models import AuthorizationAttempt, Connection, TraceEntry
-from apps.integrations.models import Integration
+from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.reach import requests_to
 from apps.oauth.trace import TraceLine, notes_observed, trace_line, with_notes
 from apps.teams.models import Team
 
@@ -37,6 +38,7 @@ class Trace:
     integration: Integration
     team_id: UUID
     label: str
+    oauth_app: OAuthApp | None = None
     connection_id: UUID | None = None
     attempt_id: UUID | None = None
     has_failed: bool = False
@@ -79,9 +81,13 @@ def redacted(exchange: egress.Exchange) -> TraceLine:
 
 @contextmanager
 def traced(trace: Trace) -> Iterator[Trace]:
-    """Trace the requests of this block: those to a custom API always, others if the block raises or is marked so."""
+    """Trace the requests of this block: those to a custom API always, others if the block raises or is marked so.
+
+    They are sent on behalf of the trace's team.
+    """
+    reach = requests_to(trace.integration, team=trace.team_id, oauth_app=trace.oauth_app)
     try:
-        with egress.observed(trace.note), notes_observed(trace.add_notes):
+        with reach, egress.observed(trace.note), notes_observed(trace.add_notes):
             yield trace
     except Exception:
         trace.has_failed = True
@@ -97,6 +103,7 @@ def of_connection(connection: Connection) -> Trace:
         integration=connection.integration,
         team_id=connection.team_id,
         label=connection.name,
+        oauth_app=connection.oauth_app,
         connection_id=connection.pk,
     )
 
@@ -110,6 +117,7 @@ def of_attempt(attempt: AuthorizationAttempt) -> Trace:
         integration=attempt.integration,
         team_id=attempt.team_id,
         label=label,
+        oauth_app=attempt.oauth_app,
         connection_id=attempt.connection_id,
         attempt_id=attempt.pk,
     )

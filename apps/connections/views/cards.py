@@ -12,6 +12,7 @@ from apps.connections.policy import scopes
 from apps.connections.policy.access import may_manage
 from apps.errors import SpecwayError
 from apps.integrations.catalog.entries import provider_config
+from apps.integrations.catalog.offline_access import next_step
 from apps.sql import database_now
 from apps.teams.actor import Actor
 from apps.teams.requests import TeamRequest
@@ -92,11 +93,12 @@ def _ending(actor: Actor, connection: Connection, attempt: AuthorizationAttempt)
     row = TokenSet.objects.select_related("connection__integration").filter(connection=connection).first()
     if row is None or row.expires_at is None or row.refresh_grant_type:
         return {}
-    hint = ""
+    hint, step = "", None
     if connection.integration.is_custom:
         provider = provider_config(connection.integration, oauth_app=connection.oauth_app, params=connection.params)
         hint = refresh_token_hint(attempt.scopes_requested, provider.authorization_params)
-    return {"ends_at": row.expires_at, "token_hint": hint, "can_set_up": actor.is_admin}
+        step = next_step(attempt.scopes_requested, provider.authorization_params)
+    return {"ends_at": row.expires_at, "token_hint": hint, "token_step": step, "can_set_up": actor.is_admin}
 
 
 def missing_scopes(connection: Connection, attempt: AuthorizationAttempt) -> list[str]:

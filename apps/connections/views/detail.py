@@ -13,10 +13,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from apps.connections.messages import hand_over_message
 from apps.connections.models import Connection, Status
 from apps.connections.policy.access import level_of, may_hand_over, may_share, may_view
-from apps.connections.policy.permission_summary import Permissions, permissions_of
+from apps.connections.policy.permission_summary import Permissions
 from apps.connections.services.ask import asked_at
 from apps.connections.services.attention_details import details_of
-from apps.connections.services.connection_params import provider_for_scope_names
+from apps.connections.services.least_privilege import permissions_of_connection
 from apps.connections.services.placement import change_placement, choices_for
 from apps.connections.services.share import rename as rename_connection
 from apps.connections.services.usage import usage_of, workflows_of
@@ -69,7 +69,7 @@ def overview(request: TeamRequest, connection_id: UUID) -> HttpResponse:
             "usage": usage,
             "chart": chart_of(usage),
             "workflows": workflows_of([connection]),
-            "unneeded": len(_permissions(connection).unneeded) if context["has_permissions"] else 0,
+            "unneeded": len(permissions_of_connection(connection).unneeded) if context["has_permissions"] else 0,
         }
     return render(request, "connections/page/overview.html", context)
 
@@ -83,23 +83,10 @@ def permissions(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     context = frame(request, connection, "permissions")
     if not context["has_permissions"]:
         raise NotFound(f"{connection.name} uses an API key, whose permissions are set at the service.")
-    summary = _permissions(connection)
+    summary = permissions_of_connection(connection)
     offer = _offer(request, connection)
     context |= {"permissions": summary, "further": _other_scopes(offer, summary), "offer": offer}
     return render(request, "connections/page/permissions.html", context)
-
-
-def _permissions(connection: Connection) -> Permissions:
-    entry = entry_for(connection.integration)
-    return permissions_of(
-        granted=connection.scopes_granted,
-        requested=connection.scopes_requested,
-        used=dict(connection.scope_use.values_list("scope", "last_used_at")),
-        known={scope.name: scope for scope in entry.scopes},
-        provider=provider_for_scope_names(connection),
-        since=connection.created_at,
-        now=timezone.now(),
-    )
 
 
 def _offer(request: TeamRequest, connection: Connection) -> Offer:

@@ -4,14 +4,15 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.connections.forms.connections import ListForm
 from apps.connections.models import Connection
+from apps.connections.services.first_steps import close_first_steps, first_steps_of
 from apps.connections.services.listed_integrations import attention_first, listed
 from apps.connections.views import plugin_cards
 from apps.connections.views.connection_pages import TABLE_FROM, columns, in_groups, page_of, rows_of, version_of
@@ -55,9 +56,18 @@ def listing(request: TeamRequest) -> HttpResponse:
         "new": request.GET.get("new", ""),
         "list_url": f"{reverse('connections:list')}?{here}",
         "version": version,
+        "first_steps": [] if _is_partial(request) else first_steps_of(request.actor),
         **({} if filters.total else _starters(request.actor)),
     }
     return render(request, f"connections/{'_list_update.html' if _is_partial(request) else 'list.html'}", context)
+
+
+@require_POST
+@team_required
+def first_steps(request: TeamRequest) -> HttpResponse:
+    """Close the list of first steps, or show it again (form field `show`)."""
+    close_first_steps(request.actor, closed="show" not in request.POST)
+    return redirect("connections:list")
 
 
 def _as_table_or_boxes(filters: ListForm, rows: list[Row], chosen: dict[str, str]) -> dict[str, Any]:

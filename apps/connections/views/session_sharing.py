@@ -5,6 +5,7 @@ from typing import Any
 
 from apps.connections.models import ConnectSession, Level
 from apps.integrations.errors import InvalidInput
+from apps.teams.models import User
 
 _ANSWERS = {"yes": True, "no": False}
 
@@ -22,4 +23,6 @@ def requested_sharing(session: ConnectSession, data: Mapping[str, Any]) -> bool 
 def sharing_context(session: ConnectSession, data: Mapping[str, Any]) -> dict[str, Any]:
     """For `connections/_link_sharing.html`."""
     level = Level(session.sharing_level) if session.sharing_level else None
-    return {"sharing_level": level, "sharing_choice": str(data.get("share", ""))}
+    of_team = User.objects.filter(memberships__team=session.team_id, pk__in=session.sharing_members)
+    people = sorted(str(user) for user in of_team)
+    return {"sharing_level": level, "sharing_people": people, "sharing_choice": str(data.get("share", ""))}

@@ -32,19 +32,19 @@ from apps.gateway.proxy.headers import (
     value_of,
     without,
 )
-from apps.gateway.proxy.location import with_returned_urls
 from apps.gateway.proxy.recent_refreshes import RECENT_REFRESHES
 from apps.gateway.proxy.redaction import Redactor, decompressed, redacted
+from apps.gateway.proxy.redirects import followed, with_proxied_urls
 from apps.gateway.proxy.response import ProxyResponse
 from apps.gateway.services import calls
 from apps.gateway.services.calls import RequestCredentials
 from apps.gateway.services.revocation import CALLS_IN_PROGRESS, WatchedCall
+from apps.integrations.reach import requests_to
 from apps.oauth.expiry import retry_after
 from apps.oauth.signing import RequestParts, SignedCredentials
 from apps.sql import release_connection
 from apps.teams.actor import Actor
 
-_RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 # Seconds. A longer wait is left to the caller, since it would occupy a thread.
 _MAX_RETRY_DELAY = 10.0
 _FORM = "application/x-www-form-urlencoded"
@@ -121,7 +121,7 @@ def _send_recorded(call: Call, watched: WatchedCall) -> ProxyResponse:
     started = time.monotonic()
     try:
         with metrics.proxy_wait(connection.integration):
-            response, credentials, request = _send_with_retries(call, credentials, request)
+            call, credentials, request, response = _send_and_follow(call, credentials, request, watched)
         return _proxy_response(call, credentials, request, response, watched, started)
     except SpecwayError as error:
         metrics.proxied(connection.integration, outcome=error.code)
@@ -158,6 +158,23 @@ def _upstream_request(call: Call, credentials: RequestCredentials) -> egress.Req
     return egress.Request(call.method, signed.url, list(sent.items()), call.body.content, call.body.length)
 
 
+def _send_and_follow(
+    call: Call, credentials: RequestCredentials, request: egress.Request, watched: WatchedCall
+) -> tuple[Call, RequestCredentials, egress.Request, egress.Response]:
+    """The last call with its credentials, request and response. Each followed redirect is recorded as a call."""
+    response, credentials, request = _send_with_retries(call, credentials, request)
+    for _ in range(call.options.redirects):
+        following = followed(call, credentials, request, response)
+        if following is None:
+            break
+        response.close()
+        call, request = following, _upstream_request(following, credentials)
+        path = f"/{call.path}"[:300]
+        calls.record_call(credentials, actor=call.actor, call=watched.id, method=call.method, path=path)
+        response, credentials, request = _send_with_retries(call, credentials, request)
+    return call, credentials, request, response
+
+
 def _send_with_retries(
     call: Call, credentials: RequestCredentials, request: egress.Request
 ) -> tuple[egress.Response, RequestCredentials, egress.Request]:
@@ -180,7 +197,7 @@ def _send_with_retries(
                     credentials, request = renewed, _upstream_request(call, renewed)
                     continue
             delay = _retry_delay(response, attempt)
-            if response.status not in _RETRIED_STATUSES or attempt >= retries or delay > _MAX_RETRY_DELAY:
+            if response.status not in call.options.retry_on or attempt >= retries or delay > _MAX_RETRY_DELAY:
                 return response, credentials, request
             response.close()
         release_connection()
@@ -207,9 +224,10 @@ def _refresh(response: egress.Response, credentials: RequestCredentials, call: C
 
 def _send(call: Call, request: egress.Request) -> egress.Response:
     name = call.connection.integration.name
-    timeouts = egress.Timeouts(idle=call.options.idle_timeout)
+    connection, timeouts = call.connection, egress.Timeouts(idle=call.options.idle_timeout)
     try:
-        return egress.stream(request, timeouts=timeouts, partition=str(call.connection.pk), client=call.client)
+        with requests_to(connection.integration, team=connection.team_id, oauth_app=connection.oauth_app):
+            return egress.stream(request, timeouts=timeouts, partition=str(connection.pk), client=call.client)
     except egress.DestinationBlocked as error:
         raise DestinationRefused(f"{name} is not called: {error}") from None
     except egress.NotSent as error:
@@ -245,7 +263,7 @@ def _proxy_response(
     started: float,
 ) -> ProxyResponse:
     headers = response_headers(response.headers, to_browser=call.from_browser)
-    headers = _with_returned_urls(call, credentials, request, headers)
+    headers = with_proxied_urls(call, credentials, request, headers)
     missing = challenge.insufficient_scope(response.status, response.headers)
     if missing is not None:
         calls.note_missing_scopes(call.connection, missing, actor=call.actor)
@@ -256,24 +274,6 @@ def _proxy_response(
     is_rejected = ended_token.counts_as_rejected(response, credentials.ended_token)
     return ProxyResponse(
         response, headers, chunks, watched, method=call.method, started=started, is_rejected=is_rejected
-    )
-
-
-def _with_returned_urls(
-    call: Call, credentials: RequestCredentials, request: egress.Request, headers: Headers
-) -> Headers:
-    url = request.url.partition("?")[0]
-    named = credentials.named_base_urls
-    host, path = target.split_host(call.path, named.keys())
-    # The base URL of the request itself, which may also have a key in it.
-    bases = {"": credentials.base_url} | dict(named) | {host: url.removesuffix(f"/{path}") if path else url}
-    routes = [(base, f"{call.proxy_path}{f'@{name}/' if name else ''}") for name, base in bases.items()]
-    most_specific_first = sorted(routes, key=lambda route: -len(route[0]))
-    return with_returned_urls(
-        headers,
-        request_url=url,
-        routes=most_specific_first if call.proxy_path else [],
-        own_origins=call.own_origins,
     )
 
 

@@ -6,6 +6,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from apps.connections.errors import InvalidPath
 
+# TRACE would return the credential that the call was sent with (RFC 9110 9.3.8); CONNECT asks for a tunnel.
+METHODS_NEVER_SENT = frozenset({"TRACE", "CONNECT"})
 _VISIBLE_ASCII = re.compile(r"[!-~]*")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -13,7 +13,7 @@ from apps.connections.errors import InvalidPath
 from apps.gateway.proxy import target
 from apps.gateway.proxy.headers import Headers, is_forwarded, value_of
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "QUERY")
 MAX_BODY = 131_072
 _MAX_LINES = 50
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
@@ -54,6 +54,11 @@ class TryForm(forms.Form):
     def __init__(self, *args: Any, base: str = "", hosts: Mapping[str, str] | None = None, **more: Any) -> None:
         super().__init__(*args, **more)
         self._base, self._hosts = base.rstrip("/"), hosts or {}
+        method = str(self["method"].value() or "")
+        # That of an imported operation, such as COPY.
+        if method not in (*METHODS, *target.METHODS_NEVER_SENT) and _TOKEN.fullmatch(method):
+            offered = [(each, each) for each in (*METHODS, method)]
+            self.fields["method"].choices = offered  # type: ignore[attr-defined]
 
     def clean_path(self) -> str:
         path = self.cleaned_data["path"]

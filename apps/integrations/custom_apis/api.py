@@ -38,7 +38,7 @@ from apps.teams.idempotency import idempotent
 from apps.teams.permissions import Action
 
 _API_FIELDS = ("name", "description", "base_url", "params", "hosts")
-_CLIENT_FIELDS = ("client_id", "client_secret")
+_CLIENT_FIELDS = ("client_id", "client_secret", "confirm_token_host")
 
 
 def create(request: Request) -> Response:
@@ -82,7 +82,7 @@ class ImportView(StrictAPIView):
     @extend_schema(operation_id="integrations_import", request=ImportSerializer, responses={201: CustomApiSerializer})
     @idempotent
     def post(self, request: Request) -> Response:
-        """Import OpenAPI 3.0, 3.1 or Swagger 2.0. The response lists what was `recognized` and what is `missing`."""
+        """Import OpenAPI 3.0 to 3.2 or Swagger 2.0. The response lists what was `recognized` and what is `missing`."""
         actor = _require_manager(request)
         if int(request.META.get("CONTENT_LENGTH") or 0) > 2 * LARGEST:
             raise InvalidInput([("document", f"The document is larger than {LARGEST // 1_000_000} MB.")])

@@ -22,6 +22,7 @@ from apps.integrations.custom_apis.schema import (
     FurtherKey,
     authentication_from,
 )
+from apps.integrations.custom_apis.token_host import host_to_confirm
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi, OAuthApp
 from apps.vault.forms import SecretFormField, WriteOnlySecretWidget
@@ -122,6 +123,7 @@ class AuthenticationForm(ResponseFields, _Form):
     request_token_url = _text("Request token URL")
     authorization_url = _text("Authorization URL")
     token_url = _text("Token URL")
+    confirm_token_host = forms.BooleanField(label="Send secrets to this host", required=False)
     client_id = _text("Client ID", longest=500)
     client_secret = SecretFormField(
         label="Client secret", required=False, widget=WriteOnlySecretWidget(attrs={"class": "input--mono"})
@@ -205,6 +207,13 @@ class AuthenticationForm(ResponseFields, _Form):
         found = [name for name in self.cleaned_data["from_discovery"].split(",") if name in NAMES]
         return kept | {name: "discovery" for name in found if name not in kept}
 
+    def token_host(self, *, base_url: str, source: str) -> str:
+        """The host of the token URL in the form that has to be confirmed before it is saved; "" for none."""
+        shown = self.before.with_values({name: str(self[name].value() or "") for name in ("type", "token_url")})
+        marks = self.marks if shown.token_url == self.before.token_url else {}
+        is_chosen = bool(self.chosen) and shown.token_url == self.chosen["token_url"]
+        return host_to_confirm(shown, base_url=base_url, source=source, marks=marks, chosen=is_chosen)
+
     @property
     def client(self) -> dict[str, str | None]:
         """Client ID and secret as the service takes them; None keeps the stored value."""
@@ -237,7 +246,7 @@ def filled_by(scheme: Mapping[str, Any]) -> list[str]:
 def with_scheme(before: Authentication, scheme: Mapping[str, Any], marks: Mapping[str, str]) -> Authentication:
     """`before` with the fields of this scheme; those that another scheme filled in are reset."""
     defaults = Authentication().as_json()
-    values = before.as_json() | {name: defaults[name] for name, mark in marks.items() if mark == "document"}
+    values = before.as_json() | {name: defaults[name] for name, mark in marks.items() if mark != "discovery"}
     return authentication_from(values | {name: scheme[name] for name in filled_by(scheme)})
 
 

@@ -9,7 +9,8 @@ from apps.integrations.models import Integration
 
 @dataclass(frozen=True)
 class Offered:
-    """One operation. `position` identifies it within its service; `scopes` are those it requires, if known."""
+    """One operation. `position` identifies it within its service; `scopes` are those it requires, if known. `path` is
+    what follows `proxy/`: with `@name` before the path of an operation at a further host."""
 
     position: int
     method: str
@@ -28,4 +29,4 @@ def operations_of(integration: Integration) -> Sequence[Offered]:
     if not integration.is_custom:
         return ()
     rows = queries.operations_of(integration)
-    return [Offered(row.position, row.method.upper(), row.path, row.summary, tuple(row.scopes)) for row in rows]
+    return [Offered(row.position, row.method.upper(), row.called_path, row.summary, tuple(row.scopes)) for row in rows]

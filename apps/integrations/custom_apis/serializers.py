@@ -132,6 +132,11 @@ class CustomApiChangeSerializer(AuthenticationSerializer):
     hosts = CustomHostSerializer(many=True, required=False)
     client_id = serializers.CharField(required=False, max_length=500)
     client_secret = serializers.CharField(required=False, max_length=5_000, write_only=True, trim_whitespace=False)
+    confirm_token_host = serializers.BooleanField(
+        required=False,
+        write_only=True,
+        help_text="Confirms the host of a token URL from the document, where `missing` lists it.",
+    )
 
 
 class NewCustomApiSerializer(CustomApiChangeSerializer):

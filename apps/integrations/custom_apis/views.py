@@ -183,6 +183,7 @@ def _authentication_tab(
         marks={**filled_in, **(marks or {})},
         is_lookup=is_lookup,
         discovery_url=request.POST.get("discovery_url", ""),
+        token_host=form.token_host(base_url=api.base_url, source=api.source),
     )
 
 
@@ -190,7 +191,12 @@ def _save(request: TeamRequest, api: CustomApi, form: AuthenticationForm) -> Non
     settings = form.authentication
     client = form.client if settings.type in WITH_CLIENT else {}
     saved = save_authentication(
-        actor=request.actor, api=api, authentication=settings, filled_in=form.filled_in, **client
+        actor=request.actor,
+        api=api,
+        authentication=settings,
+        filled_in=form.filled_in,
+        confirm_token_host=form.cleaned_data["confirm_token_host"],
+        **client,
     )
     if missing_of(saved):
         messages.warning(request, "Saved as a draft. People can connect to it once the missing fields are filled in.")

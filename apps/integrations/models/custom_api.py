@@ -41,6 +41,8 @@ class Operation(models.Model):
     position = models.PositiveIntegerField()
     method = models.CharField(max_length=10)
     path = models.CharField(max_length=1000)
+    # The name of the one of `CustomApi.hosts` at which it is called; empty for the base URL.
+    host = models.CharField(max_length=60, blank=True, default="", db_default="")
     summary = models.CharField(max_length=300, blank=True)
     # The scopes that it requires; empty where the document does not list them.
     scopes = models.JSONField(default=list)
@@ -53,3 +55,8 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def called_path(self) -> str:
+        """The path as the proxy takes it: with `@name` before that of an operation at a further host."""
+        return f"@{self.host}{self.path}" if self.host else self.path

@@ -13,8 +13,14 @@ from apps.integrations.catalog.entries import entry_of
 from apps.integrations.catalog.overrides import scope_problem
 from apps.integrations.catalog.schema import CatalogEntry
 from apps.integrations.models import KINDS_WITH_OAUTH_APP, Callback, Integration, OAuthApp
-from apps.integrations.oauth_apps.services import client_param_problems, override_problems, takes_secret
+from apps.integrations.oauth_apps.services import (
+    client_host_problems,
+    client_param_problems,
+    override_problems,
+    takes_secret,
+)
 from apps.integrations.redirect_uri import may_keep_common_callback, redirect_uri
+from apps.teams.models import Team
 from apps.vault.forms import SecretFormField
 
 PARAM = "param_"
@@ -131,11 +137,13 @@ def _as_lines(params: Mapping[str, str]) -> str:
 
 
 def setting_problems(
-    integration: Integration, oauth_app: OAuthApp | None, cleaned: Mapping[str, Any]
+    integration: Integration, oauth_app: OAuthApp | None, cleaned: Mapping[str, Any], *, team: Team | None
 ) -> Iterable[tuple[str, str]]:
     """What is wrong with cleaned data, as (field, message)."""
     values = settings_from(cleaned)
-    for name, message in client_param_problems(integration, values["params"]):
+    params = values["params"]
+    found = client_param_problems(integration, params) or client_host_problems(integration, params, team=team)
+    for name, message in found:
         yield PARAM + name, message
     yield from override_problems(integration, values["overrides"])
     if message := scope_problem(values["scopes_allowed"]):
@@ -168,9 +176,9 @@ class TeamAppForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
-    def __init__(self, data: Any, *, integration: Integration, oauth_app: OAuthApp | None) -> None:
+    def __init__(self, data: Any, *, integration: Integration, oauth_app: OAuthApp | None, team: Team | None) -> None:
         super().__init__(data, initial=_stored(oauth_app) if oauth_app else {})
-        self._integration, self._oauth_app = integration, oauth_app
+        self._integration, self._oauth_app, self._team = integration, oauth_app, team
         self.fields.update(setting_fields(entry_of(integration), oauth_app))
         is_stored = oauth_app is not None and oauth_app.client_secret is not None
         self.fields["secret"].help_text = "A secret is stored. Leave empty to keep it." if is_stored else ""
@@ -178,7 +186,8 @@ class TeamAppForm(forms.Form):
     def clean(self) -> None:
         super().clean()
         if not self.errors:
-            for name, message in setting_problems(self._integration, self._oauth_app, self.cleaned_data):
+            found = setting_problems(self._integration, self._oauth_app, self.cleaned_data, team=self._team)
+            for name, message in found:
                 self.add_error(name if name in self.fields else None, message)
 
     @property
@@ -242,7 +251,8 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
             return
         # Still as stored: the form has not assigned the new values yet.
         stored = None if self.instance._state.adding else self.instance
-        for name, message in setting_problems(integration, stored, self.cleaned_data):
+        team = self.cleaned_data.get("team") or self.instance.team
+        for name, message in setting_problems(integration, stored, self.cleaned_data, team=team):
             self.add_error(name if name in self.fields else None, message)
 
 

@@ -19,6 +19,7 @@ from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import oauth1_provider
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.oauth_apps.services import client_credentials
+from apps.integrations.reach import requests_to
 from apps.integrations.redirect_uri import redirect_uri
 from apps.oauth import oauth1, pkce, token_request
 from apps.oauth.errors import (
@@ -56,7 +57,8 @@ def probe_client(*, origin: Origin, oauth_app: OAuthApp) -> Verdict:
 
     Raises UnreadableSecret where the stored secret cannot be decrypted.
     """
-    result, code, sentence = _verdict(oauth_app)
+    with requests_to(oauth_app.integration, team=oauth_app.team_id, oauth_app=oauth_app):
+        result, code, sentence = _verdict(oauth_app)
     verdict = Verdict(result, code, sentence, timezone.now())
     target = Target("oauth_app", str(oauth_app.pk), str(oauth_app), oauth_app.integration.slug)
     # Not a row that was changed meanwhile: the result is about the earlier values.

@@ -19,6 +19,7 @@ from apps.integrations.errors import IntegrationMisconfigured, InvalidInput, OAu
 from apps.integrations.models import Callback, Integration, OAuthApp
 from apps.integrations.oauth_apps.circuit_breaker import CLIENT_REFUSED_PAUSE
 from apps.integrations.oauth_apps.offered_scopes import offer_of
+from apps.integrations.reach import host_problems, requests_to
 from apps.integrations.signals import oauth_client_changed
 from apps.notifications import outbox
 from apps.notifications.models import Event
@@ -118,7 +119,8 @@ def _require_valid(
 ) -> None:
     integration = oauth_app.integration
     problems_by_field = {
-        "params": client_param_problems(integration, values["params"]),
+        "params": client_param_problems(integration, values["params"])
+        or (client_host_problems(integration, values["params"], team=oauth_app.team) if oauth_app.team else []),
         "overrides": override_problems(integration, values["overrides"]),
     }
     errors = [(f"{field}.{name}", message) for field, found in problems_by_field.items() for name, message in found]
@@ -150,6 +152,16 @@ def client_param_problems(integration: Integration, params: Mapping[str, object]
     """What is wrong with the parameters of an OAuth app, as (name, message)."""
     entry = entry_of(integration)
     return problems(integration.name, entry.params_from("client") if entry else (), params)
+
+
+def client_host_problems(
+    integration: Integration, params: Mapping[str, str], *, team: Team | None
+) -> list[tuple[str, str]]:
+    """Which valid parameters of an OAuth app (None: the operator's) make a host that is not called."""
+    entry = entry_of(integration)
+    oauth_app = OAuthApp(integration=integration, team=team)
+    with requests_to(integration, team=team.pk if team else None, oauth_app=oauth_app):
+        return host_problems(entry, params) if entry else []
 
 
 def require_unused(oauth_app: OAuthApp) -> None:

@@ -35,7 +35,8 @@ def app(request: TeamRequest, slug: str) -> HttpResponse:
     if integration.team_id is not None:  # the client of a custom API is on its Authentication tab
         return redirect("integrations:custom_authentication", slug)
     oauth_app = own_app(request.actor, integration)
-    form = TeamAppForm(request.POST if request.method == "POST" else None, integration=integration, oauth_app=oauth_app)
+    entered = request.POST if request.method == "POST" else None
+    form = TeamAppForm(entered, integration=integration, oauth_app=oauth_app, team=request.actor.team)
     if request.method == "POST" and form.is_valid():
         try:
             save_own_app(actor=request.actor, integration=integration, **form.values)

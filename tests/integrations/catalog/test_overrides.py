@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from apps import egress
 from apps.egress import destination
 from apps.integrations.catalog.entries import catalog, provider_config
 from apps.integrations.catalog.overrides import RESERVED, applied, problems
@@ -16,7 +17,8 @@ from apps.oauth.provider import ClientCredentials, ProviderConfig
 
 @pytest.fixture(autouse=True)
 def sandbox_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(destination, "_allowed", frozenset({("127.0.0.1", 8100)}))
+    monkeypatch.setattr(destination, "_allowed", frozenset())
+    egress.configure(allowed_hosts=["127.0.0.1:8100"])
 
 
 def app_with(**fields: Any) -> OAuthApp:

@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from apps import egress
 from apps.egress import destination
 from apps.integrations.catalog.entries import catalog, links, provider_config
 from apps.integrations.models import Integration, OAuthApp
@@ -54,7 +55,8 @@ def consent_address(slug: str, *scopes: str, **params: str) -> str:
 
 @pytest.fixture(autouse=True)
 def sandbox_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(destination, "_allowed", frozenset({("127.0.0.1", 8100)}))
+    monkeypatch.setattr(destination, "_allowed", frozenset())
+    egress.configure(allowed_hosts=["127.0.0.1:8100"])
 
 
 @pytest.mark.parametrize("slug", sorted(EXPECTED))

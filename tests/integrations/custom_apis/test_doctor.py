@@ -98,7 +98,7 @@ def test_a_wrong_client_authentication_method(server: AuthServer, admin: Members
 
 def test_a_server_that_calls_a_missing_client_an_invalid_request(server: AuthServer, admin: Membership) -> None:
     server.client_authentication = "client_secret_post"
-    server.script(refuses("invalid_request"))
+    server.script(*[refuses("invalid_request")] * 3)  # the client's, and those of a made-up secret and a made-up ID
     assert faults(api_at(server, admin), admin) == ["wrong_client_authentication"]
 
 

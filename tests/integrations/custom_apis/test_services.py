@@ -12,7 +12,7 @@ from apps.connections.services import listed_integrations
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalog.entries import entry_for, entry_of, provider_config
 from apps.integrations.custom_apis.definition import base_url_fingerprint
-from apps.integrations.custom_apis.schema import URLS, Authentication, CustomScope, FurtherKey
+from apps.integrations.custom_apis.schema import URLS, Authentication, CustomScope, FurtherKey, authentication_from
 from apps.integrations.custom_apis.services.apis import (
     change_custom_api,
     create_custom_api,
@@ -21,7 +21,12 @@ from apps.integrations.custom_apis.services.apis import (
     set_callback,
 )
 from apps.integrations.custom_apis.services.document_import import import_custom_api
-from apps.integrations.custom_apis.services.queries import custom_api_named, missing_of
+from apps.integrations.custom_apis.services.queries import (
+    custom_api_named,
+    missing_of,
+    oauth_client_of,
+    operations_of,
+)
 from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
 from apps.integrations.keys import key_access
 from apps.integrations.models import Callback, CustomApi, Integration, OAuthApp
@@ -254,12 +259,62 @@ def test_keys_that_are_needed_together_are_entered_and_sent_together(admin: Acto
     assert (credentials.headers, credentials.query) == ({"X-Key": "a"}, {"app_id": "b"})
 
 
-def test_a_token_url_at_another_host_is_noted(admin: Actor) -> None:
-    code = {"authorizationUrl": "https://login.example/a", "tokenUrl": "https://login.example/t", "scopes": {}}
-    schemes = {"o": {"type": "oauth2", "flows": {"authorizationCode": code}}}
-    content = document_with(servers=SERVERS[:1], components={"securitySchemes": schemes})
-    api = import_custom_api(actor=admin, content=content, source="https://docs.example/spec.json")
+def signing_in_at(host: str, **flows: Any) -> bytes:
+    code = {"authorizationUrl": f"https://{host}/a", "tokenUrl": f"https://{host}/t", "scopes": {}}
+    schemes = {"o": {"type": "oauth2", "flows": flows or {"authorizationCode": code}}}
+    return document_with(servers=SERVERS[:1], components={"securitySchemes": schemes})
+
+
+def test_no_secret_goes_to_another_host_before_a_person_confirms_it(admin: Actor) -> None:
+    source = "https://docs.example/spec.json"
+    api = import_custom_api(actor=admin, content=signing_in_at("login.example"), source=source)
     assert {"where": "token_url", "sentence": ANY} in api.notes
+    assert missing_of(api) == ["client_id", "confirm_token_host"]
+    settings = authentication_from(api.authentication)
+    client = {"client_id": "id", "client_secret": "made-up"}
+    with pytest.raises(InvalidInput, match=r"login\.example") as refusal:
+        save_authentication(actor=admin, api=api, authentication=settings, **client)
+    assert fields_of(refusal) == ["confirm_token_host"]
+    assert oauth_client_of(api) is None
+    saved = save_authentication(actor=admin, api=api, authentication=settings, **client, confirm_token_host=True)
+    assert missing_of(saved) == []
+    assert entry_of(saved.integration) is not None
+    saved = save_authentication(actor=admin, api=saved, authentication=settings.with_values({"pkce": False}))
+    assert missing_of(saved) == []
+    moved = settings.with_values({"token_url": "https://typed.example/t"})
+    assert missing_of(save_authentication(actor=admin, api=saved, authentication=moved, client_secret="made-up")) == []
+
+
+def test_a_client_of_each_person_is_held_back_too(admin: Actor) -> None:
+    machine = {"tokenUrl": "https://login.example/t", "scopes": {}}
+    api = import_custom_api(actor=admin, content=signing_in_at("", clientCredentials=machine), source="pasted")
+    assert (missing_of(api), entry_of(api.integration)) == (["confirm_token_host"], None)
+
+
+@pytest.mark.parametrize("host", ["sandbox.example.com", "docs.example"])
+def test_the_hosts_of_the_api_and_the_document_need_no_confirmation(admin: Actor, host: str) -> None:
+    api = import_custom_api(actor=admin, content=signing_in_at(host), source="https://docs.example/spec.json")
+    assert missing_of(api) == ["client_id"]
+
+
+def test_operations_at_other_servers_make_further_hosts(admin: Actor) -> None:
+    answer = {"responses": {"200": {"description": "Fine"}}}
+    paths = {
+        "/files": {"get": answer},
+        "/files/content": {"post": {**answer, "servers": [{"url": "http://upload.example.org/api"}]}},
+        "/local": {"get": {**answer, "servers": [{"url": "https://user@api.example.com"}]}},
+        "/v2": {"get": {**answer, "servers": [{"url": "https://sandbox.example.com/v2", "description": "Two"}]}},
+    }
+    api = import_custom_api(actor=admin, content=document_with(servers=SERVERS[:1], paths=paths), source="pasted")
+    assert api.hosts == [
+        {"name": "upload", "base_url": "https://upload.example.org/api", "label": "upload.example.org"},
+        {"name": "v2", "base_url": "https://sandbox.example.com/v2", "label": "Two"},
+    ]
+    called = {operation.path: operation.called_path for operation in operations_of(api.integration)}
+    assert called == {"/files": "/files", "/files/content": "@upload/files/content", "/v2": "@v2/v2"}
+    notes = {note["where"]: note["sentence"] for note in api.notes}
+    assert "calls to @upload carry the credentials" in notes["servers"]
+    assert any("Its operations were left out." in sentence for sentence in notes.values())
 
 
 @pytest.mark.parametrize("further", [["X-Key"], ["Host"], ["a b"], ["X-A", "x-a"], [f"X-{n}" for n in range(6)]])

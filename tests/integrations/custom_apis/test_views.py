@@ -10,7 +10,7 @@ from django.urls import reverse
 from apps import egress
 from apps.egress import destination
 from apps.integrations.custom_apis.services.apis import create_custom_api, save_authentication
-from apps.integrations.models import CustomApi, Integration
+from apps.integrations.models import CustomApi, Integration, OAuthApp
 from apps.teams.models import Membership, Role
 from tests.factories import actor_for, client_for, make_member
 from tests.integrations.custom_apis.openapi import documents
@@ -292,3 +292,22 @@ def test_a_way_that_there_is_not_changes_nothing_of_the_form(admin: Membership, 
     api = imported(admin)
     url = reverse("integrations:custom_authentication", args=[api.integration.slug])
     assert client_for(admin).get(url, {"scheme": scheme}).context["form"]["type"].value() == "oauth2"
+
+
+def test_a_token_host_of_the_document_is_shown_for_confirmation(admin: Membership) -> None:
+    api = imported(admin)
+    url = reverse("integrations:custom_authentication", args=[api.integration.slug])
+    browser = client_for(admin)
+    page_text = browser.get(url).content.decode()
+    assert "login.everything.example</strong>" in page_text
+    assert "the confirmation of the token URL’s host" in page_text
+    form = browser.get(url).context["form"]
+    shown = ("authorization_url", "token_url", "token_endpoint_auth_method", "scope_separator", "key_location")
+    sent = {name: form[name].value() for name in shown}
+    sent |= {"type": "oauth2", "pkce": "on", "client_id": "id", "client_secret": "made-up"}
+    refused = browser.post(url, sent)
+    assert "login.everything.example" in refused.context["form"].errors["confirm_token_host"][0]
+    assert not OAuthApp.objects.filter(integration=api.pk).exists()
+    assert browser.post(url, sent | {"confirm_token_host": "on"}).status_code == 302
+    assert OAuthApp.objects.filter(integration=api.pk).exists()
+    assert "confirm_token_host" not in browser.get(url).content.decode()

@@ -137,15 +137,15 @@ def test_parameters_are_fields_and_unfit_ones_are_refused_beside_them(loaded: No
     assert "Origin must look like http://127.0.0.1:8100." in html
     assert "Origin</a>:" in html
     assert not OAuthApp.objects.exists()
-    add(owner, "sandbox", param_origin="http://127.0.0.1:8100")
-    assert own(owner).params == {"origin": "http://127.0.0.1:8100"}
+    add(owner, "sandbox", param_origin="https://sandbox.example")
+    assert own(owner).params == {"origin": "https://sandbox.example"}
 
 
 def test_a_stored_secret_does_not_follow_a_changed_address(loaded: None, owner: Membership) -> None:
-    add(owner, "sandbox", param_origin="http://127.0.0.1:8100")
+    add(owner, "sandbox", param_origin="https://sandbox.example")
     html = add(owner, "sandbox", param_origin="https://elsewhere.example", secret="").content.decode()
     assert "Enter the client secret again" in html
-    assert own(owner).params == {"origin": "http://127.0.0.1:8100"}
+    assert own(owner).params == {"origin": "https://sandbox.example"}
 
 
 def test_what_the_protocol_fills_in_cannot_be_overridden(loaded: None, owner: Membership) -> None:

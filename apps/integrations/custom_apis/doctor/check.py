@@ -15,14 +15,17 @@ from apps import egress
 from apps.audit.origin import Target
 from apps.audit.services import record
 from apps.integrations.catalog.placeholders import PLACEHOLDER
+from apps.integrations.custom_apis.definition import RESPONSE_FIELDS
 from apps.integrations.custom_apis.doctor import Finding, Observations, PageSeen, findings
 from apps.integrations.custom_apis.doctor.calls import (
+    Client,
     Clock,
-    control_reply,
     refresh_reply,
     revocation_reply,
+    signed_replies,
     token_replies,
 )
+from apps.integrations.custom_apis.doctor.observations import FirstRefreshSeen
 from apps.integrations.custom_apis.schema import URLS, Authentication, authentication_from, missing
 from apps.integrations.custom_apis.services.queries import oauth_client_of
 from apps.integrations.custom_apis.services.registration import issuer_metadata
@@ -32,10 +35,12 @@ from apps.integrations.redirect_uri import custom_api_redirect_uri
 from apps.oauth import pkce
 from apps.oauth.authorization import authorization_url
 from apps.oauth.errors import OAuthError, safe_code
+from apps.oauth.oauth1 import OAuth1Provider
 from apps.oauth.provider import ClientCredentials, ProviderConfig, RevocationEndpoint
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.permissions import Action
+from apps.teams.reach import for_actors_team
 
 _MAX_PAGE = 1_000_000
 
@@ -53,6 +58,7 @@ class CheckUp:
 
 
 @sensitive_variables()
+@for_actors_team
 def check_configuration(*, actor: Actor, api: CustomApi) -> CheckUp:
     """Check the stored configuration and audit the check. Nothing is changed. Raises NotAllowed, UnreadableSecret."""
     permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
@@ -81,7 +87,10 @@ def observe(api: CustomApi) -> Observations:
         has_client=oauth_app is not None,
         has_secret=oauth_app is not None and oauth_app.client_secret is not None,
         missing=missing(authentication, has_client=oauth_app is not None),
+        first_refresh=_first_refresh(api),
     )
+    if authentication.type == "oauth1":
+        return _signed(seen, oauth_app, clock)
     if authentication.type not in ("oauth2", "oauth2_client_credentials"):
         return replace(seen, base=_page(_with_examples(api.base_url, api), clock.next_call()))
     credentials = _credentials(oauth_app, authentication)
@@ -89,14 +98,43 @@ def observe(api: CustomApi) -> Observations:
         seen = _with_consent_page(seen, _provider(api, authentication), credentials, callback, clock)
     if authentication.token_url and credentials:
         provider = _provider(api, authentication)
-        replies = token_replies(provider, credentials, callback, authentication, clock)
-        seen = replace(seen, token=replies)
-        if authentication.type == "oauth2" and replies[0].result in ("client_accepted", "other_error"):
-            seen = replace(seen, control=control_reply(provider, credentials, callback, clock))
+        client, is_made_up = Client(provider, credentials, callback), authentication.type != "oauth2"
+        seen = replace(seen, token=token_replies(client, clock, is_made_up=is_made_up))
         seen = _with_ends(seen, provider, credentials, clock)
     if clock.is_over:
         return seen
     return replace(seen, metadata=issuer_metadata(authentication, deadline=clock.next_call()))
+
+
+def _first_refresh(api: CustomApi) -> FirstRefreshSeen | None:
+    """The outcome of the last first refresh since the settings were saved."""
+    connections = api.integration.connections.filter(first_refresh__at__gte=api.updated_at)
+    row = (
+        connections.exclude(first_refresh__outcome="due")
+        .order_by("-first_refresh__at")
+        .values_list("first_refresh__outcome", "first_refresh__code", "token_set__obtained_at", "token_set__expires_at")
+        .first()
+    )
+    if row is None:
+        return None
+    outcome, code, obtained_at, expires_at = row
+    return FirstRefreshSeen(outcome, code, int((expires_at - obtained_at).total_seconds()) if expires_at else None)
+
+
+@sensitive_variables()
+def _signed(seen: Observations, oauth_app: OAuthApp | None, clock: Clock) -> Observations:
+    """OAuth 1.0a: with the response to a request for a request token."""
+    settings = seen.authentication
+    if oauth_app is None or not settings.request_token_url:
+        return seen
+    provider = OAuth1Provider(
+        slug=oauth_app.integration.slug,
+        name=seen.name,
+        request_token_url=settings.request_token_url,
+        authorization_url=settings.authorization_url,
+        access_token_url=settings.token_url,
+    )
+    return replace(seen, token=[signed_replies(provider, client_credentials(oauth_app), seen.redirect_uri, clock)])
 
 
 @sensitive_variables()
@@ -147,6 +185,7 @@ def _provider(api: CustomApi, authentication: Authentication) -> ProviderConfig:
         authorization_params=shared | dict(authentication.authorization_params),
         token_params=shared | dict(authentication.token_params),
         token_answer_encodings=("json", "form"),
+        **{name: value for name in RESPONSE_FIELDS if (value := getattr(authentication, name))},
     )
 
 

@@ -18,7 +18,7 @@ class Endpoint:
 
 def endpoint_fault(endpoint: Endpoint, reply: TokenReply) -> Finding | None:
     """The fault that a response outside of the protocol shows; None for a response of the protocol."""
-    if reply.result == "no_oauth":
+    if reply.result in ("no_oauth", "bare_refusal"):
         code, title, detail = _no_oauth(endpoint, reply)
         return Finding(f"{endpoint.code}_{code}", "fault", title, detail, endpoint.fix, endpoint.field)
     if reply.result == "fault":

@@ -16,3 +16,5 @@ class Finding:
     sentence: str
     fix: str = ""
     field: str = ""
+    # What *Add it and save* adds to the authorization request.
+    offer: str = ""

@@ -25,6 +25,8 @@ def findings(seen: Observations) -> list[Finding]:
     if seen.authentication.type in ("oauth2", "oauth2_client_credentials"):
         results += [*_authorization(seen), *token_findings(seen), *end_findings(seen)]
         results += [*request_findings(seen), *_metadata(seen)]
+    if seen.authentication.type == "oauth1":
+        results += token_findings(seen)
     return sorted(results, key=lambda finding: _ORDER[finding.severity])
 
 

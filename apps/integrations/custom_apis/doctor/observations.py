@@ -13,6 +13,7 @@ TokenResult = Literal[
     "client_unauthorized",
     "redirect_uri",
     "other_error",
+    "bare_refusal",  # a 400, 401 or 403 without an error code
     "no_oauth",  # an HTML page, a redirect, or not found
     "fault",  # 5xx or 429
     "unreachable",
@@ -51,10 +52,36 @@ class TokenReply:
     status: int | None = None
     content_type: str = ""
     failure: str = ""
+    # The responses to the same request with a made-up secret, and with a made-up client.
+    made_up_secret: "TokenReply | None" = None
+    made_up_client: "TokenReply | None" = None
 
     @property
     def is_html(self) -> bool:
         return "html" in self.content_type
+
+    @property
+    def proves_client(self) -> bool:
+        """Whether a made-up client is answered otherwise, so that this response says something about the real one."""
+        return self.made_up_client is not None and not self.equals(self.made_up_client)
+
+    @property
+    def proves_secret(self) -> bool:
+        """Whether a made-up secret is answered otherwise."""
+        return self.made_up_secret is not None and not self.equals(self.made_up_secret)
+
+    def equals(self, other: "TokenReply") -> bool:
+        """Whether both say the same."""
+        return (self.result, self.code, self.status) == (other.result, other.code, other.status)
+
+
+@dataclass(frozen=True)
+class FirstRefreshSeen:
+    """What the last connection showed: the outcome of its first refresh, and how long its token lives (seconds)."""
+
+    outcome: str
+    code: str = ""
+    lifetime: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,9 +100,9 @@ class Observations:
     separators: Mapping[str, PageSeen] = field(default_factory=dict)
     # The configured client authentication first; the others only where that was rejected.
     token: Sequence[TokenReply] = ()
-    # The configured request with a made-up secret: the same response means that the secret was not checked.
-    control: TokenReply | None = None
     # The responses of the other endpoints, where they are entered, to made-up tokens.
     refresh: TokenReply | None = None
     revocation: TokenReply | None = None
     metadata: ServerMetadata | None = None
+    # Since the settings were last saved; None where no connection was made.
+    first_refresh: FirstRefreshSeen | None = None

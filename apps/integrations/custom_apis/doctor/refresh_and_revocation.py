@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from apps.integrations.custom_apis.doctor.endpoint import Endpoint, endpoint_fault
 from apps.integrations.custom_apis.doctor.finding import Finding
 from apps.integrations.custom_apis.doctor.observations import Observations, TokenReply
+from apps.integrations.custom_apis.doctor.token import is_accepted
 
 _REFRESH = Endpoint(
     "refresh", "refresh URL", "refresh_url",
@@ -34,7 +35,7 @@ def end_findings(seen: Observations) -> Iterator[Finding]:
 
 
 def _refresh(seen: Observations, reply: TokenReply) -> Finding:
-    if reply.result == "client_refused" and _accepted_elsewhere(seen):
+    if reply.result == "client_refused":
         return _refuses(seen, _REFRESH, reply)
     if reply.code == "unsupported_grant_type":
         return Finding(
@@ -53,7 +54,7 @@ def _refresh(seen: Observations, reply: TokenReply) -> Finding:
 
 
 def _revocation(seen: Observations, reply: TokenReply) -> Finding:
-    if reply.result == "client_refused" and _accepted_elsewhere(seen):
+    if reply.result == "client_refused":
         return _refuses(seen, _REVOCATION, reply)
     if reply.code == "unsupported_token_type":
         return Finding(
@@ -66,12 +67,13 @@ def _revocation(seen: Observations, reply: TokenReply) -> Finding:
 
 
 def _refuses(seen: Observations, endpoint: Endpoint, reply: TokenReply) -> Finding:
+    if not is_accepted(seen):
+        return Finding(
+            f"{endpoint.code}_answers", "ok", f"The {endpoint.name} responds",
+            f"It rejects the client (“{reply.code}”), which the token URL does not accept either.",
+        )  # fmt: skip
     return Finding(
         f"{endpoint.code}_refuses_client", "fault", f"The {endpoint.name} rejects the client",
         f"It responds with “{reply.code}” to the ID and secret that the token URL of {seen.name} accepts.",
         f"Check whether the {endpoint.name} belongs to the same server as the token URL.", endpoint.field,
     )  # fmt: skip
-
-
-def _accepted_elsewhere(seen: Observations) -> bool:
-    return any(reply.result == "client_accepted" for reply in seen.token[:1])

@@ -1,13 +1,11 @@
-"""Findings on the authorization request: offline access, scopes and their separator, PKCE. Pure."""
+"""Findings on the authorization request: scopes and their separator, PKCE. Pure."""
 
 from collections.abc import Iterator
 
 from apps.integrations.custom_apis.doctor.finding import Finding
 from apps.integrations.custom_apis.doctor.observations import Observations
+from apps.integrations.custom_apis.doctor.offline import offline_findings
 
-# Scopes and parameters that request a refresh token.
-OFFLINE_SCOPES = frozenset({"offline_access", "offline.access", "offline", "refresh_token"})
-OFFLINE_PARAMS = {"access_type": "offline", "token_access_type": "offline", "duration": "permanent"}
 _SEPARATORS = {" ": "a space", ",": "a comma", ";": "a semicolon", "+": "a plus", "|": "a vertical bar"}
 
 
@@ -15,40 +13,10 @@ def request_findings(seen: Observations) -> Iterator[Finding]:
     """Empty for client credentials, which have no authorization request."""
     if seen.authentication.type != "oauth2":
         return
-    yield from _offline_access(seen)
+    yield from offline_findings(seen)
     yield from _separator(seen)
     yield from _unknown_scopes(seen)
     yield from _pkce(seen)
-
-
-def _offline_access(seen: Observations) -> Iterator[Finding]:
-    settings, metadata = seen.authentication, seen.metadata
-    params = settings.authorization_params
-    is_requested = any(scope.name in OFFLINE_SCOPES for scope in settings.scopes)
-    is_requested = is_requested or any(params.get(name) == value for name, value in OFFLINE_PARAMS.items())
-    if is_requested:
-        yield Finding(
-            "lasting_access",
-            "ok",
-            "Offline access is requested",
-            "The first connection shows whether a refresh token is issued.",
-        )
-        return
-    offered = sorted(OFFLINE_SCOPES.intersection(metadata.scopes_supported)) if metadata else []
-    if offered:
-        yield Finding(
-            "no_lasting_access", "fault", "Offline access is not requested",
-            f"The issuer offers the scope {offered[0]}. Without it no refresh token is issued, and connections expire "
-            "with their first access token.",
-            f"Add {offered[0]} to the scopes and save.", "scopes",
-        )  # fmt: skip
-        return
-    yield Finding(
-        "no_lasting_access", "advice", "Offline access is not requested",
-        "Many services issue a refresh token only for a scope such as offline_access or the parameter "
-        "access_type=offline; some always issue one.",
-        "See the service’s documentation, or connect once: the connection shows whether it can be refreshed.", "scopes",
-    )  # fmt: skip
 
 
 def _separator(seen: Observations) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The buttons *Check configuration* and *Register for me* of the Authentication tab."""
+"""The buttons *Check configuration*, *Add it and save* and *Register for me* of the Authentication tab."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.errors import SpecwayError
 from apps.integrations.custom_apis.doctor.check import check_configuration
+from apps.integrations.custom_apis.services.offline_access import request_offline_access
 from apps.integrations.custom_apis.services.queries import custom_api_named, missing_of, operations_of
 from apps.integrations.custom_apis.services.registration import register_client
 from apps.integrations.errors import IntegrationInUse, InvalidInput
@@ -54,6 +55,22 @@ def register(request: TeamRequest, slug: str) -> HttpResponse:
     else:
         name = saved.integration.name
         messages.success(request, f"{name} registered a client. Its ID and secret are saved; check the other fields.")
+    return redirect("integrations:custom_authentication", slug)
+
+
+@require_POST
+@never_cache
+@team_required
+def offline_access(request: TeamRequest, slug: str) -> HttpResponse:
+    """Add the next thing to try for refresh tokens and save. Raises NotFound, NotAllowed."""
+    api = custom_api_named(request.actor, slug)
+    try:
+        step = request_offline_access(actor=request.actor, api=api)
+    except InvalidInput as refusal:
+        messages.error(request, refusal.sentence)
+    else:
+        label = f"{step.label[0].upper()}{step.label[1:]}"
+        messages.success(request, f"{label} is added. Reconnect to see whether a refresh token is issued now.")
     return redirect("integrations:custom_authentication", slug)
 
 

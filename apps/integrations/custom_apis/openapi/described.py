@@ -27,6 +27,15 @@ class Server:
 
 
 @dataclass(frozen=True)
+class FoundHost:
+    """The server of some operations, under a name. `base_url` may hold parameters of the first server."""
+
+    name: str
+    base_url: str
+    label: str
+
+
+@dataclass(frozen=True)
 class FoundScheme:
     """A security scheme under its name in the document, and the fields of the Authentication tab that it fills in."""
 
@@ -40,12 +49,14 @@ class FoundScheme:
 
 @dataclass(frozen=True)
 class Call:
-    """One operation; `scopes` are those it requires, if the document lists them."""
+    """One operation; `scopes` are those it requires, if the document lists them. `host` is the name of the one of
+    `Described.hosts` at which it is called; empty for the base URL."""
 
     method: str
     path: str
     summary: str
     scopes: tuple[str, ...] = ()
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,7 @@ class Described:
     schemes: tuple[FoundScheme, ...]
     operations: tuple[Call, ...]
     notes: tuple[Note, ...]
+    hosts: tuple[FoundHost, ...] = ()
 
     @property
     def base_url(self) -> str:

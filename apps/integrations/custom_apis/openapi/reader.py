@@ -5,17 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from apps.integrations.custom_apis.openapi.described import Call, Described, Note, storable
+from apps.integrations.custom_apis.openapi.calls import calls_in
+from apps.integrations.custom_apis.openapi.described import Described, Note, storable
 from apps.integrations.custom_apis.openapi.document import (
     UnreadableDocument,
     is_external,
-    listing,
     mapping,
     named,
     parse,
-    resolve,
     text_of,
 )
+from apps.integrations.custom_apis.openapi.hosts import OwnServers
 from apps.integrations.custom_apis.openapi.security import schemes_in
 from apps.integrations.custom_apis.openapi.servers import servers_of
 from apps.integrations.custom_apis.openapi.standard import faults
@@ -23,7 +23,6 @@ from apps.integrations.custom_apis.openapi.standard import faults
 MAX_OPERATIONS = 5_000
 MAX_NOTES = 50
 MAX_FAULTS = 20
-_METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "query")
 _READ = ("2.0", "3.0", "3.1", "3.2")
 
 
@@ -46,7 +45,8 @@ def read_description(content: bytes, *, document_url: str = "", base_url: str = 
     if not servers:
         notes.append(Note("host" if "swagger" in document else "servers", "The URL of the API is missing."))
     schemes = schemes_in(document, base_url=base_url or (servers[0].url if servers else ""), notes=notes)
-    calls = list(islice(_calls(document, notes), MAX_OPERATIONS + 1))
+    own = OwnServers(servers, base_url=base_url, document_url=document_url)
+    calls = list(islice(calls_in(document, own, notes), MAX_OPERATIONS + 1))
     if len(calls) > MAX_OPERATIONS:
         notes.append(Note("paths", f"Only the first {MAX_OPERATIONS} operations were imported."))
     if not calls:
@@ -61,6 +61,7 @@ def read_description(content: bytes, *, document_url: str = "", base_url: str = 
         schemes=tuple(schemes),
         operations=tuple(calls[:MAX_OPERATIONS]),
         notes=tuple(notes[:MAX_NOTES]),
+        hosts=tuple(own.hosts),
     )
     return storable(described)
 
@@ -83,7 +84,8 @@ def _summary(so_far: Any) -> str:
     if not document:
         return ""
     name = text_of(mapping(document.get("info")).get("title"), 60)
-    calls = sum(1 for _ in islice(_calls(document, []), MAX_OPERATIONS))
+    own = OwnServers([], base_url="", document_url="")
+    calls = sum(1 for _ in islice(calls_in(document, own, []), MAX_OPERATIONS))
     schemes = len(schemes_in(document, base_url="", notes=[]))
     parts = [
         f"the name “{name}”" if name else "",
@@ -125,43 +127,3 @@ def _version(document: Mapping[str, Any]) -> str:
     if version not in _READ or (version == "2.0") != ("swagger" in document and "openapi" not in document):
         raise UnreadableDocument(f"Version {stated} is not supported. OpenAPI 3.0 to 3.2 and Swagger 2.0 are.")
     return stated
-
-
-def _calls(document: Mapping[str, Any], notes: list[Note]) -> Iterator[Call]:
-    default_security = document.get("security")
-    for path, node in named(document.get("paths")):
-        if not path.startswith("/"):
-            if not path.startswith("x-"):
-                notes.append(Note(f"paths.{path[:100]}", "A path must begin with a slash."))
-            continue
-        item, reason = resolve(document, node)
-        if item is None:
-            notes.append(Note(f"paths.{path[:100]}", reason))
-            continue
-        for method in _METHODS:
-            operation = item.get(method)
-            if isinstance(operation, dict):
-                summary = text_of(
-                    operation.get("summary") or operation.get("operationId") or operation.get("description"), 300
-                )
-                scopes = _scopes(operation.get("security", default_security))
-                yield _call(method, path, summary, scopes)
-            elif operation is not None:
-                notes.append(Note(f"paths.{path[:100]}.{method}", "It is not a mapping."))
-
-
-def _call(method: str, path: str, summary: str, scopes: tuple[str, ...]) -> Call:
-    """A fragment only distinguishes operations of the same path; it is not sent, and becomes part of the label."""
-    target, _, fragment = path.partition("#")
-    label = summary or (f"{method.upper()} {path}" if fragment else "")
-    return Call(method.upper(), target[:1000], label[:300], scopes)
-
-
-def _scopes(security: Any) -> tuple[str, ...]:
-    """Those of the first alternative that lists any."""
-    for requirement in listing(security)[:20]:
-        for _, names in named(requirement):
-            scopes = [name[:200] for name in listing(names)[:50] if isinstance(name, str)]
-            if scopes:
-                return tuple(scopes)
-    return ()

@@ -17,6 +17,8 @@ _SEGMENT = "[A-Za-z0-9._~-]+"
 _PORT = "[0-9]{1,5}"
 _ORIGIN = rf"https://{_HOST}"
 _EXAMPLES = {_SEGMENT: "v1", _PORT: "443", _HOST: "api.example.com", _LABEL: "acme", _ORIGIN: "https://api.example.com"}
+# A host with an empty label or port: what stood there needs a value.
+_BROKEN_HOST = re.compile(r"^[./:]|\.\.|[.:]/|\.:")
 _SAFE_VALUE = re.compile(r"[A-Za-z0-9._~:/-]{0,100}")
 # Defaults that stand for a value of one's own.
 _PLACEHOLDER_VALUE = re.compile(r"(your|my|example).*|x+|subdomain|domain|tenant", re.IGNORECASE)
@@ -30,7 +32,7 @@ def servers_of(document: Mapping[str, Any], *, document_url: str, notes: list[No
         return [Server(url)] if url else []
     found: dict[str, Server] = {}
     for position, item in enumerate((listing(document.get("servers")) or [{"url": "/"}])[:MOST]):
-        server = _server(mapping(item), document_url)
+        server = server_in(mapping(item), document_url)
         if server is None:
             notes.append(Note(f"servers[{position}]", "Requests cannot be sent to this URL."))
         else:
@@ -49,7 +51,9 @@ def _swagger_url(document: Mapping[str, Any], document_url: str) -> str:
     return f"{scheme}://{host}/{path}".rstrip("/") if host else ""
 
 
-def _server(item: Mapping[str, Any], document_url: str) -> Server | None:
+def server_in(item: Mapping[str, Any], relative_to: str) -> Server | None:
+    """The server that an item of `servers` describes; None if requests cannot be sent to it. A relative URL continues
+    `relative_to`."""
     variables = mapping(item.get("variables"))
     url = _with_scheme(text_of(item.get("url"), 2_000).split("#")[0].split("?")[0], variables)
     params: list[dict[str, Any]] = []
@@ -61,19 +65,20 @@ def _server(item: Mapping[str, Any], document_url: str) -> Server | None:
             params.append(param)
             value = f"{{{param['name']}}}"
         url = url.replace(f"{{{raw}}}", value)
-    url = _absolute(url, document_url)
+    url = _absolute(url, relative_to)
     if not re.match(r"https?://[^/]|\{[^}]+\}(/|$)", url):
         return None
     return Server(url.rstrip("/"), tuple(params), text_of(item.get("description"), 100))
 
 
-def _absolute(url: str, document_url: str) -> str:
-    """A relative server URL is relative to the document (OpenAPI 3.1 4.8.5), which has none if it was uploaded."""
+def _absolute(url: str, relative_to: str) -> str:
+    """The URL; a relative one continues `relative_to`: for servers of the whole document that is the document's URL
+    (OpenAPI 3.1 4.8.5), which an uploaded one does not have."""
     if url.startswith("//"):
         return f"https:{url}"
     if re.match(r"https?://|\{", url):
         return re.sub(r"(?<!:)//+", "/", url)
-    return urljoin(document_url, url) if document_url else ""
+    return urljoin(relative_to, url) if relative_to else ""
 
 
 def _with_scheme(url: str, variables: Mapping[str, Any]) -> str:
@@ -101,6 +106,8 @@ def _fixed_value(raw: str, variable: Mapping[str, Any], url: str) -> str | None:
     if choices:
         # A parameter may not hold a slash where it is attached to the host.
         return default if any("/" in choice for choice in choices) and _is_in_host(raw, url) else None
+    if not default and _BROKEN_HOST.search(f"{_netloc(url)}/".replace(f"{{{raw}}}", "")):
+        return None
     fits = bool(default) and patterns.fullmatch(_pattern(raw, url), default)
     return None if fits and not default.startswith("http") else default.rstrip("/")
 

@@ -16,17 +16,20 @@ from apps.integrations.custom_apis.params import usage_problems
 from apps.integrations.custom_apis.schema import Authentication, authentication_from
 from apps.integrations.custom_apis.services.description import readable_definition, update_integration
 from apps.integrations.custom_apis.services.queries import oauth_client_of, require_no_connections
+from apps.integrations.custom_apis.token_host import CONFIRMED, UNCONFIRMED, host_to_confirm
 from apps.integrations.custom_apis.validation import authentication_problems, base_problems, client_problems
 from apps.integrations.errors import IntegrationInUse, InvalidInput
 from apps.integrations.models import Callback, CustomApi, Integration
 from apps.teams.actor import Actor
 from apps.teams.models import Team
 from apps.teams.permissions import Action
+from apps.teams.reach import for_actors_team
 from apps.teams.services.current_access import require_still_allowed
 
 MAX_PER_TEAM = 200
 
 
+@for_actors_team
 @transaction.atomic
 def create_custom_api(
     *,
@@ -62,6 +65,7 @@ def create_custom_api(
     return api
 
 
+@for_actors_team
 @transaction.atomic
 def change_custom_api(
     *,
@@ -120,6 +124,7 @@ def _settings_of(api: CustomApi) -> dict[str, Any]:
 
 
 @sensitive_variables()
+@for_actors_team
 @transaction.atomic
 def save_authentication(
     *,
@@ -129,13 +134,15 @@ def save_authentication(
     client_id: str | None = None,
     client_secret: str | None = None,
     filled_in: Mapping[str, str] | None = None,
+    confirm_token_host: bool | None = False,
 ) -> CustomApi:
     """Save how people sign in. Once nothing is missing, the API appears in Plugins.
 
     `client_id` and `client_secret` None keep the stored values; the secret has to be entered again if a URL changes to
-    which it is sent. `filled_in` lists the fields that were filled in automatically. Connections made for other URLs
-    are marked for reconnecting. Raises NotAllowed, NotFound, InvalidInput, and IntegrationInUse where the kind changes
-    although there are connections.
+    which it is sent. `filled_in` lists the fields that were filled in automatically. `confirm_token_host` confirms the
+    host of a token URL from the document (see `token_host`); None leaves that for later, and the API a draft.
+    Connections made for other URLs are marked for reconnecting. Raises NotAllowed, NotFound, InvalidInput, and
+    IntegrationInUse where the kind changes although there are connections.
     """
     _require_manager(actor)
     api = locked_api(actor, api.pk)
@@ -152,11 +159,24 @@ def save_authentication(
     changed = sorted(name for name, value in authentication.as_json().items() if before.as_json()[name] != value)
     api.authentication = authentication.as_json()
     marks = api.filled_in if filled_in is None else filled_in
-    api.filled_in = {name: mark for name, mark in marks.items() if filled_in is not None or name not in changed}
+    kept = {name: mark for name, mark in marks.items() if filled_in is not None or name not in changed}
+    api.filled_in = _with_token_host(api, authentication, kept, confirmed=confirm_token_host)
     api.save()
     update_integration(api, authentication, actor=actor, client_id=client_id, client_secret=client_secret)
     _record("authentication_changed", api, actor, type=authentication.type, fields=changed)
     return api
+
+
+def _with_token_host(
+    api: CustomApi, authentication: Authentication, marks: Mapping[str, str], *, confirmed: bool | None
+) -> dict[str, str]:
+    """The marks, with the one of the token URL that says whether its host is confirmed. Raises InvalidInput."""
+    host = host_to_confirm(authentication, base_url=api.base_url, source=api.source, marks=marks)
+    if not host:
+        return dict(marks)
+    if confirmed is False:
+        raise InvalidInput([("confirm_token_host", f"Confirm that secrets may be sent to {host}, or change the URL.")])
+    return {**marks, "token_url": CONFIRMED if confirmed else UNCONFIRMED}
 
 
 @transaction.atomic

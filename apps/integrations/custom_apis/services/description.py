@@ -12,6 +12,7 @@ from apps.integrations.catalog.reader import read_definition
 from apps.integrations.custom_apis.definition import base_url_fingerprint, definition_of
 from apps.integrations.custom_apis.schema import WITH_CLIENT, Authentication, missing
 from apps.integrations.custom_apis.services.queries import oauth_client_of
+from apps.integrations.custom_apis.token_host import UNCONFIRMED
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi, Integration, OAuthApp
 from apps.integrations.oauth_apps.services import save_oauth_app
@@ -39,6 +40,7 @@ def update_integration(
     oauth_app = oauth_client_of(api)
     has_client = bool(client_id) or oauth_app is not None
     is_complete = bool(api.authentication) and not missing(authentication, has_client=has_client)
+    is_complete = is_complete and api.filled_in.get("token_url") != UNCONFIRMED
     earlier_params = (integration.definition or {}).get("params", api.params)
     integration.definition = readable_definition(api, authentication) if is_complete else None
     has_moved = earlier not in ("", fingerprint)

@@ -13,6 +13,7 @@ from apps.oauth.errors import DiscoveryFailed, EndpointRefused, OAuthError
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.permissions import Action
+from apps.teams.reach import for_actors_team
 
 DEADLINE = 15.0
 _WELL_KNOWN_PATHS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
@@ -20,6 +21,7 @@ _MOST_SCOPES = 50
 _MOST_ISSUERS = 8
 
 
+@for_actors_team
 def discovered(*, actor: Actor, url: str) -> dict[str, Any]:
     """The fields that the metadata of an issuer fills in. `url` is the issuer or any of its URLs.
 

@@ -1,6 +1,6 @@
 """Imports a custom API from its document, which is fetched from a URL or uploaded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -15,17 +15,20 @@ from apps.integrations.custom_apis.openapi.servers import several
 from apps.integrations.custom_apis.schema import Authentication, CustomScope
 from apps.integrations.custom_apis.services.apis import create_custom_api, save_authentication
 from apps.integrations.custom_apis.services.discovery import discovered
+from apps.integrations.custom_apis.token_host import foreign_host
 from apps.integrations.custom_apis.validation import authentication_problems, url_problem
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi, Operation
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.permissions import Action
+from apps.teams.reach import for_actors_team
 
 DEADLINE = 20.0
 _EMPTY = Authentication()
 
 
+@for_actors_team
 def fetch_description(*, actor: Actor, url: str) -> bytes:
     """The document at a URL, fetched without authentication. Raises NotAllowed, InvalidInput (`url`)."""
     permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
@@ -43,6 +46,7 @@ def fetch_description(*, actor: Actor, url: str) -> bytes:
     return bytes(response.content)
 
 
+@for_actors_team
 def import_custom_api(
     *,
     actor: Actor,
@@ -87,22 +91,26 @@ def _store(actor: Actor, described: Described, *, source: str, name: str, base_u
     url, params = _base_url(described, base_url.strip(), notes)
     if not url:
         raise InvalidInput([("base_url", "The document has no base URL. Enter the base URL of the API.")])
+    hosts = list(_hosts(described, params, url, notes))
     api = create_custom_api(
         actor=actor,
         name=name.strip() or described.name or urlsplit(url).netloc[:100],
         base_url=url,
         description=described.description,
         params=params,
+        hosts=hosts,
     )
     api.source, api.schemes = without_query(source)[:500], [_scheme(scheme) for scheme in described.schemes]
     authentication, filled = _best(described, params, notes)
     notes += _foreign_token_url(authentication, url, source)
     api.notes = [asdict(note) for note in notes]
     api.save()
-    Operation.objects.bulk_create(_rows(api, described), batch_size=500)
+    Operation.objects.bulk_create(_rows(api, described, {host["name"] for host in hosts}), batch_size=500)
     if described.schemes:
         marks = dict.fromkeys(filled, "document") | dict.fromkeys(described.schemes[0].discovered, "discovery")
-        api = save_authentication(actor=actor, api=api, authentication=authentication, filled_in=marks)
+        api = save_authentication(
+            actor=actor, api=api, authentication=authentication, filled_in=marks, confirm_token_host=None
+        )
     integration = api.integration
     record(
         action="integration.imported",
@@ -111,7 +119,7 @@ def _store(actor: Actor, described: Described, *, source: str, name: str, base_u
         target=Target("integration", str(integration.pk), integration.name, integration.slug),
         source=api.source,
         version=described.version,
-        operations=len(described.operations),
+        operations=api.integration.operations.count(),
     )
     return api
 
@@ -131,11 +139,29 @@ def _base_url(described: Described, entered: str, notes: list[Note]) -> tuple[st
 
 def _secure(described: Described, notes: list[Note]) -> str:
     """The base URL; with https where the document has http and that is not allowed."""
-    url = described.base_url
-    if url.startswith("http://") and url_problem(url, described.params):
+    url = _with_https(described.base_url, described.params)
+    if url != described.base_url:
         notes.append(Note("servers", "The document has http; requests are sent with https."))
-        return "https" + url.removeprefix("http")
     return url
+
+
+def _with_https(url: str, params: Sequence[Mapping[str, Any]]) -> str:
+    is_refused = url.startswith("http://") and url_problem(url, params)
+    return "https" + url.removeprefix("http") if is_refused else url
+
+
+def _hosts(described: Described, params: list[Any], base_url: str, notes: list[Note]) -> Iterator[dict[str, str]]:
+    """The further hosts of the document to which requests can be sent. Those that are not the API's are noted, since
+    calls to them carry the credentials of connections."""
+    for host in described.hosts:
+        url = _with_https(host.base_url, params)
+        if problem := url_problem(url, params):
+            notes.append(Note(f"servers: {url[:200]}", f"{problem} Its operations were left out."))
+            continue
+        if urlsplit(url).netloc != urlsplit(base_url).netloc:
+            sentence = f"Some operations are at another host, {urlsplit(url).netloc}: calls to @{host.name} carry the "
+            notes.append(Note("servers", f"{sentence}credentials of connections. Remove it if you do not know it."))
+        yield {"name": host.name, "base_url": url, "label": host.label}
 
 
 def _best(described: Described, params: list[Any], notes: list[Note]) -> tuple[Authentication, list[str]]:
@@ -153,23 +179,25 @@ def _best(described: Described, params: list[Any], notes: list[Note]) -> tuple[A
 
 def _foreign_token_url(authentication: Authentication, base_url: str, source: str) -> list[Note]:
     """A note where secrets would be sent to a host that is neither that of the API nor that of the document."""
-    host = urlsplit(authentication.token_url).netloc
-    if not host or host in (urlsplit(base_url).netloc, urlsplit(source).netloc):
+    host = foreign_host(authentication.token_url, base_url=base_url, source=source)
+    if not host:
         return []
-    return [Note("token_url", f"The token URL is at another host, {host}. Check it before you enter a client secret.")]
+    return [Note("token_url", f"The token URL is at another host, {host}. Secrets go there only once you confirm it.")]
 
 
 def _scheme(scheme: Any) -> dict[str, Any]:
     return {"name": scheme.name, "words": scheme.words, "authentication": scheme.authentication.as_json()}
 
 
-def _rows(api: CustomApi, described: Described) -> Iterable[Operation]:
-    for position, call in enumerate(described.operations):
+def _rows(api: CustomApi, described: Described, hosts: set[str]) -> Iterable[Operation]:
+    usable = (call for call in described.operations if not call.host or call.host in hosts)
+    for position, call in enumerate(usable):
         yield Operation(
             integration_id=api.pk,
             position=position,
             method=call.method,
             path=call.path,
+            host=call.host,
             summary=call.summary,
             scopes=list(call.scopes),
         )

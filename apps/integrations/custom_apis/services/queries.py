@@ -4,6 +4,7 @@ from django.db.models import QuerySet
 
 from apps.errors import NotFound
 from apps.integrations.custom_apis.schema import Authentication, authentication_from, missing
+from apps.integrations.custom_apis.token_host import UNCONFIRMED
 from apps.integrations.errors import IntegrationInUse
 from apps.integrations.models import CustomApi, Integration, OAuthApp, Operation
 from apps.teams.actor import Actor
@@ -37,9 +38,11 @@ def oauth_client_of(api: CustomApi) -> OAuthApp | None:
 
 
 def missing_of(api: CustomApi, authentication: Authentication | None = None) -> list[str]:
-    """The names of the fields that are missing before people can connect."""
+    """The names of the fields that are missing before people can connect: `confirm_token_host` for a token URL whose
+    host has to be confirmed."""
     settings = authentication or authentication_from(api.authentication)
-    return missing(settings, has_client=oauth_client_of(api) is not None)
+    unconfirmed = ["confirm_token_host"] if api.filled_in.get("token_url") == UNCONFIRMED else []
+    return missing(settings, has_client=oauth_client_of(api) is not None) + unconfirmed
 
 
 def require_no_connections(api: CustomApi, reason: str) -> None:

@@ -22,6 +22,7 @@ from apps.oauth.registration import RegisteredClient, register, registration_req
 from apps.teams import permissions
 from apps.teams.actor import Actor
 from apps.teams.permissions import Action
+from apps.teams.reach import for_actors_team
 
 CLIENT_NAME = "Specway Connections"
 DEADLINE = 20.0
@@ -47,6 +48,7 @@ def issuer_metadata(authentication: Authentication, *, deadline: float) -> Serve
 
 
 @sensitive_variables()
+@for_actors_team
 def register_client(*, actor: Actor, api: CustomApi) -> CustomApi:
     """Register a client with the API's redirect URI at the issuer, and store its ID, secret and expiry.
 

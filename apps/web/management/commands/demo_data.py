@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.audit.origin import Origin
-from apps.connections.models import Connection, ConnectionShare, Level, Status, TokenSet, WorkflowUse
+from apps.connections.models import Connection, ConnectionShare, Level, ScopeUse, Status, TokenSet, WorkflowUse
+from apps.integrations.catalog.entries import entry_of
 from apps.integrations.catalog.sync import load_catalog
 from apps.integrations.models import Integration
 from apps.teams.models import Membership, Role, Team, User
@@ -35,6 +36,8 @@ EVENTS = (
 )
 # The share of connections: of services, of those that need attention, shared ones, and those that were used.
 SERVICES, RED, SHARED, USED = 41, 0.11, 0.6, 0.85
+# The share of a connection's permissions that its calls named.
+USED_SCOPES = 0.6
 BATCH = 1000
 
 
@@ -109,6 +112,7 @@ def _add_connections(cast: Cast, numbers: range) -> None:
     with_token = [row for row in rows if row.integration.kind in (Integration.Kind.OAUTH2, "oauth2_client_credentials")]
     Connection.objects.bulk_create(rows)
     TokenSet.objects.bulk_create(_token_set(row, cast.now) for row in with_token)
+    _add_scope_uses(cast, with_token)
     ConnectionShare.objects.bulk_create(
         ConnectionShare(connection=row, user=None, level=cast.chance.choice(list(Level)))
         for row in rows
@@ -126,14 +130,30 @@ def _add_connections(cast: Cast, numbers: range) -> None:
     )
 
 
+def _add_scope_uses(cast: Cast, connections: Sequence[Connection]) -> None:
+    """Calls named about half of the permissions, mostly within the last month."""
+    ScopeUse.objects.bulk_create(
+        ScopeUse(connection=row, scope=scope, last_used_at=cast.now - timedelta(days=cast.chance.randrange(60)))
+        for row in connections
+        if row.last_used_at
+        for scope in row.scopes_granted
+        if cast.chance.random() < USED_SCOPES
+    )
+
+
 def _connection(cast: Cast, number: int) -> Connection:
     chance, now = cast.chance, cast.now
     is_red = chance.random() < RED
     name = f"{chance.choice(ACCOUNTS)} {number + 1}"
     used = now - timedelta(minutes=chance.randrange(60 * 24 * 120)) if chance.random() < USED else None
+    integration = chance.choice(cast.services)
+    entry = entry_of(integration)
+    scopes = [scope.name for scope in entry.scopes[:6]] if entry else []
     return Connection(
         team=cast.team,
-        integration=chance.choice(cast.services),
+        integration=integration,
+        scopes_requested=scopes,
+        scopes_granted=scopes,
         owner=chance.choice(cast.people),
         name=name,
         account_subject=secrets.token_hex(8),

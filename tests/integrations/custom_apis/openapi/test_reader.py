@@ -220,6 +220,7 @@ def described(**parts: Any) -> Any:
         ),
         ("https://api.example.com/{path}", {"path": {"default": "a/b"}}, "/a/b"),
         ("https://api.example.com/{path}", {"path": {"default": ""}}, ""),
+        ("https://api.example.com{path}", {"path": {"default": ""}}, ""),
         ("https://api.example.com/{v}", {"v": {"default": "v2", "enum": ["v2"]}}, "/v2"),
         ("https://api.example.com{base}", {"base": {"default": "/v1", "enum": ["/v1", "/v2"]}}, "/v1"),
         ("{origin}", {"origin": {"default": "https://api.example.com"}}, ""),
@@ -240,6 +241,13 @@ def test_ports_hosts_and_enums_stay_parameters_with_their_defaults() -> None:
         ("port", "8443", "[0-9]{1,5}"),
         ("env", "", "a|b"),
     ]
+
+
+@pytest.mark.parametrize("url", ["https://{x}.example.com", "https://api.{x}.com", "https://a.example.com:{x}/v1"])
+def test_an_empty_default_that_would_break_the_host_becomes_a_parameter(url: str) -> None:
+    found = described(servers=[{"url": url, "variables": {"x": {"default": ""}}}])
+    assert found.base_url == url
+    assert [param["default"] for param in found.params] == [""]
 
 
 def test_every_server_is_offered_once() -> None:
@@ -348,3 +356,81 @@ def test_fragments_are_dropped_and_queries_are_kept_in_paths() -> None:
 def test_other_kinds_of_documents_are_named(document: dict[str, Any], words: str) -> None:
     with pytest.raises(UnreadableDocument, match=words):
         read(document)
+
+
+def called_at(found: Described) -> list[tuple[str, str]]:
+    return [(call.path, call.host) for call in found.operations]
+
+
+def test_operations_and_paths_keep_servers_of_their_own() -> None:
+    upload = [{"url": "https://upload.example.com/api/2.0", "description": "Uploads"}]
+    content = [{"url": "https://dl.example.com/content"}]
+    paths = {
+        "/files": {"get": d.FINE},
+        "/files/content": {"post": {**d.FINE, "servers": upload}, "options": {**d.FINE, "servers": upload}},
+        "/download": {"servers": content, "get": d.FINE, "head": {**d.FINE, "servers": upload}},
+        "/same": {"get": {**d.FINE, "servers": SERVER["servers"]}},
+    }
+    found = described(**SERVER, paths=paths)
+    assert called_at(found) == [
+        ("/files", ""), ("/files/content", "upload"), ("/files/content", "upload"), ("/download", "dl"),
+        ("/download", "upload"), ("/same", ""),
+    ]  # fmt: skip
+    assert [(host.name, host.base_url, host.label) for host in found.hosts] == [
+        ("upload", "https://upload.example.com/api/2.0", "Uploads"),
+        ("dl", "https://dl.example.com/content", "dl.example.com"),
+    ]
+    assert found.notes == ()
+
+
+def test_servers_of_operations_may_be_relative_to_the_api_and_hold_its_parameters() -> None:
+    variables = {"shop": {"default": ""}, "region": {"default": "eu"}}
+    servers = [{"url": "https://{shop}.example.com/v1", "variables": {"shop": variables["shop"]}}]
+    own = [{"url": "https://{region}.{shop}.example.com/up", "variables": variables}]
+    needed = [{"url": "https://{region}.example.com", "variables": {"region": {"default": ""}}}]
+    paths = {
+        "/a": {"servers": [{"url": "/v2"}], "get": d.FINE},
+        "/b": {"get": {**d.FINE, "servers": own}},
+        "/c": {"get": {**d.FINE, "servers": needed}},
+        "/d": {"get": {**d.FINE, "servers": [*needed, {"url": "/v2/"}]}},
+        "/e": {"get": {**d.FINE, "servers": [{"url": "ftp://example.com"}]}},
+    }
+    found = read({"openapi": "3.1.0", "info": d.OFFICE["info"], "servers": servers, "paths": paths},
+                 document_url="https://evil.example/spec.json")  # fmt: skip
+    assert called_at(found) == [("/a", "v2"), ("/b", "eu"), ("/d", "v2")]
+    assert {host.name: host.base_url for host in found.hosts} == {
+        "v2": "https://{shop}.example.com/v2",
+        "eu": "https://eu.{shop}.example.com/up",
+    }
+    assert noted(found) == ["paths./c.get.servers", "paths./e.get.servers"]
+
+
+def test_the_chosen_server_is_the_api_and_its_alternatives_are_not_further_hosts() -> None:
+    servers = [{"url": "https://sandbox.example.com"}, {"url": "https://api.example.com"}]
+    own = [{"url": "https://api.example.com"}]
+    paths = {"/a": {"get": {**d.FINE, "servers": own}}, "/b": {"servers": [{"url": "/v2"}], "get": d.FINE}}
+    found = read({"openapi": "3.1.0", "info": d.OFFICE["info"], "servers": servers, "paths": paths},
+                 base_url="https://api.example.com/")  # fmt: skip
+    assert called_at(found) == [("/a", ""), ("/b", "v2")]
+    assert found.hosts[0].base_url == "https://api.example.com/v2"
+
+
+def test_hosts_are_limited_and_named_apart() -> None:
+    def at(number: int) -> dict[str, Any]:
+        return {"get": {**d.FINE, "servers": [{"url": f"https://up.r{number}.example.com"}]}}
+
+    found = described(**SERVER, paths={f"/p{number}": at(number) for number in range(30)})
+    assert [host.name for host in found.hosts] == ["up", *(f"up-{number}" for number in range(2, 11))]
+    assert len(found.operations) == 10
+    assert len(found.notes) == 20
+
+
+def test_openapi_3_2_lists_other_methods_in_a_mapping_of_their_own() -> None:
+    more = {"additionalOperations": {"COPY": d.FINE, "bad method": d.FINE, "LINK": 3}}
+    found = read({"openapi": "3.2.0", "info": d.OFFICE["info"], **SERVER, "paths": {"/a": more}})
+    assert [call.method for call in found.operations] == ["COPY"]
+
+
+@pytest.mark.parametrize("wrong", [None, 7, "text", {}, [[]], [{"url": 3}], [{"url": "{"}], True])
+def test_misplaced_servers_do_not_break_the_reader(wrong: Any) -> None:
+    described(**SERVER, paths={"/a": {"servers": wrong, "get": {**d.FINE, "servers": wrong}}})

@@ -1,0 +1,59 @@
+"""The first steps of a new member after the first connection: what is done, what is next, and closing the list."""
+
+from dataclasses import dataclass
+
+from django.db.models import Max
+from django.urls import reverse
+
+from apps.connections.models import Connection
+from apps.teams.actor import Actor
+from apps.teams.models import ApiKey, Membership
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step; `action` is the label of the link to `url`."""
+
+    name: str
+    text: str
+    is_done: bool
+    url: str
+    action: str
+
+
+def first_steps_of(actor: Actor) -> list[Step]:
+    """The steps of a member who has a connection; none once all are done or the member closed the list."""
+    own = Connection.objects.of_team(actor.team).filter(owner=actor.user)
+    first = own.order_by("created_at", "pk").select_related("integration").first()
+    if first is None or Membership.objects.filter(team=actor.team, user=actor.user, first_steps_closed=True).exists():
+        return []
+    steps = [
+        Step("Connect a service", f"{first.integration.name}, as {first.name}.", True, "", ""),
+        Step(
+            "Send a request through it",
+            "See the response that a workflow would get.",
+            own.aggregate(at=Max("last_used_at"))["at"] is not None,
+            f"{reverse('gateway:try')}?integration={first.integration.slug}",
+            "Try an action",
+        ),
+        Step(
+            "Share it with your team",
+            "Other members then use it in workflows. You choose who may manage it.",
+            own.filter(is_shared=True).exists(),
+            reverse("connections:sharing", args=[first.pk]),
+            "Open sharing",
+        ),
+        Step(
+            "Create an API key",
+            "With it, your own programs use your connections.",
+            ApiKey.objects.filter(team=actor.team, user=actor.user).exists(),
+            reverse("teams:api_keys"),
+            "Create key",
+        ),
+    ]
+    return [] if all(step.is_done for step in steps) else steps
+
+
+def close_first_steps(actor: Actor, *, closed: bool) -> None:
+    """Hide the list for the member in this team, or show it again."""
+    Membership.objects.filter(team=actor.team, user=actor.user).update(first_steps_closed=closed)
