@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
@@ -57,6 +57,23 @@ class LargeTableAdmin(admin.ModelAdmin[Row]):
 
     paginator = BoundedPaginator
     show_full_result_count = False
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """As Django's, without values of searched fields that are no IDs, which its widget would fail to look up."""
+        for name in ("GET", "POST"):
+            setattr(request, name, self._with_ids(getattr(request, name)))
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _with_ids(self, sent: QueryDict) -> QueryDict:
+        bad = [name for name in self.autocomplete_fields if sent.get(name) and _uuid(str(sent[name])) is None]
+        if not bad:
+            return sent
+        kept = sent.copy()
+        for name in bad:
+            del kept[name]
+        return kept
 
 
 class ReadOnlyAdmin(LargeTableAdmin[Any]):

@@ -24,9 +24,13 @@ def status_label(kind: str, label: str, reason: str = "") -> SafeString:
     return _status_template().render(Context({"kind": kind, "label": label, "reason": reason}))
 
 
+_TILE = """{% load specway %}<span class="who">{% tile service icon "sm" %}
+<span>{{ name }}<span class="sub">{{ service }}</span></span></span>"""
+
+
 @cache
 def _tile_template() -> Template:
-    return Template('{% load specway %}<span class="who">{% tile service icon "sm" %}<span>{{ name }}<span class="sub">{{ service }}</span></span></span>')
+    return Template(_TILE)
 
 
 def service_tile(name: str, service: str, icon: str) -> SafeString:

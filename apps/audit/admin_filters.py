@@ -18,11 +18,11 @@ class TextFilter(admin.SimpleListFilter):
 
     template = "admin/text_filter.html"
     placeholder = ""
-    # Values that one text may stand for.
+    # Values that one text may name.
     MOST_MATCHING = 50
 
     def matching(self, text: str, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows of the list that `text` stands for."""
+        """The rows of the list that `text` names."""
         raise NotImplementedError
 
     def suggestions(self) -> Iterable[str]:

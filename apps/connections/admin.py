@@ -57,7 +57,6 @@ class ConnectionAdmin(ReadOnlyAdmin):
     change_form_template = "admin/connections/connection.html"
     search_fields = ["=id"]
     search_help_text = "The whole name, ID, owner’s e-mail address, name of the team, or slug of the service."
-    list_select_related = ["integration", "team", "owner", "token_set"]
     ordering = ["-pk"]
     actions = ["refresh", "mark_for_reconnect", "revoke"]
 
@@ -68,7 +67,17 @@ class ConnectionAdmin(ReadOnlyAdmin):
         return request.user.has_perm("connections.delete_connection")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
-        return super().get_queryset(request).select_related("credential").defer("credential__fields")
+        # Here, not as list_select_related, which Django ignores where the queryset has related rows already.
+        related = [
+            "integration",
+            "team",
+            "owner",
+            "token_set",
+            "oauth_app__integration",
+            "oauth_app__team",
+            "credential",
+        ]
+        return super().get_queryset(request).select_related(*related).defer("credential__fields")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[str]:
         return [name for _, options in FIELDSETS for name in options["fields"]]

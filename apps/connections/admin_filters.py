@@ -45,12 +45,10 @@ class ReasonFilter(admin.SimpleListFilter):
     parameter_name = "reason"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        red = Connection.objects.exclude(status_reason="").order_by()
-        found = dict(red.values_list("status_reason").annotate(n=Count("pk")))
+        found = dict(red_by_reason())
         if self.value() in REASONS:
-            found.setdefault(self.value(), 0)
-        by_number = sorted(found.items(), key=lambda pair: -pair[1])
-        return [(reason, f"{short_reason(reason)} ({count:,})") for reason, count in by_number]
+            found.setdefault(str(self.value()), 0)
+        return [(reason, f"{short_reason(reason)} ({count:,})") for reason, count in found.items()]
 
     def has_output(self) -> bool:
         return bool(self.lookup_choices)
@@ -127,6 +125,13 @@ class OwnerFilter(TextFilter):
     def display(self) -> str:
         key = _uuid(self.value())
         return str(User.objects.filter(pk=key).first() or "") if key else super().display()
+
+
+def red_by_reason() -> list[tuple[str, int]]:
+    """The number of connections that need attention by reason, most first: a partial index has just these."""
+    red = Connection.objects.exclude(status_reason="").order_by()
+    found = red.values_list("status_reason").annotate(n=Count("pk"))
+    return sorted(found, key=lambda pair: -pair[1])
 
 
 def _most_frequent(name: str) -> list[tuple[str, str]]:

@@ -10,9 +10,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.audit.admin import LargeTableAdmin
-from apps.audit.admin_cells import linked, moment, status_label
+from apps.audit.admin_cells import linked, moment, service_tile, status_label
 from apps.integrations import admin_oauth_apps
-from apps.integrations.admin_filters import Answered, Category, HasOAuthApp, ServiceName
+from apps.integrations.admin_filters import Answered, Category, Enabled, HasOAuthApp, ServiceName
 from apps.integrations.catalog.sync import set_enabled
 from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration, OAuthApp, ServiceRequest
 from apps.teams.origin import origin_of
@@ -24,8 +24,8 @@ __all__ = ["admin_oauth_apps"]  # registers itself
 class IntegrationAdmin(LargeTableAdmin[Integration]):
     """Services come from the catalog or from teams; operators enable and disable them."""
 
-    list_display = ["name", "kind", "category", "whose", "enabled", "has_oauth_app", "connections"]
-    list_filter = ["is_enabled", HasOAuthApp, "kind", Category]
+    list_display = ["service", "kind", "enabled", "has_oauth_app", "connections"]
+    list_filter = [Enabled, HasOAuthApp, "kind", Category]
     list_per_page = 50
     search_fields = ["name", "slug", "description"]
     readonly_fields = ["name", "slug", "team", "kind", "category", "description", "icon", "created_at"]
@@ -51,10 +51,10 @@ class IntegrationAdmin(LargeTableAdmin[Integration]):
             found = found.filter(kind__in=KINDS_WITH_OAUTH_APP).order_by("name")
         return found, has_duplicates
 
-    @admin.display(description="team", ordering="team__name")
-    def whose(self, integration: Integration) -> SafeString | str:
-        team = integration.team
-        return linked("admin:teams_team_change", team.pk, team) if team else "Every team"
+    @admin.display(description="service", ordering="name")
+    def service(self, integration: Integration) -> SafeString:
+        whose = f"Custom API of {integration.team}" if integration.team else integration.category.replace("-", " ")
+        return service_tile(integration.name, whose[:1].upper() + whose[1:], integration.icon)
 
     @admin.display(description="new connections", ordering="is_enabled")
     def enabled(self, integration: Integration) -> SafeString:

@@ -14,7 +14,7 @@ from apps.integrations.models import Integration, OAuthApp, ServiceRequest
 
 
 class ChoiceFilter(admin.SimpleListFilter):
-    """A filter by one of a few conditions: `choices_by_value` has (label, condition) by the value in the URL."""
+    """A filter by one of a few conditions."""
 
     def conditions(self) -> dict[str, tuple[str, Q]]:
         """(label, condition) by the value in the URL."""
@@ -26,6 +26,16 @@ class ChoiceFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.conditions().get(self.value() or "")
         return queryset.filter(chosen[1]) if chosen else queryset
+
+
+class Enabled(ChoiceFilter):
+    """Services by whether new connections are allowed."""
+
+    title = "new connections"
+    parameter_name = "enabled"
+
+    def conditions(self) -> dict[str, tuple[str, Q]]:
+        return {"yes": ("Allowed", Q(is_enabled=True)), "no": ("Not allowed", Q(is_enabled=False))}
 
 
 class HasOAuthApp(ChoiceFilter):

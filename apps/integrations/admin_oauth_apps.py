@@ -73,7 +73,7 @@ class OAuthAppAdmin(LargeTableAdmin[OAuthApp]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: OAuthApp | None = None) -> list[str]:
         # Existing connections belong to this integration and team.
-        return [*self.readonly_fields, "integration", "team"] if obj else [*self.readonly_fields]
+        return [*self.readonly_fields, "integration", "for_whom"] if obj else [*self.readonly_fields]
 
     def get_fieldsets(self, request: HttpRequest, obj: OAuthApp | None = None) -> Any:
         integration = obj.integration if obj else _selected_integration(request)
@@ -81,7 +81,7 @@ class OAuthAppAdmin(LargeTableAdmin[OAuthApp]):
         params = [name for name in names if name.startswith(PARAM)]
         advanced = [*ADVANCED, *(name for name in names if name == OWN_CALLBACK)]
         fieldsets: list[Any] = [
-            ("Service", {"fields": ["integration", "team", "redirect_uri", "asked"]}),
+            ("Service", {"fields": ["integration", "for_whom" if obj else "team", "redirect_uri", "asked"]}),
             ("As registered at the service", {"fields": ["client_id", "secret", "secret_expires_on", *params]}),
             ("Advanced", {"classes": ["collapse"], "fields": advanced}),
         ]
@@ -107,7 +107,8 @@ class OAuthAppAdmin(LargeTableAdmin[OAuthApp]):
         if not Integration.objects.filter(pk=oauth_app.integration_id).exists():
             return "Save the integration first: the redirect URI depends on it."
         return format_html(
-            '<code id="redirect-uri">{}</code> <button type="button" data-copy="#redirect-uri">Copy</button> '
+            '<code id="redirect-uri">{}</code> '
+            '<button class="btn btn--sm" type="button" data-copy="#redirect-uri">Copy</button> '
             "Register exactly this URI at the service.",
             redirect_uri(oauth_app),
         )

@@ -23,10 +23,14 @@ function nameTheRest() {
 }
 
 function nameOpenList() {
-  const open = document.querySelector(".select2-container--open");
-  open?.querySelector(".select2-search__field")?.setAttribute("aria-label", "Search");
+  const box = document.querySelector(".select2-container--open .select2-selection");
   const list = document.querySelector(".select2-dropdown .select2-results__options");
-  list?.setAttribute("aria-label", "Results");
+  if (!box || !list) return;
+  box.setAttribute("aria-controls", list.id);
+  list.setAttribute("aria-label", "Results");
+  const floating = list.closest("body > .select2-container");
+  floating?.setAttribute("role", "region");
+  floating?.setAttribute("aria-label", "Choices");
   document.querySelector(".select2-dropdown .select2-search__field")?.setAttribute("aria-label", "Search");
 }
 

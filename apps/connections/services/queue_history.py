@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Case, Count, F, Min, Value, When
+from django.db.models import Count, F, FloatField, Min, PositiveIntegerField, Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from apps.connections.models import QueueHour, Status, TokenSet
@@ -21,11 +22,14 @@ def sample_queue() -> None:
     if created:
         QueueHour.objects.filter(hour__lt=hour - KEPT).delete()
         return
-    QueueHour.objects.filter(hour=hour).update(most_due=_larger("most_due", due["n"]), longest_delay=_larger("longest_delay", delay))
+    QueueHour.objects.filter(hour=hour).update(
+        most_due=_larger("most_due", due["n"]), longest_delay=_larger("longest_delay", delay)
+    )
 
 
-def _larger(name: str, value: float) -> Case:
-    return Case(When(**{f"{name}__lt": value}, then=Value(value)), default=F(name))
+def _larger(name: str, value: float) -> Greatest:
+    kind = PositiveIntegerField() if isinstance(value, int) else FloatField()
+    return Greatest(F(name), Value(value, output_field=kind))
 
 
 def queue_hours(since: datetime) -> dict[datetime, QueueHour]:
