@@ -38,4 +38,4 @@ lock *options:
 
 # Screenshots of every page in both themes and at two widths, with demonstration data
 screenshots folder="var/screenshots":
-    python -m tests.screenshots {{ folder }}
+    python -m tests.screenshots {{ folder }} --axe

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import ClientMixin, TokenMixin, grants
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
@@ -111,7 +112,10 @@ class AuthlibServer:
 
 @contextmanager
 def authlib_server(*, method: str = "client_secret_basic") -> Iterator[AuthlibServer]:
-    """Run a server on a free port of 127.0.0.1 that approves every authorization request of its client."""
+    """Run a server on a free port of 127.0.0.1 that approves every authorization request of its client.
+
+    The header `X-Person` names who does, by default ada; an empty one denies it.
+    """
     app = Flask("authlib-server")
     server = make_server("127.0.0.1", 0, app, threaded=True)
     secret = "" if method == "none" else secrets.token_urlsafe(24)
@@ -142,8 +146,12 @@ def _routes(app: Flask, state: AuthlibServer) -> None:
     @app.get("/authorize")
     def authorize() -> Any:
         state.calls.append("authorize")
-        grant = authorization.get_consent_grant(end_user="ada")
-        return authorization.create_authorization_response(grant_user="ada", grant=grant)
+        person = request.headers.get("X-Person", "ada")
+        try:
+            grant = authorization.get_consent_grant(end_user=person)
+        except OAuth2Error as error:
+            return authorization.handle_error_response(None, error)
+        return authorization.create_authorization_response(grant_user=person or None, grant=grant)
 
     @app.post("/token")
     def token() -> Any:
@@ -195,7 +203,7 @@ def _code_grant(state: AuthlibServer) -> type:
             data = request.payload.data
             scope = request.payload.scope or ""
             state.codes[code] = Code(
-                code, request.client.client_id, request.payload.redirect_uri or "", scope, "ada",
+                code, request.client.client_id, request.payload.redirect_uri or "", scope, request.user,
                 data.get("code_challenge"), data.get("code_challenge_method"),
             )  # fmt: skip
 

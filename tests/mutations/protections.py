@@ -1405,6 +1405,13 @@ PROTECTIONS = [
         "if True:",
         ("tests/audit/test_database_role.py",),
     ),
+    Mutation(
+        "integrations: a corrected OAuth app is said to work once it does",
+        "apps/integrations/oauth_apps/alerts.py",
+        'broken_since=None, broken_code="", notified',
+        "broken_since=None, notified",
+        ("tests/integrations/oauth_apps/test_alerts.py",),
+    ),
     # --- Wiring: settings, schedule, queue, sandbox ---
     Mutation(
         "web: without a database that stores, 503",
@@ -1518,6 +1525,13 @@ PROTECTIONS = [
         ("tests/connections/test_replaced_grants.py",),
     ),
     # --- The services' own signs ---
+    Mutation(
+        "consent page: what looks like a secret is left out of its error",
+        "apps/connections/services/consent_errors.py",
+        "said, name = shown_message(denied.description), attempt.integration.name",
+        "said, name = denied.description, attempt.integration.name",
+        ("tests/connections/test_consent_errors.py",),
+    ),
     Mutation(
         "check configuration: what a made-up secret is answered as well proves nothing",
         "apps/integrations/custom_apis/doctor/observations.py",

@@ -1,7 +1,7 @@
 """`python -m tests.screenshots FOLDER`: each page at two widths in the light and the dark theme, as PNG files.
 
 Starts the product with demonstration data (`--connections`, 500 by default) on ports of its own, and ends it. Prints
-the pages that are wider than the window, which is a defect.
+the pages that are wider than the window, and with `--axe` what axe-core finds on each of them: both are defects.
 """
 
 import argparse
@@ -14,48 +14,34 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.axe import violations
 from tests.processes import Product, running_product
+from tests.screenshots.pages import LINKED, PATHS, TABS
 from tests.services import chromium_without_windows
 
 OWNER = "owner@specway.example"
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
-PATHS = (
-    "/plugins/", "/plugins/sandbox/", "/plugins/github/", "/custom-apis/", "/custom-apis/new/", "/try/",
-    "/try/?integration=sandbox", "/settings/integrations/", "/settings/integrations/?group=owner",
-    "/settings/integrations/?status=needs_attention", "/settings/credentials/", "/settings/credentials/expiring/",
-    "/notifications/", "/settings/audit-log/",
-    "/settings/team/", "/settings/team/unneeded-access/", "/settings/team/unneeded-access/?show=connections",
-    "/settings/api-keys/", "/settings/webhooks/", "/account/", "/account/notifications/",
-    "/help/troubleshooting/", "/teams/new/", "/admin/", "/admin/health/", "/admin/connections/connection/",
-    "/admin/integrations/oauthapp/", "/admin/integrations/oauthapp/add/", "/admin/audit/auditevent/",
-    "/admin/integrations/integration/", "/admin/integrations/servicerequest/", "/admin/teams/user/",
-    "/admin/teams/team/", "/admin/teams/apikey/", "/nowhere/",
-)  # fmt: skip
-# Pages of the first connection and the first event that these lists show.
-LINKED = {
-    "/settings/integrations/": r"/connections/[0-9a-f-]{36}/",
-    "/settings/audit-log/": r"/settings/audit-log/\d+/",
-}
-TABS = ("", "permissions/", "sharing/", "activity/", "trace/", "disconnect/")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.screenshots", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--connections", type=int, default=500)
+    parser.add_argument("--axe", action="store_true", help="check the accessibility of each page")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made, running_product(Path(made), sandbox=True, beat=False) as running:
         running.manage("demo_data", "--connections", str(options.connections), "--events", "2000", "--owner", OWNER)
         with sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=chromium_without_windows(), args=["--no-sandbox"])
-            too_wide = [each for each in _shots(running, browser, options.folder) if each]
+            defects = list(_shots(running, browser, options.folder, with_axe=options.axe))
             browser.close()
-    print("\n".join(too_wide) or f"{len(list(options.folder.glob('*.png')))} screenshots in {options.folder}")  # noqa: T201 - a command
-    return 1 if too_wide else 0
+    print("\n".join(defects) or f"{len(list(options.folder.glob('*.png')))} screenshots in {options.folder}")  # noqa: T201 - a command
+    return 1 if defects else 0
 
 
-def _shots(running: Product, browser: Browser, folder: Path) -> Iterator[str]:
+def _shots(running: Product, browser: Browser, folder: Path, *, with_axe: bool) -> Iterator[str]:
+    """Writes the files; gives the defects."""
     page = browser.new_context(base_url=running.url).new_page()
     page.goto("/accounts/login/")
     page.locator("input[name=login]").fill(OWNER)
@@ -69,7 +55,9 @@ def _shots(running: Product, browser: Browser, folder: Path) -> Iterator[str]:
         page.goto(path)
         page.wait_for_load_state("networkidle")
         for width, scheme in combinations(WIDTHS, SCHEMES):
-            yield _shot(page, path, folder, width=width, scheme=scheme)
+            yield from _shot(page, path, folder, width=width, scheme=scheme)
+            if with_axe:
+                yield from (f"{path} at {width}, {scheme}: {each}" for each in violations(page))
 
 
 def _linked(page: Page) -> list[str]:
@@ -81,14 +69,15 @@ def _linked(page: Page) -> list[str]:
     return found
 
 
-def _shot(page: Page, path: str, folder: Path, *, width: int, scheme: str) -> str:
-    """The page as a file; a sentence if it is wider than the window."""
+def _shot(page: Page, path: str, folder: Path, *, width: int, scheme: str) -> Iterator[str]:
+    """Writes the page as a file; gives a sentence if it is wider than the window."""
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     name = re.sub(r"[0-9a-f-]{36}", "one", path).strip("/").replace("/", "-") or "home"
     page.screenshot(path=str(folder / f"{re.sub(r'[^a-z0-9-]', '_', name)}-{width}-{scheme}.png"), full_page=True)
     wide = page.evaluate("document.documentElement.scrollWidth")
-    return f"{path} is {wide} pixels wide at {width}" if wide > width else ""
+    if wide > width:
+        yield f"{path} is {wide} pixels wide at {width}"
 
 
 if __name__ == "__main__":

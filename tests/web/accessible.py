@@ -3,15 +3,9 @@
 from itertools import product
 from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe
+from tests.browser.axe import violations
 
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
-
-
-def violations(page: Any) -> list[str]:
-    """What axe-core finds on the page as it is now: rule and first element of each violation."""
-    found = Axe().run(page).response["violations"]
-    return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found]
 
 
 def violations_everywhere(page: Any, url: str) -> list[str]:

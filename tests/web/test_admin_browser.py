@@ -14,8 +14,9 @@ from apps.integrations.catalog.sync import load_catalog
 from apps.integrations.models import Integration, OAuthApp, ServiceRequest
 from apps.teams.models import Membership
 from tests import factories
+from tests.browser.axe import violations
 from tests.connections.pages import make_connection, set_up_service
-from tests.web.accessible import violations, violations_everywhere
+from tests.web.accessible import violations_everywhere
 
 pytestmark = [pytest.mark.needs_browser, pytest.mark.django_db(transaction=True), pytest.mark.same_on_each_database]
 

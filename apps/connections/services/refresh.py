@@ -29,7 +29,7 @@ from apps.connections.policy.refresh_policy import (
     reading,
     resend_at,
 )
-from apps.connections.services import client_change, connection_params, spool, tracing
+from apps.connections.services import client_change, connection_params, response_values, spool, tracing
 from apps.connections.services.lease import (
     AFTER_RESPONSE,
     BEFORE_SEND,
@@ -251,7 +251,9 @@ def commit(lease: Lease, grant: RefreshGrant, response: TokenResponse, *, origin
             "Try again in a moment.",
             retry_after=10,
         )
-    if not stored:
+    if stored:
+        response_values.take_again(row.connection, response, origin=origin)
+    else:
         discard_stale(row, provider, response, origin=origin)
 
 

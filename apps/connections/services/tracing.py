@@ -60,6 +60,24 @@ class Trace:
             at, line = self.lines[-1]
             self.lines[-1] = (at, with_notes(line, notes))
 
+    def add_callback(self, url: str, code: str, message: str) -> None:
+        """The error with which a consent page redirected to `url`; `message` is redacted."""
+        fields = (("error", code[:60]), *((("error_description", message),) if message else ()))
+        line = TraceLine(
+            what="callback",
+            method="GET",
+            url=url[:500],
+            authentication="",
+            parameters=(),
+            status=None,
+            content_type="",
+            size=0,
+            fields=fields,
+            error=code[:60],
+            milliseconds=0,
+        )
+        self.lines.append((timezone.now(), line))
+
 
 @sensitive_variables()
 def redacted(exchange: egress.Exchange) -> TraceLine:

@@ -177,7 +177,7 @@ GLEWLWYD = (403, {"error": "unauthorized_client"})
         # Empty bodies, as far as they differ.
         (strict("basic", accepted=(400, None)), CLIENT.client_secret, ("client_accepted", "ok")),
         (lambda asked: (400, None), CLIENT.client_secret, ("token_no_oauth", "fault")),
-        # A 404 is no OAuth endpoint, whatever its JSON says, and whoever it is said to.
+        # A 404 is no OAuth endpoint, whatever its JSON says, to the client as well.
         (lambda asked: (404, {"error": "not_found"}), CLIENT.client_secret, ("token_not_found", "fault")),
         (
             strict("basic", accepted=(404, {"error": "invalid_grant"})),
@@ -193,7 +193,9 @@ def test_a_client_is_judged_by_what_a_made_up_one_is_answered(
     assert client_finding(api_at(server, admin, secret=secret), admin) == expected
 
 
-def test_a_wrong_secret_of_a_known_id_is_told_apart_from_an_unknown_id(server: TokenServer, admin: Membership) -> None:
+def test_a_wrong_secret_of_a_known_id_is_distinguished_from_an_unknown_id(
+    server: TokenServer, admin: Membership
+) -> None:
     def judge(asked: Asked) -> Answer:
         if asked.client_id != CLIENT.client_id:
             return 400, {"error": "invalid_client"}

@@ -184,7 +184,9 @@ def _with_response(reply: TokenReply, exchanges: list[egress.Exchange]) -> Token
     response = exchanges[-1].response if exchanges else None
     if response is None:
         return reply
-    content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    # An empty body is no page, whatever its type: django-oauth-toolkit answers a revocation so.
+    content_type = response.headers.get("Content-Type", "") if response.content.strip() else ""
+    content_type = content_type.partition(";")[0].strip().lower()
     seen = replace(reply, status=response.status_code, content_type=content_type[:60])
     # A 404 with an error in JSON is still not an OAuth endpoint, and neither is an HTML page.
     is_other = seen.status in (404, 410) or (seen.result == "bare_refusal" and seen.is_html)

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("connections", "0018_sharing_members")]
+    dependencies = [("connections", "0019_refused_calls")]
 
     operations = [
         migrations.CreateModel(
