@@ -89,13 +89,13 @@ def _apps() -> list[Need]:
     found = []
     for row in operations.oauth_apps_at_risk(timezone.now().date())[:MOST_APPS]:
         title, since = _what_is_wrong(row)
-        stake = (
+        dependents = (
             "1 connection depends on it." if row.dependents == 1 else f"{row.dependents:,} connections depend on it."
         )
         url = reverse("admin:integrations_oauthapp_change", args=[row.app.pk])
         integration = row.app.integration
         found.append(
-            Need(title, f"{since}{stake}", "Replace secret", url, tile=integration.name, icon=integration.icon)
+            Need(title, f"{since}{dependents}", "Replace secret", url, tile=integration.name, icon=integration.icon)
         )
     return found
 
