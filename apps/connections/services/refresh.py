@@ -291,11 +291,14 @@ def refresh_now(*, connection: Connection, actor: Actor) -> Connection:
     """Refresh on request, whatever the schedule says, unless the token was just issued. The connection's new state.
 
     Raises ReauthorizationRequired as soon as the service rejects the grant, though one more try follows, and WrongKind
-    for a connection without a token that expires.
+    for a connection whose token does not expire, or is valid and cannot be refreshed.
     """
-    if connection.integration.kind in KINDS_WITHOUT_EXPIRY:
+    row = None if connection.integration.kind in KINDS_WITHOUT_EXPIRY else load(connection.pk)
+    if row is None or (row.expires_at is None and not row.refresh_grant_type):
         raise WrongKind(f"{connection.name} has no token that expires, so there is nothing to refresh.")
-    row = load(connection.pk)
+    if not row.refresh_grant_type and is_valid(row):
+        name = connection.integration.name
+        raise WrongKind(f"{name} issued no refresh token, so nothing can be refreshed. The access token is valid.")
     if is_valid(row) and row.db_now - row.obtained_at < JUST_ISSUED:
         return Connection.objects.with_details().get(pk=connection.pk)
     try:
