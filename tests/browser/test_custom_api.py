@@ -48,7 +48,7 @@ def describe(page: Page, sandbox: Sandbox) -> None:
 
     page.get_by_text("OAuth 2.0", exact=True).click()
     page.get_by_label("Authorization URL").fill(f"{sandbox.url}/o/authorize/")
-    page.get_by_label("Token URL").fill(f"{sandbox.url}/o/token/")
+    page.get_by_label("Token URL", exact=True).fill(f"{sandbox.url}/o/token/")
     page.get_by_label("Client ID").fill(sandbox.client_id)
     page.get_by_label("Client secret").fill(sandbox.client_secret)
     page.get_by_label("Scopes").fill("profile Your name and address\nmessages:read Read messages")
@@ -98,7 +98,7 @@ def test_a_document_fills_the_form(visitor: Visitor) -> None:
     page.goto("/custom-apis/new/")
     page.get_by_label("Pasted text").fill(DOCUMENT)
     page.get_by_role("button", name="Import document").click()
-    expect(page.get_by_label("Token URL")).to_have_value("https://login.carrierhub.example/token")
+    expect(page.get_by_label("Token URL", exact=True)).to_have_value("https://login.carrierhub.example/token")
     expect(page.get_by_text("From the document").first).to_be_visible()
     expect(page.get_by_text("Missing")).to_be_visible()
     shoot(page, "imported")
