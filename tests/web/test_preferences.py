@@ -69,13 +69,16 @@ def test_pages_show_times_in_the_time_zone(client: Client, member: Membership) -
     assert "25 Nov, 01:30" not in client.get(page, {"until": "2026-11-24"}).content.decode()
 
 
-def test_the_api_exports_and_mail_stay_in_utc(client: Client, member: Membership) -> None:
+def test_the_api_exports_and_mail_stay_in_utc(
+    client: Client, member: Membership, django_capture_on_commit_callbacks: Any
+) -> None:
     event_at_noon(member)
     chosen(client, time_zone=TOKYO)
     assert "2026-11-24T16:30:00" in client.get("/api/v1/audit-events/").content.decode()
     exported = client.get(reverse("audit:export"), {"format": "csv"})
     assert b"2026-11-24T16:30:00" in b"".join(exported.streaming_content)
-    client.post(reverse("teams:members"), {"emails": "new@specway.example", "role": "member"})
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(reverse("teams:members"), {"emails": "new@specway.example", "role": "member"})
     assert " UTC" in mail.outbox[-1].body
     expires = member.team.invitations.get().expires_at
     assert f"{expires:%H:%M} UTC" in mail.outbox[-1].body
