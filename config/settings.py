@@ -417,7 +417,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AuthTypeEnum": "apps.integrations.models.Integration.Kind",
         "ApiKeyKindEnum": "apps.teams.models.ApiKey.Kind",
-        "CustomAuthTypeEnum": ["none", "api_key", "basic", "oauth2", "oauth2_client_credentials"],
+        "CustomAuthTypeEnum": ["none", "api_key", "basic", "oauth2", "oauth2_client_credentials", "oauth1"],
         "ConnectSessionStatusEnum": "apps.connections.models.ConnectSession.Status",
         "LevelEnum": "apps.connections.models.Level",
     },

@@ -99,8 +99,7 @@ def running_product(
 ) -> Iterator[Product]:
     """The prepared product (demo team, catalog, the sandbox as a client), answering; all of it ends with the block.
 
-    `web` counts web processes, each with a port of its own. With `sandbox`, `product.sandbox` is the service,
-    and its host is allowed in addition to EGRESS_ALLOWED_HOSTS of `env`.
+    `web` counts web processes, each with a port of its own. With `sandbox`, `product.sandbox` is the service.
     """
     with ExitStack() as stack:
         urls = [f"http://127.0.0.1:{free_port()}" for _ in range(web or 1)]
@@ -117,10 +116,7 @@ def running_product(
             product.env["DATABASE_URL"], product.accounts = copied
         else:
             product.accounts = copy_to_sqlite(product.var, sandbox=origin)
-        hosts = [each.get("EGRESS_ALLOWED_HOSTS") for each in (product.env, env or {})]
-        product.env.update(env or {})
-        if any(hosts):
-            product.env["EGRESS_ALLOWED_HOSTS"] = ",".join(filter(None, hosts))
+        _update(product.env, env or {})
         stack.callback(_stop, product)
         lines = parse_procfile((REPOSITORY / "Procfile").read_text()).processes
         for number, url in enumerate(urls[:web]):
@@ -129,6 +125,14 @@ def running_product(
             product.start(name, lines[name])
         _wait_until_ready(product)
         yield product
+
+
+def _update(env: dict[str, str], added: Mapping[str, str]) -> None:
+    """Adds the variables; the sandbox's host stays allowed beside the hosts that they allow."""
+    hosts = [each["EGRESS_ALLOWED_HOSTS"] for each in (env, added) if "EGRESS_ALLOWED_HOSTS" in each]
+    env.update(added)
+    if hosts:
+        env["EGRESS_ALLOWED_HOSTS"] = ",".join(hosts)
 
 
 def free_port() -> int:

@@ -17,6 +17,7 @@ TAGS = {
     "members": "The team's members.",
     "preflight": "Whether a workflow's connections are usable.",
     "tokens": "Access tokens of several connections.",
+    "usage": "Calls and failures of all connections.",
     "webhooks": "Endpoints that receive events, and their messages.",
 }
 # Of errors that Django REST framework and the web server report, in addition to the domain errors.

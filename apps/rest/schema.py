@@ -8,6 +8,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
 
+from apps.rest.deprecation import deprecation_of
 from apps.rest.fields import Text
 
 PROBLEM = "application/problem+json"
@@ -69,6 +70,10 @@ class StrictAutoSchema(AutoSchema):
             operation["x-required-scope"] = scope
             described = operation.get("description", "").strip()
             operation["description"] = f"{described}\n\nAPI keys need the scope `{scope}`.".strip()
+        end = deprecation_of(self.view, self.method)
+        if operation is not None and end is not None:
+            operation["deprecated"] = True
+            operation["description"] = f"{operation.get('description', '')}\n\n{end}".strip()
         return operation
 
     def get_override_parameters(self) -> Any:

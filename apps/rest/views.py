@@ -5,8 +5,11 @@ from typing import Any, ClassVar
 
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
+
+from apps.rest.deprecation import deprecation_of
 
 PAGE_PARAMETERS = frozenset({"cursor", "page_size"})
 # Unknown names are quoted in errors up to this length.
@@ -26,6 +29,13 @@ class StrictAPIView(APIView):
         filters = self.filters if request.method in ("GET", "HEAD") else None
         allowed = PAGE_PARAMETERS if is_paginated(self, request.method or "") else frozenset[str]()
         self.query = validated_query(request, filters, allowed=allowed)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        end = deprecation_of(self, request.method or "")
+        for name, value in (end.headers() if end else {}).items():
+            final[name] = value
+        return final
 
 
 def is_paginated(view: Any, method: str) -> bool:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("account/", views.account, name="account"),
     path("search/", search.search, name="search"),
     path("help/troubleshooting/", views.troubleshooting, name="troubleshooting"),
+    path("llms.txt", views.llms, name="llms"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),

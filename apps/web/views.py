@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from apps.teams.keys import SCOPES
 from apps.teams.models import User
 from apps.teams.requests import TeamRequest
 from apps.web.troubleshooting import SECTIONS
@@ -60,6 +61,13 @@ def _has_closed_first_steps(request: HttpRequest) -> bool:
     extended = cast(TeamRequest, request)
     team = extended.actor.team if extended.actor else None
     return any(each.first_steps_closed for each in extended.memberships if each.team == team)
+
+
+@require_safe
+def llms(request: HttpRequest) -> HttpResponse:
+    """What language models that write programs for the API should read first (https://llmstxt.org/). Public."""
+    context = {"url": settings.PUBLIC_URL, "scopes": SCOPES}
+    return render(request, "web/llms.txt", context, content_type="text/markdown; charset=utf-8")
 
 
 @require_safe

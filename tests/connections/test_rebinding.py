@@ -86,14 +86,14 @@ class Scene:
         findings = check_configuration(actor=self.cast.actor("admin"), api=api).findings
         return next(finding.sentence for finding in findings if finding.code == code)
 
-    def called(self, base_url: str, **given: Any) -> str:
+    def called(self, base_url: str, path: str = "things", **given: Any) -> str:
         """What the caller of the API gets through a connection without credentials."""
-        admin = self.cast.actor("admin")
-        api = create_custom_api(actor=admin, name="Open", base_url=base_url, params=given.pop("asks", ()))
+        admin, described = self.cast.actor("admin"), {"params": given.pop("asks", ()), "hosts": given.pop("hosts", ())}
+        api = create_custom_api(actor=admin, name="Open", base_url=base_url, **described)
         save_authentication(actor=admin, api=api, authentication=Authentication(type="none"))
         row = Integration.objects.get(pk=api.pk)
         made = connect_with_key(actor=self.cast.actor("member"), integration=row, fields={}, **({"params": {}} | given))
-        answer = proxied(caller(self.cast.member, scopes=["connections:use"]), made)
+        answer = proxied(caller(self.cast.member, scopes=["connections:use"]), made, path)
         content = body_of(answer)
         return "" if answer.status_code == 200 else str(json.loads(content)["detail"])
 
@@ -224,10 +224,31 @@ def delivers_to_a_webhook(scene: Scene) -> str:
     return message.problem
 
 
+def calls_a_further_host(scene: Scene) -> str:
+    host = {"name": "files", "base_url": f"https://{scene.evil}/files", "label": "Files"}
+    return scene.called(f"https://{GOOD}", "@files/things", hosts=[host])
+
+
+def asks_for_a_request_token(scene: Scene) -> str:
+    urls = {
+        "request_token_url": f"https://{scene.evil}/request",
+        "authorization_url": f"https://{GOOD}/authorize",
+        "token_url": f"https://{GOOD}/token",
+    }
+    admin = scene.cast.actor("admin")
+    api = create_custom_api(actor=admin, name="Signed", base_url=f"https://{GOOD}")
+    signed = Authentication(type="oauth1").with_values(urls)
+    save_authentication(actor=admin, api=api, authentication=signed, client_id="x", client_secret="y")
+    Walker(api, scene.cast.actor("member"), lambda url: "").begin(scopes=())
+    return ""
+
+
 Way = Callable[[Scene], str]
 # Each field, and every way to the address in it.
 WAYS: dict[str, list[Way]] = {
     "base_url": [calls_the_base_url, checks_the_base_url, calls_the_host_that_a_connection_gave],
+    "hosts": [calls_a_further_host],
+    "request_token_url": [asks_for_a_request_token],
     "authorization_url": [checks_the_authorization_url],
     "token_url": [redeems_a_code, signs_in_a_client_of_its_own, checks_the_token_url],
     "refresh_url": [refreshes, checks_the_refresh_url],
@@ -239,8 +260,8 @@ WAYS: dict[str, list[Way]] = {
     # Of an import and of a webhook.
     "url": [reads_a_document_there, asks_the_issuer_that_a_document_names, delivers_to_a_webhook],
 }
-# A browser is sent there, and only to origins that the operator lists.
-NEVER_CALLED = {"return_url"}
+# A browser is sent to the first, and only to origins that the operator lists; the second is a checkbox.
+NEVER_CALLED = {"return_url", "confirm_token_host"}
 ALL = [way for ways in WAYS.values() for way in ways]
 # Once for each of the two ways in which requests are sent, and for a URL made from a connection's parameter: for all
 # others, what a name resolves to is judged by the same code.

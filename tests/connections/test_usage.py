@@ -64,7 +64,7 @@ def test_usage_lists_every_day_of_the_period(mara, connection) -> None:
     _, own = make_key(mara)
     usage = call(own, "GET", f"{connection.pk}/usage/?days=7").json()
     assert (usage["calls"], usage["failures"], len(usage["days"])) == (6, 1, 7)
-    assert usage["days"][-1] == {"day": today.isoformat(), "calls": 4, "failures": 1}
+    assert usage["days"][-1] == {"day": today.isoformat(), "calls": 4, "failures": 1, "refused": 0}
     assert len(call(own, "GET", f"{connection.pk}/usage/").json()["days"]) == 30
 
 

@@ -14,6 +14,7 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.services import schedule
 from tests.authserver import AuthServer
 from tests.faults.child import read
+from tests.faults.count import LOST, UNAVOIDABLE
 from tests.faults.processes import Child, Crew
 from tests.fixtures.connections import (
     Cast,
@@ -50,6 +51,8 @@ class Scene:
     connection: Connection
     cast: Cast
     patch: pytest.MonkeyPatch
+    # Where the processes use a copy of the database, its rows say nothing.
+    is_copied: bool = False
 
     def rotate(self, rotation: Any) -> None:
         """The service's rotation, and what the catalog says about it, in this process and the others."""
@@ -96,6 +99,19 @@ class Scene:
         """How often the service accepted a refresh token."""
         return sum(call.accepted for call in self.server.journal.refreshes)
 
+    def lost(self) -> int:
+        """How many connections end with a refresh token of this service that it does not accept any more."""
+        stored = [row.refresh_token.reveal() for row in TokenSet.objects.all() if row.refresh_token]
+        return 0 if self.is_copied else sum(self.is_ended(token) for token in stored)
+
+    def is_ended(self, token: str) -> bool:
+        """Whether the service issued a refresh token and does not accept it any more."""
+        for family in self.server.grants.families:
+            if token in (family.refresh_token, *family.used):
+                latest = (family.refresh_token, *(family.used[-1:] if self.server.rotation == "grace" else ()))
+                return family.revoked or token not in latest
+        return False
+
     def secrets(self) -> list[str]:
         """Every token that the service ever gave."""
         families = self.server.grants.families
@@ -130,5 +146,17 @@ def crew(server: AuthServer, tmp_path: Path, transactional_db: None) -> Iterator
 
 
 @pytest.fixture
-def scene(crew: Crew, server: AuthServer, connection: Connection, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    return Scene(crew, server, connection, cast, monkeypatch)
+def scene(
+    request: pytest.FixtureRequest,
+    crew: Crew,
+    server: AuthServer,
+    connection: Connection,
+    cast: Cast,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Scene]:
+    made = Scene(crew, server, connection, cast, monkeypatch)
+    yield made
+    unavoidable = request.node.get_closest_marker("loses_a_token") is not None
+    lost = made.lost()
+    request.node.user_properties += [(LOST, lost), (UNAVOIDABLE, unavoidable)]
+    assert lost == int(unavoidable), "a token was lost that need not have been, or none was"

@@ -37,6 +37,7 @@ def disk(tmp_path: Path, scene: Scene) -> Iterator[Disk]:
 
 def with_database_on(disk: Disk, scene: Scene, tmp_path: Path) -> None:
     """The SQLite database as it is now, copied."""
+    scene.is_copied = True
     copy = sqlite3.connect(tmp_path / "copy.sqlite3")
     database.ensure_connection()
     database.connection.backup(copy)

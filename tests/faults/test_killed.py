@@ -11,6 +11,8 @@ from tests.fixtures.connections import actions, expire, let_lease_run_out, make_
 
 ROTATIONS = ["none", "grace", "strict"]
 ANSWERED = ["after_answer", "before_commit"]
+# Only the process that was killed had the answer, and the service accepts the used token no more.
+loses_a_token = pytest.mark.loses_a_token
 
 
 def kill(scene: Scene, point: str) -> None:
@@ -52,6 +54,7 @@ def test_killed_after_the_answer_one_retry_heals_where_the_service_allows_it(
     scene.look_for_secrets()
 
 
+@loses_a_token
 @pytest.mark.parametrize("point", ANSWERED)
 def test_killed_after_a_strict_services_answer_it_is_tried_once_then_needs_attention(scene: Scene, point: str) -> None:
     scene.rotate("strict")
@@ -70,6 +73,7 @@ def test_killed_after_a_strict_services_answer_it_is_tried_once_then_needs_atten
     scene.look_for_secrets()
 
 
+@loses_a_token
 def test_killed_after_the_answer_of_a_strict_service_the_living_token_is_used_up_first(scene: Scene) -> None:
     scene.rotate("strict")
     expire(scene.connection, ago=-600)

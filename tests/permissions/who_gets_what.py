@@ -9,6 +9,7 @@ GET    web:home                         | 302
 GET    web:account                      | 200
 POST   web:account                      | 200
 GET    web:troubleshooting              | 200                              | 200                     | 200
+GET    web:llms                         | 200                              | 200                     | 200
 GET    web:healthz                      | 200                              | 200                     | 200
 GET    web:readyz                       | 200                              | 200                     | 200
 GET    web:metrics                      | 401                              | 401                     | 401
@@ -186,6 +187,7 @@ DELETE api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502
 POST   api:connect_sessions             | 201                              | 201 403 403 403 400 403 403 403 403 403
 GET    api:connect_session              | 200 200 200 404 404 404 404 404  | 200 404 403 403 403 403 403 403 403 403
 DELETE api:connect_session              | 200 200 200 404 404 404 404 404  | 200 403 403 403 404 403 403 403 403 403
+GET    api:usage                        | 200                              | 200 200 403 403 403 403 403 403 403 403
 GET    api:members                      | 200                              | 200 403 403 403 403 403 200 403 403 403
 GET    api:connect_sessions             | 200                              | 200 200 403 403 403 403 403 403 403 403
 GET    api:audit_events                 | 200                              | 200 403 403 403 403 200 403 403 403 403

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -12,6 +13,7 @@ from apps.connections.api.connections import visible_connection
 from apps.connections.api.sharing_serializers import (
     SharingRequestSerializer,
     SharingSerializer,
+    TeamUsageSerializer,
     UsagePeriodSerializer,
     UsageSerializer,
     WorkflowsSerializer,
@@ -20,11 +22,12 @@ from apps.connections.models import Connection
 from apps.connections.policy.access import may_view
 from apps.connections.policy.sharing import sharing_of
 from apps.connections.services.share import share, unshare
-from apps.connections.services.usage import usage_of, workflows_of
+from apps.connections.services.usage import usage_of, usage_of_all, workflows_of
 from apps.errors import NotFound
 from apps.rest.views import StrictAPIView, validated
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
+from apps.teams.throttling import WINDOW
 
 
 class SharingView(StrictAPIView):
@@ -76,6 +79,28 @@ class UsageView(StrictAPIView):
         connection = viewed(actor_of(request), pk)
         usage = usage_of(connection, days=self.query["days"], today=timezone.now().date())
         return Response(UsageSerializer(usage).data)
+
+
+class TeamUsageView(StrictAPIView):
+    """Calls and failures of all connections."""
+
+    required_scope = "connections:read"
+    filters = UsagePeriodSerializer
+
+    @extend_schema(operation_id="usage", parameters=[UsagePeriodSerializer], responses=TeamUsageSerializer)
+    def get(self, request: Request) -> Response:
+        """Per day (UTC), of the connections that the caller can see; and the rate limits."""
+        visible = Connection.objects.visible_to(actor_of(request))
+        usage = usage_of_all(visible, days=self.query["days"], today=timezone.now().date())
+        rates = settings.API_RATES
+        limits = [
+            {"name": name, "quota": quota, "window": WINDOW}
+            for name, quota in rates.items()
+            if quota and name != "failed"
+        ]
+        names = ("since", "until", "calls", "failures", "refused", "days")
+        data = {name: getattr(usage, name) for name in names} | {"connections": visible.count(), "limits": limits}
+        return Response(TeamUsageSerializer(data).data)
 
 
 def viewed(actor: Actor, pk: UUID) -> Connection:

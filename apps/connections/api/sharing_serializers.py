@@ -136,19 +136,38 @@ class UsagePeriodSerializer(QuerySerializer):
     days = serializers.IntegerField(min_value=1, max_value=365, default=30)
 
 
-class DaySerializer(serializers.Serializer[Any]):
+class CountsSerializer(serializers.Serializer[Any]):
+    """Numbers of calls."""
+
+    calls = serializers.IntegerField()
+    failures = serializers.IntegerField(help_text="Calls that the service refused, or that had no response.")
+    refused = serializers.IntegerField(help_text="Calls and tokens that Specway refused; not among `calls`.")
+
+
+class DaySerializer(CountsSerializer):
     """The calls of a day (UTC)."""
 
     day = serializers.DateField()
-    calls = serializers.IntegerField()
-    failures = serializers.IntegerField()
 
 
-class UsageSerializer(serializers.Serializer[Any]):
+class UsageSerializer(CountsSerializer):
     """Calls and failures per day, oldest first, days without calls included."""
 
     since = serializers.DateField()
     until = serializers.DateField()
-    calls = serializers.IntegerField()
-    failures = serializers.IntegerField()
     days = DaySerializer(many=True)
+
+
+class LimitSerializer(serializers.Serializer[Any]):
+    """A rate limit: `quota` requests in `window` seconds. `RateLimit` headers say how many are left."""
+
+    name = serializers.CharField()
+    quota = serializers.IntegerField()
+    window = serializers.IntegerField()
+
+
+class TeamUsageSerializer(UsageSerializer):
+    """The sums of the connections that the caller can see, their number, and the rate limits."""
+
+    connections = serializers.IntegerField()
+    limits = LimitSerializer(many=True)

@@ -17,6 +17,7 @@ urlpatterns = [
     path("connections/<uuid:pk>/sharing/", sharing.SharingView.as_view(), name="connection_sharing"),
     path("connections/<uuid:pk>/workflows/", sharing.WorkflowsView.as_view(), name="connection_workflows"),
     path("connections/<uuid:pk>/usage/", sharing.UsageView.as_view(), name="connection_usage"),
+    path("usage/", sharing.TeamUsageView.as_view(), name="usage"),
     path("tokens/", bulk.TokensView.as_view(), name="tokens"),
     path("preflight/", bulk.PreflightView.as_view(), name="preflight"),
     path("connect-sessions/", connect_sessions.ConnectSessionsView.as_view(), name="connect_sessions"),

@@ -23,12 +23,14 @@ class WorkflowUse(models.Model):
 
 
 class DailyUse(models.Model):
-    """How often a connection was used on a day (UTC), and how often that failed."""
+    """How often a connection was used on a day (UTC), how often that failed, and how often we refused it instead."""
 
     connection = models.ForeignKey("connections.Connection", on_delete=models.CASCADE, related_name="daily_use")
     day = models.DateField()
     calls = models.PositiveIntegerField(default=0)
     failures = models.PositiveIntegerField(default=0)
+    # Not among the calls: nothing was sent, and no token returned.
+    refused = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [

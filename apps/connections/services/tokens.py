@@ -21,7 +21,7 @@ from apps.connections.services.credentials import stored_fields
 from apps.connections.services.recheck import require_access
 from apps.connections.services.refresh import ensure_fresh, is_valid, load
 from apps.connections.services.status import target_of
-from apps.connections.services.usage import count_use, record_scope_use
+from apps.connections.services.usage import count_refusal, count_use, record_scope_use
 from apps.integrations.catalog.entries import entry_for
 from apps.integrations.keys import key_access, main_secret
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
@@ -162,6 +162,8 @@ def record_denial(*, actor: Actor, connection_id: UUID, code: str) -> None:
     if actor.team is None:
         return
     connection = Connection.objects.filter(team=actor.team, pk=connection_id).select_related("integration").first()
+    if connection is not None:
+        count_refusal(connection.pk, day=timezone.now().date())
     bound = f"token-denied:{actor.origin.kind}:{actor.origin.id}:{connection.pk if connection else ''}:{code}"
     if not first_in_window(bound, seconds=60):
         return

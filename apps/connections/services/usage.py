@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Sum
 
 from apps.connections.models import Connection, DailyUse, ScopeUse, WorkflowCaller, WorkflowUse
 from apps.connections.policy.sharing import sharing_of
@@ -45,6 +45,14 @@ def count_use(connection: Connection, *, actor: Actor, now: datetime, failed: in
             connection=connection, workflow_id=actor.origin.workflow_id, defaults={"last_used_at": now, **name}
         )
         _record_caller(use, actor=actor, now=now)
+
+
+def count_refusal(connection_id: UUID, *, day: date) -> None:
+    """Count a call or a token that we refused, on a day (UTC)."""
+    today = DailyUse.objects.filter(connection=connection_id, day=day)
+    if not today.update(refused=F("refused") + 1):
+        DailyUse.objects.get_or_create(connection_id=connection_id, day=day)
+        today.update(refused=F("refused") + 1)
 
 
 def _record_caller(use: WorkflowUse, *, actor: Actor, now: datetime) -> None:
@@ -93,6 +101,7 @@ class Day:
     day: date
     calls: int
     failures: int
+    refused: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,10 @@ class Usage:
     @property
     def failures(self) -> int:
         return sum(day.failures for day in self.days)
+
+    @property
+    def refused(self) -> int:
+        return sum(day.refused for day in self.days)
 
 
 def workflows_of(connections: Iterable[Connection]) -> list[Workflow]:
@@ -153,14 +166,17 @@ def others_with_access(connection: Connection) -> list[str]:
 
 def usage_of(connection: Connection, *, days: int, today: date) -> Usage:
     """The last `days` days including `today`, those without a call too."""
+    return usage_of_all(Connection.objects.filter(pk=connection.pk), days=days, today=today)
+
+
+def usage_of_all(connections: QuerySet[Connection], *, days: int, today: date) -> Usage:
+    """The sums of several connections, as `usage_of`."""
     since = today - timedelta(days=days - 1)
-    rows = {row.day: row for row in DailyUse.objects.filter(connection=connection, day__range=(since, today))}
-    return Usage(tuple(_day(since + timedelta(days=number), rows) for number in range(days)))
-
-
-def _day(day: date, rows: dict[date, DailyUse]) -> Day:
-    row = rows.get(day)
-    return Day(day, row.calls, row.failures) if row else Day(day, 0, 0)
+    rows = DailyUse.objects.filter(connection__in=connections.order_by().values("pk"), day__range=(since, today))
+    sums = rows.order_by().values("day").annotate(c=Sum("calls"), f=Sum("failures"), r=Sum("refused"))
+    by_day = {row["day"]: Day(row["day"], row["c"], row["f"], row["r"]) for row in sums}
+    all_days = (since + timedelta(days=number) for number in range(days))
+    return Usage(tuple(by_day.get(day) or Day(day, 0, 0) for day in all_days))
 
 
 def _listed(wanted: Q) -> list[Workflow]:

@@ -86,8 +86,9 @@ def send_call(call: Call) -> ProxyResponse:
     Raises the domain errors of refreshes and calls, NotFound if the caller loses access while it waits, and
     egress.ClientDisconnected.
     """
-    calls.require_scopes(call.connection, call.options.scopes)
-    release = CALLS_IN_FLIGHT.acquire(_shares(call))
+    with calls.counting_refusals(call.connection):
+        calls.require_scopes(call.connection, call.options.scopes)
+        release = CALLS_IN_FLIGHT.acquire(_shares(call))
     watched = WatchedCall(call.connection, call.actor, call.client, path=f"/{call.path}"[:300])
     CALLS_IN_PROGRESS.add(watched)
 
@@ -114,8 +115,9 @@ def _shares(call: Call) -> dict[Hashable, int]:
 
 def _send_recorded(call: Call, watched: WatchedCall) -> ProxyResponse:
     connection = call.connection
-    credentials = calls.credentials_for(connection, origin=call.actor.origin)
-    request = _upstream_request(call, credentials)
+    with calls.counting_refusals(connection):
+        credentials = calls.credentials_for(connection, origin=call.actor.origin)
+        request = _upstream_request(call, credentials)
     what = {"call": watched.id, "method": call.method, "path": watched.path}
     calls.record_call(credentials, actor=call.actor, scopes=call.options.scopes, **what)
     started = time.monotonic()

@@ -1,7 +1,8 @@
 """Calls to a service's API through a connection: who may make them, with which credentials, and what is recorded."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -21,8 +22,8 @@ from apps.connections.services.recheck import require_access
 from apps.connections.services.refresh import KINDS_WITHOUT_EXPIRY, ensure_fresh, refresh
 from apps.connections.services.signing import Rows, access_in
 from apps.connections.services.status import lock, mark_needs_attention, record_call_result, target_of
-from apps.connections.services.usage import count_use, record_scope_use
-from apps.errors import NotAllowed, NotFound
+from apps.connections.services.usage import count_refusal, count_use, record_scope_use
+from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations.catalog.entries import entry_for
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import main_secret, named_base_urls
@@ -177,6 +178,19 @@ def record_call(
         now = connection.db_now
         count_use(connection, actor=actor, now=now)
         record_scope_use(connection, scopes, now=now)
+
+
+@contextmanager
+def counting_refusals(connection: Connection) -> Iterator[None]:
+    """Counts a call that the block refuses with a domain error, before anything is sent."""
+    try:
+        yield
+    except SpecwayError:
+        try:
+            count_refusal(connection.pk, day=connection.db_now.date())
+        except DatabaseError as error:
+            logger.warning("refusal not counted connection=%s error=%s", connection.pk, type(error).__name__)
+        raise
 
 
 def record_failed_call(connection: Connection, *, actor: Actor, **detail: Any) -> None:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.integrations.custom_apis.response_validation import MAX_VALUES
 from apps.integrations.custom_apis.rule_lines import MEANS
 
 
+@extend_schema_field({"type": ["string", "integer", "boolean"]})
 class ScalarField(serializers.Field[Any, Any, Any, Any]):
     """Text of at most 200 characters, an integer, or true or false."""
 

@@ -41,6 +41,7 @@ class OAuthApp(SealedRow):
     notified_broken_since = models.DateTimeField(null=True, editable=False)
     # Set when the service refused the client itself (invalid_client); cleared when the app is changed.
     broken_since = models.DateTimeField(null=True, editable=False)
+    # Where maintainers were notified, the code stays after a change until the service accepts the changed client.
     broken_code = models.CharField(max_length=60, blank=True, editable=False)
     # The result of the last test; cleared when the tested values change.
     tested_at = models.DateTimeField(null=True, editable=False)

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.urls import reverse
 
 from apps.integrations.models import OAuthApp
@@ -29,15 +29,22 @@ def alert_maintainers(*, today: date) -> int:
 
 
 def _alert_refusals() -> int:
-    pending = _all().filter(broken_since__isnull=False, notified_broken_since=None)
+    """Also where a changed client is refused again."""
+    pending = _all().filter(broken_since__isnull=False).exclude(notified_broken_since=F("broken_since"))
     return sum(
-        _once(app, {"notified_broken_since": None}, {"notified_broken_since": app.broken_since}, _refused)
+        _once(
+            app,
+            {"notified_broken_since": app.notified_broken_since},
+            {"notified_broken_since": app.broken_since},
+            _refused,
+        )
         for app in pending
     )
 
 
 def _alert_recoveries() -> int:
-    pending = _all().filter(broken_since=None, notified_broken_since__isnull=False)
+    """Once the service accepted the client: saving another secret says nothing yet."""
+    pending = _all().filter(broken_since=None, broken_code="", notified_broken_since__isnull=False)
     not_notified: dict[str, Any] = {"notified_broken_since": None}
     return sum(
         _once(app, {"notified_broken_since": app.notified_broken_since}, not_notified, _recovered) for app in pending
@@ -81,7 +88,7 @@ def _refused(app: OAuthApp) -> Mail:
     name, count = app.integration.name, _dependents(app).count()
     return _mail(
         app,
-        subject=f"{name} rejects the OAuth app: {_connections(count)} cannot be refreshed",
+        subject=f"{name} rejects the OAuth app" + (f": {_connections(count)} cannot be refreshed" if count else ""),
         title=f"{name} rejects {_label(app)}",
         paragraphs=(
             f"It responded with “{app.broken_code}”: the client ID or secret is wrong, or the app was disabled there.",

@@ -62,11 +62,12 @@ def record_failed_probe(oauth_app: OAuthApp) -> None:
 
 def close(oauth_app: OAuthApp, *, origin: Origin) -> None:
     """The service responded and accepts the client: close the circuit, in the caller's transaction."""
-    if not oauth_app.circuit_failures and oauth_app.circuit_open_until is None and oauth_app.broken_since is None:
+    is_broken = oauth_app.broken_since is not None or oauth_app.broken_code
+    if not oauth_app.circuit_failures and oauth_app.circuit_open_until is None and not is_broken:
         return
     app = OAuthApp.objects.filter(pk=oauth_app.pk)
     app.update(circuit_failures=0, circuit_open_until=None)
-    recovered = app.filter(~Q(broken_since=None)).update(broken_since=None, broken_code="")
+    recovered = app.filter(~Q(broken_since=None, broken_code="")).update(broken_since=None, broken_code="")
     if recovered:
         record(
             action="oauth_app.recovered",

@@ -18,6 +18,7 @@ from apps.integrations.catalog.entries import entry_of, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import oauth1_provider
 from apps.integrations.models import Integration, OAuthApp
+from apps.integrations.oauth_apps import circuit_breaker
 from apps.integrations.oauth_apps.services import client_credentials
 from apps.integrations.reach import requests_to
 from apps.integrations.redirect_uri import redirect_uri
@@ -64,7 +65,9 @@ def probe_client(*, origin: Origin, oauth_app: OAuthApp) -> Verdict:
     # Not a row that was changed meanwhile: the result is about the earlier values.
     tested = OAuthApp.objects.filter(pk=oauth_app.pk, updated_at=oauth_app.updated_at)
     with transaction.atomic():
-        tested.update(tested_at=verdict.at, test_result=result, test_message=sentence[:500])
+        is_current = tested.update(tested_at=verdict.at, test_result=result, test_message=sentence[:500])
+        if is_current and result == "accepted":
+            circuit_breaker.close(oauth_app, origin=origin)
         record(
             action="oauth_app.tested",
             origin=origin,

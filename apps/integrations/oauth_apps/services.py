@@ -105,7 +105,9 @@ def _apply(oauth_app: OAuthApp, changes: Mapping[str, Any], *, origin: Origin) -
     for name, value in changes.items():
         setattr(oauth_app, name, value)
     if {"client_id", "client_secret", "overrides", "base_url_fingerprint"} & changes.keys():
-        oauth_app.broken_since, oauth_app.broken_code, oauth_app.notified_broken_since = None, "", None
+        oauth_app.broken_since = None
+        if oauth_app.notified_broken_since is None:  # else the code stays until the service accepts the client again
+            oauth_app.broken_code = ""
         oauth_app.circuit_failures, oauth_app.circuit_open_until = 0, None
     if {"client_id", "client_secret", "params", "overrides", "callback"} & changes.keys():
         oauth_app.tested_at, oauth_app.test_result, oauth_app.test_message = None, "", ""

@@ -124,7 +124,7 @@ def test_alerts_of_a_team_app_go_to_owners_and_admins_only(
 def test_refusal_and_recovery_are_notified_once_each(set_up: Made, operator: User) -> None:
     app = set_up("github")
     mark_oauth_app_broken(oauth_app=app, code="invalid_client")
-    assert notify(99) == ["GitHub rejects the OAuth app: 0 connections cannot be refreshed"]
+    assert notify(99) == ["GitHub rejects the OAuth app"]
     assert "invalid_client" in mail.outbox[0].body
     assert notify(99) == []
     circuit_breaker.close(OAuthApp.objects.get(), origin=OPERATOR)
@@ -141,12 +141,34 @@ def test_a_refusal_that_ended_before_the_run_is_not_notified(set_up: Made, opera
     assert notify(99) == []
 
 
-def test_entering_a_new_secret_sends_no_recovery_mail(set_up: Made, operator: User) -> None:
+def with_new_secret(app: OAuthApp, secret: str) -> OAuthApp:
+    save_oauth_app(origin=OPERATOR, integration=app.integration, client_id=app.client_id, client_secret=secret)
+    return OAuthApp.objects.get()
+
+
+def test_a_new_secret_sends_a_recovery_mail_once_the_service_accepts_it(set_up: Made, operator: User) -> None:
     app = set_up("github")
     mark_oauth_app_broken(oauth_app=app, code="invalid_client")
     notify(99)
-    save_oauth_app(origin=OPERATOR, integration=app.integration, client_id=app.client_id, client_secret="new")
+    repaired = with_new_secret(app, "new")
+    assert notify(99) == [], "whether it is accepted is not known yet"
+    circuit_breaker.close(repaired, origin=OPERATOR)
+    assert notify(99) == ["GitHub accepts the OAuth app again"]
     assert notify(99) == []
+
+
+def test_a_new_secret_that_is_refused_too_is_notified_again(
+    set_up: Made, operator: User, connect: Callable[..., Connection], owner: Membership
+) -> None:
+    app = set_up("github")
+    connect(owner, "github", name="one")
+    mark_oauth_app_broken(oauth_app=app, code="invalid_client")
+    assert notify(99) == ["GitHub rejects the OAuth app: 1 connection cannot be refreshed"]
+    mark_oauth_app_broken(oauth_app=with_new_secret(app, "wrong"), code="invalid_client")
+    assert len(notify(99)) == 1
+    assert notify(99) == []
+    circuit_breaker.close(with_new_secret(app, "right"), origin=OPERATOR)
+    assert notify(99) == ["GitHub accepts the OAuth app again"]
 
 
 def test_a_mail_that_could_not_be_sent_is_sent_at_the_next_look(
