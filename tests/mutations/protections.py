@@ -10,6 +10,13 @@ STORED_TOKEN = "apps/connections/services/stored_token.sql"
 
 PROTECTIONS = [
     Mutation(
+        "catalog: a guide names the field of the redirect URI",
+        "apps/integrations/catalog/guide.py",
+        "    if sum(names_field(step, guide.paste) for step in guide.steps) != 1:\n",
+        "    if False:\n",
+        ("tests/integrations/catalog/test_guides.py",),
+    ),
+    Mutation(
         "gateway: redirects out of the API are not followed",
         "apps/gateway/proxy/redirects.py",
         "    if not proxied.startswith(call.proxy_path):\n        return None\n",
@@ -1651,5 +1658,26 @@ PROTECTIONS = [
         "if not operation.repeatable or tries",
         "if tries",
         ("tests/clients/test_rules.py",),
+    ),
+    Mutation(
+        "admin: the dashboard is for operators only",
+        "apps/web/dashboard.py",
+        "@admin.site.admin_view\n",
+        "",
+        ("tests/web/test_admin_pages.py",),
+    ),
+    Mutation(
+        "admin: the navigation has only what the operator may open",
+        "apps/web/templatetags/operators.py",
+        "if _may_view(request.user, item.model)]",
+        "]",
+        ("tests/web/test_admin_pages.py",),
+    ),
+    Mutation(
+        "admin: a list counts its rows to a limit",
+        "apps/audit/admin.py",
+        "self.object_list.order_by()[:MOST_LISTED].count()",
+        "self.object_list.order_by().count()",
+        ("tests/web/test_admin_pages.py",),
     ),
 ]
