@@ -17,6 +17,7 @@ from apps.connections.services import (
     expiry_events,
     expiry_mail,
     heartbeat,
+    queue_history,
     schedule,
     tracing,
 )
@@ -75,3 +76,9 @@ def send_expiry_mails() -> None:
 def clear_traces() -> None:
     """Delete the traces of custom APIs that are older than seven days."""
     tracing.clear_traces()
+
+
+@shared_task(name="connections.sample_queue")
+def sample_queue() -> None:
+    """Record how far the refresh queue is behind, for the operators' chart."""
+    queue_history.sample_queue()

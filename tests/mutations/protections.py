@@ -1631,4 +1631,25 @@ PROTECTIONS = [
         "METHODS",
         ("tests/gateway/test_views_try_action.py",),
     ),
+    Mutation(
+        "admin: the dashboard is for operators only",
+        "apps/web/dashboard.py",
+        "@admin.site.admin_view\n",
+        "",
+        ("tests/web/test_admin_pages.py",),
+    ),
+    Mutation(
+        "admin: the navigation has only what the operator may open",
+        "apps/web/templatetags/operators.py",
+        "if _may_view(request.user, item.model)]",
+        "]",
+        ("tests/web/test_admin_pages.py",),
+    ),
+    Mutation(
+        "admin: a list counts its rows to a limit",
+        "apps/audit/admin.py",
+        "self.object_list.order_by()[:MOST_LISTED].count()",
+        "self.object_list.order_by().count()",
+        ("tests/web/test_admin_pages.py",),
+    ),
 ]

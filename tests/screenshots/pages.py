@@ -8,7 +8,9 @@ PATHS = (
     "/settings/team/", "/settings/team/unneeded-access/", "/settings/team/unneeded-access/?show=connections",
     "/settings/api-keys/", "/settings/webhooks/", "/account/", "/account/notifications/",
     "/help/troubleshooting/", "/teams/new/", "/admin/", "/admin/health/", "/admin/connections/connection/",
-    "/admin/integrations/oauthapp/", "/admin/integrations/oauthapp/add/", "/admin/audit/auditevent/", "/nowhere/",
+    "/admin/integrations/oauthapp/", "/admin/integrations/oauthapp/add/", "/admin/audit/auditevent/",
+    "/admin/integrations/integration/", "/admin/integrations/servicerequest/", "/admin/teams/user/",
+    "/admin/teams/team/", "/admin/teams/apikey/", "/nowhere/",
 )  # fmt: skip
 # Pages of the first connection and the first event that these lists show.
 LINKED = {
