@@ -10,6 +10,13 @@ STORED_TOKEN = "apps/connections/services/stored_token.sql"
 
 PROTECTIONS = [
     Mutation(
+        "catalog: a guide names the field of the redirect URI",
+        "apps/integrations/catalog/guide.py",
+        "    if sum(names_field(step, guide.paste) for step in guide.steps) != 1:\n",
+        "    if False:\n",
+        ("tests/integrations/catalog/test_guides.py",),
+    ),
+    Mutation(
         "gateway: redirects out of the API are not followed",
         "apps/gateway/proxy/redirects.py",
         "    if not proxied.startswith(call.proxy_path):\n        return None\n",

@@ -1,7 +1,8 @@
 """The pages that are photographed and checked for accessibility."""
 
 PATHS = (
-    "/plugins/", "/plugins/sandbox/", "/plugins/github/", "/custom-apis/", "/custom-apis/new/", "/try/",
+    "/plugins/", "/plugins/sandbox/", "/plugins/github/", "/plugins/slack/app/", "/custom-apis/", "/custom-apis/new/",
+    "/try/",
     "/try/?integration=sandbox", "/settings/integrations/", "/settings/integrations/?group=owner",
     "/settings/integrations/?status=needs_attention", "/settings/credentials/", "/settings/credentials/expiring/",
     "/notifications/", "/settings/audit-log/",
