@@ -51,7 +51,7 @@ def describe(page: Page, sandbox: Sandbox) -> None:
     page.get_by_label("Token URL", exact=True).fill(f"{sandbox.url}/o/token/")
     page.get_by_label("Client ID").fill(sandbox.client_id)
     page.get_by_label("Client secret").fill(sandbox.client_secret)
-    page.get_by_label("Scopes").fill("profile Your name and address\nmessages:read Read messages")
+    page.get_by_label("Scopes", exact=True).fill("profile Your name and address\nmessages:read Read messages")
     page.get_by_text("Advanced", exact=True).click()
     page.get_by_label("Account endpoint").fill(f"{sandbox.url}/api/me")
     page.get_by_label("Revocation URL").fill(f"{sandbox.url}/o/revoke_token/")
