@@ -72,7 +72,7 @@ class Topic:
         return start[: start.rfind(". ") + 1] or f"{start.rsplit(' ', 1)[0]}…"
 
     def has(self, words: list[str]) -> bool:
-        """Whether the title or the text has all these words, in small letters."""
+        """Whether the title or the text has all these words, in lower case."""
         everything = f"{self.title} {self.text}".casefold()
         return all(word in everything for word in words)
 
