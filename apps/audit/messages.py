@@ -12,6 +12,8 @@ MESSAGES = {
     "authorization.failed": "Authorization failed",
     "authorization.rejected": "Authorization response rejected",
     "authorization.started": "Authorization started",
+    "bulk_job.canceled": "Change of many connections canceled",
+    "bulk_job.started": "Change of many connections started",
     "connect_session.canceled": "Connect link canceled",
     "connect_session.created": "Connect link created",
     "connect_session.declined": "Connect link declined",

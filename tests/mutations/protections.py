@@ -10,6 +10,27 @@ STORED_TOKEN = "apps/connections/services/stored_token.sql"
 
 PROTECTIONS = [
     Mutation(
+        "bulk jobs: a job disconnects only what its creator manages",
+        "apps/connections/services/bulk_jobs.py",
+        "        if not may_manage(actor, connection):",
+        "        if False:",
+        ("tests/connections/test_bulk_jobs.py",),
+    ),
+    Mutation(
+        "bulk jobs: nothing is changed after the key ended",
+        "apps/connections/services/bulk_jobs.py",
+        "    if api_key.is_valid_at(timezone.now()):",
+        "    if True:",
+        ("tests/connections/test_bulk_jobs.py",),
+    ),
+    Mutation(
+        "bulk jobs: one process works on a job",
+        "apps/connections/services/bulk_jobs.py",
+        "    if not claimable.update(claimed_until=Now() + CLAIMED_FOR):",
+        "    if not open_job.update(claimed_until=Now() + CLAIMED_FOR):",
+        ("tests/connections/test_bulk_jobs.py",),
+    ),
+    Mutation(
         "gateway: redirects out of the API are not followed",
         "apps/gateway/proxy/redirects.py",
         "    if not proxied.startswith(call.proxy_path):\n        return None\n",
