@@ -41,6 +41,7 @@ MESSAGES = {
     "connection.site_changed": "Site changed",
     "connection.unshared": "Made personal",
     "connection.use_failed": "Call failed",
+    "connection.values_changed": "API address changed by the service",
     "connection.used": "Called",
     "email.changed": "E-mail address changed",
     "integration.authentication_changed": "Custom API’s authentication changed",

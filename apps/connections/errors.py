@@ -38,10 +38,24 @@ class AttemptInterrupted(AttemptError):
     code, status, title = "attempt_interrupted", 503, "Interrupted"
 
 
-class AccessDeclined(AttemptError):
+class ConsentNotGiven(AttemptError):
+    """The consent page responded with an error: `service_code`, and the service's own description, redacted."""
+
+    def __init__(self, sentence: str, *, service_code: str = "", service_message: str = "") -> None:
+        super().__init__(sentence)
+        self.service_code, self.service_message = service_code, service_message
+
+
+class AccessDeclined(ConsentNotGiven):
     """The person, or an administrator of the service, denied access."""
 
     code, status, title = "access_declined", 400, "Access was declined"
+
+
+class ConsentFailed(ConsentNotGiven):
+    """The service ended the request for another reason than a denial: a scope, the request, the app, a fault."""
+
+    code, status, title = "consent_failed", 400, "The service ended the request"
 
 
 class ExchangeFailed(AttemptError):

@@ -79,6 +79,7 @@ _REPAIR = {
 
 _FIRST_REFRESH = {
     "due": "The first refresh of this connection is in progress.",
+    "never_ends": "{name} issued a token that does not expire, so nothing has to be refreshed.",
     "worked": "Its token was refreshed once right after connecting, so it renews itself.",
     "no_refresh_token": (
         "{name} returned no refresh token, so this connection ends when its access token expires. Request offline "
@@ -102,7 +103,7 @@ _FIRST_REFRESH = {
         "Authentication tab."
     ),
 }
-FIRST_REFRESH_FAULTS = frozenset(_FIRST_REFRESH) - {"due", "worked"}
+FIRST_REFRESH_FAULTS = frozenset(_FIRST_REFRESH) - {"due", "worked", "never_ends"}
 
 
 def short_reason(reason: str) -> str:
@@ -150,6 +151,15 @@ def hand_over_message(connection: Connection) -> str:
     if connection.integration.kind in KINDS_WITH_KEY:
         return f"It still signs in at {name} with the key that {former} entered, until it is replaced."
     return f"It still signs in at {name} with the account of {former}, until its new owner reconnects it."
+
+
+def first_refresh_outcome(connection: Connection) -> str:
+    """The outcome of the first refresh, "" if it is not known; "never_ends" where none is needed."""
+    first_refresh, token_set = getattr(connection, "first_refresh", None), getattr(connection, "token_set", None)
+    if first_refresh is None:
+        return ""
+    is_lasting = token_set is not None and token_set.expires_at is None
+    return "never_ends" if is_lasting and first_refresh.outcome == "no_refresh_token" else str(first_refresh.outcome)
 
 
 def first_refresh_message(outcome: str, *, name: str, code: str = "") -> str:

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from apps.connections.errors import ReauthorizationRequired, WrongKind
 from apps.connections.models import Connection, FirstRefresh, TokenSet
 from apps.connections.services import schedule
+from apps.connections.services.refresh import refresh_now
 from tests.authserver import ABSENT, AuthServer, altered, answers, refuses
 from tests.connections.custom import Walker
 from tests.connections.test_trace import walker_at
 from tests.factories import client_for
-from tests.fixtures.connections import Cast, ConnectFlow
+from tests.fixtures.connections import Cast, ConnectFlow, expire
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +65,33 @@ def test_without_a_refresh_token_the_connection_says_so_at_once(walker: Walker, 
     activity = client_for(cast.member).get(f"/connections/{connection.pk}/activity/").content.decode()
     assert f"/connections/{connection.pk}/trace/" in activity
     assert Connection.objects.get(pk=connection.pk).status == "active"
+
+
+def test_a_token_that_never_ends_is_healthy_without_a_refresh_token(
+    walker: Walker, server: AuthServer, cast: Cast
+) -> None:
+    server.script(altered(refresh_token=ABSENT, expires_in=ABSENT))
+    connection = walker.connect()
+    with pytest.raises(WrongKind, match="no token that expires"):
+        refresh_now(connection=connection, actor=walker.actor)
+    browser = client_for(cast.member)
+    pages = [f"/connections/{connection.pk}/", "/settings/integrations/", f"/connections/{connection.pk}/trace/"]
+    html = " ".join(browser.get(page).content.decode() for page in pages)
+    assert "returned no refresh token" not in html
+    assert "ends when" not in html
+    assert "a token that does not expire" in html
+    connection.refresh_from_db()
+    assert connection.status == "active"
+
+
+def test_a_valid_token_without_a_refresh_token_is_not_said_to_have_ended(walker: Walker, server: AuthServer) -> None:
+    server.script(altered(refresh_token=ABSENT))
+    connection = walker.connect()
+    with pytest.raises(WrongKind, match="issued no refresh token"):
+        refresh_now(connection=connection, actor=walker.actor)
+    expire(connection)
+    with pytest.raises(ReauthorizationRequired, match="has expired"):
+        refresh_now(connection=connection, actor=walker.actor)
 
 
 def test_a_client_refused_only_at_refresh_is_reported_on_the_first_day(

@@ -17,6 +17,7 @@ from apps.connections.services.attempt_expiry import expire_attempts
 from apps.connections.services.authorize import cancel
 from apps.connections.services.connection_params import provider_of
 from apps.connections.services.placement import choose_placement
+from apps.connections.services.refresh import refresh_now
 from apps.errors import NotFound
 from apps.integrations.catalog import entries as catalog_module
 from apps.integrations.catalog.entries import catalog
@@ -27,7 +28,7 @@ from apps.sql import Now
 from tests.authserver import AuthServer, altered
 from tests.authserver.faults import ABSENT
 from tests.factories import client_for
-from tests.fixtures.connections import Cast, ConnectFlow, access_token, actions
+from tests.fixtures.connections import Cast, ConnectFlow, access_token, actions, expire
 
 Attempt = AuthorizationAttempt.Status
 
@@ -69,6 +70,35 @@ def test_an_address_in_the_token_answer_is_stored_and_opens_the_api(
     connection = connect_flow.connect(cast.actor("member"))
     assert connection.params["home"] == "https://eu.acme.example"
     assert provider_of(connection).api_base_url == "https://eu.acme.example/v1"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("answered", "kept"),
+    [
+        ({"url": "https://us.acme.example"}, "https://us.acme.example"),
+        ({"url": "https://evil.example"}, "https://eu.acme.example"),
+        (7, "https://eu.acme.example"),
+        (ABSENT, "https://eu.acme.example"),
+    ],
+)
+def test_a_refresh_may_answer_another_address_of_the_service(
+    sandbox_with: Callable[..., None],
+    connect_flow: ConnectFlow,
+    cast: Cast,
+    server: AuthServer,
+    answered: object,
+    kept: str,
+) -> None:
+    sandbox_with(HOME, **api_at("{home}/v1"))
+    server.script(altered(instance={"url": "https://eu.acme.example"}), altered(instance=answered))
+    connection = connect_flow.connect(cast.actor("member"))
+    expire(connection)
+    refreshed = refresh_now(connection=connection, actor=cast.actor("member"))
+    assert (refreshed.status, refreshed.params["home"]) == ("active", kept)
+    assert provider_of(refreshed).api_base_url == f"{kept}/v1"
+    moved = kept != "https://eu.acme.example"
+    assert actions("connection.values_changed") == (["connection.values_changed"] if moved else [])
 
 
 @pytest.mark.django_db

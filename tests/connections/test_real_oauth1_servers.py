@@ -80,7 +80,7 @@ def test_a_connection_is_made_and_its_requests_are_accepted(server: Authlib1, ca
         refresh_now(connection=stored, actor=cast.actor("member"))
 
 
-def test_a_denial_is_told_as_one(server: Authlib1, cast: Cast) -> None:
+def test_a_denial_is_reported_as_one(server: Authlib1, cast: Cast) -> None:
     walker = Walker(described(server, cast), cast.actor("member"), consented(""))
     with pytest.raises(AccessDeclined):
         walker.connect()

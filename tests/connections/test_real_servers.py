@@ -131,7 +131,7 @@ def test_connect_refresh_twice_and_disconnect(real: RealServer, api: CustomApi, 
 
 
 @pytest.mark.django_db
-def test_a_denial_is_told_as_one(real: RealServer, api: CustomApi, cast: Cast) -> None:
+def test_a_denial_is_reported_as_one(real: RealServer, api: CustomApi, cast: Cast) -> None:
     walker = walker_of(api, real, cast, decision="deny")
     location = walker.consent(walker.begin(tuple(real.settings["scopes"])).url)
     assert parameters_of(location)["error"] == "access_denied"

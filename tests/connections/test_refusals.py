@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 
 from apps.connections.errors import ReauthorizationRequired, ServiceUnavailable
 from apps.connections.messages import status_message
@@ -14,6 +15,7 @@ from apps.connections.policy import refresh_policy
 from apps.connections.services import connection_params, refresh, schedule
 from apps.connections.services.refresh import load, refresh_now
 from apps.connections.services.tokens import issue_token
+from apps.oauth.conditions import ErrorRule
 from apps.sql import Now
 from tests.authserver import AuthServer, answers, refuses
 from tests.authserver.faults import Behavior
@@ -286,3 +288,39 @@ def test_a_dead_grant_of_a_person_raises_with_the_services_words(
     refresh_once(connection)
     with pytest.raises(ReauthorizationRequired, match="Session ended"):
         issue_token(connection=connection, actor=cast.actor("member"))
+
+
+EARLY = {"error": "access_denied", "error_description": "Rate limit exceeded: access_token not expired"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rules", [(), (ErrorRule("too_early", description="access_token not expired"),)])
+def test_refusals_of_an_early_refresh_cost_no_connection_its_access(
+    connect_flow: ConnectFlow, cast: Cast, server: AuthServer, monkeypatch: pytest.MonkeyPatch, rules: Any
+) -> None:
+    """Exact Online: a token of 300 s is not refreshed before its last 30 s, whether the catalog knows that or not."""
+    original = connection_params.provider_config
+    monkeypatch.setattr(
+        connection_params,
+        "provider_config",
+        lambda *args, **named: replace(original(*args, **named), error_rules=rules),
+    )
+    made = [connect_flow.connect(cast.actor("member"), subject=f"person-{number}") for number in range(6)]
+    for connection in made:
+        expire(connection, ago=-100, life=300)
+        make_due(connection)
+    server.script(*[refusal(EARLY)] * 6)
+    for connection in made:
+        refresh_once(connection)
+    rows = [tokens_of(connection) for connection in made]
+    assert [row.version for row in rows] == [1] * 6
+    assert all(row.next_refresh_at and row.expires_at and row.next_refresh_at <= row.expires_at for row in rows)
+    assert set(Connection.objects.values_list("status", flat=True)) == {"active"}
+    assert (oauth_app().circuit_failures, oauth_app().broken_since) == (0, None)
+    assert all(row.not_before is None or row.not_before <= row.expires_at for row in rows if row.expires_at)
+    passed = timedelta(seconds=101)  # until second 301
+    for name in ("obtained_at", "expires_at", "next_refresh_at", "not_before", "last_failure_at", "refused_since"):
+        TokenSet.objects.update(**{name: F(name) - passed})
+    for connection in made:
+        assert issue_token(connection=connection, actor=cast.actor("member")).access_token
+    assert [tokens_of(connection).version for connection in made] == [2] * 6

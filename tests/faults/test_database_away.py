@@ -108,6 +108,7 @@ def test_a_disconnect_revokes_the_grant_whose_token_waits(scene: Scene, relay: R
     assert list(spool.folder().glob("*.json")) == []
 
 
+@pytest.mark.loses_a_token  # the later version of the test's has no tokens of its own
 @on_postgresql
 def test_what_waits_too_long_is_discarded_by_its_version(scene: Scene, relay: Relay) -> None:
     lose_database(scene, relay)

@@ -162,7 +162,8 @@ def test_an_imported_operation_is_called_at_the_server_of_its_own(
         "servers": [{"url": f"{kind_api.url}/2.0"}],
         "paths": {
             "/files/content": {"post": {**answers, **own}},
-            "/files": {"query": answers, "additionalOperations": {"COPY": answers}},
+            "/files?all=yes": {"query": answers},
+            "/files#copy": {"additionalOperations": {"COPY": answers}},
         },
         "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
@@ -182,5 +183,7 @@ def test_an_imported_operation_is_called_at_the_server_of_its_own(
     for operation, method in (("1", "QUERY"), ("2", "COPY")):
         chosen = {"connection": str(connection.pk), "operation": operation}
         assert browser.get("/try/", chosen).context["form"]["method"].value() == method
-        browser.post("/try/", chosen | {"method": method, "path": "files"})
-    assert [call.method for call in kind_api.received] == ["QUERY", "COPY"]
+        path = browser.get("/try/", chosen).context["path"]
+        browser.post("/try/", chosen | {"method": method, "path": path})
+    called = [(call.method, call.path) for call in kind_api.received]
+    assert called == [("QUERY", "/2.0/files?all=yes"), ("COPY", "/2.0/files")]

@@ -701,6 +701,13 @@ PROTECTIONS = [
         "apps/egress/connection.py",
         "poll.poll(max(left, 0) * 1000) or poll.poll(0)",
         "left > 0 and poll.poll(left * 1000) if time.monotonic() < self._end else ()",
+        ("tests/egress/test_deadlines.py",),
+    ),
+    Mutation(
+        "faults: a deadline does not judge a response",
+        "apps/egress/connection.py",
+        "            if self._late > _MAX_LATE:",
+        "            if True:",
         ("tests/faults/test_stopped.py",),
     ),
     Mutation(
@@ -1433,6 +1440,20 @@ PROTECTIONS = [
         "broken_since=None, notified",
         ("tests/integrations/oauth_apps/test_alerts.py",),
     ),
+    Mutation(
+        "gateway: slots are shared between keys and connections",
+        "apps/gateway/proxy/concurrency.py",
+        ', ("caller", caller): _KEY, ("connection", connection): _CONNECTION}',
+        "}",
+        ("tests/gateway/test_concurrency.py",),
+    ),
+    Mutation(
+        "faults: the status changes when the token ends",
+        "apps/connections/services/schedule.py",
+        'return _by_expiry(row, row.not_before), "" if is_valid(row) else "service_unavailable"',
+        'return _by_expiry(row, row.not_before), ""',
+        ("tests/connections/test_refusals.py",),
+    ),
     # --- Wiring: settings, schedule, queue, sandbox ---
     Mutation(
         "web: without a database that stores, 503",
@@ -1546,6 +1567,13 @@ PROTECTIONS = [
         ("tests/connections/test_replaced_grants.py",),
     ),
     # --- The services' own signs ---
+    Mutation(
+        "consent page: what looks like a secret is left out of its error",
+        "apps/connections/services/consent_errors.py",
+        "said, name = shown_message(denied.description), attempt.integration.name",
+        "said, name = denied.description, attempt.integration.name",
+        ("tests/connections/test_consent_errors.py",),
+    ),
     Mutation(
         "check configuration: what a made-up secret is answered as well proves nothing",
         "apps/integrations/custom_apis/doctor/observations.py",

@@ -13,6 +13,7 @@ _LABELS = {
     "account": "Account requested",
     "revocation": "Token revoked",
     "discovery": "Metadata requested",
+    "callback": "Error of the consent page",
 }
 
 

@@ -69,7 +69,11 @@ def _classify_refusal(error: TokenError) -> Outcome:
 
 def service_message(error: OAuthError) -> str:
     """The service's own description of a refusal, on one line, without anything that looks like a secret, bounded."""
-    description = error.description if isinstance(error, TokenError) else ""
+    return shown_message(error.description) if isinstance(error, TokenError) else ""
+
+
+def shown_message(description: str) -> str:
+    """A service's text on one line, without anything that looks like a secret, at most 200 characters."""
     printable = "".join(char if char.isprintable() else " " for char in description)
     redacted = _LOOKS_SECRET.sub("…", " ".join(printable.split()))
     return redacted if len(redacted) <= 200 else redacted[:199] + "…"

@@ -133,8 +133,11 @@ def reject(
     return CallbackRejected(message, attempt=attempt if expose else None)
 
 
-def fail(attempt: AuthorizationAttempt, code: str, error: AttemptError, *, origin: Origin) -> AttemptError:
-    """Settle an attempt as failed and audit it. The error to raise."""
+def fail(
+    attempt: AuthorizationAttempt, code: str, error: AttemptError, *, origin: Origin, service_message: str = ""
+) -> AttemptError:
+    """Settle an attempt as failed and audit it. The error to raise. `service_message`: the service's own words."""
+    said = {"service_message": service_message} if service_message else {}
     with transaction.atomic():
         AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
             status=_STATUS.FAILED,
@@ -142,6 +145,7 @@ def fail(attempt: AuthorizationAttempt, code: str, error: AttemptError, *, origi
             error_message=error.sentence[:500],
             code_verifier=None,
             pending_tokens=None,
+            result=said,
         )
         record(
             action="authorization.failed",
@@ -150,6 +154,7 @@ def fail(attempt: AuthorizationAttempt, code: str, error: AttemptError, *, origi
             target=target_of(attempt),
             outcome="failure",
             code=code,
+            **said,
         )
         fail_sessions(ConnectSession.objects.filter(attempt=attempt), code=error.code, detail=error.sentence)
     error.attempt = attempt

@@ -15,6 +15,7 @@ from apps.audit.services import record
 from apps.connections.errors import (
     AttemptError,
     CallbackRejected,
+    ConsentNotGiven,
     ExchangeFailed,
     IntegrationNotSetUp,
     WrongKind,
@@ -180,7 +181,7 @@ def complete(
 
     `team_id` is the person's current team, whose audit log gets a callback that belongs to no attempt. The attempt is
     then succeeded, or undecided if another account was authorized on a reconnect. Raises an AttemptError, audited and
-    committed before: CallbackRejected, AttemptExpired, AccessDeclined or ExchangeFailed.
+    committed before: CallbackRejected, AttemptExpired, AccessDeclined, ConsentFailed or ExchangeFailed.
     """
     try:
         parameters = _parsed(query_string)
@@ -193,7 +194,7 @@ def complete(
     )
     try:
         with tracing.traced(tracing.of_attempt(attempt)) as trace:
-            attempt = _finish(attempt, parameters, query_string, origin=origin)
+            attempt = _finish_traced(trace, attempt, parameters, query_string, origin=origin)
             trace.connection_id = attempt.connection_id
             return attempt
     except AttemptError as error:
@@ -221,6 +222,21 @@ def _parsed(query_string: str) -> CallbackParameters | oauth1.Callback:
         if oauth1.is_callback(query_string)
         else parse_callback(query_string, code_parameters=code_parameters())
     )
+
+
+def _finish_traced(
+    trace: tracing.Trace,
+    attempt: AuthorizationAttempt,
+    parameters: CallbackParameters | oauth1.Callback,
+    query_string: str,
+    *,
+    origin: Origin,
+) -> AuthorizationAttempt:
+    try:
+        return _finish(attempt, parameters, query_string, origin=origin)
+    except ConsentNotGiven as error:
+        trace.add_callback(attempt.redirect_uri, error.service_code, error.service_message)
+        raise
 
 
 def _finish(

@@ -9,12 +9,11 @@ from django.db import transaction
 from apps.audit.origin import Origin
 from apps.connections import metrics
 from apps.connections.errors import (
-    AccessDeclined,
     CallbackRejected,
     ExchangeFailed,
 )
 from apps.connections.models import AuthorizationAttempt
-from apps.connections.services import attempts, oauth1_flow
+from apps.connections.services import attempts, consent_errors, oauth1_flow
 from apps.connections.services.stale import revoke_unwanted
 from apps.connections.services.store_grant import Grant
 from apps.integrations.catalog import response_params
@@ -73,8 +72,7 @@ def _signed_grant(attempt: AuthorizationAttempt, answer: oauth1.Callback, *, ori
     try:
         verifier = oauth1.verifier_of(answer)
     except AuthorizationDenied as denied:
-        declined = _declined(attempt.integration.name, denied.error)
-        raise attempts.fail(attempt, denied.error[:60], declined, origin=origin) from None
+        raise consent_errors.settle(attempt, denied, origin=origin) from None
     redeem = partial(oauth1_flow.redeem, attempt, answer, verifier=verifier)
     response = _redeemed(attempt, redeem, grant="oauth1_verifier", origin=origin)
     account = oauth1_flow.account_of(attempt, response)
@@ -99,13 +97,7 @@ def _code(
         code = "issuer_mismatch" if isinstance(error, IssuerMismatch) else "signature_mismatch"
         raise attempts.fail(attempt, code, CallbackRejected(message), origin=origin) from None
     except AuthorizationDenied as denied:
-        raise attempts.fail(attempt, denied.error[:60], _declined(name, denied.error), origin=origin) from None
-
-
-def _declined(name: str, error: str) -> AccessDeclined:
-    if error == "access_denied":
-        return AccessDeclined(f"Access was declined at {name}. Nothing was stored.")
-    return AccessDeclined(f"{name} did not grant access (error “{error[:60]}”). Nothing was stored.")
+        raise consent_errors.settle(attempt, denied, origin=origin) from None
 
 
 def _exchange(attempt: AuthorizationAttempt, provider: ProviderConfig, *, code: str, origin: Origin) -> TokenResponse:

@@ -29,7 +29,7 @@ from apps.connections.policy.refresh_policy import (
     reading,
     resend_at,
 )
-from apps.connections.services import client_change, connection_params, spool, tracing
+from apps.connections.services import client_change, connection_params, response_values, spool, tracing
 from apps.connections.services.lease import (
     AFTER_RESPONSE,
     BEFORE_SEND,
@@ -251,7 +251,9 @@ def commit(lease: Lease, grant: RefreshGrant, response: TokenResponse, *, origin
             "Try again in a moment.",
             retry_after=10,
         )
-    if not stored:
+    if stored:
+        response_values.take_again(row.connection, response, origin=origin)
+    else:
         discard_stale(row, provider, response, origin=origin)
 
 
@@ -289,11 +291,14 @@ def refresh_now(*, connection: Connection, actor: Actor) -> Connection:
     """Refresh on request, whatever the schedule says, unless the token was just issued. The connection's new state.
 
     Raises ReauthorizationRequired as soon as the service rejects the grant, though one more try follows, and WrongKind
-    for a connection without a token that expires.
+    for a connection whose token does not expire, or is valid and cannot be refreshed.
     """
-    if connection.integration.kind in KINDS_WITHOUT_EXPIRY:
+    row = None if connection.integration.kind in KINDS_WITHOUT_EXPIRY else load(connection.pk)
+    if row is None or (row.expires_at is None and not row.refresh_grant_type):
         raise WrongKind(f"{connection.name} has no token that expires, so there is nothing to refresh.")
-    row = load(connection.pk)
+    if not row.refresh_grant_type and is_valid(row):
+        name = connection.integration.name
+        raise WrongKind(f"{name} issued no refresh token, so nothing can be refreshed. The access token is valid.")
     if is_valid(row) and row.db_now - row.obtained_at < JUST_ISSUED:
         return Connection.objects.with_details().get(pk=connection.pk)
     try:

@@ -5,7 +5,7 @@ token.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_variables
 from apps import egress
 from apps.connections.models import AuthorizationAttempt, Connection, TraceEntry
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.reach import requests_to
+from apps.integrations.reach import has_fixed_hosts
 from apps.oauth.trace import TraceLine, notes_observed, trace_line, with_notes
 from apps.teams.models import Team
 
@@ -38,7 +38,8 @@ class Trace:
     integration: Integration
     team_id: UUID
     label: str
-    oauth_app: OAuthApp | None = None
+    # Called only where it matters: the row of an attempt's OAuth app may be gone.
+    oauth_app: Callable[[], OAuthApp | None] = lambda: None
     connection_id: UUID | None = None
     attempt_id: UUID | None = None
     has_failed: bool = False
@@ -59,6 +60,24 @@ class Trace:
         if self.lines:
             at, line = self.lines[-1]
             self.lines[-1] = (at, with_notes(line, notes))
+
+    def add_callback(self, url: str, code: str, message: str) -> None:
+        """The error with which a consent page redirected to `url`; `message` is redacted."""
+        fields = (("error", code[:60]), *((("error_description", message),) if message else ()))
+        line = TraceLine(
+            what="callback",
+            method="GET",
+            url=url[:500],
+            authentication="",
+            parameters=(),
+            status=None,
+            content_type="",
+            size=0,
+            fields=fields,
+            error=code[:60],
+            milliseconds=0,
+        )
+        self.lines.append((timezone.now(), line))
 
 
 @sensitive_variables()
@@ -85,7 +104,8 @@ def traced(trace: Trace) -> Iterator[Trace]:
 
     They are sent on behalf of the trace's team.
     """
-    reach = requests_to(trace.integration, team=trace.team_id, oauth_app=trace.oauth_app)
+    integration, oauth_app = trace.integration, trace.oauth_app
+    reach = egress.on_behalf_of(trace.team_id, has_fixed_hosts=lambda: has_fixed_hosts(integration, oauth_app()))
     try:
         with reach, egress.observed(trace.note), notes_observed(trace.add_notes):
             yield trace
@@ -103,7 +123,7 @@ def of_connection(connection: Connection) -> Trace:
         integration=connection.integration,
         team_id=connection.team_id,
         label=connection.name,
-        oauth_app=connection.oauth_app,
+        oauth_app=lambda: connection.oauth_app,
         connection_id=connection.pk,
     )
 
@@ -117,7 +137,7 @@ def of_attempt(attempt: AuthorizationAttempt) -> Trace:
         integration=attempt.integration,
         team_id=attempt.team_id,
         label=label,
-        oauth_app=attempt.oauth_app,
+        oauth_app=lambda: attempt.oauth_app,
         connection_id=attempt.connection_id,
         attempt_id=attempt.pk,
     )

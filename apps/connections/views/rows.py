@@ -10,6 +10,7 @@ from apps.connections.messages import (
     FIRST_REFRESH_FAULTS,
     asks_values,
     first_refresh_message,
+    first_refresh_outcome,
     help_anchor,
     reason_of,
     repair_label,
@@ -102,10 +103,10 @@ def row_of(actor: Actor, connection: Connection) -> Row:
 
 def first_refresh_fault(connection: Connection) -> str:
     """The problem with the first refresh; empty if it succeeded or has not run."""
-    first_refresh = getattr(connection, "first_refresh", None)
-    if first_refresh is None or first_refresh.outcome not in FIRST_REFRESH_FAULTS:
+    outcome = first_refresh_outcome(connection)
+    if outcome not in FIRST_REFRESH_FAULTS:
         return ""
-    return first_refresh_message(first_refresh.outcome, name=connection.integration.name, code=first_refresh.code)
+    return first_refresh_message(outcome, name=connection.integration.name, code=connection.first_refresh.code)
 
 
 def _sharing(actor: Actor, connection: Connection) -> str:

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from apps.connections.messages import FIRST_REFRESH_FAULTS, first_refresh_message
+from apps.connections.messages import FIRST_REFRESH_FAULTS, first_refresh_message, first_refresh_outcome
 from apps.connections.models import Connection, TraceEntry
 from apps.connections.services.tracing import KEPT_FOR
 from apps.connections.views.lookup import managed_connection
@@ -64,12 +64,12 @@ def _page(request: TeamRequest, entries: QuerySet[TraceEntry]) -> dict[str, Any]
 
 
 def _first_refresh(connection: Connection) -> dict[str, Any] | None:
-    first_refresh = getattr(connection, "first_refresh", None)
-    if first_refresh is None:
+    outcome = first_refresh_outcome(connection)
+    if not outcome:
         return None
-    message = first_refresh_message(first_refresh.outcome, name=connection.integration.name, code=first_refresh.code)
+    code = connection.first_refresh.code
     return {
-        "sentence": message,
-        "is_fault": first_refresh.outcome in FIRST_REFRESH_FAULTS,
-        "worked": first_refresh.outcome == "worked",
+        "sentence": first_refresh_message(outcome, name=connection.integration.name, code=code),
+        "is_fault": outcome in FIRST_REFRESH_FAULTS,
+        "worked": outcome in ("worked", "never_ends"),
     }

@@ -75,6 +75,8 @@ def test_what_identifies_the_account_can_be_called_through_the_proxy() -> None:
         ("docusign", "impersonation"),  # for the JWT grant
         ("docusign", "aow_manage"),  # at a host that is not reachable
         ("linear", "app:assignable"),  # for actor=app
+        ("yahoo", "mail-r"),  # for IMAP
+        ("adobe", "creative_sdk"),  # at a host that is not reachable
     ],
 )
 def test_what_is_usable_nowhere_is_not_offered(slug: str, scope: str) -> None:

@@ -7,6 +7,7 @@ from unittest.mock import ANY
 
 import pytest
 
+from apps import egress
 from apps.audit.models import AuditEvent
 from apps.connections.services import listed_integrations
 from apps.errors import NotAllowed, NotFound
@@ -20,7 +21,7 @@ from apps.integrations.custom_apis.services.apis import (
     save_authentication,
     set_callback,
 )
-from apps.integrations.custom_apis.services.document_import import import_custom_api
+from apps.integrations.custom_apis.services.document_import import fetch_description, import_custom_api
 from apps.integrations.custom_apis.services.queries import (
     custom_api_named,
     missing_of,
@@ -35,6 +36,7 @@ from apps.integrations.redirect_uri import custom_api_redirect_uri
 from apps.teams.actor import Actor
 from apps.teams.models import Role
 from tests.factories import actor_for, make_member
+from tests.servers import http_server
 
 pytestmark = pytest.mark.django_db
 
@@ -295,6 +297,26 @@ def test_a_client_of_each_person_is_held_back_too(admin: Actor) -> None:
 def test_the_hosts_of_the_api_and_the_document_need_no_confirmation(admin: Actor, host: str) -> None:
     api = import_custom_api(actor=admin, content=signing_in_at(host), source="https://docs.example/spec.json")
     assert missing_of(api) == ["client_id"]
+
+
+def test_nothing_goes_to_where_a_document_was_fetched(admin: Actor) -> None:
+    code = {"authorizationUrl": "/oauth2/authorize", "tokenUrl": "/v1/oauth2/token", "scopes": {}}
+    schemes = {"o": {"type": "oauth2", "flows": {"authorizationCode": code}}}
+    paths = {"/a": {"servers": [{"url": "/v2"}], "get": {"responses": {"200": {"description": "Fine"}}}}}
+    servers = [{"url": "https://api.example.com"}]
+    content = document_with(servers=servers, components={"securitySchemes": schemes}, paths=paths)
+    with http_server() as elsewhere:
+        egress.configure(allowed_hosts=[f"127.0.0.1:{elsewhere.port}"])
+        elsewhere.will_answer(200, content)
+        url = f"{elsewhere.url}/spec.json"
+        fetched = fetch_description(actor=admin, url=url)
+        ways = ({"content": fetched, "source": url, "document_url": url}, {"content": content, "source": "spec.json"})
+        for way in ways:
+            api = import_custom_api(actor=admin, **way)
+            assert api.authentication["token_url"] == "https://api.example.com/v1/oauth2/token"
+            assert api.authentication["authorization_url"] == "https://api.example.com/oauth2/authorize"
+            assert [host["base_url"] for host in api.hosts] == ["https://api.example.com/v2"]
+        assert [call.path for call in elsewhere.received] == ["/spec.json"]
 
 
 def test_operations_at_other_servers_make_further_hosts(admin: Actor) -> None:

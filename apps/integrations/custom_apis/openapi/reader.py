@@ -98,14 +98,23 @@ def _summary(so_far: Any) -> str:
 
 def _require_one_file(document: Mapping[str, Any]) -> None:
     """Raises UnreadableDocument for a document whose paths or security schemes are in other files."""
+    for name, node in _essential_parts(document):
+        if is_external(node):
+            raise UnreadableDocument(
+                f"The document is split into several files: {name[:60]} refers to {node['$ref'][:100]}. "
+                "Bundle them into one file first."
+            )
+
+
+def _essential_parts(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     components = mapping(document.get("components"))
-    for collection in (document.get("paths"), components.get("securitySchemes"), document.get("securityDefinitions")):
-        for name, node in named(collection):
-            if is_external(node):
-                raise UnreadableDocument(
-                    f"The document is split into several files: {name[:60]} refers to {node['$ref'][:100]}. "
-                    "Bundle them into one file first."
-                )
+    collections = {name: document.get(name) for name in ("servers", "paths", "components")}
+    collections |= {name: components.get(name) for name in ("securitySchemes", "pathItems")}
+    yield from collections.items()
+    for collection in (document.get("paths"), collections["securitySchemes"], document.get("securityDefinitions")):
+        yield from named(collection)
+    for path, item in named(document.get("paths")):
+        yield from ((f"{path} {method}", operation) for method, operation in named(item))
 
 
 def _require_openapi(document: Mapping[str, Any]) -> None:

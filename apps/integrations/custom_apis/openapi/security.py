@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 
 from apps.integrations.custom_apis.openapi.described import FoundScheme, Note
 from apps.integrations.custom_apis.openapi.document import listing, mapping, named, resolve, text_of
+from apps.integrations.custom_apis.openapi.prefixes import prefix_in
 from apps.integrations.custom_apis.schema import Authentication, CustomScope, FurtherKey
 
 MOST = 50
@@ -18,12 +19,6 @@ _RANK = ("oauth2", "api_key", "oauth2_client_credentials", "basic", "none")
 _FLOWS = {"accessCode": "authorizationCode", "application": "clientCredentials", "implicit": "implicit"}
 # Authentication schemes of HTTP whose credentials are more than a key.
 _NOT_A_KEY = ("digest", "negotiate", "hoba", "mutual", "oauth", "scram-sha-1", "scram-sha-256", "vapid", "dpop", "gnap")
-# A prefix in a description, as in "Authorization: Token token=...", "SSWS {key}" or "Bot".
-_PREFIX = re.compile(
-    r"authorization[`'\"]?\s*[:=]\s*[`'\"]?([A-Za-z][A-Za-z-]*(?: [a-z_]+=|(?=[\s<{\[`'\"]|$)))|"
-    r"\b(Token token=|(?:SSWS|Bot|Token|ApiKey|Api-Key|GenieKey|Key)(?=[\s<{\[`'\".,]|$))",
-    re.IGNORECASE,
-)
 _WELL_KNOWN = "/.well-known/openid-configuration"
 
 
@@ -45,6 +40,7 @@ def schemes_in(document: Mapping[str, Any], *, base_url: str, notes: list[Note])
             notes.append(Note(where, reason))
             continue
         found += _Reader(name[:100], where, base_url, notes).read(scheme)
+    notes += _unsupported_combinations(document, found, path)
     found = [*_combined(document, found), *found]
     return sorted(found, key=lambda scheme: (_RANK.index(scheme.authentication.type), scheme.is_obsolete))
 
@@ -58,6 +54,21 @@ def _combined(document: Mapping[str, Any], found: Sequence[FoundScheme]) -> list
         if len(names) > 1 and len(names) == len(requirement):
             combined.setdefault(names, _together([keys[name] for name in names]))
     return list(combined.values())
+
+
+def _unsupported_combinations(document: Mapping[str, Any], found: Sequence[FoundScheme], path: str) -> Iterator[Note]:
+    """A note for each scheme that requests need together with another, where only one of them can be stored."""
+    kinds = {scheme.name: scheme.authentication.type for scheme in found}
+    noted = set()
+    for requirement in _requirements(document):
+        known = [name for name in requirement if name in kinds]
+        if len(known) > 1 and {kinds[name] for name in known} != {"api_key"} and tuple(known) not in noted:
+            noted.add(tuple(known))
+            yield Note(
+                f"{path}.{known[0]}",
+                f"Some requests need it together with {' and '.join(known[1:])[:200]}. Only one of them can be stored: "
+                "callers have to add the others to their requests.",
+            )
 
 
 def _requirements(document: Mapping[str, Any]) -> Iterator[list[str]]:
@@ -114,7 +125,7 @@ class _Reader:
             self._note(".in", "Only keys in a named header or query parameter are supported.")
             return
         if location == "header" and name.lower() == "authorization":
-            yield from self._authorization(_prefix_in(text_of(scheme.get("description"), 2_000)))
+            yield from self._authorization(prefix_in(text_of(scheme.get("description"), 2_000)))
             return
         label = f"An API key in the {location} {'parameter ' if location == 'query' else ''}{name}"
         yield from self._found(label, type="api_key", key_location=location, key_name=name)
@@ -197,9 +208,3 @@ class _Reader:
 
     def _note(self, key: str, message: str) -> None:
         self._notes.append(Note(self._where + key, message))
-
-
-def _prefix_in(description: str) -> str:
-    """The prefix of the key that a description of the Authorization header shows; "" for none."""
-    match = _PREFIX.search(description)
-    return (match[1] or match[2]) if match else ""

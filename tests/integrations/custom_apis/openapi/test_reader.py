@@ -278,6 +278,14 @@ def test_the_code_flow_is_preferred_to_an_implicit_one() -> None:
         ({"description": "Format: Token token=<API key>"}, "header", "Authorization", "Token token="),
         ({"description": "SSWS {API Token}"}, "header", "Authorization", "SSWS"),
         ({"description": "Prefix it with Bot."}, "header", "Authorization", "Bot"),
+        ({"description": "The API Key with format `Token token=<API_KEY>`"}, "header", "Authorization", "Token token="),
+        ({"description": "Use 'Klaviyo-API-Key your-private-key'."}, "header", "Authorization", "Klaviyo-API-Key"),
+        ({"description": 'Your key, as in "OAuth abc123"'}, "header", "Authorization", "OAuth"),
+        ({"description": "Prefixed with the word Token, like a key"}, "header", "Authorization", "Token"),
+        ({"description": "Authorization: GenieKey eb243592-faa2"}, "header", "Authorization", "GenieKey"),
+        ({"description": "Authorization: Token is required"}, "bearer", "", ""),
+        ({"description": "Authorization: YOUR-API-KEY"}, "bearer", "", ""),
+        ({"description": "The API Key of your account"}, "bearer", "", ""),
         ({"description": "Authorization: Bearer <token>"}, "bearer", "", ""),
         ({}, "bearer", "", ""),
     ],
@@ -304,6 +312,21 @@ def test_keys_that_are_needed_together_are_one_scheme() -> None:
     first = found.schemes[0].authentication
     assert first.key_name == "X-Key"
     assert [(key.location, key.name) for key in first.further_keys] == [("query", "app_id")]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        oauth2(authorizationCode={"authorizationUrl": "https://a.example/a", "tokenUrl": "https://a.example/t"}),
+        {"type": "http", "scheme": "basic"},
+    ],
+)
+def test_what_cannot_be_stored_together_is_noted(other: dict[str, Any]) -> None:
+    schemes = {"person": other, "app": {"type": "apiKey", "in": "header", "name": "X-App"}}
+    found = described(**SERVER, components={"securitySchemes": schemes}, security=[{"person": [], "app": []}])
+    (note,) = found.notes
+    assert note.where == "components.securitySchemes.person"
+    assert "together with app" in note.sentence
 
 
 def test_openapi_3_2_is_read() -> None:
@@ -349,6 +372,9 @@ def test_fragments_are_dropped_and_queries_are_kept_in_paths() -> None:
             {"openapi": "3.0.3", "components": {"securitySchemes": {"k": {"$ref": "https://evil.example/s.json"}}}},
             "split into several files",
         ),
+        ({"openapi": "3.0.3", "paths": {"$ref": "paths.yaml"}}, "split into several files: paths refers to paths.yaml"),
+        ({"openapi": "3.0.3", "components": {"$ref": "c.yaml"}}, "split into several files: components"),
+        ({"openapi": "3.0.3", "paths": {"/a": {"get": {"$ref": "a.yaml"}}}}, "split into several files: /a get"),
         ({"asyncapi": "3.0.0", "info": {"title": "X"}}, "AsyncAPI"),
         ({"info": {"_postman_id": "1", "name": "X"}, "item": []}, "Postman"),
     ],
