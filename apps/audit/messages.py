@@ -12,6 +12,7 @@ MESSAGES = {
     "authorization.failed": "Authorization failed",
     "authorization.rejected": "Authorization response rejected",
     "authorization.started": "Authorization started",
+    "browser_token.created": "Browser token created",
     "bulk_job.canceled": "Change of many connections canceled",
     "bulk_job.started": "Change of many connections started",
     "connect_session.canceled": "Connect link canceled",

@@ -45,6 +45,7 @@ ONLY_POST = {
     "integrations:ask_for",
     "api:connections_check",
     "api:api_key_rotate",
+    "api:browser_tokens",
     "api:integration_check",
     "api:integration_oauth_app_test",
     "api:webhook_redeliver",

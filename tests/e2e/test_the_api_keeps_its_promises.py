@@ -51,6 +51,7 @@ KNOWN_TO_THE_SERVER_ONLY = [
     "PATCH webhooks/{id}/",
     "POST webhooks/{id}/replay/",
     "POST api-keys/",
+    "POST browser-tokens/",
     "POST bulk-jobs/",
     "POST api-keys/{id}/rotate/",
     "PUT integrations/{slug}/oauth-app/",

@@ -10,6 +10,41 @@ STORED_TOKEN = "apps/connections/services/stored_token.sql"
 
 PROTECTIONS = [
     Mutation(
+        "browser tokens: they are for pages of one origin",
+        "apps/teams/authentication.py",
+        'token is not None and request.META.get("HTTP_ORIGIN", "") == token.origin',
+        "token is not None",
+        ("tests/teams/test_browser_tokens.py",),
+    ),
+    Mutation(
+        "browser tokens: they expire",
+        "apps/teams/browser_tokens.py",
+        '    if payload["e"] <= now.timestamp():',
+        "    if False:",
+        ("tests/teams/test_browser_tokens.py",),
+    ),
+    Mutation(
+        "browser tokens: a page cannot rotate the key",
+        "apps/teams/services/api_keys.py",
+        " and not actor.by_browser_token",
+        "",
+        ("tests/teams/test_browser_tokens.py",),
+    ),
+    Mutation(
+        "browser tokens: a page cannot get another token",
+        "apps/teams/services/api_keys.py",
+        "if api_key is None or actor.by_browser_token:",
+        "if api_key is None:",
+        ("tests/teams/test_browser_tokens.py",),
+    ),
+    Mutation(
+        "browser tokens: they have the chosen scopes only",
+        "apps/teams/authentication.py",
+        "scopes=(actor.scopes or frozenset()) & token.scopes, ",
+        "",
+        ("tests/teams/test_browser_tokens.py",),
+    ),
+    Mutation(
         "bulk jobs: a job disconnects only what its creator manages",
         "apps/connections/services/bulk_jobs.py",
         "        if not may_manage(actor, connection):",
