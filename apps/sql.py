@@ -12,6 +12,7 @@ PostgreSQL. `tests/test_sql.py` has a test of each promise below.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -271,7 +272,7 @@ class PostgreSQLStatement(Generic[Record]):
 
     def __init__(self, path: Path, to_record: Callable[..., Record]) -> None:
         self._path, self._to_record = path, to_record
-        self._sql: bytes | None = None
+        self._sql, self._names = b"", list[str]()
 
     @staticmethod
     def is_available() -> bool:
@@ -295,12 +296,23 @@ class PostgreSQLStatement(Generic[Record]):
             raise
 
     def _fetched(self, connection: Any, values: Values) -> Record | None:
-        if self._sql is None:
-            self._sql = self._path.read_bytes()
-        # Django's own cursors put the values into the text on the client.
-        cursor = psycopg.Cursor(connection)
-        cursor.execute(self._sql, values, prepare=True, binary=True)
+        if not self._sql:
+            self._sql, self._names = _numbered(self._path.read_text())
+        # Django's own cursors put the values into the text on the client, and psycopg's others read the text of a long
+        # statement again at each call to find its parameters.
+        cursor = psycopg.RawCursor(connection)
+        cursor.execute(self._sql, [values[name] for name in self._names], prepare=True, binary=True)
         row = cursor.fetchone()
         if row is None:
             return None
         return self._to_record(**dict(zip([column.name for column in cursor.description or ()], row, strict=True)))
+
+
+def _numbered(text: str) -> tuple[bytes, list[str]]:
+    """A statement with `$1` for the first of its named parameters, and so on, and the names in this order."""
+    names = list(dict.fromkeys(_NAMED.findall(text)))
+    numbered = _NAMED.sub(lambda match: f"${names.index(match[1]) + 1}", text)
+    return numbered.replace("%%", "%").encode(), names
+
+
+_NAMED = re.compile(r"%\((\w+)\)s")

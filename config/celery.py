@@ -19,6 +19,7 @@ PERIODS = {
     # Sends each warning once, so it may run often: a rejection is reported within a minute, a failed mail sent again.
     "integrations.alert_oauth_app_maintainers": 60.0,
     "connections.send_attention_mails": 60.0,
+    "connections.sample_queue": 60.0,
     "connections.send_expiry_mails": 3600.0,
     "connections.clear_traces": 3600.0,
     "connections.run_bulk_jobs": 60.0,

@@ -1,16 +1,36 @@
 """The audit log in the admin, and the bases of admin pages: read-only ones, and those of large tables."""
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
+from apps.audit.admin_cells import NOTHING, moment, status_label
+from apps.audit.admin_filters import TextFilter
 from apps.audit.messages import MESSAGES
 from apps.audit.models import AuditEvent
+
+# The actions that the filter offers as links.
+OFFERED_ACTIONS = ("connection.created", "connection.needs_attention", "connection.refresh_failed", "oauth_app.changed")
+ACTORS = {
+    "user": "Person",
+    "operator": "Operator",
+    "system": "Specway",
+    "service": "Service key",
+}
+FIELDSETS: list[Any] = [
+    ("Event", {"fields": ["what", "result", "happened", "who", "kind_of_actor", "whose", "service", "workflow"]}),
+    ("Origin", {"fields": ["address", "program"]}),
+    ("More", {"fields": ["details"]}),
+]
 
 Row = TypeVar("Row", bound=Model)
 
@@ -25,6 +45,8 @@ FOUND_BY_ID = 200
 class BoundedPaginator(Paginator[Any]):
     """Counts at most MOST_LISTED rows: an exact count would read the whole table."""
 
+    most_listed = MOST_LISTED
+
     @cached_property
     def count(self) -> int:
         return self.object_list.order_by()[:MOST_LISTED].count() if isinstance(self.object_list, QuerySet) else 0
@@ -35,6 +57,23 @@ class LargeTableAdmin(admin.ModelAdmin[Row]):
 
     paginator = BoundedPaginator
     show_full_result_count = False
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """As Django's, without values of searched fields that are no IDs, which its widget would fail to look up."""
+        for name in ("GET", "POST"):
+            setattr(request, name, self._with_ids(getattr(request, name)))
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _with_ids(self, sent: QueryDict) -> QueryDict:
+        bad = [name for name in self.autocomplete_fields if sent.get(name) and _uuid(str(sent[name])) is None]
+        if not bad:
+            return sent
+        kept = sent.copy()
+        for name in bad:
+            del kept[name]
+        return kept
 
 
 class ReadOnlyAdmin(LargeTableAdmin[Any]):
@@ -50,17 +89,43 @@ class ReadOnlyAdmin(LargeTableAdmin[Any]):
         return False
 
 
-class ActionFilter(admin.SimpleListFilter):
-    """The known actions by label. Django's own filter would read the actions from the log."""
+class ActionFilter(TextFilter):
+    """The known actions by a part of their label. Django's own filter would read the actions from the log."""
 
-    title = "action"
+    title = "event"
     parameter_name = "action"
+    placeholder = "What happened"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return sorted(MESSAGES.items(), key=lambda pair: pair[1])
+    def matching(self, text: str, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+        labels = {action: label.casefold() for action, label in MESSAGES.items()}
+        exact = [action for action, label in labels.items() if text.casefold() in (action, label)]
+        found = exact or [action for action, label in labels.items() if text.casefold() in label]
+        return recent(queryset).filter(action__in=found)
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-        return recent(queryset).filter(action=self.value()) if self.value() else queryset
+    def suggestions(self) -> Iterable[str]:
+        return sorted(MESSAGES.values())
+
+    def display(self) -> str:
+        return MESSAGES.get(self.value() or "", super().display())
+
+    def links(self) -> Iterable[tuple[str, str]]:
+        return [(action, MESSAGES[action]) for action in OFFERED_ACTIONS]
+
+
+class ActorFilter(TextFilter):
+    """Events by a person or key: the ID or a part of the name, among the newest events."""
+
+    title = "by"
+    parameter_name = "actor"
+    placeholder = "Name of a person or key"
+
+    def matching(self, text: str, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+        return recent(queryset).filter(Q(actor_id=text) | Q(actor_label__icontains=text))
+
+    def display(self) -> str:
+        text = super().display()
+        named = recent(AuditEvent.objects.all()).filter(actor_id=text).values_list("actor_label", flat=True)
+        return (named.first() or text) if _uuid(text) else text
 
 
 class OutcomeFilter(admin.SimpleListFilter):
@@ -84,24 +149,71 @@ def recent(events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
-    list_display = [
-        "id",
-        "occurred_at",
-        "action",
-        "outcome",
-        "actor_kind",
-        "actor_label",
-        "target_label",
-        "integration",
-        "ip",
-    ]
-    list_filter = [OutcomeFilter, ActionFilter]
+    list_display = ["what", "happened", "result", "who", "whose", "address"]
+    list_per_page = 50
+    list_filter = [OutcomeFilter, ActionFilter, ActorFilter]
     search_fields = ["target_label"]
     search_help_text = (
         "The ID of a team, connection or other target, or a token’s fingerprint. "
         f"Other text, and the filters, apply to the newest {RECENT_EVENTS:,} events."
     )
     ordering = ["-id"]
+    fieldsets = FIELDSETS
+
+    def get_readonly_fields(self, request: HttpRequest, obj: AuditEvent | None = None) -> list[str]:
+        return [name for _, options in FIELDSETS for name in options["fields"]]
+
+    @admin.display(description="event")
+    def what(self, event: AuditEvent) -> str:
+        return MESSAGES.get(event.action, event.action)
+
+    @admin.display(description="time", ordering="id")
+    def happened(self, event: AuditEvent) -> SafeString:
+        return moment(event.occurred_at, seconds=True)
+
+    @admin.display(description="outcome")
+    def result(self, event: AuditEvent) -> SafeString:
+        kind = "good" if event.outcome == AuditEvent.Outcome.SUCCESS else "bad"
+        return status_label(kind, "Done" if kind == "good" else "Failed")
+
+    @admin.display(description="by")
+    def who(self, event: AuditEvent) -> str:
+        return event.actor_label or ACTORS.get(event.actor_kind, event.actor_kind)
+
+    @admin.display(description="as")
+    def kind_of_actor(self, event: AuditEvent) -> str:
+        return ACTORS.get(event.actor_kind, event.actor_kind)
+
+    @admin.display(description="target")
+    def whose(self, event: AuditEvent) -> SafeString:
+        if not event.target_id:
+            return format_html("{}", event.target_label or NOTHING)
+        page = reverse("admin:audit_auditevent_changelist")
+        label = event.target_label or event.target_id
+        return format_html('<a href="{}?target_id={}">{}</a>', page, event.target_id, label)
+
+    @admin.display(description="from")
+    def address(self, event: AuditEvent) -> str:
+        return event.ip or NOTHING
+
+    @admin.display(description="service")
+    def service(self, event: AuditEvent) -> str:
+        return event.integration or NOTHING
+
+    @admin.display(description="workflow")
+    def workflow(self, event: AuditEvent) -> str:
+        return event.workflow_name or event.workflow_id or NOTHING
+
+    @admin.display(description="browser or program")
+    def program(self, event: AuditEvent) -> str:
+        return event.user_agent or NOTHING
+
+    @admin.display(description="details")
+    def details(self, event: AuditEvent) -> SafeString | str:
+        """Each value under its name; none holds a secret."""
+        rows = [(name.replace("_", " ").capitalize(), _as_text(value)) for name, value in event.detail.items()]
+        lines = format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", rows)
+        return format_html('<dl class="properties properties--flat">{}</dl>', lines) if rows else NOTHING
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
@@ -119,6 +231,16 @@ class AuditEventAdmin(ReadOnlyAdmin):
             return queryset.filter(pk__in=found), False
         labels = Q(target_label__icontains=text) | Q(actor_label__icontains=text) | Q(workflow_id=text)
         return recent(queryset).filter(labels), False
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_as_text, value))
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_as_text(each)}" for name, each in value.items())
+    return (
+        {True: "Yes", False: "No", None: NOTHING}.get(value, str(value)) if value in (True, False, None) else str(value)
+    )
 
 
 def _uuid(text: str) -> UUID | None:

@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import Q
 
+from apps.audit.messages import MESSAGES
+
 # The actions that end a refresh.
 REFRESHES = ("connection.refreshed", "connection.refresh_failed", "connection.refresh_fenced")
 # The start of a call through a connection, and its failure, which is a later event with the same `call` in its detail.
@@ -55,4 +57,5 @@ class AuditEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.occurred_at:%Y-%m-%d %H:%M:%S} {self.action} {self.target_label}"
+        what = MESSAGES.get(self.action, self.action)
+        return f"{what}: {self.target_label}" if self.target_label else what

@@ -11,12 +11,22 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from apps.audit.admin import ReadOnlyAdmin
-from apps.connections.messages import REASONS, short_reason
+from apps.audit.admin_cells import NOTHING, ago, linked, moment, service_tile, status_label
+from apps.connections.admin_filters import (
+    KindFilter,
+    OwnerFilter,
+    ReasonFilter,
+    ServiceFilter,
+    StateFilter,
+    TeamFilter,
+)
+from apps.connections.messages import reason_of, short_reason
 from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
+from apps.connections.policy.outlook import last_verified_at
 from apps.connections.policy.state import state_of
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
@@ -27,30 +37,26 @@ from apps.teams.actor import Actor
 from apps.teams.models import Team, User
 from apps.teams.origin import origin_of
 
+FIELDSETS: list[Any] = [
+    ("Status", {"fields": ["state", "reason", "since", "last_verified", "next_refresh", "token_expires"]}),
+    ("Owner", {"fields": ["person", "its_team", "sharing"]}),
+    ("Account", {"fields": ["service", "name", "account_label", "app", "permissions"]}),
+    ("History", {"fields": ["created", "last_used", "events"]}),
+]
+
 # Teams of one name that a search takes, and connections that it finds for each kind of text.
 MOST_TEAMS, MOST_FOUND = 50, 500
 
 
-class ReasonFilter(admin.SimpleListFilter):
-    """Why a connection needs attention. The choices are known: Django's own filter would read them from the table."""
-
-    title = "reason"
-    parameter_name = "reason"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(reason, short_reason(reason)) for reason in REASONS]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Connection]) -> QuerySet[Connection]:
-        return queryset.filter(status_reason=self.value()) if self.value() else queryset
-
-
 @admin.register(Connection)
 class ConnectionAdmin(ReadOnlyAdmin):
-    list_display = ["name", "integration", "team", "person", "state", "reason", "is_shared", "next_refresh", "events"]
-    list_filter = ["status", ReasonFilter]
+    list_display = ["account", "state", "owner_and_team", "since_when", "events"]
+    list_filter = [StateFilter, ReasonFilter, ServiceFilter, TeamFilter, OwnerFilter, KindFilter]
+    list_per_page = 50
+    fieldsets = FIELDSETS
+    change_form_template = "admin/connections/connection.html"
     search_fields = ["=id"]
     search_help_text = "The whole name, ID, owner’s e-mail address, name of the team, or slug of the service."
-    list_select_related = ["integration", "team", "owner", "token_set"]
     ordering = ["-pk"]
     actions = ["refresh", "mark_for_reconnect", "revoke"]
 
@@ -61,26 +67,84 @@ class ConnectionAdmin(ReadOnlyAdmin):
         return request.user.has_perm("connections.delete_connection")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
-        return super().get_queryset(request).select_related("credential").defer("credential__fields")
+        # Here, not as list_select_related, which Django ignores where the queryset has related rows already.
+        related = [
+            "integration",
+            "team",
+            "owner",
+            "token_set",
+            "oauth_app__integration",
+            "oauth_app__team",
+            "credential",
+        ]
+        return super().get_queryset(request).select_related(*related).defer("credential__fields")
 
-    @admin.display(description="owner", ordering="owner__email")
+    def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[str]:
+        return [name for _, options in FIELDSETS for name in options["fields"]]
+
+    @admin.display(description="connection", ordering="name")
+    def account(self, connection: Connection) -> SafeString:
+        return service_tile(connection.name, connection.integration.name, connection.integration.icon)
+
+    @admin.display(description="since", ordering="status_changed_at")
+    def since_when(self, connection: Connection) -> SafeString:
+        return ago(connection.status_changed_at)
+
+    @admin.display(description="service", ordering="integration__name")
+    def service(self, connection: Connection) -> SafeString:
+        return linked("admin:integrations_integration_change", connection.integration_id, connection.integration)
+
+    @admin.display(description="owner, team", ordering="owner__email")
+    def owner_and_team(self, connection: Connection) -> SafeString:
+        return format_html('{}<span class="sub">{}</span>', self.person(connection), self.its_team(connection))
+
+    @admin.display(description="owner")
     def person(self, connection: Connection) -> SafeString:
-        page = reverse("admin:teams_user_change", args=[connection.owner_id])
-        return format_html('<a href="{}">{}</a>', page, connection.owner)
+        return linked("admin:teams_user_change", connection.owner_id, connection.owner)
+
+    @admin.display(description="team")
+    def its_team(self, connection: Connection) -> SafeString:
+        return linked("admin:teams_team_change", connection.team_id, connection.team)
 
     @admin.display(description="status", ordering="status")
     def state(self, connection: Connection) -> SafeString:
-        state = state_of(connection)
-        return format_html('<span class="state state--{}">{}</span>', state.kind, state.label)
+        """The state in words, with icon and color, and the reason in a few words."""
+        state, reason = state_of(connection), connection.status_reason
+        return format_html("{}", status_label(state.kind, state.label, short_reason(reason) if reason else ""))
 
-    @admin.display(description="reason", ordering="status_reason")
+    @admin.display(description="reason")
     def reason(self, connection: Connection) -> str:
-        return short_reason(connection.status_reason) if connection.status_reason else "–"
+        return reason_of(connection) if connection.status_reason else "None"
+
+    @admin.display(description="since", ordering="status_changed_at")
+    def since(self, connection: Connection) -> SafeString:
+        return moment(connection.status_changed_at)
+
+    @admin.display(description="last verified")
+    def last_verified(self, connection: Connection) -> SafeString:
+        return moment(last_verified_at(connection), "Not verified yet")
 
     @admin.display(description="events")
     def events(self, connection: Connection) -> SafeString:
         page = reverse("admin:audit_auditevent_changelist")
-        return format_html('<a href="{}?target_id={}">Events</a>', page, connection.pk)
+        return format_html(
+            '<a href="{}?target_id={}">Events<span class="sr"> of {}</span></a>', page, connection.pk, connection.name
+        )
+
+    @admin.display(description="OAuth app")
+    def app(self, connection: Connection) -> SafeString | str:
+        if connection.oauth_app_id is None:
+            return NOTHING
+        return linked("admin:integrations_oauthapp_change", connection.oauth_app_id, connection.oauth_app)
+
+    @admin.display(description="permissions granted")
+    def permissions(self, connection: Connection) -> SafeString | str:
+        scopes = sorted(connection.scopes_granted)
+        return format_html_join(" ", "<code>{}</code>", ((scope,) for scope in scopes)) if scopes else "Not known"
+
+    @admin.display(description="sharing")
+    def sharing(self, connection: Connection) -> str:
+        return "Shared with the team" if connection.is_shared else "Personal"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Connection], search_term: str
@@ -104,9 +168,22 @@ class ConnectionAdmin(ReadOnlyAdmin):
         return queryset.filter(pk__in=found), False
 
     @admin.display(description="next refresh")
-    def next_refresh(self, connection: Connection) -> object:
+    def next_refresh(self, connection: Connection) -> SafeString:
         token_set = getattr(connection, "token_set", None)
-        return token_set.next_refresh_at if token_set else None
+        return moment(token_set.next_refresh_at if token_set else None, "None planned")
+
+    @admin.display(description="token expires")
+    def token_expires(self, connection: Connection) -> SafeString:
+        token_set = getattr(connection, "token_set", None)
+        return moment(token_set.expires_at if token_set else None, "Not known")
+
+    @admin.display(description="created")
+    def created(self, connection: Connection) -> SafeString:
+        return moment(connection.created_at)
+
+    @admin.display(description="last used")
+    def last_used(self, connection: Connection) -> SafeString:
+        return moment(connection.last_used_at, "Never")
 
     @admin.action(description="Refresh now", permissions=["view"])
     def refresh(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:

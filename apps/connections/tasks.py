@@ -18,6 +18,7 @@ from apps.connections.services import (
     expiry_events,
     expiry_mail,
     heartbeat,
+    queue_history,
     schedule,
     tracing,
 )
@@ -88,3 +89,9 @@ def send_expiry_mails() -> None:
 def clear_traces() -> None:
     """Delete the traces of custom APIs that are older than seven days."""
     tracing.clear_traces()
+
+
+@shared_task(name="connections.sample_queue")
+def sample_queue() -> None:
+    """Record how far the refresh queue is behind, for the operators' chart."""
+    queue_history.sample_queue()

@@ -1,52 +1,32 @@
-"""Admin pages of services and OAuth apps. Changes are saved by services, so they are audited."""
+"""Admin pages of services and of requests for them. Changes are saved by services, so they are audited."""
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
-from django.forms import Script
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import redirect
-from django.urls import path, reverse
-from django.utils import timezone
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.audit.admin import LargeTableAdmin
-from apps.integrations.catalog.entries import entry_of, links
+from apps.audit.admin_cells import linked, moment, service_tile, status_label
+from apps.integrations import admin_oauth_apps
+from apps.integrations.admin_filters import Answered, Category, Enabled, HasOAuthApp, ServiceName
 from apps.integrations.catalog.sync import set_enabled
-from apps.integrations.errors import OAuthAppInUse
-from apps.integrations.models import Integration, OAuthApp, ServiceRequest
-from apps.integrations.oauth_apps import secret_expiry
-from apps.integrations.oauth_apps.forms import ADVANCED, OWN_CALLBACK, PARAM, oauth_app_form, settings_from
-from apps.integrations.oauth_apps.probe import probe_client
-from apps.integrations.oauth_apps.services import delete_oauth_app, require_unused, save_oauth_app
-from apps.integrations.redirect_uri import redirect_uri
+from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration, OAuthApp, ServiceRequest
 from apps.teams.origin import origin_of
 
-
-class HasOAuthApp(admin.SimpleListFilter):
-    """Filters services by whether they have an OAuth app."""
-
-    title = "OAuth app"
-    parameter_name = "oauth_app"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Registered"), ("no", "Missing")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Integration]) -> QuerySet[Integration]:
-        registered = Exists(OAuthApp.objects.filter(integration=OuterRef("pk")))
-        wanted = {"yes": Q(registered), "no": ~Q(registered)}.get(self.value() or "")
-        return queryset.filter(wanted) if wanted else queryset
+__all__ = ["admin_oauth_apps"]  # registers itself
 
 
 @admin.register(Integration)
 class IntegrationAdmin(LargeTableAdmin[Integration]):
     """Services come from the catalog or from teams; operators enable and disable them."""
 
-    list_display = ["name", "slug", "kind", "category", "team", "is_enabled", "has_oauth_app"]
-    list_filter = ["is_enabled", HasOAuthApp, "kind", "category"]
+    list_display = ["service", "kind", "enabled", "has_oauth_app", "connections"]
+    list_filter = [Enabled, HasOAuthApp, "kind", Category]
+    list_per_page = 50
     search_fields = ["name", "slug", "description"]
     readonly_fields = ["name", "slug", "team", "kind", "category", "description", "icon", "created_at"]
     fields = ["is_enabled", *readonly_fields]
@@ -62,9 +42,44 @@ class IntegrationAdmin(LargeTableAdmin[Integration]):
         registered = Exists(OAuthApp.objects.filter(integration=OuterRef("pk")))
         return super().get_queryset(request).select_related("team").annotate(registered=registered)
 
-    @admin.display(boolean=True, description="OAuth app")
-    def has_oauth_app(self, integration: Integration) -> bool:
-        return bool(vars(integration)["registered"])
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Integration], search_term: str
+    ) -> tuple[QuerySet[Integration], bool]:
+        """As in the list; for the field of an OAuth app, only services that have one."""
+        found, has_duplicates = super().get_search_results(request, queryset, search_term)
+        if request.GET.get("model_name") == OAuthApp._meta.model_name:
+            found = found.filter(kind__in=KINDS_WITH_OAUTH_APP).order_by("name")
+        return found, has_duplicates
+
+    @admin.display(description="service", ordering="name")
+    def service(self, integration: Integration) -> SafeString:
+        whose = f"Custom API of {integration.team}" if integration.team else integration.category.replace("-", " ")
+        return service_tile(integration.name, whose[:1].upper() + whose[1:], integration.icon)
+
+    @admin.display(description="new connections", ordering="is_enabled")
+    def enabled(self, integration: Integration) -> SafeString:
+        return status_label("good", "Allowed") if integration.is_enabled else status_label("warn", "Not allowed")
+
+    @admin.display(description="OAuth app")
+    def has_oauth_app(self, integration: Integration) -> SafeString | str:
+        if vars(integration)["registered"]:
+            page = reverse("admin:integrations_oauthapp_changelist")
+            return format_html(
+                '{} <a href="{}?service={}">Open</a>', status_label("good", "Registered"), page, integration.slug
+            )
+        if integration.kind not in KINDS_WITH_OAUTH_APP:
+            return "Needs none"
+        page = reverse("admin:integrations_oauthapp_add")
+        return format_html(
+            '<a href="{}?integration={}">Add<span class="sr"> one for {}</span></a>', page, integration.pk, integration
+        )
+
+    @admin.display(description="connections")
+    def connections(self, integration: Integration) -> SafeString:
+        page = reverse("admin:connections_connection_changelist")
+        return format_html(
+            '<a href="{}?service={}">Show<span class="sr"> those of {}</span></a>', page, integration.slug, integration
+        )
 
     def save_model(self, request: HttpRequest, obj: Integration, form: Any, change: bool) -> None:
         set_enabled(origin=origin_of(request), integration=obj, is_enabled=obj.is_enabled)
@@ -80,144 +95,12 @@ class IntegrationAdmin(LargeTableAdmin[Integration]):
             set_enabled(origin=origin_of(request), integration=integration, is_enabled=False)
 
 
-@admin.register(OAuthApp)
-class OAuthAppAdmin(LargeTableAdmin[OAuthApp]):
-    """The client ID and client secret of a service, for every team or for one."""
-
-    list_display = ["integration", "for_whom", "client_id", "secret_ends", "dependents", "state", "updated_at"]
-    list_filter = [("broken_since", admin.EmptyFieldListFilter), "secret_expires_on"]
-    list_select_related = ["integration", "team"]
-    search_fields = ["integration__name", "integration__slug", "client_id", "team__name"]
-    autocomplete_fields = ["team"]
-    readonly_fields = ["redirect_uri", "state", "last_test", "secret_ends", "dependents", "created_at", "updated_at"]
-
-    class Media:
-        js = [Script("js/app.js", type="module"), Script("js/oauth_app.js", type="module")]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[OAuthApp]:
-        apps = OAuthApp.objects.filter(pk=OuterRef("pk")).order_by().values("pk")
-        live = apps.annotate(n=Count("connections", filter=~Q(connections__status="disconnecting")))
-        # A subquery, which runs for the rows of the page only. A join would count the connections of all apps first.
-        return super().get_queryset(request).annotate(dependents=Subquery(live.values("n")))
-
-    def get_urls(self) -> list[Any]:
-        test = path("<path:object_id>/test/", self.admin_site.admin_view(self.test_view), name="oauth_app_test")
-        return [test, *super().get_urls()]
-
-    def get_form(self, request: HttpRequest, obj: OAuthApp | None = None, change: bool = False, **kwargs: Any) -> Any:
-        integration = obj.integration if obj else _selected_integration(request)
-        form = super().get_form(request, obj, change=change, form=oauth_app_form(integration, obj), **kwargs)
-        if integration:
-            form.base_fields["client_id"].help_text = _where_to_register(integration, obj)
-        return form
-
-    def get_readonly_fields(self, request: HttpRequest, obj: OAuthApp | None = None) -> list[str]:
-        # Existing connections belong to this integration and team.
-        return [*self.readonly_fields, "integration", "team"] if obj else [*self.readonly_fields]
-
-    def get_fieldsets(self, request: HttpRequest, obj: OAuthApp | None = None) -> Any:
-        integration = obj.integration if obj else _selected_integration(request)
-        names = oauth_app_form(integration, obj).base_fields
-        params = [name for name in names if name.startswith(PARAM)]
-        advanced = [*ADVANCED, *(name for name in names if name == OWN_CALLBACK)]
-        fieldsets: list[Any] = [
-            (None, {"fields": ["integration", "team", "redirect_uri"]}),
-            ("As registered at the service", {"fields": ["client_id", "secret", "secret_expires_on", *params]}),
-            ("Advanced", {"classes": ["collapse"], "fields": advanced}),
-        ]
-        status = ["state", "last_test", "secret_ends", "dependents", "created_at", "updated_at"]
-        return [*fieldsets, ("Status", {"fields": status})] if obj else fieldsets
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)  # one at a time, each with its own check
-        return actions
-
-    @admin.display(description="For", ordering="team__name")
-    def for_whom(self, oauth_app: OAuthApp) -> str:
-        return str(oauth_app.team or "Every team")
-
-    @admin.display(description="Redirect URI")
-    def redirect_uri(self, oauth_app: OAuthApp) -> SafeString | str:
-        if not Integration.objects.filter(pk=oauth_app.integration_id).exists():
-            return "Save the integration first: the redirect URI depends on it."
-        return format_html(
-            '<code id="redirect-uri">{}</code> <button type="button" data-copy="#redirect-uri">Copy</button> '
-            "Register exactly this URI at the service.",
-            redirect_uri(oauth_app),
-        )
-
-    @admin.display(description="Secret ends", ordering="secret_expires_on", empty_value="Not known")
-    def secret_ends(self, oauth_app: OAuthApp) -> str | None:
-        ends, today = oauth_app.secret_expires_on, timezone.now().date()
-        if ends is None:
-            return None
-        label = secret_expiry.relative_date(ends, today=today)
-        return label if secret_expiry.threshold(ends, today=today) is None else f"⚠ {label}"
-
-    @admin.display(description="Connections")
-    def dependents(self, oauth_app: OAuthApp) -> int:
-        count: int = oauth_app.dependents  # type: ignore[attr-defined] # annotated by get_queryset
-        return count
-
-    @admin.display(description="State", ordering="broken_since")
-    def state(self, oauth_app: OAuthApp) -> str:
-        if oauth_app.broken_since is None:
-            return "No refusal known"
-        since = oauth_app.broken_since
-        return f"Refused by the service since {since:%-d %b %Y, %H:%M} UTC ({oauth_app.broken_code})"
-
-    @admin.display(description="Last test", ordering="tested_at")
-    def last_test(self, oauth_app: OAuthApp) -> str:
-        at = oauth_app.tested_at
-        if at is None:
-            return "Not tested with the current values."
-        return f"{oauth_app.test_message} Tested {at:%-d %b %Y, %H:%M} UTC."
-
-    def save_model(self, request: HttpRequest, obj: OAuthApp, form: Any, change: bool) -> None:
-        saved = save_oauth_app(
-            origin=origin_of(request),
-            integration=obj.integration,
-            team=obj.team,
-            client_id=obj.client_id,
-            client_secret=form.cleaned_data["secret"] or None,
-            secret_expires_on=obj.secret_expires_on,
-            **settings_from(form.cleaned_data),
-        )
-        obj.pk = saved.pk
-
-    def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Test whether the service accepts the app (POST)."""
-        oauth_app = self.get_object(request, object_id)
-        if oauth_app is None or not self.has_change_permission(request, oauth_app):
-            raise PermissionDenied
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        verdict = probe_client(origin=origin_of(request), oauth_app=oauth_app)
-        level = {"accepted": messages.SUCCESS, "refused": messages.ERROR}.get(verdict.result, messages.WARNING)
-        self.message_user(request, str(verdict), level)
-        return redirect("admin:integrations_oauthapp_change", object_id)
-
-    def delete_model(self, request: HttpRequest, obj: OAuthApp) -> None:
-        delete_oauth_app(origin=origin_of(request), oauth_app=obj)
-
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        oauth_app = self.get_object(request, object_id)
-        try:
-            if oauth_app:
-                require_unused(oauth_app)
-        except OAuthAppInUse as refusal:
-            self.message_user(request, refusal.sentence, messages.ERROR)
-            return redirect(reverse("admin:integrations_oauthapp_change", args=[object_id]))
-        return super().delete_view(request, object_id, extra_context)
-
-
 @admin.register(ServiceRequest)
 class ServiceRequestAdmin(admin.ModelAdmin[ServiceRequest]):
     """Who asked for services that are not set up, with the page that adds the OAuth app."""
 
-    list_display = ["integration", "user", "team", "note", "asked_at", "answer"]
-    list_filter = [("answered_at", admin.EmptyFieldListFilter)]
+    list_display = ["integration", "person", "its_team", "note", "asked", "answer"]
+    list_filter = [Answered, ServiceName]
     list_select_related = ["integration", "team", "user"]
     search_fields = ["integration__name", "user__email", "user__name", "team__name"]
     list_display_links = None
@@ -228,27 +111,26 @@ class ServiceRequestAdmin(admin.ModelAdmin[ServiceRequest]):
     def has_change_permission(self, request: HttpRequest, obj: ServiceRequest | None = None) -> bool:
         return False
 
+    @admin.display(description="Person", ordering="user__email")
+    def person(self, row: ServiceRequest) -> SafeString:
+        return linked("admin:teams_user_change", row.user_id, row.user)
+
+    @admin.display(description="Team", ordering="team__name")
+    def its_team(self, row: ServiceRequest) -> SafeString:
+        return linked("admin:teams_team_change", row.team_id, row.team)
+
+    @admin.display(description="Asked", ordering="asked_at")
+    def asked(self, row: ServiceRequest) -> SafeString:
+        return moment(row.asked_at)
+
     @admin.display(description="Answer", ordering="answered_at")
-    def answer(self, row: ServiceRequest) -> SafeString | str:
+    def answer(self, row: ServiceRequest) -> SafeString:
         if row.answered_at is not None:
-            return f"Set up, notified {row.answered_at:%-d %b %Y}"
+            return status_label("good", "Set up", moment(row.answered_at))
         add = f"{reverse('admin:integrations_oauthapp_add')}?integration={row.integration_id}"
-        return format_html('<a href="{}">Add an OAuth app</a>', add)
-
-
-def _selected_integration(request: HttpRequest) -> Integration | None:
-    """The integration selected in the submitted form or in the link to it."""
-    selected = request.POST.get("integration", "") or request.GET.get("integration", "")
-    return next((one for one in Integration.objects.all() if str(one.pk) == selected), None)
-
-
-def _where_to_register(integration: Integration, oauth_app: OAuthApp | None) -> SafeString | str:
-    entry = entry_of(integration)
-    console = links(entry, oauth_app).console_url if entry else ""
-    if not console:
-        return ""
-    return format_html(
-        'Register an OAuth app at <a href="{}" rel="noreferrer">{}’s console</a>, which issues both.',
-        console,
-        integration.name,
-    )
+        return format_html(
+            '{} <a href="{}">Add an OAuth app<span class="sr"> for {}</span></a>',
+            status_label("idle", "Waiting"),
+            add,
+            row.integration,
+        )

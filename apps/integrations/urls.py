@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.integrations.custom_apis import param_views
+from apps.integrations.custom_apis import callback_views, param_views
 from apps.integrations.custom_apis import views as custom_apis
 from apps.integrations.custom_apis.doctor import views as doctor
 from apps.integrations.oauth_apps import views as oauth_apps
@@ -23,6 +23,6 @@ urlpatterns = [
     path("custom-apis/<slug:slug>/register/", doctor.register, name="custom_register"),
     path("custom-apis/<slug:slug>/offline-access/", doctor.offline_access, name="custom_offline_access"),
     path("custom-apis/<slug:slug>/operations/", custom_apis.operations, name="custom_operations"),
-    path("custom-apis/<slug:slug>/redirect-uri/", custom_apis.callback, name="custom_callback"),
+    path("custom-apis/<slug:slug>/redirect-uri/", callback_views.callback, name="custom_callback"),
     path("custom-apis/<slug:slug>/delete/", custom_apis.delete, name="custom_delete"),
 ]

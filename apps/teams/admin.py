@@ -6,10 +6,15 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db import transaction
 from django.db.models import QuerySet
-from django.forms import BaseModelFormSet, ModelForm
+from django.forms import BaseInlineFormSet, BaseModelFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from apps.audit.admin import BoundedPaginator, LargeTableAdmin, ReadOnlyAdmin
+from apps.audit.admin_cells import NOTHING, linked, moment, status_label
 from apps.audit.origin import Target
 from apps.audit.services import record
 from apps.teams.actor import operator_actor
@@ -18,24 +23,72 @@ from apps.teams.origin import origin_of
 from apps.teams.services import members, teams
 from apps.teams.services.api_keys import revoke_api_key
 
+# The teams of a person that the page names.
+MOST_LINKED = 50
+# What the pages of invitations and API keys show. No hash of a secret.
+INVITATION_FIELDS: Any = ["email", "its_team", "role", "state", "invited_by", "created"]
+KEY_FIELDS: list[Any] = ["name", "kind", "state", "its_team", "person", "permissions", "created", "last_used", "prefix"]
+
+
+class AccountState(admin.SimpleListFilter):
+    """Whether a person may sign in."""
+
+    title = "status"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("active", "Active"), ("deactivated", "Deactivated")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        wanted = {"active": True, "deactivated": False}.get(self.value() or "")
+        return queryset if wanted is None else queryset.filter(is_active=wanted)
+
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin[User]):
     """People are deactivated, not deleted: connections and the log refer to them."""
 
-    list_display = ["email", "name", "is_active", "is_staff", "last_login"]
-    list_filter = ["is_active", "is_staff"]
+    list_display = ["email", "name", "state", "role", "signed_in", "related"]
+    list_filter = [AccountState, "is_staff"]
+    list_per_page = 50
     search_fields = ["email", "name"]
     ordering = ["email"]
     paginator = BoundedPaginator
     show_full_result_count = False
-    readonly_fields = ["last_login", "date_joined"]
+    readonly_fields = ["last_login", "date_joined", "related", "member_of"]
     fieldsets = [
-        (None, {"fields": ["email", "name", "password"]}),
+        ("Account", {"fields": ["email", "name", "password", "member_of", "related"]}),
         ("Access", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]
     add_fieldsets = [(None, {"fields": ["email", "name", "usable_password", "password1", "password2"]})]
+
+    @admin.display(description="status", ordering="is_active")
+    def state(self, user: User) -> SafeString:
+        return status_label("good", "Active") if user.is_active else status_label("bad", "Deactivated")
+
+    @admin.display(description="operator", ordering="is_staff")
+    def role(self, user: User) -> str:
+        return "Operator" if user.is_staff else "No"
+
+    @admin.display(description="last signed in", ordering="last_login")
+    def signed_in(self, user: User) -> SafeString:
+        return moment(user.last_login, "Never")
+
+    @admin.display(description="teams")
+    def member_of(self, user: User) -> SafeString | str:
+        rows = Membership.objects.filter(user=user).select_related("team").order_by("team__name")[:MOST_LINKED]
+        cells = [(linked("admin:teams_team_change", row.team_id, row.team), row.get_role_display()) for row in rows]
+        return format_html_join(", ", "{} ({})", cells) or "None"
+
+    @admin.display(description="links")
+    def related(self, user: User) -> SafeString:
+        return format_html(
+            '<a href="{}?owner={}">Connections<span class="sr"> of {}</span></a> · '
+            '<a href="{}?actor={}">Events<span class="sr"> by {}</span></a>',
+            *(reverse("admin:connections_connection_changelist"), user.pk, user),
+            *(reverse("admin:audit_auditevent_changelist"), user.pk, user),
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         """Only superusers change access; people change their own address, since it must be verified."""
@@ -70,8 +123,19 @@ def _record_account(request: HttpRequest, user: User, message: Any) -> None:
     )
 
 
+class LabeledFormSet(BaseInlineFormSet[Membership, Team, ModelForm[Membership]]):
+    """Fields in a table, named for assistive technology after their column."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        for form_field in form.fields.values():
+            if form_field.label:
+                form_field.widget.attrs.setdefault("aria-label", str(form_field.label))
+
+
 class MembershipInline(admin.TabularInline[Membership, Team]):
     model = Membership
+    formset = LabeledFormSet
     extra = 0
     autocomplete_fields = ["user"]
 
@@ -83,9 +147,24 @@ class MembershipInline(admin.TabularInline[Membership, Team]):
 class TeamAdmin(LargeTableAdmin[Team]):
     """Teams are not deleted here: their grants at the services would not be revoked."""
 
-    list_display = ["name", "id", "created_at"]
+    list_display = ["name", "created", "related"]
+    readonly_fields = ["created", "related"]
+    list_per_page = 50
     search_fields = ["name", "=id"]
     inlines = [MembershipInline]
+
+    @admin.display(description="created", ordering="created_at")
+    def created(self, team: Team) -> SafeString:
+        return moment(team.created_at)
+
+    @admin.display(description="links")
+    def related(self, team: Team) -> SafeString:
+        return format_html(
+            '<a href="{}?team={}">Connections<span class="sr"> of {}</span></a> · '
+            '<a href="{}?team_id={}">Events<span class="sr"> of {}</span></a>',
+            *(reverse("admin:connections_connection_changelist"), team.pk, team),
+            *(reverse("admin:audit_auditevent_changelist"), team.pk, team),
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Team | None = None) -> bool:
         return False
@@ -117,12 +196,44 @@ class TeamAdmin(LargeTableAdmin[Team]):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
-    list_display = ["name", "prefix", "kind", "team", "user", "expires_at", "revoked_at", "last_used_at"]
+    list_display = ["name", "kind", "state", "its_team", "person", "last_used", "prefix"]
     list_filter = ["kind"]
+    list_per_page = 50
     list_select_related = ["team", "user"]
     search_fields = ["name", "=prefix", "team__name", "user__email"]
-    exclude = ["secret_hash"]
+    fields = KEY_FIELDS
     actions = ["revoke"]
+
+    @admin.display(description="status")
+    def state(self, key: ApiKey) -> SafeString:
+        if key.revoked_at is not None:
+            return status_label("idle", "Revoked", moment(key.revoked_at))
+        if key.expires_at is not None and key.expires_at <= timezone.now():
+            return status_label("bad", "Expired", moment(key.expires_at))
+        return status_label("good", "Active", format_html("until {}", moment(key.expires_at)) if key.expires_at else "")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+        return KEY_FIELDS
+
+    @admin.display(description="permissions")
+    def permissions(self, key: ApiKey) -> SafeString:
+        return format_html_join(" ", "<code>{}</code>", ((scope,) for scope in key.scopes))
+
+    @admin.display(description="team", ordering="team__name")
+    def its_team(self, key: ApiKey) -> SafeString:
+        return linked("admin:teams_team_change", key.team_id, key.team)
+
+    @admin.display(description="person", ordering="user__email")
+    def person(self, key: ApiKey) -> SafeString | str:
+        return linked("admin:teams_user_change", key.user_id, key.user) if key.user_id else NOTHING
+
+    @admin.display(description="created", ordering="created_at")
+    def created(self, key: ApiKey) -> SafeString:
+        return moment(key.created_at)
+
+    @admin.display(description="last used", ordering="last_used_at")
+    def last_used(self, key: ApiKey) -> SafeString:
+        return moment(key.last_used_at, "Never")
 
     @admin.action(description="Revoke the selected API keys", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
@@ -136,7 +247,27 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
 @admin.register(Invitation)
 class InvitationAdmin(ReadOnlyAdmin):
-    list_display = ["email", "team", "role", "invited_by", "created_at", "expires_at", "accepted_at", "revoked_at"]
+    list_display = ["email", "its_team", "role", "state", "invited_by", "created"]
+    list_per_page = 50
     list_select_related = ["team", "invited_by"]
     search_fields = ["email", "team__name"]
-    exclude = ["token_hash"]
+    fields = INVITATION_FIELDS
+    readonly_fields = INVITATION_FIELDS
+
+    @admin.display(description="status")
+    def state(self, invitation: Invitation) -> SafeString:
+        if invitation.accepted_at is not None:
+            return status_label("good", "Accepted", moment(invitation.accepted_at))
+        if invitation.revoked_at is not None:
+            return status_label("idle", "Revoked", moment(invitation.revoked_at))
+        if invitation.expires_at <= timezone.now():
+            return status_label("warn", "Expired", moment(invitation.expires_at))
+        return status_label("idle", "Waiting", format_html("until {}", moment(invitation.expires_at)))
+
+    @admin.display(description="team", ordering="team__name")
+    def its_team(self, invitation: Invitation) -> SafeString:
+        return linked("admin:teams_team_change", invitation.team_id, invitation.team)
+
+    @admin.display(description="sent", ordering="created_at")
+    def created(self, invitation: Invitation) -> SafeString:
+        return moment(invitation.created_at)

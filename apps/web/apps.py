@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 
 class WebConfig(AppConfig):
@@ -14,5 +15,8 @@ class WebConfig(AppConfig):
         from apps.sql import release_connection
         from apps.web import database_connections  # noqa: F401 - registers its check
 
-        egress.configure(allowed_hosts=settings.EGRESS_ALLOWED_HOSTS)
+        try:
+            egress.configure(allowed_hosts=settings.EGRESS_ALLOWED_HOSTS)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"EGRESS_ALLOWED_HOSTS: {error}") from error
         egress.call_before_requests(release_connection)

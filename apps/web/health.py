@@ -21,6 +21,8 @@ from apps.connections.models import Status
 from apps.connections.services.heartbeat import last_heartbeat
 from apps.vault.services import missing_key_ids, vault_ready
 from apps.web import operations
+from apps.web.history import history
+from apps.web.parts import parts
 
 logger = logging.getLogger(__name__)
 
@@ -58,11 +60,15 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @require_safe
 @admin.site.admin_view
 def page(request: HttpRequest) -> HttpResponse:
-    """The health page for operators: the queue, failures with reasons, and upcoming problems."""
+    """The health page for operators: the parts, the queue, failures with reasons, and upcoming problems."""
     by_status, refreshes, beat = operations.connections_by_status(), operations.refreshes_of_a_day(), last_heartbeat()
     now = timezone.now()
     context = {
+        **admin.site.each_context(request),
+        "title": "Health",
         "now": now,
+        "parts": parts(),
+        "history": history(),
         "queue": operations.queue(),
         "interrupted": operations.interrupted(),
         "connection_count": sum(n for (status, _), n in by_status.items() if status != Status.DISCONNECTING),

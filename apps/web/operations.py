@@ -142,6 +142,8 @@ class Attention:
     icon: str
     reason: str
     count: int
+    slug: str
+    code: str
 
 
 def needing_attention() -> list[Attention]:
@@ -149,10 +151,10 @@ def needing_attention() -> list[Attention]:
     rows = (
         Connection.objects.filter(status=Status.NEEDS_ATTENTION)
         .order_by()
-        .values_list("integration__name", "integration__icon", "status_reason")
+        .values_list("integration__name", "integration__icon", "integration__slug", "status_reason")
         .annotate(n=Count("pk"))
     )
-    found = [Attention(name, icon, REASONS.get(reason, reason), n) for name, icon, reason, n in rows]
+    found = [Attention(name, icon, REASONS.get(code, code), n, slug, code) for name, icon, slug, code, n in rows]
     return sorted(found, key=lambda row: (-row.count, row.name, row.reason))
 
 

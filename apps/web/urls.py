@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.web import health, search, views
+from apps.web import dashboard, health, search, views
 from apps.web.metrics import metrics
 
 app_name = "web"
@@ -15,5 +15,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
+    # In place of the index of Django's admin, which has the same address.
+    path("admin/", dashboard.page, name="dashboard"),
     path("admin/health/", health.page, name="health"),
 ]

@@ -41,4 +41,6 @@ function showWhereToRegister(page) {
   if (hint) old.querySelector("#id_client_id").parentElement.after(document.adoptNode(hint));
 }
 
-chosen?.addEventListener("change", showFields);
+// Select2, which searches the services, reports changes only through jQuery.
+if (chosen && window.django?.jQuery) window.django.jQuery(chosen).on("change", showFields);
+else chosen?.addEventListener("change", showFields);

@@ -65,6 +65,7 @@ def test_every_periodic_task_exists_and_runs_at_its_period() -> None:
         "connections.expire_attempts": 60,
         "integrations.alert_oauth_app_maintainers": 60,
         "connections.send_attention_mails": 60,
+        "connections.sample_queue": 60,
         "connections.send_expiry_mails": 3600,
         "connections.clear_traces": 3600,
         "connections.run_bulk_jobs": 60,

@@ -1,6 +1,7 @@
 """Custom APIs whose servers differ from the RFCs: described, connected, refreshed, refused."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -24,6 +25,7 @@ from apps.oauth.signing import RequestParts
 from tests.authserver.dialect import Dialect, DialectServer, dialect_server
 from tests.connections.custom import Walker, describe
 from tests.connections.signed import signed_request
+from tests.factories import client_for
 from tests.fixtures.connections import Cast, access_token, expire, tokens_of
 from tests.oauth1server import OAuth1Server, oauth1_server
 
@@ -94,6 +96,17 @@ def test_tokens_in_an_envelope_are_found_and_refreshed(service: DialectServer, c
     assert (row.expires_at - row.obtained_at).total_seconds() == 3600
     refresh_now(connection=connection, actor=walker.actor)
     assert access_token(connection) != before
+
+
+def test_an_account_without_a_name_is_known_by_its_id(service: DialectServer, cast: Cast) -> None:
+    service.dialect = replace(service.dialect, pages={"/api/me": {"sub": "bob-7"}})
+    connection = walker_at(service, cast).connect()
+    assert (connection.name, connection.account_subject, connection.account_label) == (
+        "Carrier Hub account bob-7", "bob-7", "",
+    )  # fmt: skip
+    page = client_for(cast.member).get(f"/connections/{connection.pk}/").content.decode()
+    assert "Not provided by the service" not in page
+    assert "bob-7" in page
 
 
 def test_an_error_with_status_200_is_a_refusal_by_its_rule(service: DialectServer, cast: Cast) -> None:

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 
 from apps import egress
 from apps.connections.errors import ServiceUnavailable
@@ -175,3 +177,10 @@ def test_hosts_are_fixed_where_only_the_catalog_or_an_operator_determines_them(s
     assert has_fixed_hosts(integration, OAuthApp(integration=integration, team=Team())) == (not free)
     assert has_fixed_hosts(integration, OAuthApp(integration=integration)) == (not free - by_app)
     assert not has_fixed_hosts(Integration(slug=slug, team=Team()), OAuthApp(integration=integration))
+
+
+@pytest.mark.parametrize("entry", ["erp.internal=", "erp.internal=Fernhill", "erp.internal=built-in=x", "=built-in"])
+def test_an_entry_with_another_limit_is_refused_at_the_start(settings: Any, entry: str) -> None:
+    settings.EGRESS_ALLOWED_HOSTS = [entry]
+    with pytest.raises(ImproperlyConfigured, match="EGRESS_ALLOWED_HOSTS: "):
+        apps.get_app_config("web").ready()

@@ -6,7 +6,8 @@ import pytest
 
 from apps.connections.models import Connection
 from apps.connections.services import signing
-from apps.oauth.conditions import EndedTokenSign
+from apps.integrations.catalog import entries
+from apps.oauth.conditions import EndedTokenSign, matches
 from tests.connections.test_api import Caller
 from tests.fixtures.connections import access_token, actions
 from tests.gateway import test_proxy
@@ -93,6 +94,16 @@ def test_a_large_body_that_was_looked_into_passes_completely(
     assert api.received[0].headers["Accept-Encoding"] == "identity"
 
 
+@pytest.mark.parametrize("content_type", ["application/x-ndjson", "text/event-stream", "application/stream+json"])
+def test_a_stream_is_not_waited_for(
+    api: HttpServer, connection: Connection, mine: Caller, monkeypatch: pytest.MonkeyPatch, content_type: str
+) -> None:
+    signs(monkeypatch, BY_CODE)
+    api.will_answer(200, MARKETO, Content_Type=content_type)
+    assert body_of(proxied(mine, connection)) == MARKETO
+    assert actions("connection.refreshed") == []
+
+
 def test_three_calls_that_show_an_ended_token_need_attention(
     api: HttpServer, connection: Connection, mine: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,3 +126,19 @@ def test_a_status_that_a_new_token_does_not_change_counts_against_nothing(
         assert body_of(proxied(mine, connection)) == b"{}"
     connection.refresh_from_db()
     assert connection.status == "active"
+
+
+@pytest.mark.parametrize(
+    ("slug", "status", "body", "ended"),
+    [
+        ("slack", 200, {"ok": False, "error": "token_expired"}, True),
+        ("slack", 200, {"ok": False, "error": "channel_not_found"}, False),
+        ("slack", 200, {"ok": True}, False),
+        ("facebook", 400, {"error": {"type": "OAuthException", "code": 190, "error_subcode": 463}}, True),
+        ("instagram", 400, {"error": {"code": 190}}, True),
+        ("facebook", 400, {"error": {"type": "OAuthException", "code": 100}}, False),
+    ],
+)
+def test_the_catalog_knows_signs_of_services(slug: str, status: int, body: dict[str, object], ended: bool) -> None:
+    signs = entries.catalog()[slug].api.ended_token
+    assert any(matches(sign, status=status, document=body, text="") for sign in signs) is ended

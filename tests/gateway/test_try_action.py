@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from apps.gateway.try_action.code_samples import curl_command, python_script
+from apps.gateway.try_action.forms import TryForm
 from apps.gateway.try_action.response_view import displayed, indented
 
 URL = "https://specway.example/api/v1/connections/x/proxy/a'b$(id)?q=%C3%A9&z=[1]"
@@ -60,3 +61,19 @@ def test_the_indentation_of_deep_json_is_bounded() -> None:
 def test_a_truncated_last_character_is_still_text() -> None:
     assert displayed("abc\u20ac".encode()[:-1], "text/plain").kind == "text"
     assert displayed(b"a\xe2b" + b"c" * 10, "text/plain").kind == "binary"
+
+
+@pytest.mark.parametrize(
+    ("pasted", "path"),
+    [
+        ("https://api.acme.example/ex/jira/7/rest/issue", "rest/issue"),
+        ("https://api.acme.example/me", "@account/me"),
+        ("https://up.acme.example/v1/files?x=1", "@up/files?x=1"),
+        ("/rest/issue", "rest/issue"),
+    ],
+)
+def test_a_pasted_url_is_continued_at_its_most_specific_host(pasted: str, path: str) -> None:
+    hosts = {"account": "https://api.acme.example", "up": "https://up.acme.example/v1"}
+    form = TryForm({"method": "GET", "path": pasted}, base="https://api.acme.example/ex/jira/7", hosts=hosts)
+    assert form.is_valid(), form.errors
+    assert form.cleaned_data["path"] == path

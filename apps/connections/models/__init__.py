@@ -4,6 +4,7 @@ from apps.connections.models.authorization import AuthorizationAttempt, ConnectS
 from apps.connections.models.bulk import BulkItem, BulkJob
 from apps.connections.models.connection import Connection, Credential, Status
 from apps.connections.models.heartbeat import SchedulerHeartbeat
+from apps.connections.models.queue_history import QueueHour
 from apps.connections.models.sharing import ConnectionShare, Level, RepairRequest
 from apps.connections.models.token_set import TokenSet
 from apps.connections.models.trace import FirstRefresh, TraceEntry
@@ -20,6 +21,7 @@ __all__ = [
     "DailyUse",
     "FirstRefresh",
     "Level",
+    "QueueHour",
     "RepairRequest",
     "SchedulerHeartbeat",
     "ScopeUse",

@@ -200,8 +200,11 @@ def _create(
 
 
 def _free_name(attempt: AuthorizationAttempt, grant: Grant) -> str:
-    """The account's label, with its tenant or a number if a connection of the owner has that name already."""
-    name = grant.label or f"{attempt.integration.name} account"
+    """The account's label, with its tenant or a number if a connection of the owner has that name already.
+
+    Without a label, the name has the account's ID.
+    """
+    name = grant.label or f"{attempt.integration.name} account {grant.subject}".strip()[:200]
     own = Connection.objects.filter(team=attempt.team_id, integration=attempt.integration_id, owner=attempt.user_id)
     taken = set(own.exclude(status=Status.DISCONNECTING).values_list("name", flat=True))
     tenant = ", ".join(account_in(attempt, grant).tenant.values())

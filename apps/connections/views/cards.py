@@ -1,5 +1,6 @@
 """The card with the state of an authorization attempt: a fragment for the waiting page, and part of its own page."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
@@ -78,7 +79,7 @@ def card_context(request: TeamRequest, attempt: AuthorizationAttempt, state: str
         context["can_manage"] = may_manage(request.actor, connection)
         if state == Attempt.UNDECIDED:
             context["workflows"] = connection.workflows.count()
-            context["new_account"] = attempt.pending_account.get("label", "") or "an account without a name"
+            context["new_account"] = _account_name(attempt.pending_account)
             context["account_is_known"] = attempt.pending_account.get("known", True)
         if state == Attempt.SUCCEEDED:
             context["ended"] = attempt.result.get("ended", "")
@@ -86,6 +87,11 @@ def card_context(request: TeamRequest, attempt: AuthorizationAttempt, state: str
             context["missing"] = missing_scopes(connection, attempt)
             context |= _ending(request.actor, connection, attempt)
     return context
+
+
+def _account_name(account: Mapping[str, Any]) -> str:
+    """The label of an account, or its ID."""
+    return account.get("label") or account.get("subject") or "an account without a name"
 
 
 def _ending(actor: Actor, connection: Connection, attempt: AuthorizationAttempt) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from apps.oauth.errors import MalformedResponse
 # Bytes of a body that are read for it; an error is never longer.
 _MOST = 65_536
 _UNAUTHORIZED = 401
+# Types whose bodies end soon; those of streams (NDJSON, events) are never waited for.
+_DOCUMENTS = frozenset({"application/json", "text/json", "text/plain", "text/html", "application/xml", "text/xml"})
 
 
 def reads_bodies(signs: Sequence[EndedTokenSign]) -> bool:
@@ -44,9 +46,9 @@ def _matches(response: egress.Response, signs: Sequence[EndedTokenSign]) -> bool
 
 
 def _text(response: egress.Response) -> str:
-    """The body, if it is a text that ends: an open stream is never waited for."""
-    content_type = value_of(response.headers, "content-type").lower()
-    is_text = "json" in content_type or (content_type.startswith("text/") and "event-stream" not in content_type)
-    if not is_text or joined_values(response.headers, "content-encoding") not in ("", "identity"):
+    """The body, if it is a document."""
+    media_type = value_of(response.headers, "content-type").partition(";")[0].strip().lower()
+    is_document = media_type in _DOCUMENTS or (media_type.endswith("+json") and "stream" not in media_type)
+    if not is_document or joined_values(response.headers, "content-encoding") not in ("", "identity"):
         return ""
     return response.peek(_MOST).decode("utf-8", "replace")

@@ -62,7 +62,8 @@ class TryForm(forms.Form):
 
     def clean_path(self) -> str:
         path = self.cleaned_data["path"]
-        for name, base in {**self._hosts, "": self._base}.items():
+        most_specific_first = sorted({**self._hosts, "": self._base}.items(), key=lambda item: -len(item[1]))
+        for name, base in most_specific_first:
             if base and path.startswith(f"{base}/"):
                 path = path.replace(base, f"@{name}" if name else "", 1)
                 break

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from apps.integrations.catalog import patterns
 from apps.integrations.catalog.errors import SchemaError
+from apps.integrations.catalog.guide import check_guide
 from apps.integrations.catalog.key_schema import Field
 from apps.integrations.catalog.placeholders import PLACEHOLDER, matches
 from apps.integrations.catalog.reading_rules import check_reading
@@ -69,6 +70,8 @@ def check_entry(entry: CatalogEntry) -> None:
     _check_identity(entry)
     _check_api_hosts(entry)
     check_reading(entry)
+    if entry.guide:
+        check_guide(entry.guide, registers_app=bool(entry.oauth2 or entry.oauth1), has_scopes=bool(entry.scopes))
     if len(entry.description) > 60:
         raise SchemaError("description", "must be one line of at most 60 characters")
     if entry.metadata.checked == "vendor" and not entry.metadata.evidence:
@@ -91,13 +94,15 @@ def urls_of(entry: CatalogEntry) -> Iterator[tuple[str, str]]:
         yield f"hosts.{host.name}", host.base_url
     for number, url in enumerate(entry.metadata.evidence):
         yield f"metadata.evidence[{number}]", url
+    if entry.guide:
+        yield "guide.source", entry.guide.source
 
 
 def _check_url(entry: CatalogEntry, key: str, url: str) -> None:
     _check_placeholders(entry, key, url, _built_in_of_url(entry, key))
     is_origin = re.match(r"\{[a-z0-9_]+\}(/|$)", url)  # entered by an operator, limited by its pattern
     rest = url.partition("}")[2] if is_origin else _after_host(entry, key, url)
-    fragment_allowed = key.startswith(("links.", "metadata."))
+    fragment_allowed = key.startswith(("links.", "metadata.", "guide."))
     if (not fragment_allowed and "#" in url) or any(character in rest for character in " \\\n\t"):
         raise SchemaError(key, "must be a URL without fragment, spaces and backslashes")
 

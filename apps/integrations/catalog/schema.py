@@ -12,6 +12,7 @@ from typing import Literal
 
 from apps.integrations.catalog.categories import Category
 from apps.integrations.catalog.choices import values_in
+from apps.integrations.catalog.guide import Guide
 from apps.integrations.catalog.key_schema import ApiKey, Basic, ClientCredentialsGrant, Field, OAuth1, Verification
 from apps.oauth.conditions import EndedTokenSign, ErrorRule
 from apps.oauth.paths import Check
@@ -244,6 +245,8 @@ class CatalogEntry:
     revocation: RevocationEndpoint | None = None
     scopes: tuple[Scope, ...] = ()
     params: tuple[Param, ...] = ()
+    # How its OAuth app is registered; None where that is not written down yet.
+    guide: Guide | None = None
 
     @property
     def scope_separator(self) -> str:

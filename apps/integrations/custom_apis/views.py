@@ -27,7 +27,6 @@ from apps.integrations.custom_apis.services.apis import (
     create_custom_api,
     delete_custom_api,
     save_authentication,
-    set_callback,
 )
 from apps.integrations.custom_apis.services.discovery import discovered
 from apps.integrations.custom_apis.services.document_import import fetch_description, import_custom_api
@@ -41,8 +40,8 @@ from apps.integrations.custom_apis.services.queries import (
     waiting_connections,
 )
 from apps.integrations.errors import IntegrationInUse, InvalidInput
-from apps.integrations.models import Callback, CustomApi, Integration
-from apps.integrations.redirect_uri import common_redirect_uri, custom_api_redirect_uri
+from apps.integrations.models import CustomApi
+from apps.integrations.redirect_uri import custom_api_redirect_uri
 from apps.teams import permissions
 from apps.teams.decorators import team_required
 from apps.teams.permissions import Action
@@ -149,7 +148,16 @@ def _look_up(request: TeamRequest, api: CustomApi) -> HttpResponse:
         return _authentication_tab(request, api, _authentication_form(request, api, data), notice=error)
     form = _authentication_form(request, api, data)
     discovered_fields = filter(None, str(form["from_discovery"].value() or "").split(","))
-    return _authentication_tab(request, api, form, marks=dict.fromkeys(discovered_fields, "discovery"), is_lookup=True)
+    marks = dict.fromkeys(discovered_fields, "discovery")
+    return _authentication_tab(
+        request,
+        api,
+        form,
+        marks=marks,
+        is_lookup=True,
+        without_revocation="revocation_url" not in marks and not form["revocation_url"].value(),
+        retype_secret=bool(request.POST.get("client_secret")),
+    )
 
 
 def _authentication_form(request: TeamRequest, api: CustomApi, data: Any) -> AuthenticationForm:
@@ -171,6 +179,7 @@ def _authentication_tab(
     notice: SpecwayError | None = None,
     marks: Mapping[str, str] | None = None,
     is_lookup: bool = False,
+    **context: bool,
 ) -> HttpResponse:
     filled_in = dict.fromkeys(filled_by(form.chosen), "document") if form.chosen else api.filled_in
     return _tab(
@@ -182,6 +191,7 @@ def _authentication_tab(
         oauth_app=oauth_client_of(api),
         marks={**filled_in, **(marks or {})},
         is_lookup=is_lookup,
+        **context,
         discovery_url=request.POST.get("discovery_url", ""),
         token_host=form.token_host(base_url=api.base_url, source=api.source),
     )
@@ -215,37 +225,6 @@ def operations(request: TeamRequest, slug: str) -> HttpResponse:
         rows = rows.filter(path__icontains=word) | rows.filter(summary__icontains=word)
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     return _tab(request, api, "operations", page=page, search=search)
-
-
-@get_or_post
-@never_cache
-@team_required
-def callback(request: TeamRequest, slug: str) -> HttpResponse:
-    """Confirm, then switch between the common callback and its own. Raises NotFound, NotAllowed."""
-    api = custom_api_named(request.actor, slug)
-    permissions.require(request.actor, Action.MANAGE_CUSTOM_APIS)
-    if request.method == "POST":
-        set_callback(actor=request.actor, api=api, callback=_wanted_callback(request.POST.get("wanted", "")))
-        messages.success(request, "Saved. Register the redirect URI that is shown now.")
-        return redirect("integrations:custom_authentication", slug)
-    is_own = api.integration.callback == Callback.OWN
-    context = {
-        "api": api,
-        "integration": api.integration,
-        "wanted": is_own,
-        "common": common_redirect_uri(),
-        "own": _own_redirect_uri(api),
-    }
-    return render(request, "integrations/custom/callback.html", context)
-
-
-def _wanted_callback(wanted: str) -> Callback:
-    return Callback.COMMON if wanted == "common" else Callback.OWN
-
-
-def _own_redirect_uri(api: CustomApi) -> str:
-    integration = Integration(pk=api.pk, team=api.integration.team, callback=Callback.OWN)
-    return custom_api_redirect_uri(integration)
 
 
 @get_or_post

@@ -9,14 +9,15 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.errors import NotFound, SpecwayError
-from apps.integrations.catalog.entries import entry_of, links
+from apps.integrations.catalog.entries import entry_of
 from apps.integrations.errors import InvalidInput
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.oauth_apps import secret_expiry
 from apps.integrations.oauth_apps.forms import TeamAppForm
+from apps.integrations.oauth_apps.guides import setup_guide
 from apps.integrations.oauth_apps.requests import ask_for
 from apps.integrations.oauth_apps.team_apps import own_app, probe_own_app, remove_own_app, save_own_app
-from apps.integrations.redirect_uri import may_keep_common_callback, redirect_uri, unregistered_app
+from apps.integrations.redirect_uri import may_keep_common_callback
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
@@ -45,13 +46,11 @@ def app(request: TeamRequest, slug: str) -> HttpResponse:
         else:
             messages.success(request, f"Saved. New connections to {integration.name} use your team’s OAuth app.")
             return redirect("integrations:app", slug)
-    entry = entry_of(integration)
     context = {
         "integration": integration,
         "oauth_app": oauth_app,
         "form": form,
-        "links": links(entry, oauth_app) if entry else None,
-        "redirect_uri": redirect_uri(oauth_app or unregistered_app(integration, request.actor.team)),
+        "guide": setup_guide(integration, oauth_app=oauth_app, team=request.actor.team),
         "has_earlier_callback": oauth_app is not None and may_keep_common_callback(oauth_app),
         "expiry": _expiry(oauth_app),
         "dependents": _dependent_connections(oauth_app),

@@ -8,7 +8,7 @@ from apps.integrations.catalog.schema import CatalogEntry
 
 # What people read, and where facts come from: nothing on the wire depends on it.
 _WORDS = {
-    "slug", "name", "category", "description", "links", "metadata", "icon", "hero",
+    "slug", "name", "category", "description", "links", "metadata", "icon", "hero", "guide",
     "scopes.description", "scopes.access", "scopes.default", "scopes.caution",
     "params.label", "params.example", "params.hint", "fields.label", "fields.example", "fields.hint",
     "hosts.label", "identity.unknown", "placement.label_path", "popular", "revocation.ends",

@@ -125,6 +125,13 @@ def test_looking_it_up_fills_the_form_and_stores_nothing(
         assert f"{server.url}/realm/token" in html
         assert "From discovery" in html
         assert SECRET not in html
+        assert "publishes no revocation endpoint" in html
+        assert "Enter the client secret again" in html
+        full = metadata | {"revocation_endpoint": f"{server.url}/realm/revoke"}
+        server.answers[:] = [(200, {}, json.dumps(full).encode())]
+        html = browser.post(page("custom_authentication"), looked).content.decode()
+        assert "publishes no revocation endpoint" not in html
+        assert "Enter the client secret again" not in html
         server.answers[:] = [(200, {}, json.dumps(metadata | {"issuer": "https://other.example"}).encode())]
         html = browser.post(page("custom_authentication"), looked).content.decode()
         assert "belongs to another issuer" in html

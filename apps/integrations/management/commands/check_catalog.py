@@ -39,6 +39,7 @@ class Command(BaseCommand):
             ("OAuth 2.0", _oauth2_groups(oauth2)),
             ("Accounts that cannot be identified", _unknown_accounts(oauth2)),
             ("Scopes", _scope_groups(entries, contradictions)),
+            ("Guides to the OAuth app", _guide_groups(entries)),
         ):
             self._print(title, groups, with_slugs=options["list"])
         self.stdout.write(f"{len(entries)} services")
@@ -66,6 +67,21 @@ def _oauth2_groups(entries: list[CatalogEntry]) -> Groups:
         "several API hosts": [entry.slug for entry in entries if entry.hosts],
         "can be revoked": [entry.slug for entry in entries if entry.revocation],
     }
+
+
+def _guide_groups(entries: Iterable[CatalogEntry]) -> Groups:
+    """The services that need an OAuth app, by whether the file says how it is registered."""
+    needing = [entry for entry in entries if entry.oauth2 or entry.oauth1]
+    guided = [entry for entry in needing if entry.guide]
+    return {
+        "with a guide": [entry.slug for entry in guided],
+        "of these, confirmed by the vendor's pages": [entry.slug for entry in guided if not _doubts_guide(entry)],
+        "without": [entry.slug for entry in needing if not entry.guide],
+    }
+
+
+def _doubts_guide(entry: CatalogEntry) -> bool:
+    return any(key.startswith("guide") for key in entry.metadata.unverified)
 
 
 def _unknown_accounts(entries: Iterable[CatalogEntry]) -> Groups:

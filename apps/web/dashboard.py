@@ -1,0 +1,147 @@
+"""The first page of the administration: what needs an operator, how the queue and refreshes do, what happened last."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from apps.audit.admin import recent
+from apps.audit.messages import MESSAGES
+from apps.audit.models import AuditEvent
+from apps.connections.admin_filters import red_by_reason
+from apps.connections.messages import short_reason
+from apps.connections.services.heartbeat import last_heartbeat
+from apps.integrations.models import ServiceRequest
+from apps.web import operations, waiting
+from apps.web.history import history
+from apps.web.parts import parts
+
+# Seconds since the scheduler's last run after which it is reported, requests and events that are named.
+LATE, NAMED, LATEST = 30, 3, 8
+MOST_APPS = 20
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that waits for an operator, with the page where it is done."""
+
+    title: str
+    text: str
+    button: str
+    url: str
+    tile: str = ""
+    icon: str = ""
+
+
+@never_cache
+@require_safe
+@admin.site.admin_view
+def page(request: HttpRequest) -> HttpResponse:
+    """The dashboard."""
+    queue = operations.queue()
+    context = {
+        **admin.site.each_context(request),
+        "title": "Dashboard",
+        "subtitle": None,
+        "now": timezone.now(),
+        "needs": needs(),
+        "queue": queue,
+        "late": LATE,
+        "history": history(),
+        "waiting_connections": waiting.waiting_connections(),
+        "most_waiting": waiting.MOST_WAITING,
+        "reasons": _reasons(),
+        "latest": _latest(),
+    }
+    return TemplateResponse(request, "admin/index.html", context)
+
+
+def needs() -> list[Need]:
+    """What waits for an operator, most urgent first."""
+    return [*_broken_parts(), *_apps(), *_requests()]
+
+
+def _broken_parts() -> list[Need]:
+    health = reverse("web:health")
+    beat = operations.seconds_since(last_heartbeat())
+    found = []
+    if beat is None or beat > LATE:
+        text = "It has never run." if beat is None else f"It last ran {beat:,.0f} seconds ago."
+        found.append(
+            Need("The scheduler is not running", f"{text} Tokens are refreshed only on request.", "Open health", health)
+        )
+    for part in parts():
+        if part.kind in ("warn", "bad"):
+            text = part.note[:1].upper() + part.note[1:]
+            found.append(Need(f"{part.name}: {part.label.lower()}", text, "Open health", health))
+    return found
+
+
+def _apps() -> list[Need]:
+    """Apps that their service rejects, or whose secret expires soon."""
+    found = []
+    for row in operations.oauth_apps_at_risk(timezone.now().date())[:MOST_APPS]:
+        title, since = _what_is_wrong(row)
+        dependents = (
+            "1 connection depends on it." if row.dependents == 1 else f"{row.dependents:,} connections depend on it."
+        )
+        url = reverse("admin:integrations_oauthapp_change", args=[row.app.pk])
+        integration = row.app.integration
+        found.append(
+            Need(title, f"{since}{dependents}", "Replace secret", url, tile=integration.name, icon=integration.icon)
+        )
+    return found
+
+
+def _what_is_wrong(row: operations.AppAtRisk) -> tuple[str, str]:
+    name = row.app.integration.name
+    if row.app.broken_since:
+        since = date_format(timezone.localtime(row.app.broken_since), "DATETIME_FORMAT")
+        return f"{name} rejects its OAuth app", f"Since {since}. "
+    if row.days_left is not None and row.days_left < 0:
+        return f"The client secret for {name} has expired", ""
+    return f"The client secret for {name} expires {row.in_days if row.days_left else 'today'}", ""
+
+
+def _requests() -> list[Need]:
+    count = waiting.open_requests()
+    if not count:
+        return []
+    newest = ServiceRequest.objects.filter(answered_at=None).select_related("integration")[:NAMED]
+    names = ", ".join(dict.fromkeys(request.integration.name for request in newest))
+    more = " and more" if count > len(newest) else ""
+    title = "1 request for a service" if count == 1 else f"{count:,} requests for services"
+    page = f"{reverse('admin:integrations_servicerequest_changelist')}?state=waiting"
+    return [Need(title, f"{names}{more}", "Open requests", page)]
+
+
+def _reasons() -> list[dict[str, Any]]:
+    """Why connections need attention, most frequent first, with the list of those connections."""
+    page = reverse("admin:connections_connection_changelist")
+    return [
+        {"label": short_reason(reason), "count": count, "url": f"{page}?reason={reason}"}
+        for reason, count in red_by_reason()
+        if short_reason(reason)
+    ]
+
+
+def _latest() -> list[dict[str, Any]]:
+    """What operators did last."""
+    events = recent(AuditEvent.objects.filter(actor_kind="operator")).order_by("-id")[:LATEST]
+    return [
+        {
+            "label": MESSAGES.get(event.action, event.action),
+            "by": event.actor_label,
+            "target": event.target_label,
+            "at": event.occurred_at,
+            "url": reverse("admin:audit_auditevent_change", args=[event.pk]),
+        }
+        for event in events
+    ]
