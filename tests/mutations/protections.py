@@ -64,6 +64,8 @@ PROTECTIONS = [
         "    if not claimable.update(claimed_until=Now() + CLAIMED_FOR):",
         "    if not open_job.update(claimed_until=Now() + CLAIMED_FOR):",
         ("tests/connections/test_bulk_jobs.py",),
+    ),
+    Mutation(
         "catalog: a guide names the field of the redirect URI",
         "apps/integrations/catalog/guide.py",
         "    if sum(names_field(step, guide.paste) for step in guide.steps) != 1:\n",

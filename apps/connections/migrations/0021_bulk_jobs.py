@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connections', '0019_refused_calls'),
+        ('connections', '0020_queue_hour'),
         ('teams', '0009_first_steps'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
