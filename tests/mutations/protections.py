@@ -1695,6 +1695,27 @@ PROTECTIONS = [
         ("tests/gateway/test_views_try_action.py",),
     ),
     Mutation(
+        "Python client: a path with dot segments does not leave the proxy",
+        "clients/python/src/specway/proxy.py",
+        'if any(segment in {".", ".."} for segment in path.split("/")):',
+        "if False:",
+        ("tests/clients/test_rules.py",),
+    ),
+    Mutation(
+        "Python client: an SDK's request to another host is not sent",
+        "clients/python/src/specway/proxy.py",
+        "    if _origin(base) != _origin(parts):",
+        "    if False:",
+        ("tests/clients/test_rules.py",),
+    ),
+    Mutation(
+        "Python client: a disconnect is not repeated after a lost connection",
+        "clients/python/src/specway/client.py",
+        "if not operation.repeatable or tries",
+        "if tries",
+        ("tests/clients/test_rules.py",),
+    ),
+    Mutation(
         "admin: the dashboard is for operators only",
         "apps/web/dashboard.py",
         "@admin.site.admin_view\n",
