@@ -111,6 +111,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "apps.teams.throttling.RateLimitHeaders",
     "apps.teams.middleware.ActorMiddleware",
+    "apps.web.preferences.TimeZoneMiddleware",
     "apps.web.middleware.SessionEndedMiddleware",
     "apps.web.middleware.SpecwayErrorMiddleware",
 ]
