@@ -116,7 +116,7 @@ def running_product(
             product.env["DATABASE_URL"], product.accounts = copied
         else:
             product.accounts = copy_to_sqlite(product.var, sandbox=origin)
-        product.env.update(env or {})
+        _update(product.env, env or {})
         stack.callback(_stop, product)
         lines = parse_procfile((REPOSITORY / "Procfile").read_text()).processes
         for number, url in enumerate(urls[:web]):
@@ -125,6 +125,14 @@ def running_product(
             product.start(name, lines[name])
         _wait_until_ready(product)
         yield product
+
+
+def _update(env: dict[str, str], added: Mapping[str, str]) -> None:
+    """Adds the variables; the sandbox's host stays allowed beside the hosts that they allow."""
+    hosts = [each["EGRESS_ALLOWED_HOSTS"] for each in (env, added) if "EGRESS_ALLOWED_HOSTS" in each]
+    env.update(added)
+    if hosts:
+        env["EGRESS_ALLOWED_HOSTS"] = ",".join(hosts)
 
 
 def free_port() -> int:

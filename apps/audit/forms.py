@@ -1,6 +1,6 @@
 """The filters of the audit log's page, from its query string."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
@@ -49,7 +49,7 @@ class FilterForm(forms.Form):
         return {name: str(value) for name, value in self.cleaned_data.items() if value}
 
     def filters(self) -> dict[str, Any]:
-        """The valid filters for `querysets.apply_filters`: days and the period become times (UTC)."""
+        """The valid filters for `querysets.apply_filters`: days (in the active time zone) and periods as times."""
         self.is_valid()
         filters = {name: value for name, value in self.cleaned_data.items() if value}
         if filters.get("action") == CALLED:
@@ -57,9 +57,9 @@ class FilterForm(forms.Form):
         if period := filters.pop("period", ""):
             filters["since"] = timezone.now() - PERIODS[period]
         elif since := filters.get("since"):
-            filters["since"] = datetime.combine(since, time.min, UTC)
+            filters["since"] = datetime.combine(since, time.min, timezone.get_current_timezone())
         if until := filters.get("until"):
-            filters["until"] = datetime.combine(until, time.max, UTC)
+            filters["until"] = datetime.combine(until, time.max, timezone.get_current_timezone())
         return filters
 
     def narrowed(self) -> Q:

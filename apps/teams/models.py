@@ -41,6 +41,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField("operator", default=False, help_text="May use the admin.")
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(default=timezone.now)
+    # A name of the IANA time zone database, in which pages show times; UTC if empty.
+    time_zone = models.CharField(max_length=64, blank=True, db_default="", default="", editable=False)
+    # "light" or "dark"; the system's theme if empty.
+    theme = models.CharField(max_length=5, blank=True, db_default="", default="", editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 

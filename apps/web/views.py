@@ -5,7 +5,6 @@ from typing import cast
 from allauth.account.models import EmailAddress
 from allauth.mfa.utils import is_mfa_enabled
 from allauth.usersessions.models import UserSession
-from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -16,13 +15,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from apps.teams.keys import SCOPES
 from apps.teams.models import User
 from apps.teams.requests import TeamRequest
+from apps.web.preferences import ProfileForm
 from apps.web.troubleshooting import SECTIONS
-
-
-class ProfileForm(forms.Form):
-    """The person's name."""
-
-    name = forms.CharField(max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"}))
 
 
 @require_safe
@@ -38,10 +32,10 @@ def home(request: HttpRequest) -> HttpResponse:
 def account(request: HttpRequest) -> HttpResponse:
     """The signed-in person's account."""
     user = cast(User, request.user)
-    form = ProfileForm(request.POST or None, initial={"name": user.name})
+    initial = {"name": user.name, "time_zone": user.time_zone, "theme": user.theme}
+    form = ProfileForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        user.name = form.cleaned_data["name"]
-        user.save(update_fields=["name"])
+        form.save(user)
         messages.success(request, "Profile saved.")
         return redirect("web:account")
     return render(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from apps.integrations.catalog.entries import entry_of, links
 from apps.integrations.catalog.guide import names_field, parts_of
@@ -37,6 +38,11 @@ class SetupGuide:
     review: Sequence[tuple[str, bool]] = ()
     source: str = ""
     is_confirmed: bool = True
+
+    @property
+    def console_host(self) -> str:
+        """The host of the console, such as api.slack.com; empty if its URL is not known."""
+        return urlsplit(self.console_url).netloc
 
 
 def setup_guide(

@@ -154,7 +154,7 @@ def avatar(name: str, size: str = "") -> SafeString:
 
 @register.simple_tag
 def ago(moment: datetime | None, empty: str = "never") -> SafeString:
-    """How long ago `moment` was, with the absolute time in UTC as title; `empty` if `moment` is None."""
+    """How long ago `moment` was, with the time in the active time zone as title; `empty` if `moment` is None."""
     if not moment:
         return format_html("{}", empty)
     seconds = (timezone.now() - moment).total_seconds()
@@ -163,7 +163,7 @@ def ago(moment: datetime | None, empty: str = "never") -> SafeString:
 
 @register.simple_tag
 def until(moment: datetime | None, empty: str = "") -> SafeString:
-    """The time until `moment`, with the absolute time in UTC as title; "now" if it has passed."""
+    """The time until `moment`, with the time in the active time zone as title; "now" if it has passed."""
     if not moment:
         return format_html("{}", empty)
     seconds = (moment - timezone.now()).total_seconds()
@@ -179,12 +179,12 @@ def _span(seconds: float, template: str) -> str:
 
 
 def _time(moment: datetime, text: str) -> SafeString:
-    utc = timezone.localtime(moment, timezone.get_fixed_timezone(0))
+    utc, local = timezone.localtime(moment, timezone.get_fixed_timezone(0)), timezone.localtime(moment)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        f"{utc:%-d %b %Y, %H:%M:%S} UTC",
-        text or f"{utc:%-d %b %Y}",
+        f"{local:%-d %b %Y, %H:%M:%S %Z}",
+        text or f"{local:%-d %b %Y}",
     )
 
 

@@ -111,6 +111,14 @@ def test_guides_of_one_vendor_differ_only_in_what_is_enabled_and_reviewed() -> N
     assert all(guide.enable for guide in consoles.values() if guide)
 
 
+def test_slacks_guide_names_the_permissions_that_only_a_user_token_has() -> None:
+    slack = catalog()["slack"]
+    assert slack.guide is not None
+    step = next(step for step in slack.guide.steps if "*User Token Scopes*" in step)
+    named = {text for text, is_label in parts_of(step) if is_label}
+    assert {scope.name for scope in slack.scopes if scope.parameter == "user_scope"} <= named
+
+
 def test_the_words_of_the_console_are_parts_of_their_own() -> None:
     assert parts_of("Click *New app*, then *Save*.") == [
         ("Click ", False),

@@ -34,7 +34,10 @@ def test_the_page_shows_each_step_with_the_words_of_the_console(owner: Membershi
     html = page_of(owner, "github")
     assert "click <em>New OAuth App</em>." in html
     assert "<em>Generate a new client secret</em> and copy the secret." in html
-    assert 'href="https://github.com/settings/developers"' in html
+    assert (
+        '<a class="btn btn--sm" href="https://github.com/settings/developers" rel="noreferrer">Open github.com</a>'
+        in html
+    )
     assert "An organization that restricts OAuth apps has to approve it" in html
     assert 'href="https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/creating-an-oauth-app"' in html
 
@@ -66,7 +69,7 @@ def test_what_has_to_be_enabled_is_listed(owner: Membership) -> None:
 
 
 def test_the_page_says_if_a_guide_is_not_confirmed_by_the_vendor(owner: Membership) -> None:
-    doubt = "Parts of these steps are not from"
+    doubt = "Parts of these steps do not come from the vendor’s documentation."
     assert doubt in page_of(owner, "discord")
     assert doubt not in page_of(owner, "github")
 

@@ -1,0 +1,5 @@
+"""`python -m specway` is the program `specway`."""
+
+from specway.cli import run
+
+run()

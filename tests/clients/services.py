@@ -1,0 +1,95 @@
+"""What is around the product: two services with the shapes of vendors' APIs, and a receiver of webhooks."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.e2e.processes import wait_for
+
+
+@dataclass
+class Surroundings:
+    """`requests`: method, path with query, Authorization and body of those to the services. `messages`: webhooks."""
+
+    port: int = 0
+    requests: list[tuple[str, str, str, str]] = field(default_factory=list)
+    messages: list[tuple[dict[str, str], str]] = field(default_factory=list)
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def message(self, event: str, holding: str) -> tuple[dict[str, str], str]:
+        """Headers and body of the first message about this event that contains the text, as soon as it came."""
+        return wait_for(lambda: self._found(event, holding), seconds=60)[0]
+
+    def _found(self, event: str, holding: str) -> list[tuple[dict[str, str], str]]:
+        return [one for one in self.messages if json.loads(one[1])["type"] == event and holding in one[1]]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    around: Surroundings
+
+    def any_method(self) -> None:
+        body = self._body().decode()
+        if self.path == "/hooks":
+            self.around.messages.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            return self._answer(200, {})
+        self.around.requests.append((self.command, self.path, self.headers["Authorization"] or "", body))
+        return self._answer(*_response(self.command, self.path, body))
+
+    do_GET = do_POST = do_PUT = do_PATCH = any_method
+
+    def _body(self) -> bytes:
+        if self.headers["Transfer-Encoding"] != "chunked":
+            return self.rfile.read(int(self.headers["Content-Length"] or 0))
+        blocks = b""
+        while length := int(self.rfile.readline(), 16):
+            blocks += self.rfile.read(length)
+            self.rfile.readline()
+        self.rfile.readline()
+        return blocks
+
+    def _answer(self, status: int, answer: Any) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def _response(method: str, path: str, body: str) -> tuple[int, Any]:
+    """Slack's chat.postMessage, GitHub's issues and Stripe's customers, as far as their SDKs look at them."""
+    match method, path.partition("?")[0]:
+        case "POST", "/slack/api/chat.postMessage":
+            return 200, {"ok": True, "channel": "C1", "message": {"text": "hello"}}
+        case "POST", "/github/repos/octo/hello/issues":
+            return 201, {"number": 7, "title": json.loads(body)["title"]}
+        case "POST", "/github/v1/customers":
+            return 200, {"id": "cus_1", "object": "customer", "email": "ada@example.com"}
+        case "GET", "/github/missing":
+            return 404, {"message": "Not Found"}
+    return 200, {"path": path, "size": len(body)}
+
+
+@contextmanager
+def surroundings() -> Iterator[Surroundings]:
+    """All of it at one port, as long as the block."""
+    around = Surroundings()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"around": around}))
+    around.port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        yield around
+    finally:
+        server.shutdown()
+        server.server_close()
