@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.services.bulk_jobs import start_job
 from apps.connections.services.connect_sessions import SessionOptions, create_connect_session
 from apps.integrations.models import CustomApi, Integration
 from apps.notifications import webhooks
@@ -44,6 +45,7 @@ ONLY_POST = {
     "integrations:ask_for",
     "api:connections_check",
     "api:api_key_rotate",
+    "api:browser_tokens",
     "api:integration_check",
     "api:integration_oauth_app_test",
     "api:webhook_redeliver",
@@ -207,12 +209,14 @@ def world() -> World:
 
 def things_of_the_connections(owner: Membership, personal: Connection, shared: Connection) -> dict[str, dict[str, Any]]:
     actor = factories.actor_for(owner)
+    job = start_job(actor=actor, action="disconnect", connections=[personal.pk])
     link = create_connect_session(
         actor=actor, integration=personal.integration, options=SessionOptions(scopes=["profile"])
     )
     return {
         **{route: {"connection_id": personal.pk} for route in ROUTES_OF_A_CONNECTION},
         **{route: {"pk": shared.pk} for route in API_ROUTES_OF_A_CONNECTION},
+        **{route: {"pk": job.pk} for route in ("api:bulk_job", "api:bulk_job_results")},
         "api:connect_session": {"pk": link.session.pk},
         "connections:connect_done": {"session_id": link.session.pk},
     }
