@@ -22,6 +22,7 @@ PERIODS = {
     "connections.sample_queue": 60.0,
     "connections.send_expiry_mails": 3600.0,
     "connections.clear_traces": 3600.0,
+    "connections.run_bulk_jobs": 60.0,
     "teams.delete_idempotent_requests": 3600.0,
 }
 

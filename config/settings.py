@@ -47,6 +47,16 @@ def required(name: str) -> str:
     return str(value)
 
 
+def origins(name: str) -> list[str]:
+    """A list of origins such as https://app.example.com."""
+    values: list[str] = [origin.rstrip("/") for origin in env.list(name, default=[])]
+    for origin in values:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts._replace(scheme="", netloc="").geturl():
+            raise ImproperlyConfigured(f"{name} contains {origin!r}, which is not an origin.")
+    return values
+
+
 # --- Origin and hosts --------------------------------------------------------------------------------------------
 
 SECRET_KEY = required("SECRET_KEY")
@@ -85,6 +95,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
+    "corsheaders",
     "csp",
     "django_htmx",
     "rest_framework",
@@ -94,6 +105,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "apps.web.middleware.CompressionMiddleware",
     "apps.web.middleware.ApiConditionalMiddleware",
@@ -402,10 +414,20 @@ API_RATES = {
 # Concurrent calls to services per web process; its other threads serve pages and the rest of the API.
 PROXY_STREAMS = env.int("PROXY_STREAMS", default=max(1, WEB_THREADS - 2))
 # Origins to which a connect session may return people, besides our own paths.
-CONNECT_RETURN_ORIGINS = [origin.rstrip("/") for origin in env.list("CONNECT_RETURN_ORIGINS", default=[])]
-for _origin in CONNECT_RETURN_ORIGINS:
-    if urlsplit(_origin).scheme not in ("http", "https") or urlsplit(_origin)._replace(scheme="", netloc="").geturl():
-        raise ImproperlyConfigured(f"CONNECT_RETURN_ORIGINS contains {_origin!r}, which is not an origin.")
+CONNECT_RETURN_ORIGINS = origins("CONNECT_RETURN_ORIGINS")
+# Origins whose pages may call the API with a browser token (CORS). Cookies are never accepted from there.
+CORS_ALLOWED_ORIGINS = BROWSER_ORIGINS = origins("BROWSER_ORIGINS")
+CORS_URLS_REGEX = r"^/api/v1/"
+CORS_ALLOW_HEADERS = [
+    "accept", "authorization", "content-type", "idempotency-key", "if-match", "if-none-match",
+    "specway-follow-redirects", "specway-retries", "specway-retry-on", "specway-run",
+    "specway-scopes", "specway-timeout", "specway-workflow",
+]  # fmt: skip
+CORS_EXPOSE_HEADERS = [
+    "deprecation", "etag", "idempotency-replayed", "link", "location", "ratelimit", "ratelimit-policy", "retry-after",
+    "specway-error", "sunset", "www-authenticate",
+]  # fmt: skip
+CORS_PREFLIGHT_MAX_AGE = 600  # seconds
 SPECTACULAR_SETTINGS = {
     "TITLE": "Specway Connections",
     "VERSION": "1",

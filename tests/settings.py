@@ -47,6 +47,7 @@ MIDDLEWARE = [
 ]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ALLOWED_HOSTS = ["*"]
+CORS_ALLOWED_ORIGINS = BROWSER_ORIGINS = ["https://app.example.com"]
 # For the test-only management commands in tests/management, and the tables of the vault's tests.
 INSTALLED_APPS = [*INSTALLED_APPS, "tests", "tests.vault.testapp"]  # noqa: F405
 # No thread commits what a test left in the spool: it would not see the test's transaction.

@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 from apps.connections.services import (
     attempt_expiry,
     attention_mail,
+    bulk_jobs,
     disconnect,
     expiry_events,
     expiry_mail,
@@ -50,6 +51,18 @@ def refresh_some(rows: list[tuple[str, int]]) -> None:
 def finish_disconnects() -> None:
     """Complete the disconnects of processes that died."""
     disconnect.finish_disconnects()
+
+
+@shared_task(name="connections.run_bulk_job")
+def run_bulk_job(job_id: str) -> None:
+    """Work on a job that changes many connections."""
+    bulk_jobs.run_job(UUID(job_id))
+
+
+@shared_task(name="connections.run_bulk_jobs")
+def run_bulk_jobs() -> None:
+    """Continue the jobs of processes that died."""
+    bulk_jobs.run_open_jobs()
 
 
 @shared_task(name="connections.expire_attempts")

@@ -10,6 +10,8 @@ from apps.errors import SpecwayError
 TAGS = {
     "api-keys": "The team's API keys.",
     "audit-events": "The audit log.",
+    "browser-tokens": "Short-lived tokens for programs in browsers.",
+    "bulk-jobs": "Changes of many connections.",
     "connect-sessions": "Links with which a member is asked to connect a service.",
     "connections": "Connections, their tokens, and calls to services through them.",
     "integrations": "The services that the team can connect to, and its custom APIs.",

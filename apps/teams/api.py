@@ -1,6 +1,7 @@
 """REST API: the caller, and the team's API keys."""
 
 from datetime import timedelta
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import Q
@@ -17,14 +18,22 @@ from apps.teams.models import ApiKey, Membership
 from apps.teams.querysets import keys_visible_to
 from apps.teams.serializers import (
     ApiKeySerializer,
+    BrowserTokenSerializer,
     CreatedApiKeySerializer,
     MemberFilterSerializer,
     MemberSerializer,
     MeSerializer,
     NewApiKeySerializer,
+    NewBrowserTokenSerializer,
     RotationSerializer,
 )
-from apps.teams.services.api_keys import api_key_of, create_api_key, revoke_api_key, rotate_api_key
+from apps.teams.services.api_keys import (
+    api_key_of,
+    create_api_key,
+    create_browser_token,
+    revoke_api_key,
+    rotate_api_key,
+)
 
 
 class MeView(StrictAPIView):
@@ -102,6 +111,31 @@ class ApiKeyView(StrictAPIView):
         """Revoke the key at once."""
         revoke_api_key(actor=actor_of(request), api_key_id=pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class BrowserTokensView(StrictAPIView):
+    """Tokens for programs in browsers."""
+
+    required_scope = "connections:read"
+
+    @extend_schema(
+        operation_id="browser_tokens_create",
+        request=NewBrowserTokenSerializer,
+        responses={201: BrowserTokenSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """A short-lived token that pages of one origin send as `Authorization: Bearer`, instead of an API key.
+
+        For requests with an API key. The token ends with the key, and has at most its scopes.
+        """
+        actor = actor_of(request)
+        values = validated(NewBrowserTokenSerializer(data=request.data))
+        token = create_browser_token(
+            actor=actor, origin=values["origin"], scopes=values["scopes"], seconds=values["expires_in"]
+        )
+        return Response(
+            BrowserTokenSerializer(instance=cast(Any, token)).data, status=201, headers={"Cache-Control": "no-store"}
+        )
 
 
 class RotationView(StrictAPIView):

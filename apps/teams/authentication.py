@@ -16,7 +16,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from apps.sql import PreparedSelect, param
-from apps.teams import keys, known_callers
+from apps.teams import browser_tokens, keys, known_callers
 from apps.teams.actor import Actor, key_holder_actor, service_actor
 from apps.teams.errors import KeyLacksScope, WithoutTeam
 from apps.teams.models import ApiKey, Membership, Role, User
@@ -47,6 +47,8 @@ class ApiKeyAuthentication(BaseAuthentication):
             if any(value.startswith(f"{keys.SCHEME}_") for _, values in request.GET.lists() for value in values):
                 raise AuthenticationFailed(_IN_ADDRESS)
             return None
+        if text.startswith(browser_tokens.SCHEME):
+            return self._by_browser_token(request, text.strip())
         try:
             api_key = _valid_key(text.strip())
             actor = _actor(api_key, request._request)
@@ -57,6 +59,19 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise
         _note_use(api_key)
         known_callers.remember(api_key, actor)
+        cast(Any, request._request).actor = actor
+        return actor.user, api_key
+
+    def _by_browser_token(self, request: Request, text: str) -> tuple[User | None, ApiKey]:
+        """The token's key with its scopes only, for a page of its origin. Raises AuthenticationFailed, Throttled."""
+        token = browser_tokens.read(text, now=timezone.now())
+        is_from_origin = token is not None and request.META.get("HTTP_ORIGIN", "") == token.origin
+        api_key = _keys_with_role(pk=token.key_id).first() if token and is_from_origin else None
+        if token is None or api_key is None or not api_key.is_valid_at(timezone.now()):
+            count_invalid_key(request._request)
+            raise AuthenticationFailed("The browser token is not valid: it has expired, or is for another origin.")
+        actor = _actor(api_key, request._request)
+        actor = replace(actor, scopes=(actor.scopes or frozenset()) & token.scopes, by_browser_token=True)
         cast(Any, request._request).actor = actor
         return actor.user, api_key
 

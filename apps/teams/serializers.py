@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.rest.fields import Moment, Number, QuerySerializer, Text
-from apps.teams import keys
+from apps.teams import browser_tokens, keys
 from apps.teams.actor import Actor
 from apps.teams.models import ApiKey, Membership, Role, Team, User
 
@@ -108,6 +109,32 @@ class NewApiKeySerializer(serializers.Serializer[ApiKey]):
         if value is not None and value <= timezone.now():
             raise serializers.ValidationError("This must be in the future.")
         return value
+
+
+class NewBrowserTokenSerializer(serializers.Serializer[ApiKey]):
+    """For pages of which origin, with which of the key's scopes, and for how long (seconds)."""
+
+    origin = Text(max_length=300, help_text="One of BROWSER_ORIGINS, such as https://app.example.com.")
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(browser_tokens.SCOPES)), allow_empty=False, max_length=20
+    )
+    expires_in = Number(
+        min_value=browser_tokens.MIN_SECONDS, max_value=browser_tokens.MAX_SECONDS, default=browser_tokens.MAX_SECONDS
+    )
+
+    def validate_origin(self, value: str) -> str:
+        if value not in settings.BROWSER_ORIGINS:
+            raise serializers.ValidationError("This is not one of the origins in BROWSER_ORIGINS.")
+        return value
+
+
+class BrowserTokenSerializer(serializers.Serializer[ApiKey]):
+    """A token, which only this response contains."""
+
+    token = serializers.CharField()
+    origin = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.CharField())
+    expires_at = serializers.DateTimeField()
 
 
 class RotationSerializer(serializers.Serializer[ApiKey]):

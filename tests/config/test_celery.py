@@ -68,6 +68,7 @@ def test_every_periodic_task_exists_and_runs_at_its_period() -> None:
         "connections.sample_queue": 60,
         "connections.send_expiry_mails": 3600,
         "connections.clear_traces": 3600,
+        "connections.run_bulk_jobs": 60,
         "teams.delete_idempotent_requests": 3600,
     }
     assert PERIODS.keys() <= app.tasks.keys()

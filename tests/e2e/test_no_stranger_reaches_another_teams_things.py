@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import AuthorizationAttempt, Connection
+from apps.connections.services.bulk_jobs import start_job
 from apps.connections.services.connect_sessions import SessionOptions, create_connect_session
 from apps.integrations.models import CustomApi, Integration
 from apps.notifications import webhooks
@@ -34,6 +35,8 @@ METHODS = ("get", "post", "put", "patch", "delete")
 LINKS_OF_MAILS = {"account_confirm_email", "account_reset_password_from_key", "connections:connect_link"}
 # What is sent through it is a matter of the service's; who may send is tested in `tests/permissions`.
 PASSED_ON = {"api:connection_proxy"}
+# Texts that are the same for everyone.
+PUBLIC = {"web:help_topic"}
 ONLY_POST = {
     "api:connection_check",
     "connections:ask",
@@ -44,6 +47,7 @@ ONLY_POST = {
     "integrations:ask_for",
     "api:connections_check",
     "api:api_key_rotate",
+    "api:browser_tokens",
     "api:integration_check",
     "api:integration_oauth_app_test",
     "api:webhook_redeliver",
@@ -207,12 +211,14 @@ def world() -> World:
 
 def things_of_the_connections(owner: Membership, personal: Connection, shared: Connection) -> dict[str, dict[str, Any]]:
     actor = factories.actor_for(owner)
+    job = start_job(actor=actor, action="disconnect", connections=[personal.pk])
     link = create_connect_session(
         actor=actor, integration=personal.integration, options=SessionOptions(scopes=["profile"])
     )
     return {
         **{route: {"connection_id": personal.pk} for route in ROUTES_OF_A_CONNECTION},
         **{route: {"pk": shared.pk} for route in API_ROUTES_OF_A_CONNECTION},
+        **{route: {"pk": job.pk} for route in ("api:bulk_job", "api:bulk_job_results")},
         "api:connect_session": {"pk": link.session.pk},
         "connections:connect_done": {"session_id": link.session.pk},
     }
@@ -279,7 +285,7 @@ def _without_last_login(cursor: Any, row: tuple[Any, ...]) -> list[Any]:
 
 def test_this_test_knows_every_route_that_takes_an_id(world: World) -> None:
     taking = {route.name for route in of_the_product() if route.takes}
-    assert taking == set(world.things) | LINKS_OF_MAILS | PASSED_ON
+    assert taking == set(world.things) | LINKS_OF_MAILS | PASSED_ON | PUBLIC
 
 
 def answers(client: Client, url: str, *, headers: dict[str, str] | None = None) -> dict[str, int]:

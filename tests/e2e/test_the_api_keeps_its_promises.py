@@ -51,6 +51,8 @@ KNOWN_TO_THE_SERVER_ONLY = [
     "PATCH webhooks/{id}/",
     "POST webhooks/{id}/replay/",
     "POST api-keys/",
+    "POST browser-tokens/",
+    "POST bulk-jobs/",
     "POST api-keys/{id}/rotate/",
     "PUT integrations/{slug}/oauth-app/",
     "POST preflight/",
@@ -61,6 +63,8 @@ _LAST = [datetime(2999, 1, 1, tzinfo=UTC), "ffffffff-ffff-4fff-bfff-ffffffffffff
 CURSORS: dict[str, list[Any]] = {
     "api-keys/": _LAST,
     "audit-events/": [999_999_999],
+    "bulk-jobs/": _LAST,
+    "bulk-jobs/{id}/results/": [0],
     "connect-sessions/": _LAST,
     "connections/": _LAST,
     "integrations/": ["a", "00000000-0000-4000-8000-000000000000"],

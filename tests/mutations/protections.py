@@ -10,6 +10,62 @@ STORED_TOKEN = "apps/connections/services/stored_token.sql"
 
 PROTECTIONS = [
     Mutation(
+        "browser tokens: they are for pages of one origin",
+        "apps/teams/authentication.py",
+        'token is not None and request.META.get("HTTP_ORIGIN", "") == token.origin',
+        "token is not None",
+        ("tests/teams/test_browser_tokens.py",),
+    ),
+    Mutation(
+        "browser tokens: they expire",
+        "apps/teams/browser_tokens.py",
+        '    if payload["e"] <= now.timestamp():',
+        "    if False:",
+        ("tests/teams/test_browser_tokens.py",),
+    ),
+    Mutation(
+        "browser tokens: a page cannot rotate the key",
+        "apps/teams/services/api_keys.py",
+        " and not actor.by_browser_token",
+        "",
+        ("tests/teams/test_browser_tokens.py",),
+    ),
+    Mutation(
+        "browser tokens: a page cannot get another token",
+        "apps/teams/services/api_keys.py",
+        "if api_key is None or actor.by_browser_token:",
+        "if api_key is None:",
+        ("tests/teams/test_browser_tokens.py",),
+    ),
+    Mutation(
+        "browser tokens: they have the chosen scopes only",
+        "apps/teams/authentication.py",
+        "scopes=(actor.scopes or frozenset()) & token.scopes, ",
+        "",
+        ("tests/teams/test_browser_tokens.py",),
+    ),
+    Mutation(
+        "bulk jobs: a job disconnects only what its creator manages",
+        "apps/connections/services/bulk_jobs.py",
+        "        if not may_manage(actor, connection):",
+        "        if False:",
+        ("tests/connections/test_bulk_jobs.py",),
+    ),
+    Mutation(
+        "bulk jobs: nothing is changed after the key ended",
+        "apps/connections/services/bulk_jobs.py",
+        "    if api_key.is_valid_at(timezone.now()):",
+        "    if True:",
+        ("tests/connections/test_bulk_jobs.py",),
+    ),
+    Mutation(
+        "bulk jobs: one process works on a job",
+        "apps/connections/services/bulk_jobs.py",
+        "    if not claimable.update(claimed_until=Now() + CLAIMED_FOR):",
+        "    if not open_job.update(claimed_until=Now() + CLAIMED_FOR):",
+        ("tests/connections/test_bulk_jobs.py",),
+    ),
+    Mutation(
         "catalog: a guide names the field of the redirect URI",
         "apps/integrations/catalog/guide.py",
         "    if sum(names_field(step, guide.paste) for step in guide.steps) != 1:\n",
@@ -1679,5 +1735,12 @@ PROTECTIONS = [
         "self.object_list.order_by()[:MOST_LISTED].count()",
         "self.object_list.order_by().count()",
         ("tests/web/test_admin_pages.py",),
+    ),
+    Mutation(
+        "TypeScript client: a path with dot segments does not leave the proxy",
+        "clients/typescript/src/proxy.ts",
+        "if (hasDotSegments(url.pathname)) {",
+        "if (false) {",
+        ("tests/clients/test_typescript.py",),
     ),
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.test import Client
@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.connections.models import Connection, ConnectionShare, Level
+from apps.connections.services.bulk_jobs import start_job
 from apps.connections.services.connect_sessions import SessionOptions, create_connect_session
 from apps.integrations.custom_apis.services.apis import create_custom_api
 from apps.integrations.models import Integration
@@ -166,7 +167,12 @@ def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str,
         "connections:connect_link": {"token": link.url.rstrip("/").rpartition("/")[2]},
         "connections:connect_done": {"session_id": link.session.pk},
         "api:connect_session": {"pk": link.session.pk},
+        **{route: {"pk": _job(owner)} for route in ("api:bulk_job", "api:bulk_job_results")},
     }
+
+
+def _job(owner: Membership) -> UUID:
+    return start_job(actor=factories.actor_for(owner), action="disconnect", connections=[uuid4()]).pk
 
 
 def _webhook(boss: Membership) -> dict[str, dict[str, Any]]:

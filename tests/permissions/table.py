@@ -40,6 +40,8 @@ BODIES: dict[str, dict[str, object]] = {
     "POST api:api_keys": {"name": "x", "kind": "personal", "scopes": ["connections:read"], "expires_at": "{tomorrow}"},
     "POST api:connections": {"integration": "sandbox", "fields": {}},
     "POST api:connect_sessions": {"integration": "sandbox", "scopes": ["profile"]},
+    "POST api:browser_tokens": {"origin": "https://app.example.com", "scopes": ["connections:read"]},
+    "POST api:bulk_jobs": {"action": "unshare", "connections": ["{connection}"]},
     "POST api:tokens": {"connections": ["{connection}"]},
     "POST api:connections_check": {"connections": ["{connection}"]},
     "POST api:preflight": {"connections": [{"connection": "{connection}"}]},

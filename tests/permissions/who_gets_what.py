@@ -8,7 +8,9 @@ ROWS = read("""
 GET    web:home                         | 302
 GET    web:account                      | 200
 POST   web:account                      | 200
-GET    web:troubleshooting              | 200                              | 200                     | 200
+GET    web:help                         | 200                              | 200                     | 200
+GET    web:help_topic                   | 200                              | 200                     | 200
+GET    web:troubleshooting              | 301                              | 301                     | 301
 GET    web:llms                         | 200                              | 200                     | 200
 GET    web:healthz                      | 200                              | 200                     | 200
 GET    web:readyz                       | 200                              | 200                     | 200
@@ -187,6 +189,13 @@ DELETE api:connection_proxy             | 502 502 502 502 502 502 404 404  | 502
 POST   api:connect_sessions             | 201                              | 201 403 403 403 400 403 403 403 403 403
 GET    api:connect_session              | 200 200 200 404 404 404 404 404  | 200 404 403 403 403 403 403 403 403 403
 DELETE api:connect_session              | 200 200 200 404 404 404 404 404  | 200 403 403 403 404 403 403 403 403 403
+# (With a key only; the key's scopes limit those of the token.)
+POST   api:browser_tokens               | 403                              | 201 201 403 403 403 403 403 403 403 403
+GET    api:bulk_jobs                    | 200                              | 200 200 403 403 403 403 403 403 403 403
+POST   api:bulk_jobs                    | 202                              | 202 403 403 403 202 403 403 403 403 403
+GET    api:bulk_job                     | 200 200 200 404 404 404 404 404  | 200 404 403 403 403 403 403 403 403 403
+DELETE api:bulk_job                     | 200 200 200 404 404 404 404 404  | 200 403 403 403 404 403 403 403 403 403
+GET    api:bulk_job_results             | 200 200 200 404 404 404 404 404  | 200 404 403 403 403 403 403 403 403 403
 GET    api:usage                        | 200                              | 200 200 403 403 403 403 403 403 403 403
 GET    api:members                      | 200                              | 200 403 403 403 403 403 200 403 403 403
 GET    api:connect_sessions             | 200                              | 200 200 403 403 403 403 403 403 403 403

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.connections.api import bulk, checks, connect_sessions, connections, integrations, sharing, tokens
+from apps.connections.api import bulk, bulk_jobs, checks, connect_sessions, connections, integrations, sharing, tokens
 from apps.integrations.custom_apis import api as custom_apis
 from apps.integrations.custom_apis.doctor import api as doctor
 from apps.integrations.oauth_apps import api as oauth_apps
@@ -17,6 +17,9 @@ urlpatterns = [
     path("connections/<uuid:pk>/sharing/", sharing.SharingView.as_view(), name="connection_sharing"),
     path("connections/<uuid:pk>/workflows/", sharing.WorkflowsView.as_view(), name="connection_workflows"),
     path("connections/<uuid:pk>/usage/", sharing.UsageView.as_view(), name="connection_usage"),
+    path("bulk-jobs/", bulk_jobs.BulkJobsView.as_view(), name="bulk_jobs"),
+    path("bulk-jobs/<uuid:pk>/", bulk_jobs.BulkJobView.as_view(), name="bulk_job"),
+    path("bulk-jobs/<uuid:pk>/results/", bulk_jobs.BulkResultsView.as_view(), name="bulk_job_results"),
     path("usage/", sharing.TeamUsageView.as_view(), name="usage"),
     path("tokens/", bulk.TokensView.as_view(), name="tokens"),
     path("preflight/", bulk.PreflightView.as_view(), name="preflight"),

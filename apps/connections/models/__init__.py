@@ -1,6 +1,7 @@
 """The models of connections: their tokens, authorization, sharing and use."""
 
 from apps.connections.models.authorization import AuthorizationAttempt, ConnectSession
+from apps.connections.models.bulk import BulkItem, BulkJob
 from apps.connections.models.connection import Connection, Credential, Status
 from apps.connections.models.heartbeat import SchedulerHeartbeat
 from apps.connections.models.queue_history import QueueHour
@@ -11,6 +12,8 @@ from apps.connections.models.usage import DailyUse, ScopeUse, WorkflowCaller, Wo
 
 __all__ = [
     "AuthorizationAttempt",
+    "BulkItem",
+    "BulkJob",
     "ConnectSession",
     "Connection",
     "ConnectionShare",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -10,7 +11,7 @@ from django.utils import timezone
 from apps.audit.origin import Target
 from apps.audit.services import record
 from apps.errors import NotAllowed, NotFound
-from apps.teams import keys, permissions
+from apps.teams import browser_tokens, keys, permissions
 from apps.teams.actor import Actor
 from apps.teams.errors import InvalidRequest, KeyLacksScope
 from apps.teams.models import ApiKey
@@ -64,6 +65,31 @@ def create_api_key(
 
 
 @transaction.atomic
+def create_browser_token(*, actor: Actor, origin: str, scopes: list[str], seconds: int) -> dict[str, Any]:
+    """A token of the actor's key for pages of `origin`: the values of BrowserTokenSerializer.
+
+    Raises NotAllowed without a key, for a browser token, and for scopes that the key lacks.
+    """
+    api_key = actor.api_key
+    if api_key is None or actor.by_browser_token:
+        raise NotAllowed("Browser tokens are created with an API key.")
+    if missing := [scope for scope in scopes if not actor.has_scope(scope)]:
+        raise KeyLacksScope(missing[0])
+    token, expires_at = browser_tokens.issue(api_key, origin=origin, scopes=scopes, seconds=seconds)
+    target = target_of(api_key)
+    record(
+        action="browser_token.created",
+        origin=actor.origin,
+        team_id=api_key.team_id,
+        target=target,
+        for_origin=origin,
+        scopes=sorted(scopes),
+        expires_at=expires_at.isoformat(),
+    )
+    return {"token": token, "origin": origin, "scopes": sorted(scopes), "expires_at": expires_at}
+
+
+@transaction.atomic
 def rotate_api_key(
     *, actor: Actor, api_key_id: UUID, overlap: timedelta, expires_at: datetime | None = None
 ) -> CreatedKey:
@@ -108,7 +134,7 @@ def _check_rotation(actor: Actor, api_key: ApiKey, expires_at: datetime | None) 
 
 
 def _is_itself(actor: Actor, api_key_id: UUID) -> bool:
-    return actor.api_key is not None and actor.api_key.pk == api_key_id
+    return actor.api_key is not None and actor.api_key.pk == api_key_id and not actor.by_browser_token
 
 
 def api_key_of(actor: Actor, api_key_id: UUID) -> ApiKey:

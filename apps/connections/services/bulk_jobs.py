@@ -1,0 +1,179 @@
+"""Jobs that share or disconnect many connections: created by the API, run by a worker, each connection on its own.
+
+The rows are the queue. A process claims a job for a while and stores the outcome of each connection at once, so that
+one that dies leaves the rest to the next run.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from celery import current_app
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from apps.audit.origin import Origin, Target
+from apps.audit.querysets import was_done
+from apps.audit.services import record
+from apps.connections.models import BulkItem, BulkJob, Connection, Level
+from apps.connections.policy.access import may_manage
+from apps.connections.services.disconnect import disconnect
+from apps.connections.services.share import share_with_everyone, unshare
+from apps.errors import NotAllowed, NotFound, SpecwayError
+from apps.sql import Now
+from apps.teams.actor import Actor, key_holder_actor, member_actor, service_actor
+from apps.teams.models import ApiKey, Membership, Role
+
+logger = logging.getLogger(__name__)
+
+TASK = "connections.run_bulk_job"
+# Longer than any single connection takes.
+CLAIMED_FOR = timedelta(minutes=2)
+# Seconds after which a run leaves the rest to the next one.
+BUDGET = 45.0
+RETENTION = timedelta(days=30)
+_STATUS, _STATE, _ACTION = BulkJob.Status, BulkItem.State, BulkJob.Action
+
+
+class AccessEnded(SpecwayError):
+    """The key or the membership that the job was created with is no longer valid."""
+
+    code, status, title = "access_ended", 403, "Access has ended"
+
+
+@transaction.atomic
+def start_job(*, actor: Actor, action: str, connections: Sequence[UUID], level: Level | None = None) -> BulkJob:
+    """Create a job and queue it after the commit. Whether the actor may change a connection is checked when it runs."""
+    if actor.team is None:
+        raise NotAllowed("A job belongs to a team.")
+    job = BulkJob(team=actor.team, action=action, level=level or "", user=actor.user, api_key=actor.api_key)
+    job.asked_by_kind, job.asked_by_id = actor.origin.kind, actor.origin.id
+    job.asked_by_label, job.created_at = actor.origin.label[:200], Now()
+    job.save(force_insert=True)
+    BulkItem.objects.bulk_create(BulkItem(job=job, connection_id=pk) for pk in dict.fromkeys(connections))
+    _record("started", job, actor.origin, connections=len(set(connections)))
+    transaction.on_commit(lambda: _queue(job.pk))
+    return with_counts(BulkJob.objects.all()).get(pk=job.pk)
+
+
+def jobs_of(actor: Actor) -> QuerySet[BulkJob]:
+    """The jobs that the actor created; for owners and admins, all of the team. Annotated with the counts."""
+    of_team = with_counts(BulkJob.objects.all()).filter(team=actor.team)
+    if actor.is_admin:
+        return of_team
+    return of_team.filter(asked_by_kind=actor.origin.kind, asked_by_id=actor.origin.id)
+
+
+def with_counts(jobs: QuerySet[BulkJob]) -> QuerySet[BulkJob]:
+    """Annotated with `total`, `succeeded`, `failed` and `pending`."""
+    return jobs.annotate(
+        total=Count("items"),
+        succeeded=Count("items", filter=Q(items__state=_STATE.DONE)),
+        failed=Count("items", filter=Q(items__state=_STATE.FAILED)),
+        pending=Count("items", filter=Q(items__state=_STATE.PENDING)),
+    )
+
+
+@transaction.atomic
+def cancel_job(*, actor: Actor, job: BulkJob) -> None:
+    """Stop a job; what was done stays. Nothing happens if it has ended already."""
+    if BulkJob.objects.filter(pk=job.pk, status=_STATUS.RUNNING).update(status=_STATUS.CANCELED, ended_at=Now()):
+        _record("canceled", job, actor.origin)
+
+
+def run_job(job_id: UUID) -> None:
+    """Work on a job for a while, unless another process does. What is left is queued again."""
+    open_job = BulkJob.objects.filter(pk=job_id, status=_STATUS.RUNNING)
+    claimable = open_job.filter(Q(claimed_until=None) | Q(claimed_until__lt=Now()))
+    if not claimable.update(claimed_until=Now() + CLAIMED_FOR):
+        return
+    job, end = open_job.select_related("team").first(), monotonic() + BUDGET
+    for item in job.items.filter(state=_STATE.PENDING).order_by("pk") if job else ():
+        if monotonic() > end:
+            open_job.update(claimed_until=None)
+            _queue(job_id)
+            return
+        if not open_job.update(claimed_until=Now() + CLAIMED_FOR):
+            return  # it was canceled
+        _apply(item)
+    open_job.update(status=_STATUS.DONE, ended_at=Now(), claimed_until=None)
+
+
+def run_open_jobs() -> None:
+    """Continue the jobs of processes that died, or whose task the broker lost; delete old ones."""
+    unclaimed = BulkJob.objects.filter(status=_STATUS.RUNNING).filter(
+        Q(claimed_until=None) | Q(claimed_until__lt=Now())
+    )
+    for job_id in list(unclaimed.order_by("created_at").values_list("pk", flat=True)[:20]):
+        run_job(job_id)
+    BulkJob.objects.exclude(status=_STATUS.RUNNING).filter(created_at__lt=Now() - RETENTION).delete()
+
+
+def _apply(item: BulkItem) -> None:
+    """Change one connection and store the outcome."""
+    try:
+        values = {"state": _STATE.DONE, "code": "", "detail": _changed(item)}
+    except SpecwayError as error:
+        values = {"state": _STATE.FAILED, "code": error.code, "detail": error.sentence[:500]}
+    BulkItem.objects.filter(pk=item.pk).update(**values)
+
+
+def _changed(item: BulkItem) -> str:
+    """What was done, as a message. Raises a domain error."""
+    job = item.job
+    actor = _actor_of(job)
+    visible = Connection.objects.visible_to(actor).with_details().prefetch_related("shares")
+    connection = visible.filter(pk=item.connection_id).first()
+    if connection is None:
+        if job.action == _ACTION.DISCONNECT and _was_disconnected(item, actor):
+            return "It was disconnected already."
+        raise NotFound("There is no such connection.")
+    if job.action == _ACTION.DISCONNECT:
+        if not may_manage(actor, connection):
+            raise NotAllowed("You are not allowed to disconnect this connection. Ask its owner or an admin.")
+        return disconnect(actor=actor, connection=connection).sentence
+    if job.action == _ACTION.SHARE:
+        share_with_everyone(actor=actor, connection=connection, level=Level(job.level))
+        return "Shared with everyone in the team."
+    unshare(actor=actor, connection=connection)
+    return "It is personal."
+
+
+def _was_disconnected(item: BulkItem, actor: Actor) -> bool:
+    """By a run of this job that died before it stored the outcome, say."""
+    return was_done(actor, action="connection.disconnected", target_id=str(item.connection_id))
+
+
+def _actor_of(job: BulkJob) -> Actor:
+    """The job's creator with the access that they have now. Raises AccessEnded."""
+    origin = Origin(kind=job.asked_by_kind, id=job.asked_by_id, label=job.asked_by_label)
+    members = Membership.objects.select_related("team", "user").filter(team=job.team_id, user__is_active=True)
+    member = members.filter(user=job.user_id).first() if job.user_id else None
+    if job.api_key_id is None:
+        if member is None:
+            raise AccessEnded("The member who created the job has left the team.")
+        return member_actor(member, origin=origin)
+    api_key = ApiKey.objects.select_related("team", "user").get(pk=job.api_key_id)
+    if api_key.is_valid_at(timezone.now()):
+        if api_key.kind == ApiKey.Kind.SERVICE:
+            return service_actor(api_key, origin=origin)
+        if member is not None:
+            return key_holder_actor(api_key, Role(member.role), origin=origin)
+    raise AccessEnded("The API key that created the job was revoked or has expired.")
+
+
+def _queue(job_id: UUID) -> None:
+    try:
+        current_app.send_task(TASK, args=[str(job_id)])
+    except OperationalError:
+        logger.warning("the broker is unavailable: the periodic task runs bulk_job=%s", job_id)
+
+
+def _record(what: str, job: BulkJob, origin: Origin, **detail: Any) -> None:
+    target = Target("bulk_job", str(job.pk), str(BulkJob.Action(job.action).label))
+    record(action=f"bulk_job.{what}", origin=origin, team_id=job.team_id, target=target, **detail)
