@@ -99,8 +99,9 @@ def register(page: Page, place: Place) -> None:
     assert f"{place.product.url}/oauth/return/" in client.redirect_uri
     page.get_by_label("Client ID").fill(client.client_id)
     page.get_by_label("Client secret").fill(client.client_secret)
-    page.get_by_text("Advanced", exact=True).click()
+    page.locator(".auth-form summary", has_text="Account").click()
     page.get_by_label("Account endpoint").fill(f"{place.carrier.url}/api/me")
+    page.get_by_text("Advanced", exact=True).click()
     page.get_by_label("Revocation URL").fill(f"{place.carrier.url}/revoke")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Your team can find Carrier Hub in Plugins")).to_be_visible()

@@ -61,7 +61,6 @@ class Day:
             "SPECWAY_API_KEY": self.key,
             "SLACK": self.slack,
             "GITHUB": self.github,
-            "HOOKS": f"{self.around.origin}/hooks",
         }
 
     def person_connects(self, link: str) -> None:

@@ -17,18 +17,27 @@ class Surroundings:
 
     port: int = 0
     requests: list[tuple[str, str, str, str]] = field(default_factory=list)
-    messages: list[tuple[dict[str, str], str]] = field(default_factory=list)
+    messages: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
 
     @property
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def message(self, event: str, holding: str) -> tuple[dict[str, str], str]:
-        """Headers and body of the first message about this event that contains the text, as soon as it came."""
-        return wait_for(lambda: self._found(event, holding), seconds=60)[0]
+    def hooks(self, name: str) -> str:
+        """The URL of a receiver."""
+        return f"{self.origin}/hooks/{name}"
 
-    def _found(self, event: str, holding: str) -> list[tuple[dict[str, str], str]]:
-        return [one for one in self.messages if json.loads(one[1])["type"] == event and holding in one[1]]
+    def message(self, receiver: str, event: str, holding: str) -> tuple[dict[str, str], str]:
+        """Headers and body of the first message about this event that contains the text, as soon as it came."""
+        found: tuple[str, dict[str, str], str] = wait_for(
+            lambda: next((one for one in self.messages if self._is(one, receiver, event, holding)), None),
+            seconds=60,
+        )
+        return found[1:]
+
+    def _is(self, message: tuple[str, dict[str, str], str], receiver: str, event: str, holding: str) -> bool:
+        path, _, body = message
+        return path == f"/hooks/{receiver}" and json.loads(body)["type"] == event and holding in body
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -37,8 +46,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def any_method(self) -> None:
         body = self._body().decode()
-        if self.path == "/hooks":
-            self.around.messages.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        if self.path.startswith("/hooks/"):
+            self.around.messages.append(
+                (self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+            )
             return self._answer(200, {})
         self.around.requests.append((self.command, self.path, self.headers["Authorization"] or "", body))
         return self._answer(*_response(self.command, self.path, body))

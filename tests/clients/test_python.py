@@ -2,16 +2,20 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import stripe
 from slack_sdk import WebClient
 
 from specway import ApiError, AsyncClient, Client, ForeignAddressError, NoTokenError, verify_webhook
 from tests.clients.conftest import OWNER, Day
+from tests.clients.programs import a_day, check_generated
 from tests.e2e.cast import is_accepted
 
 pytestmark = pytest.mark.xdist_group("clients")
@@ -25,7 +29,7 @@ def client(day: Day) -> Any:
 
 def test_the_day_from_a_session_with_sharing_to_the_disconnect(day: Day, client: Client) -> None:
     events = ["connect_session.connected", "connection.disconnected"]
-    hook = client.request("POST", "webhooks/", body={"url": f"{day.around.origin}/hooks", "events": events})
+    hook = client.request("POST", "webhooks/", body={"url": day.around.hooks("python"), "events": events})
     link = client.create_connect_session(
         integration="sandbox", member=OWNER, sharing={"level": "manage"}, external_id="day-python"
     )
@@ -36,7 +40,7 @@ def test_the_day_from_a_session_with_sharing_to_the_disconnect(day: Day, client:
     assert connection is not None
     assert [one["id"] for one in client.connections(external_id="day-python", page_size=1)] == [connection]
 
-    headers, body = day.around.message("connect_session.connected", connection)
+    headers, body = day.around.message("python", "connect_session.connected", connection)
     message = verify_webhook(body, headers, ["whsec_" + "b" * 32, hook["secret"]])
     assert message["data"]["connect_session"] == link["id"]
 
@@ -52,10 +56,20 @@ def test_the_day_from_a_session_with_sharing_to_the_disconnect(day: Day, client:
     assert client.preflight([asked])["results"][0]["code"] == "missing_scopes"  # type: ignore[list-item]
 
     assert "revocation" in client.disconnect(connection)
-    day.around.message("connection.disconnected", connection)
+    day.around.message("python", "connection.disconnected", connection)
     with pytest.raises(ApiError) as gone:
         client.token(connection)
     assert (gone.value.status, gone.value.code) == (404, "not_found")
+
+
+def test_the_day_with_a_generated_client(day: Day, tmp_path: Path) -> None:
+    document = tmp_path / "document.yaml"
+    document.write_text(requests.get(f"{day.product.url}/api/schema/", timeout=120).text)
+    generator = Path(sys.executable).with_name("openapi-python-client")
+    options = ["--path", str(document), "--meta", "none", "--output-path", str(tmp_path / "specway_api")]
+    subprocess.run([generator, "generate", *options], check=True, capture_output=True, timeout=240)
+    shutil.copy(Path(__file__).with_name("generated.py"), tmp_path / "program.py")
+    check_generated(day, *a_day(day, "openapi-python", [sys.executable, "program.py"], tmp_path))
 
 
 def test_asyncio_has_the_same(day: Day) -> None:

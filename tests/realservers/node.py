@@ -20,8 +20,11 @@ _OLDEST = 20
 
 
 @functools.cache
-def node_is_missing() -> str:
-    """Why the server cannot be started, or an empty string. In CI, packages that cannot be installed are an error."""
+def node_is_missing(packages: Path = _HERE) -> str:
+    """Why programs with the folder's packages cannot be started, or an empty string.
+
+    In CI, packages that cannot be installed are an error.
+    """
     node = shutil.which("node")
     if node is None or shutil.which("npm") is None:
         return "there is no node with npm"
@@ -31,7 +34,7 @@ def node_is_missing() -> str:
     if not major.isdecimal() or int(major) < _OLDEST:
         return f"node is {version.strip()}, older than {_OLDEST}"
     try:
-        installed()
+        installed(packages)
     except subprocess.SubprocessError:
         if os.environ.get("CI"):
             raise
@@ -39,16 +42,16 @@ def node_is_missing() -> str:
     return ""
 
 
-def installed() -> Path:
-    """The folder with the locked packages; installed by npm where it is not there yet. Raises CalledProcessError."""
-    content = b"".join((_HERE / name).read_bytes() for name in _LOCKED)
+def installed(packages: Path = _HERE) -> Path:
+    """The folder with what is locked in `packages`; npm installs it where it is missing. Raises CalledProcessError."""
+    content = b"".join((packages / name).read_bytes() for name in _LOCKED)
     folder = REPOSITORY / "var" / "tests" / f"node-{hashlib.sha256(content).hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # processes of one test run
         if not (folder / ".installed").exists():
             for name in _LOCKED:
-                shutil.copy(_HERE / name, folder / name)
+                shutil.copy(packages / name, folder / name)
             command = [shutil.which("npm") or "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
             subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120 * BUSY)
             (folder / ".installed").touch()

@@ -120,7 +120,7 @@ class AuthenticationForm(ResponseFields, _Form):
     further_keys = _lines(
         "Further keys (optional)", "Keys that are sent as well, one per line: header X-App-Id, or query app_id."
     )
-    request_token_url = _text("Request token URL")
+    request_token_url = _text("URL of request tokens")
     authorization_url = _text("Authorization URL")
     token_url = _text("Token URL")
     confirm_token_host = forms.BooleanField(label="Send secrets to this host", required=False)

@@ -67,18 +67,18 @@ class ResponseFields(forms.Form):
         help_text="Some servers do not decode them. This matters only for characters such as + / = and %.",
     )
     scope_response_separator = forms.ChoiceField(
-        label="Separator of granted scopes", choices=[*_SEPARATORS.items()], required=False
+        label="Separator in responses", choices=[*_SEPARATORS.items()], required=False
     )
     access_token_path = _line("Path of the access token", "In the token response, such as data.access_token.")
     refresh_token_path = _line("Path of the refresh token", "Such as data.refresh_token.")
     expires_in_path = _line("Path of the lifetime", "In seconds, such as data.expires_in.")
-    scope_path = _line("Path of the granted scopes", "Such as data.scope.")
+    scope_path = _line("Path of the granted permissions", "Such as data.scope.")
     success_check = _lines(
         check_in, "Success only if", "For errors with HTTP status 200: a path and its value, such as ok=true.", rows=1
     )
     error_rules = _lines(
         error_rules_in,
-        "Errors of the token URL",
+        "Errors of token requests",
         "One per line: what it means, then HTTP statuses, a path with its values, or a text in quotation marks, such "
         "as invalid_grant 400 error.code=190,460. Meanings: invalid_grant (reconnect), invalid_client, slow_down, "
         "too_early, temporarily_unavailable.",

@@ -1,0 +1,52 @@
+"""A builder's day with the TypeScript package and with a generated client; left out where there is no Node."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.clients.conftest import Day
+from tests.clients.programs import PACKAGES, a_day, built, check_generated
+from tests.realservers.node import node_is_missing
+
+pytestmark = pytest.mark.xdist_group("clients")
+
+
+@pytest.fixture(scope="module")
+def programs(day: Day, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled, against the document of the running product: the client's types are what it describes."""
+    if reason := node_is_missing(PACKAGES):
+        pytest.skip(f"The TypeScript client is left out: {reason}")
+    document = requests.get(f"{day.product.url}/api/schema/", timeout=120)
+    return built(tmp_path_factory.mktemp("programs"), document.text)
+
+
+def node(program: str) -> list[str]:
+    return [shutil.which("node", path=os.environ["PATH"]) or "node", program]
+
+
+def test_the_day_from_a_session_with_sharing_to_the_disconnect(day: Day, programs: Path) -> None:
+    first, last, _ = a_day(day, "typescript", node("day.js"), programs)
+    connection = last["connection"]
+    assert (last["status"], last["listed"]) == ("connected", [connection])
+    assert last["shared"] == sorted([day.slack, day.github])
+    assert (last["message"]["data"]["connect_session"], last["forged"]) == (first["session"], True)
+    assert last["token"]
+    assert last["noToken"]
+    assert last["me"]["name"].startswith("Ada")
+    assert (last["usable"], last["code"], last["check"]) == (True, "missing_scopes", "works")
+    assert "revocation" in last["disconnected"]
+    assert last["gone"] == last["unknown"] == "not_found"
+    day.around.message("typescript", "connection.disconnected", connection)
+
+    assert last["issue"] == {"number": 7, "title": "Hi"}  # by @octokit/core
+    assert last["missing"] == 404
+    assert last["user"]["path"] == "/github/v1/users/me"  # by @notionhq/client
+    assert {one[2] for one in day.around.requests} == {f"Bearer {day.secret}"}
+    assert last["outside"] == [True, True, True, True]
+
+
+def test_the_day_with_a_generated_client(day: Day, programs: Path) -> None:
+    check_generated(day, *a_day(day, "openapi-fetch", node("generated.js"), programs))
