@@ -63,8 +63,8 @@ _CHALLENGE = 'Bearer realm="Specway"'
 
 
 def help_url(anchor: str) -> str:
-    """The absolute URL of a section of the troubleshooting page; "" without an anchor."""
-    return f"{settings.PUBLIC_URL}{reverse('web:troubleshooting')}#{anchor}" if anchor else ""
+    """The absolute URL of a topic of help; "" without one."""
+    return f"{settings.PUBLIC_URL}{reverse('web:help_topic', args=[anchor])}" if anchor else ""
 
 
 def document(
@@ -76,7 +76,7 @@ def document(
     help: str = "",
     extra: Mapping[str, object] = MappingProxyType({}),
 ) -> dict[str, object]:
-    """A problem document. `help` is an anchor of the troubleshooting page; `extra` members cannot replace others.
+    """A problem document. `help` is a topic of help; `extra` members cannot replace others.
 
     The member `help` is always there: without an anchor it links to the documentation of the API.
     """

@@ -16,7 +16,7 @@ from apps.integrations.models import Integration
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
-from apps.web.troubleshooting import SECTIONS
+from apps.web.troubleshooting import search_topics
 
 # The number of results of each kind, and of characters that are searched for.
 SHOWN, LONGEST = 6, 100
@@ -36,7 +36,7 @@ PAGES = (
     ("Webhooks", "notifications:webhooks", True),
     ("Account", "web:account", False),
     ("Notification preferences", "notifications:preferences", False),
-    ("Help", "web:troubleshooting", False),
+    ("Help", "web:help", False),
     ("API reference", "api:docs", False),
 )
 
@@ -97,5 +97,5 @@ def _services(actor: Actor, words: list[str]) -> list[Result]:
 
 
 def _help(words: list[str]) -> list[Result]:
-    url = reverse("web:troubleshooting")
-    return [Result(title, f"{url}#{anchor}") for anchor, title in SECTIONS if _matches(title, words)][:SHOWN]
+    found = search_topics(" ".join(words))
+    return [Result(topic.title, reverse("web:help_topic", args=[topic.slug])) for topic in found][:SHOWN]

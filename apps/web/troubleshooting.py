@@ -1,22 +1,114 @@
-"""The sections of the help page by anchor; every error's `help` names one. The text is in its template."""
+"""The topics of help; the `help` of each error names one. The texts are in templates/help/topics/."""
 
-SECTIONS = (
-    ("callback", "Callback URL of this installation"),
-    ("token-expired", "Token expired or revoked"),
-    ("insufficient-permissions", "Insufficient permissions"),
-    ("connection-failed", "Connection failed"),
-    ("popup-blocked", "Popup blocked"),
-    ("authorization-failed", "Authorization failed"),
-    ("wrong-account", "Different account"),
-    ("redirect-uri-mismatch", "Redirect URI mismatch"),
-    ("not-set-up", "Not set up yet"),
-    ("oauth-app-refused", "OAuth app rejected"),
-    ("unreadable-secret", "Secret cannot be read"),
-    ("invalid-api-key", "Invalid API key"),
-    ("values-missing", "A value is missing"),
-    ("unauthorized", "Unauthorized"),
-    ("rate-limited", "Rate limited"),
-    ("connection-refused", "Connection refused"),
-    ("timeout", "Timeout"),
-    ("sandbox", "Testing failures"),
+from dataclasses import dataclass
+from functools import cache
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils.html import strip_tags
+
+# Topics by group: slug and title.
+GROUPS = (
+    (
+        "Connecting",
+        (
+            ("connection-failed", "Connection failed"),
+            ("popup-blocked", "Popup blocked"),
+            ("authorization-failed", "Authorization failed"),
+            ("wrong-account", "Different account"),
+            ("sandbox", "Testing failures"),
+        ),
+    ),
+    (
+        "Connections that need attention",
+        (
+            ("token-expired", "Token expired or revoked"),
+            ("insufficient-permissions", "Insufficient permissions"),
+            ("invalid-api-key", "Invalid API key"),
+            ("values-missing", "A value is missing"),
+        ),
+    ),
+    (
+        "Calls that fail",
+        (
+            ("unauthorized", "Unauthorized"),
+            ("rate-limited", "Rate limited"),
+            ("connection-refused", "Connection refused"),
+            ("timeout", "Timeout"),
+        ),
+    ),
+    (
+        "OAuth apps and operation",
+        (
+            ("callback", "Callback URL of this installation"),
+            ("redirect-uri-mismatch", "Redirect URI mismatch"),
+            ("not-set-up", "Not set up yet"),
+            ("oauth-app-refused", "OAuth app rejected"),
+            ("unreadable-secret", "Secret cannot be read"),
+        ),
+    ),
 )
+SECTIONS = tuple(topic for _, topics in GROUPS for topic in topics)
+# Characters of a topic that lists show.
+EXCERPT = 140
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic of help. `text` is all its words."""
+
+    slug: str
+    title: str
+    text: str
+
+    @property
+    def template(self) -> str:
+        return f"help/topics/{self.slug}.html"
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of the text, to the end of a sentence where one ends."""
+        start = self.text[:EXCERPT]
+        return start[: start.rfind(". ") + 1] or f"{start.rsplit(' ', 1)[0]}…"
+
+    def has(self, words: list[str]) -> bool:
+        """Whether the title or the text has all these words, in lower case."""
+        everything = f"{self.title} {self.text}".casefold()
+        return all(word in everything for word in words)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Topics under a title."""
+
+    title: str
+    topics: list[Topic]
+
+
+@cache
+def groups() -> list[Group]:
+    """All topics, in groups."""
+    return [Group(title, [Topic(slug, name, _text(slug)) for slug, name in topics]) for title, topics in GROUPS]
+
+
+def topics() -> dict[str, Topic]:
+    """All topics by slug."""
+    return {topic.slug: topic for group in groups() for topic in group.topics}
+
+
+def search_topics(query: str) -> list[Topic]:
+    """The topics that have all words of the query: those first whose title has them."""
+    words = query.casefold().split()
+    found = [topic for topic in topics().values() if topic.has(words)] if words else []
+    return sorted(found, key=lambda topic: not all(word in topic.title.casefold() for word in words))
+
+
+def callback_url() -> str:
+    """The redirect URI of this installation's OAuth apps."""
+    return f"{settings.PUBLIC_URL}/oauth/callback"
+
+
+def _text(slug: str) -> str:
+    html = render_to_string(f"help/topics/{slug}.html", {"callback_url": callback_url()})
+    # A space for each tag, so that the words of two elements stay apart.
+    return " ".join(strip_tags(html.replace("<", " <")).split()).replace(" .", ".").replace(" ,", ",")

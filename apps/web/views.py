@@ -8,7 +8,7 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -16,7 +16,10 @@ from apps.teams.keys import SCOPES
 from apps.teams.models import User
 from apps.teams.requests import TeamRequest
 from apps.web.preferences import ProfileForm
-from apps.web.troubleshooting import SECTIONS
+from apps.web.troubleshooting import callback_url, groups, search_topics, topics
+
+# Characters of a search that are looked at.
+LONGEST_QUERY = 100
 
 
 @require_safe
@@ -65,15 +68,29 @@ def llms(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+def help_home(request: HttpRequest) -> HttpResponse:
+    """The topics of help, or those with the words of `q`. Public, since sign-in itself may fail."""
+    query = request.GET.get("q", "").strip()[:LONGEST_QUERY]
+    context = {"layout": _layout(request), "query": query, "found": search_topics(query), "groups": groups()}
+    return render(request, "help/home.html", context)
+
+
+@require_safe
+def help_topic(request: HttpRequest, slug: str) -> HttpResponse:
+    """One topic of help. Public."""
+    topic = topics().get(slug)
+    if topic is None:
+        raise Http404
+    listed = list(topics().values())
+    context = {"layout": _layout(request), "topic": topic, "topics": listed, "callback_url": callback_url()}
+    return render(request, "help/topic.html", context)
+
+
+@require_safe
 def troubleshooting(request: HttpRequest) -> HttpResponse:
-    """What each error means and what to do. Public, since sign-in itself may fail."""
-    signed_in = request.user.is_authenticated
-    return render(
-        request,
-        "web/troubleshooting.html",
-        {
-            "layout": "base.html" if signed_in else "open.html",
-            "sections": SECTIONS,
-            "callback_url": f"{settings.PUBLIC_URL}/oauth/callback",
-        },
-    )
+    """The former address of all topics on one page. Browsers keep the topic, which is a fragment of the address."""
+    return redirect("web:help", permanent=True)
+
+
+def _layout(request: HttpRequest) -> str:
+    return "base.html" if request.user.is_authenticated else "open.html"

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 from tests.bench.home import say
 from tests.processes import Product, running_product
 
-PAGES = {"plugins": "/plugins/", "search": "/plugins/?search=mail", "help": "/help/troubleshooting/"}
+PAGES = {"plugins": "/plugins/", "search": "/plugins/?search=mail", "help": "/help/"}
 
 
 class Visitor:

@@ -53,7 +53,7 @@ class Scene:
         page = (by or self.visitor).open_callback(query, path)
         assert page.status_code == 400, page.text
         assert "Not connected" in page.text
-        assert 'href="/help/troubleshooting/#' in page.text
+        assert 'href="/help/' in page.text
         assert re.search(r"Start again|Back to Integrations", page.text)
         assert "<script>" not in page.text
         assert "<img" not in page.text

@@ -35,6 +35,8 @@ METHODS = ("get", "post", "put", "patch", "delete")
 LINKS_OF_MAILS = {"account_confirm_email", "account_reset_password_from_key", "connections:connect_link"}
 # What is sent through it is a matter of the service's; who may send is tested in `tests/permissions`.
 PASSED_ON = {"api:connection_proxy"}
+# Texts that are the same for everyone.
+PUBLIC = {"web:help_topic"}
 ONLY_POST = {
     "api:connection_check",
     "connections:ask",
@@ -283,7 +285,7 @@ def _without_last_login(cursor: Any, row: tuple[Any, ...]) -> list[Any]:
 
 def test_this_test_knows_every_route_that_takes_an_id(world: World) -> None:
     taking = {route.name for route in of_the_product() if route.takes}
-    assert taking == set(world.things) | LINKS_OF_MAILS | PASSED_ON
+    assert taking == set(world.things) | LINKS_OF_MAILS | PASSED_ON | PUBLIC
 
 
 def answers(client: Client, url: str, *, headers: dict[str, str] | None = None) -> dict[str, int]:

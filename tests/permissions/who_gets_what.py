@@ -8,7 +8,9 @@ ROWS = read("""
 GET    web:home                         | 302
 GET    web:account                      | 200
 POST   web:account                      | 200
-GET    web:troubleshooting              | 200                              | 200                     | 200
+GET    web:help                         | 200                              | 200                     | 200
+GET    web:help_topic                   | 200                              | 200                     | 200
+GET    web:troubleshooting              | 301                              | 301                     | 301
 GET    web:llms                         | 200                              | 200                     | 200
 GET    web:healthz                      | 200                              | 200                     | 200
 GET    web:readyz                       | 200                              | 200                     | 200

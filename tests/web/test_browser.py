@@ -91,7 +91,7 @@ def test_the_team_is_switched_in_the_navigation(visit: Visit) -> None:
 def test_the_copy_button_confirms_and_resets(visit: Visit) -> None:
     page = visit.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.goto(f"{visit.url}/help/troubleshooting/")
+    page.goto(f"{visit.url}/help/callback/")
     button = page.locator(".copybox button")
     button.click()
     page.locator("#live", has_text="Copied").wait_for(state="attached")

@@ -23,7 +23,7 @@ PAGES_FOR_ALL = [
     "/accounts/password/reset/done/",
     "/accounts/confirm-email/",
     "/accounts/inactive/",
-    "/help/troubleshooting/",
+    "/help/",
 ]
 PAGES_OF_MEMBERS = [
     "/account/",
@@ -32,7 +32,7 @@ PAGES_OF_MEMBERS = [
     "/accounts/2fa/",
     "/accounts/sessions/",
     "/accounts/logout/",
-    "/help/troubleshooting/",
+    "/help/",
 ]
 
 
@@ -91,9 +91,9 @@ def test_the_account_requires_sign_in(path: str, visitor: Client) -> None:
 
 
 def test_the_current_page_is_marked_in_the_navigation(member: Client) -> None:
-    page = member.get("/help/troubleshooting/").content.decode()
+    page = member.get("/help/").content.decode()
     current = re.findall(r'<a href="([^"]+)"\s+aria-current="page"', page)
-    assert current == ["/help/troubleshooting/"]
+    assert current == ["/help/"]
 
 
 def test_a_page_can_be_narrow(member: Client) -> None:
@@ -155,7 +155,7 @@ def test_the_account_form_changes_only_the_name() -> None:
 
 
 def test_help_shows_this_installations_callback_url(visitor: Client) -> None:
-    assert b"http://127.0.0.1:8000/oauth/callback" in visitor.get("/help/troubleshooting/").content
+    assert b"http://127.0.0.1:8000/oauth/callback" in visitor.get("/help/callback/").content
 
 
 def test_the_admin_shows_neither_seeds_nor_session_keys() -> None:
@@ -186,7 +186,7 @@ def test_the_qr_code_of_a_second_factor_complies_with_the_policy() -> None:
     assert_obeys_the_content_security_policy(page.content.decode())
 
 
-@pytest.mark.parametrize("path", ["/accounts/login/", "/help/troubleshooting/", "/api/docs/"])
+@pytest.mark.parametrize("path", ["/accounts/login/", "/help/", "/api/docs/"])
 def test_the_content_security_policy_has_no_exceptions(path: str, visitor: Client) -> None:
     response = visitor.get(path)
     policy = response.headers["Content-Security-Policy"]

@@ -27,7 +27,7 @@ def problem(client: Client, kind: str) -> tuple[dict[str, object], object]:
 
 def test_a_domain_error_becomes_a_problem_document(visitor: Client) -> None:
     document, response = problem(visitor, "busy")
-    help_url = f"{settings.PUBLIC_URL}/help/troubleshooting/#timeout"
+    help_url = f"{settings.PUBLIC_URL}/help/timeout/"
     assert document == {
         "type": help_url,
         "title": "The service does not answer",
@@ -127,7 +127,7 @@ def test_a_domain_error_of_a_page_is_a_page_with_the_same_message(visitor: Clien
     assert response["Retry-After"] == "7"
     assert "<h1>The service does not answer</h1>" in page
     assert "Sandbox does not answer at the moment." in page
-    assert "/help/troubleshooting/#timeout" in page
+    assert "/help/timeout/" in page
     assert "reference <code>" in page
 
 
@@ -200,6 +200,11 @@ def every(cls: type[SpecwayError]) -> list[type[SpecwayError]]:
 @pytest.mark.django_db
 def test_every_help_anchor_of_an_error_exists() -> None:
     anchors = {anchor for anchor, _ in SECTIONS}
-    page = APIClient().get("/help/troubleshooting/").content.decode()
+    for anchor, title in SECTIONS:
+        assert f"<h1>{title}</h1>" in APIClient().get(f"/help/{anchor}/").content.decode()
+    # Former addresses had the topic as a fragment, which browsers keep when they follow the redirect.
+    former = APIClient().get("/help/troubleshooting/")
+    assert (former.status_code, former["Location"]) == (301, "/help/")
+    page = APIClient().get("/help/").content.decode()
     assert [page.count(f'id="{anchor}"') for anchor, _ in SECTIONS] == [1] * len(SECTIONS)
     assert {cls.help for cls in every(SpecwayError)} - {""} <= anchors

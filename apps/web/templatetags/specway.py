@@ -9,6 +9,7 @@ from django import template
 from django.forms import BoundField, CheckboxInput, Select, Textarea
 from django.template import Context
 from django.template.base import NodeList, Parser, Token
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -140,6 +141,12 @@ class CompactNode(template.Node):
 def promise(name: str) -> str:
     """A sentence about who may do what with a connection, by its name in `apps.connections.policy.promises`."""
     return PROMISES[name]
+
+
+@register.simple_tag
+def help_url(topic: str | None) -> str:
+    """The page of a topic of help; that of all topics without one."""
+    return reverse("web:help_topic", args=[topic]) if topic else reverse("web:help")
 
 
 @register.simple_tag

@@ -1,0 +1,42 @@
+"""Help: a page for each topic, search by words, and links that lead to topics."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from apps.web.troubleshooting import SECTIONS, search_topics
+
+pytestmark = pytest.mark.django_db
+
+
+def test_topics_are_found_by_words_of_title_and_text(visitor: Client) -> None:
+    found = [topic.slug for topic in search_topics("EGRESS_ALLOWED_HOSTS")]
+    assert found == ["connection-refused"]
+    assert search_topics("redirect uri")[0].slug == "redirect-uri-mismatch"
+    assert search_topics("no such word anywhere") == []
+    assert search_topics("  ") == []
+    page = visitor.get("/help/", {"q": "secret decrypt"}).content.decode()
+    assert "1 topic with “secret decrypt”" in page
+    assert 'href="/help/unreadable-secret/"' in page
+    assert "No topic has these words" in visitor.get("/help/", {"q": "xyzzy"}).content.decode()
+
+
+def test_what_was_searched_is_escaped(visitor: Client) -> None:
+    page = visitor.get("/help/", {"q": "<script>alert(1)</script>"}).content.decode()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+@pytest.mark.parametrize("slug", [slug for slug, _ in SECTIONS])
+def test_links_of_a_topic_lead_to_pages(slug: str, visitor: Client) -> None:
+    page = visitor.get(f"/help/{slug}/").content.decode()
+    article = page.partition("<article")[2].partition("</article>")[0]
+    assert len(article) > 100
+    for link in re.findall(r'href="(/[^"]+)"', article):
+        assert visitor.get(link).status_code == 200
+    assert 'href="#' not in article
+
+
+def test_an_unknown_topic_is_not_found(visitor: Client) -> None:
+    assert visitor.get("/help/no-such-topic/").status_code == 404
