@@ -21,6 +21,7 @@ from apps.integrations.errors import OAuthAppInUse
 from apps.integrations.models import Integration, OAuthApp, ServiceRequest
 from apps.integrations.oauth_apps import secret_expiry
 from apps.integrations.oauth_apps.forms import ADVANCED, OWN_CALLBACK, PARAM, oauth_app_form, settings_from
+from apps.integrations.oauth_apps.guides import setup_guide
 from apps.integrations.oauth_apps.probe import probe_client
 from apps.integrations.oauth_apps.services import delete_oauth_app, require_unused, save_oauth_app
 from apps.integrations.redirect_uri import redirect_uri
@@ -159,6 +160,21 @@ class OAuthAppAdmin(LargeTableAdmin[OAuthApp]):
         if at is None:
             return "Not tested with the current values."
         return format_html("{} Tested {}.", oauth_app.test_message, moment(at))
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: OAuthApp | None = None,
+    ) -> HttpResponse:
+        """With the guide to register the app at its service."""
+        integration = obj.integration if obj else _selected_integration(request)
+        team = obj.team if obj else None
+        context["guide"] = setup_guide(integration, oauth_app=obj, team=team) if integration else None
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def save_model(self, request: HttpRequest, obj: OAuthApp, form: Any, change: bool) -> None:
         saved = save_oauth_app(

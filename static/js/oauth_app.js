@@ -20,6 +20,7 @@ async function showFields() {
     last = row;
   }
   showWhereToRegister(page);
+  document.getElementById("setup-guide")?.replaceChildren(...page.getElementById("setup-guide").childNodes);
   // Reloading and going back keep the selected service.
   history.replaceState(null, "", url);
 }

@@ -95,6 +95,7 @@ def test_an_operator_sees_a_services_parameters_as_soon_as_it_is_chosen(adding: 
     expect(domain).to_be_visible()
     expect(adding.get_by_label("Client ID")).to_have_value("typed-before")
     choose(adding, "GitHub")
+    expect(adding.get_by_role("heading", name="Register an app at GitHub")).to_be_visible()
     expect(domain).to_have_count(0)
     expect(adding.get_by_text("Register an OAuth app at")).to_contain_text("GitHub")
     adding.reload()
