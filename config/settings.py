@@ -440,6 +440,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "AuthTypeEnum": "apps.integrations.models.Integration.Kind",
+        "BulkJobActionEnum": "apps.connections.models.BulkJob.Action",
         "ApiKeyKindEnum": "apps.teams.models.ApiKey.Kind",
         "CustomAuthTypeEnum": ["none", "api_key", "basic", "oauth2", "oauth2_client_credentials", "oauth1"],
         "ConnectSessionStatusEnum": "apps.connections.models.ConnectSession.Status",

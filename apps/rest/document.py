@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from apps.errors import SpecwayError
+from apps.rest.examples import add_examples
 
 # By the first segment of the path.
 TAGS = {
@@ -53,7 +54,8 @@ def _subclasses(base: type[SpecwayError]) -> Iterator[type[SpecwayError]]:
 
 
 def describe(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """A postprocessing hook: adds summaries, tags, and the codes of problems."""
+    """A postprocessing hook: adds summaries, tags, examples, and the codes of problems."""
+    add_examples(result)
     used = set()
     for path, item in result.get("paths", {}).items():
         tag = path.removeprefix("/api/v1/").partition("/")[0]

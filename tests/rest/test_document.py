@@ -1,16 +1,20 @@
 """The OpenAPI document describes each operation so that generated clients can call it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
 from apps.connections.errors import ReauthorizationRequired
 from apps.notifications.models import Event
 from apps.rest.document import MAX_SUMMARY, all_codes
+from apps.rest.examples import REQUESTS
 from apps.teams.keys import SCOPES
 
 PROXY = "/api/v1/connections/{id}/proxy/{path}"
@@ -29,6 +33,22 @@ def operations(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_the_document_is_valid(document: Any) -> None:
     validate_schema(document)
+
+
+def test_the_document_is_made_without_warnings(tmp_path: Path) -> None:
+    """As CI requires before it lints the document."""
+    call_command("spectacular", "--fail-on-warn", "--file", str(tmp_path / "openapi.yml"))
+
+
+def test_each_example_is_a_valid_body(document: Any) -> None:
+    for name, example in REQUESTS.items():
+        method, path = name.split()
+        content = document["paths"][path][method]["requestBody"]["content"]["application/json"]
+        assert content["example"] == example
+        schema = {**content["schema"], "components": document["components"]}
+        jsonschema_rs.validate(schema, example)
+        with pytest.raises(jsonschema_rs.ValidationError):
+            jsonschema_rs.validate(schema, example | {"unknown": 1})
 
 
 def test_each_operation_has_a_summary_a_known_tag_and_its_own_id(document: Any) -> None:
