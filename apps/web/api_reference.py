@@ -89,7 +89,7 @@ def _operation(document: Mapping[str, Any], path: str, verb: str, said: Mapping[
         id=said["operationId"],
         verb=verb.upper(),
         path=path,
-        title=said.get("summary") or said["operationId"].replace("_", " ").capitalize(),
+        title=(said.get("summary") or said["operationId"].replace("_", " ").capitalize()).replace("`", ""),
         text=_text(said.get("description", "")),
         parameters=[_parameter(document, _resolved(document, each)) for each in said.get("parameters", [])],
         body=list(_members(document, body.get("schema", {}))),
