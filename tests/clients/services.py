@@ -18,6 +18,7 @@ class Surroundings:
     port: int = 0
     requests: list[tuple[str, str, str, str]] = field(default_factory=list)
     messages: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
+    go_on: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     @property
     def origin(self) -> str:
@@ -51,6 +52,10 @@ class _Handler(BaseHTTPRequestHandler):
                 (self.path, {name.lower(): value for name, value in self.headers.items()}, body)
             )
             return self._answer(200, {})
+        if self.path == "/github/events":
+            return self._events()
+        if self.path == "/github/go-on":
+            self.around.go_on.release()
         self.around.requests.append((self.command, self.path, self.headers["Authorization"] or "", body))
         return self._answer(*_response(self.command, self.path, body))
 
@@ -66,6 +71,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return blocks
 
+    def _events(self) -> None:
+        """One event at once, and one after the caller has called `go-on`."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for number in (1, 2):
+            event = f"data: {number}\n\n".encode()
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event))
+            if number == 1 and not self.around.go_on.acquire(timeout=60):
+                break  # the first event did not arrive before the second
+        self.wfile.write(b"0\r\n\r\n")
+
     def _answer(self, status: int, answer: Any) -> None:
         body = json.dumps(answer).encode()
         self.send_response(status)
@@ -76,6 +94,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass  # programs end with open connections
 
 
 def _response(method: str, path: str, body: str) -> tuple[int, Any]:
@@ -96,7 +119,7 @@ def _response(method: str, path: str, body: str) -> tuple[int, Any]:
 def surroundings() -> Iterator[Surroundings]:
     """All of it at one port, as long as the block."""
     around = Surroundings()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"around": around}))
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"around": around}))
     around.port = server.server_address[1]
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:

@@ -118,6 +118,23 @@ def test_stripes_sdk_works_with_the_session_of_requests(day: Day, client: Client
             session.get("https://elsewhere.example/", timeout=5)
 
 
+def test_responses_are_streamed_by_both_transports(day: Day, client: Client) -> None:
+    base_url = "https://api.github.example"
+    with client.http_client(day.github, base_url=base_url) as service, service.stream("GET", "events") as response:
+        events = response.iter_text()
+        assert next(events) == "data: 1\n\n"
+        service.get("go-on")
+        assert next(events) == "data: 2\n\n"
+    with (
+        client.requests_session(day.github, base_url=base_url) as session,
+        session.get(f"{base_url}/events", stream=True, timeout=60) as streamed,
+    ):
+        blocks = streamed.iter_content(None)
+        assert next(blocks) == b"data: 1\n\n"
+        session.get(f"{base_url}/go-on", timeout=60)
+        assert next(blocks) == b"data: 2\n\n"
+
+
 def test_failures_of_specway_are_exceptions_of_its_own_in_both_transports(day: Day, client: Client) -> None:
     unknown = "00000000-0000-4000-8000-000000000000"
     with client.http_client(unknown) as service, pytest.raises(ApiError) as first:

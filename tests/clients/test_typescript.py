@@ -44,6 +44,7 @@ def test_the_day_from_a_session_with_sharing_to_the_disconnect(day: Day, program
     assert last["issue"] == {"number": 7, "title": "Hi"}  # by @octokit/core
     assert last["missing"] == 404
     assert last["user"]["path"] == "/github/v1/users/me"  # by @notionhq/client
+    assert last["sent"] == ["data: 1\n\n", "data: 2\n\n"]
     assert {one[2] for one in day.around.requests} == {f"Bearer {day.secret}"}
     assert last["outside"] == [True, True, True, True]
 

@@ -54,6 +54,12 @@ const notion = new Notion({
 });
 const user = await notion.users.me({});
 
+const streamed = (await github("https://api.github.com/events")).body!.getReader();
+const read = async () => new TextDecoder().decode((await streamed.read()).value);
+const sent = [await read()];
+await github("https://api.github.com/go-on");
+sent.push(await read());
+
 const outside: boolean[] = [];
 for (const url of [
   "https://elsewhere.example/",
@@ -80,6 +86,7 @@ say({
   issue: issue.data,
   missing: (missing as { status: number }).status,
   user,
+  sent,
   outside,
   unknown: unknown instanceof ApiError && unknown.code,
   check: (await specway.check(connection)).outcome,
