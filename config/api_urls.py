@@ -1,7 +1,9 @@
 """The REST API's mounts under `/api/`."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
+
+from apps.web import api_reference
 
 app_name = "api"
 urlpatterns = [
@@ -12,5 +14,5 @@ urlpatterns = [
     path("v1/", include("apps.audit.api_urls")),
     path("v1/", include("apps.notifications.api_urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
+    path("docs/", api_reference.page, name="docs"),
 ]

@@ -21,11 +21,13 @@ HEADERS: dict[HTTPStatus, dict[str, Any]] = {
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": RETRY_AFTER},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": RETRY_AFTER},
 }
+# With or without the quotes of a structured field.
+IDEMPOTENCY_KEY_PATTERN = r'^([!#-~]{1,255}|"[!#-~]{1,255}")$'
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    {"type": "string", "pattern": IDEMPOTENCY_KEY_PATTERN},
     OpenApiParameter.HEADER,
-    pattern=r"^[!#-~]{1,255}$",
+    pattern=IDEMPOTENCY_KEY_PATTERN,
     description="1 to 255 characters, such as a UUID. A repeated request with the same key has no further effect, and "
     "gets the response of the first one, for a day.",
 )

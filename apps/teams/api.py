@@ -123,6 +123,7 @@ class BrowserTokensView(StrictAPIView):
         request=NewBrowserTokenSerializer,
         responses={201: BrowserTokenSerializer},
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         """A short-lived token that pages of one origin send as `Authorization: Bearer`, instead of an API key.
 

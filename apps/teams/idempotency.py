@@ -5,6 +5,7 @@ stored encrypted, since it may contain secrets. A request that is refused has no
 """
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -19,6 +20,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from apps.audit.services import fingerprint
 from apps.errors import SpecwayError
+from apps.rest.schema import IDEMPOTENCY_KEY_PATTERN
 from apps.sql import Now
 from apps.teams.actor import Actor
 from apps.teams.authentication import actor_of
@@ -78,10 +80,9 @@ def delete_old() -> None:
 
 def _checked(text: str) -> str:
     """The key, with or without the quotes of a structured field. Raises ValidationError."""
-    key = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
-    if not 1 <= len(key) <= MAX_LENGTH or not (key.isascii() and key.isprintable()):
-        raise ValidationError({HEADER: [f"Use 1 to {MAX_LENGTH} printable ASCII characters."]})
-    return key
+    if not re.fullmatch(IDEMPOTENCY_KEY_PATTERN, text):
+        raise ValidationError({HEADER: [f"Use 1 to {MAX_LENGTH} visible ASCII characters, such as a UUID."]})
+    return text.strip('"')
 
 
 def _request_hash(request: Request) -> str:

@@ -8,7 +8,7 @@ PATHS = (
     "/notifications/", "/settings/audit-log/",
     "/settings/team/", "/settings/team/unneeded-access/", "/settings/team/unneeded-access/?show=connections",
     "/settings/api-keys/", "/settings/webhooks/", "/account/", "/account/notifications/",
-    "/help/", "/help/?q=token", "/help/token-expired/", "/teams/new/",
+    "/help/", "/help/?q=token", "/help/token-expired/", "/api/docs/", "/teams/new/",
     "/admin/", "/admin/health/", "/admin/connections/connection/",
     "/admin/integrations/oauthapp/", "/admin/integrations/oauthapp/add/", "/admin/audit/auditevent/",
     "/admin/integrations/integration/", "/admin/integrations/servicerequest/", "/admin/teams/user/",

@@ -119,7 +119,7 @@ def test_a_form_is_submitted_only_once(visit: Visit) -> None:
 def test_the_admin_and_the_api_documentation_comply_with_the_policy(visit: Visit) -> None:
     page = visit.page
     page.goto(f"{visit.url}/api/docs/")
-    page.locator(".opblock").first.wait_for()
+    page.get_by_role("heading", name="API reference").wait_for()
     page.goto(f"{visit.url}/admin/teams/user/add/")
     page.get_by_label("Name").wait_for()
     page.get_by_role("link", name="Leave administration").click()
