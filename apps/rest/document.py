@@ -76,6 +76,7 @@ def describe(result: dict[str, Any], generator: Any, request: Any, public: bool)
 def summary_of(operation: dict[str, Any]) -> str:
     """The first sentence of the description, else the words of the operation's ID."""
     words = operation["operationId"].replace("_", " ").capitalize()
-    sentence = re.split(r"(?<=[.:?])\s", operation.get("description", "").strip(), maxsplit=1)[0].rstrip(".:")
-    sentence = " ".join(sentence.split())
+    text = operation.get("description", "").strip()
+    ends = (match.end() for match in re.finditer(r"[.:?](?=\s)", text) if text.count("`", 0, match.start()) % 2 == 0)
+    sentence = " ".join(text[: next(ends, len(text))].split()).rstrip(".:")
     return sentence if sentence and len(sentence) <= MAX_SUMMARY else words

@@ -13,7 +13,7 @@ from drf_spectacular.validation import validate_schema
 
 from apps.connections.errors import ReauthorizationRequired
 from apps.notifications.models import Event
-from apps.rest.document import MAX_SUMMARY, all_codes
+from apps.rest.document import MAX_SUMMARY, all_codes, summary_of
 from apps.rest.examples import REQUESTS
 from apps.teams.keys import SCOPES
 
@@ -98,3 +98,15 @@ def test_the_document_names_the_server_and_the_stable_codes(document: Any) -> No
     assert known["enum"] == all_codes()
     assert any_text == {"type": "string"}
     assert {ReauthorizationRequired.code, "validation_error", "missing_scopes"} <= set(known["enum"])
+
+
+@pytest.mark.parametrize(
+    ("description", "summary"),
+    [
+        ("A page of events; with `Accept: text/csv`, a file. More.", "A page of events; with `Accept: text/csv`, a file"),
+        ("What is sent:\n- a list", "What is sent"),
+        ("", "Events list"),
+    ],
+)
+def test_a_summary_is_the_first_sentence(description: str, summary: str) -> None:
+    assert summary_of({"operationId": "events_list", "description": description}) == summary
