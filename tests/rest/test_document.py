@@ -103,7 +103,7 @@ def test_the_document_names_the_server_and_the_stable_codes(document: Any) -> No
 @pytest.mark.parametrize(
     ("description", "summary"),
     [
-        ("A page of events; with `Accept: text/csv`, a file. More.", "A page of events; with `Accept: text/csv`, a file"),
+        ("A page; with `Accept: text/csv`, a file. More.", "A page; with `Accept: text/csv`, a file"),
         ("What is sent:\n- a list", "What is sent"),
         ("", "Events list"),
     ],
