@@ -213,6 +213,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker indefinitely, a request never does:
 CELERY_TASK_PUBLISH_RETRY = False
+# Workers take no commands, such as `shutdown`, from whoever can write to Redis; nor could a folder carry them.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 # In memory: a file would hold pickles, end beat when the disk is full, and carry one host's clock to another.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
@@ -234,8 +236,6 @@ else:
     CELERY_BROKER_URL = "filesystem://localhost//"
     CELERY_BROKER_TRANSPORT = "config.folder_queue:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_in": str(VAR_DIR / "queue"), "polling_interval": 0.5}
-    # Workers answer `celery inspect` through broadcasts, which a folder cannot carry.
-    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 
 # --- Secrets at rest ---------------------------------------------------------------------------------------------
 

@@ -379,6 +379,13 @@ PROTECTIONS = [
         ("tests/vault/test_binding.py",),
     ),
     Mutation(
+        "processes: workers take no remote commands",
+        "config/settings.py",
+        "CELERY_WORKER_ENABLE_REMOTE_CONTROL = False",
+        "CELERY_WORKER_ENABLE_REMOTE_CONTROL = True",
+        ("tests/config/test_processes.py",),
+    ),
+    Mutation(
         "vault: ciphertext is bound to its row",
         "apps/vault/envelope.py",
         "[FORMAT, self.table, part, self.pk, self.team]",
