@@ -90,21 +90,26 @@ def _stripped(value: object) -> object:
 
 
 def key_access(entry: CatalogEntry, *, fields: Mapping[str, str], params: Mapping[str, str]) -> PlainCredentials:
-    """The headers, query parameters or path that authenticate calls, with the fields filled in."""
+    """The headers, query parameters or path that authenticate calls, with the fields filled in.
+
+    Raises IntegrationMisconfigured for a field that a custom API requires since the fields were entered.
+    """
+    if missing := [field.label for field in entry.fields if field.name not in fields]:
+        raise IntegrationMisconfigured(f"{entry.name} now requires {missing[0]}. Replace the key of the connection.")
     placeholders = placeholder_values(entry, None, params)
     default_headers, default_query = call_defaults(entry, placeholders)
     values = {**placeholders, **fields}
     if entry.basic:
         pair = f"{substitute(entry.basic.username, values)}:{substitute(entry.basic.password, values)}"
         basic = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        return PlainCredentials({**default_headers, "Authorization": basic}, default_query)
+        default_headers = {**default_headers, "Authorization": basic}
     if entry.api_key:
         headers = {name: substitute(value, values) for name, value in entry.api_key.headers.items()}
         query = {name: substitute(value, values) for name, value in entry.api_key.query.items()}
         return PlainCredentials(
             {**default_headers, **headers}, {**default_query, **query}, substitute(entry.api_key.path, values)
         )
-    if entry.kind == "none":
+    if entry.basic or entry.kind == "none":
         return PlainCredentials(default_headers, default_query)
     raise IntegrationMisconfigured(f"{entry.name} does not use a key.")
 
@@ -210,12 +215,13 @@ def shown_host(entry: CatalogEntry, params: Mapping[str, str] | None = None) -> 
 def sent_as(entry: CatalogEntry) -> list[str]:
     """How the credentials are sent, one line each, without their values."""
     if entry.client_credentials:
-        return ["client ID and secret, for an access token"]
-    if entry.basic:
-        return ["Authorization: Basic …"]
+        own = "client ID and secret, for an access token"
+        sent = {**entry.api.headers, **{f"?{name}=": text for name, text in entry.api.query.items()}}
+        return [own, *(f"{name.rstrip('=')}: …" for name, text in sent.items() if "{further_key}" in text)]
+    lines = ["Authorization: Basic …"] if entry.basic else []
     if entry.api_key is None:
-        return []
-    lines = [f"{name}: {_masked(value)}" for name, value in entry.api_key.headers.items()]
+        return lines
+    lines += [f"{name}: {_masked(value)}" for name, value in entry.api_key.headers.items()]
     lines += [f"?{name}={_masked(value)}" for name, value in entry.api_key.query.items()]
     return lines + ([_masked(entry.api_key.path)] if entry.api_key.path else [])
 

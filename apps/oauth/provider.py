@@ -16,7 +16,7 @@ from apps.oauth.paths import Check
 TokenName = Literal["access_token", "refresh_token"]
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "none"]
 
-_BUILT_IN = re.compile(r"\{(access_token|client_id|client_secret)\}")
+_BUILT_IN = re.compile(r"\{(access_token|client_id|client_secret|further_key)\}")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class ClientCredentials:
 
     client_id: str
     client_secret: str | None = field(default=None, repr=False)
+    further_key: str | None = field(default=None, repr=False)  # that calls of the API need beside the token
 
     def basic(self) -> str:
         """The value of an Authorization header, ID and secret form-urlencoded first (RFC 6749 2.3.1)."""
@@ -148,9 +149,8 @@ class SecondaryTokenRule:
 @dataclass(frozen=True)
 class ProviderConfig:
     """One provider. What has a default has the RFC's; URLs have their placeholders filled in already.
-
     `authorization_url` may hold {client_id}, values of `authorization_params` {random}, and values of
-    `token_request_headers`, `api_headers` and `api_query` {client_id} and {client_secret}.
+    `token_request_headers`, `api_headers` and `api_query` {client_id} and {client_secret}, the last two {further_key}.
     A path may name alternatives, separated by " | ", of which the first that leads somewhere counts.
     """
 
@@ -237,6 +237,11 @@ class ProviderConfig:
     revocation: RevocationEndpoint | None = None
 
     @property
+    def api_wants_further_key(self) -> bool:
+        """Whether API requests carry a further key beside the token."""
+        return any("{further_key}" in template for template in (*self.api_headers.values(), *self.api_query.values()))
+
+    @property
     def api_wants_client_secret(self) -> bool:
         """Whether API requests carry the OAuth app's secret beside the token, as few services require."""
         templates = (*self.api_headers.values(), *self.api_query.values(), self.access_token_header)
@@ -253,6 +258,7 @@ def filled_in(template: str, credentials: ClientCredentials | None, *, access_to
     values: dict[str, str | None] = {"access_token": access_token or None}
     if credentials:
         values |= {"client_id": credentials.client_id, "client_secret": credentials.client_secret}
+        values["further_key"] = credentials.further_key
     for name in _BUILT_IN.findall(template):
         value = values.get(name)
         if value is None:

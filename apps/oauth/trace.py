@@ -48,6 +48,10 @@ _MEDIA_TYPES = frozenset(
         "text/xml",
     }
 )
+# Headers that never carry a secret; those of other names may hold a key.
+_ORDINARY_HEADERS = frozenset(
+    {"accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "host", "user-agent"}
+)
 _MOST = 60  # parameters or fields
 _DEEPEST = 3
 _SHORTEST_SECRET = 6  # a shorter one may be part of an ordinary word
@@ -112,9 +116,10 @@ def trace_line(
     """What may be kept of a request and its response (`status` None: there was none, `error` says why)."""
     parts = urlsplit(url)
     sent = [*parse_qsl(parts.query, keep_blank_values=True), *_sent_in(body, headers.get("Content-Type", ""))]
+    own = [(name, value) for name, value in headers.items() if name.lower() not in _ORDINARY_HEADERS]
     authorization = headers.get("Authorization", "")
     document = _document(response, response_headers.get("Content-Type", ""))
-    ours = _secrets_of(sent, authorization, None)
+    ours = _secrets_of([*sent, *own], authorization, None)
     secrets = ours | _secrets_of(sent, authorization, document)
     fields = list(_fields(document, secrets))[:_MOST]
     code = document.get("error") if isinstance(document, dict) else None

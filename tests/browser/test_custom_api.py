@@ -147,6 +147,22 @@ def test_the_redirect_uri_is_shown_to_those_who_need_it(visitor: Visitor) -> Non
     expect(page.get_by_role("button", name="Register for me")).to_be_hidden()
 
 
+def test_a_further_key_is_entered_where_it_belongs(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/custom-apis/new/")
+    page.get_by_label("Pasted text").fill(DOCUMENT)
+    page.get_by_role("button", name="Import document").click()
+    keys, value = page.get_by_label("Further keys"), page.get_by_label("Value of the further key")
+    expect(keys).to_be_visible()
+    expect(value).to_be_visible()
+    shoot(page, "further-key")
+    fits(page)
+    for kind, has_keys in (("Basic", True), ("Client credentials", True), ("API key", True), ("None", False)):
+        page.get_by_text(kind, exact=True).click()
+        expect(value).to_be_hidden()
+        expect(keys).to_be_visible(visible=has_keys)
+
+
 def test_a_long_text_that_is_pasted_goes_up_as_a_file(visitor: Visitor) -> None:
     page = visitor.page
     page.goto("/custom-apis/new/")

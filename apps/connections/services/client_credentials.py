@@ -14,8 +14,10 @@ from apps.oauth.token_response import TokenResponse
 
 
 def own_client(fields: Mapping[str, str]) -> ClientCredentials:
-    """The client ID and secret in the fields of a credential."""
-    return ClientCredentials(client_id=fields["client_id"], client_secret=fields["client_secret"])
+    """The client ID and secret in the fields of a credential, with the further key if there is one."""
+    return ClientCredentials(
+        client_id=fields["client_id"], client_secret=fields["client_secret"], further_key=fields.get("further_key")
+    )
 
 
 @sensitive_variables()

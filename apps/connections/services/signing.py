@@ -14,6 +14,7 @@ from apps.connections.services.client_credentials import own_client
 from apps.connections.services.connection_params import provider_of
 from apps.connections.services.credentials import fields_in, stored_fields
 from apps.integrations.catalog.entries import entry_for
+from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import api_hosts, key_access, signed_access
 from apps.integrations.models import Integration
 from apps.integrations.oauth_apps.services import client_credentials
@@ -21,6 +22,10 @@ from apps.oauth.provider import ProviderConfig
 from apps.oauth.signing import Credentials, token_credentials
 
 Kind = Integration.Kind
+_NO_FURTHER_KEY = (
+    "{} requires a further key, which has to be entered for its present addresses. An owner or admin can do that in "
+    "Custom APIs."
+)
 _NO_TOKEN = "This connection has no token any more. Connect the service again."
 
 
@@ -80,6 +85,8 @@ def _key(rows: Rows) -> Credentials:
 def _bearer(rows: Rows) -> Credentials:
     _require_same_client(rows)
     credentials = client_credentials(rows.connection.oauth_app, with_secret=rows.provider.api_wants_client_secret)
+    if rows.provider.api_wants_further_key and credentials.further_key is None:
+        raise IntegrationMisconfigured(_NO_FURTHER_KEY.format(rows.connection.integration.name))
     return token_credentials(rows.provider, token=rows.token, credentials=credentials)
 
 
@@ -93,7 +100,12 @@ def _require_same_client(rows: Rows) -> None:
 
 
 def _own_client(rows: Rows) -> Credentials:
-    return token_credentials(rows.provider, token=rows.token, credentials=own_client(rows.fields()))
+    own = own_client(rows.fields())
+    if rows.provider.api_wants_further_key and own.further_key is None:
+        raise ReauthorizationRequired(
+            f"{rows.connection.integration.name} now requires a further key. Replace the key."
+        )
+    return token_credentials(rows.provider, token=rows.token, credentials=own)
 
 
 def _signed(rows: Rows) -> Credentials:

@@ -144,6 +144,8 @@ def _secrets(rows: Rows, access: Credentials) -> tuple[str, ...]:
         app = rows.connection.oauth_app
         if app and app.client_secret and rows.provider.api_wants_client_secret:
             secrets.append(app.client_secret.reveal())
+        if app and app.further_key and rows.provider.api_wants_further_key:
+            secrets.append(app.further_key.reveal())
     else:
         secrets += [access.token_secret, access.consumer.client_secret or ""]
     return tuple(secret for secret in secrets if secret)

@@ -189,13 +189,11 @@ def _config_without_consent(entry: CatalogEntry, values: Mapping[str, str]) -> P
 
 
 def _grant_fields(grant: ClientCredentialsGrant, values: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "token_endpoint_auth_method": grant.token_endpoint_auth_method,
-        "token_request_encoding": grant.token_request_encoding,
+    """The keys of `[client_credentials]`, which are those of ProviderConfig."""
+    fields = {name: value for name, value in vars(grant).items() if name not in ("grant_type", "token_url")}
+    return fields | {
         "token_params": {name: substitute(value, values) for name, value in grant.token_params.items()},
         "client_grant_type": grant.grant_type,
-        "default_expires_in": grant.default_expires_in,
-        "scope_separator": grant.scope_separator,
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from apps.oauth.conditions import ErrorRule
 from apps.oauth.paths import Check
 
 
@@ -52,6 +53,15 @@ class ClientCredentialsGrant:
     token_request_encoding: Literal["form", "json"] = "form"
     default_expires_in: int | None = None
     scope_separator: str = " "
+    # The token response, each key as in `apps.oauth.provider.ProviderConfig`.
+    basic_credentials: Literal["encoded", "raw"] = "encoded"
+    access_token_path: str = "access_token"
+    refresh_token_path: str = "refresh_token"
+    expires_in_path: str = "expires_in"
+    scope_path: str = "scope"
+    scope_response_separator: str | None = None
+    success_check: Check | None = None
+    error_rules: tuple[ErrorRule, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

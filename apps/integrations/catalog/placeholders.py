@@ -9,7 +9,7 @@ from apps.integrations.catalog.key_schema import Field
 from apps.integrations.catalog.schema import Param
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-BUILT_IN = frozenset({"access_token", "client_id", "client_secret", "random", "subject"})
+BUILT_IN = frozenset({"access_token", "client_id", "client_secret", "further_key", "random", "subject"})
 # The characters that a value may hold at all: no @ ? # % \\, spaces, control characters or non-ASCII ones.
 _SAFE = re.compile(r"[A-Za-z0-9._~:/-]+", re.ASCII)
 _NETLOC = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)

@@ -27,13 +27,15 @@ def _check_paths(entry: CatalogEntry) -> None:
 
 
 def _paths(entry: CatalogEntry) -> Iterator[tuple[str, str | None]]:
-    tables = ("oauth2", "account", "answer_account", "placement", "verification")
+    tables = ("oauth2", "client_credentials", "account", "answer_account", "placement", "verification")
     for name in tables:
         table = getattr(entry, name)
         for key, value in vars(table).items() if table else ():
             if key.endswith("_path"):
                 yield f"{name}.{key}", value
-    for number, rule in enumerate(entry.oauth2.error_rules if entry.oauth2 else ()):
-        yield f"oauth2.error_rules[{number}].path", rule.path
+    grants = {"oauth2": entry.oauth2, "client_credentials": entry.client_credentials}
+    for name, grant in grants.items():
+        for number, rule in enumerate(grant.error_rules if grant else ()):
+            yield f"{name}.error_rules[{number}].path", rule.path
     for number, sign in enumerate(entry.api.ended_token):
         yield f"api.ended_token[{number}].path", sign.path

@@ -1,7 +1,7 @@
 """The rules of a catalog entry that types cannot express: URLs, placeholders, and names that refer to others."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ from apps.integrations.catalog.key_schema import Field
 from apps.integrations.catalog.placeholders import PLACEHOLDER, matches
 from apps.integrations.catalog.reading_rules import check_reading
 from apps.integrations.catalog.schema import CatalogEntry, Param
+from apps.integrations.catalog.templates import FURTHER_KEY, call_texts, key_templates, templates
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # Values with which a placeholder would lead to another host. No pattern may accept one.
@@ -48,6 +49,10 @@ _TABLES_OF_KIND = {
 }
 
 
+# Keys that are sent beside user name and password.
+_ALSO_OF_KIND = {kind: ("api_key",) if kind == "basic" else () for kind in _TABLES_OF_KIND}
+
+
 def check_slug(slug: str) -> None:
     """Raises SchemaError for a file name that is not a slug."""
     if not _SLUG.fullmatch(slug):
@@ -62,7 +67,7 @@ def check_entry(entry: CatalogEntry) -> None:
     for number, param in enumerate(entry.params):
         _check_param(entry, param, f"params[{number}]")
     _check_placement(entry)
-    for key, text, built_in in _templates(entry):
+    for key, text, built_in in templates(entry):
         _check_placeholders(entry, key, text, built_in)
     _check_fields(entry)
     _check_scopes(entry)
@@ -130,10 +135,11 @@ def _check_kind(entry: CatalogEntry) -> None:
     for name in needed:
         if not getattr(entry, name):
             raise SchemaError(name, f"is missing although the kind is {entry.kind}")
-    for name in {name for names in _TABLES_OF_KIND.values() for name in names} - set(needed):
+    for name in {name for names in _TABLES_OF_KIND.values() for name in names} - {*needed, *_ALSO_OF_KIND[entry.kind]}:
         if getattr(entry, name):
             raise SchemaError(name, f"is not allowed for the kind {entry.kind}")
-    if entry.client_credentials and {"client_id", "client_secret"} != {field.name for field in entry.fields}:
+    own = {field.name for field in entry.fields}
+    if entry.client_credentials and own - {FURTHER_KEY} != {"client_id", "client_secret"}:
         raise SchemaError("fields", "must be client_id and client_secret")
 
 
@@ -145,7 +151,8 @@ def _check_fields(entry: CatalogEntry) -> None:
     for number, field in enumerate(entry.fields):
         _check_field(field, f"fields[{number}]")
     used = {"client_id", "client_secret"} if entry.client_credentials else set()
-    for key, template in _key_templates(entry):
+    used |= {FURTHER_KEY} & {name for text in call_texts(entry) for name in PLACEHOLDER.findall(text)}
+    for key, template in key_templates(entry):
         names = set(PLACEHOLDER.findall(template))
         for name in names - fields.keys() - {param.name for param in entry.params}:
             raise SchemaError(key, f"the placeholder {{{name}}} is declared neither in [[fields]] nor in [[params]]")
@@ -155,16 +162,6 @@ def _check_fields(entry: CatalogEntry) -> None:
                 _check_pattern(fields[name], f"fields.{name}")
     for name in fields.keys() - used:
         raise SchemaError("fields", f"{name} is not used anywhere")
-
-
-def _key_templates(entry: CatalogEntry) -> Iterator[tuple[str, str]]:
-    if entry.api_key:
-        for name, value in (*entry.api_key.headers.items(), *entry.api_key.query.items()):
-            yield f"api_key.{name}", value
-        yield "api_key.path", entry.api_key.path
-    if entry.basic:
-        yield "basic.username", entry.basic.username
-        yield "basic.password", entry.basic.password
 
 
 def _check_field(field: Field, key: str) -> None:
@@ -203,33 +200,6 @@ def _check_placement(entry: CatalogEntry) -> None:
     for name in entry.placement.values if entry.placement else ():
         if name not in {param.name for param in entry.params_from("post_connect")}:
             raise SchemaError(f"placement.values.{name}", "is not declared in [[params]] with the source post_connect")
-
-
-def _templates(entry: CatalogEntry) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Every text outside of URLs that may hold placeholders: key, text, and the placeholders the protocol fills in."""
-    app, token = ("client_id", "client_secret"), ("client_id", "client_secret", "access_token")
-    yield "api.access_token_header", entry.api.access_token_header, ("access_token",)
-    for scope in entry.scopes:
-        yield f"scopes.{scope.name}", scope.name, ()
-    tables: tuple[tuple[str, Any, str, tuple[str, ...]], ...] = (
-        ("api", entry.api, "headers", app),
-        ("api", entry.api, "query", app),
-        ("oauth2", entry.oauth2, "authorization_params", ("random",)),
-        ("oauth2", entry.oauth2, "token_params", ()),
-        ("oauth2.refresh", entry.oauth2 and entry.oauth2.refresh, "params", ()),
-        ("oauth2", entry.oauth2, "token_request_headers", app),
-        ("client_credentials", entry.client_credentials, "token_params", ()),
-        ("account", entry.account, "headers", token),
-        ("account", entry.account, "form", token),
-        ("placement", entry.placement, "headers", token),
-        ("verification", entry.verification, "headers", ()),
-        ("revocation", entry.revocation, "headers", app),
-        ("revocation", entry.revocation, "params", app),
-    )
-    for table, holder, name, built_in in tables:
-        texts: Mapping[str, str] = getattr(holder, name) if holder else {}
-        for item, text in texts.items():
-            yield f"{table}.{name}.{item}", text, built_in
 
 
 def _check_host(entry: CatalogEntry, param: Param, key: str) -> None:

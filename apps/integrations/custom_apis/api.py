@@ -38,7 +38,7 @@ from apps.teams.idempotency import idempotent
 from apps.teams.permissions import Action
 
 _API_FIELDS = ("name", "description", "base_url", "params", "hosts")
-_CLIENT_FIELDS = ("client_id", "client_secret", "confirm_token_host")
+_CLIENT_FIELDS = ("client_id", "client_secret", "further_key", "confirm_token_host")
 
 
 def create(request: Request) -> Response:

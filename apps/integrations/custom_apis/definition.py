@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from apps.integrations.custom_apis.schema import SECRET_URLS, Authentication, CustomScope
+from apps.integrations.custom_apis.schema import SECRET_URLS, Authentication, CustomScope, wants_further_key
 
 # Scopes that services do not list in token responses.
 _NEVER_REPORTED = ("offline_access", "openid", "offline.access")
@@ -46,7 +46,7 @@ def definition_of(
         "description": description[:60],
         "kind": authentication.type,
         "metadata": {"checked": "team"},
-        "api": {"base_url": base_url, **_ended_token(authentication)},
+        "api": {"base_url": base_url, **_ended_token(authentication), **_sent_beside_token(authentication)},
         "params": [dict(param) for param in params],
         "hosts": [dict(host) for host in hosts],
     }
@@ -56,6 +56,14 @@ def definition_of(
 def _ended_token(authentication: Authentication) -> dict[str, Any]:
     signs = authentication.as_json()["ended_token"]
     return {"ended_token": signs} if signs else {}
+
+
+def _sent_beside_token(authentication: Authentication) -> dict[str, Any]:
+    """The further key of OAuth 2.0, as a header or parameter of each call."""
+    if not wants_further_key(authentication):
+        return {}
+    key = authentication.further_keys[0]
+    return {"query" if key.location == "query" else "headers": {key.name: "{further_key}"}}
 
 
 def _none(authentication: Authentication) -> dict[str, Any]:
@@ -71,20 +79,31 @@ def _api_key(authentication: Authentication) -> dict[str, Any]:
     else:
         header = "Authorization" if authentication.key_location == "bearer" else authentication.key_name
         api_key = {"headers": {header: value}}
-    fields = [{"name": "key", "label": "API key"}]
+    further, more = _further_keys(authentication)
+    tables = {table: {**api_key.get(table, {}), **further.get(table, {})} for table in {**api_key, **further}}
+    return {"api_key": tables, "fields": [{"name": "key", "label": "API key"}, *more]}
+
+
+def _further_keys(authentication: Authentication) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
+    """`[api_key]` with the further keys, and their `[[fields]]`."""
+    tables: dict[str, dict[str, str]] = {}
+    fields = []
     for number, further in enumerate(authentication.further_keys, start=2):
         table = "query" if further.location == "query" else "headers"
-        api_key[table] = {**api_key.get(table, {}), further.name: f"{{key_{number}}}"}
+        tables.setdefault(table, {})[further.name] = f"{{key_{number}}}"
         fields.append({"name": f"key_{number}", "label": further.name})
-    return {"api_key": api_key, "fields": fields}
+    return tables, fields
 
 
 def _basic(authentication: Authentication) -> dict[str, Any]:
+    tables, more = _further_keys(authentication)
     return {
         "basic": {"username": "{username}", "password": "{password}"},
+        **({"api_key": tables} if tables else {}),
         "fields": [
             {"name": "username", "label": "User name", "secret": False},
             {"name": "password", "label": "Password"},
+            *more,
         ],
     }
 
@@ -96,10 +115,12 @@ def _client_credentials(authentication: Authentication) -> dict[str, Any]:
             "token_endpoint_auth_method": authentication.token_endpoint_auth_method,
             "token_params": _targets(authentication) | dict(authentication.token_params),
             "scope_separator": authentication.scope_separator,
+            **_responses(authentication),
         },
         "fields": [
             {"name": "client_id", "label": "Client ID", "secret": False},
             {"name": "client_secret", "label": "Client secret"},
+            *({"name": "further_key", "label": key.name} for key in authentication.further_keys),
         ],
         **_scopes_and_revocation(authentication),
     }

@@ -47,6 +47,9 @@ ADVANCED = (
     "issuer", "token_endpoint_auth_method", "scope_separator", "pkce", "audience", "resource", "authorization_params",
     "token_params", "refresh_url", "revocation_url", "registration_url",
 )  # fmt: skip
+FURTHER_KEYS_HINT = (
+    "Keys that are sent as well, one per line: header X-App-Id, or query app_id. Beside a token, only one."
+)
 ACCOUNT = ("account_url", "account_subject_path", "account_label_path")
 
 
@@ -66,6 +69,11 @@ def _text(label: str, hint: str = "", *, required: bool = False, longest: int = 
 def _lines(label: str, hint: str, rows: int = 3, longest: int = 200_000) -> forms.CharField:
     widget = forms.Textarea(attrs={"rows": rows, "spellcheck": "false", "class": "input--mono"})
     return forms.CharField(label=label, help_text=hint, required=False, max_length=longest, widget=widget)
+
+
+def _secret(label: str, hint: str = "") -> SecretFormField:
+    widget = WriteOnlySecretWidget(attrs={"class": "input--mono"})
+    return SecretFormField(label=label, help_text=hint, required=False, widget=widget)
 
 
 def _choice(label: str, choices: Mapping[str, str], hint: str = "") -> forms.ChoiceField:
@@ -117,17 +125,14 @@ class AuthenticationForm(ResponseFields, _Form):
     key_location = _choice("Where the key goes", _LOCATIONS)
     key_name = _text("Name of the header or parameter", "Such as X-API-Key.", longest=100)
     key_prefix = _text("Prefix of the key (optional)", "Such as Token. If empty: Bearer for bearer keys.", longest=40)
-    further_keys = _lines(
-        "Further keys (optional)", "Keys that are sent as well, one per line: header X-App-Id, or query app_id."
-    )
+    further_keys = _lines("Further keys (optional)", FURTHER_KEYS_HINT)
+    further_key = _secret("Value of the further key", "Sent with each call, if a further key is listed above.")
     request_token_url = _text("URL of request tokens")
     authorization_url = _text("Authorization URL")
     token_url = _text("Token URL")
     confirm_token_host = forms.BooleanField(label="Send secrets to this host", required=False)
     client_id = _text("Client ID", longest=500)
-    client_secret = SecretFormField(
-        label="Client secret", required=False, widget=WriteOnlySecretWidget(attrs={"class": "input--mono"})
-    )
+    client_secret = _secret("Client secret")
     scopes = _lines("Scopes", "One per line: its name, then optionally a description.", rows=5)
     issuer = _text("Issuer", "Compared exactly with the issuer in the server’s metadata.")
     token_endpoint_auth_method = _choice("Client authentication", _METHODS)
@@ -168,6 +173,8 @@ class AuthenticationForm(ResponseFields, _Form):
         self.fields["scope_separator"].strip = False  # type: ignore[attr-defined]
         if oauth_app is not None and oauth_app.client_secret is not None:
             self.fields["client_secret"].help_text = "A secret is stored. Leave empty to keep it, unless a URL changes."
+        if oauth_app is not None and oauth_app.has_further_key:
+            self.fields["further_key"].help_text = "A key is stored. Leave empty to keep it, unless a URL changes."
 
     @property
     def advanced(self) -> list[forms.BoundField]:
@@ -216,8 +223,8 @@ class AuthenticationForm(ResponseFields, _Form):
 
     @property
     def client(self) -> dict[str, str | None]:
-        """Client ID and secret as the service takes them; None keeps the stored value."""
-        return {name: self.cleaned_data[name] or None for name in ("client_id", "client_secret")}
+        """Client ID, secret and further key as the service takes them; None keeps the stored value."""
+        return {name: self.cleaned_data[name] or None for name in ("client_id", "client_secret", "further_key")}
 
 
 def _initial(authentication: Authentication, oauth_app: OAuthApp | None) -> dict[str, Any]:
@@ -280,7 +287,7 @@ def params_in(text: str) -> dict[str, str]:
 
 def with_found(data: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
     """The submitted data with the discovered fields, to render the form again; nothing is saved."""
-    values = {name: value for name, value in data.items() if name != "client_secret"}
+    values = {name: value for name, value in data.items() if name not in ("client_secret", "further_key")}
     plain = {name: value for name, value in found.items() if name not in ("scopes", "pkce", "iss_required")}
     values |= plain
     if found.get("pkce"):

@@ -20,6 +20,8 @@ AUTH_METHODS: tuple[str, ...] = get_args(AuthMethod)
 SECRET_URLS = ("authorization_url", "token_url", "refresh_url", "revocation_url", "request_token_url")
 # The types whose client is stored as the team's OAuth app.
 WITH_CLIENT = ("oauth2", "oauth1")
+# The types whose calls can carry one further key beside the token.
+WITH_TOKEN = ("oauth2", "oauth2_client_credentials")
 URLS = (*SECRET_URLS, "account_url", "issuer", "registration_url")
 
 
@@ -39,7 +41,8 @@ class CustomScope:
 
 @dataclass(frozen=True, kw_only=True)
 class FurtherKey:
-    """A key that is sent in addition to the first one: a header or query parameter."""
+    """A key that is sent in addition to the first one, to a user name and password, or to an access token: a header or
+    query parameter."""
 
     name: str
     location: Literal["header", "query"] = "header"
@@ -54,7 +57,8 @@ class Authentication:
     """
 
     type: AuthType = "none"
-    # api_key; with "bearer" the name is Authorization
+    # api_key; with "bearer" the name is Authorization. `further_keys` are also for basic, and one of them for oauth2
+    # (with the OAuth app) and oauth2_client_credentials (with each connection).
     key_location: KeyLocation = "bearer"
     key_name: str = ""
     key_prefix: str = ""
@@ -82,7 +86,8 @@ class Authentication:
     account_url: str = ""
     account_subject_path: str = ""
     account_label_path: str = ""
-    # oauth2: where the service differs from the RFCs. An empty path is that of RFC 6749 5.1.
+    # oauth2 and oauth2_client_credentials: where the service differs from the RFCs. An empty path is that of RFC 6749
+    # 5.1.
     basic_credentials: BasicCredentials = "encoded"
     scope_response_separator: str = ""
     access_token_path: str = ""
@@ -134,7 +139,12 @@ def authentication_from(stored: Mapping[str, Any]) -> Authentication:
     return Authentication(**known)
 
 
-def missing(authentication: Authentication, *, has_client: bool) -> list[str]:
+def wants_further_key(authentication: Authentication) -> bool:
+    """Whether calls carry a further key beside the access token."""
+    return authentication.type in WITH_TOKEN and bool(authentication.further_keys)
+
+
+def missing(authentication: Authentication, *, has_client: bool, has_further_key: bool = False) -> list[str]:
     """The fields that have to be filled in before people can connect."""
     required: Iterable[str]
     match authentication.type:
@@ -149,4 +159,9 @@ def missing(authentication: Authentication, *, has_client: bool) -> list[str]:
         case _:
             required = ()
     empty = [name for name in required if not getattr(authentication, name)]
-    return empty + (["client_id"] if authentication.type in WITH_CLIENT and not has_client else [])
+    wants_stored_key = authentication.type == "oauth2" and wants_further_key(authentication)
+    return (
+        empty
+        + (["client_id"] if authentication.type in WITH_CLIENT and not has_client else [])
+        + (["further_key"] if wants_stored_key and not has_further_key else [])
+    )

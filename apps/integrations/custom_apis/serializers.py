@@ -132,6 +132,12 @@ class CustomApiChangeSerializer(AuthenticationSerializer):
     hosts = CustomHostSerializer(many=True, required=False)
     client_id = serializers.CharField(required=False, max_length=500)
     client_secret = serializers.CharField(required=False, max_length=5_000, write_only=True, trim_whitespace=False)
+    further_key = serializers.CharField(
+        required=False,
+        max_length=5_000,
+        write_only=True,
+        help_text="The value of the one of `further_keys` that OAuth 2.0 needs beside the token.",
+    )
     confirm_token_host = serializers.BooleanField(
         required=False,
         write_only=True,
@@ -183,6 +189,7 @@ class CustomApiSerializer(AuthenticationSerializer):
     redirect_uri = serializers.CharField()
     client_id = serializers.CharField()
     has_client_secret = serializers.BooleanField()
+    has_further_key = serializers.BooleanField(help_text="Whether one is stored for the present addresses.")
     is_set_up = serializers.BooleanField(help_text="Whether people can connect to it.")
     missing = serializers.ListField(
         child=serializers.CharField(), help_text="The fields that have to be filled in first."
@@ -212,6 +219,7 @@ class CustomApiSerializer(AuthenticationSerializer):
             "redirect_uri": custom_api_redirect_uri(instance.integration),
             "client_id": oauth_app.client_id if oauth_app else "",
             "has_client_secret": bool(oauth_app and oauth_app.client_secret is not None),
+            "has_further_key": bool(oauth_app and oauth_app.has_further_key),
             "is_set_up": instance.integration.definition is not None,
             "missing": missing_of(instance, authentication),
             "filled_in": instance.filled_in,

@@ -16,6 +16,7 @@ from apps.integrations.custom_apis.schema import (
     SECRET_URLS,
     URLS,
     WITH_CLIENT,
+    WITH_TOKEN,
     Authentication,
     CustomScope,
 )
@@ -139,6 +140,10 @@ def _further_keys(authentication: Authentication) -> Iterator[tuple[str, str]]:
     names = [(key.location, key.name.lower()) for key in keys]
     first = "query" if authentication.key_location == "query" else "header"
     taken = {(first, (authentication.key_name or "Authorization").lower())}
+    if authentication.type != "api_key":
+        taken = {("header", "authorization")}
+    if authentication.type in WITH_TOKEN and len(keys) > 1:
+        yield "further_keys", "With an access token, one further key can be sent."
     if len(set(names)) != len(names) or taken & set(names):
         yield "further_keys", "Each key needs a header or parameter of its own."
     for key in keys:
@@ -225,14 +230,16 @@ def client_problems(
     has_secret: bool,
     client_id: str | None,
     client_secret: str | None,
+    further_key: str | None = None,
 ) -> Problems:
-    """What is wrong with a client ID and secret; a stored secret is not sent to a changed URL (oauth.md section 1).
+    """What is wrong with a client ID, secret and further key; a stored secret is not sent to a changed URL (oauth.md
+    section 1).
 
     None keeps the stored value; `has_secret` says whether a secret is stored.
     """
     if after.type not in WITH_CLIENT:
         return []
-    errors = [*_client_format(client_id, client_secret)]
+    errors = [*_client_format(client_id, client_secret), *_key_format(further_key)]
     if after.type == "oauth2" and after.token_endpoint_auth_method == "none":
         return errors
     changed = [name for name in SECRET_URLS if getattr(before, name) != getattr(after, name)]
@@ -249,3 +256,8 @@ def _client_format(client_id: str | None, client_secret: str | None) -> Iterator
         yield "client_id", "Enter the client ID: one line of at most 500 characters."
     if client_secret is not None and (len(client_secret) > 5_000 or not client_secret.isascii()):
         yield "client_secret", "The client secret contains characters that cannot be sent. Copy it again."
+
+
+def _key_format(key: str | None) -> Iterator[tuple[str, str]]:
+    if key is not None and (len(key) > 5_000 or not key.isascii() or not key.isprintable() or key != key.strip()):
+        yield "further_key", "The key contains characters that cannot be sent. Copy it again."

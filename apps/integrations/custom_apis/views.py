@@ -115,7 +115,7 @@ def overview(request: TeamRequest, slug: str) -> HttpResponse:
     return _tab(request, api, "overview", form=form, waiting=waiting)
 
 
-@sensitive_post_parameters("client_secret")
+@sensitive_post_parameters("client_secret", "further_key")
 @get_or_post
 @never_cache
 @team_required
@@ -156,7 +156,7 @@ def _look_up(request: TeamRequest, api: CustomApi) -> HttpResponse:
         marks=marks,
         is_lookup=True,
         without_revocation="revocation_url" not in marks and not form["revocation_url"].value(),
-        retype_secret=bool(request.POST.get("client_secret")),
+        retype_secret=bool(request.POST.get("client_secret") or request.POST.get("further_key")),
     )
 
 

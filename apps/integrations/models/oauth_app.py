@@ -35,6 +35,10 @@ class OAuthApp(SealedRow):
     overrides = models.JSONField(default=dict, blank=True)
     # The `base_url_fingerprint` of a custom API when the app was saved; empty for built-in services.
     base_url_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
+    # An API key that calls of a custom API need beside the token, and the API's `base_url_fingerprint` when the key was
+    # entered: it is not sent to other addresses.
+    further_key = EncryptedField(editable=False)
+    further_key_fingerprint = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     # What its maintainers were notified of: which secret expiry, at which threshold (days), and which refusal.
     notified_expiry_on = models.DateField(null=True, editable=False)
     notified_expiry_days = models.SmallIntegerField(null=True, editable=False)
@@ -73,6 +77,15 @@ class OAuthApp(SealedRow):
 
     def __str__(self) -> str:
         return f"{self.integration} ({self.team or 'every team'})"
+
+    @property
+    def has_further_key(self) -> bool:
+        """Whether a further key is stored that may be sent to the API's present addresses."""
+        return self.further_key is not None and self.further_key_is_for(self.integration.base_url_fingerprint)
+
+    def further_key_is_for(self, fingerprint: str) -> bool:
+        """Whether the further key was entered for the addresses with this fingerprint."""
+        return self.further_key is not None and self.further_key_fingerprint == fingerprint
 
     @property
     def client_key(self) -> str:

@@ -43,7 +43,18 @@ def client_credentials(oauth_app: OAuthApp | None, *, with_secret: bool = True) 
     if oauth_app is None:
         raise IntegrationMisconfigured("This connection no longer has an OAuth app.")
     secret = oauth_app.client_secret if with_secret else None
-    return ClientCredentials(client_id=oauth_app.client_id, client_secret=secret.reveal() if secret else None)
+    return ClientCredentials(
+        client_id=oauth_app.client_id,
+        client_secret=secret.reveal() if secret else None,
+        further_key=_further_key(oauth_app),
+    )
+
+
+@sensitive_variables()
+def _further_key(oauth_app: OAuthApp) -> str | None:
+    """The key that calls need beside the token; None if it was entered for other addresses than the API's."""
+    key = oauth_app.further_key
+    return key.reveal() if key is not None and oauth_app.has_further_key else None
 
 
 def require_offered(oauth_app: OAuthApp, scopes: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Services that take a key, a client or OAuth 1.0a: what goes where, against literals written by hand."""
 
 import base64
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from apps.integrations.catalog.reader import read_definition, read_provider
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import api_hosts, checked_input, key_access, oauth1_provider, sent_as, verification_of
 from apps.integrations.models import KINDS_WITH_KEY, Integration, OAuthApp
+from apps.oauth.paths import Check
 from apps.oauth.signing import RequestParts
 from tests.connections.kinds import FILES
 
@@ -188,6 +190,48 @@ def test_a_file_that_does_not_hold_together_is_refused(tmp_path: Path, change: t
     assert change[0] in FILES["keyed"]
     path.write_text(FILES["keyed"].replace(*change), encoding="utf-8")
     with pytest.raises(CatalogError, match=problem):
+        read_provider(path)
+
+
+OWN_CLIENT = """
+access_token_path = "data.token | token"
+success_check = {path = "ok", equals = true}
+error_rules = [{means = "invalid_client", path = "error", values = ["no_such_client"]}]
+"""
+
+
+def own_client_file(folder: Path, more: str) -> Path:
+    (text,) = (each for each in FILES.values() if "[client_credentials]" in each)
+    path = folder / "machine.toml"
+    path.write_text(text.replace("[client_credentials]", "[client_credentials]" + more), encoding="utf-8")
+    return path
+
+
+def test_token_responses_to_client_credentials_are_described_like_others(tmp_path: Path) -> None:
+    grant = read_provider(own_client_file(tmp_path, OWN_CLIENT)).client_credentials
+    assert grant is not None
+    assert (grant.access_token_path, grant.refresh_token_path) == ("data.token | token", "refresh_token")
+    assert (grant.success_check, grant.error_rules[0].means) == (Check("ok", True), "invalid_client")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ('"data.token | token"', '"data..token"', "access_token_path"),
+        ('path = "error"', 'path = "error[x"', r"error_rules\[0\].path"),
+        ('means = "invalid_client"', 'means = "bad"', r"error_rules\[0\].means"),
+    ],
+)
+def test_what_cannot_be_followed_there_is_refused(tmp_path: Path, before: str, after: str, key: str) -> None:
+    with pytest.raises(CatalogError, match=f"client_credentials.{key}"):
+        read_provider(own_client_file(tmp_path, OWN_CLIENT.replace(before, after)))
+
+
+def test_only_custom_apis_have_a_further_key(tmp_path: Path) -> None:
+    path = own_client_file(tmp_path, "")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub("(?m)^headers = .*$", 'headers = { X-App = "{further_key}" }', text), encoding="utf-8")
+    with pytest.raises(CatalogError, match="further_key"):
         read_provider(path)
 
 

@@ -1,6 +1,7 @@
 """Reads security schemes into fields of the Authentication tab."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from urllib.parse import urljoin
 from apps.integrations.custom_apis.openapi.described import FoundScheme, Note
 from apps.integrations.custom_apis.openapi.document import listing, mapping, named, resolve, text_of
 from apps.integrations.custom_apis.openapi.prefixes import prefix_in
-from apps.integrations.custom_apis.schema import Authentication, CustomScope, FurtherKey
+from apps.integrations.custom_apis.schema import WITH_TOKEN, Authentication, CustomScope, FurtherKey
 
 MOST = 50
 _MOST_SCOPES = 1_000
@@ -41,32 +42,65 @@ def schemes_in(document: Mapping[str, Any], *, base_url: str, notes: list[Note])
             continue
         found += _Reader(name[:100], where, base_url, notes).read(scheme)
     notes += _unsupported_combinations(document, found, path)
-    found = [*_combined(document, found), *found]
-    return sorted(found, key=lambda scheme: (_RANK.index(scheme.authentication.type), scheme.is_obsolete))
+    usual, rare, parts = _combined(document, found)
+    found = [*usual, *found, *rare]
+    return sorted(
+        found, key=lambda scheme: (scheme.name in parts, _RANK.index(scheme.authentication.type), scheme.is_obsolete)
+    )
 
 
-def _combined(document: Mapping[str, Any], found: Sequence[FoundScheme]) -> list[FoundScheme]:
-    """Keys that requests need together, as one scheme each."""
-    keys = {scheme.name: scheme for scheme in found if scheme.authentication.type == "api_key"}
-    combined: dict[tuple[str, ...], FoundScheme] = {}
-    for requirement in _requirements(document):
-        names = tuple(name for name in requirement if name in keys)
-        if len(names) > 1 and len(names) == len(requirement):
-            combined.setdefault(names, _together([keys[name] for name in names]))
-    return list(combined.values())
+def _combined(
+    document: Mapping[str, Any], found: Sequence[FoundScheme]
+) -> tuple[list[FoundScheme], list[FoundScheme], set[str]]:
+    """What requests need together, as one scheme each: keys, and keys beside a token or a user name and password.
+
+    First those that are needed together at least as often as one of them alone, then the others, then the names of
+    schemes that are of no use alone.
+    """
+    needed = Counter(tuple(requirement) for requirement in _requirements(document))
+    usual: list[FoundScheme] = []
+    rare: list[FoundScheme] = []
+    parts: set[str] = set()
+    for names, count in needed.items():
+        alone = max((needed[(name,)] for name in names), default=0)
+        together = _storable(names, found)
+        (usual if count >= alone else rare).extend(together)
+        parts |= {name for name in names if together and not needed[(name,)]}
+    return usual, rare, parts
+
+
+def _storable(names: Sequence[str], found: Sequence[FoundScheme]) -> list[FoundScheme]:
+    """The schemes of these names as one; one for each flow of the OAuth 2.0 scheme among them. Empty if they cannot be
+    stored together."""
+    schemes = [scheme for scheme in found if scheme.name in names]
+    keys = [scheme for scheme in schemes if scheme.authentication.type == "api_key"]
+    others = [scheme for scheme in schemes if scheme not in keys]
+    if len(names) < 2 or {scheme.name for scheme in schemes} != set(names) or len({each.name for each in others}) > 1:
+        return []
+    if not others:
+        return [_together(keys)]
+    has_token = others[0].authentication.type in WITH_TOKEN
+    if (has_token and len(keys) > 1) or not all(_is_plain(key.authentication) for key in keys):
+        return []
+    return [_together([other, *keys]) for other in others]
+
+
+def _is_plain(key: Authentication) -> bool:
+    """Whether the key leaves the Authorization header to another scheme, and needs no prefix."""
+    return key.key_location != "bearer" and key.key_name.lower() != "authorization" and not key.key_prefix
 
 
 def _unsupported_combinations(document: Mapping[str, Any], found: Sequence[FoundScheme], path: str) -> Iterator[Note]:
-    """A note for each scheme that requests need together with another, where only one of them can be stored."""
-    kinds = {scheme.name: scheme.authentication.type for scheme in found}
+    """A note for each scheme that requests need together with another, where they cannot be stored together."""
+    usable = {scheme.name for scheme in found}
     noted = set()
     for requirement in _requirements(document):
-        known = [name for name in requirement if name in kinds]
-        if len(known) > 1 and {kinds[name] for name in known} != {"api_key"} and tuple(known) not in noted:
+        known = [name for name in requirement if name in usable]
+        if len(known) > 1 and not _storable(requirement, found) and tuple(known) not in noted:
             noted.add(tuple(known))
             yield Note(
                 f"{path}.{known[0]}",
-                f"Some requests need it together with {' and '.join(known[1:])[:200]}. Only one of them can be stored: "
+                f"Some requests need it together with {' and '.join(known[1:])[:200]}. They cannot be stored together: "
                 "callers have to add the others to their requests.",
             )
 
@@ -89,10 +123,17 @@ def _together(schemes: Sequence[FoundScheme]) -> FoundScheme:
     return replace(
         first,
         name=names[:100],
-        words=f"Keys that are needed together: {names}"[:300],
+        words=_words(schemes, names)[:300],
         authentication=first.authentication.with_values({"further_keys": further}),
         filled=(*first.filled, "further_keys"),
     )
+
+
+def _words(schemes: Sequence[FoundScheme], names: str) -> str:
+    first, *others = schemes
+    if first.authentication.type == "api_key":
+        return f"Keys that are needed together: {names}"
+    return f"{first.words}, together with {' and '.join(other.authentication.key_name for other in others)}"
 
 
 def _location(authentication: Authentication) -> Literal["header", "query"]:

@@ -133,27 +133,26 @@ def save_authentication(
     authentication: Authentication,
     client_id: str | None = None,
     client_secret: str | None = None,
+    further_key: str | None = None,
     filled_in: Mapping[str, str] | None = None,
     confirm_token_host: bool | None = False,
 ) -> CustomApi:
     """Save how people sign in. Once nothing is missing, the API appears in Plugins.
 
-    `client_id` and `client_secret` None keep the stored values; the secret has to be entered again if a URL changes to
-    which it is sent. `filled_in` lists the fields that were filled in automatically. `confirm_token_host` confirms the
-    host of a token URL from the document (see `token_host`); None leaves that for later, and the API a draft.
-    Connections made for other URLs are marked for reconnecting. Raises NotAllowed, NotFound, InvalidInput, and
+    `client_id`, `client_secret` and `further_key` None keep the stored values; a secret has to be entered again if a
+    URL changes to which it is sent. `filled_in` lists the fields that were filled in automatically.
+    `confirm_token_host` confirms the host of a token URL from the document (see `token_host`); None keeps the API a
+    draft. Connections made for other URLs are marked for reconnecting. Raises NotAllowed, NotFound, InvalidInput, and
     IntegrationInUse where the kind changes although there are connections.
     """
     _require_manager(actor)
     api = locked_api(actor, api.pk)
     before = authentication_from(api.authentication)
     oauth_app = oauth_client_of(api)
-    errors = authentication_problems(authentication, params=api.params)
+    client = {"client_id": client_id, "client_secret": client_secret, "further_key": further_key}
     has_secret = oauth_app is not None and oauth_app.client_secret is not None
-    errors += client_problems(
-        before, authentication, has_secret=has_secret, client_id=client_id, client_secret=client_secret
-    )
-    _require(errors)
+    errors = authentication_problems(authentication, params=api.params)
+    _require(errors + client_problems(before, authentication, has_secret=has_secret, **client))
     if api.integration.kind != authentication.type:
         require_no_connections(api, "The authentication type can only be changed without connections.")
     changed = sorted(name for name, value in authentication.as_json().items() if before.as_json()[name] != value)
@@ -162,8 +161,9 @@ def save_authentication(
     kept = {name: mark for name, mark in marks.items() if filled_in is not None or name not in changed}
     api.filled_in = _with_token_host(api, authentication, kept, confirmed=confirm_token_host)
     api.save()
-    update_integration(api, authentication, actor=actor, client_id=client_id, client_secret=client_secret)
-    _record("authentication_changed", api, actor, type=authentication.type, fields=changed)
+    update_integration(api, authentication, actor=actor, **client)
+    fields = [*changed, "further_key"] if further_key else changed
+    _record("authentication_changed", api, actor, type=authentication.type, fields=fields)
     return api
 
 

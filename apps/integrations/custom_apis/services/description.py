@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 from apps.integrations.catalog.errors import CatalogError
 from apps.integrations.catalog.reader import read_definition
 from apps.integrations.custom_apis.definition import base_url_fingerprint, definition_of
-from apps.integrations.custom_apis.schema import WITH_CLIENT, Authentication, missing
+from apps.integrations.custom_apis.schema import WITH_CLIENT, Authentication, missing, wants_further_key
 from apps.integrations.custom_apis.services.queries import oauth_client_of
 from apps.integrations.custom_apis.token_host import UNCONFIRMED
 from apps.integrations.errors import InvalidInput
@@ -28,6 +28,7 @@ def update_integration(
     actor: Actor,
     client_id: str | None = None,
     client_secret: str | None = None,
+    further_key: str | None = None,
 ) -> None:
     """Update kind, definition, client and the fingerprint of its URLs from the settings of the API.
 
@@ -39,7 +40,9 @@ def update_integration(
     )
     oauth_app = oauth_client_of(api)
     has_client = bool(client_id) or oauth_app is not None
-    is_complete = bool(api.authentication) and not missing(authentication, has_client=has_client)
+    has_key = bool(further_key) or bool(oauth_app and oauth_app.further_key_is_for(fingerprint))
+    lacks = missing(authentication, has_client=has_client, has_further_key=has_key)
+    is_complete = bool(api.authentication) and not lacks
     is_complete = is_complete and api.filled_in.get("token_url") != UNCONFIRMED
     earlier_params = (integration.definition or {}).get("params", api.params)
     integration.definition = readable_definition(api, authentication) if is_complete else None
@@ -48,7 +51,8 @@ def update_integration(
     integration.kind = authentication.type
     integration.save()
     if authentication.type in WITH_CLIENT and has_client:
-        _save_client(integration, oauth_app, actor, client_id=client_id, client_secret=client_secret)
+        saved = _save_client(integration, oauth_app, actor, client_id=client_id, client_secret=client_secret)
+        _save_further_key(saved, further_key, is_wanted=wants_further_key(authentication))
     elif authentication.type not in WITH_CLIENT and oauth_app is not None:
         oauth_app.delete()  # there are no connections, so its secret is no longer needed
     if has_moved or earlier_params != api.params:
@@ -65,8 +69,8 @@ def _save_client(
     *,
     client_id: str | None,
     client_secret: str | None,
-) -> None:
-    save_oauth_app(
+) -> OAuthApp:
+    return save_oauth_app(
         origin=actor.origin,
         integration=integration,
         team=integration.team,
@@ -75,6 +79,19 @@ def _save_client(
         secret_expires_on=oauth_app.secret_expires_on if oauth_app else None,
         base_url_fingerprint=integration.base_url_fingerprint,
     )
+
+
+@sensitive_variables()
+def _save_further_key(oauth_app: OAuthApp, further_key: str | None, *, is_wanted: bool) -> None:
+    """Store the key for the API's present addresses, or delete one that calls no longer need. None keeps the stored."""
+    if not is_wanted and oauth_app.further_key is not None:
+        oauth_app.further_key, oauth_app.further_key_fingerprint = None, ""
+    elif is_wanted and further_key:
+        oauth_app.further_key = further_key
+        oauth_app.further_key_fingerprint = oauth_app.integration.base_url_fingerprint
+    else:
+        return
+    oauth_app.save(update_fields=["further_key", "further_key_fingerprint", "updated_at"])
 
 
 def readable_definition(api: CustomApi, authentication: Authentication) -> dict[str, Any]:

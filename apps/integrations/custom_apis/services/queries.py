@@ -42,7 +42,9 @@ def missing_of(api: CustomApi, authentication: Authentication | None = None) -> 
     host has to be confirmed."""
     settings = authentication or authentication_from(api.authentication)
     unconfirmed = ["confirm_token_host"] if api.filled_in.get("token_url") == UNCONFIRMED else []
-    return missing(settings, has_client=oauth_client_of(api) is not None) + unconfirmed
+    oauth_app = oauth_client_of(api)
+    has_key = oauth_app is not None and oauth_app.has_further_key
+    return missing(settings, has_client=oauth_app is not None, has_further_key=has_key) + unconfirmed
 
 
 def require_no_connections(api: CustomApi, reason: str) -> None:

@@ -314,16 +314,48 @@ def test_keys_that_are_needed_together_are_one_scheme() -> None:
     assert [(key.location, key.name) for key in first.further_keys] == [("query", "app_id")]
 
 
+CODE_FLOW = oauth2(authorizationCode={"authorizationUrl": "https://a.example/a", "tokenUrl": "https://a.example/t"})
+OWN_CLIENT = oauth2(clientCredentials={"tokenUrl": "https://a.example/t"})
+X_APP = {"type": "apiKey", "in": "header", "name": "X-App"}
+APP_ID = {"type": "apiKey", "in": "query", "name": "app_id"}
+
+
 @pytest.mark.parametrize(
-    "other",
+    ("person", "kind"),
+    [(CODE_FLOW, "oauth2"), (OWN_CLIENT, "oauth2_client_credentials"), ({"type": "http", "scheme": "basic"}, "basic")],
+)
+@pytest.mark.parametrize(("app", "key"), [(X_APP, ("header", "X-App")), (APP_ID, ("query", "app_id"))])
+def test_a_key_that_is_needed_beside_another_scheme_is_stored_with_it(
+    person: dict[str, Any], kind: str, app: dict[str, Any], key: tuple[str, str]
+) -> None:
+    schemes = {"person": person, "app": app}
+    found = described(**SERVER, components={"securitySchemes": schemes}, security=[{"person": [], "app": []}])
+    first = found.schemes[0].authentication
+    assert (first.type, [(each.location, each.name) for each in first.further_keys]) == (kind, [key])
+    assert found.notes == ()
+
+
+def test_a_key_that_few_requests_need_is_no_part_of_the_preferred_scheme() -> None:
+    schemes = {"person": CODE_FLOW, "app": X_APP}
+    alone = {f"/{number}": {"get": {"security": [{"person": []}]}} for number in range(2)}
+    paths = {**alone, "/reports": {"get": {"security": [{"person": [], "app": []}]}}}
+    first, second, _ = described(**SERVER, components={"securitySchemes": schemes}, paths=paths).schemes
+    assert (first.authentication.further_keys, len(second.authentication.further_keys)) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("person", "others"),
     [
-        oauth2(authorizationCode={"authorizationUrl": "https://a.example/a", "tokenUrl": "https://a.example/t"}),
-        {"type": "http", "scheme": "basic"},
+        (CODE_FLOW, {"app": {"type": "http", "scheme": "Bot"}}),
+        (CODE_FLOW, {"app": {"type": "http", "scheme": "bearer"}}),
+        (CODE_FLOW, {"app": X_APP, "id": APP_ID}),
+        (CODE_FLOW, {"app": {"type": "http", "scheme": "basic"}}),
     ],
 )
-def test_what_cannot_be_stored_together_is_noted(other: dict[str, Any]) -> None:
-    schemes = {"person": other, "app": {"type": "apiKey", "in": "header", "name": "X-App"}}
-    found = described(**SERVER, components={"securitySchemes": schemes}, security=[{"person": [], "app": []}])
+def test_what_cannot_be_stored_together_is_noted(person: dict[str, Any], others: dict[str, Any]) -> None:
+    schemes = {"person": person, **others}
+    required = {name: [] for name in schemes}
+    found = described(**SERVER, components={"securitySchemes": schemes}, security=[required])
     (note,) = found.notes
     assert note.where == "components.securitySchemes.person"
     assert "together with app" in note.sentence
