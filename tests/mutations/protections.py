@@ -1640,9 +1640,30 @@ PROTECTIONS = [
     Mutation(
         "custom APIs: a further host gets no credentials of connections that were made before",
         "apps/integrations/custom_apis/definition.py",
-        '    origins += sorted({_origin(host["base_url"]) for host in hosts} - {origins[0]})\n',
+        '    origins += sorted({origin(host["base_url"]) for host in hosts} - {origins[0]})\n',
         "",
         ("tests/gateway/test_named_hosts.py",),
+    ),
+    Mutation(
+        "custom APIs: a later revocation URL at another host gets no earlier tokens",
+        "apps/connections/services/revocation_host.py",
+        "    return origin(endpoint.url) == origin(provider.token_url)\n",
+        "    return True\n",
+        ("tests/connections/test_later_revocation_url.py",),
+    ),
+    Mutation(
+        "custom APIs: a revocation URL at another host is noticed",
+        "apps/integrations/custom_apis/services/description.py",
+        "        integration.revocation_version += 1\n",
+        "        pass\n",
+        ("tests/connections/test_later_revocation_url.py",),
+    ),
+    Mutation(
+        "custom APIs: a stored client secret does not come to count as entered for a later revocation URL",
+        "apps/connections/services/credentials.py",
+        " and may_keep_fields(connection)",
+        "",
+        ("tests/connections/test_later_revocation_url.py",),
     ),
     Mutation(
         "proxy: a body that was looked into and is incomplete is an error",
