@@ -1666,6 +1666,20 @@ PROTECTIONS = [
         ("tests/connections/test_later_revocation_url.py",),
     ),
     Mutation(
+        "refresh: no backoff passes over the last tries before a token ends",
+        "apps/connections/policy/refresh_failures.py",
+        "        return around_expiry(self.now + wait, now=self.now, expires_at=self.expires_at)\n",
+        "        return self.now + wait\n",
+        ("tests/connections/test_early_refreshes.py",),
+    ),
+    Mutation(
+        "refresh: none comes before the provider's earliest",
+        "apps/connections/policy/refresh_policy.py",
+        "    if earliest is not None and planned < obtained_at + earliest:\n",
+        "    if False:\n",
+        ("tests/connections/test_early_refreshes.py",),
+    ),
+    Mutation(
         "proxy: a body that was looked into and is incomplete is an error",
         "apps/egress/stream.py",
         "            raise self._failure\n",
