@@ -213,7 +213,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker indefinitely, a request never does:
 CELERY_TASK_PUBLISH_RETRY = False
-# Workers take no commands, such as `shutdown`, from whoever can write to Redis; nor could a folder carry them.
+# Workers take no commands, such as `shutdown`: any program that can write to Redis could send one. A folder has none.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 # In memory: a file would hold pickles, end beat when the disk is full, and carry one host's clock to another.

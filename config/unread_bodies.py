@@ -6,7 +6,7 @@ short rests and closes other connections, but announces that only if the applica
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -78,7 +78,7 @@ def closing_unread(application: Application) -> Application:
             if status >= "4":
                 body.drain(environ.get("gunicorn.socket"))
             if body.has_long_rest:
-                start_response.__self__.force_close()  # type: ignore[attr-defined] # gunicorn's Response
+                cast(Any, start_response).__self__.force_close()  # gunicorn's Response
             return start_response(status, *args)
 
         return application(environ, start)

@@ -126,8 +126,8 @@ def test_a_failed_statement_marks_the_transaction_for_rollback(make: Make) -> No
 def test_an_insert_writes_one_row(make: Make) -> None:
     add = PreparedInsert(DailyUse)
     ours, others = make(), make()
-    add(connection_id=ours.pk, day=TODAY, calls=4, failures=1)
-    add(connection_id=others.pk, day=TODAY, calls=5, failures=0)
+    add(connection_id=ours.pk, day=TODAY, calls=4, failures=1, refused=0)
+    add(connection_id=others.pk, day=TODAY, calls=5, failures=0, refused=0)
     assert DailyUse.objects.get(connection=ours).calls == 4
     assert DailyUse.objects.get(connection=others).failures == 0
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.utils.http import http_date
 
@@ -37,7 +37,7 @@ def deprecated(*, since: date, sunset: date, successor: str = "") -> Callable[[M
         raise ValueError(f"An operation is announced at least {MIN_DAYS} days before it is removed.")
 
     def mark(method: Method) -> Method:
-        method.deprecation = Deprecation(since, sunset, successor)  # type: ignore[attr-defined] # read below
+        cast(Any, method).deprecation = Deprecation(since, sunset, successor)  # read below
         return method
 
     return mark

@@ -18,9 +18,9 @@ class Actor:
     role: Role | None = None
     api_key: ApiKey | None = None
     scopes: frozenset[str] | None = None
+    origin: Origin = field(default_factory=lambda: Origin(kind="system", id="", label="Specway"))
     # A browser token of the API key, not the key itself.
     by_browser_token: bool = False
-    origin: Origin = field(default_factory=lambda: Origin(kind="system", id="", label="Specway"))
 
     @property
     def label(self) -> str:

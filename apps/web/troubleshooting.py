@@ -1,5 +1,6 @@
 """The topics of help; the `help` of each error names one. The texts are in templates/help/topics/."""
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -55,21 +56,16 @@ EXCERPT = 140
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic of help. `text` is all its words."""
+    """A topic of help. `text` is all its words, `excerpt` the first sentences of its first paragraph."""
 
     slug: str
     title: str
     text: str
+    excerpt: str
 
     @property
     def template(self) -> str:
         return f"help/topics/{self.slug}.html"
-
-    @property
-    def excerpt(self) -> str:
-        """The beginning of the text, to the end of a sentence where one ends."""
-        start = self.text[:EXCERPT]
-        return start[: start.rfind(". ") + 1] or f"{start.rsplit(' ', 1)[0]}…"
 
     def has(self, words: list[str]) -> bool:
         """Whether the title or the text has all these words, in lower case."""
@@ -88,7 +84,7 @@ class Group:
 @cache
 def groups() -> list[Group]:
     """All topics, in groups."""
-    return [Group(title, [Topic(slug, name, _text(slug)) for slug, name in topics]) for title, topics in GROUPS]
+    return [Group(title, [_topic(slug, name) for slug, name in topics]) for title, topics in GROUPS]
 
 
 def topics() -> dict[str, Topic]:
@@ -108,7 +104,24 @@ def callback_url() -> str:
     return f"{settings.PUBLIC_URL}/oauth/callback"
 
 
-def _text(slug: str) -> str:
+def _topic(slug: str, title: str) -> Topic:
     html = render_to_string(f"help/topics/{slug}.html", {"callback_url": callback_url()})
+    paragraphs = (part for part in _PARAGRAPH.findall(html) if _STATUS not in part)
+    return Topic(slug, title, _text(html), _excerpt(_text(next(paragraphs, html))))
+
+
+_PARAGRAPH = re.compile(r"<p>(.*?)</p>", re.DOTALL)
+_STATUS = 'class="status'
+
+
+def _excerpt(text: str) -> str:
+    """The beginning of the text, to the end of a sentence where one ends."""
+    if len(text) <= EXCERPT:
+        return text
+    start = text[:EXCERPT]
+    return start[: start.rfind(". ") + 1] or f"{start.rsplit(' ', 1)[0]}…"
+
+
+def _text(html: str) -> str:
     # A space for each tag, so that the words of two elements stay apart.
     return " ".join(strip_tags(html.replace("<", " <")).split()).replace(" .", ".").replace(" ,", ",")

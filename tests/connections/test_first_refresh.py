@@ -1,5 +1,6 @@
 """The first refresh of a connection to a team's own API: at once, once, by the normal lease, and reported in words."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.authserver import ABSENT, AuthServer, altered, answers, refuses
 from tests.connections.custom import Walker
 from tests.connections.test_trace import walker_at
 from tests.factories import client_for
-from tests.fixtures.connections import Cast, ConnectFlow, expire
+from tests.fixtures.connections import Cast, ConnectFlow, expire, make_due
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +66,22 @@ def test_without_a_refresh_token_the_connection_says_so_at_once(walker: Walker, 
     activity = client_for(cast.member).get(f"/connections/{connection.pk}/activity/").content.decode()
     assert f"/connections/{connection.pk}/trace/" in activity
     assert Connection.objects.get(pk=connection.pk).status == "active"
+
+
+def test_both_reasons_of_a_red_connection_are_paragraphs_of_one_block(
+    walker: Walker, server: AuthServer, cast: Cast
+) -> None:
+    """Two blocks would have the same place in the grid, one over the other."""
+    server.script(altered(refresh_token=ABSENT))
+    connection = walker.connect()
+    expire(connection)
+    make_due(connection)
+    beat()
+    assert Connection.objects.get(pk=connection.pk).status == "needs_attention"
+    [block] = re.findall(r'<div class="conn__reason">(.*?)</div>', listed(cast), re.DOTALL)
+    ended, first = re.findall(r"<p>(.*?)</p>", block, re.DOTALL)
+    assert "Why?" in ended
+    assert "returned no refresh token" in first
 
 
 def test_a_token_that_never_ends_is_healthy_without_a_refresh_token(

@@ -260,8 +260,9 @@ WAYS: dict[str, list[Way]] = {
     # Of an import and of a webhook.
     "url": [reads_a_document_there, asks_the_issuer_that_a_document_names, delivers_to_a_webhook],
 }
-# A browser is sent to the first, and only to origins that the operator lists; the second is a checkbox.
-NEVER_CALLED = {"return_url", "confirm_token_host"}
+# A browser is sent to the first, and only to origins that the operator lists; the second is a checkbox; the third is
+# compared with the `Origin` of requests.
+NEVER_CALLED = {"return_url", "confirm_token_host", "origin"}
 ALL = [way for ways in WAYS.values() for way in ways]
 # Once for each of the two ways in which requests are sent, and for a URL made from a connection's parameter: for all
 # others, what a name resolves to is judged by the same code.

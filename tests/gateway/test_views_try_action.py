@@ -158,7 +158,7 @@ def test_an_operation_without_its_scope_is_refused_before_it_is_sent(
     answer = send(browser, connection, operation="1", method="POST")
     assert answer.status_code == 409
     assert "was not granted things:write" in text(answer)
-    assert "#insufficient-permissions" in text(answer)
+    assert "/help/insufficient-permissions/" in text(answer)
     assert api.received == []
 
 

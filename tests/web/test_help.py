@@ -5,7 +5,7 @@ import re
 import pytest
 from django.test import Client
 
-from apps.web.troubleshooting import SECTIONS, search_topics
+from apps.web.troubleshooting import SECTIONS, search_topics, topics
 
 pytestmark = pytest.mark.django_db
 
@@ -20,6 +20,12 @@ def test_topics_are_found_by_words_of_title_and_text(visitor: Client) -> None:
     assert "1 topic with “secret decrypt”" in page
     assert 'href="/help/unreadable-secret/"' in page
     assert "No topic has these words" in visitor.get("/help/", {"q": "xyzzy"}).content.decode()
+
+
+def test_an_excerpt_is_of_the_first_paragraph_only() -> None:
+    excerpt = topics()["popup-blocked"].excerpt
+    assert excerpt == "Your browser prevented Specway from opening the service’s page in a new window."
+    assert topics()["token-expired"].excerpt.startswith("Specway refreshes tokens")  # not the status above it
 
 
 def test_what_was_searched_is_escaped(visitor: Client) -> None:

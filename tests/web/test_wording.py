@@ -40,7 +40,7 @@ PHRASES = (
     "will stand here",
     "word before the key",
 )
-COLON_AND_CAPITAL = re.compile(r"[a-z’]: (?!Specway\b)[A-Z][a-z]")
+COLON_AND_CAPITAL = re.compile(r"[a-z’]: (?!Specway\b|Bearer\b)[A-Z][a-z]")
 
 
 def texts() -> dict[str, str]:

@@ -38,6 +38,8 @@ class AuthorizationAttempt(SealedRow):
     redirect_uri = models.CharField(max_length=500)
     # `OAuthApp.client_key` when the flow was started: the code is for that client and those hosts only.
     client_key = models.CharField(max_length=64, blank=True, default="")
+    # `Integration.revocation_version` when the flow was started.
+    revocation_version = models.PositiveIntegerField(default=0, db_default=0)
     code_verifier = EncryptedField()
     scopes_requested = models.JSONField(default=list)
     params = models.JSONField(default=dict)

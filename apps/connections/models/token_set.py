@@ -34,6 +34,8 @@ class TokenSet(SealedRow):
     access_token_fp = models.CharField(max_length=64, blank=True)
     # `OAuthApp.client_key` of the client that the tokens were issued to.
     client_key = models.CharField(max_length=64, blank=True)
+    # `Integration.revocation_version` when the person connected or reconnected.
+    revocation_version = models.PositiveIntegerField(default=0, db_default=0)
     obtained_at = models.DateTimeField()
     # Empty if the service did not report an expiry, or the token does not expire.
     expires_at = models.DateTimeField(null=True)

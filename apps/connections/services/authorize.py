@@ -114,6 +114,7 @@ def _request(integration: Integration, oauth_app: OAuthApp, *, actor: Actor, **i
 
 def _store_attempt(attempt: AuthorizationAttempt, request: AuthorizationRequest, *, origin: Origin) -> None:
     attempt.pk, attempt.client_key = request.attempt_id, attempt.oauth_app.client_key
+    attempt.revocation_version = attempt.integration.revocation_version
     attempt.state_hash, attempt.code_verifier = attempts.hashed(request.state), request.secret
     attempt.created_at, attempt.expires_at = Now(), Now() + attempts.LIFETIME
     with transaction.atomic():

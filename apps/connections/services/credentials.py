@@ -18,6 +18,7 @@ from apps.connections.models import Connection, Credential, Status, TokenSet
 from apps.connections.services.client_credentials import obtain, own_client
 from apps.connections.services.connection_params import provider_of, required_params
 from apps.connections.services.recheck import require_can_connect, require_can_manage
+from apps.connections.services.revocation_host import may_keep_fields
 from apps.connections.services.status import emit_event, mark_reconnected, target_of
 from apps.connections.services.token_values import token_columns
 from apps.connections.services.tracing import Trace, of_connection, traced
@@ -169,7 +170,8 @@ def _replacement(
     if not entered and not required:
         raise InvalidInput([(f"field.{entry.fields[-1].name}", "Enter the new value.")])
     # A key that was entered for other addresses is not sent to these: then every field has to be entered again.
-    stored = stored_fields(connection) if is_for_current_base_url(connection) and not required else {}
+    keeps = not required and is_for_current_base_url(connection) and may_keep_fields(connection)
+    stored = stored_fields(connection) if keeps else {}
     of_user = {param.name for param in entry.params_from("user")}
     unchanged = {name: value for name, value in connection.params.items() if name in of_user - required}
     new = {name: value for name, value in params.items() if name in required}
@@ -293,6 +295,7 @@ def _store_token(connection: Connection, token: TokenResponse) -> None:
     row.connection = connection
     now = Connection.objects.filter(pk=connection.pk).values_list(Now(), flat=True).get()
     values = token_columns(row, token, provider=provider_of(connection), sent_at=now)
+    values["revocation_version"] = connection.integration.revocation_version
     if not is_new:
         TokenSet.objects.filter(pk=row.pk).update(version=F("version") + 1, **values)
         return

@@ -19,6 +19,7 @@ from apps.connections.services.client_change import belongs_to_earlier_client
 from apps.connections.services.client_credentials import own_client
 from apps.connections.services.connection_params import provider_of
 from apps.connections.services.credentials import stored_fields
+from apps.connections.services.revocation_host import may_receive
 from apps.connections.services.status import emit_event, target_of
 from apps.errors import NotFound, SpecwayError
 from apps.integrations.catalog.entries import entry_of, links
@@ -34,6 +35,10 @@ from apps.teams.actor import Actor
 logger = logging.getLogger(__name__)
 
 _NO_REVOCATION = "{name} does not support revocation, so the grant is still valid there."
+_LATER_URL = (
+    "The grant was not revoked and is still valid: the revocation URL of {name} was entered after this account was "
+    "connected, and it is at another host than the token URL, so no token was sent there. Revoke it at {name}."
+)
 _NOT_REVOKED: dict[str, str] = {
     Integration.Kind.OAUTH2: _NO_REVOCATION,
     Integration.Kind.OAUTH1: _NO_REVOCATION,
@@ -126,8 +131,12 @@ def _without_request(connection: Connection, row: TokenSet | None) -> tuple[str,
 def _request_revocation(connection: Connection, row: TokenSet | None) -> tuple[str, str]:
     name = connection.integration.name
     try:
+        provider = provider_of(connection)
+        version = row.revocation_version if row else 0
+        if not may_receive(provider, connection.integration, revocation_version=version):
+            return "unsupported", _LATER_URL.format(name=name)
         revocation.revoke(
-            provider_of(connection),
+            provider,
             _client_of(connection),
             access_token=row.access_token.reveal() if row and row.access_token else "",
             refresh_token=row.refresh_token.reveal() if row and row.refresh_token else None,

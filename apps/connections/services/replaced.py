@@ -14,12 +14,14 @@ from apps.oauth.token_response import TokenResponse
 class Replaced:
     """A connection as it was before another grant was stored in it.
 
-    `client_key` is that of the client to which `tokens` were issued; `sameness` compares the accounts of both grants.
+    `client_key` is that of the client to which `tokens` were issued, `revocation_version` that of `tokens`; `sameness`
+    compares the accounts of both grants.
     """
 
     connection: Connection
     tokens: TokenResponse | None = field(repr=False)
     client_key: str
+    revocation_version: int
     sameness: Sameness
 
     @property
@@ -35,7 +37,8 @@ def snapshot(connection: Connection, row: TokenSet, account: Account) -> Replace
     if row.access_token is not None:
         refresh_token = row.refresh_token.reveal() if row.refresh_token else None
         tokens = TokenResponse(access_token=row.access_token.reveal(), refresh_token=refresh_token)
-    return Replaced(copy(connection), tokens, row.client_key, compare(account_of(connection), account))
+    sameness = compare(account_of(connection), account)
+    return Replaced(copy(connection), tokens, row.client_key, row.revocation_version, sameness)
 
 
 def changes_between(before: Connection, after: Connection) -> dict[str, Any]:

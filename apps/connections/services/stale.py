@@ -13,6 +13,7 @@ from apps.connections.policy.accounts import Account, Sameness, compare
 from apps.connections.services import tracing
 from apps.connections.services.connection_params import account_of, provider_of
 from apps.connections.services.replaced import Replaced
+from apps.connections.services.revocation_host import may_receive
 from apps.connections.services.status import target_of
 from apps.connections.services.store_grant import Grant, Stored, account_in
 from apps.errors import SpecwayError
@@ -27,6 +28,10 @@ from apps.oauth.token_response import TokenResponse
 logger = logging.getLogger(__name__)
 
 _KEPT = "The earlier tokens were not revoked, since {name} may end the new ones with them."
+_LATER_URL = (
+    "The earlier tokens were not revoked and may still be valid: the revocation URL of {name} was entered after they "
+    "were issued, and it is at another host than the token URL."
+)
 _NO_REVOCATION = "{name} does not support revocation, so the earlier tokens may still be valid there."
 
 
@@ -46,7 +51,7 @@ def discard_stale(row: TokenSet, provider: ProviderConfig, response: TokenRespon
             token_fp=fingerprint(response.access_token),
             disconnected=disconnected,
         )
-    if disconnected:
+    if disconnected and may_receive(provider, connection.integration, revocation_version=row.revocation_version):
         _revoke(provider, connection.oauth_app, response)
 
 
@@ -63,7 +68,8 @@ def revoke_unwanted(attempt: AuthorizationAttempt, grant: Grant) -> None:
     except (SpecwayError, ObjectDoesNotExist) as error:  # the integration was deleted, or its values are not valid
         logger.warning("discarded token not revoked attempt=%s error=%s", attempt.pk, type(error).__name__)
         return
-    _revoke(provider, attempt.oauth_app, grant.response)
+    if may_receive(provider, attempt.integration, revocation_version=attempt.revocation_version):
+        _revoke(provider, attempt.oauth_app, grant.response)
 
 
 def end_replaced(stored: Stored, grant: Grant, *, origin: Origin) -> AuthorizationAttempt:
@@ -105,6 +111,8 @@ def _end(attempt: AuthorizationAttempt, replaced: Replaced, tokens: TokenRespons
     connection, is_other = replaced.connection, replaced.sameness is Sameness.OTHER
     name, account = connection.integration.name, connection.account_label or "the earlier account"
     provider = _provider_of(connection) if replaced.is_of_current_client else None
+    if provider and not may_receive(provider, connection.integration, revocation_version=replaced.revocation_version):
+        return "kept", _LATER_URL.format(name=name)
     ends_one_token = provider is not None and provider.revocation is not None and provider.revocation.ends == "token"
     if not is_other and not ends_one_token:
         was_working, has_revocation = connection.status == Status.ACTIVE, provider is not None and provider.revocation

@@ -190,6 +190,7 @@ def _create(
     )
     row = TokenSet(connection=connection, team_id=attempt.team_id, client_key=attempt.oauth_app.client_key)
     values = token_columns(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))
+    values["revocation_version"] = attempt.revocation_version
     for name, value in values.items():
         setattr(row, name, value)
     row.save(force_insert=True)
@@ -228,6 +229,7 @@ def _replace(
     connection.params = connection.params | attempt.params | grant.params
     values = token_columns(row, grant.response, provider=provider_of(connection), sent_at=_sent_at(attempt))
     values["client_key"] = attempt.oauth_app.client_key
+    values["revocation_version"] = attempt.revocation_version
     if not grant.response.refresh_token and not keeps_refresh_token:
         values |= {"refresh_token": None, "next_refresh_at": values["expires_at"]}
     # The new version makes a refresh in progress stale.

@@ -231,31 +231,25 @@ _BY_TYPE = {
 
 
 def base_url_fingerprint(
-    *, base_url: str, authentication: Authentication, hosts: Sequence[Mapping[str, Any]] = (), stored: str = ""
+    *, base_url: str, authentication: Authentication, hosts: Sequence[Mapping[str, Any]] = ()
 ) -> str:
     """A hash of the URLs to which secrets and tokens are sent; those entered for other URLs are not sent to these.
 
     Of the base URL, the further hosts and the account endpoint only scheme and host count: the path does not change who
-    receives them. A revocation URL at the host of the token endpoint is left out, so that it can be added later: that
-    host has them anyway, and so has a further host that is the base URL's. `stored` is kept if it is a hash of the same
-    URLs with the revocation URL, as earlier versions made it.
+    receives them. A further host that is the base URL's is left out, since it has them anyway. So is the revocation
+    URL: it can be added later, and `connections.services.revocation_host` keeps earlier tokens from another host in it.
     """
     used = authentication.type in ("oauth2", "oauth2_client_credentials", "oauth1")
     urls = {name: getattr(authentication, name) if used else "" for name in SECRET_URLS}
     if authentication.type != "oauth1":
         del urls["request_token_url"]
-    origins = [_origin(base_url), _origin(authentication.account_url) if used else ""]
-    origins += sorted({_origin(host["base_url"]) for host in hosts} - {origins[0]})
-    is_at_token_host = _origin(urls["revocation_url"]) == _origin(urls["token_url"])
-    without = urls | {"revocation_url": ""} if is_at_token_host else urls
-    earlier, present = (_hash([*given.values(), *origins]) for given in (urls, without))
-    return stored if stored == earlier else present
+    origins = [origin(base_url), origin(authentication.account_url) if used else ""]
+    origins += sorted({origin(host["base_url"]) for host in hosts} - {origins[0]})
+    hashed = urls | {"revocation_url": ""}  # empty, as earlier versions hashed one at the token endpoint's host
+    return hashlib.sha256(json.dumps([*hashed.values(), *origins]).encode()).hexdigest()
 
 
-def _hash(urls: list[str]) -> str:
-    return hashlib.sha256(json.dumps(urls).encode()).hexdigest()
-
-
-def _origin(url: str) -> str:
+def origin(url: str) -> str:
+    """Scheme and host, with the port where it is in the URL, in lower case."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}".lower()

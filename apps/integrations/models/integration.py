@@ -75,6 +75,8 @@ class Integration(models.Model):
     # A hash of the URLs to which secrets of a custom API are sent (see custom_apis/definition.py). Credentials entered
     # for other URLs are not sent to them.
     base_url_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
+    # Incremented when the revocation URL of a custom API moves to another host; see connections' revocation_host.py.
+    revocation_version = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     # The callback of a custom API. The common one only by an explicit choice of an admin.
     callback = models.CharField(max_length=10, choices=Callback.choices, default=Callback.OWN, editable=False)
 

@@ -12,7 +12,6 @@ from apps.audit.models import AuditEvent
 from apps.connections.services import listed_integrations
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.catalog.entries import entry_for, entry_of, provider_config
-from apps.integrations.custom_apis.definition import base_url_fingerprint
 from apps.integrations.custom_apis.schema import URLS, Authentication, CustomScope, FurtherKey, authentication_from
 from apps.integrations.custom_apis.services.apis import (
     change_custom_api,
@@ -150,30 +149,41 @@ def test_a_changed_address_makes_another_client_of_the_app(admin: Actor, api: Cu
     assert OAuthApp.objects.get().client_key != before
 
 
-def test_a_revocation_url_added_at_the_token_host_asks_for_the_secret_only(admin: Actor, api: CustomApi) -> None:
+@pytest.mark.parametrize("host", ["login.carrier.example", "other.example"])
+def test_a_revocation_url_added_later_asks_for_the_secret_only(admin: Actor, api: CustomApi, host: str) -> None:
     api = save(admin, api)
     before = OAuthApp.objects.get().client_key
-    added = OAUTH.with_values({"revocation_url": "https://login.carrier.example/revoke"})
+    added = OAUTH.with_values({"revocation_url": f"https://{host}/revoke"})
     with pytest.raises(InvalidInput) as refusal:
         save_authentication(actor=admin, api=api, authentication=added)
     assert fields_of(refusal) == ["client_secret"]
     api = save_authentication(actor=admin, api=api, authentication=added, client_secret="s3cret-of-fernhill")
     assert OAuthApp.objects.get().client_key == before
+    moved = added.with_values({"revocation_url": "https://third.example/revoke"})
+    save_authentication(actor=admin, api=api, authentication=moved, client_secret="s3cret-of-fernhill")
+    assert OAuthApp.objects.get().client_key == before
+    assert Integration.objects.get(pk=api.pk).revocation_version == 2
+
+
+def test_a_fingerprint_of_an_earlier_version_is_kept_until_another_url_changes(admin: Actor, api: CustomApi) -> None:
     elsewhere = OAUTH.with_values({"revocation_url": "https://other.example/revoke"})
-    save_authentication(actor=admin, api=api, authentication=elsewhere, client_secret="s3cret-of-fernhill")
-    assert OAuthApp.objects.get().client_key != before
-
-
-def test_a_fingerprint_of_an_earlier_version_is_kept() -> None:
-    added = OAUTH.with_values({"revocation_url": "https://login.carrier.example/revoke"})
-    urls = [OAUTH.authorization_url, OAUTH.token_url, "", added.revocation_url, "https://api.example", "://"]
+    api = save(admin, api, elsewhere)
+    urls = [
+        OAUTH.authorization_url,
+        OAUTH.token_url,
+        "",
+        elsewhere.revocation_url,
+        "https://api.carrier.example",
+        "://",
+    ]
     earlier = hashlib.sha256(json.dumps(urls).encode()).hexdigest()
-    made = {
-        base_url_fingerprint(base_url="https://api.example", authentication=added, stored=stored)
-        for stored in (earlier, "another")
-    }
-    assert earlier in made
-    assert len(made) == 2
+    Integration.objects.filter(pk=api.pk).update(base_url_fingerprint=earlier)
+    save(admin, api, OAUTH)
+    save(admin, api, elsewhere)
+    change_custom_api(actor=admin, api=api, name="Carriers")
+    assert Integration.objects.get(pk=api.pk).base_url_fingerprint == earlier
+    change_custom_api(actor=admin, api=api, base_url="https://elsewhere.example")
+    assert Integration.objects.get(pk=api.pk).base_url_fingerprint != earlier
 
 
 def test_the_api_moving_to_another_host_makes_another_client_too(admin: Actor, api: CustomApi) -> None:

@@ -14,7 +14,7 @@ from apps.audit.services import record
 from apps.errors import NotFound
 from apps.integrations.custom_apis.params import usage_problems
 from apps.integrations.custom_apis.schema import Authentication, authentication_from
-from apps.integrations.custom_apis.services.description import readable_definition, update_integration
+from apps.integrations.custom_apis.services.description import readable_definition, recipients_of, update_integration
 from apps.integrations.custom_apis.services.queries import oauth_client_of, require_no_connections
 from apps.integrations.custom_apis.token_host import CONFIRMED, UNCONFIRMED, host_to_confirm
 from apps.integrations.custom_apis.validation import authentication_problems, base_problems, client_problems
@@ -84,10 +84,10 @@ def change_custom_api(
     """
     _require_manager(actor)
     api = locked_api(actor, api.pk)
-    before = _settings_of(api)
+    before, authentication = _settings_of(api), authentication_from(api.authentication)
+    recipients = recipients_of(api, authentication)
     given = {"name": name, "description": description, "base_url": base_url, "params": params, "hosts": hosts}
     values = before | {setting: _stored(setting, value) for setting, value in given.items() if value is not None}
-    authentication = authentication_from(api.authentication)
     # A new base URL is checked with the new parameters by `base_problems`.
     unchanged_url = api.base_url if base_url is None else ""
     usage = usage_problems(values["params"], before=api.params, base_url=unchanged_url, authentication=authentication)
@@ -101,7 +101,7 @@ def change_custom_api(
     _require(authentication_problems(authentication, params=api.params))
     readable_definition(api, Authentication())
     api.save()
-    update_integration(api, authentication, actor=actor)
+    update_integration(api, authentication, before=recipients, actor=actor)
     _record("changed", api, actor, fields=changed)
     return api
 
@@ -148,6 +148,7 @@ def save_authentication(
     _require_manager(actor)
     api = locked_api(actor, api.pk)
     before = authentication_from(api.authentication)
+    recipients = recipients_of(api, before)
     oauth_app = oauth_client_of(api)
     client = {"client_id": client_id, "client_secret": client_secret, "further_key": further_key}
     has_secret = oauth_app is not None and oauth_app.client_secret is not None
@@ -161,7 +162,7 @@ def save_authentication(
     kept = {name: mark for name, mark in marks.items() if filled_in is not None or name not in changed}
     api.filled_in = _with_token_host(api, authentication, kept, confirmed=confirm_token_host)
     api.save()
-    update_integration(api, authentication, actor=actor, **client)
+    update_integration(api, authentication, before=recipients, actor=actor, **client)
     fields = [*changed, "further_key"] if further_key else changed
     _record("authentication_changed", api, actor, type=authentication.type, fields=fields)
     return api

@@ -1,6 +1,7 @@
 """Updates the integration of a custom API from its settings: kind, definition and client."""
 
 import re
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from apps.integrations.catalog.errors import CatalogError
 from apps.integrations.catalog.reader import read_definition
-from apps.integrations.custom_apis.definition import base_url_fingerprint, definition_of
+from apps.integrations.custom_apis.definition import base_url_fingerprint, definition_of, origin
 from apps.integrations.custom_apis.schema import WITH_CLIENT, Authentication, missing, wants_further_key
 from apps.integrations.custom_apis.services.queries import oauth_client_of
 from apps.integrations.custom_apis.token_host import UNCONFIRMED
@@ -20,11 +21,26 @@ from apps.integrations.signals import addresses_changed
 from apps.teams.actor import Actor
 
 
+@dataclass(frozen=True)
+class Recipients:
+    """Who receives secrets and tokens: `fingerprint` of all URLs but the revocation URL, whose origin is the other."""
+
+    fingerprint: str
+    revocation_origin: str
+
+
+def recipients_of(api: CustomApi, authentication: Authentication) -> Recipients:
+    """Those of the API with these settings."""
+    fingerprint = base_url_fingerprint(base_url=api.base_url, authentication=authentication, hosts=api.hosts)
+    return Recipients(fingerprint, origin(authentication.revocation_url))
+
+
 @sensitive_variables()
 def update_integration(
     api: CustomApi,
     authentication: Authentication,
     *,
+    before: Recipients,
     actor: Actor,
     client_id: str | None = None,
     client_secret: str | None = None,
@@ -32,18 +48,19 @@ def update_integration(
 ) -> None:
     """Update kind, definition, client and the fingerprint of its URLs from the settings of the API.
 
-    Sends `addresses_changed` where this affects existing connections. Raises InvalidInput.
+    `before`: the recipients until now. The stored fingerprint is kept if they are the same, since earlier versions
+    hashed the revocation URL too. Sends `addresses_changed` where connections are affected. Raises InvalidInput.
     """
     integration, earlier = api.integration, api.integration.base_url_fingerprint
-    fingerprint = base_url_fingerprint(
-        base_url=api.base_url, authentication=authentication, hosts=api.hosts, stored=earlier
-    )
+    now = recipients_of(api, authentication)
+    fingerprint = earlier if earlier and before.fingerprint == now.fingerprint else now.fingerprint
+    if before.revocation_origin != now.revocation_origin:
+        integration.revocation_version += 1
     oauth_app = oauth_client_of(api)
     has_client = bool(client_id) or oauth_app is not None
     has_key = bool(further_key) or bool(oauth_app and oauth_app.further_key_is_for(fingerprint))
-    lacks = missing(authentication, has_client=has_client, has_further_key=has_key)
-    is_complete = bool(api.authentication) and not lacks
-    is_complete = is_complete and api.filled_in.get("token_url") != UNCONFIRMED
+    is_confirmed = bool(api.authentication) and api.filled_in.get("token_url") != UNCONFIRMED
+    is_complete = is_confirmed and not missing(authentication, has_client=has_client, has_further_key=has_key)
     earlier_params = (integration.definition or {}).get("params", api.params)
     integration.definition = readable_definition(api, authentication) if is_complete else None
     has_moved = earlier not in ("", fingerprint)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0010_operation_hosts'),
+        ('integrations', '0011_revocation_version'),
     ]
 
     operations = [
