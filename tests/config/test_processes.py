@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import requests
 from celery import Celery
+from django.conf import settings
 
 from tests.processes import Product, running_product
 
@@ -30,4 +31,6 @@ def test_the_processes_run_on_postgresql_and_redis(tmp_path: Path) -> None:
     with running_product(tmp_path, database="postgresql", broker="redis") as product:
         serves_and_logs_no_query(product)
         assert "created: github" not in product.manage("load_catalog")
-        assert Celery(broker=product.env["REDIS_URL"]).control.ping(timeout=1) == [], "a worker takes commands"
+        client = Celery(broker=product.env["REDIS_URL"])
+        client.conf.broker_transport_options = settings.REDIS_TRANSPORT_OPTIONS
+        assert client.control.ping(timeout=2) == [], "a worker takes commands"

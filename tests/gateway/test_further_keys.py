@@ -293,9 +293,9 @@ def test_a_key_that_basic_requires_later_is_asked_from_each_connection(
     assert carried(service.calls("/api/echo")[0], IN_QUERY) == [KEY]
 
 
-def own_client_api(service: DialectServer, cast: Cast, **fields: Any) -> Integration:
+def own_client_api(service: DialectServer, cast: Cast, *, name: str = "Machines", **fields: Any) -> Integration:
     admin = cast.actor("admin")
-    api = create_custom_api(actor=admin, name="Machines", base_url=f"{service.url}/api")
+    api = create_custom_api(actor=admin, name=name, base_url=f"{service.url}/api")
     described = Authentication(type="oauth2_client_credentials", token_url=f"{service.url}/token")
     save_authentication(actor=admin, api=api, authentication=described.with_values(fields))
     return Integration.objects.get(pk=api.pk)
@@ -362,3 +362,19 @@ def test_responses_to_client_credentials_may_differ_from_the_standard(
     service.dialect = replace(service.dialect, says=lambda _: {"ok": False, "error": "no_such_client"})
     with pytest.raises(KeyRefused, match="invalid_client"):
         own_client_connection(service, cast, integration)
+
+
+class RawClient(ClientCredentials):
+    """A server that does not decode the parts of the header (RFC 6749 2.3.1)."""
+
+    def basic(self) -> str:
+        return self.raw_basic()
+
+
+def test_a_client_of_ones_own_may_be_sent_in_a_raw_header(service: DialectServer, cast: Cast) -> None:
+    service.client = RawClient("fernhill", "half%of/it")
+    integration = own_client_api(service, cast, basic_credentials="raw")
+    assert own_client_connection(service, cast, integration, client_secret="half%of/it").status == "active"
+    encoded = own_client_api(service, cast, name="Encoded")
+    with pytest.raises(KeyRefused):
+        own_client_connection(service, cast, encoded, client_secret="half%of/it")

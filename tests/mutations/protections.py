@@ -1711,8 +1711,8 @@ PROTECTIONS = [
     Mutation(
         "custom APIs: an API is a draft until the token host of its document is confirmed",
         "apps/integrations/custom_apis/services/description.py",
-        'is_complete and api.filled_in.get("token_url") != UNCONFIRMED',
-        "is_complete",
+        'bool(api.authentication) and api.filled_in.get("token_url") != UNCONFIRMED',
+        "bool(api.authentication)",
         ("tests/integrations/custom_apis/test_services.py",),
     ),
     Mutation(
