@@ -87,7 +87,7 @@ def test_without_calls_that_name_scopes_nothing_is_claimed(admin: Membership, wi
     assert (unknown.name, unknown.connections) == ("Sandbox", 1)
     page = client_for(admin).get(reverse("connections:unneeded_access")).content.decode()
     assert "No calls to compare with" in page
-    assert "Calls through 1 connection named no permissions" in page
+    assert "No call through 1 connection named a permission" in page
 
 
 def test_unused_connections_are_those_without_a_call_in_the_period(admin: Membership, wide: Connection) -> None:

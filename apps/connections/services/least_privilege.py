@@ -35,7 +35,7 @@ class Narrowing:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A service, and how many of the team's connections to it have calls that name no permissions."""
+    """A service, and through how many of the team's connections to it no call named a permission."""
 
     name: str
     icon: str
