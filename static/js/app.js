@@ -9,6 +9,12 @@ export function announce(message) {
   setTimeout(() => (live.textContent = message), 50);
 }
 
+// Whether a key was pressed in a field. A field in a dialog that was just closed keeps the focus until the next frame, but
+// nobody sees it any more, so it does not count.
+export function isTyping({ target }) {
+  return Boolean(target.closest?.("input, textarea, select, [contenteditable]")?.checkVisibility());
+}
+
 // --- menus: <details class="menu"> opens without a script; Escape, arrow keys and clicks outside are handled here ----------------------
 
 const openMenus = () => document.querySelectorAll("details.menu[open]");
@@ -118,7 +124,7 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest?.("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]")) return;
+  if (isTyping(event) || document.querySelector("dialog[open]")) return;
   const search = document.querySelector('main input[type="search"]');
   if (!search) return;
   event.preventDefault();

@@ -1,5 +1,7 @@
 // The command palette (Ctrl K or ⌘ K) and the list of keys (?). A combobox with a listbox, after the ARIA pattern.
 
+import { isTyping } from "./app.js";
+
 const palette = document.getElementById("palette");
 const input = document.getElementById("palette-input");
 const list = document.getElementById("palette-list");
@@ -122,7 +124,7 @@ document.addEventListener("keydown", (event) => {
     open();
   }
   if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest?.("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]")) return;
+  if (isTyping(event) || document.querySelector("dialog[open]")) return;
   event.preventDefault();
   document.getElementById("shortcuts").showModal();
 });

@@ -87,3 +87,18 @@ def test_forms_with_errors_have_no_violations(page: Page, path: str) -> None:
     page.wait_for_load_state()
     page.locator("[aria-invalid=true], [role=alert], .errors").first.wait_for()
     assert violations(page) == []
+
+
+def test_keys_work_in_the_frame_in_which_a_dialog_closed(page: Page) -> None:
+    show(page, "/settings/integrations/")
+    page.evaluate(
+        """() => {
+            const input = document.getElementById("palette-input");
+            document.getElementById("palette").showModal();
+            input.focus();
+            document.getElementById("palette").close();
+            input.dispatchEvent(new KeyboardEvent("keydown", { key: "?", bubbles: true }));
+        }"""
+    )
+    page.locator("#shortcuts").wait_for()
+    page.keyboard.press("Escape")
