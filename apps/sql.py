@@ -106,16 +106,6 @@ class HasItem(Func):
         )
 
 
-def release_connection() -> None:
-    """Return this thread's database connection to the pool, before a wait for a service. The next statement takes one.
-
-    Does nothing without a pool, where a connection would have to be opened again, and within a transaction.
-    """
-    connection = connections[DEFAULT_DB_ALIAS]
-    if connection.settings_dict["OPTIONS"].get("pool") and not connection.in_atomic_block:
-        connection.close()
-
-
 class Parameter(Expression):
     """A placeholder for a value that is passed when the statement runs. Created by `param`."""
 

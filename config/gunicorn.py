@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import resource
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -107,7 +108,13 @@ os.environ["USE_DATABASE_POOL"] = "true"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = WebWorker
-threads = int(os.environ.get("WEB_THREADS", "8"))
+# Made as they are needed; most of them wait for services (apps/request_slots.py).
+threads = int(os.environ.get("WEB_THREADS", "1024"))
+# Open connections of each process: those that wait for a request too. Gunicorn keeps `threads` of them for requests.
+worker_connections = threads + 1000
+# Each call to a service has two sockets, and the usual limit of 1,024 open files is lower than most systems allow.
+_, _most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_most_files, _most_files))
 timeout = 60
 # The most that gunicorn allows: filters of lists are in the query, escaped.
 limit_request_line = 8190

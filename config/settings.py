@@ -106,6 +106,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "apps.request_slots.RequestSlotMiddleware",
     "apps.web.middleware.CompressionMiddleware",
     "apps.web.middleware.ApiConditionalMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -152,10 +153,12 @@ TEMPLATES = [
 
 # As in the Procfile and config/gunicorn.py.
 WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=2)
-WEB_THREADS = env.int("WEB_THREADS", default=8)
+WEB_THREADS = env.int("WEB_THREADS", default=1024)
 WORKER_THREADS = env.int("WORKER_THREADS", default=4)
 # PostgreSQL connections of each web process, which its threads share. 0: a connection of its own for each thread.
 DATABASE_POOL = env.int("DATABASE_POOL", default=10)
+# Requests that each web process works on at a time; those that wait for a service do not count.
+REQUEST_SLOTS = env.int("REQUEST_SLOTS", default=DATABASE_POOL or 10)
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'specway.sqlite3'}")}
 DATABASES["default"].setdefault("OPTIONS", {})
 # Also for SQLite: closing the last connection writes the whole log back into the file, which takes milliseconds.
@@ -410,8 +413,10 @@ API_RATES = {
     "team": env.int("API_TEAM_CALLS_PER_MINUTE", default=6000),
     "failed": env.int("API_WRONG_KEYS_PER_MINUTE", default=60),
 }
-# Concurrent calls to services per web process; its other threads serve pages and the rest of the API.
-PROXY_STREAMS = env.int("PROXY_STREAMS", default=max(1, WEB_THREADS - 2))
+# Concurrent calls to services per web process; its other threads serve pages and the rest of the API. With SQLite there
+# are fewer, since each of their threads keeps a connection and its cache.
+_most_streams = 126 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3" else WEB_THREADS
+PROXY_STREAMS = env.int("PROXY_STREAMS", default=max(1, min(WEB_THREADS - 2, _most_streams)))
 # Origins to which a connect session may return people, besides our own paths.
 CONNECT_RETURN_ORIGINS = origins("CONNECT_RETURN_ORIGINS")
 # Origins whose pages may call the API with a browser token (CORS). Cookies are never accepted from there.

@@ -155,10 +155,20 @@ SMALL = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1
 
 
 async def _serve_small() -> None:
+    waiting = 0
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal waiting
         with suppress(asyncio.IncompleteReadError, OSError):
-            while await reader.readuntil(b"\r\n\r\n"):
-                writer.write(SMALL)
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                if b"/api/wait " in head:
+                    waiting += 1
+                    await reader.read()
+                    waiting -= 1
+                    break
+                count = str(waiting).encode()
+                counted = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(count), count)
+                writer.write(counted if b"/api/waiting " in head else SMALL)
                 await writer.drain()
         writer.close()
 
@@ -170,7 +180,10 @@ async def _serve_small() -> None:
 
 @contextmanager
 def upstream_process() -> Iterator[str]:
-    """The origin of a service in a separate process that responds to every GET with a few bytes."""
+    """The origin of a service in a separate process that responds to every GET with a few bytes.
+
+    `/api/wait` never responds, and `/api/waiting` says how many such requests are open.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.upstream"], stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent
     )

@@ -12,11 +12,11 @@ class WebConfig(AppConfig):
     def ready(self) -> None:
         # egress does not import Django, so its settings are set here.
         from apps import egress
-        from apps.sql import release_connection
+        from apps.request_slots import before_waiting
         from apps.web import database_connections  # noqa: F401 - registers its check
 
         try:
             egress.configure(allowed_hosts=settings.EGRESS_ALLOWED_HOSTS)
         except ValueError as error:
             raise ImproperlyConfigured(f"EGRESS_ALLOWED_HOSTS: {error}") from error
-        egress.call_before_requests(release_connection)
+        egress.call_before_requests(before_waiting)

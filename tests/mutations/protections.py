@@ -180,9 +180,23 @@ PROTECTIONS = [
     Mutation(
         "web: a call that waits for a service holds no database connection",
         "apps/web/apps.py",
-        "egress.call_before_requests(release_connection)",
+        "egress.call_before_requests(before_waiting)",
         "pass",
         ("tests/e2e/test_database_pool.py",),
+    ),
+    Mutation(
+        "web: a request that waits for a service lets the next one in",
+        "apps/request_slots.py",
+        "    REQUEST_SLOTS.release()\n",
+        "    pass\n",
+        ("tests/test_request_slots.py",),
+    ),
+    Mutation(
+        "web: a process works on a limited number of requests at a time",
+        "apps/request_slots.py",
+        "        with REQUEST_SLOTS.held():\n            return self.get_response(request)",
+        "        return self.get_response(request)",
+        ("tests/test_request_slots.py",),
     ),
     # --- The token in one statement ---
     Mutation(

@@ -51,7 +51,8 @@ from apps.integrations.oauth_apps.circuit_breaker import Admission
 from apps.oauth.errors import OAuthError
 from apps.oauth.provider import ProviderConfig
 from apps.oauth.token_response import TokenResponse
-from apps.sql import PreparedSelect, param, release_connection
+from apps.request_slots import before_waiting
+from apps.sql import PreparedSelect, param
 from apps.teams.actor import Actor
 
 KINDS_WITHOUT_EXPIRY = (*KINDS_SENT_AS_ENTERED, Integration.Kind.OAUTH1)
@@ -265,7 +266,7 @@ def _wait_for_change(row: TokenSet, *, until: float) -> TokenSet:
         leased = current.lease_until is not None and current.lease_until > current.db_now
         if current.version > row.version or not leased or time.monotonic() >= until:
             return current
-        release_connection()
+        before_waiting()
         time.sleep(pause)
         pause = min(pause * 1.5, 0.5)
 

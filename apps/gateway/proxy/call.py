@@ -42,7 +42,7 @@ from apps.gateway.services.revocation import CALLS_IN_PROGRESS, WatchedCall
 from apps.integrations.reach import requests_to
 from apps.oauth.expiry import retry_after
 from apps.oauth.signing import RequestParts, SignedCredentials
-from apps.sql import release_connection
+from apps.request_slots import before_waiting, release_connection
 from apps.teams.actor import Actor
 
 # Seconds. A longer wait is left to the caller, since it would occupy a thread.
@@ -202,7 +202,7 @@ def _send_with_retries(
             if response.status not in call.options.retry_on or attempt >= retries or delay > _MAX_RETRY_DELAY:
                 return response, credentials, request
             response.close()
-        release_connection()
+        before_waiting()
         egress.wait_for_client(delay, call.client)
         attempt += 1
         if isinstance(credentials.access, SignedCredentials):

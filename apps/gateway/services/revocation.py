@@ -20,7 +20,7 @@ from apps import egress
 from apps.connections.models import Connection
 from apps.connections.services.recheck import require_access
 from apps.errors import NotFound
-from apps.sql import release_connection
+from apps.request_slots import release_connection
 from apps.teams.actor import Actor
 
 logger = logging.getLogger(__name__)
