@@ -3,6 +3,7 @@
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from apps.teams import schema as schema  # its extension of drf-spectacular registers when it is imported
 from apps.web import api_reference
 
 app_name = "api"

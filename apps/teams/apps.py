@@ -10,5 +10,4 @@ class TeamsConfig(AppConfig):
     verbose_name = "People and teams"
 
     def ready(self) -> None:
-        import_module("apps.teams.schema")  # drf-spectacular extensions register on import
         import_module("apps.teams.account_signals").connect()

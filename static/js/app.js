@@ -10,7 +10,7 @@ export function announce(message) {
 }
 
 // Whether a key was pressed in a field. A field in a dialog that was just closed keeps the focus until the next frame, but
-// nobody sees it any more, so it does not count.
+// it is not visible any more, so it does not count.
 export function isTyping({ target }) {
   return Boolean(target.closest?.("input, textarea, select, [contenteditable]")?.checkVisibility());
 }

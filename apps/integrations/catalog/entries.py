@@ -2,11 +2,10 @@
 built from them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -26,27 +25,49 @@ _TEMPLATES = ("authorization_params", "token_params", "token_request_headers")
 PROVIDERS_DIR = Path(__file__).parent.parent / "providers"
 
 
+class Catalog(Mapping[str, CatalogEntry]):
+    """Every built-in service by slug. A file is read when its entry is asked for, which raises CatalogError where the
+    file is invalid."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = {path.stem: path for path in paths}
+
+    def __getitem__(self, slug: str) -> CatalogEntry:
+        return entry_in(self._paths[slug])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __contains__(self, slug: object) -> bool:
+        return slug in self._paths
+
+
 @lru_cache(maxsize=1)
-def catalog() -> Mapping[str, CatalogEntry]:
-    """Every built-in service by slug. Raises CatalogError, which the system check reports at start."""
-    return MappingProxyType({path.stem: entry_in(path) for path in catalog_files()})
+def catalog() -> Catalog:
+    """The services of the files that ship and of the operator's. Raises CatalogError."""
+    return Catalog([*built_in_files(), *own_files()])
 
 
-def catalog_files() -> list[Path]:
-    """The files of built-in services, and those of the operator in `CATALOG_DIR`. Raises CatalogError where one of the
-    operator's has the name of a built-in service."""
-    shipped = sorted(PROVIDERS_DIR.glob("*.toml"))
+def built_in_files() -> list[Path]:
+    """The files of built-in services, by name."""
+    return sorted(PROVIDERS_DIR.glob("*.toml"))
+
+
+def own_files() -> list[Path]:
+    """The operator's files in `CATALOG_DIR`. Raises CatalogError where one has the name of a built-in service."""
     own = sorted(Path(settings.CATALOG_DIR).glob("*.toml")) if settings.CATALOG_DIR else []
-    names = {path.name for path in shipped}
     for path in own:
-        if path.name in names:
+        if (PROVIDERS_DIR / path.name).exists():
             raise CatalogError(path.name, "", "a built-in service has this name; rename the file in CATALOG_DIR")
-    return [*shipped, *own]
+    return own
 
 
 @cache
 def entry_in(path: Path) -> CatalogEntry:
-    """The entry in a catalog file. Raises CatalogError. Cached: the system check reads each file first."""
+    """The entry in a catalog file. Raises CatalogError. Cached: a file does not change while a process runs."""
     return read_provider(path)
 
 

@@ -184,13 +184,13 @@ def test_the_system_check_names_every_file_that_cannot_be_used(tmp_path: Path, m
     written(tmp_path, VALID.replace('kind = "oauth2"', 'kind = "oauth3"'))
     written(tmp_path, "", "empty.toml")
     monkeypatch.setattr(entries, "PROVIDERS_DIR", tmp_path)
-    errors = checks.catalog_is_valid(None)
+    errors = checks.built_in_catalog_is_valid(None)
     assert [error.msg.partition(": ")[0] for error in errors] == ["acme.toml", "empty.toml"]
     assert {error.id for error in errors} == {"integrations.E001"}
 
 
 def test_the_catalog_that_ships_is_valid() -> None:
-    assert checks.catalog_is_valid(None) == []
+    assert checks.built_in_catalog_is_valid(None) == []
     assert set(catalog()) >= {"github", "google-drive", "slack", "notion", "microsoft-graph", "sandbox"}
 
 
