@@ -130,7 +130,7 @@ def selected(request: TeamRequest, action: str) -> HttpResponse:
         return redirect("connections:list")
     is_confirmed = "confirmed" in request.POST
     form = ACTIONS[action].form(request.POST if is_confirmed else None, request.actor)
-    context = {"action": ACTIONS[action], "left_out": left_out}
+    context = {"action": ACTIONS[action], "kind": action, "left_out": left_out}
     if is_confirmed and form.is_valid():
         outcomes = _apply(request.actor, form, chosen)
         context |= {"outcomes": outcomes, "failed": [one for one in outcomes if not one.succeeded]}

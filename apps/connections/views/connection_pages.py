@@ -56,6 +56,11 @@ class TableGroup:
     title: str
     rows: list[Row]
 
+    @property
+    def says_attention(self) -> bool:
+        """Whether the title says already that the rows need attention."""
+        return bool(self.title) and self.rows[0].needs_attention
+
 
 def page_of(connections: QuerySet[Connection], *, sort: str, group: str, number: str) -> Page[Connection]:
     """The page `number` of the connections, those that need attention first, then by group, then by `sort`.

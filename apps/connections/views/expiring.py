@@ -28,6 +28,8 @@ class Section:
 
     title: str
     items: list[Expiring]
+    # "ended", "soon", or "" for the later ones.
+    urgency: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,13 @@ def _chips(items: list[Expiring], today: date) -> list[Chip]:
 def _in_sections(items: Iterable[Expiring], today: date) -> list[Section]:
     shown = list(items)
     sections = [
-        Section(title, [one for one in shown if low <= one.days_left(today) <= high]) for title, low, high in _SECTIONS
+        Section(title, [one for one in shown if low <= one.days_left(today) <= high], _urgency(high))
+        for title, low, high in _SECTIONS
     ]
     return [section for section in sections if section.items]
+
+
+def _urgency(high: int) -> str:
+    if high < 0:
+        return "ended"
+    return "soon" if high <= 7 else ""

@@ -8,8 +8,11 @@ from typing import Any
 from django import template
 from django.template import Context
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.web import waiting
 
@@ -20,7 +23,7 @@ register = template.Library()
 class Item:
     """An entry of the navigation. `model` is "app.model", "" for pages that every operator sees."""
 
-    label: str
+    label: str | Promise
     icon: str
     view: str
     model: str = ""
@@ -30,21 +33,21 @@ class Item:
 class Group:
     """Entries of the navigation under a title."""
 
-    title: str
+    title: str | Promise
     items: list[dict[str, Any]] = field(default_factory=list)
 
 
 NAVIGATION = (
-    ("", (Item("Dashboard", "grid", "admin:index"), Item("Health", "refresh", "web:health"))),
+    ("", (Item(_("Dashboard"), "grid", "admin:index"), Item(_("Health"), "refresh", "web:health"))),
     (
-        "Connections",
+        _("Connections"),
         (
-            Item("Connections", "link", "admin:connections_connection_changelist", "connections.connection"),
-            Item("OAuth apps", "key", "admin:integrations_oauthapp_changelist", "integrations.oauthapp"),
-            Item("Requests", "bell", "admin:integrations_servicerequest_changelist", "integrations.servicerequest"),
-            Item("Services", "code", "admin:integrations_integration_changelist", "integrations.integration"),
+            Item(_("Connections"), "link", "admin:connections_connection_changelist", "connections.connection"),
+            Item(_("OAuth apps"), "key", "admin:integrations_oauthapp_changelist", "integrations.oauthapp"),
+            Item(_("Requests"), "bell", "admin:integrations_servicerequest_changelist", "integrations.servicerequest"),
+            Item(_("Services"), "code", "admin:integrations_integration_changelist", "integrations.integration"),
             Item(
-                "Authorizations",
+                _("Authorizations"),
                 "popup",
                 "admin:connections_authorizationattempt_changelist",
                 "connections.authorizationattempt",
@@ -52,15 +55,15 @@ NAVIGATION = (
         ),
     ),
     (
-        "People",
+        _("People"),
         (
-            Item("People", "person", "admin:teams_user_changelist", "teams.user"),
-            Item("Teams", "team", "admin:teams_team_changelist", "teams.team"),
-            Item("Invitations", "mail", "admin:teams_invitation_changelist", "teams.invitation"),
-            Item("API keys", "token", "admin:teams_apikey_changelist", "teams.apikey"),
-            Item("E-mail addresses", "mail", "admin:account_emailaddress_changelist", "account.emailaddress"),
-            Item("Groups", "lock", "admin:auth_group_changelist", "auth.group"),
-            Item("Audit log", "list", "admin:audit_auditevent_changelist", "audit.auditevent"),
+            Item(_("People"), "person", "admin:teams_user_changelist", "teams.user"),
+            Item(_("Teams"), "team", "admin:teams_team_changelist", "teams.team"),
+            Item(_("Invitations"), "mail", "admin:teams_invitation_changelist", "teams.invitation"),
+            Item(_("API keys"), "token", "admin:teams_apikey_changelist", "teams.apikey"),
+            Item(_("E-mail addresses"), "mail", "admin:account_emailaddress_changelist", "account.emailaddress"),
+            Item(_("Groups"), "lock", "admin:auth_group_changelist", "auth.group"),
+            Item(_("Audit log"), "list", "admin:audit_auditevent_changelist", "audit.auditevent"),
         ),
     ),
 )
@@ -102,7 +105,7 @@ def _waiting(model: str) -> dict[str, Any]:
     is_request = model.endswith("servicerequest")
     return {
         "count": words,
-        "counted": "waiting" if is_request else "need attention",
+        "counted": gettext("waiting") if is_request else gettext("need attention"),
         "badge": "" if is_request else "badge--bad",
     }
 
@@ -143,10 +146,13 @@ def pages_of(cl: Any) -> dict[str, str]:
     """
     count, size, page = cl.result_count, cl.list_per_page, cl.page_num
     first = min((page - 1) * size + 1, count)
-    shown = f"{first:,} to {min(page * size, count):,} of {count:,}" if count else "None"
+    shown = pgettext("rows of a list", "None")
+    if count:
+        numbers = {"first": f"{first:,}", "last": f"{min(page * size, count):,}", "count": f"{count:,}"}
+        shown = gettext("%(first)s to %(last)s of %(count)s") % numbers
     is_cut = count >= getattr(cl.paginator, "most_listed", count + 1)
     return {
-        "range": f"{shown} or more" if is_cut else shown,
+        "range": gettext("%(range)s or more") % {"range": shown} if is_cut else shown,
         "previous": cl.get_query_string({"p": page - 1}) if page > 1 else "",
         "next": cl.get_query_string({"p": page + 1}) if page * size < count and not cl.show_all else "",
     }
