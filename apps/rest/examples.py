@@ -73,7 +73,7 @@ _SHOWN = {
     "next_refresh_at": "2030-01-01T19:48:00Z",
     "created_at": "2029-11-05T09:30:00Z",
 }
-_SESSION = {
+_SESSION: dict[str, Any] = {
     "id": "0c9e0f0a-4f0b-4d55-8f7e-0a4f6b0f3d21",
     "status": "pending",
     "code": "",
@@ -91,7 +91,7 @@ _SESSION = {
     "ended_at": None,
     "mailed": False,
 }
-_CONNECTED = {
+_CONNECTED: dict[str, Any] = {
     "status": "connected",
     "connection": _CONNECTION,
     "sharing": {"level": "use", "members": [], "accepted": True},
