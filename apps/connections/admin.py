@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from apps.audit.admin import ReadOnlyAdmin
 from apps.audit.admin_cells import NOTHING, ago, linked, moment, service_tile, status_label
+from apps.connections import admin_authorizations
 from apps.connections.admin_filters import (
     KindFilter,
     OwnerFilter,
@@ -25,7 +26,7 @@ from apps.connections.admin_filters import (
     TeamFilter,
 )
 from apps.connections.messages import reason_of, short_reason
-from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
+from apps.connections.models import Connection, TokenSet
 from apps.connections.policy.outlook import last_verified_at
 from apps.connections.policy.state import state_of
 from apps.connections.services.disconnect import disconnect
@@ -36,6 +37,8 @@ from apps.integrations.models import Integration
 from apps.teams.actor import Actor
 from apps.teams.models import Team, User
 from apps.teams.origin import origin_of
+
+__all__ = ["admin_authorizations"]  # registers itself
 
 FIELDSETS: list[Any] = [
     ("Status", {"fields": ["state", "reason", "since", "last_verified", "next_refresh", "token_expires"]}),
@@ -50,14 +53,14 @@ MOST_TEAMS, MOST_FOUND = 50, 500
 
 @admin.register(Connection)
 class ConnectionAdmin(ReadOnlyAdmin):
-    list_display = ["account", "state", "owner_and_team", "since_when", "events"]
+    list_display = ["account", "state", "owner_and_team", "since_when", "created_when", "events"]
     list_filter = [StateFilter, ReasonFilter, ServiceFilter, TeamFilter, OwnerFilter, KindFilter]
     list_per_page = 50
     fieldsets = FIELDSETS
     change_form_template = "admin/connections/connection.html"
     search_fields = ["=id"]
     search_help_text = "The whole name, ID, owner’s e-mail address, name of the team, or slug of the service."
-    ordering = ["-pk"]
+    ordering = ["-created_at", "-pk"]
     actions = ["refresh", "mark_for_reconnect", "revoke"]
 
     def has_mark_permission(self, request: HttpRequest) -> bool:
@@ -89,6 +92,10 @@ class ConnectionAdmin(ReadOnlyAdmin):
     @admin.display(description="since", ordering="status_changed_at")
     def since_when(self, connection: Connection) -> SafeString:
         return ago(connection.status_changed_at)
+
+    @admin.display(description="created", ordering="created_at")
+    def created_when(self, connection: Connection) -> SafeString:
+        return ago(connection.created_at)
 
     @admin.display(description="service", ordering="integration__name")
     def service(self, connection: Connection) -> SafeString:
@@ -223,24 +230,3 @@ class ConnectionAdmin(ReadOnlyAdmin):
             else:
                 messages.success(request, f"{connection.name}: {outcome.sentence}")
         return None
-
-
-@admin.register(AuthorizationAttempt)
-class AuthorizationAttemptAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "integration", "team", "user", "status", "error_code"]
-    list_filter = ["status"]
-    list_select_related = ["integration", "team", "user"]
-    fields = [
-        "integration",
-        "team",
-        "user",
-        "connection",
-        "status",
-        "error_code",
-        "error_message",
-        "scopes_requested",
-        "redirect_uri",
-        "created_at",
-        "expires_at",
-        "consumed_at",
-    ]

@@ -93,5 +93,6 @@ def clear_traces() -> None:
 
 @shared_task(name="connections.sample_queue")
 def sample_queue() -> None:
-    """Record how far the refresh queue is behind, for the operators' chart."""
+    """Record how far the refresh queue is behind, and count calls and refreshes, for the operators' charts."""
     queue_history.sample_queue()
+    queue_history.count_events()

@@ -1,5 +1,6 @@
 """The first page of the administration: what needs an operator, how the queue and refreshes do, what happened last."""
 
+import csv
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +21,13 @@ from apps.connections.messages import short_reason
 from apps.connections.services.heartbeat import last_heartbeat
 from apps.integrations.models import ServiceRequest
 from apps.web import operations, waiting
-from apps.web.history import history
+from apps.web.history import HOURS_OF_BAR, history
 from apps.web.parts import parts
 
 # Seconds since the scheduler's last run after which it is reported, requests and events that are named.
 LATE, NAMED, LATEST = 30, 3, 8
 MOST_APPS = 20
+CSV_COLUMNS = ("start", "longest_delay_seconds", "refreshes", "failed_refreshes", "calls", "failed_calls")
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,34 @@ def page(request: HttpRequest) -> HttpResponse:
         "needs": needs(),
         "queue": queue,
         "late": LATE,
-        "history": history(),
+        "history": history(days_in(request)),
         "waiting_connections": waiting.waiting_connections(),
         "most_waiting": waiting.MOST_WAITING,
         "reasons": _reasons(),
         "latest": _latest(),
     }
     return TemplateResponse(request, "admin/index.html", context)
+
+
+@never_cache
+@require_safe
+@admin.site.admin_view
+def history_csv(request: HttpRequest) -> HttpResponse:
+    """What the charts show, as CSV: a row for each bar."""
+    days = days_in(request)
+    found = history(days)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="specway-history-{days}-days.csv"'
+    rows = csv.writer(response)
+    rows.writerow(CSV_COLUMNS)
+    for start, values in zip(found.delay.hours, found.rows(), strict=True):
+        rows.writerow([start.isoformat(), *values])
+    return response
+
+
+def days_in(request: HttpRequest) -> int:
+    """The days that the charts of a page show, by its address."""
+    return next((days for days in HOURS_OF_BAR if request.GET.get("days") == str(days)), 1)
 
 
 def needs() -> list[Need]:

@@ -21,6 +21,7 @@ from apps.connections.models import Status
 from apps.connections.services.heartbeat import last_heartbeat
 from apps.vault.services import missing_key_ids, vault_ready
 from apps.web import operations
+from apps.web.dashboard import days_in
 from apps.web.history import history
 from apps.web.parts import parts
 
@@ -68,7 +69,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "title": "Health",
         "now": now,
         "parts": parts(),
-        "history": history(),
+        "history": history(days_in(request)),
         "queue": operations.queue(),
         "interrupted": operations.interrupted(),
         "connection_count": sum(n for (status, _), n in by_status.items() if status != Status.DISCONNECTING),

@@ -1,6 +1,6 @@
-"""The last 24 hours of the refresh queue and of refreshes, hour by hour, as charts for operators."""
+"""The last 24 hours, 7 or 30 days of the refresh queue, refreshes and calls as charts for operators."""
 
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,11 +9,15 @@ from django.db.models.functions import TruncHour
 from django.utils import timezone
 
 from apps.audit.models import REFRESHES, AuditEvent
+from apps.connections.models import QueueHour
 from apps.connections.services.queue_history import queue_hours
 
-HOURS = 24
+HOUR = timedelta(hours=1)
+# The hours of one bar by the number of days that a chart shows.
+HOURS_OF_BAR = {1: 1, 7: 6, 30: 24}
 # The units of a chart's drawing, which stretches to the width of its box.
 WIDTH, HEIGHT = 240, 40
+_NAMES = {1: "hour", 6: "period of 6 hours", 24: "period of 24 hours"}
 
 
 @dataclass(frozen=True)
@@ -23,17 +27,19 @@ class Bar:
     x: float
     y: float
     height: float
+    width: float
     title: str
 
 
 @dataclass(frozen=True)
 class Series:
-    """Values by hour, oldest first, as bars; `text` is what the drawing shows, for those who do not see it."""
+    """Values by the start of their time (`hours`), oldest first; each is the sum or worst of `step` hours."""
 
     label: str
     hours: list[datetime]
     values: list[float]
     unit: str
+    step: int = 1
 
     @property
     def total(self) -> int:
@@ -49,38 +55,55 @@ class Series:
 
     @property
     def worst_hour(self) -> datetime | None:
-        """The hour with the largest value; None if all are 0."""
+        """The start of the time with the largest value; None if all are 0."""
         return self.hours[self.values.index(self.most)] if self.most else None
+
+    @property
+    def ticks(self) -> list[str]:
+        """The first, middle and last time."""
+        return [_clock(self.hours[n], self.step) for n in (0, len(self.hours) // 2, -1)]
 
     @property
     def bars(self) -> list[Bar]:
         slot, top = WIDTH / max(len(self.values), 1), self.most or 1
         return [
             Bar(
-                x=round(number * slot + 1, 2),
+                x=round(number * slot + slot / 10, 2),
                 y=round(HEIGHT - HEIGHT * value / top, 2),
                 height=round(HEIGHT * value / top, 2),
-                title=f"{_clock(hour)}: {_number(value)} {self.unit}",
+                width=round(slot * 0.8, 2),
+                title=f"{_clock(hour, self.step)}: {_number(value)} {self.unit}",
             )
             for number, (hour, value) in enumerate(zip(self.hours, self.values, strict=True))
             if value
         ]
 
     @property
+    def each(self) -> str:
+        """The meaning of a bar."""
+        return f"{self.label} of each {_NAMES[self.step]}"
+
+    @property
     def text(self) -> str:
+        """What the drawing shows, for those who do not see it."""
         if not self.worst_hour:
-            return f"{self.label} of each hour: none in {len(self.hours)} hours"
-        return f"{self.label} of each hour: at most {_number(self.most)} {self.unit}, at {_clock(self.worst_hour)}"
+            return f"{self.each}: none in {len(self.hours) * self.step} hours"
+        at = _clock(self.worst_hour, self.step)
+        return f"{self.each}: at most {_number(self.most)} {self.unit}, at {at}"
 
 
 @dataclass(frozen=True)
 class History:
-    """Three series over the same hours. `is_sampled` is False as long as no sample of the queue exists."""
+    """Five series over the same times. `is_sampled` is False as long as no sample of the queue exists."""
 
+    days: int
     delay: Series
     refreshed: Series
     failed: Series
+    calls: Series
+    failed_calls: Series
     is_sampled: bool
+    is_counted: bool
 
     @property
     def first(self) -> datetime:
@@ -88,37 +111,60 @@ class History:
 
     @property
     def last(self) -> datetime:
-        return self.delay.hours[-1] + timedelta(hours=1)
+        return self.delay.hours[-1] + timedelta(hours=self.delay.step)
+
+    def rows(self) -> Iterator[list[float]]:
+        """What the charts show, for each time: its longest delay, refreshes, failed ones, calls, failed ones."""
+        counts = (self.refreshed, self.failed, self.calls, self.failed_calls)
+        for number, delay in enumerate(self.delay.values):
+            yield [delay, *(int(each.values[number]) for each in counts)]
 
 
-def history() -> History:
-    """The last HOURS hours, the current one included."""
-    last = timezone.now().replace(minute=0, second=0, microsecond=0)
-    hours = [last - timedelta(hours=HOURS - 1 - number) for number in range(HOURS)]
-    samples = queue_hours(hours[0])
-    succeeded, failed = _refreshes(hours[0])
-    delays = [samples[hour].longest_delay if hour in samples else 0.0 for hour in hours]
+def history(days: int = 1) -> History:
+    """The last `days` days (a key of HOURS_OF_BAR), the current hour included."""
+    step, last = HOURS_OF_BAR[days], timezone.now().replace(minute=0, second=0, microsecond=0)
+    count = days * 24 // step
+    starts = [last + HOUR - timedelta(hours=step) * (count - number) for number in range(count)]
+    found = queue_hours(starts[0])
+    if days == 1:
+        _count_refreshes(found, starts[0])
+    slots = [[found[hour] for hour in _hours(start, step) if hour in found] for start in starts]
+
+    def summed(label: str, name: str, unit: str) -> Series:
+        return Series(label, starts, [float(sum(getattr(row, name) for row in rows)) for rows in slots], unit, step)
+
+    delays = [max((row.longest_delay for row in rows), default=0.0) for rows in slots]
     return History(
-        delay=Series("Longest delay", hours, delays, "s"),
-        refreshed=Series("Refreshes", hours, [float(succeeded[hour] + failed[hour]) for hour in hours], "refreshes"),
-        failed=Series("Failed refreshes", hours, [float(failed[hour]) for hour in hours], "failed"),
-        is_sampled=bool(samples),
+        days=days,
+        delay=Series("Longest delay", starts, delays, "s", step),
+        refreshed=summed("Refreshes", "refreshes", "refreshes"),
+        failed=summed("Failed refreshes", "failed_refreshes", "failed"),
+        calls=summed("Calls", "calls", "calls"),
+        failed_calls=summed("Failed calls", "failed_calls", "failed"),
+        is_sampled=any(row.is_sampled for row in found.values()),
+        is_counted=any(row.counted_until for row in found.values()),
     )
 
 
-def _refreshes(since: datetime) -> tuple[Counter[datetime], Counter[datetime]]:
-    """The successful and the failed refreshes by hour, by the index of refreshes alone."""
+def _hours(start: datetime, step: int) -> list[datetime]:
+    return [start + HOUR * number for number in range(step)]
+
+
+def _count_refreshes(found: dict[datetime, QueueHour], since: datetime) -> None:
+    """Replace the sums of refreshes by what the log has until now, which an index of refreshes counts."""
+    for row in found.values():
+        row.refreshes = row.failed_refreshes = 0
     events = AuditEvent.objects.filter(action__in=REFRESHES, occurred_at__gte=since).order_by()
     rows = events.annotate(hour=TruncHour("occurred_at", tzinfo=timezone.get_fixed_timezone(0)))
-    succeeded: Counter[datetime] = Counter()
-    failed: Counter[datetime] = Counter()
     for hour, action, count in rows.values_list("hour", "action").annotate(n=Count("pk")):
-        (succeeded if action == "connection.refreshed" else failed)[hour] += count
-    return succeeded, failed
+        row = found.setdefault(hour, QueueHour(hour=hour, is_sampled=False))
+        row.refreshes += count
+        row.failed_refreshes += count if action != "connection.refreshed" else 0
 
 
-def _clock(hour: datetime) -> str:
-    return f"{timezone.localtime(hour):%H:%M}"
+def _clock(hour: datetime, step: int = 1) -> str:
+    local = timezone.localtime(hour)
+    return f"{local:%H:%M}" if step == 1 else f"{local.day} {local:%b, %H:%M}"
 
 
 def _number(value: float) -> str:

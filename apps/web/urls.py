@@ -19,5 +19,6 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     # In place of the index of Django's admin, which has the same address.
     path("admin/", dashboard.page, name="dashboard"),
+    path("admin/history.csv", dashboard.history_csv, name="history_csv"),
     path("admin/health/", health.page, name="health"),
 ]

@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.audit.models import AuditEvent
-from apps.connections.models import Connection, QueueHour
+from apps.connections.models import AuthorizationAttempt, Connection, QueueHour
 from apps.connections.services.heartbeat import record_heartbeat
-from apps.connections.services.queue_history import KEPT, sample_queue
+from apps.connections.services.queue_history import KEPT, count_events, sample_queue
 from apps.integrations.models import Integration, OAuthApp, ServiceRequest
 from apps.teams.models import User
 from apps.web import history, parts
@@ -233,3 +233,79 @@ def test_a_member_cannot_see_the_numbers_of_operators() -> None:
     client = Client()
     client.force_login(membership.user)
     assert "Needs an operator" not in client.get("/admin/", follow=True).content.decode()
+
+
+def make_event(action: str, ago: timedelta) -> None:
+    AuditEvent.objects.create(occurred_at=timezone.now() - ago, actor_kind="system", action=action)
+
+
+def counted() -> None:
+    for _ in range(70):
+        count_events()
+
+
+def test_calls_and_refreshes_are_counted_once_and_when_they_are_settled() -> None:
+    make_event("connection.used", timedelta(hours=3))
+    make_event("connection.used", timedelta(days=6))
+    make_event("connection.use_failed", timedelta(days=6))
+    make_event("connection.refresh_failed", timedelta(days=20))
+    make_event("connection.used", timedelta(days=40))
+    counted()
+    make_event("connection.used", timedelta(0))
+    counted()
+    week, month = history.history(7), history.history(30)
+    assert (week.calls.total, week.failed_calls.total, week.failed.total) == (2, 1, 0)
+    assert (month.calls.total, month.refreshed.total, month.failed.total) == (2, 1, 1)
+    assert history.history(1).calls.total == 1
+    assert (len(week.calls.hours), len(month.calls.hours)) == (28, 30)
+    assert week.is_counted
+    assert not week.is_sampled
+
+
+def test_the_charts_show_a_week_or_a_month_and_are_downloaded(operator: Client) -> None:
+    make_event("connection.used", timedelta(days=5))
+    counted()
+    assert "Calls in each 6 hours" in html(operator, "/admin/", days=7)
+    assert "Calls in each 24 hours" in html(operator, "/admin/health/", days=30)
+    assert "Calls of each hour" in html(operator, "/admin/", days="nonsense")
+    response = operator.get("/admin/history.csv", {"days": "30"})
+    lines = response.content.decode().splitlines()
+    assert lines[0] == "start,longest_delay_seconds,refreshes,failed_refreshes,calls,failed_calls"
+    assert len(lines) == 31
+    assert [line.split(",")[4] for line in lines[1:]].count("1") == 1
+    member = Client()
+    member.force_login(make_user("Mia Member"))
+    assert member.get("/admin/history.csv").status_code in (302, 403)
+
+
+def test_the_newest_connections_come_first(operator: Client) -> None:
+    integration = make_integration()
+    for name in ("older", "newer"):
+        make_connection(integration, name=name)
+    Connection.objects.filter(name="older").update(created_at=timezone.now() - timedelta(days=3))
+    page = operator.get(CONNECTIONS)
+    assert [row.name for row in page.context["cl"].result_list] == ["newer", "older"]
+
+
+def test_an_authorization_is_shown_in_words(operator: Client) -> None:
+    connection = make_connection(make_integration())
+    attempt = AuthorizationAttempt.objects.create(
+        team=connection.team,
+        user=connection.owner,
+        integration=connection.integration,
+        oauth_app=connection.oauth_app,
+        state_hash="a" * 64,
+        redirect_uri="https://connect.example/callback",
+        scopes_requested=["read"],
+        status="failed",
+        error_code="access_denied",
+        error_message="You declined at the service.",
+        created_at=timezone.now(),
+        expires_at=timezone.now(),
+    )
+    page = html(operator, reverse("admin:connections_authorizationattempt_change", args=[attempt.pk]))
+    for words in ("Failed", "You declined at the service.", "<code>read</code>", str(connection.owner)):
+        assert words in page
+    assert "[&#x27;read&#x27;]" not in page
+    assert "a" * 64 not in page
+    assert "access_denied" in html(operator, reverse("admin:connections_authorizationattempt_changelist"))

@@ -74,6 +74,8 @@ class Connection(models.Model):
             # With the status, so that counting by service reads the index alone.
             models.Index(fields=["team", "integration", "status"], name="connection_of_service"),
             models.Index(fields=["team", "-created_at", "-id"], name="connection_newest_first"),
+            # For operators, whose list has the connections of all teams.
+            models.Index(fields=["-created_at", "-id"], name="connection_newest_of_all"),
             models.Index(Lower("name"), name="connection_lower_name"),
             models.Index(fields=["team", "name", "id"], name="connection_by_name"),
             models.Index(fields=["team", "external_id"], condition=~Q(external_id=""), name="connection_external_id"),
