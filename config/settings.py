@@ -452,6 +452,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.rest.schema.inline_blank_choices",
         "apps.gateway.schema.document_proxy",
         "apps.notifications.schema.document_webhooks",
         "apps.rest.schema.close_bodies",

@@ -14,6 +14,7 @@ from tests.e2e.inside import inside
 from tests.processes import Product, running_product
 
 OWNER = "owner@specway.example"
+PAGES = "https://app.example.com"
 SET_UP = """
 from apps.audit.origin import Origin
 from apps.integrations.custom_apis.schema import Authentication
@@ -42,11 +43,12 @@ for kind in ("personal", "service"):
 
 @dataclass
 class Day:
-    """A builder's day: the key, the connections of two custom APIs with their secrets, and a person who connects."""
+    """A builder's day: keys of both kinds, the connections of two custom APIs with their secrets, and a person."""
 
     product: Product
     around: Surroundings
     key: str = field(repr=False)
+    personal: str = field(repr=False)
     slack: str
     github: str
     secret: str = field(repr=False)
@@ -61,6 +63,7 @@ class Day:
             "SPECWAY_API_KEY": self.key,
             "SLACK": self.slack,
             "GITHUB": self.github,
+            "PAGES": PAGES,
         }
 
     def person_connects(self, link: str) -> None:
@@ -83,7 +86,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
             beat=False,
             sandbox=True,
             access_token_seconds=900,
-            env={"EGRESS_ALLOWED_HOSTS": f"127.0.0.1:{around.port}", "LOG_LEVEL": "INFO"},
+            env={"EGRESS_ALLOWED_HOSTS": f"127.0.0.1:{around.port}", "LOG_LEVEL": "INFO", "BROWSER_ORIGINS": PAGES},
         ) as product,
     ):
         apis = {"Chat": f"{around.origin}/slack/api", "Code": f"{around.origin}/github"}
@@ -93,7 +96,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
         slack, github = (_connected(product.url, personal, slug, secret) for slug in slugs)
         person = Visitor(product, OWNER, product.accounts[OWNER])
         person.sign_in()
-        yield Day(product, around, service, slack, github, secret, person)
+        yield Day(product, around, service, personal, slack, github, secret, person)
 
 
 def _connected(url: str, key: str, slug: str, secret: str) -> str:

@@ -15,6 +15,11 @@ from tests.realservers.node import installed
 
 PACKAGES = Path(__file__).parent / "node"
 CLIENT = REPOSITORY / "clients" / "typescript"
+HEY_API = """
+const output = { path: "hey", importFileExtension: ".js" };
+const plugins = ["@hey-api/client-fetch", "@hey-api/sdk", "@hey-api/typescript"];
+export default { input: "document.yaml", output, plugins };
+"""
 SETTINGS = {
     "compilerOptions": {
         "target": "ES2022",
@@ -25,7 +30,7 @@ SETTINGS = {
         "strict": True,
         "skipLibCheck": True,
     },
-    "files": ["day.ts", "generated.ts", "types.ts"],
+    "files": ["day.ts", "generated.ts", "hey.ts", "orval.ts", "types.ts"],
 }
 
 
@@ -92,6 +97,10 @@ def built(folder: Path, document: str) -> Path:
     (folder / "tsconfig.json").write_text(json.dumps(SETTINGS))
     (folder / "document.yaml").write_text(document)
     _run(folder, "openapi-typescript", "bin/cli.js", "document.yaml", "--output", "document.ts")
+    (folder / "openapi-ts.config.mjs").write_text(HEY_API)
+    _run(folder, "@hey-api/openapi-ts", "bin/run.js")
+    orval = ("--input", "document.yaml", "--output", "orval/api.ts", "--client", "fetch")
+    _run(folder, "orval", "dist/bin/orval.js", *orval)
     for project in ("client", "."):
         _run(folder, "typescript", "bin/tsc", "--project", project)
     return folder

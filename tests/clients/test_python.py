@@ -14,7 +14,7 @@ import stripe
 from slack_sdk import WebClient
 
 from specway import ApiError, AsyncClient, Client, ForeignAddressError, NoTokenError, verify_webhook
-from tests.clients.conftest import OWNER, Day
+from tests.clients.conftest import OWNER, PAGES, Day
 from tests.clients.programs import a_day, check_generated
 from tests.e2e.cast import is_accepted
 
@@ -27,20 +27,30 @@ def client(day: Day) -> Any:
         yield made
 
 
-def test_the_day_from_a_session_with_sharing_to_the_disconnect(day: Day, client: Client) -> None:
+@pytest.fixture(params=["service", "personal"])
+def key(day: Day, request: pytest.FixtureRequest) -> str:
+    return day.key if request.param == "service" else day.personal
+
+
+def test_the_day_from_a_session_with_sharing_to_the_disconnect(day: Day, key: str) -> None:
+    with Client(key, url=day.product.url) as client:
+        whole_day(day, client, "python" if key == day.key else "python-personal")
+
+
+def whole_day(day: Day, client: Client, name: str) -> None:
     events = ["connect_session.connected", "connection.disconnected"]
-    hook = client.request("POST", "webhooks/", body={"url": day.around.hooks("python"), "events": events})
+    hook = client.request("POST", "webhooks/", body={"url": day.around.hooks(name), "events": events})
     link = client.create_connect_session(
-        integration="sandbox", member=OWNER, sharing={"level": "manage"}, external_id="day-python"
+        integration="sandbox", member=OWNER, sharing={"level": "manage"}, external_id=f"day-{name}"
     )
     day.person_connects(link["url"])
     session = client.wait_for_connect_session(link["id"], timeout=60, interval=0.1)
-    assert (session["status"], session["external_id"]) == ("connected", "day-python")
+    assert (session["status"], session["external_id"]) == ("connected", f"day-{name}")
     connection = session["connection"]
     assert connection is not None
-    assert [one["id"] for one in client.connections(external_id="day-python", page_size=1)] == [connection]
+    assert [one["id"] for one in client.connections(external_id=f"day-{name}", page_size=1)] == [connection]
 
-    headers, body = day.around.message("python", "connect_session.connected", connection)
+    headers, body = day.around.message(name, "connect_session.connected", connection)
     message = verify_webhook(body, headers, ["whsec_" + "b" * 32, hook["secret"]])
     assert message["data"]["connect_session"] == link["id"]
 
@@ -55,11 +65,30 @@ def test_the_day_from_a_session_with_sharing_to_the_disconnect(day: Day, client:
     asked = {"connection": connection, "scopes": ["messages:write"]}
     assert client.preflight([asked])["results"][0]["code"] == "missing_scopes"  # type: ignore[list-item]
 
+    assert client.usage(days=2)["calls"] > 0
+    assert OWNER in [member["email"] for member in client.members()]
+
     assert "revocation" in client.disconnect(connection)
-    day.around.message("python", "connection.disconnected", connection)
+    day.around.message(name, "connection.disconnected", connection)
     with pytest.raises(ApiError) as gone:
         client.token(connection)
     assert (gone.value.status, gone.value.code) == (404, "not_found")
+
+
+def test_a_browser_token_lists_and_calls_from_its_origin_only(day: Day, key: str) -> None:
+    with Client(key, url=day.product.url) as client:
+        scopes = ["connections:read", "connections:use"]
+        made = client.create_browser_token(origin=PAGES, scopes=scopes, expires_in=120)
+    api = f"{day.product.url}/api/v1/connections/"
+
+    def asked(method: str, path: str, origin: str = PAGES) -> requests.Response:
+        headers = {"Authorization": f"Bearer {made['token']}", "Origin": origin}
+        return requests.request(method, f"{api}{path}", headers=headers, timeout=60)
+
+    assert day.github in [one["id"] for one in asked("GET", "").json()["results"]]
+    assert asked("GET", f"{day.github}/proxy/missing").status_code == 404
+    assert asked("POST", f"{day.github}/token/").status_code == 403
+    assert asked("GET", "", origin="https://other.example.com").status_code == 401
 
 
 def test_the_day_with_a_generated_client(day: Day, tmp_path: Path) -> None:
@@ -83,6 +112,9 @@ def test_asyncio_has_the_same(day: Day) -> None:
             link = await client.create_connect_session(integration="sandbox", member=OWNER)
             assert (await client.cancel_connect_session(link["id"]))["status"] == "canceled"
             assert (await client.wait_for_connect_session(link["id"]))["status"] == "canceled"
+            assert (await client.usage())["limits"]
+            assert OWNER in [member["email"] async for member in client.members()]
+            assert (await client.create_browser_token(origin=PAGES, scopes=["connections:read"]))["token"]
             base_url = "https://api.github.example"
             async with client.http_client(day.github, base_url=base_url) as service:
                 made = await service.post("/repos/octo/hello/issues", content=_slowly(b'{"title": ', b'"streamed"}'))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.clients.conftest import Day
+from tests.clients.conftest import OWNER, Day
 from tests.clients.programs import PACKAGES, a_day, built, check_generated
 from tests.realservers.node import node_is_missing
 
@@ -47,7 +47,13 @@ def test_the_day_from_a_session_with_sharing_to_the_disconnect(day: Day, program
     assert last["sent"] == ["data: 1\n\n", "data: 2\n\n"]
     assert {one[2] for one in day.around.requests} == {f"Bearer {day.secret}"}
     assert last["outside"] == [True, True, True, True]
+    assert last["tokenOfPage"]
+    assert last["calls"] > 0
+    assert OWNER in last["members"]
 
 
-def test_the_day_with_a_generated_client(day: Day, programs: Path) -> None:
-    check_generated(day, *a_day(day, "openapi-fetch", node("generated.js"), programs))
+@pytest.mark.parametrize(
+    ("generator", "program"), [("openapi-fetch", "generated.js"), ("hey-api", "hey.js"), ("orval", "orval.js")]
+)
+def test_the_day_with_a_generated_client(day: Day, programs: Path, generator: str, program: str) -> None:
+    check_generated(day, *a_day(day, generator, node(program), programs))

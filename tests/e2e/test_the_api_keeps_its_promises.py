@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,8 @@ KNOWN_TO_THE_SERVER_ONLY = [
     "POST preflight/",
     "POST tokens/",
 ]
+# The team's own OAuth apps, and the parameters of their services.
+OWN_APPS = {"sandbox": ("origin",), "github": ()}
 # A cursor is what the list before gave, so one that was made up is refused; these are real.
 _LAST = [datetime(2999, 1, 1, tzinfo=UTC), "ffffffff-ffff-4fff-bfff-ffffffffffff"]
 CURSORS: dict[str, list[Any]] = {
@@ -93,7 +96,29 @@ def test_every_answer_is_as_the_document_says(product: Product, tmp_path: Path, 
         command(product, key, PHASES[kind]), cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2000:]
-    assert "Traceback" not in product.logs()
+    logs = product.logs()
+    assert "Traceback" not in logs
+    own = f"{product.url}{V1}integrations/sandbox/oauth-app/"
+    requests.delete(own, headers=_with(keys["personal"]), timeout=30)  # else people would connect with it
+    as_json = {"Accept": "application/vnd.oai.openapi+json"}
+    document = requests.get(f"{product.url}/api/schema/", headers=as_json, timeout=120).json()
+    assert unreached(document, logs) == []
+
+
+def unreached(document: dict[str, Any], logs: str) -> list[str]:
+    """Operations that answered nothing but 404, by the access log: whatever else is promised of them was not tried."""
+    operations = {
+        f"{method.upper()} {path}": re.compile("^" + re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)) + "$")
+        for path, methods in document["paths"].items()
+        if "path2" not in path
+        for method in methods
+        if method != "parameters"
+    }
+    beyond = set()
+    for method, path, status in re.findall(r'"([A-Z]+) (/api/v1/\S*)" (\d{3}) ', logs):
+        if status not in ("404", "405"):
+            beyond |= {name for name, matches in operations.items() if name.startswith(method) and matches.match(path)}
+    return sorted(operations.keys() - beyond)
 
 
 def prepare(product: Product) -> tuple[dict[str, str], dict[str, str]]:
@@ -113,7 +138,16 @@ def prepare(product: Product) -> tuple[dict[str, str], dict[str, str]]:
         answer = requests.post(f"{product.url}{V1}{path}/", json=body, headers=_with(keys["personal"]), timeout=30)
         assert answer.status_code == 201, answer.text
         made[path] = answer.json()["id"]
-    return made, keys
+    api = {"name": "Of the team", "base_url": "https://example.com/", "auth_type": "api_key"}
+    answer = requests.post(f"{product.url}{V1}integrations/", json=api, headers=_with(keys["personal"]), timeout=30)
+    assert answer.status_code == 201, answer.text
+    assert product.sandbox is not None
+    for slug, params in OWN_APPS.items():
+        app = {"client_id": "ours", "client_secret": "s" * 32, "params": dict.fromkeys(params, product.sandbox.url)}
+        address = f"{product.url}{V1}integrations/{slug}/oauth-app/"
+        saved = requests.put(address, json=app, headers=_with(keys["personal"]), timeout=30)
+        assert saved.status_code == 200, saved.text
+    return made | {"integrations": answer.json()["slug"]}, keys
 
 
 def settings_for(rows: dict[str, str]) -> str:
@@ -133,8 +167,13 @@ def settings_for(rows: dict[str, str]) -> str:
         lines += _operation(f"GET {path}", f"parameters = {{ {parameters} }}")
     for path, row in rows.items():
         used = [f"PATCH {path}/{{id}}/", f"POST {path}/{{id}}/.*"] if path in ("connections", "webhooks") else []
-        for operation in [f"GET {path}/{{id}}/", *used] if path != "api-keys" else []:
+        for operation in [f"GET {path}/{{id}}/", *used] if path not in ("api-keys", "integrations") else []:
             lines += _operation(operation, f'parameters = {{ id = "{row}" }}')
+    for operation in ("DELETE integrations/{slug}/", "PATCH integrations/{slug}/", "POST integrations/{slug}/check/"):
+        lines += _operation(operation, f'parameters = {{ slug = "{rows["integrations"]}" }}')
+    for method, slug in (("GET", "sandbox"), ("PUT", "sandbox"), ("DELETE", "github")):
+        lines += _operation(f"{method} integrations/{{slug}}/oauth-app/", f'parameters = {{ slug = "{slug}" }}')
+    lines += _operation("POST integrations/{slug}/oauth-app/test/", 'parameters = { slug = "sandbox" }')
     # The keys that it finds in the list are those it calls with: it may revoke the spare one.
     for operation in ("DELETE api-keys/{id}/", "POST api-keys/{id}/rotate/"):
         lines += _operation(operation, f'parameters = {{ id = "{rows["api-keys"]}" }}')

@@ -123,6 +123,20 @@ class Comparison:
                 self.breaking.append(f"{where}: {bound} is {new[bound]}, was {old.get(bound)}")
 
 
+def unnamed(added: list[str], changelog: str) -> list[str]:
+    """The additions whose operation, parameter or field the changelog's chapter of unreleased changes does not name."""
+    chapter = changelog.split("## [Unreleased]")[1].split("\n## [")[0]
+    return [line for line in added if _name(line) not in chapter]
+
+
+def _name(line: str) -> str:
+    """What a line such as `GET /api/v1/usage/: parameter days new` adds: `days`; the path of a new operation."""
+    where, _, what = line.rpartition(": ")
+    if what.startswith("parameter "):
+        return what.split()[1]
+    return where.rpartition(".")[2] if "←" in where or "→" in where else where.rpartition("/api/v1/")[2]
+
+
 def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for kind in ("paths", "webhooks"):
         for path, item in document.get(kind, {}).items():

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.rest.compatibility import Comparison, present, released, without_prose
+from tests.prepared import REPOSITORY
+from tests.rest.compatibility import Comparison, present, released, unnamed, without_prose
 
 Change = Callable[[dict[str, Any]], object]
 TOKEN = "/api/v1/connections/{id}/token/"
@@ -19,6 +20,24 @@ STATUS = next(
 def test_nothing_that_clients_of_the_last_release_use_has_changed() -> None:
     changes = Comparison(released(), present())
     assert changes.breaking == [], "If this is meant, deprecate it first; see docs/api.md, Versions."
+
+
+def test_the_changelog_names_what_was_added() -> None:
+    changelog = (REPOSITORY / "CHANGELOG.md").read_text()
+    assert unnamed(Comparison(released(), present()).added, changelog) == [], "Describe it in CHANGELOG.md."
+
+
+def test_additions_that_the_changelog_does_not_name_are_noticed() -> None:
+    changelog = "## [Unreleased]\n- `days`, `color` and `GET paints/{id}/`\n## [1.0.0]\n- `shade`"
+    added = [
+        "GET /api/v1/usage/: parameter days new",
+        "GET /api/v1/usage/: parameter weeks new",
+        "POST /api/v1/walls/ ←.color: new",
+        "POST /api/v1/walls/ → 201.shade: new",
+        "GET /api/v1/paints/{id}/: new",
+        "GET /api/v1/brushes/: new",
+    ]
+    assert unnamed(added, changelog) == [added[1], added[3], added[5]]
 
 
 def operation(document: dict[str, Any], path: str, method: str) -> Any:

@@ -14,7 +14,7 @@ from drf_spectacular.validation import validate_schema
 from apps.connections.errors import ReauthorizationRequired
 from apps.notifications.models import Event
 from apps.rest.document import MAX_SUMMARY, all_codes, summary_of
-from apps.rest.examples import REQUESTS
+from apps.rest.examples import REQUESTS, RESPONSES
 from apps.teams.keys import SCOPES
 
 PROXY = "/api/v1/connections/{id}/proxy/{path}"
@@ -49,6 +49,15 @@ def test_each_example_is_a_valid_body(document: Any) -> None:
         jsonschema_rs.validate(schema, example)
         with pytest.raises(jsonschema_rs.ValidationError):
             jsonschema_rs.validate(schema, example | {"unknown": 1})
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_each_example_is_a_valid_response(document: Any, name: str) -> None:
+    method, path = name.split()
+    responses = document["paths"][path][method]["responses"]
+    (content,) = [responses[status]["content"]["application/json"] for status in ("200", "201") if status in responses]
+    assert content["example"] == RESPONSES[name]
+    jsonschema_rs.validate({**content["schema"], "components": document["components"]}, RESPONSES[name])
 
 
 def test_each_operation_has_a_summary_a_known_tag_and_its_own_id(document: Any) -> None:

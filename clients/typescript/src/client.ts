@@ -3,6 +3,7 @@
 import { errorOf, NoTokenError, retryAfter, SessionPendingError } from "./errors.js";
 import { proxyFetch, type ProxyTarget } from "./proxy.js";
 import type {
+  BrowserToken,
   CheckItem,
   CheckResult,
   ConnectLink,
@@ -11,9 +12,12 @@ import type {
   ConnectSession,
   Disconnected,
   KeyMaterial,
+  Member,
+  NewBrowserToken,
   NewConnectSession,
   Preflight,
   PreflightNeed,
+  TeamUsage,
   Token,
   TokenItem,
   TokenNeed,
@@ -77,18 +81,8 @@ export class Client {
   }
 
   /** All connections that match, page by page. */
-  async *connections(filters: ConnectionFilters = {}): AsyncGenerator<Connection, void> {
-    let cursor: string | null = null;
-    do {
-      const query: object = cursor ? { ...filters, cursor } : filters;
-      const page: { next: string | null; results: Connection[] } = await this.#send({
-        method: "GET",
-        path: "connections/",
-        query,
-      });
-      yield* page.results;
-      cursor = page.next && new URL(page.next).searchParams.get("cursor"); // never the address itself
-    } while (cursor);
+  connections(filters: ConnectionFilters = {}): AsyncGenerator<Connection, void> {
+    return this.#pages("connections/", filters);
   }
 
   /** One connection, by its ID. */
@@ -167,6 +161,22 @@ export class Client {
     }
   }
 
+  /** A short-lived token for a page, which must not have the API key; it has at most the key's scopes. */
+  createBrowserToken(token: NewBrowserToken): Promise<BrowserToken> {
+    const idempotencyKey = crypto.randomUUID();
+    return this.#send({ method: "POST", path: "browser-tokens/", body: token, idempotencyKey });
+  }
+
+  /** The calls of the last days (1 to 365) through the connections that the key can see, and its limits. */
+  usage({ days = 30 } = {}): Promise<TeamUsage> {
+    return this.#send({ method: "GET", path: "usage/", query: { days } });
+  }
+
+  /** The team's members, page by page. For keys with the scope `members:read`. */
+  members(): AsyncGenerator<Member, void> {
+    return this.#pages("members/", {});
+  }
+
   /** The base URL for SDKs that take one, with the API key as their token. */
   proxyUrl(connection: string): string {
     return `${this.url}/api/v1/connections/${identifier(connection)}/proxy/`;
@@ -175,6 +185,16 @@ export class Client {
   /** A `fetch` for vendors' SDKs, whose requests go through the proxy. `baseUrl` is the one that the SDK calls. */
   proxyFetch(connection: string, target: Omit<ProxyTarget, "proxyUrl" | "apiKey"> = {}): typeof fetch {
     return proxyFetch({ ...target, proxyUrl: this.proxyUrl(connection), apiKey: this.#apiKey }, this.#fetch);
+  }
+
+  async *#pages<Row>(path: string, filters: object): AsyncGenerator<Row, void> {
+    let cursor: string | null = null;
+    do {
+      const query: object = cursor ? { ...filters, cursor } : filters;
+      const page: { next: string | null; results: Row[] } = await this.#send({ method: "GET", path, query });
+      yield* page.results;
+      cursor = page.next && new URL(page.next).searchParams.get("cursor"); // never the address itself
+    } while (cursor);
   }
 
   #post<Result>(path: string, body: object): Promise<Result> {

@@ -169,6 +169,50 @@ export interface Disconnected {
   manage_url: string;
 }
 
+/** The calls of one day (UTC). `failures` failed at the service; `refused` are not among the calls. */
+export interface Day {
+  day: string;
+  calls: number;
+  failures: number;
+  refused: number;
+}
+
+/** `quota` requests in `window` seconds. */
+export interface Limit {
+  name: string;
+  quota: number;
+  window: number;
+}
+
+/** The calls through all connections that the caller can see, with their sums, and the caller's limits. */
+export interface TeamUsage {
+  since: string;
+  until: string;
+  connections: number;
+  calls: number;
+  failures: number;
+  refused: number;
+  days: Day[];
+  limits: Limit[];
+}
+
+/** A token for pages of one origin, which they send like an API key. */
+export interface BrowserToken {
+  token: string;
+  origin: string;
+  scopes: string[];
+  expires_at: string;
+}
+
+/** A member of the team. */
+export interface Member {
+  id: string;
+  name: string;
+  email: string;
+  role: "owner" | "admin" | "member";
+  joined_at: string;
+}
+
 /** A webhook message: `type` such as `connection.created`, and `data` that depends on it. */
 export interface WebhookEvent {
   type: string;
@@ -213,6 +257,13 @@ export interface NewConnectSession {
   tags?: string[];
   metadata?: Record<string, unknown>;
   notify?: boolean;
+}
+
+/** `origin`: one of the installation's BROWSER_ORIGINS; `expires_in`: 60 to 3600 seconds. */
+export interface NewBrowserToken {
+  origin: string;
+  scopes: ("connections:read" | "connections:use")[];
+  expires_in?: number;
 }
 
 /** `min_ttl`: seconds for which the token must remain valid; `strict`: refuse one that does not. */

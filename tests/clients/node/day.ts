@@ -69,6 +69,10 @@ for (const url of [
 ]) {
   outside.push((await failure(github(url))) instanceof ForeignAddressError);
 }
+const tokenOfPage = await specway.createBrowserToken({ origin: env.PAGES!, scopes: ["connections:read"] });
+const usage = await specway.usage({ days: 2 });
+const members: string[] = [];
+for await (const one of specway.members()) members.push(one.email);
 const unknown = await failure(specway.proxyFetch("00000000-0000-4000-8000-000000000000")("me"));
 
 say({
@@ -88,6 +92,9 @@ say({
   user,
   sent,
   outside,
+  tokenOfPage: tokenOfPage.token,
+  calls: usage.calls,
+  members,
   unknown: unknown instanceof ApiError && unknown.code,
   check: (await specway.check(connection)).outcome,
   disconnected: await specway.disconnect(connection),

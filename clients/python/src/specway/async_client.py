@@ -13,6 +13,7 @@ from specway.errors import NoTokenError, SessionPendingError, error_of
 from specway.operations import Operation
 from specway.proxy import AsyncProxyTransport, CallOptions, ProxyTarget
 from specway.types import (
+    BrowserToken,
     CheckItem,
     CheckResult,
     Connection,
@@ -21,9 +22,12 @@ from specway.types import (
     ConnectSession,
     Disconnected,
     KeyMaterial,
+    Member,
+    NewBrowserToken,
     NewConnectSession,
     Preflight,
     PreflightNeed,
+    TeamUsage,
     Token,
     TokenItem,
     TokenNeed,
@@ -149,6 +153,23 @@ class AsyncClient:
                 raise SessionPendingError(f"The connect session is still pending after {timeout:g} seconds")
             await asyncio.sleep(interval)
         return found
+
+    async def create_browser_token(self, **token: Unpack[NewBrowserToken]) -> BrowserToken:
+        """A short-lived token for a page, which must not have the API key; it has at most the key's scopes."""
+        return cast(BrowserToken, await self._send(operations.create_browser_token(token)))
+
+    async def usage(self, *, days: int = 30) -> TeamUsage:
+        """The calls of the last days (1 to 365) through the connections that the key can see, and its limits."""
+        return cast(TeamUsage, await self._send(operations.usage(days)))
+
+    async def members(self) -> AsyncIterator[Member]:
+        """The team's members, page by page. For keys with the scope `members:read`."""
+        following: Operation | None = operations.members()
+        while following is not None:
+            page = await self._send(following)
+            for found in page["results"]:
+                yield found
+            following = operations.page_after(following, page)
 
     def proxy_url(self, connection: str) -> str:
         """The base URL for SDKs that take one, with the API key as their token."""

@@ -12,6 +12,7 @@ from specway.errors import NoTokenError, SessionPendingError, error_of
 from specway.operations import Operation
 from specway.proxy import CallOptions, ProxyTarget, ProxyTransport
 from specway.types import (
+    BrowserToken,
     CheckItem,
     CheckResult,
     Connection,
@@ -20,9 +21,12 @@ from specway.types import (
     ConnectSession,
     Disconnected,
     KeyMaterial,
+    Member,
+    NewBrowserToken,
     NewConnectSession,
     Preflight,
     PreflightNeed,
+    TeamUsage,
     Token,
     TokenItem,
     TokenNeed,
@@ -145,6 +149,22 @@ class Client:
                 raise SessionPendingError(f"The connect session is still pending after {timeout:g} seconds")
             time.sleep(interval)
         return found
+
+    def create_browser_token(self, **token: Unpack[NewBrowserToken]) -> BrowserToken:
+        """A short-lived token for a page, which must not have the API key; it has at most the key's scopes."""
+        return cast(BrowserToken, self._send(operations.create_browser_token(token)))
+
+    def usage(self, *, days: int = 30) -> TeamUsage:
+        """The calls of the last days (1 to 365) through the connections that the key can see, and its limits."""
+        return cast(TeamUsage, self._send(operations.usage(days)))
+
+    def members(self) -> Iterator[Member]:
+        """The team's members, page by page. For keys with the scope `members:read`."""
+        following: Operation | None = operations.members()
+        while following is not None:
+            page = self._send(following)
+            yield from page["results"]
+            following = operations.page_after(following, page)
 
     def proxy_url(self, connection: str) -> str:
         """The base URL for SDKs that take one, with the API key as their token."""

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from specway import errors
-from specway.types import ConnectionFilters, NewConnectSession, PreflightNeed, TokenNeed
+from specway.types import ConnectionFilters, NewBrowserToken, NewConnectSession, PreflightNeed, TokenNeed
 
 SEPARATORS = {"id": ",", "tags": ",", "scopes": " "}
 # Specway did nothing for these, and says in Retry-After when to try again.
@@ -34,7 +34,7 @@ class Operation:
         return {"Idempotency-Key": str(uuid4())} if self.method == "POST" and self.path in _CREATE else {}
 
 
-_CREATE = {"connect-sessions/"}
+_CREATE = {"connect-sessions/", "browser-tokens/"}
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,18 @@ def connect_session(pk: str) -> Operation:
 
 def cancel_connect_session(pk: str) -> Operation:
     return Operation("DELETE", f"connect-sessions/{identifier(pk)}/", repeatable=False)
+
+
+def create_browser_token(token: NewBrowserToken) -> Operation:
+    return Operation("POST", "browser-tokens/", body=dict(token))
+
+
+def usage(days: int) -> Operation:
+    return Operation("GET", "usage/", query={"days": days})
+
+
+def members() -> Operation:
+    return Operation("GET", "members/")
 
 
 def page_after(operation: Operation, page: Mapping[str, Any]) -> Operation | None:

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
+Role = Literal["owner", "admin", "member"]
 Level = Literal["use", "view", "manage"]
 Status = Literal["active", "unverified", "needs_attention"]
 SessionStatus = Literal["pending", "connected", "connected_personal", "declined", "failed", "expired", "canceled"]
@@ -187,6 +188,55 @@ class Disconnected(TypedDict):
     manage_url: str
 
 
+class Day(TypedDict):
+    """The calls of one day (UTC). `failures` failed at the service; `refused` are not among the calls."""
+
+    day: str
+    calls: int
+    failures: int
+    refused: int
+
+
+class Limit(TypedDict):
+    """`quota` requests in `window` seconds."""
+
+    name: str
+    quota: int
+    window: int
+
+
+class TeamUsage(TypedDict):
+    """The calls through all connections that the caller can see, with their sums, and the caller's limits."""
+
+    since: str
+    until: str
+    connections: int
+    calls: int
+    failures: int
+    refused: int
+    days: list[Day]
+    limits: list[Limit]
+
+
+class BrowserToken(TypedDict):
+    """A token for pages of one origin, which they send like an API key."""
+
+    token: str
+    origin: str
+    scopes: list[str]
+    expires_at: str
+
+
+class Member(TypedDict):
+    """A member of the team."""
+
+    id: str
+    name: str
+    email: str
+    role: Role
+    joined_at: str
+
+
 class WebhookEvent(TypedDict):
     """A webhook message: `type` such as `connection.created`, and `data` that depends on it."""
 
@@ -235,6 +285,14 @@ class NewConnectSession(TypedDict, total=False):
     tags: list[str]
     metadata: dict[str, Any]
     notify: bool
+
+
+class NewBrowserToken(TypedDict):
+    """`origin`: one of the installation's BROWSER_ORIGINS; `expires_in`: 60 to 3600 seconds."""
+
+    origin: str
+    scopes: list[str]
+    expires_in: NotRequired[int]
 
 
 class TokenNeed(TypedDict, total=False):
