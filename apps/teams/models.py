@@ -151,7 +151,6 @@ class ApiKey(models.Model):
 
     class Meta:
         verbose_name = _("API key")
-        verbose_name_plural = _("API keys")
         ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
