@@ -2,6 +2,7 @@
 
 from typing import Any
 
+_MEMBER = "3f6c2c1e-6f0a-4d52-8e0f-6a1d2b7c9e40"
 _CONNECTION = "5b0f3a52-5f0e-4c1b-9a64-1f1f5d6b7c11"
 
 REQUESTS: dict[str, dict[str, Any]] = {
@@ -54,7 +55,7 @@ _SHOWN = {
     "account": {"label": "ada", "subject": "1815"},
     "site": "",
     "kind": "oauth2",
-    "owner": {"id": "12", "name": "Ada Lovelace"},
+    "owner": {"id": _MEMBER, "name": "Ada Lovelace"},
     "sharing": "shared",
     "permission": "use",
     "status": "active",
@@ -80,7 +81,7 @@ _SESSION: dict[str, Any] = {
     "detail": "",
     "integration": "github",
     "connection": None,
-    "member": "12",
+    "member": _MEMBER,
     "scopes": ["repo"],
     "external_id": "customer-42",
     "tags": ["production"],

@@ -127,14 +127,18 @@ def inline_blank_choices(result: dict[str, Any], generator: Any, request: Any, p
     drf-spectacular describes it as one of two enums, of which generators such as orval make code that does not run.
     """
     schemas = result.get("components", {}).get("schemas", {})
+    inlined = set()
     for schema in schemas.values():
         for choice in schema.get("properties", {}).values():
             names = [one.get("$ref", "").rpartition("/")[2] for one in choice.get("oneOf", [])]
             if names[1:] == [BLANK]:
                 del choice["oneOf"]
                 choice |= {"type": "string", "enum": ["", *schemas[names[0]]["enum"]]}
-    if f'"#/components/schemas/{BLANK}"' not in json.dumps(schemas):
-        schemas.pop(BLANK, None)
+                inlined |= set(names)
+    used = json.dumps(result)
+    for name in inlined:
+        if f'"#/components/schemas/{name}"' not in used:
+            del schemas[name]
     return result
 
 
