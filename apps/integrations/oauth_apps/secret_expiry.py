@@ -2,6 +2,9 @@
 
 from datetime import date
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
+
 # Days before the expiry; a last warning follows once the secret has expired.
 THRESHOLDS = (60, 30, 7, 1)
 EXPIRED = -1
@@ -18,5 +21,10 @@ def threshold(expires_on: date, *, today: date) -> int | None:
 def relative_date(expires_on: date, *, today: date) -> str:
     """The expiry as a short text: "in 12 days (6 Dec 2026)"."""
     left = (expires_on - today).days
-    when = "expired" if left < 0 else {0: "today", 1: "tomorrow"}.get(left, f"in {left} days")
-    return f"{when} ({expires_on:%-d %b %Y})"
+    if left < 0:
+        when = gettext("expired")
+    elif left < 2:
+        when = gettext("tomorrow") if left else gettext("today")
+    else:
+        when = ngettext("in %(n)s day", "in %(n)s days", left) % {"n": left}
+    return f"{when} ({date_format(expires_on, 'j M Y')})"
