@@ -135,7 +135,7 @@ def inline_blank_choices(result: dict[str, Any], generator: Any, request: Any, p
                 del choice["oneOf"]
                 choice |= {"type": "string", "enum": ["", *schemas[names[0]]["enum"]]}
                 inlined |= set(names)
-    used = json.dumps(result)
+    used = json.dumps(result, default=str)
     for name in inlined:
         if f'"#/components/schemas/{name}"' not in used:
             del schemas[name]
