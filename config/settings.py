@@ -123,7 +123,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "apps.teams.throttling.RateLimitHeaders",
     "apps.teams.middleware.ActorMiddleware",
-    "apps.web.preferences.TimeZoneMiddleware",
+    "apps.web.preferences.PreferencesMiddleware",
     "apps.web.middleware.SessionEndedMiddleware",
     "apps.web.middleware.SpecwayErrorMiddleware",
 ]
@@ -322,7 +322,10 @@ EGRESS_ALLOWED_HOSTS = env.list("EGRESS_ALLOWED_HOSTS", default=[])
 
 # --- The browser -------------------------------------------------------------------------------------------------
 
-LANGUAGE_CODE = "en-us"
+LANGUAGE_CODE = "en"
+# Of pages, mail and notices. Names are in their own language; the API is always English (apps/web/preferences.py).
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = True
 FORMAT_MODULE_PATH = "config.formats"

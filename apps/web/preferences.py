@@ -1,4 +1,4 @@
-"""What a person chose for pages: the name others see, the time zone and the theme."""
+"""What a person chose for pages: the name others see, language, time zone, date format and theme."""
 
 from collections.abc import Callable
 from functools import cache
@@ -7,12 +7,33 @@ from zoneinfo import ZoneInfo, available_timezones
 from django import forms
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from apps.teams.models import User
+from apps.web.dates import date_format_of
 from apps.web.problems import is_api
 
-THEMES = (("", "As the system"), ("light", "Light"), ("dark", "Dark"))
+THEMES = (("", _("As the system")), ("light", _("Light")), ("dark", _("Dark")))
+# Pages for programs, which are in English as the API is.
+_FOR_PROGRAMS = ("/metrics", "/healthz", "/readyz", "/llms.txt")
+
+
+def languages() -> tuple[tuple[str, str | Promise], ...]:
+    """The languages of pages as choices, each named in its own language."""
+    return (("", _("As the browser")), *settings.LANGUAGES)
+
+
+DATE_FORMATS = (
+    ("", _("As usual in the language")),
+    ("iso", "2026-11-30, 16:30"),
+    ("points", "30.11.2026, 16:30"),
+    ("us", "11/30/2026, 4:30 PM"),
+    ("slashes", "30/11/2026, 16:30"),
+)
 
 
 @cache
@@ -26,7 +47,9 @@ class ProfileForm(forms.Form):
     """The person's name and how pages look to them."""
 
     name = forms.CharField(max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    language = forms.ChoiceField(choices=languages, required=False)
     time_zone = forms.ChoiceField(choices=time_zones, required=False)
+    date_format = forms.ChoiceField(choices=DATE_FORMATS, required=False)
     theme = forms.ChoiceField(choices=THEMES, required=False)
 
     def save(self, user: User) -> None:
@@ -36,16 +59,41 @@ class ProfileForm(forms.Form):
         user.save(update_fields=[*self.fields])
 
 
-class TimeZoneMiddleware:
-    """Shows pages in the time zone that the signed-in person chose. The API and exports stay in UTC."""
+class PreferencesMiddleware:
+    """Shows pages in the person's language, time zone and date format.
+
+    Without a chosen language, pages are in the browser's. The API, exports and what programs read stay English and UTC.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if is_api(request) or settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        if _is_for_programs(request):
             return self.get_response(request)
-        name = getattr(request.user, "time_zone", "")
+        user = request.user if settings.SESSION_COOKIE_NAME in request.COOKIES else None
+        zone = getattr(user, "time_zone", "")
         # A name that the database of this machine does not know any more is no reason for an error.
-        with timezone.override(ZoneInfo(name) if name in dict(time_zones()) and name else None):
-            return self.get_response(request)
+        known_zone = ZoneInfo(zone) if zone and zone in dict(time_zones()) else None
+        language = language_of(user) or translation.get_language_from_request(request)
+        with (
+            timezone.override(known_zone),
+            translation.override(language),
+            date_format_of(getattr(user, "date_format", "")),
+        ):
+            response = self.get_response(request)
+        response.headers.setdefault("Content-Language", language)
+        patch_vary_headers(response, ["Accept-Language"])
+        return response
+
+
+def language_of(user: object) -> str:
+    """The language that the person chose; "" if none, or one that the product does not have any more."""
+    chosen = getattr(user, "language", "")
+    return chosen if chosen in dict(settings.LANGUAGES) else ""
+
+
+def _is_for_programs(request: HttpRequest) -> bool:
+    if is_api(request):
+        return request.path_info != reverse("api:docs")
+    return request.path_info.startswith(_FOR_PROGRAMS)

@@ -35,8 +35,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def account(request: HttpRequest) -> HttpResponse:
     """The signed-in person's account."""
     user = cast(User, request.user)
-    initial = {"name": user.name, "time_zone": user.time_zone, "theme": user.theme}
-    form = ProfileForm(request.POST or None, initial=initial)
+    form = ProfileForm(request.POST or None, initial={name: getattr(user, name) for name in ProfileForm.base_fields})
     if request.method == "POST" and form.is_valid():
         form.save(user)
         messages.success(request, "Profile saved.")

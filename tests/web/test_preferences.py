@@ -31,7 +31,7 @@ def client(member: Membership) -> Client:
 
 
 def chosen(client: Client, **values: str) -> Any:
-    return client.post(ACCOUNT, {"name": "Ada", "time_zone": "", "theme": "", **values}, follow=True)
+    return client.post(ACCOUNT, {"name": "Ada", **values}, follow=True)
 
 
 def test_time_zone_and_theme_are_stored_and_shown_again(client: Client, member: Membership) -> None:

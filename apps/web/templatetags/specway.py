@@ -1,7 +1,7 @@
 """Template tags for icons, logos, statuses, badges, avatars, times and form fields."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +11,6 @@ from django.template import Context
 from django.template.base import NodeList, Parser, Token
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dates import MONTHS_3
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -20,7 +19,7 @@ from django.utils.translation import gettext, ngettext_lazy, pgettext_lazy
 from apps.connections.models import Connection
 from apps.connections.policy.promises import PROMISES
 from apps.connections.policy.state import State, state_of, verified_at
-from apps.web import logos
+from apps.web import dates, logos
 from apps.web.icons import ICONS
 
 register = template.Library()
@@ -207,13 +206,34 @@ def _span(seconds: float, words: tuple[Promise, ...]) -> str:
 
 def _time(moment: datetime, text: str) -> SafeString:
     utc, local = timezone.localtime(moment, timezone.get_fixed_timezone(0)), timezone.localtime(moment)
-    day = f"{local.day} {MONTHS_3[local.month].title()} {local.year}"  # several times as fast as Django's date filter
+    day = dates.write_day(local)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        f"{day}, {local:%H:%M:%S %Z}",
+        f"{day}, {dates.write_time(local, seconds=True)} {local:%Z}",
         text or day,
     )
+
+
+@register.filter
+def day(moment: date | None) -> str:
+    """The day in the person's format: 30 Nov 2026."""
+    return dates.write_day(moment) if moment else ""
+
+
+@register.filter
+def short_day(moment: date | None) -> str:
+    """The day without its year, in the person's format: 30 Nov."""
+    return dates.write_short_day(moment) if moment else ""
+
+
+@register.filter
+def clock(moment: datetime | None, parts: str = "") -> str:
+    """The time of the day in the person's format: 16:30. `parts`: "s" adds seconds, "z" the zone."""
+    if not moment:
+        return ""
+    zone = f" {timezone.localtime(moment):%Z}" if "z" in parts else ""
+    return dates.write_time(moment, seconds="s" in parts) + zone
 
 
 @register.inclusion_tag("partials/field.html")
