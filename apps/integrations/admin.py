@@ -8,6 +8,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.audit.admin import LargeTableAdmin
 from apps.audit.admin_cells import linked, moment, service_tile, status_label
@@ -51,45 +53,63 @@ class IntegrationAdmin(LargeTableAdmin[Integration]):
             found = found.filter(kind__in=KINDS_WITH_OAUTH_APP).order_by("name")
         return found, has_duplicates
 
-    @admin.display(description="service", ordering="name")
+    @admin.display(description=_("service"), ordering="name")
     def service(self, integration: Integration) -> SafeString:
-        whose = f"Custom API of {integration.team}" if integration.team else integration.category.replace("-", " ")
+        whose = (
+            gettext("Custom API of %(team)s") % {"team": integration.team}
+            if integration.team
+            else integration.category.replace("-", " ")
+        )
         return service_tile(integration.name, whose[:1].upper() + whose[1:], integration.icon)
 
-    @admin.display(description="new connections", ordering="is_enabled")
+    @admin.display(description=_("new connections"), ordering="is_enabled")
     def enabled(self, integration: Integration) -> SafeString:
-        return status_label("good", "Allowed") if integration.is_enabled else status_label("warn", "Not allowed")
+        return (
+            status_label("good", gettext("Allowed"))
+            if integration.is_enabled
+            else status_label("warn", gettext("Not allowed"))
+        )
 
-    @admin.display(description="OAuth app")
+    @admin.display(description=_("OAuth app"))
     def has_oauth_app(self, integration: Integration) -> SafeString | str:
         if vars(integration)["registered"]:
             page = reverse("admin:integrations_oauthapp_changelist")
             return format_html(
-                '{} <a href="{}?service={}">Open</a>', status_label("good", "Registered"), page, integration.slug
+                '{} <a href="{}?service={}">{}</a>',
+                status_label("good", gettext("Registered")),
+                page,
+                integration.slug,
+                gettext("Open"),
             )
         if integration.kind not in KINDS_WITH_OAUTH_APP:
-            return "Needs none"
+            return gettext("Needs none")
         page = reverse("admin:integrations_oauthapp_add")
         return format_html(
-            '<a href="{}?integration={}">Add<span class="sr"> one for {}</span></a>', page, integration.pk, integration
+            gettext('<a href="{page}?integration={pk}">Add<span class="sr"> one for {name}</span></a>'),
+            page=page,
+            pk=integration.pk,
+            name=integration,
         )
 
-    @admin.display(description="connections")
+    @admin.display(description=_("connections"))
     def connections(self, integration: Integration) -> SafeString:
         page = reverse("admin:connections_connection_changelist")
         return format_html(
-            '<a href="{}?service={}">Show<span class="sr"> those of {}</span></a>', page, integration.slug, integration
+            gettext('<a href="{page}?service={slug}">Show<span class="sr"> those of {name}</span></a>'),
+            page=page,
+            slug=integration.slug,
+            name=integration,
         )
 
     def save_model(self, request: HttpRequest, obj: Integration, form: Any, change: bool) -> None:
         set_enabled(origin=origin_of(request), integration=obj, is_enabled=obj.is_enabled)
 
-    @admin.action(description="Allow new connections", permissions=["change"])
+    @admin.action(description=_("Allow new connections"), permissions=["change"])
     def switch_on(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:
         for integration in queryset:
             set_enabled(origin=origin_of(request), integration=integration, is_enabled=True)
 
-    @admin.action(description="Do not allow new connections", permissions=["change"])
+    @admin.action(description=_("Do not allow new connections"), permissions=["change"])
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:
         for integration in queryset:
             set_enabled(origin=origin_of(request), integration=integration, is_enabled=False)
@@ -111,26 +131,29 @@ class ServiceRequestAdmin(admin.ModelAdmin[ServiceRequest]):
     def has_change_permission(self, request: HttpRequest, obj: ServiceRequest | None = None) -> bool:
         return False
 
-    @admin.display(description="Person", ordering="user__email")
+    @admin.display(description=_("Person"), ordering="user__email")
     def person(self, row: ServiceRequest) -> SafeString:
         return linked("admin:teams_user_change", row.user_id, row.user)
 
-    @admin.display(description="Team", ordering="team__name")
+    @admin.display(description=_("Team"), ordering="team__name")
     def its_team(self, row: ServiceRequest) -> SafeString:
         return linked("admin:teams_team_change", row.team_id, row.team)
 
-    @admin.display(description="Asked", ordering="asked_at")
+    @admin.display(description=_("Asked"), ordering="asked_at")
     def asked(self, row: ServiceRequest) -> SafeString:
         return moment(row.asked_at)
 
-    @admin.display(description="Answer", ordering="answered_at")
+    @admin.display(description=_("Answer"), ordering="answered_at")
     def answer(self, row: ServiceRequest) -> SafeString:
         if row.answered_at is not None:
-            return status_label("good", "Set up", moment(row.answered_at))
+            return status_label("good", gettext("Set up"), moment(row.answered_at))
         add = f"{reverse('admin:integrations_oauthapp_add')}?integration={row.integration_id}"
         return format_html(
-            '{} <a href="{}">Add an OAuth app<span class="sr"> for {}</span></a>',
-            status_label("idle", "Waiting"),
-            add,
-            row.integration,
+            "{} {}",
+            status_label("idle", gettext("Waiting")),
+            format_html(
+                gettext('<a href="{page}">Add an OAuth app<span class="sr"> for {name}</span></a>'),
+                page=add,
+                name=row.integration,
+            ),
         )

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.audit.admin_filters import TextFilter
 from apps.integrations.models import Integration, OAuthApp, ServiceRequest
@@ -31,72 +33,78 @@ class ChoiceFilter(admin.SimpleListFilter):
 class Enabled(ChoiceFilter):
     """Services by whether new connections are allowed."""
 
-    title = "new connections"
+    title = _("new connections")
     parameter_name = "enabled"
 
     def conditions(self) -> dict[str, tuple[str, Q]]:
-        return {"yes": ("Allowed", Q(is_enabled=True)), "no": ("Not allowed", Q(is_enabled=False))}
+        return {"yes": (gettext("Allowed"), Q(is_enabled=True)), "no": (gettext("Not allowed"), Q(is_enabled=False))}
 
 
 class HasOAuthApp(ChoiceFilter):
     """Services by whether they have an OAuth app."""
 
-    title = "OAuth app"
+    title = _("OAuth app")
     parameter_name = "oauth_app"
 
     def conditions(self) -> dict[str, tuple[str, Q]]:
         registered = Exists(OAuthApp.objects.filter(integration=OuterRef("pk")))
-        return {"yes": ("Registered", Q(registered)), "no": ("Missing", ~Q(registered))}
+        return {"yes": (gettext("Registered"), Q(registered)), "no": (gettext("Missing"), ~Q(registered))}
 
 
 class AppState(ChoiceFilter):
     """OAuth apps by whether their service rejects them."""
 
-    title = "status"
+    title = _("status")
     parameter_name = "state"
 
     def conditions(self) -> dict[str, tuple[str, Q]]:
         return {
-            "rejected": ("Rejected by the service", Q(broken_since__isnull=False)),
-            "accepted": ("No rejection known", Q(broken_since=None)),
+            "rejected": (gettext("Rejected by the service"), Q(broken_since__isnull=False)),
+            "accepted": (gettext("No rejection known"), Q(broken_since=None)),
         }
 
 
 class SecretExpiry(ChoiceFilter):
     """OAuth apps by the end of their secret."""
 
-    title = "secret expires"
+    title = _("secret expires")
     parameter_name = "expires"
 
     def conditions(self) -> dict[str, tuple[str, Q]]:
         today = timezone.now().date()
         soon = {
-            str(days): (f"In {days} days", Q(secret_expires_on__range=(today, today + timedelta(days=days))))
+            str(days): (
+                gettext("In %(days)s days") % {"days": days},
+                Q(secret_expires_on__range=(today, today + timedelta(days=days))),
+            )
             for days in (7, 30, 60)
         }
         return {
-            "past": ("Expired", Q(secret_expires_on__lt=today)),
+            "past": (gettext("Expired"), Q(secret_expires_on__lt=today)),
             **soon,
-            "unknown": ("Not known", Q(secret_expires_on=None)),
+            "unknown": (gettext("Not known"), Q(secret_expires_on=None)),
         }
 
 
 class Answered(ChoiceFilter):
     """Requests for services by whether the service can be connected now."""
 
-    title = "status"
+    title = _("status")
     parameter_name = "state"
 
     def conditions(self) -> dict[str, tuple[str, Q]]:
-        return {"waiting": ("Waiting", Q(answered_at=None)), "answered": ("Set up", Q(answered_at__isnull=False))}
+        return {
+            "waiting": (gettext("Waiting"), Q(answered_at=None)),
+            "answered": (gettext("Set up"), Q(answered_at__isnull=False)),
+        }
 
 
 class ServiceName(TextFilter):
     """OAuth apps or requests of services by a part of the name."""
 
-    title = "service"
+    title = _("service")
     parameter_name = "service"
-    placeholder = "Name of a service"
+    placeholder = cast(str, _("Name of a service"))
 
     def matching(self, text: str, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(Q(integration__name__icontains=text) | Q(integration__slug=text))
@@ -114,9 +122,9 @@ class ServiceName(TextFilter):
 class Category(TextFilter):
     """Services by category."""
 
-    title = "category"
+    title = _("category")
     parameter_name = "category"
-    placeholder = "Name of a category"
+    placeholder = cast(str, _("Name of a category"))
 
     def matching(self, text: str, queryset: QuerySet[Integration]) -> QuerySet[Integration]:
         return queryset.filter(category__icontains=text)

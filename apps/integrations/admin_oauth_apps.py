@@ -12,6 +12,8 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.audit.admin import LargeTableAdmin
 from apps.audit.admin_cells import linked, moment, service_tile, status_label
@@ -82,39 +84,43 @@ class OAuthAppAdmin(LargeTableAdmin[OAuthApp]):
         params = [name for name in names if name.startswith(PARAM)]
         advanced = [*ADVANCED, *(name for name in names if name == OWN_CALLBACK)]
         fieldsets: list[Any] = [
-            ("Service", {"fields": ["integration", "for_whom" if obj else "team", "redirect_uri", "asked"]}),
-            ("As registered at the service", {"fields": ["client_id", "secret", "secret_expires_on", *params]}),
-            ("Advanced", {"classes": ["collapse"], "fields": advanced}),
+            (gettext("Service"), {"fields": ["integration", "for_whom" if obj else "team", "redirect_uri", "asked"]}),
+            (
+                gettext("As registered at the service"),
+                {"fields": ["client_id", "secret", "secret_expires_on", *params]},
+            ),
+            (gettext("Advanced"), {"classes": ["collapse"], "fields": advanced}),
         ]
         status = ["state", "last_test", "secret_ends", "dependents", "created_at", "updated_at"]
-        return [*fieldsets, ("Status", {"fields": status})] if obj else fieldsets
+        return [*fieldsets, (gettext("Status"), {"fields": status})] if obj else fieldsets
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)  # one at a time, each with its own check
         return actions
 
-    @admin.display(description="Service", ordering="integration__name")
+    @admin.display(description=_("Service"), ordering="integration__name")
     def service(self, oauth_app: OAuthApp) -> SafeString:
         integration = oauth_app.integration
         return service_tile(integration.name, oauth_app.client_id, integration.icon)
 
-    @admin.display(description="For", ordering="team__name")
+    @admin.display(description=_("For"), ordering="team__name")
     def for_whom(self, oauth_app: OAuthApp) -> str:
-        return str(oauth_app.team or "Every team")
+        return str(oauth_app.team or gettext("Every team"))
 
-    @admin.display(description="Redirect URI")
+    @admin.display(description=_("Redirect URI"))
     def redirect_uri(self, oauth_app: OAuthApp) -> SafeString | str:
         if not Integration.objects.filter(pk=oauth_app.integration_id).exists():
-            return "Save the integration first: the redirect URI depends on it."
+            return gettext("Save the integration first: the redirect URI depends on it.")
         return format_html(
             '<code id="redirect-uri">{}</code> '
-            '<button class="btn btn--sm" type="button" data-copy="#redirect-uri">Copy</button> '
-            "Register exactly this URI at the service.",
+            '<button class="btn btn--sm" type="button" data-copy="#redirect-uri">{}</button> {}',
             redirect_uri(oauth_app),
+            gettext("Copy"),
+            gettext("Register exactly this URI at the service."),
         )
 
-    @admin.display(description="People who asked")
+    @admin.display(description=_("People who asked"))
     def asked(self, oauth_app: OAuthApp) -> SafeString | str:
         """Those who asked for the service and wait, newest first, with their words."""
         waiting = ServiceRequest.objects.filter(integration=oauth_app.integration_id, answered_at=None)
@@ -127,39 +133,41 @@ class OAuthAppAdmin(LargeTableAdmin[OAuthApp]):
             )
             for row in waiting.select_related("user", "team")[:MOST_ASKED]
         ]
-        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}, {} {}{}</li>", rows)) if rows else "None"
+        return (
+            format_html("<ul>{}</ul>", format_html_join("", "<li>{}, {} {}{}</li>", rows)) if rows else gettext("None")
+        )
 
-    @admin.display(description="Secret expires", ordering="secret_expires_on")
+    @admin.display(description=_("Secret expires"), ordering="secret_expires_on")
     def secret_ends(self, oauth_app: OAuthApp) -> SafeString | str:
         ends, today = oauth_app.secret_expires_on, timezone.now().date()
         if ends is None:
-            return "Not known"
+            return gettext("Not known")
         label = secret_expiry.relative_date(ends, today=today)
         if secret_expiry.threshold(ends, today=today) is None:
             return label
         return status_label("bad" if ends <= today else "warn", label)
 
-    @admin.display(description="Connections")
+    @admin.display(description=_("Connections"))
     def dependents(self, oauth_app: OAuthApp) -> SafeString:
         count: int = cast(Any, oauth_app).dependents  # annotated by get_queryset
         page = reverse("admin:connections_connection_changelist")
         return format_html('<a href="{}?oauth_app__id__exact={}">{}</a>', page, oauth_app.pk, f"{count:,}")
 
-    @admin.display(description="Status", ordering="broken_since")
+    @admin.display(description=_("Status"), ordering="broken_since")
     def state(self, oauth_app: OAuthApp) -> SafeString:
         if oauth_app.broken_since is not None:
             reason = format_html("{} ({})", moment(oauth_app.broken_since), oauth_app.broken_code)
-            return status_label("bad", "Rejected by the service since", reason)
+            return status_label("bad", gettext("Rejected by the service since"), reason)
         if oauth_app.tested_at is None:
-            return status_label("idle", "Not tested")
-        return status_label("good", "Accepted")
+            return status_label("idle", gettext("Not tested"))
+        return status_label("good", gettext("Accepted"))
 
-    @admin.display(description="Last test", ordering="tested_at")
+    @admin.display(description=_("Last test"), ordering="tested_at")
     def last_test(self, oauth_app: OAuthApp) -> SafeString | str:
         at = oauth_app.tested_at
         if at is None:
-            return "Not tested with the current values."
-        return format_html("{} Tested {}.", oauth_app.test_message, moment(at))
+            return gettext("Not tested with the current values.")
+        return format_html(gettext("{message} Tested {time}."), message=oauth_app.test_message, time=moment(at))
 
     def render_change_form(
         self,
@@ -226,7 +234,9 @@ def _where_to_register(integration: Integration, oauth_app: OAuthApp | None) -> 
     if not console:
         return ""
     return format_html(
-        'Register an OAuth app at <a href="{}" rel="noreferrer">{}’s console</a>, which issues both.',
-        console,
-        integration.name,
+        gettext(
+            'Register an OAuth app at <a href="{page}" rel="noreferrer">{service}’s console</a>, which issues both.'
+        ),
+        page=console,
+        service=integration.name,
     )

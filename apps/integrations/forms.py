@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from django.http import QueryDict
+from django.utils.translation import gettext
 
 from apps.integrations.catalog.placeholders import problems
 from apps.integrations.catalog.schema import CatalogEntry
@@ -58,10 +59,27 @@ def _scope_errors(
     unknown = [scope for scope in scopes if scope not in offer.names]
     if unknown:
         is_listed = any(scope.name == unknown[0] for scope in entry.scopes)
-        not_allowed = f"The OAuth app of {entry.name} may not request {unknown[0][:100]}."
-        return [("scopes", not_allowed if is_listed else f"{entry.name} has no permission called {unknown[0][:100]}.")]
+        not_allowed = gettext("The OAuth app of %(service)s may not request %(unknown)s.") % {
+            "service": entry.name,
+            "unknown": unknown[0][:100],
+        }
+        return [
+            (
+                "scopes",
+                not_allowed
+                if is_listed
+                else gettext("%(service)s has no permission called %(unknown)s.")
+                % {"service": entry.name, "unknown": unknown[0][:100]},
+            )
+        ]
     if message := offer.refusal(others):
         return [("other_scopes", message)]
     if entry.default_scopes and not scopes and not others:
-        return [("scopes", f"Select at least one permission: {entry.name} grants only what is requested.")]
+        return [
+            (
+                "scopes",
+                gettext("Select at least one permission: %(service)s grants only what is requested.")
+                % {"service": entry.name},
+            )
+        ]
     return []

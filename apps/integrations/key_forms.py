@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.integrations.catalog.key_schema import Field
 from apps.integrations.catalog.schema import CatalogEntry, Param
@@ -46,10 +48,10 @@ class ConnectKeyForm(_KeyForm):
         for field in entry.fields:
             self.fields[_FIELD + field.name] = _key_field(field, is_new=True)
         self.fields["name"] = forms.CharField(
-            label="Name (optional)",
+            label=gettext("Name (optional)"),
             required=False,
             max_length=200,
-            help_text="Defaults to the name of the account.",
+            help_text=gettext("Defaults to the name of the account."),
             widget=forms.TextInput(attrs={"autocomplete": "off"}),
         )
         if entry.fields:
@@ -77,9 +79,9 @@ class KeyEndForm(forms.Form):
     """When the stored key ends at the service."""
 
     expires_on = forms.DateField(
-        label="Key ends on",
+        label=_("Key ends on"),
         required=False,
-        help_text="As the service shows it. Empty if it does not end.",
+        help_text=_("As the service shows it. Empty if it does not end."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
@@ -95,9 +97,9 @@ class ValuesForm(_KeyForm):
 
 def _end_field() -> forms.DateField:
     return forms.DateField(
-        label="Key ends on (optional)",
+        label=gettext("Key ends on (optional)"),
         required=False,
-        help_text="If the service shows a date. You are reminded 30, 7 and 1 days before.",
+        help_text=gettext("If the service shows a date. You are reminded 30, 7 and 1 days before."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         validators=[_not_past],
     )
@@ -105,16 +107,18 @@ def _end_field() -> forms.DateField:
 
 def _not_past(on: date) -> None:
     if on < timezone.now().date():
-        raise forms.ValidationError("Enter a day that is not in the past.")
+        raise forms.ValidationError(gettext("Enter a day that is not in the past."))
 
 
 def _key_field(field: Field, *, is_new: bool) -> forms.Field:
-    example = "" if not field.example or field.secret else f"For example {field.example}."
+    example = (
+        "" if not field.example or field.secret else gettext("For example %(example)s.") % {"example": field.example}
+    )
     options: dict[str, Any] = {
         "label": field.label,
         "required": is_new,
         "help_text": " ".join(filter(None, [field.hint, example])),
-        "error_messages": {"required": f"Enter {field.label}."},
+        "error_messages": {"required": gettext("Enter %(label)s.") % {"label": field.label}},
     }
     if not field.secret:
         return forms.CharField(**options, widget=forms.TextInput(attrs={**_PLAIN, "class": "input--mono"}))
@@ -122,16 +126,16 @@ def _key_field(field: Field, *, is_new: bool) -> forms.Field:
 
 
 def _param_field(param: Param) -> forms.Field:
-    message = f"{param.label} must look like {param.example}."
-    required = f"Enter {param.label}, such as {param.example}."
+    message = gettext("%(label)s must look like %(example)s.") % {"label": param.label, "example": param.example}
+    required = gettext("Enter %(label)s, such as %(example)s.") % {"label": param.label, "example": param.example}
     options: dict[str, Any] = {
-        "label": f"{param.label} (optional)" if param.optional else param.label,
+        "label": gettext("%(label)s (optional)") % {"label": param.label} if param.optional else param.label,
         "required": not (param.optional or param.default),
         "initial": param.default,
     }
     attrs = {"data-param": param.name, "data-pattern": param.pattern, "data-message": message}
     if param.choices:
-        choices = [] if param.default else [("", "Choose one")]
+        choices = [] if param.default else [("", gettext("Choose one"))]
         return forms.ChoiceField(
             **options,
             choices=[*choices, *((value, value) for value in param.choices)],
@@ -142,7 +146,12 @@ def _param_field(param: Param) -> forms.Field:
     return forms.CharField(
         **options,
         max_length=300,
-        help_text=f"{param.hint} For example {param.example}.".strip(),
+        help_text=_hint(param),
         error_messages={"required": required},
         widget=forms.TextInput(attrs={**_PLAIN, **attrs}),
     )
+
+
+def _hint(param: Param) -> str:
+    example = gettext("For example %(example)s.") % {"example": param.example}
+    return f"{param.hint} {example}".strip()

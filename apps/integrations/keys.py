@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext
+
 from apps.integrations.catalog.entries import call_defaults, entry_for, filled_params, filled_url, placeholder_values
 from apps.integrations.catalog.key_schema import Field, Verification
 from apps.integrations.catalog.placeholders import PLACEHOLDER, matches, problems, substitute
@@ -35,7 +37,11 @@ def checked_input(
 def field_problems(entry: CatalogEntry, fields: Mapping[str, object]) -> list[tuple[str, str]]:
     """What is wrong with the entered fields, as (name, message). No message contains a value."""
     known = {field.name for field in entry.fields}
-    errors = [(name[:60], f"{entry.name} has no such field.") for name in fields if name not in known]
+    errors = [
+        (name[:60], gettext("%(service)s has no such field.") % {"service": entry.name})
+        for name in fields
+        if name not in known
+    ]
     for field in entry.fields:
         message = _problem(entry, field, _entered(entry, field, fields))
         if message:
@@ -65,24 +71,25 @@ def _without_prefix(value: str, prefix: str) -> str:
 
 def _problem(entry: CatalogEntry, field: Field, value: object) -> str:
     if value is None or value == "":
-        return f"Enter {field.label}."
+        return gettext("Enter %(label)s.") % {"label": field.label}
     if not isinstance(value, str) or len(value) > _LONGEST or not value.isprintable():
-        return f"{field.label} must be one line of text."
+        return gettext("%(label)s must be one line of text.") % {"label": field.label}
     return _character_problem(entry, field, value) or _pattern_problem(field, value)
 
 
 def _character_problem(entry: CatalogEntry, field: Field, value: str) -> str:
     if entry.kind != "basic" and not value.isascii():
-        return f"{field.label} contains characters that cannot be sent. Copy it again."
+        return gettext("%(label)s contains characters that cannot be sent. Copy it again.") % {"label": field.label}
     if entry.basic and field.name in PLACEHOLDER.findall(entry.basic.username) and ":" in value:
-        return f"{field.label} cannot contain a colon."  # RFC 7617 2
+        return gettext("%(label)s cannot contain a colon.") % {"label": field.label}  # RFC 7617 2
     return ""
 
 
 def _pattern_problem(field: Field, value: str) -> str:
     if not field.pattern or matches(field, value):
         return ""
-    return f"{field.label} is not in the expected format. {field.hint or f'It looks like {field.example}.'}"
+    hint = field.hint or gettext("It looks like %(example)s.") % {"example": field.example}
+    return gettext("%(label)s is not in the expected format. %(hint)s") % {"label": field.label, "hint": hint}
 
 
 def _stripped(value: object) -> object:
@@ -95,7 +102,10 @@ def key_access(entry: CatalogEntry, *, fields: Mapping[str, str], params: Mappin
     Raises IntegrationMisconfigured for a field that a custom API requires since the fields were entered.
     """
     if missing := [field.label for field in entry.fields if field.name not in fields]:
-        raise IntegrationMisconfigured(f"{entry.name} now requires {missing[0]}. Replace the key of the connection.")
+        raise IntegrationMisconfigured(
+            gettext("%(service)s now requires %(missing)s. Replace the key of the connection.")
+            % {"service": entry.name, "missing": missing[0]}
+        )
     placeholders = placeholder_values(entry, None, params)
     default_headers, default_query = call_defaults(entry, placeholders)
     values = {**placeholders, **fields}
@@ -111,14 +121,14 @@ def key_access(entry: CatalogEntry, *, fields: Mapping[str, str], params: Mappin
         )
     if entry.basic or entry.kind == "none":
         return PlainCredentials(default_headers, default_query)
-    raise IntegrationMisconfigured(f"{entry.name} does not use a key.")
+    raise IntegrationMisconfigured(gettext("%(service)s does not use a key.") % {"service": entry.name})
 
 
 def oauth1_provider(integration: Integration, *, oauth_app: OAuthApp, params: Mapping[str, str]) -> OAuth1Provider:
     """The provider config of a service with OAuth 1.0a. Raises IntegrationMisconfigured."""
     entry = entry_for(integration)
     if entry.oauth1 is None:
-        raise IntegrationMisconfigured(f"{entry.name} does not use OAuth 1.0a.")
+        raise IntegrationMisconfigured(gettext("%(service)s does not use OAuth 1.0a.") % {"service": entry.name})
     values = placeholder_values(entry, oauth_app, params)
     config = {name: value for name, value in vars(entry.oauth1).items() if name != "keep"}
     config |= {name: filled_url(entry, config[name], values) for name in config if name.endswith("_url")}
@@ -218,7 +228,7 @@ def sent_as(entry: CatalogEntry) -> list[str]:
         own = "client ID and secret, for an access token"
         sent = {**entry.api.headers, **{f"?{name}=": text for name, text in entry.api.query.items()}}
         return [own, *(f"{name.rstrip('=')}: …" for name, text in sent.items() if "{further_key}" in text)]
-    lines = ["Authorization: Basic …"] if entry.basic else []
+    lines = [gettext("Authorization: Basic …")] if entry.basic else []
     if entry.api_key is None:
         return lines
     lines += [f"{name}: {_masked(value)}" for name, value in entry.api_key.headers.items()]

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
+from django.utils.translation import gettext
+
 from apps.oauth.authorization import RESERVED_PARAMETERS
 from apps.oauth.provider import AuthMethod, ProviderConfig
 
@@ -41,23 +43,25 @@ def scope_problem(names: Iterable[object]) -> str:
     """What is wrong with names of scopes, as a message; empty if they are valid."""
     listed = list(names)
     if len(listed) > MOST:
-        return f"Enter at most {MOST} permissions."
+        return gettext("Enter at most %(most)s permissions.") % {"most": MOST}
     for name in listed:
         if not isinstance(name, str) or not _SCOPE.fullmatch(name):
-            return "A permission’s name must not contain spaces, quotes, backslashes or non-ASCII characters."
+            return gettext("A permission’s name must not contain spaces, quotes, backslashes or non-ASCII characters.")
     return ""
 
 
 def problems(overrides: Mapping[str, Any], *, scope_parameter: str = "scope") -> list[tuple[str, str]]:
     """What is wrong with the overrides, as (key, message); empty if they are valid."""
-    found = [(key[:60], "There is no such override.") for key in overrides if key not in _KNOWN]
+    found = [(key[:60], gettext("There is no such override.")) for key in overrides if key not in _KNOWN]
     if "pkce" in overrides and not isinstance(overrides["pkce"], bool):
-        found.append(("pkce", "PKCE must be true or false."))
+        found.append(("pkce", gettext("PKCE must be true or false.")))
     method = overrides.get("token_endpoint_auth_method")
     if method is not None and method not in AUTH_METHODS:
-        found.append(("token_endpoint_auth_method", f"Choose one of {', '.join(AUTH_METHODS)}."))
+        found.append(
+            ("token_endpoint_auth_method", gettext("Choose one of %(names)s.") % {"names": ", ".join(AUTH_METHODS)})
+        )
     scopes = overrides.get("extra_scopes", [])
-    sentence = scope_problem(scopes) if isinstance(scopes, list) else "Enter a list of names."
+    sentence = scope_problem(scopes) if isinstance(scopes, list) else gettext("Enter a list of names.")
     if sentence:
         found.append(("extra_scopes", sentence))
     for key, reserved in RESERVED.items():
@@ -69,14 +73,14 @@ def problems(overrides: Mapping[str, Any], *, scope_parameter: str = "scope") ->
 
 def _params_problem(params: object, reserved: frozenset[str]) -> str:
     if not isinstance(params, Mapping) or len(params) > MOST:
-        return f"Enter at most {MOST} parameters, each as name=value."
+        return gettext("Enter at most %(most)s parameters, each as name=value.") % {"most": MOST}
     for name, value in params.items():
         if isinstance(name, str) and name.lower() in reserved:
-            return f"{name} is set by the protocol and cannot be overridden."
+            return gettext("%(name)s is set by the protocol and cannot be overridden.") % {"name": name}
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            return "A parameter’s name may only contain letters, digits and . _ - [ ]"
+            return gettext("A parameter’s name may only contain letters, digits and . _ - [ ]")
         if not isinstance(value, str) or not value.isprintable() or len(value) > 500:
-            return f"The value of {name} must be one line of text, at most 500 characters."
+            return gettext("The value of %(name)s must be one line of text, at most 500 characters.") % {"name": name}
     return ""
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext
+
 from apps.integrations.catalog import patterns
 from apps.integrations.catalog.key_schema import Field
 from apps.integrations.catalog.schema import Param
@@ -41,7 +43,10 @@ def checked_values(params: Iterable[Param], values: Mapping[str, str]) -> dict[s
         if not value:
             continue
         if not isinstance(value, str) or not matches(param, value):
-            raise UnsafeValue(param.name, f"{param.label} must look like {param.example}.")
+            raise UnsafeValue(
+                param.name,
+                gettext("%(label)s must look like %(example)s.") % {"label": param.label, "example": param.example},
+            )
         checked[param.name] = value
     return checked
 
@@ -49,15 +54,29 @@ def checked_values(params: Iterable[Param], values: Mapping[str, str]) -> dict[s
 def problems(service: str, params: Iterable[Param], values: Mapping[str, object]) -> list[tuple[str, str]]:
     """What is wrong with the values entered for `params`, as (name, message); empty if they are valid."""
     wanted = {param.name: param for param in params}
-    found = [(name[:60], f"{service} has no such parameter.") for name in values if name not in wanted]
+    found = [
+        (name[:60], gettext("%(service)s has no such parameter.") % {"service": service})
+        for name in values
+        if name not in wanted
+    ]
     for param in wanted.values():
         value = values.get(param.name) or param.default
         if not value and param.optional:
             continue
         if not value:
-            found.append((param.name, f"Enter {param.label}, such as {param.example}."))
+            found.append(
+                (
+                    param.name,
+                    gettext("Enter %(label)s, such as %(example)s.") % {"label": param.label, "example": param.example},
+                )
+            )
         elif not isinstance(value, str) or not matches(param, value):
-            found.append((param.name, f"{param.label} must look like {param.example}."))
+            found.append(
+                (
+                    param.name,
+                    gettext("%(label)s must look like %(example)s.") % {"label": param.label, "example": param.example},
+                )
+            )
     return found
 
 
@@ -80,7 +99,11 @@ def response_values(service: str, params: Iterable[Param], response: Mapping[str
             inner = patterns.fullmatch(param.extract, value)
             value = inner[1] if inner else ""
         if not matches(param, value):
-            raise UnsafeValue(param.name, f"{service} returned an unexpected value for {param.label}.")
+            raise UnsafeValue(
+                param.name,
+                gettext("%(service)s returned an unexpected value for %(label)s.")
+                % {"service": service, "label": param.label},
+            )
         found[param.name] = value
     return found
 
@@ -105,14 +128,14 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     if url != template:
         netloc = urlsplit(url).netloc
         if netloc != _expected_netloc(template, values) or not _NETLOC.fullmatch(netloc):
-            raise UnsafeValue(min(names_in(template)), "This value would lead to another host.")
+            raise UnsafeValue(min(names_in(template)), gettext("This value would lead to another host."))
     return url
 
 
 def _require_safe(template: str, values: Mapping[str, str]) -> None:
     for name in sorted(names_in(template)):
         if not _SAFE.fullmatch(values[name]):
-            raise UnsafeValue(name, "This value cannot be part of a URL.")
+            raise UnsafeValue(name, gettext("This value cannot be part of a URL."))
 
 
 def _expected_netloc(template: str, values: Mapping[str, str]) -> str:

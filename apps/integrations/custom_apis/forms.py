@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.integrations.custom_apis.openapi import LARGEST
 from apps.integrations.custom_apis.response_fields import (
@@ -27,27 +29,30 @@ from apps.integrations.errors import InvalidInput
 from apps.integrations.models import CustomApi, OAuthApp
 from apps.vault.forms import SecretFormField, WriteOnlySecretWidget
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 _PLAIN = {"autocomplete": "off", "spellcheck": "false", "class": "input--mono"}
 _TYPES = {
-    "none": "None",
-    "api_key": "API key",
-    "basic": "Basic",
+    "none": _("None"),
+    "api_key": _("API key"),
+    "basic": _("Basic"),
     "oauth2": "OAuth 2.0",
-    "oauth2_client_credentials": "Client credentials",
+    "oauth2_client_credentials": _("Client credentials"),
     "oauth1": "OAuth 1.0a",
 }
-_LOCATIONS = {"bearer": "Authorization header (bearer)", "header": "A header", "query": "The query"}
+_LOCATIONS = {"bearer": _("Authorization header (bearer)"), "header": _("A header"), "query": _("The query")}
 _METHODS = {
-    "client_secret_basic": "Header (client_secret_basic)",
-    "client_secret_post": "In the body (client_secret_post)",
-    "none": "None: a public client, with PKCE",
+    "client_secret_basic": _("Header (client_secret_basic)"),
+    "client_secret_post": _("In the body (client_secret_post)"),
+    "none": _("None: a public client, with PKCE"),
 }
-_SEPARATORS = {" ": "Space", ",": "Comma", ";": "Semicolon", "+": "Plus", "|": "Vertical bar"}
+_SEPARATORS = {" ": _("Space"), ",": _("Comma"), ";": _("Semicolon"), "+": _("Plus"), "|": _("Vertical bar")}
 ADVANCED = (
     "issuer", "token_endpoint_auth_method", "scope_separator", "pkce", "audience", "resource", "authorization_params",
     "token_params", "refresh_url", "revocation_url", "registration_url",
 )  # fmt: skip
-FURTHER_KEYS_HINT = (
+FURTHER_KEYS_HINT = _(
     "Keys that are sent as well, one per line: header X-App-Id, or query app_id. Beside a token, only one."
 )
 ACCOUNT = ("account_url", "account_subject_path", "account_label_path")
@@ -60,32 +65,36 @@ class _Form(forms.Form):
             self.add_error(name if name in self.fields else None, message)
 
 
-def _text(label: str, hint: str = "", *, required: bool = False, longest: int = 2_000) -> forms.CharField:
+def _text(
+    label: "StrOrPromise", hint: "StrOrPromise" = "", *, required: bool = False, longest: int = 2_000
+) -> forms.CharField:
     return forms.CharField(
         label=label, help_text=hint, required=required, max_length=longest, widget=forms.TextInput(attrs=dict(_PLAIN))
     )
 
 
-def _lines(label: str, hint: str, rows: int = 3, longest: int = 200_000) -> forms.CharField:
+def _lines(label: "StrOrPromise", hint: "StrOrPromise", rows: int = 3, longest: int = 200_000) -> forms.CharField:
     widget = forms.Textarea(attrs={"rows": rows, "spellcheck": "false", "class": "input--mono"})
     return forms.CharField(label=label, help_text=hint, required=False, max_length=longest, widget=widget)
 
 
-def _secret(label: str, hint: str = "") -> SecretFormField:
+def _secret(label: "StrOrPromise", hint: "StrOrPromise" = "") -> SecretFormField:
     widget = WriteOnlySecretWidget(attrs={"class": "input--mono"})
     return SecretFormField(label=label, help_text=hint, required=False, widget=widget)
 
 
-def _choice(label: str, choices: Mapping[str, str], hint: str = "") -> forms.ChoiceField:
+def _choice(
+    label: "StrOrPromise", choices: "Mapping[str, StrOrPromise]", hint: "StrOrPromise" = ""
+) -> forms.ChoiceField:
     return forms.ChoiceField(label=label, choices=[*choices.items()], help_text=hint)
 
 
 class CustomApiForm(_Form):
     """Name and base URL."""
 
-    name = forms.CharField(label="Name", max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off"}))
-    base_url = _text("Base URL", "The URL of the API, such as https://api.example.com/v2.", required=True)
-    description = forms.CharField(label="Description (optional)", max_length=60, required=False)
+    name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    base_url = _text(_("Base URL"), _("The URL of the API, such as https://api.example.com/v2."), required=True)
+    description = forms.CharField(label=_("Description (optional)"), max_length=60, required=False)
 
 
 class OverviewForm(CustomApiForm):
@@ -103,55 +112,57 @@ class OverviewForm(CustomApiForm):
 class ImportForm(_Form):
     """A document: uploaded, pasted, or fetched from a URL; exactly one of these."""
 
-    file = forms.FileField(label="File", required=False, help_text="JSON or YAML, up to 10 MB.")
-    url = _text("URL", "Fetched by the Specway server, without authentication.")
-    document = _lines("Pasted text", "The whole document.", rows=6, longest=LARGEST)
-    base_url = _text("Base URL (optional)", "Only if the document has none, or the wrong one.")
+    file = forms.FileField(label=_("File"), required=False, help_text=_("JSON or YAML, up to 10 MB."))
+    url = _text("URL", _("Fetched by the Specway server, without authentication."))
+    document = _lines(_("Pasted text"), _("The whole document."), rows=6, longest=LARGEST)
+    base_url = _text(_("Base URL (optional)"), _("Only if the document has none, or the wrong one."))
 
     def clean(self) -> dict[str, Any]:
         """Exactly one source."""
         cleaned = super().clean() or {}
         if not self.errors and sum(bool(cleaned.get(name)) for name in ("file", "url", "document")) != 1:
-            raise forms.ValidationError("Choose a file, enter a URL or paste the document: one of the three.")
+            raise forms.ValidationError(gettext("Choose a file, enter a URL or paste the document: one of the three."))
         if cleaned.get("file") and cleaned["file"].size > LARGEST:
-            self.add_error("file", f"The document is larger than {LARGEST // 1_000_000} MB.")
+            self.add_error("file", gettext("The document is larger than %(value)s MB.") % {"value": LARGEST // 1000000})
         return cleaned
 
 
 class AuthenticationForm(ResponseFields, _Form):
     """The Authentication tab. The stored client secret is never rendered."""
 
-    type = forms.ChoiceField(label="How people sign in", choices=[*_TYPES.items()], widget=forms.RadioSelect)
-    key_location = _choice("Where the key goes", _LOCATIONS)
-    key_name = _text("Name of the header or parameter", "Such as X-API-Key.", longest=100)
-    key_prefix = _text("Prefix of the key (optional)", "Such as Token. If empty: Bearer for bearer keys.", longest=40)
-    further_keys = _lines("Further keys (optional)", FURTHER_KEYS_HINT)
-    further_key = _secret("Value of the further key", "Sent with each call, if a further key is listed above.")
-    request_token_url = _text("URL of request tokens")
-    authorization_url = _text("Authorization URL")
-    token_url = _text("Token URL")
-    confirm_token_host = forms.BooleanField(label="Send secrets to this host", required=False)
-    client_id = _text("Client ID", longest=500)
-    client_secret = _secret("Client secret")
-    scopes = _lines("Scopes", "One per line: its name, then optionally a description.", rows=5)
-    issuer = _text("Issuer", "Compared exactly with the issuer in the server’s metadata.")
-    token_endpoint_auth_method = _choice("Client authentication", _METHODS)
-    scope_separator = _choice("Scope separator", _SEPARATORS)
+    type = forms.ChoiceField(label=_("How people sign in"), choices=[*_TYPES.items()], widget=forms.RadioSelect)
+    key_location = _choice(_("Where the key goes"), _LOCATIONS)
+    key_name = _text(_("Name of the header or parameter"), _("Such as X-API-Key."), longest=100)
+    key_prefix = _text(
+        _("Prefix of the key (optional)"), _("Such as Token. If empty: Bearer for bearer keys."), longest=40
+    )
+    further_keys = _lines(_("Further keys (optional)"), FURTHER_KEYS_HINT)
+    further_key = _secret(_("Value of the further key"), _("Sent with each call, if a further key is listed above."))
+    request_token_url = _text(_("URL of request tokens"))
+    authorization_url = _text(_("Authorization URL"))
+    token_url = _text(_("Token URL"))
+    confirm_token_host = forms.BooleanField(label=_("Send secrets to this host"), required=False)
+    client_id = _text(_("Client ID"), longest=500)
+    client_secret = _secret(_("Client secret"))
+    scopes = _lines(_("Scopes"), _("One per line: its name, then optionally a description."), rows=5)
+    issuer = _text(_("Issuer"), _("Compared exactly with the issuer in the server’s metadata."))
+    token_endpoint_auth_method = _choice(_("Client authentication"), _METHODS)
+    scope_separator = _choice(_("Scope separator"), _SEPARATORS)
     pkce = forms.BooleanField(
         label="PKCE (S256)",
         required=False,
-        help_text="Turn it off only if the service rejects it.",
+        help_text=_("Turn it off only if the service rejects it."),
     )
-    audience = _text("Audience", longest=500)
-    resource = _text("Resource", longest=500)
-    authorization_params = _lines("Extra parameters of the authorization request", "One name=value per line.")
-    token_params = _lines("Extra parameters of token requests", "One name=value per line.")
-    refresh_url = _text("Refresh URL", "Only if it differs from the token URL.")
-    revocation_url = _text("Revocation URL")
-    registration_url = _text("Registration URL", "The endpoint for dynamic client registration (RFC 7591).")
-    account_url = _text("Account endpoint", "Returns the account that a token belongs to.")
-    account_subject_path = _text("Path of the account’s ID", "In its response, such as data.id.", longest=200)
-    account_label_path = _text("Path of the account’s name", "In its response, such as data.email.", longest=200)
+    audience = _text(_("Audience"), longest=500)
+    resource = _text(_("Resource"), longest=500)
+    authorization_params = _lines(_("Extra parameters of the authorization request"), _("One name=value per line."))
+    token_params = _lines(_("Extra parameters of token requests"), _("One name=value per line."))
+    refresh_url = _text(_("Refresh URL"), _("Only if it differs from the token URL."))
+    revocation_url = _text(_("Revocation URL"))
+    registration_url = _text(_("Registration URL"), _("The endpoint for dynamic client registration (RFC 7591)."))
+    account_url = _text(_("Account endpoint"), _("Returns the account that a token belongs to."))
+    account_subject_path = _text(_("Path of the account’s ID"), _("In its response, such as data.id."), longest=200)
+    account_label_path = _text(_("Path of the account’s name"), _("In its response, such as data.email."), longest=200)
     from_discovery = forms.CharField(required=False, max_length=1_000, widget=forms.HiddenInput)
     # The position of the security scheme that filled the form.
     scheme = forms.CharField(required=False, max_length=3, widget=forms.HiddenInput)
@@ -172,9 +183,13 @@ class AuthenticationForm(ResponseFields, _Form):
         super().__init__(data, initial=_initial(shown, oauth_app) | {"scheme": chosen if self.chosen else ""})
         self.fields["scope_separator"].strip = False  # type: ignore[attr-defined]
         if oauth_app is not None and oauth_app.client_secret is not None:
-            self.fields["client_secret"].help_text = "A secret is stored. Leave empty to keep it, unless a URL changes."
+            self.fields["client_secret"].help_text = gettext(
+                "A secret is stored. Leave empty to keep it, unless a URL changes."
+            )
         if oauth_app is not None and oauth_app.has_further_key:
-            self.fields["further_key"].help_text = "A key is stored. Leave empty to keep it, unless a URL changes."
+            self.fields["further_key"].help_text = gettext(
+                "A key is stored. Leave empty to keep it, unless a URL changes."
+            )
 
     @property
     def advanced(self) -> list[forms.BoundField]:

@@ -2,20 +2,27 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.integrations.catalog.choices import pattern_of, values_in
 from apps.integrations.custom_apis.params import LONGEST, PLAIN
 from apps.integrations.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 _MONO = {"autocomplete": "off", "spellcheck": "false", "class": "input--mono"}
 _VALUE = re.compile(r"[A-Za-z0-9._~:/-]{1,100}", re.ASCII)
 MAX_VALUES = 20
 
 
-def _line(label: str, hint: str, *, longest: int, required: bool = False, mono: bool = True) -> forms.CharField:
+def _line(
+    label: "StrOrPromise", hint: "StrOrPromise", *, longest: int, required: bool = False, mono: bool = True
+) -> forms.CharField:
     attrs = dict(_MONO) if mono else {"autocomplete": "off"}
     widget = forms.TextInput(attrs=attrs)
     return forms.CharField(label=label, help_text=hint, required=required, max_length=longest, widget=widget)
@@ -24,25 +31,25 @@ def _line(label: str, hint: str, *, longest: int, required: bool = False, mono: 
 class ParamForm(forms.Form):
     """Name, label and allowed values. A list of values and a pattern exclude each other."""
 
-    name = _line("Name", "URLs use it as {name}, such as {region}.", longest=60, required=True)
-    label = _line("Label", "The label of the field, such as Region.", longest=100, required=True, mono=False)
-    hint = _line("Help (optional)", "Shown below the field.", longest=LONGEST["hint"], mono=False)
+    name = _line(_("Name"), _("URLs use it as {name}, such as {region}."), longest=60, required=True)
+    label = _line(_("Label"), _("The label of the field, such as Region."), longest=100, required=True, mono=False)
+    hint = _line(_("Help (optional)"), _("Shown below the field."), longest=LONGEST["hint"], mono=False)
     values = forms.CharField(
-        label="Allowed values (optional)",
-        help_text="One per line. Only these can be selected.",
+        label=_("Allowed values (optional)"),
+        help_text=_("One per line. Only these can be selected."),
         required=False,
         max_length=2_500,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "input--mono"}),
     )
     pattern = _line(
-        "Pattern (optional)",
-        "A regular expression for the whole value. If empty: letters, digits and hyphens.",
+        _("Pattern (optional)"),
+        _("A regular expression for the whole value. If empty: letters, digits and hyphens."),
         longest=LONGEST["pattern"],
     )
-    example = _line("Example", "If empty: the default or the first allowed value.", longest=LONGEST["example"])
-    default = _line("Default (optional)", "Used if nothing is entered.", longest=LONGEST["default"])
+    example = _line(_("Example"), _("If empty: the default or the first allowed value."), longest=LONGEST["example"])
+    default = _line(_("Default (optional)"), _("Used if nothing is entered."), longest=LONGEST["default"])
     required = forms.BooleanField(
-        label="Required", required=False, help_text="A parameter in a URL must be required or have a default."
+        label=_("Required"), required=False, help_text=_("A parameter in a URL must be required or have a default.")
     )
 
     def __init__(self, data: Any = None, *, stored: Mapping[str, Any] | None = None) -> None:
@@ -52,10 +59,11 @@ class ParamForm(forms.Form):
         """Without repetition."""
         values = list(dict.fromkeys(line.strip() for line in self.cleaned_data["values"].splitlines() if line.strip()))
         if len(values) > MAX_VALUES:
-            raise forms.ValidationError(f"Enter at most {MAX_VALUES} values.")
+            raise forms.ValidationError(gettext("Enter at most %(max_values)s values.") % {"max_values": MAX_VALUES})
         if invalid := [value for value in values if not _VALUE.fullmatch(value)]:
             raise forms.ValidationError(
-                f"{invalid[0][:40]} cannot be part of a URL: use letters, digits and . _ ~ : / -"
+                gettext("%(invalid)s cannot be part of a URL: use letters, digits and . _ ~ : / -")
+                % {"invalid": invalid[0][:40]}
             )
         return values
 
@@ -64,13 +72,13 @@ class ParamForm(forms.Form):
         cleaned = super().clean() or {}
         values, default = cleaned.get("values"), cleaned.get("default", "")
         if values and cleaned.get("pattern"):
-            self.add_error("pattern", "Enter allowed values or a pattern, not both.")
+            self.add_error("pattern", gettext("Enter allowed values or a pattern, not both."))
         elif values:
             for name in ("default", "example"):
                 if cleaned.get(name) and cleaned[name] not in values:
-                    self.add_error(name, "This is not one of the allowed values.")
+                    self.add_error(name, gettext("This is not one of the allowed values."))
         elif not cleaned.get("example") and not default and "values" in cleaned:
-            self.add_error("example", "Enter a valid value, such as eu.")
+            self.add_error("example", gettext("Enter a valid value, such as eu."))
         return cleaned
 
     @property

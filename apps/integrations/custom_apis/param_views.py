@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -37,7 +38,11 @@ def new(request: TeamRequest, slug: str) -> HttpResponse:
         except InvalidInput as error:
             form.show(error)
         else:
-            messages.success(request, f"{saved_message(api)} Use {{{form.param['name']}}} in the URLs.")
+            messages.success(
+                request,
+                gettext("%(saved_message)s Use {%(param)s} in the URLs.")
+                % {"saved_message": saved_message(api), "param": form.param["name"]},
+            )
             return redirect("integrations:custom_overview", slug)
     return _page(request, api, form, name="")
 
@@ -69,7 +74,10 @@ def param(request: TeamRequest, slug: str, name: str) -> HttpResponse:
         else:
             form.show(error)
         return _page(request, api, form, name=name, refusal=refusal)
-    messages.success(request, f"{stored['label']} is removed." if command == "remove" else saved_message(api))
+    messages.success(
+        request,
+        gettext("%(stored)s is removed.") % {"stored": stored["label"]} if command == "remove" else saved_message(api),
+    )
     return redirect("integrations:custom_overview", slug)
 
 

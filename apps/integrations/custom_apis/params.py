@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from apps.integrations.catalog.placeholders import BUILT_IN, PLACEHOLDER
 from apps.integrations.custom_apis.schema import URLS, Authentication
 
@@ -17,26 +20,26 @@ RESERVED = BUILT_IN | {"key", "username", "password", *(f"key_{number}" for numb
 # A part of a host or path: letters, digits, and hyphens inside.
 PLAIN = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _LABELS = {
-    "base_url": "the base URL",
-    "authorization_url": "the authorization URL",
-    "token_url": "the token URL",
-    "request_token_url": "the request token URL",
-    "refresh_url": "the refresh URL",
-    "revocation_url": "the revocation URL",
-    "account_url": "the account endpoint",
-    "issuer": "the issuer",
-    "authorization_params": "the extra parameters of the authorization request",
-    "token_params": "the extra parameters of token requests",
-    "audience": "the audience",
-    "resource": "the resource",
-    "scopes": "the scopes",
+    "base_url": _("the base URL"),
+    "authorization_url": _("the authorization URL"),
+    "token_url": _("the token URL"),
+    "request_token_url": _("the request token URL"),
+    "refresh_url": _("the refresh URL"),
+    "revocation_url": _("the revocation URL"),
+    "account_url": _("the account endpoint"),
+    "issuer": _("the issuer"),
+    "authorization_params": _("the extra parameters of the authorization request"),
+    "token_params": _("the extra parameters of token requests"),
+    "audience": _("the audience"),
+    "resource": _("the resource"),
+    "scopes": _("the scopes"),
 }
 
 
 def param_problems(params: Params) -> Problems:
     """What is wrong with each parameter, as (`params.0.label`, message). The catalog rules check the patterns."""
     if len(params) > MOST:
-        return [("params", f"An API has at most {MOST} parameters.")]
+        return [("params", gettext("An API has at most %(most)s parameters.") % {"most": MOST})]
     errors: Problems = []
     names = [str(param.get("name", "")) for param in params]
     for number, param in enumerate(params):
@@ -46,18 +49,25 @@ def param_problems(params: Params) -> Problems:
         for name, longest in LONGEST.items():
             text = str(param.get(name) or "")
             if len(text) > longest or not text.isprintable():
-                errors.append((f"{key}.{name}", f"Enter one line of at most {longest} characters."))
+                errors.append(
+                    (
+                        f"{key}.{name}",
+                        gettext("Enter one line of at most %(longest)s characters.") % {"longest": longest},
+                    )
+                )
         if not str(param.get("label") or "").strip():
-            errors.append((f"{key}.label", "Enter the label of the field, such as Region."))
+            errors.append((f"{key}.label", gettext("Enter the label of the field, such as Region.")))
     return errors
 
 
 def _name_problem(name: str, before: Sequence[str]) -> str:
     if not re.fullmatch("[a-z][a-z0-9_]{0,59}", name):
-        return "Enter a name such as region: lowercase letters, digits and underscores, starting with a letter."
+        return gettext(
+            "Enter a name such as region: lowercase letters, digits and underscores, starting with a letter."
+        )
     if name in RESERVED:
-        return f"{name} is reserved. Choose another name."
-    return "Another parameter already has this name." if name in before else ""
+        return gettext("%(name)s is reserved. Choose another name.") % {"name": name}
+    return gettext("Another parameter already has this name.") if name in before else ""
 
 
 def usage_problems(params: Params, *, before: Params, base_url: str, authentication: Authentication) -> Problems:
@@ -67,19 +77,27 @@ def usage_problems(params: Params, *, before: Params, base_url: str, authenticat
     names = {str(param["name"]) for param in params}
     for removed in [str(param["name"]) for param in before if param["name"] not in names]:
         if uses := uses_of(removed, base_url=base_url, authentication=authentication):
-            errors.append(("params", f"{{{removed}}} is used in {_joined(uses)}. Remove it there first."))
+            errors.append(
+                (
+                    "params",
+                    gettext("{%(removed)s} is used in %(joined)s. Remove it there first.")
+                    % {"removed": removed, "joined": _joined(uses)},
+                )
+            )
     for number, param in enumerate(params):
         if param.get("optional") and not param.get("default"):
             urls = [base_url, *(getattr(authentication, name) for name in URLS)]
             if any(param["name"] in PLACEHOLDER.findall(url) for url in urls):
-                message = "It is part of a URL, so it must be required or have a default value."
+                message = gettext("It is part of a URL, so it must be required or have a default value.")
                 errors.append((f"params.{number}.optional", message))
     return errors
 
 
 def uses_of(name: str, *, base_url: str, authentication: Authentication) -> list[str]:
     """The labels of the settings that use `{name}`, each once."""
-    labels = [_LABELS[field] for field, text in _texts(base_url, authentication) if name in PLACEHOLDER.findall(text)]
+    labels = [
+        str(_LABELS[field]) for field, text in _texts(base_url, authentication) if name in PLACEHOLDER.findall(text)
+    ]
     return list(dict.fromkeys(labels))
 
 
@@ -95,7 +113,11 @@ def _texts(base_url: str, authentication: Authentication) -> Iterator[tuple[str,
 
 
 def _joined(labels: Sequence[str]) -> str:
-    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
+    return (
+        labels[0]
+        if len(labels) == 1
+        else gettext("%(first)s and %(last)s") % {"first": ", ".join(labels[:-1]), "last": labels[-1]}
+    )
 
 
 def moved(params: Params, name: str, step: int) -> list[dict[str, Any]]:

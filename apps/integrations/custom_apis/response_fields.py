@@ -1,9 +1,11 @@
 """Form fields for what a custom API says about responses, and for its further hosts: lines of text."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.integrations.custom_apis.rule_lines import (
     InvalidLine,
@@ -14,6 +16,9 @@ from apps.integrations.custom_apis.rule_lines import (
     lines_of,
 )
 from apps.integrations.custom_apis.schema import Authentication
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 _LONGEST = 20_000
 RESPONSES = (
@@ -27,8 +32,15 @@ RESPONSES = (
     "error_rules",
     "ended_token",
 )
-_CREDENTIALS = {"encoded": "Form-encoded, as RFC 6749 requires", "raw": "As they are"}
-_SEPARATORS = {"": "Spaces and commas", " ": "Space", ",": "Comma", ";": "Semicolon", "+": "Plus", "|": "Vertical bar"}
+_CREDENTIALS = {"encoded": _("Form-encoded, as RFC 6749 requires"), "raw": _("As they are")}
+_SEPARATORS = {
+    "": _("Spaces and commas"),
+    " ": _("Space"),
+    ",": _("Comma"),
+    ";": _("Semicolon"),
+    "+": _("Plus"),
+    "|": _("Vertical bar"),
+}
 
 
 class ParsedField(forms.CharField):
@@ -47,12 +59,12 @@ class ParsedField(forms.CharField):
             raise forms.ValidationError(str(error)) from None
 
 
-def _line(label: str, hint: str) -> forms.CharField:
+def _line(label: "StrOrPromise", hint: "StrOrPromise") -> forms.CharField:
     widget = forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "input--mono"})
     return forms.CharField(label=label, help_text=hint, required=False, max_length=200, widget=widget)
 
 
-def _lines(parse: Callable[[str], Any], label: str, hint: str, *, rows: int = 3) -> ParsedField:
+def _lines(parse: Callable[[str], Any], label: "StrOrPromise", hint: "StrOrPromise", *, rows: int = 3) -> ParsedField:
     widget = forms.Textarea(attrs={"rows": rows, "spellcheck": "false", "class": "input--mono"})
     return ParsedField(parse, label=label, help_text=hint, widget=widget)
 
@@ -61,33 +73,40 @@ class ResponseFields(forms.Form):
     """How the service's responses differ from the standard. All fields are optional."""
 
     basic_credentials = forms.ChoiceField(
-        label="ID and secret in the header",
+        label=_("ID and secret in the header"),
         choices=[*_CREDENTIALS.items()],
         required=False,
-        help_text="Some servers do not decode them. This matters only for characters such as + / = and %.",
+        help_text=_("Some servers do not decode them. This matters only for characters such as + / = and %."),
     )
     scope_response_separator = forms.ChoiceField(
-        label="Separator in responses", choices=[*_SEPARATORS.items()], required=False
+        label=_("Separator in responses"), choices=[*_SEPARATORS.items()], required=False
     )
-    access_token_path = _line("Path of the access token", "In the token response, such as data.access_token.")
-    refresh_token_path = _line("Path of the refresh token", "Such as data.refresh_token.")
-    expires_in_path = _line("Path of the lifetime", "In seconds, such as data.expires_in.")
-    scope_path = _line("Path of the granted permissions", "Such as data.scope.")
+    access_token_path = _line(_("Path of the access token"), _("In the token response, such as data.access_token."))
+    refresh_token_path = _line(_("Path of the refresh token"), _("Such as data.refresh_token."))
+    expires_in_path = _line(_("Path of the lifetime"), _("In seconds, such as data.expires_in."))
+    scope_path = _line(_("Path of the granted permissions"), _("Such as data.scope."))
     success_check = _lines(
-        check_in, "Success only if", "For errors with HTTP status 200: a path and its value, such as ok=true.", rows=1
+        check_in,
+        _("Success only if"),
+        _("For errors with HTTP status 200: a path and its value, such as ok=true."),
+        rows=1,
     )
     error_rules = _lines(
         error_rules_in,
-        "Errors of token requests",
-        "One per line: what it means, then HTTP statuses, a path with its values, or a text in quotation marks, such "
-        "as invalid_grant 400 error.code=190,460. Meanings: invalid_grant (reconnect), invalid_client, slow_down, "
-        "too_early, temporarily_unavailable.",
+        _("Errors of token requests"),
+        _(
+            "One per line: what it means, then HTTP statuses, a path with its values, or a text in quotation marks, "
+            "such as invalid_grant 400 error.code=190,460. Meanings: invalid_grant (reconnect), invalid_client, "
+            "slow_down, too_early, temporarily_unavailable."
+        ),
     )
     ended_token = _lines(
         ended_token_in,
-        "Signs of an ended token",
-        "For APIs that do not respond with 401. One per line, such as 200 errors[0].code=602. Such a call is repeated "
-        "once after a refresh.",
+        _("Signs of an ended token"),
+        _(
+            "For APIs that do not respond with 401. One per line, such as 200 errors[0].code=602. Such a call is "
+            "repeated once after a refresh."
+        ),
     )
 
 
@@ -104,9 +123,11 @@ def hosts_field() -> ParsedField:
     """The further API hosts, one per line: name, base URL and description."""
     return _lines(
         _hosts_in,
-        "Further API hosts (optional)",
-        "One per line: a name and its base URL, such as uploads https://upload.example.com/v1. Requests reach it as "
-        "@uploads/path, with the same credentials.",
+        _("Further API hosts (optional)"),
+        _(
+            "One per line: a name and its base URL, such as uploads https://upload.example.com/v1. Requests reach it "
+            "as @uploads/path, with the same credentials."
+        ),
     )
 
 
@@ -121,6 +142,9 @@ def _hosts_in(text: str) -> list[dict[str, str]]:
         name, _, rest = line.partition(" ")
         base_url, _, label = rest.strip().partition(" ")
         if not base_url:
-            raise InvalidLine(f"“{line[:60]}” needs a name and a base URL, such as uploads https://upload.example.com.")
+            raise InvalidLine(
+                gettext("“%(line)s” needs a name and a base URL, such as uploads https://upload.example.com.")
+                % {"line": line[:60]}
+            )
         found.append({"name": name, "base_url": base_url, "label": label.strip() or name})
     return found

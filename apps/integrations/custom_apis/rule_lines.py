@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
+from django.utils.translation import gettext
+
 from apps.oauth.conditions import EndedTokenSign, ErrorRule, Means
 from apps.oauth.paths import Check, is_path
 
@@ -36,7 +38,7 @@ def check_in(text: str) -> Check | None:
         return None
     path, separator, value = text.strip().partition("=")
     if not separator or not value:
-        raise InvalidLine("Enter a path and its value, such as ok=true.")
+        raise InvalidLine(gettext("Enter a path and its value, such as ok=true."))
     _require_path(path)
     return Check(path, _value(value, of_number=int))
 
@@ -72,7 +74,10 @@ def _lines(text: str) -> list[str]:
 def _error_rule(line: str) -> ErrorRule:
     means, _, rest = line.partition(" ")
     if means not in MEANS:
-        raise InvalidLine(f"“{means[:40]}” is not a meaning. Begin the line with one of {', '.join(MEANS)}.")
+        raise InvalidLine(
+            gettext("“%(means)s” is not a meaning. Begin the line with one of %(names)s.")
+            % {"means": means[:40], "names": ", ".join(MEANS)}
+        )
     return ErrorRule(means, **_conditions(rest, line))  # type: ignore[arg-type] # checked above
 
 
@@ -81,13 +86,16 @@ def _conditions(text: str, line: str) -> dict[str, Any]:
     for match in _WORD.finditer(text):
         name, value = _condition(match)
         if name in found:
-            raise InvalidLine(f"“{line[:60]}” has two conditions of the same kind. Write a line for each.")
+            raise InvalidLine(
+                gettext("“%(line)s” has two conditions of the same kind. Write a line for each.") % {"line": line[:60]}
+            )
         found[name] = value
     if "path" in found:
         found["path"], found["values"] = found["path"]
     if not ("statuses" in found or "path" in found):
         raise InvalidLine(
-            f"“{line[:60]}” needs an HTTP status such as 400, or a path and its value such as error=expired."
+            gettext("“%(line)s” needs an HTTP status such as 400, or a path and its value such as error=expired.")
+            % {"line": line[:60]}
         )
     return found
 
@@ -106,7 +114,9 @@ def _condition(match: re.Match[str]) -> tuple[str, Any]:
 
 def _require_path(path: str) -> None:
     if not is_path(path):
-        raise InvalidLine(f"“{path[:60]}” is not a path such as error.code, with [0] for list items.")
+        raise InvalidLine(
+            gettext("“%(path)s” is not a path such as error.code, with [0] for list items.") % {"path": path[:60]}
+        )
 
 
 def _value(text: str, *, of_number: type = str) -> str | int | bool:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext
+
 from apps.integrations.catalog import overrides
 from apps.integrations.catalog.placeholders import PLACEHOLDER
 from apps.integrations.custom_apis.params import param_problems
@@ -59,30 +61,35 @@ def base_problems(*, name: str, description: str, base_url: str, params: Params,
     """Problems of name, description, base URL, parameters and further hosts."""
     errors: Problems = []
     if not name.strip() or len(name) > 100 or not name.isprintable():
-        errors.append(("name", "Enter a name of one line, at most 100 characters."))
+        errors.append(("name", gettext("Enter a name of one line, at most 100 characters.")))
     if len(description) > 60 or not description.isprintable():
-        errors.append(("description", "Enter one line of at most 60 characters."))
+        errors.append(("description", gettext("Enter one line of at most 60 characters.")))
     if message := url_problem(base_url, params):
         errors.append(("base_url", message))
     elif "?" in base_url:
-        errors.append(("base_url", "A base URL cannot have a query (?): requests add their own."))
+        errors.append(("base_url", gettext("A base URL cannot have a query (?): requests add their own.")))
     return errors + param_problems(params) + [*_hosts(hosts, params)]
 
 
 def _hosts(hosts: Params, params: Params) -> Iterator[tuple[str, str]]:
     if len(hosts) > MAX_HOSTS:
-        yield "hosts", f"Enter at most {MAX_HOSTS} further hosts."
+        yield "hosts", gettext("Enter at most %(max_hosts)s further hosts.") % {"max_hosts": MAX_HOSTS}
     names = [str(host.get("name", "")) for host in hosts]
     if len(set(names)) != len(names):
-        yield "hosts", "Each host needs a name of its own."
+        yield "hosts", gettext("Each host needs a name of its own.")
     for name, host in zip(names, hosts, strict=True):
         url, label = str(host.get("base_url", "")), str(host.get("label", ""))
         if not _HOST_NAME.fullmatch(name):
-            yield "hosts", f"“{name[:40]}” cannot be the name of a host. Enter one such as uploads."
-        elif message := url_problem(url, params) or ("A base URL cannot have a query (?)." if "?" in url else ""):
+            yield (
+                "hosts",
+                gettext("“%(name)s” cannot be the name of a host. Enter one such as uploads.") % {"name": name[:40]},
+            )
+        elif message := url_problem(url, params) or (
+            gettext("A base URL cannot have a query (?).") if "?" in url else ""
+        ):
             yield "hosts", f"{name}: {message}"
         elif len(label) > 60 or not label.isprintable():
-            yield "hosts", f"{name}: Enter a description of one line, at most 60 characters."
+            yield "hosts", gettext("%(name)s: Enter a description of one line, at most 60 characters.") % {"name": name}
 
 
 def authentication_problems(authentication: Authentication, *, params: Sequence[Mapping[str, Any]]) -> Problems:
@@ -96,11 +103,11 @@ def authentication_problems(authentication: Authentication, *, params: Sequence[
     for name in ("audience", "resource"):
         value = getattr(authentication, name)
         if len(value) > 500 or not value.isprintable():
-            errors.append((name, "Enter one line of at most 500 characters."))
+            errors.append((name, gettext("Enter one line of at most 500 characters.")))
     for name in ("account_subject_path", "account_label_path"):
         value = getattr(authentication, name)
         if value and not is_path(value):
-            errors.append((name, NO_PATH))
+            errors.append((name, str(NO_PATH)))
     return errors
 
 
@@ -112,13 +119,13 @@ def _choices(authentication: Authentication) -> Iterator[tuple[str, str]]:
     }
     for name, choices in allowed.items():
         if getattr(authentication, name) not in choices:
-            yield name, f"Choose one of {', '.join(choices)}."
+            yield name, gettext("Choose one of %(names)s.") % {"names": ", ".join(choices)}
     if authentication.scope_separator not in (" ", ",", ";", "+", "|"):
-        yield "scope_separator", "Choose a space, a comma, a semicolon, a plus or a vertical bar."
+        yield "scope_separator", gettext("Choose a space, a comma, a semicolon, a plus or a vertical bar.")
     if authentication.type == "oauth2_client_credentials" and authentication.token_endpoint_auth_method == "none":
         yield (
             "token_endpoint_auth_method",
-            "Client credentials need a client secret, sent in the header or the body.",
+            gettext("Client credentials need a client secret, sent in the header or the body."),
         )
 
 
@@ -126,31 +133,41 @@ def _key(authentication: Authentication) -> Iterator[tuple[str, str]]:
     name, prefix = authentication.key_name, authentication.key_prefix
     in_query = authentication.key_location == "query"
     if name and not (_QUERY_NAME if in_query else _HEADER).fullmatch(name):
-        yield "key_name", "Enter a name such as X-API-Key, without spaces and colons."
+        yield "key_name", gettext("Enter a name such as X-API-Key, without spaces and colons.")
     elif name.lower() in _RESERVED_HEADERS and not in_query:
-        yield "key_name", f"{name} is set by the request itself. Enter the header that carries the key."
+        yield (
+            "key_name",
+            gettext("%(name)s is set by the request itself. Enter the header that carries the key.") % {"name": name},
+        )
     if len(prefix) > 40 or not re.fullmatch(r"([A-Za-z0-9._=-]+( [A-Za-z0-9._=-]+)?)?", prefix):
-        yield "key_prefix", "Enter a prefix such as Bearer or Token; the key follows after a space."
+        yield "key_prefix", gettext("Enter a prefix such as Bearer or Token; the key follows after a space.")
 
 
 def _further_keys(authentication: Authentication) -> Iterator[tuple[str, str]]:
     keys = authentication.further_keys
     if len(keys) > MAX_FURTHER_KEYS:
-        yield "further_keys", f"Enter at most {MAX_FURTHER_KEYS} further keys."
+        yield (
+            "further_keys",
+            gettext("Enter at most %(max_further_keys)s further keys.") % {"max_further_keys": MAX_FURTHER_KEYS},
+        )
     names = [(key.location, key.name.lower()) for key in keys]
     first = "query" if authentication.key_location == "query" else "header"
     taken = {(first, (authentication.key_name or "Authorization").lower())}
     if authentication.type != "api_key":
         taken = {("header", "authorization")}
     if authentication.type in WITH_TOKEN and len(keys) > 1:
-        yield "further_keys", "With an access token, one further key can be sent."
+        yield "further_keys", gettext("With an access token, one further key can be sent.")
     if len(set(names)) != len(names) or taken & set(names):
-        yield "further_keys", "Each key needs a header or parameter of its own."
+        yield "further_keys", gettext("Each key needs a header or parameter of its own.")
     for key in keys:
         in_query = key.location == "query"
         is_reserved = key.name.lower() in _RESERVED_HEADERS and not in_query
         if is_reserved or not (_QUERY_NAME if in_query else _HEADER).fullmatch(key.name):
-            yield "further_keys", f"“{key.name[:40]}” cannot be the name of a key. Enter a name such as X-App-Id."
+            yield (
+                "further_keys",
+                gettext("“%(name)s” cannot be the name of a key. Enter a name such as X-App-Id.")
+                % {"name": key.name[:40]},
+            )
 
 
 def _endpoints(authentication: Authentication, params: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -160,7 +177,7 @@ def _endpoints(authentication: Authentication, params: Sequence[Mapping[str, Any
             continue
         message = url_problem(url, params)
         if not message and name == "issuer" and "?" in url:
-            message = "An issuer cannot have a query (?)."
+            message = gettext("An issuer cannot have a query (?).")
         if message:
             yield name, message
 
@@ -169,9 +186,9 @@ def url_problem(url: str, params: Sequence[Mapping[str, Any]] = ()) -> str:
     """Why requests cannot be sent to this URL, as a message; "" if they can. Placeholders of `params` are replaced by
     their examples."""
     if not url:
-        return "Enter a URL such as https://api.example.com."
+        return gettext("Enter a URL such as https://api.example.com.")
     if len(url) > LONGEST_URL:
-        return f"A URL can have at most {LONGEST_URL} characters."
+        return gettext("A URL can have at most %(longest_url)s characters.") % {"longest_url": LONGEST_URL}
     return _placeholder_problem(url, params) or _endpoint_problem(_with_examples(url, params))
 
 
@@ -179,12 +196,14 @@ def _placeholder_problem(url: str, params: Sequence[Mapping[str, Any]]) -> str:
     names = PLACEHOLDER.findall(url)
     declared = {str(param.get("name")) for param in params}
     if unknown := [name for name in names if name not in declared]:
-        return f"{{{unknown[0]}}} is not a parameter of this API."
+        return gettext("{%(unknown)s} is not a parameter of this API.") % {"unknown": unknown[0]}
     optional = {str(param.get("name")) for param in params if param.get("optional") and not param.get("default")}
     if without_value := [name for name in names if name in optional]:
-        return f"{{{without_value[0]}}} is optional without a default, so it cannot be part of a URL."
+        return gettext("{%(without_value)s} is optional without a default, so it cannot be part of a URL.") % {
+            "without_value": without_value[0]
+        }
     if re.search(r"[{}]", PLACEHOLDER.sub("", url)):
-        return "Braces are only allowed around the name of a parameter."
+        return gettext("Braces are only allowed around the name of a parameter.")
     return ""
 
 
@@ -195,20 +214,20 @@ def _with_examples(url: str, params: Sequence[Mapping[str, Any]]) -> str:
 
 def _endpoint_problem(url: str) -> str:
     if re.search(r"[{}]", url):
-        return "Braces are only allowed around the name of a parameter."
+        return gettext("Braces are only allowed around the name of a parameter.")
     try:
         check_endpoint(url)
     except EndpointRefused as error:
         return error.reason
     except ReservedParameter:
-        return "The URL contains a parameter that the protocol sets, such as state or client_id."
-    return "" if urlsplit(url).netloc.isascii() else "Enter the host in its xn-- form."
+        return gettext("The URL contains a parameter that the protocol sets, such as state or client_id.")
+    return "" if urlsplit(url).netloc.isascii() else gettext("Enter the host in its xn-- form.")
 
 
 def _scopes(scopes: Iterable[CustomScope], separator: str) -> Iterator[str]:
     listed = list(scopes)
     if len(listed) > MAX_SCOPES:
-        yield f"Enter at most {MAX_SCOPES} permissions."
+        yield gettext("Enter at most %(max_scopes)s permissions.") % {"max_scopes": MAX_SCOPES}
         return
     names = [scope.name for scope in listed]
     for start in range(0, len(names), overrides.MOST):
@@ -216,11 +235,11 @@ def _scopes(scopes: Iterable[CustomScope], separator: str) -> Iterator[str]:
             yield message
             return
     if len(set(names)) != len(names):
-        yield "A permission is listed twice."
+        yield gettext("A permission is listed twice.")
     if any(separator in name for name in names):
-        yield f"A permission’s name cannot contain the separator “{separator}”."
+        yield gettext("A permission’s name cannot contain the separator “%(separator)s”.") % {"separator": separator}
     if any(len(scope.description) > 500 or not scope.description.isprintable() for scope in listed):
-        yield "A permission’s description must be one line of at most 500 characters."
+        yield gettext("A permission’s description must be one line of at most 500 characters.")
 
 
 def client_problems(
@@ -244,20 +263,20 @@ def client_problems(
         return errors
     changed = [name for name in SECRET_URLS if getattr(before, name) != getattr(after, name)]
     if has_secret and changed and client_secret is None:
-        message = "Enter the client secret again: the stored one is not sent to a changed URL."
+        message = gettext("Enter the client secret again: the stored one is not sent to a changed URL.")
         errors.append(("client_secret", message))
     if client_id and not has_secret and not client_secret:
-        errors.append(("client_secret", "Enter the client secret, or choose a public client, which has none."))
+        errors.append(("client_secret", gettext("Enter the client secret, or choose a public client, which has none.")))
     return errors
 
 
 def _client_format(client_id: str | None, client_secret: str | None) -> Iterator[tuple[str, str]]:
     if client_id is not None and (len(client_id) > 500 or not client_id.isprintable() or not client_id.isascii()):
-        yield "client_id", "Enter the client ID: one line of at most 500 characters."
+        yield "client_id", gettext("Enter the client ID: one line of at most 500 characters.")
     if client_secret is not None and (len(client_secret) > 5_000 or not client_secret.isascii()):
-        yield "client_secret", "The client secret contains characters that cannot be sent. Copy it again."
+        yield "client_secret", gettext("The client secret contains characters that cannot be sent. Copy it again.")
 
 
 def _key_format(key: str | None) -> Iterator[tuple[str, str]]:
     if key is not None and (len(key) > 5_000 or not key.isascii() or not key.isprintable() or key != key.strip()):
-        yield "further_key", "The key contains characters that cannot be sent. Copy it again."
+        yield "further_key", gettext("The key contains characters that cannot be sent. Copy it again.")

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
@@ -79,7 +80,10 @@ def new(request: TeamRequest) -> HttpResponse:
         except InvalidInput as error:
             form.show(error)
         else:
-            messages.success(request, f"{api.integration.name} is added. Check how people sign in to it.")
+            messages.success(
+                request,
+                gettext("%(service)s is added. Check how people sign in to it.") % {"service": api.integration.name},
+            )
             return redirect("integrations:custom_authentication", api.integration.slug)
     return render(request, "integrations/custom/new.html", {"made": create_form, "read": import_form})
 
@@ -209,9 +213,15 @@ def _save(request: TeamRequest, api: CustomApi, form: AuthenticationForm) -> Non
         **client,
     )
     if missing_of(saved):
-        messages.warning(request, "Saved as a draft. People can connect to it once the missing fields are filled in.")
+        messages.warning(
+            request, gettext("Saved as a draft. People can connect to it once the missing fields are filled in.")
+        )
     else:
-        messages.success(request, f"{saved_message(saved)} Your team can find {saved.integration.name} in Plugins.")
+        messages.success(
+            request,
+            gettext("%(saved)s Your team can find %(service)s in Plugins.")
+            % {"saved": saved_message(saved), "service": saved.integration.name},
+        )
 
 
 @require_safe
@@ -241,7 +251,7 @@ def delete(request: TeamRequest, slug: str) -> HttpResponse:
         except IntegrationInUse as error:
             refusal = error
         else:
-            messages.success(request, f"{api.integration.name} is deleted.")
+            messages.success(request, gettext("%(service)s is deleted.") % {"service": api.integration.name})
             return redirect("integrations:custom_apis")
     context = {
         "api": api,
@@ -256,8 +266,12 @@ def saved_message(api: CustomApi) -> str:
     """That it is saved, and how many connections need attention now."""
     waiting = len(waiting_connections(api))
     if not waiting:
-        return "Saved."
-    return f"Saved. {waiting} connection{' needs' if waiting == 1 else 's need'} attention; the owners are notified."
+        return gettext("Saved.")
+    return ngettext(
+        "Saved. %(n)s connection needs attention; the owners are notified.",
+        "Saved. %(n)s connections need attention; the owners are notified.",
+        waiting,
+    ) % {"n": waiting}
 
 
 def _tab(request: TeamRequest, api: CustomApi, tab: str, **context: Any) -> HttpResponse:

@@ -7,6 +7,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
 
 from apps.teams.actor import Actor
 from apps.teams.models import Team
@@ -40,10 +41,10 @@ class IntegrationQuerySet(models.QuerySet["Integration", "Integration"]):
 class Callback(models.TextChoices):
     """Where the service redirects people after they consented; see redirect_uri.py."""
 
-    OWN = "own", "Its own"
-    COMMON = "common", "The common one"
+    OWN = "own", _("Its own")
+    COMMON = "common", _("The common one")
     # Its own, at the address below the common one that earlier versions used.
-    NESTED = "nested", "Its own, at its earlier address"
+    NESTED = "nested", _("Its own, at its earlier address")
 
 
 class Integration(models.Model):
@@ -51,11 +52,11 @@ class Integration(models.Model):
 
     class Kind(models.TextChoices):
         OAUTH2 = "oauth2", "OAuth 2.0"
-        CLIENT_CREDENTIALS = "oauth2_client_credentials", "OAuth 2.0 client credentials"
+        CLIENT_CREDENTIALS = "oauth2_client_credentials", _("OAuth 2.0 client credentials")
         OAUTH1 = "oauth1", "OAuth 1.0a"
-        API_KEY = "api_key", "API key"
-        BASIC = "basic", "User name and password"
-        NONE = "none", "No authentication"
+        API_KEY = "api_key", _("API key")
+        BASIC = "basic", _("User name and password")
+        NONE = "none", _("No authentication")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     slug = models.SlugField(max_length=100)
@@ -66,9 +67,9 @@ class Integration(models.Model):
     category = models.CharField(max_length=40)
     description = models.CharField(max_length=200, blank=True)
     icon = models.CharField(
-        max_length=60, blank=True, help_text="Slug of the logo in Simple Icons; a monogram if empty."
+        max_length=60, blank=True, help_text=_("Slug of the logo in Simple Icons; a monogram if empty.")
     )
-    is_enabled = models.BooleanField(default=True, help_text="If disabled, no new connections can be made.")
+    is_enabled = models.BooleanField(default=True, help_text=_("If disabled, no new connections can be made."))
     created_at = models.DateTimeField(auto_now_add=True)
     # The catalog entry of a custom API, in the schema of the TOML files. Empty until its authentication is complete.
     definition = models.JSONField(null=True, blank=True, editable=False)

@@ -5,6 +5,7 @@ import json
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from apps.integrations.models.integration import Callback, Integration
 from apps.teams.models import Team
@@ -22,9 +23,9 @@ class OAuthApp(SealedRow):
         blank=True,
         on_delete=models.CASCADE,
         related_name="oauth_apps",
-        help_text="Empty: for every team. A team’s own OAuth app takes precedence.",
+        help_text=_("Empty: for every team. A team’s own OAuth app takes precedence."),
     )
-    client_id = models.CharField("client ID", max_length=500)
+    client_id = models.CharField(_("client ID"), max_length=500)
     client_secret = EncryptedField()
     # Values of placeholders that belong to the app and not to a connection (an origin, a tenant).
     params = models.JSONField(default=dict, blank=True)
@@ -60,18 +61,18 @@ class OAuthApp(SealedRow):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        verbose_name = "OAuth app"
+        verbose_name = _("OAuth app")
         constraints = [
             models.UniqueConstraint(
                 fields=["integration"],
                 condition=Q(team=None),
                 name="one_operator_oauth_app_per_integration",
-                violation_error_message="This integration already has an OAuth app for every team. Change that one.",
+                violation_error_message=_("This integration already has an OAuth app for every team. Change that one."),
             ),
             models.UniqueConstraint(
                 fields=["integration", "team"],
                 name="one_oauth_app_per_integration_and_team",
-                violation_error_message="This team already has an OAuth app for the integration. Change that one.",
+                violation_error_message=_("This team already has an OAuth app for the integration. Change that one."),
             ),
         ]
 

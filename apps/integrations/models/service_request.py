@@ -1,6 +1,7 @@
 """Requests of people that a service be set up."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from apps.integrations.models.integration import Integration
 from apps.teams.models import Team, User
@@ -21,8 +22,8 @@ class ServiceRequest(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["integration", "team", "user"], name="one_request_per_service_and_person")
         ]
-        verbose_name = "request for a service"
-        verbose_name_plural = "requests for services"
+        verbose_name = _("request for a service")
+        verbose_name_plural = _("requests for services")
 
     def __str__(self) -> str:
         return f"{self.integration} for {self.user}"

@@ -5,13 +5,15 @@ and overrides as editable text.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.integrations.catalog.entries import entry_of
 from apps.integrations.catalog.overrides import scope_problem
-from apps.integrations.catalog.schema import CatalogEntry
+from apps.integrations.catalog.schema import CatalogEntry, Param
 from apps.integrations.models import KINDS_WITH_OAUTH_APP, Callback, Integration, OAuthApp
 from apps.integrations.oauth_apps.services import (
     client_host_problems,
@@ -22,6 +24,9 @@ from apps.integrations.oauth_apps.services import (
 from apps.integrations.redirect_uri import may_keep_common_callback, redirect_uri
 from apps.teams.models import Team
 from apps.vault.forms import SecretFormField
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 PARAM = "param_"
 OWN_CALLBACK = "own_callback"
@@ -34,9 +39,9 @@ ADVANCED = (
     "token_params",
 )
 _AUTH_LABELS = {
-    "client_secret_basic": "ID and secret in the Authorization header",
-    "client_secret_post": "ID and secret in the request body",
-    "none": "ID only, no secret (public client)",
+    "client_secret_basic": _("ID and secret in the Authorization header"),
+    "client_secret_post": _("ID and secret in the request body"),
+    "none": _("ID only, no secret (public client)"),
 }
 
 
@@ -48,19 +53,27 @@ def setting_fields(entry: CatalogEntry | None, oauth_app: OAuthApp | None = None
             label=param.label,
             initial=param.default,
             required=not param.default and not param.optional,
-            help_text=f"{param.hint} For example {param.example}.".strip(),
+            help_text=_hint(param),
             max_length=300,
-            error_messages={"required": f"Enter {param.label}, such as {param.example}."},
+            error_messages={
+                "required": gettext("Enter %(label)s, such as %(example)s.")
+                % {"label": param.label, "example": param.example}
+            },
             # No `pattern` attribute: the regular expressions of browsers differ from those used here.
             widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         )
-    fields["scopes_allowed"] = _names("Permissions that may be requested", "Empty: all.")
-    fields["extra_scopes"] = _names("Further permissions", "Offered by name, in addition to those of the catalog.")
-    fields["pkce"] = _choice("PKCE", {"on": "On", "off": "Off"})
-    fields["token_endpoint_auth_method"] = _choice("Client authentication", _AUTH_LABELS)
-    hint = "One name=value per line. Without a value, the parameter of the catalog is omitted."
-    fields["authorization_params"] = _lines("Extra authorization parameters", hint)
-    fields["token_params"] = _lines("Extra token parameters", f"{hint} Sent with a code and with a refresh token.")
+    fields["scopes_allowed"] = _names(gettext("Permissions that may be requested"), gettext("Empty: all."))
+    fields["extra_scopes"] = _names(
+        gettext("Further permissions"), gettext("Offered by name, in addition to those of the catalog.")
+    )
+    fields["pkce"] = _choice("PKCE", {"on": gettext("On"), "off": gettext("Off")})
+    fields["token_endpoint_auth_method"] = _choice(gettext("Client authentication"), _AUTH_LABELS)
+    hint = gettext("One name=value per line. Without a value, the parameter of the catalog is omitted.")
+    fields["authorization_params"] = _lines(gettext("Extra authorization parameters"), hint)
+    fields["token_params"] = _lines(
+        gettext("Extra token parameters"),
+        gettext("%(hint)s Sent with a code and with a refresh token.") % {"hint": hint},
+    )
     if oauth_app is not None and may_keep_common_callback(oauth_app):
         fields[OWN_CALLBACK] = _own_callback_field(oauth_app)
     return fields
@@ -69,21 +82,24 @@ def setting_fields(entry: CatalogEntry | None, oauth_app: OAuthApp | None = None
 def _own_callback_field(oauth_app: OAuthApp) -> forms.BooleanField:
     own = OAuthApp(integration=oauth_app.integration, team=oauth_app.team, callback=Callback.OWN)
     return forms.BooleanField(
-        label="Use its own redirect URI",
+        label=gettext("Use its own redirect URI"),
         required=False,
-        help_text=f"Recommended. Register {redirect_uri(own)} at the service first.",
+        help_text=gettext("Recommended. Register %(redirect_uri)s at the service first.")
+        % {"redirect_uri": redirect_uri(own)},
     )
 
 
-def _choice(label: str, choices: Mapping[str, str]) -> forms.ChoiceField:
-    return forms.ChoiceField(label=label, required=False, choices=[("", "Default of the catalog"), *choices.items()])
+def _choice(label: "StrOrPromise", choices: "Mapping[str, StrOrPromise]") -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=label, required=False, choices=[("", gettext("Default of the catalog")), *choices.items()]
+    )
 
 
-def _names(label: str, hint: str) -> forms.CharField:
-    return _lines(label, f"One name per line. {hint}")
+def _names(label: "StrOrPromise", hint: "StrOrPromise") -> forms.CharField:
+    return _lines(label, gettext("One name per line. %(hint)s") % {"hint": hint})
 
 
-def _lines(label: str, hint: str) -> forms.CharField:
+def _lines(label: "StrOrPromise", hint: "StrOrPromise") -> forms.CharField:
     widget = forms.Textarea(attrs={"rows": 3, "spellcheck": "false"})
     return forms.CharField(label=label, help_text=hint, required=False, max_length=20_000, widget=widget)
 
@@ -152,9 +168,9 @@ def setting_problems(
         return
     is_stored = oauth_app is not None and oauth_app.client_secret is not None
     if not is_stored and takes_secret(integration, values["overrides"]):
-        yield "secret", f"Enter the client secret that {integration.name} issued."
+        yield "secret", gettext("Enter the client secret that %(service)s issued.") % {"service": integration.name}
     elif is_stored and oauth_app is not None and oauth_app.params != values["params"]:
-        yield "secret", "Enter the client secret again: the stored one is not sent to a changed address."
+        yield "secret", gettext("Enter the client secret again: the stored one is not sent to a changed address.")
 
 
 def _stored(oauth_app: OAuthApp) -> dict[str, Any]:
@@ -166,13 +182,15 @@ class TeamAppForm(forms.Form):
     """A team's own OAuth app. The stored secret is never rendered."""
 
     client_id = forms.CharField(
-        label="Client ID", max_length=500, widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})
+        label=_("Client ID"),
+        max_length=500,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    secret = SecretFormField(label="Client secret", required=False, max_length=4000)
+    secret = SecretFormField(label=_("Client secret"), required=False, max_length=4000)
     secret_expires_on = forms.DateField(
-        label="Secret expires on",
+        label=_("Secret expires on"),
         required=False,
-        help_text="If the service shows it: you are notified 60, 30 and 7 days before.",
+        help_text=_("If the service shows it: you are notified 60, 30 and 7 days before."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
@@ -181,7 +199,7 @@ class TeamAppForm(forms.Form):
         self._integration, self._oauth_app, self._team = integration, oauth_app, team
         self.fields.update(setting_fields(entry_of(integration), oauth_app))
         is_stored = oauth_app is not None and oauth_app.client_secret is not None
-        self.fields["secret"].help_text = "A secret is stored. Leave empty to keep it." if is_stored else ""
+        self.fields["secret"].help_text = gettext("A secret is stored. Leave empty to keep it.") if is_stored else ""
 
     def clean(self) -> None:
         super().clean()
@@ -217,7 +235,7 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
     # Of a new app, where it is known; its redirect URI depends on it.
     selected_integration: Integration | None = None
     # Not named as the field of the model, which forms may not edit.
-    secret = SecretFormField(label="Client secret", required=False, max_length=4000)
+    secret = SecretFormField(label=_("Client secret"), required=False, max_length=4000)
 
     class Meta:
         model = OAuthApp
@@ -232,7 +250,7 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
             self.instance.integration = self.selected_integration
         is_stored = self.instance.client_secret is not None
         self.fields["secret"].help_text = (
-            "A secret is stored. Leave empty to keep it." if is_stored else "No secret is stored."
+            gettext("A secret is stored. Leave empty to keep it.") if is_stored else gettext("No secret is stored.")
         )
 
     def clean_client_id(self) -> str:
@@ -247,7 +265,10 @@ class OAuthAppForm(forms.ModelForm[OAuthApp]):
         if integration is None or self.errors:
             return
         if integration.kind not in KINDS_WITH_OAUTH_APP:
-            self.add_error(None, f"{integration.name} needs no OAuth app: people enter their own key.")
+            self.add_error(
+                None,
+                gettext("%(service)s needs no OAuth app: people enter their own key.") % {"service": integration.name},
+            )
             return
         # Still as stored: the form has not assigned the new values yet.
         stored = None if self.instance._state.adding else self.instance
@@ -260,3 +281,8 @@ def oauth_app_form(integration: Integration | None, oauth_app: OAuthApp | None =
     """The form class with the fields of that service."""
     fields = setting_fields(entry_of(integration) if integration else None, oauth_app)
     return type("OAuthAppForm", (OAuthAppForm,), {**fields, "selected_integration": integration})
+
+
+def _hint(param: Param) -> str:
+    example = gettext("For example %(example)s.") % {"example": param.example}
+    return f"{param.hint} {example}".strip()

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from apps.integrations.catalog.overrides import scope_problem
 from apps.integrations.catalog.schema import CatalogEntry, Scope
 from apps.integrations.models import OAuthApp
-
-_ADDED = "Not in the catalog"
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,14 @@ class Offer:
         if not others:
             return ""
         if not self.open_ended:
-            return f"The OAuth app of {self.service} may not request {others[0][:100]}."
+            return gettext("The OAuth app of %(service)s may not request %(others)s.") % {
+                "service": self.service,
+                "others": others[0][:100],
+            }
         if any(self.separator.strip() and self.separator in scope for scope in others):
-            return f"Enter one permission per line, without {self.separator} between them."
+            return gettext("Enter one permission per line, without %(separator)s between them.") % {
+                "separator": self.separator
+            }
         return scope_problem(others)
 
 
@@ -56,4 +61,9 @@ def offer_of(entry: CatalogEntry, oauth_app: OAuthApp | None) -> Offer:
 
 
 def _by_name(name: str) -> Scope:
-    return Scope(name=name, description=_ADDED, access="write", caution="The catalog does not say what it allows.")
+    return Scope(
+        name=name,
+        description=gettext("Not in the catalog"),
+        access="write",
+        caution=gettext("The catalog does not say what it allows."),
+    )

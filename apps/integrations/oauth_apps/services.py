@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.origin import Origin, Target
@@ -41,7 +42,7 @@ def client_credentials(oauth_app: OAuthApp | None, *, with_secret: bool = True) 
     """Client ID and, unless `with_secret` is false, the secret. Raises UnreadableSecret, and IntegrationMisconfigured
     where a connection has no OAuth app."""
     if oauth_app is None:
-        raise IntegrationMisconfigured("This connection no longer has an OAuth app.")
+        raise IntegrationMisconfigured(gettext("This connection no longer has an OAuth app."))
     secret = oauth_app.client_secret if with_secret else None
     return ClientCredentials(
         client_id=oauth_app.client_id,
@@ -141,7 +142,7 @@ def _require_valid(
         errors.append(("scopes_allowed", message))
     if not oauth_app._state.adding and "params" in changed and oauth_app.client_secret and not has_new_secret:
         # The parameters determine where the secret is sent.
-        message = "Enter the client secret again: the stored one is not sent to a changed address."
+        message = gettext("Enter the client secret again: the stored one is not sent to a changed address.")
         errors.append(("client_secret", message))
     if errors:
         raise InvalidInput(errors)
@@ -182,8 +183,14 @@ def require_unused(oauth_app: OAuthApp) -> None:
     count = oauth_app.connections.count()
     if count:
         raise OAuthAppInUse(
-            f"{oauth_app} is used by {count} connection{'' if count == 1 else 's'}, which could not be refreshed or "
-            "revoked without it. Disconnect them first, or change its client ID and secret instead."
+            ngettext(
+                "%(oauth_app)s is used by %(n)s connection, which could not be refreshed or revoked without it. "
+                "Disconnect them first, or change its client ID and secret instead.",
+                "%(oauth_app)s is used by %(n)s connections, which could not be refreshed or revoked without it. "
+                "Disconnect them first, or change its client ID and secret instead.",
+                count,
+            )
+            % {"oauth_app": oauth_app, "n": count}
         )
 
 

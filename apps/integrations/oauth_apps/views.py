@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -44,7 +45,11 @@ def app(request: TeamRequest, slug: str) -> HttpResponse:
         except InvalidInput as refusal:
             form.add_error(None, refusal.sentence)
         else:
-            messages.success(request, f"Saved. New connections to {integration.name} use your team’s OAuth app.")
+            messages.success(
+                request,
+                gettext("Saved. New connections to %(service)s use your team’s OAuth app.")
+                % {"service": integration.name},
+            )
             return redirect("integrations:app", slug)
     context = {
         "integration": integration,
@@ -84,7 +89,11 @@ def remove(request: TeamRequest, slug: str) -> HttpResponse:
         except SpecwayError as error:
             refusal = error
         else:
-            messages.success(request, f"Your team’s OAuth app for {integration.name} and its secret are deleted.")
+            messages.success(
+                request,
+                gettext("Your team’s OAuth app for %(service)s and its secret are deleted.")
+                % {"service": integration.name},
+            )
             return redirect("connections:service", slug)
     context = {"integration": integration, "oauth_app": oauth_app, "refusal": refusal}
     return render(request, "integrations/remove_app.html", context, status=refusal.status if refusal else 200)
@@ -122,7 +131,14 @@ def ask(request: TeamRequest, slug: str) -> HttpResponse:
     """Ask that the service be set up, with an optional `note`. Raises NotFound, NotAllowed."""
     integration = _integration_or_404(request.actor, slug)
     if ask_for(actor=request.actor, integration=integration, note=request.POST.get("note", "")):
-        messages.success(request, f"The people who can set up {integration.name} see that you asked for it.")
+        messages.success(
+            request,
+            gettext("The people who can set up %(service)s see that you asked for it.") % {"service": integration.name},
+        )
     else:
-        messages.info(request, f"You asked for {integration.name} before. You are notified once it can be connected.")
+        messages.info(
+            request,
+            gettext("You asked for %(service)s before. You are notified once it can be connected.")
+            % {"service": integration.name},
+        )
     return redirect("connections:service", slug)

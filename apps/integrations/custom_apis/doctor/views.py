@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -54,7 +55,11 @@ def register(request: TeamRequest, slug: str) -> HttpResponse:
         messages.error(request, _refusal_message(refusal))
     else:
         name = saved.integration.name
-        messages.success(request, f"{name} registered a client. Its ID and secret are saved; check the other fields.")
+        messages.success(
+            request,
+            gettext("%(name)s registered a client. Its ID and secret are saved; check the other fields.")
+            % {"name": name},
+        )
     return redirect("integrations:custom_authentication", slug)
 
 
@@ -70,9 +75,12 @@ def offline_access(request: TeamRequest, slug: str) -> HttpResponse:
         messages.error(request, refusal.sentence)
     else:
         label = f"{step.label[0].upper()}{step.label[1:]}"
-        messages.success(request, f"{label} is added. Reconnect to see whether a refresh token is issued now.")
+        messages.success(
+            request,
+            gettext("%(label)s is added. Reconnect to see whether a refresh token is issued now.") % {"label": label},
+        )
     return redirect("integrations:custom_authentication", slug)
 
 
 def _refusal_message(refusal: SpecwayError) -> str:
-    return f"Not registered. {refusal.sentence}"
+    return gettext("Not registered. %(sentence)s") % {"sentence": refusal.sentence}

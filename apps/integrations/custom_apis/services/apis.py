@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils.text import slugify
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.origin import Target
@@ -44,7 +45,15 @@ def create_custom_api(
     team = _require_manager(actor)
     _require(base_problems(name=name, description=description, base_url=base_url, params=params, hosts=hosts))
     if Integration.objects.filter(team=team).count() >= MAX_PER_TEAM:
-        raise InvalidInput([("name", f"A team has at most {MAX_PER_TEAM} custom APIs. Delete one first.")])
+        raise InvalidInput(
+            [
+                (
+                    "name",
+                    gettext("A team has at most %(max_per_team)s custom APIs. Delete one first.")
+                    % {"max_per_team": MAX_PER_TEAM},
+                )
+            ]
+        )
     integration = Integration.objects.create(
         team=team,
         slug=_free_slug(team, name),
@@ -155,7 +164,7 @@ def save_authentication(
     errors = authentication_problems(authentication, params=api.params)
     _require(errors + client_problems(before, authentication, has_secret=has_secret, **client))
     if api.integration.kind != authentication.type:
-        require_no_connections(api, "The authentication type can only be changed without connections.")
+        require_no_connections(api, gettext("The authentication type can only be changed without connections."))
     changed = sorted(name for name, value in authentication.as_json().items() if before.as_json()[name] != value)
     api.authentication = authentication.as_json()
     marks = api.filled_in if filled_in is None else filled_in
@@ -176,7 +185,14 @@ def _with_token_host(
     if not host:
         return dict(marks)
     if confirmed is False:
-        raise InvalidInput([("confirm_token_host", f"Confirm that secrets may be sent to {host}, or change the URL.")])
+        raise InvalidInput(
+            [
+                (
+                    "confirm_token_host",
+                    gettext("Confirm that secrets may be sent to %(host)s, or change the URL.") % {"host": host},
+                )
+            ]
+        )
     return {**marks, "token_url": CONFIRMED if confirmed else UNCONFIRMED}
 
 
@@ -201,12 +217,14 @@ def delete_custom_api(*, actor: Actor, api: CustomApi) -> None:
     connections, while it has any."""
     _require_manager(actor)
     api = locked_api(actor, api.pk)
-    require_no_connections(api, "Disconnect them first.")
+    require_no_connections(api, gettext("Disconnect them first."))
     _record("deleted", api, actor)
     try:
         api.integration.delete()
     except ProtectedError:
-        raise IntegrationInUse(f"{api.integration.name} was just connected. Check its connections.") from None
+        raise IntegrationInUse(
+            gettext("%(service)s was just connected. Check its connections.") % {"service": api.integration.name}
+        ) from None
 
 
 def _with_source(params: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
