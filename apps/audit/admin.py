@@ -13,7 +13,7 @@ from django.utils.functional import Promise, cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import format_lazy
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.admin_cells import NOTHING, moment, status_label
@@ -118,7 +118,7 @@ class ActionFilter(TextFilter):
 class ActorFilter(TextFilter):
     """Events by a person or key: the ID or a part of the name, among the newest events."""
 
-    title = _("by")
+    title = pgettext_lazy("filter of events", "by")
     parameter_name = "actor"
     placeholder = _("Name of a person or key")
 
