@@ -1,6 +1,11 @@
 """Base classes of domain errors. Must not import Django."""
 
 
+def gettext_noop(text: str) -> str:
+    """Mark a text for translation, as Django's function of that name: titles are translated where they are shown."""
+    return text
+
+
 class SpecwayError(Exception):
     """A request of a person or program cannot be fulfilled.
 
@@ -12,7 +17,7 @@ class SpecwayError(Exception):
 
     code = "error"
     status = 400
-    title = "Request refused"
+    title = gettext_noop("Request refused")
     help = ""
 
     def __init__(self, sentence: str, *, retry_after: int | None = None, **extra: object) -> None:
@@ -25,10 +30,10 @@ class SpecwayError(Exception):
 class NotFound(SpecwayError):
     """The object does not exist, or the caller may not see it. The two are not distinguished."""
 
-    code, status, title = "not_found", 404, "Not found"
+    code, status, title = "not_found", 404, gettext_noop("Not found")
 
 
 class NotAllowed(SpecwayError):
     """The caller may see the object, but may not do this with it."""
 
-    code, status, title = "permission_denied", 403, "Not allowed"
+    code, status, title = "permission_denied", 403, gettext_noop("Not allowed")
