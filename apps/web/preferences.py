@@ -9,7 +9,6 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.cache import patch_vary_headers
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -24,8 +23,8 @@ _FOR_PROGRAMS = ("/metrics", "/healthz", "/readyz", "/llms.txt")
 
 
 def languages() -> tuple[tuple[str, str | Promise], ...]:
-    """The languages of pages as choices, each named in its own language."""
-    return (("", _("As the browser")), *settings.LANGUAGES)
+    """The languages of pages as choices, each named in its own language. English, the only complete one, is ""."""
+    return tuple(("" if code == settings.LANGUAGE_CODE else code, name) for code, name in settings.LANGUAGES)
 
 
 DATE_FORMATS = (
@@ -63,7 +62,7 @@ class ProfileForm(forms.Form):
 class PreferencesMiddleware:
     """Shows pages in the person's language, time zone and date format.
 
-    Without a chosen language, pages are in the browser's. The API, exports and what programs read stay English and UTC.
+    Without a chosen language, pages are in English. The API, exports and what programs read stay English and UTC.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -76,7 +75,7 @@ class PreferencesMiddleware:
         zone = getattr(user, "time_zone", "")
         # A name that the database of this machine does not know any more is no reason for an error.
         known_zone = ZoneInfo(zone) if zone and zone in dict(time_zones()) else None
-        language = language_of(user) or translation.get_language_from_request(request)
+        language = language_of(user) or settings.LANGUAGE_CODE
         with (
             timezone.override(known_zone),
             translation.override(language),
@@ -84,7 +83,6 @@ class PreferencesMiddleware:
         ):
             response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)
-        patch_vary_headers(response, ["Accept-Language"])
         return response
 
 
