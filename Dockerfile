@@ -11,6 +11,7 @@ WORKDIR /app
 COPY manage.py ./
 COPY apps apps
 COPY config config
+COPY locale locale
 COPY static static
 COPY templates templates
 RUN rm -rf apps/sandbox && python -m compileall -q apps config
