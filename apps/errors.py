@@ -1,5 +1,7 @@
 """Base classes of domain errors. Must not import Django."""
 
+from django.utils.translation import gettext_lazy as _
+
 
 class SpecwayError(Exception):
     """A request of a person or program cannot be fulfilled.
@@ -12,7 +14,7 @@ class SpecwayError(Exception):
 
     code = "error"
     status = 400
-    title = "Request refused"
+    title = _("Request refused")
     help = ""
 
     def __init__(self, sentence: str, *, retry_after: int | None = None, **extra: object) -> None:
@@ -25,10 +27,10 @@ class SpecwayError(Exception):
 class NotFound(SpecwayError):
     """The object does not exist, or the caller may not see it. The two are not distinguished."""
 
-    code, status, title = "not_found", 404, "Not found"
+    code, status, title = "not_found", 404, _("Not found")
 
 
 class NotAllowed(SpecwayError):
     """The caller may see the object, but may not do this with it."""
 
-    code, status, title = "permission_denied", 403, "Not allowed"
+    code, status, title = "permission_denied", 403, _("Not allowed")

@@ -3,48 +3,56 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from apps.connections.models import Connection
 from apps.integrations.catalog.offline_access import next_step
 from apps.integrations.models import KINDS_WITH_KEY
 
 _REASONS = {
-    "reauthorization_required": "{name} no longer accepts this connection. Reconnect it to give access again.",
+    "reauthorization_required": _("{name} no longer accepts this connection. Reconnect it to give access again."),
     "outcome_unknown": (
-        "A refresh at {name} was interrupted and its outcome is unknown. Reconnect to be sure that access works."
+        _("A refresh at {name} was interrupted and its outcome is unknown. Reconnect to be sure that access works.")
     ),
-    "token_refused": "{name} rejects the access token of this connection, although it has not expired. Reconnect it.",
-    "token_expired": "Access to {name} has expired and cannot be renewed automatically. Reconnect it.",
+    "token_refused": _(
+        "{name} rejects the access token of this connection, although it has not expired. Reconnect it."
+    ),
+    "token_expired": _("Access to {name} has expired and cannot be renewed automatically. Reconnect it."),
     "oauth_app_changed": (
-        "The OAuth app of {name} was replaced, or its addresses were changed, after this connection was created. "
-        "Reconnect it to give access again."
+        _(
+            "The OAuth app of {name} was replaced, or its addresses were changed, after this connection was created. Reconnect it to give access again."
+        )
     ),
     "address_changed": (
-        "The addresses of {name} were changed after this key was entered. Enter the key again to use it there."
+        _("The addresses of {name} were changed after this key was entered. Enter the key again to use it there.")
     ),
     "values_missing": (
-        "{name} requires a value that is missing or no longer valid. Enter it to use the connection again."
+        _("{name} requires a value that is missing or no longer valid. Enter it to use the connection again.")
     ),
-    "key_refused": "This key was rejected by {name}. Replace it to give access again.",
-    "missing_scopes": "{name} removed a permission that was granted before. Reconnect to add it again.",
+    "key_refused": _("This key was rejected by {name}. Replace it to give access again."),
+    "missing_scopes": _("{name} removed a permission that was granted before. Reconnect to add it again."),
     "integration_misconfigured": (
-        "{name} rejects the OAuth app of this integration. Its maintainers are notified; you do not need to reconnect."
+        _(
+            "{name} rejects the OAuth app of this integration. Its maintainers are notified; you do not need to reconnect."
+        )
     ),
-    "service_unavailable": "{name} does not issue a new token right now. Specway retries automatically.",
+    "service_unavailable": _("{name} does not issue a new token right now. Specway retries automatically."),
 }
 
 # The same in at most four words, for tables.
 _SHORT_REASONS = {
-    "reauthorization_required": "No longer accepted",
-    "outcome_unknown": "Refresh interrupted",
-    "token_refused": "Token rejected",
-    "token_expired": "Access expired",
-    "oauth_app_changed": "OAuth app replaced",
-    "address_changed": "Addresses changed",
-    "values_missing": "Value missing",
-    "key_refused": "Key rejected",
-    "missing_scopes": "Permission removed",
-    "integration_misconfigured": "OAuth app rejected",
-    "service_unavailable": "Service unavailable",
+    "reauthorization_required": _("No longer accepted"),
+    "outcome_unknown": _("Refresh interrupted"),
+    "token_refused": _("Token rejected"),
+    "token_expired": _("Access expired"),
+    "oauth_app_changed": _("OAuth app replaced"),
+    "address_changed": _("Addresses changed"),
+    "values_missing": _("Value missing"),
+    "key_refused": _("Key rejected"),
+    "missing_scopes": _("Permission removed"),
+    "integration_misconfigured": _("OAuth app rejected"),
+    "service_unavailable": _("Service unavailable"),
 }
 
 # Why a connection can need attention.
@@ -66,41 +74,45 @@ _HELP = {
 
 # The label of the button that repairs it; none if it recovers by itself or needs an operator.
 _REPAIR = {
-    "reauthorization_required": "Reconnect",
-    "outcome_unknown": "Reconnect",
-    "token_refused": "Reconnect",
-    "token_expired": "Reconnect",
-    "oauth_app_changed": "Reconnect",
-    "address_changed": "Replace key",
-    "values_missing": "Enter values",
-    "key_refused": "Replace key",
-    "missing_scopes": "Add permission",
+    "reauthorization_required": _("Reconnect"),
+    "outcome_unknown": _("Reconnect"),
+    "token_refused": _("Reconnect"),
+    "token_expired": _("Reconnect"),
+    "oauth_app_changed": _("Reconnect"),
+    "address_changed": _("Replace key"),
+    "values_missing": _("Enter values"),
+    "key_refused": _("Replace key"),
+    "missing_scopes": _("Add permission"),
 }
 
 _FIRST_REFRESH = {
-    "due": "The first refresh of this connection is in progress.",
-    "never_ends": "{name} issued a token that does not expire, so nothing has to be refreshed.",
-    "worked": "Its token was refreshed once right after connecting, so it renews itself.",
+    "due": _("The first refresh of this connection is in progress."),
+    "never_ends": _("{name} issued a token that does not expire, so nothing has to be refreshed."),
+    "worked": _("Its token was refreshed once right after connecting, so it renews itself."),
     "no_refresh_token": (
-        "{name} returned no refresh token, so this connection ends when its access token expires. Request offline "
-        "access on the API’s Authentication tab (a scope such as offline_access, or the parameter "
-        "access_type=offline), then reconnect."
+        _(
+            "{name} returned no refresh token, so this connection ends when its access token expires. Request offline access on the API’s Authentication tab (a scope such as offline_access, or the parameter access_type=offline), then reconnect."
+        )
     ),
     "client_refused": (
-        "{name} issued a token for the code, but rejects the client when it refreshes{code}. Check the client "
-        "authentication on the API’s Authentication tab; reconnecting does not help."
+        _(
+            "{name} issued a token for the code, but rejects the client when it refreshes{code}. Check the client authentication on the API’s Authentication tab; reconnecting does not help."
+        )
     ),
     "grant_refused": (
-        "{name} rejected the refresh token that it had just issued{code}. Check the refresh URL and the scopes on the "
-        "API’s Authentication tab, then reconnect."
+        _(
+            "{name} rejected the refresh token that it had just issued{code}. Check the refresh URL and the scopes on the API’s Authentication tab, then reconnect."
+        )
     ),
     "request_refused": (
-        "{name} rejected the first refresh{code}. Check the extra parameters of token requests on the API’s "
-        "Authentication tab."
+        _(
+            "{name} rejected the first refresh{code}. Check the extra parameters of token requests on the API’s Authentication tab."
+        )
     ),
     "malformed": (
-        "The response of {name} to the first refresh was not a token response. Check the refresh URL on the API’s "
-        "Authentication tab."
+        _(
+            "The response of {name} to the first refresh was not a token response. Check the refresh URL on the API’s Authentication tab."
+        )
     ),
 }
 FIRST_REFRESH_FAULTS = frozenset(_FIRST_REFRESH) - {"due", "worked", "never_ends"}
@@ -114,7 +126,12 @@ def short_reason(reason: str) -> str:
 def reason_message(reason: str, name: str, service_message: str = "") -> str:
     """Why a connection to the integration called `name` needs attention, with the service's own description."""
     message = _REASONS[reason].format(name=name)
-    return f"{message} {name} responded: “{service_message}”." if service_message else message
+    return (
+        gettext("%(message)s %(name)s responded: “%(service_message)s”.")
+        % {"message": message, "name": name, "service_message": service_message}
+        if service_message
+        else message
+    )
 
 
 def reason_of(connection: Connection) -> str:
@@ -149,8 +166,13 @@ def hand_over_message(connection: Connection) -> str:
     """Whose access a handed-over connection still uses, and until when."""
     former, name = connection.handed_over_from, connection.integration.name
     if connection.integration.kind in KINDS_WITH_KEY:
-        return f"It still signs in at {name} with the key that {former} entered, until it is replaced."
-    return f"It still signs in at {name} with the account of {former}, until its new owner reconnects it."
+        return gettext("It still signs in at %(name)s with the key that %(former)s entered, until it is replaced.") % {
+            "name": name,
+            "former": former,
+        }
+    return gettext(
+        "It still signs in at %(name)s with the account of %(former)s, until its new owner reconnects it."
+    ) % {"name": name, "former": former}
 
 
 def first_refresh_outcome(connection: Connection) -> str:
@@ -164,29 +186,41 @@ def first_refresh_outcome(connection: Connection) -> str:
 
 def first_refresh_message(outcome: str, *, name: str, code: str = "") -> str:
     """How the first refresh at the integration called `name` went; `code` is the service's error code."""
-    return _FIRST_REFRESH[outcome].format(name=name, code=f" (error “{code}”)" if code else "")
+    return _FIRST_REFRESH[outcome].format(
+        name=name, code=gettext(" (error “%(code)s”)") % {"code": code} if code else ""
+    )
 
 
 def connected_message(connection: Connection, result: Mapping[str, Any]) -> str:
     """That an authorization flow succeeded, with what it changed; `result` is the attempt's."""
     if result.get("connected_already"):
-        connected = f"{connection.name} was connected already."
-        texts = [connected, changes_message({**result, "connected_already": False}) or "Its tokens were replaced."]
+        connected = gettext("%(connection)s was connected already.") % {"connection": connection.name}
+        texts = [
+            connected,
+            changes_message({**result, "connected_already": False}) or gettext("Its tokens were replaced."),
+        ]
     else:
-        texts = [f"{connection.name} is connected.", changes_message(result)]
+        texts = [gettext("%(connection)s is connected.") % {"connection": connection.name}, changes_message(result)]
     return " ".join(text for text in (*texts, result.get("ended", "")) if text)
 
 
 def changes_message(result: Mapping[str, Any]) -> str:
     """What a flow changed in a connection that existed already; "" for a new one and where nothing else changed."""
     changes = result.get("changes", {})
-    texts = ["This account was connected already: its tokens were replaced."] if result.get("connected_already") else []
+    texts = (
+        [gettext("This account was connected already: its tokens were replaced.")]
+        if result.get("connected_already")
+        else []
+    )
     if added := changes.get("scopes_added"):
-        texts.append(f"Permissions added: {', '.join(added)}.")
+        texts.append(gettext("Permissions added: %(added)s.") % {"added": ", ".join(added)})
     if removed := changes.get("scopes_removed"):
-        texts.append(f"Permissions removed: {', '.join(removed)}.")
+        texts.append(gettext("Permissions removed: %(removed)s.") % {"removed": ", ".join(removed)})
     if account := changes.get("account"):
-        texts.append(f"The account is now {account['after']}; it was {account['before']}.")
+        texts.append(
+            gettext("The account is now %(after)s; it was %(before)s.")
+            % {"after": account["after"], "before": account["before"]}
+        )
     return " ".join(texts)
 
 
@@ -197,5 +231,5 @@ def refresh_token_hint(scopes: Sequence[str], parameters: Mapping[str, str]) -> 
     """
     step = next_step(scopes, parameters)
     if step is not None:
-        return f"Add {step.label}, then reconnect."
-    return "Ask the service how its refresh tokens are requested."
+        return gettext("Add %(label)s, then reconnect.") % {"label": step.label}
+    return gettext("Ask the service how its refresh tokens are requested.")

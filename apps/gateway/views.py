@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -83,7 +84,7 @@ def _send(request: TeamRequest) -> HttpResponse:
     choice = _choice(request.actor, request.POST, services)
     form = TryForm(request.POST, base=_base(choice.connection), hosts=_hosts(choice.connection))
     if not form.is_valid() or choice.connection is None:
-        missing = "" if choice.connection else "Choose the connection to send it through."
+        missing = "" if choice.connection else gettext("Choose the connection to send it through.")
         return _page(request, choice, form, services=services, status=400, missing=missing)
     data = form.cleaned_data
     to_send = TryRequest(
@@ -138,7 +139,7 @@ def _integration(actor: Actor, slug: str, services: list[Integration]) -> Integr
     if slug:
         found = Integration.objects.visible_to(actor).with_slug(slug)
         if found is None:
-            raise NotFound("There is no such service.")
+            raise NotFound(gettext("There is no such service."))
         return found
     return next((one for one in services if counts_of(one).connected), None)
 
@@ -147,7 +148,7 @@ def _uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise NotFound("There is no such connection.") from None
+        raise NotFound(gettext("There is no such connection.")) from None
 
 
 def _initial(data: Mapping[str, Any], operation: Offered | None) -> dict[str, str]:

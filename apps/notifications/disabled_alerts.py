@@ -4,6 +4,7 @@ import logging
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from apps.notifications.mail import Mail, owners_and_admins, send
 from apps.notifications.models import Webhook
@@ -33,13 +34,14 @@ def _alert(webhook: Webhook) -> int:
 
 def _mail(webhook: Webhook) -> Mail:
     return Mail(
-        subject=f"Webhook switched off: {webhook.description or host_of(webhook)}",
-        title="A webhook was switched off",
+        subject=gettext("Webhook switched off: %(webhook)s") % {"webhook": webhook.description or host_of(webhook)},
+        title=gettext("A webhook was switched off"),
         paragraphs=(
-            f"{host_of(webhook)} has accepted no events for about a day, so Specway no longer sends events there.",
-            "Fix the receiver at that address, send a test event, and switch the webhook on again.",
+            gettext("%(webhook)s has accepted no events for about a day, so Specway no longer sends events there.")
+            % {"webhook": host_of(webhook)},
+            gettext("Fix the receiver at that address, send a test event, and switch the webhook on again."),
         ),
-        action="Open the webhook",
+        action=gettext("Open the webhook"),
         url=settings.PUBLIC_URL + reverse("notifications:webhook", args=[webhook.pk]),
-        why="You get this because you own or administer the team.",
+        why=gettext("You get this because you own or administer the team."),
     )

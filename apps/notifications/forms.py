@@ -1,6 +1,7 @@
 """Forms of webhooks and of mail preferences."""
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from apps.notifications.models import Event, Frequency
 
@@ -11,14 +12,14 @@ class WebhookForm(forms.Form):
     url = forms.CharField(
         label="URL",
         max_length=1000,
-        help_text="A public https URL. Specway sends signed POST requests to it.",
+        help_text=_("A public https URL. Specway sends signed POST requests to it."),
         widget=forms.URLInput(attrs={"placeholder": "https://example.com/hooks/specway", "autocomplete": "off"}),
     )
-    description = forms.CharField(max_length=200, required=False, help_text="Optional, to recognize the webhook.")
+    description = forms.CharField(max_length=200, required=False, help_text=_("Optional, to recognize the webhook."))
     events = forms.MultipleChoiceField(
-        label="Events",
+        label=_("Events"),
         choices=Event.choices,
-        error_messages={"required": "Choose at least one event."},
+        error_messages={"required": _("Choose at least one event.")},
     )
 
 
@@ -27,14 +28,16 @@ class PreferencesForm(forms.Form):
 
     attention = forms.ChoiceField(
         choices=Frequency.choices,
-        label="A connection needs attention",
-        help_text="After ten minutes. More than three in a day become one mail.",
+        label=_("A connection needs attention"),
+        help_text=_("After ten minutes. More than three in a day become one mail."),
     )
     recovery = forms.ChoiceField(
-        choices=Frequency.choices, label="It works again", help_text="Only for connections that you were mailed about."
+        choices=Frequency.choices,
+        label=_("It works again"),
+        help_text=_("Only for connections that you were mailed about."),
     )
     expiry = forms.ChoiceField(
-        choices=[(Frequency.AT_ONCE, "30, 7 and 1 days before"), (Frequency.OFF, "Off")],
-        label="A key, grant or API key ends soon",
-        help_text="One mail for everything that reaches the same day.",
+        choices=[(Frequency.AT_ONCE, _("30, 7 and 1 days before")), (Frequency.OFF, _("Off"))],
+        label=_("A key, grant or API key ends soon"),
+        help_text=_("One mail for everything that reaches the same day."),
     )

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Count, Min, Q
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 
 from apps.teams.models import Team, User
 from apps.vault.fields import EncryptedField
@@ -13,20 +14,20 @@ from apps.vault.models import SealedRow
 
 
 class Event(models.TextChoices):
-    NEEDS_ATTENTION = "connection.needs_attention", "A connection needs attention"
-    RECOVERED = "connection.recovered", "A connection works again"
-    CREATED = "connection.created", "A connection was created"
-    RECONNECTED = "connection.reconnected", "A working connection was reconnected"
-    RENAMED = "connection.renamed", "A connection was renamed"
-    SHARED = "connection.shared", "A connection's sharing changed"
-    VERIFIED = "connection.verified", "An unverified connection turned out to work"
-    SCOPES_CHANGED = "connection.scopes_changed", "A service changed what a connection may do"
-    DISCONNECTED = "connection.disconnected", "A connection was disconnected"
-    SESSION_CONNECTED = "connect_session.connected", "A connect link was completed"
-    SESSION_FAILED = "connect_session.failed", "A connect link ended without a connection"
-    MISCONFIGURED = "integration.misconfigured", "A service rejects the OAuth app"
-    EXPIRING = "credential.expiring", "A key, grant, API key or client secret ends soon"
-    MEMBER_LEFT = "member.left", "A member left the team or was removed"
+    NEEDS_ATTENTION = "connection.needs_attention", _("A connection needs attention")
+    RECOVERED = "connection.recovered", _("A connection works again")
+    CREATED = "connection.created", _("A connection was created")
+    RECONNECTED = "connection.reconnected", _("A working connection was reconnected")
+    RENAMED = "connection.renamed", _("A connection was renamed")
+    SHARED = "connection.shared", _("A connection's sharing changed")
+    VERIFIED = "connection.verified", _("An unverified connection turned out to work")
+    SCOPES_CHANGED = "connection.scopes_changed", _("A service changed what a connection may do")
+    DISCONNECTED = "connection.disconnected", _("A connection was disconnected")
+    SESSION_CONNECTED = "connect_session.connected", _("A connect link was completed")
+    SESSION_FAILED = "connect_session.failed", _("A connect link ended without a connection")
+    MISCONFIGURED = "integration.misconfigured", _("A service rejects the OAuth app")
+    EXPIRING = "credential.expiring", _("A key, grant, API key or client secret ends soon")
+    MEMBER_LEFT = "member.left", _("A member left the team or was removed")
 
 
 class Webhook(SealedRow):
@@ -84,9 +85,9 @@ class Delivery(models.Model):
     """A message to a webhook. Written in the transaction of its event, sent after the commit, at least once."""
 
     class Status(models.TextChoices):
-        PENDING = "pending", "Waiting"
-        DELIVERED = "delivered", "Delivered"
-        FAILED = "failed", "Failed"
+        PENDING = "pending", _("Waiting")
+        DELIVERED = "delivered", _("Delivered")
+        FAILED = "failed", _("Failed")
 
     # `webhook-id`: unique per message, the same for each attempt, so that receivers can detect duplicates.
     id = models.CharField(primary_key=True, max_length=40)
@@ -135,8 +136,8 @@ class ExpiryEvent(models.Model):
 
 class Frequency(models.TextChoices):
     AT_ONCE = "at_once", "At once"
-    DIGEST = "digest", "Once a day"
-    OFF = "off", "Off"
+    DIGEST = "digest", _("Once a day")
+    OFF = "off", _("Off")
 
 
 class MailPreference(models.Model):

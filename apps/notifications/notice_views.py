@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -18,7 +19,7 @@ def notices(request: TeamRequest) -> HttpResponse:
     """The newest notices; POST marks all as read."""
     user, team = request.actor.user, request.actor.team
     if user is None or team is None:
-        raise NotAllowed("Notifications belong to a person.")
+        raise NotAllowed(gettext("Notifications belong to a person."))
     if request.method == "POST":
         mark_read(user, team)
         return redirect("notifications:notices")

@@ -10,6 +10,7 @@ from django.forms import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -61,7 +62,7 @@ def webhook(request: TeamRequest, pk: UUID) -> HttpResponse:
             form, lambda: webhooks.change_webhook(actor=request.actor, webhook_id=pk, **form.cleaned_data)
         )
         if changed:
-            messages.success(request, "Webhook saved.")
+            messages.success(request, gettext("Webhook saved."))
             return redirect("notifications:webhook", pk)
     return _page(request, current, form, status=400 if request.method == "POST" else 200)
 
@@ -81,7 +82,9 @@ def switch(request: TeamRequest, pk: UUID) -> HttpResponse:
     """Enable or disable the webhook: POST parameter `is_on`, 1 or 0."""
     is_on = request.POST.get("is_on") == "1"
     webhooks.change_webhook(actor=request.actor, webhook_id=pk, is_on=is_on)
-    messages.success(request, "The webhook is switched on." if is_on else "The webhook is switched off.")
+    messages.success(
+        request, gettext("The webhook is switched on.") if is_on else gettext("The webhook is switched off.")
+    )
     return redirect("notifications:webhook", pk)
 
 
@@ -90,7 +93,7 @@ def switch(request: TeamRequest, pk: UUID) -> HttpResponse:
 def test(request: TeamRequest, pk: UUID) -> HttpResponse:
     """Send a test event."""
     webhooks.send_test(actor=request.actor, webhook_id=pk)
-    messages.success(request, "Test event sent. The result appears below.")
+    messages.success(request, gettext("Test event sent. The result appears below."))
     return redirect("notifications:webhook", pk)
 
 
@@ -99,7 +102,7 @@ def test(request: TeamRequest, pk: UUID) -> HttpResponse:
 def redeliver(request: TeamRequest, pk: UUID, delivery_id: str) -> HttpResponse:
     """Send a message again, unchanged."""
     webhooks.redeliver(actor=request.actor, webhook_id=pk, delivery_id=delivery_id)
-    messages.success(request, "Sent again. The result appears below.")
+    messages.success(request, gettext("Sent again. The result appears below."))
     return redirect("notifications:webhook", pk)
 
 
@@ -120,7 +123,7 @@ def remove(request: TeamRequest, pk: UUID) -> HttpResponse:
     current = webhooks.webhook_of(request.actor, pk)
     if request.method == "POST":
         webhooks.delete_webhook(actor=request.actor, webhook_id=pk)
-        messages.success(request, f"The webhook {current} is removed.")
+        messages.success(request, gettext("The webhook %(current)s is removed.") % {"current": current})
         return redirect("notifications:webhooks")
     return render(request, "notifications/remove_webhook.html", {"webhook": current})
 
@@ -134,7 +137,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
     form = PreferencesForm(request.POST or None, initial=model_to_dict(current, ["attention", "recovery", "expiry"]))
     if request.method == "POST" and form.is_valid():
         set_preferences(user=user, **form.cleaned_data)
-        messages.success(request, "Notification preferences saved.")
+        messages.success(request, gettext("Notification preferences saved."))
         return redirect("web:account")
     status = 400 if form.errors else 200
     return render(request, "notifications/preferences.html", {"form": form}, status=status)

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps import egress
 from apps.audit.origin import Target
@@ -34,13 +36,13 @@ _AUDITED = ("events", "description", "is_on", *OTHERS)
 class TooManyWebhooks(SpecwayError):
     """The team has the maximum number of webhooks."""
 
-    code, status, title = "too_many_webhooks", 409, "Too many webhooks"
+    code, status, title = "too_many_webhooks", 409, _("Too many webhooks")
 
 
 class WebhookOff(SpecwayError):
     """The webhook is switched off, so nothing is sent to it."""
 
-    code, status, title = "webhook_off", 409, "The webhook is switched off"
+    code, status, title = "webhook_off", 409, _("The webhook is switched off")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def webhook_of(actor: Actor, webhook_id: UUID) -> Webhook:
     """Raises NotFound for another team's, NotAllowed for members."""
     webhook = webhooks_of(actor).filter(pk=webhook_id).first()
     if webhook is None:
-        raise NotFound("There is no such webhook.")
+        raise NotFound(gettext("There is no such webhook."))
     return webhook
 
 
@@ -74,7 +76,10 @@ def create_webhook(
     permissions.require(actor, Action.MANAGE_WEBHOOKS)
     team = locked_team(actor)
     if Webhook.objects.filter(team=team).count() >= MAX_WEBHOOKS:
-        raise TooManyWebhooks(f"A team can have at most {MAX_WEBHOOKS} webhooks. Remove one first.")
+        raise TooManyWebhooks(
+            gettext("A team can have at most %(max_webhooks)s webhooks. Remove one first.")
+            % {"max_webhooks": MAX_WEBHOOKS}
+        )
     secret = signature.new_secret()
     webhook = Webhook.objects.create(
         team=team,
@@ -137,7 +142,7 @@ def rotate_secret(*, actor: Actor, webhook_id: UUID) -> IssuedWebhook:
     """Replace the secret. For one day both secrets sign, so that receivers can switch without rejecting messages."""
     webhook = webhooks_of(actor).select_for_update(of=("self",)).filter(pk=webhook_id).first()
     if webhook is None:
-        raise NotFound("There is no such webhook.")
+        raise NotFound(gettext("There is no such webhook."))
     former = webhook.secret.reveal() if webhook.secret else None
     secret = signature.new_secret()
     sealed = seal(webhook, secret=secret, former_secret=former)
@@ -171,7 +176,7 @@ def replay(*, actor: Actor, webhook_id: UUID, since: datetime, status: str = "")
     """
     webhook = webhook_of(actor, webhook_id)
     if not webhook.is_on:
-        raise WebhookOff("The webhook is switched off. Switch it on first.")
+        raise WebhookOff(gettext("The webhook is switched off. Switch it on first."))
     finished = webhook.deliveries.filter(created_at__gte=since).exclude(status=Delivery.Status.PENDING)
     finished = finished.exclude(event=outbox.TEST)
     if status:
@@ -188,7 +193,7 @@ def redeliver(*, actor: Actor, webhook_id: UUID, delivery_id: str) -> Delivery:
     webhook = webhook_of(actor, webhook_id)
     message = webhook.deliveries.filter(pk=delivery_id)
     if not message.update(status=Delivery.Status.PENDING, next_try_at=Now(), tries=0, answered=None, problem=""):
-        raise NotFound("There is no such delivery.")
+        raise NotFound(gettext("There is no such delivery."))
     _record("webhook.redelivered", actor, webhook, message=delivery_id)
     outbox.send_soon(delivery_id)
     return message.get()
@@ -198,7 +203,7 @@ def delivery_of(actor: Actor, webhook_id: UUID, delivery_id: str) -> Delivery:
     """A message of a webhook. Raises NotFound, NotAllowed."""
     delivery = webhook_of(actor, webhook_id).deliveries.select_related("webhook").filter(pk=delivery_id).first()
     if delivery is None:
-        raise NotFound("There is no such delivery.")
+        raise NotFound(gettext("There is no such delivery."))
     return delivery
 
 
@@ -217,16 +222,16 @@ def _checked_url(url: str) -> str:
     except egress.DestinationBlocked as error:
         raise InvalidRequest(str(error), field="url") from None
     if "#" in url or len(url) > 1000:
-        raise InvalidRequest("The URL must have no fragment and at most 1000 characters.", field="url")
+        raise InvalidRequest(gettext("The URL must have no fragment and at most 1000 characters."), field="url")
     return url
 
 
 def _checked_events(events: Sequence[str]) -> list[str]:
     unknown = [event for event in events if event not in Event.values]
     if unknown:
-        raise InvalidRequest(f"There is no event {unknown[0][:60]}.", field="events")
+        raise InvalidRequest(gettext("There is no event %(unknown)s.") % {"unknown": unknown[0][:60]}, field="events")
     if not events:
-        raise InvalidRequest("Choose at least one event.", field="events")
+        raise InvalidRequest(gettext("Choose at least one event."), field="events")
     return [event for event in Event.values if event in events]
 
 

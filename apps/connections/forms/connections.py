@@ -7,6 +7,8 @@ from uuid import UUID
 from django import forms
 from django.db.models import OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.connections.models import Connection, WorkflowUse
 from apps.connections.policy.state import IN_STATE, State
@@ -23,13 +25,15 @@ OWNERS = 50
 class DecisionForm(forms.Form):
     """What to do after a reconnect with another account."""
 
-    decision = forms.ChoiceField(choices=[("replace", "Replace"), ("new", "Add as new"), ("discard", "Discard")])
+    decision = forms.ChoiceField(
+        choices=[("replace", _("Replace")), ("new", _("Add as new")), ("discard", _("Discard"))]
+    )
 
 
 class SelectionForm(forms.Form):
     """The connections that are selected in the list."""
 
-    id = forms.TypedMultipleChoiceField(coerce=str, error_messages={"required": "Select at least one connection."})
+    id = forms.TypedMultipleChoiceField(coerce=str, error_messages={"required": _("Select at least one connection.")})
 
     def __init__(self, data: Any, *, connections: Iterable[Connection]) -> None:
         super().__init__(data)
@@ -48,7 +52,7 @@ class FilterForm(forms.Form):
     service = forms.ChoiceField(required=False)
     owner = forms.ChoiceField(required=False)
     sharing = forms.ChoiceField(
-        required=False, choices=[("", "Personal and shared"), ("personal", "Personal"), ("shared", "Shared")]
+        required=False, choices=[("", _("Personal and shared")), ("personal", _("Personal")), ("shared", _("Shared"))]
     )
     sort = forms.ChoiceField(
         required=False, choices=[(f"{sign}{key}", key) for key in SORTS for sign in ("", "-")], widget=forms.HiddenInput
@@ -100,9 +104,9 @@ class ListForm(FilterForm):
     group = forms.ChoiceField(
         required=False,
         choices=[
-            ("", "Group by service"),
-            ("owner", "Group by owner"),
-            ("status", "Group by status"),
+            ("", _("Group by service")),
+            ("owner", _("Group by owner")),
+            ("status", _("Group by status")),
             ("none", "No groups"),
         ],
     )
@@ -121,12 +125,12 @@ def _contains(text: str) -> Q:
 
 def _status_choices(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     states = (State.NEEDS_ATTENTION, State.UNVERIFIED, State.WORKING)
-    return [("", "Any status"), *((state.value, f"{state.label} ({counts[state]})") for state in states)]
+    return [("", gettext("Any status")), *((state.value, f"{state.label} ({counts[state]})") for state in states)]
 
 
 def _service_choices(totals: Totals) -> list[tuple[str, str]]:
     services = Integration.objects.filter(pk__in=list(totals)).order_by(Lower("name"))
-    return [("", "Any service"), *services.values_list("slug", "name")]
+    return [("", gettext("Any service")), *services.values_list("slug", "name")]
 
 
 def _owner_choices(actor: Actor, chosen: str) -> list[tuple[str, str]]:
@@ -138,7 +142,7 @@ def _owner_choices(actor: Actor, chosen: str) -> list[tuple[str, str]]:
     if len(offered) > OWNERS:
         offered = [owner for owner in [_member(others, chosen)] if owner]
     names = sorted(((str(user.pk), str(user)) for user in offered), key=lambda pair: pair[1].casefold())
-    return [("", "Any owner"), ("me", "Mine"), *names]
+    return [("", gettext("Any owner")), ("me", gettext("Mine")), *names]
 
 
 def _member(members: QuerySet[User], pk: str) -> User | None:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django import forms
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apps.connections.forms.connections import FilterForm
 from apps.connections.models import Connection
@@ -33,22 +34,22 @@ class CredentialFilterForm(FilterForm):
     KINDS: ClassVar[list[tuple[str, str]]] = [
         ("oauth", "OAuth"),
         (Integration.Kind.API_KEY, "API key"),
-        (Integration.Kind.BASIC, "Basic"),
-        (Integration.Kind.CLIENT_CREDENTIALS, "Client credentials"),
-        ("custom", "Custom"),
+        (Integration.Kind.BASIC, _("Basic")),
+        (Integration.Kind.CLIENT_CREDENTIALS, _("Client credentials")),
+        ("custom", _("Custom")),
     ]
 
     used = forms.ChoiceField(
         required=False,
-        label="Last used",
+        label=_("Last used"),
         choices=[
-            ("", "Used at any time"),
-            ("lately", "In the last 30 days"),
-            ("not", "Not in the last 30 days"),
-            ("never", "Never used"),
+            ("", _("Used at any time")),
+            ("lately", _("In the last 30 days")),
+            ("not", _("Not in the last 30 days")),
+            ("never", _("Never used")),
         ],
     )
-    kind = forms.ChoiceField(required=False, choices=[("", "All kinds"), *KINDS], widget=forms.HiddenInput)
+    kind = forms.ChoiceField(required=False, choices=[("", _("All kinds")), *KINDS], widget=forms.HiddenInput)
 
     def of_any_kind(self) -> QuerySet[Connection]:
         """The connections that match all filters but `kind`."""

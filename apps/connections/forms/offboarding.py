@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.utils.translation import gettext
 
 from apps.connections.models import Connection
 from apps.connections.policy.access import may_hand_over
@@ -39,7 +40,7 @@ class Item:
 def items_of(membership: Membership, actor: Actor | None, *, preferred: User | None = None) -> list[Item]:
     """Shared connections are suggested for handing over, preferably to `preferred`, personal ones for disconnecting."""
     heirs = heirs_of(membership)
-    names = [(str(heir.pk), f"Hand over to {heir}") for heir in heirs]
+    names = [(str(heir.pk), gettext("Hand over to %(heir)s") % {"heir": heir}) for heir in heirs]
     is_own = actor is None or actor.user is None or actor.user.pk == membership.user_id
     acting = member_actor(membership) if is_own or actor is None else actor
     first = preferred.pk if preferred and preferred.pk in {heir.pk for heir in heirs} else None
@@ -75,22 +76,23 @@ class OffboardingForm(forms.Form):
         if common:
             suggested = next((item.suggested for item in items if item.suggested != DISCONNECT), common[0][0])
             self.fields[HEIR] = forms.ChoiceField(
-                choices=common, initial=suggested, required=False, label="For all connections below"
+                choices=common, initial=suggested, required=False, label=gettext("For all connections below")
             )
         for item in items:
-            missing = f"Choose what to do with {item.connection.name}."
+            missing = gettext("Choose what to do with %(connection)s.") % {"connection": item.connection.name}
             is_common = bool(common and item.heirs)
             self.fields[item.name] = forms.ChoiceField(
                 choices=_choices(item, is_common=is_common),
                 initial=HEIR if is_common and item.suggested != DISCONNECT else item.suggested,
-                label=f"What to do with {item.connection.name} ({item.connection.integration.name})",
+                label=gettext("What to do with %(connection)s (%(integration)s)")
+                % {"connection": item.connection.name, "integration": item.connection.integration.name},
                 error_messages={"required": missing, "invalid_choice": missing},
             )
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
         if any(data.get(item.name) == HEIR for item in self.items) and not data.get(HEIR):
-            self.add_error(HEIR, "Choose who gets the connections that are handed over.")
+            self.add_error(HEIR, gettext("Choose who gets the connections that are handed over."))
         return data
 
     @property
@@ -124,4 +126,8 @@ def _heirs_of_all(items: list[Item]) -> list[tuple[str, str]]:
 
 def _choices(item: Item, *, is_common: bool) -> list[tuple[str, str]]:
     heirs = item.heirs if not is_common or len(item.heirs) <= FEW_HEIRS else []
-    return [*([(HEIR, "Hand over as chosen above")] if is_common else []), *heirs, (DISCONNECT, "Disconnect")]
+    return [
+        *([(HEIR, gettext("Hand over as chosen above"))] if is_common else []),
+        *heirs,
+        (DISCONNECT, gettext("Disconnect")),
+    ]

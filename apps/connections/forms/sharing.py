@@ -5,6 +5,8 @@ from uuid import UUID
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.connections.models import Level
 from apps.connections.policy.sharing import PERSONAL, Sharing
@@ -19,7 +21,7 @@ class SharingForm(forms.Form):
 
     shared = forms.BooleanField(required=False)
     level = forms.ChoiceField(choices=Level.choices, required=False, initial=Level.USE)
-    who = forms.ChoiceField(choices=[("everyone", "Everyone"), ("chosen", "Selected members")], required=False)
+    who = forms.ChoiceField(choices=[("everyone", _("Everyone")), ("chosen", _("Selected members"))], required=False)
     member = forms.TypedMultipleChoiceField(coerce=UUID, required=False)
 
     def __init__(self, data: Any, *, members: list[Membership], sharing: Sharing) -> None:
@@ -36,9 +38,9 @@ class SharingForm(forms.Form):
         data = self.cleaned_data
         if data.get("shared") and "member" in data:
             if data.get("who") == "chosen" and not data["member"]:
-                self.add_error("member", "Select at least one member, or everyone in the team.")
+                self.add_error("member", gettext("Select at least one member, or everyone in the team."))
             if not data.get("level"):
-                self.add_error("level", "Choose what members may do.")
+                self.add_error("level", gettext("Choose what members may do."))
         return data
 
     @property
@@ -85,13 +87,13 @@ class SharingForm(forms.Form):
 class HandOverForm(forms.Form):
     """The new owner."""
 
-    owner = forms.TypedChoiceField(coerce=UUID, error_messages={"required": "Choose the new owner."})
+    owner = forms.TypedChoiceField(coerce=UUID, error_messages={"required": _("Choose the new owner.")})
 
     def __init__(self, data: Any, *, members: list[Membership]) -> None:
         super().__init__(data)
         field = self.fields["owner"]
         assert isinstance(field, forms.TypedChoiceField)  # noqa: S101 - as above
-        field.choices = [("", "Choose a member"), *((str(one.user_id), str(one.user)) for one in members)]
+        field.choices = [("", gettext("Choose a member")), *((str(one.user_id), str(one.user)) for one in members)]
 
     @property
     def to(self) -> UUID:

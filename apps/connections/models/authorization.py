@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from apps.connections.models.connection import Connection
 from apps.connections.models.sharing import Level
@@ -17,15 +18,15 @@ class AuthorizationAttempt(SealedRow):
     """One authorization flow. Its state is stored as a hash and consumed once."""
 
     class Status(models.TextChoices):
-        PENDING = "pending", "Waiting for the service"
-        EXCHANGING = "exchanging", "Response received"
+        PENDING = "pending", _("Waiting for the service")
+        EXCHANGING = "exchanging", _("Response received")
         # Another account than the connection's was authorized: the person decides.
-        UNDECIDED = "undecided", "Another account was authorized"
+        UNDECIDED = "undecided", _("Another account was authorized")
         # The grant is for several sites, tenants or organizations: the person chooses one.
-        CHOOSING = "choosing", "A site has to be chosen"
-        SUCCEEDED = "succeeded", "Connected"
-        FAILED = "failed", "Failed"
-        CANCELED = "canceled", "Canceled"
+        CHOOSING = "choosing", _("A site has to be chosen")
+        SUCCEEDED = "succeeded", _("Connected")
+        FAILED = "failed", _("Failed")
+        CANCELED = "canceled", _("Canceled")
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -71,14 +72,14 @@ class ConnectSession(models.Model):
     """
 
     class Status(models.TextChoices):
-        PENDING = "pending", "Waiting for the member"
-        CONNECTED = "connected", "Connected"
+        PENDING = "pending", _("Waiting for the member")
+        CONNECTED = "connected", _("Connected")
         # The session requested sharing, and the member declined that.
-        CONNECTED_PERSONAL = "connected_personal", "Connected, not shared"
-        DECLINED = "declined", "Declined by the person, or at the service"
-        FAILED = "failed", "Failed"
-        EXPIRED = "expired", "Expired"
-        CANCELED = "canceled", "Canceled by a program"
+        CONNECTED_PERSONAL = "connected_personal", _("Connected, not shared")
+        DECLINED = "declined", _("Declined by the person, or at the service")
+        FAILED = "failed", _("Failed")
+        EXPIRED = "expired", _("Expired")
+        CANCELED = "canceled", _("Canceled by a program")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")

@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from apps.connections.models.sharing import Level
 from apps.teams.models import ApiKey, Team, User
@@ -13,14 +14,14 @@ class BulkJob(models.Model):
     """A change of up to 1000 connections, which a worker makes with the access that its creator has then."""
 
     class Action(models.TextChoices):
-        SHARE = "share", "Share with everyone"
-        UNSHARE = "unshare", "Make personal"
-        DISCONNECT = "disconnect", "Disconnect"
+        SHARE = "share", _("Share with everyone")
+        UNSHARE = "unshare", _("Make personal")
+        DISCONNECT = "disconnect", _("Disconnect")
 
     class Status(models.TextChoices):
-        RUNNING = "running", "Waiting or running"
-        DONE = "done", "Done"
-        CANCELED = "canceled", "Canceled"
+        RUNNING = "running", _("Waiting or running")
+        DONE = "done", _("Done")
+        CANCELED = "canceled", _("Canceled")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
@@ -53,9 +54,9 @@ class BulkItem(models.Model):
     """One connection of a job. Its ID is no foreign key, since the connection may be disconnected."""
 
     class State(models.TextChoices):
-        PENDING = "pending", "Pending"
-        DONE = "done", "Done"
-        FAILED = "failed", "Failed"
+        PENDING = "pending", _("Pending")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
 
     job = models.ForeignKey(BulkJob, on_delete=models.CASCADE, related_name="items")
     connection_id = models.UUIDField()

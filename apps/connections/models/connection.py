@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
 
 from apps.connections.models.querysets import ConnectionQuerySet
 from apps.integrations.models import Integration, OAuthApp
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Status(models.TextChoices):
-    ACTIVE = "active", "Working"
-    NEEDS_ATTENTION = "needs_attention", "Needs attention"
+    ACTIVE = "active", _("Working")
+    NEEDS_ATTENTION = "needs_attention", _("Needs attention")
     # It cannot be used any more: its grant is being revoked, then the row is deleted.
-    DISCONNECTING = "disconnecting", "Disconnecting"
+    DISCONNECTING = "disconnecting", _("Disconnecting")
 
 
 class Connection(models.Model):

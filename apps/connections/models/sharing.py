@@ -2,15 +2,16 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from apps.connections.models.connection import Connection
 from apps.teams.models import User
 
 
 class Level(models.TextChoices):
-    USE = "use", "Use only"
-    VIEW = "view", "View"
-    MANAGE = "manage", "Manage"
+    USE = "use", _("Use only")
+    VIEW = "view", _("View")
+    MANAGE = "manage", _("Manage")
 
 
 class ConnectionShare(models.Model):

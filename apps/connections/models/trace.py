@@ -1,19 +1,21 @@
 """What helps to debug a custom API: its redacted requests, and the result of the first refresh."""
 
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.integrations.models import Integration
 from apps.teams.models import Team
 
 _LABELS = {
-    "authorization_code": "Code exchanged for a token",
-    "refresh_token": "Token refreshed",
-    "client_credentials": "Token for the client itself",
-    "token": "Token call",
-    "account": "Account requested",
-    "revocation": "Token revoked",
-    "discovery": "Metadata requested",
-    "callback": "Error of the consent page",
+    "authorization_code": _("Code exchanged for a token"),
+    "refresh_token": _("Token refreshed"),
+    "client_credentials": _("Token for the client itself"),
+    "token": _("Token call"),
+    "account": _("Account requested"),
+    "revocation": _("Token revoked"),
+    "discovery": _("Metadata requested"),
+    "callback": _("Error of the consent page"),
 }
 
 
@@ -63,20 +65,20 @@ class TraceEntry(models.Model):
     @property
     def words(self) -> str:
         """The kind of request, as a label."""
-        return _LABELS.get(self.what, "Another call")
+        return _LABELS.get(self.what, gettext("Another call"))
 
 
 class FirstRefresh(models.Model):
     """Whether a connection to a custom API can be refreshed, which is tried right after it is created."""
 
     class Outcome(models.TextChoices):
-        DUE = "due", "Not tried yet"
-        WORKED = "worked", "Works"
-        NO_REFRESH_TOKEN = "no_refresh_token", "No refresh token"
-        CLIENT_REFUSED = "client_refused", "Client rejected"
-        GRANT_REFUSED = "grant_refused", "Refresh token rejected"
-        REQUEST_REFUSED = "request_refused", "Request rejected"
-        MALFORMED = "malformed", "Not a token response"
+        DUE = "due", _("Not tried yet")
+        WORKED = "worked", _("Works")
+        NO_REFRESH_TOKEN = "no_refresh_token", _("No refresh token")
+        CLIENT_REFUSED = "client_refused", _("Client rejected")
+        GRANT_REFUSED = "grant_refused", _("Refresh token rejected")
+        REQUEST_REFUSED = "request_refused", _("Request rejected")
+        MALFORMED = "malformed", _("Not a token response")
 
     connection = models.OneToOneField(
         "connections.Connection", primary_key=True, on_delete=models.CASCADE, related_name="first_refresh"

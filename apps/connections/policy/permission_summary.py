@@ -4,13 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from apps.connections.policy import scopes as scope_sets
 from apps.integrations.catalog.schema import Scope
 from apps.oauth.provider import ProviderConfig
 
 # A permission that no call needed for so many days counts as unneeded.
 UNUSED_DAYS = 90
-_UNKNOWN = "Not in the catalog"
+_UNKNOWN = _("Not in the catalog")
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,12 @@ def permissions_of(
         else:
             list_name, note = _classify(name, requested_set, used, provider, known_since=known_since, oldest=oldest)
         if list_name == "unneeded" and not note:
-            note = f"No call has needed it for {unused_days} days."
+            note = gettext("No call has needed it for %(unused_days)s days.") % {"unused_days": unused_days}
         lists[list_name].append(_permission(name, known, note=note, used_at=used.get(name)))
     not_granted = [name for name in requested if provider.scope_aliases.get(name, name) in missing]
     return Permissions(
         granted=lists["granted"],
-        missing=[_permission(name, known, note="Requested, not granted.") for name in not_granted],
+        missing=[_permission(name, known, note=gettext("Requested, not granted.")) for name in not_granted],
         unneeded=lists["unneeded"],
         use_is_known=use_is_known,
     )
@@ -97,7 +100,7 @@ def _classify(
     if last is not None and last >= oldest:
         return "granted", ""
     if scope_sets.comparable([name], provider).isdisjoint(requested):
-        return "unneeded", "Granted, though it was not requested."
+        return "unneeded", gettext("Granted, though it was not requested.")
     if known_since is None or max(last or known_since, known_since) >= oldest:
         return "granted", ""
     return "unneeded", ""

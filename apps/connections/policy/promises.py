@@ -3,6 +3,8 @@
 They are all here so that tests/connections/test_promises.py can compare each with the permission rules.
 """
 
+from django.utils.translation import gettext_lazy as _
+
 from apps.teams.keys import SCOPES
 
 TOKEN_SCOPE = "connections:token"
@@ -12,10 +14,10 @@ PROMISES = {
         "The stored secret can be read only through the API: by the connection’s owner and, if everyone in the team can"
         f" use the connection, by service keys with the scope “{SCOPES[TOKEN_SCOPE].label}”."
     ),
-    "everyone": "Shared with everyone, it can be used by all members of the team and by the team’s service keys.",
+    "everyone": _("Shared with everyone, it can be used by all members of the team and by the team’s service keys."),
     "members": (
-        "Shared with members, it can be used by them and by the team’s owners and admins, but not by service keys."
+        _("Shared with members, it can be used by them and by the team’s owners and admins, but not by service keys.")
     ),
-    "personal": "Only its owner can use or share it.",
-    "admins": "Owners and admins can see and manage all connections, but only its owner can use a personal one.",
+    "personal": _("Only its owner can use or share it."),
+    "admins": _("Owners and admins can see and manage all connections, but only its owner can use a personal one."),
 }

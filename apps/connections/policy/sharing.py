@@ -4,14 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
+
 from apps.connections.models import Connection, Level
 from apps.connections.policy.access import RANK
 
 # The description of each level, wherever one is chosen or displayed.
 LEVEL_SENTENCES = {
-    Level.USE: "Pick it in workflows and run them.",
-    Level.VIEW: "Also see its configuration and activity.",
-    Level.MANAGE: "Also edit, reconnect, share and disconnect it.",
+    Level.USE: _("Pick it in workflows and run them."),
+    Level.VIEW: _("Also see its configuration and activity."),
+    Level.MANAGE: _("Also edit, reconnect, share and disconnect it."),
 }
 
 

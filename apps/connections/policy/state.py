@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.db.models import OuterRef, Q
+from django.utils.translation import gettext_lazy as _
 
 from apps.connections.models import Connection, Credential, Status, TokenSet
 from apps.connections.policy.outlook import last_verified_at
@@ -30,10 +31,10 @@ class State(StrEnum):
 
 
 _LABELS = {
-    State.WORKING: "Working",
-    State.UNVERIFIED: "Not verified yet",
-    State.NEEDS_ATTENTION: "Needs attention",
-    State.DISCONNECTING: "Disconnecting",
+    State.WORKING: _("Working"),
+    State.UNVERIFIED: _("Not verified yet"),
+    State.NEEDS_ATTENTION: _("Needs attention"),
+    State.DISCONNECTING: _("Disconnecting"),
 }
 _KINDS = {
     State.WORKING: "good",

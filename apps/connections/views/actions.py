@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -42,7 +43,7 @@ def refresh(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     if problem:
         messages.error(request, f"{connection.name}: {problem.sentence}")
     else:
-        messages.success(request, f"{connection.name} has a new token.")
+        messages.success(request, gettext("%(connection)s has a new token.") % {"connection": connection.name})
     return redirect(own_path(request.POST.get("return_path", "")) or "connections:list")
 
 
@@ -84,9 +85,12 @@ def _refresh_all(request: TeamRequest, connections: list[Connection]) -> None:
         else:
             done.append(connection.name)
     if done:
-        messages.success(request, f"New tokens for {', '.join(done)}.")
+        messages.success(request, gettext("New tokens for %(done)s.") % {"done": ", ".join(done)})
     if skipped:
-        messages.warning(request, f"Out of time before refreshing {', '.join(skipped)}. Select them again.")
+        messages.warning(
+            request,
+            gettext("Out of time before refreshing %(skipped)s. Select them again.") % {"skipped": ", ".join(skipped)},
+        )
 
 
 def _try_refresh(actor: Actor, connection: Connection) -> SpecwayError | None:

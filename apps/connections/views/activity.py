@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -38,8 +39,8 @@ class ActivityForm(FilterForm):
         actions = [
             (action, label) for action, label in MESSAGES.items() if action.startswith(("connection.", "token."))
         ]
-        self.fields["action"].choices = [("", "Any event"), *sorted(actions, key=lambda one: one[1])]  # type: ignore[attr-defined]
-        self.fields["actor"].choices = [("", "Anyone"), *actors]  # type: ignore[attr-defined]
+        self.fields["action"].choices = [("", gettext("Any event")), *sorted(actions, key=lambda one: one[1])]  # type: ignore[attr-defined]
+        self.fields["actor"].choices = [("", gettext("Anyone")), *actors]  # type: ignore[attr-defined]
 
 
 @require_safe
@@ -71,7 +72,9 @@ def _actors(events: QuerySet[AuditEvent]) -> list[tuple[str, str]]:
     for kind, actor, label in newest:
         value = _SCHEDULER if kind == _SCHEDULER else actor
         if value:
-            labels.setdefault(value, f"{label} (service key)" if kind == "service" else label)
+            labels.setdefault(
+                value, gettext("%(label)s (service key)") % {"label": label} if kind == "service" else label
+            )
     return sorted(labels.items(), key=lambda one: one[1].casefold())
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -78,7 +79,7 @@ def decide(request: TeamRequest, attempt_id: UUID) -> HttpResponse:
     current = authorize.attempt_of(request.actor, attempt_id)
     form = DecisionForm(request.POST)
     if not form.is_valid():
-        raise SpecwayError("Choose what to do with the account that signed in.")
+        raise SpecwayError(gettext("Choose what to do with the account that signed in."))
     if current.status == Attempt.UNDECIDED:
         settle(actor=request.actor, attempt=current, decision=form.cleaned_data["decision"])
         current = authorize.attempt_of(request.actor, attempt_id)

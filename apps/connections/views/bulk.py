@@ -15,6 +15,8 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -33,7 +35,7 @@ from apps.teams.requests import TeamRequest
 
 # Seconds that one request may spend: a slow service must not block it.
 TIMEOUT = 20
-NOT_REACHED = "There was no time left for it, so nothing was changed."
+NOT_REACHED = _("There was no time left for it, so nothing was changed.")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class LevelForm(forms.Form):
     """With what permission level everyone in the team gets access."""
 
     level = forms.ChoiceField(
-        label="Everyone in the team can",
+        label=_("Everyone in the team can"),
         choices=[(level.value, f"{level.label}: {LEVEL_SENTENCES[level]}") for level in Level],
     )
 
@@ -61,16 +63,22 @@ class LevelForm(forms.Form):
         """Share it, and take nothing from anyone who can do more already."""
         level, now = Level(self.cleaned_data["level"]), sharing_of(connection)
         if now.everyone is not None and RANK[now.everyone] >= RANK[level]:
-            return Outcome(connection, True, f"Was shared with everyone already: {now.everyone.label}.")
+            return Outcome(
+                connection,
+                True,
+                gettext("Was shared with everyone already: %(label)s.") % {"label": now.everyone.label},
+            )
         more = {user_id: own for user_id, own in now.members.items() if RANK[own] > RANK[level]}
         share(actor=actor, connection=connection, everyone=level, members=more)
-        return Outcome(connection, True, f"Shared with everyone in the team: {level.label}.")
+        return Outcome(
+            connection, True, gettext("Shared with everyone in the team: %(label)s.") % {"label": level.label}
+        )
 
 
 class OwnerForm(forms.Form):
     """To which member the connections are handed over."""
 
-    owner = forms.TypedChoiceField(label="New owner", coerce=UUID)
+    owner = forms.TypedChoiceField(label=_("New owner"), coerce=UUID)
 
     def __init__(self, data: Any, actor: Actor) -> None:
         super().__init__(data)
@@ -78,14 +86,14 @@ class OwnerForm(forms.Form):
         field = self.fields["owner"]
         assert isinstance(field, forms.TypedChoiceField)  # noqa: S101 - narrows the type for mypy
         people = [(str(one.user_id), str(one.user)) for one in members.order_by("user__name", "user__email")]
-        field.choices = [("", "Choose a member"), *people]
+        field.choices = [("", gettext("Choose a member")), *people]
 
     def apply(self, actor: Actor, connection: Connection) -> Outcome:
         """Hand it over. Raises what `transfer` raises."""
         if connection.owner_id == self.cleaned_data["owner"]:
-            return Outcome(connection, True, f"Belonged to {connection.owner} already.")
+            return Outcome(connection, True, gettext("Belonged to %(owner)s already.") % {"owner": connection.owner})
         changed = transfer(actor=actor, connection=connection, to=self.cleaned_data["owner"])
-        return Outcome(connection, True, f"Belongs to {changed.owner} now.")
+        return Outcome(connection, True, gettext("Belongs to %(owner)s now.") % {"owner": changed.owner})
 
 
 class DisconnectForm(forms.Form):
@@ -112,9 +120,9 @@ class Action:
 
 
 ACTIONS = {
-    "share": Action("Share", "Shared", may_share, LevelForm),
-    "hand_over": Action("Hand over", "Handed over", may_hand_over, OwnerForm, is_destructive=True),
-    "disconnect": Action("Disconnect", "Disconnected", may_manage, DisconnectForm, is_destructive=True),
+    "share": Action(_("Share"), _("Shared"), may_share, LevelForm),
+    "hand_over": Action(_("Hand over"), _("Handed over"), may_hand_over, OwnerForm, is_destructive=True),
+    "disconnect": Action(_("Disconnect"), _("Disconnected"), may_manage, DisconnectForm, is_destructive=True),
 }
 
 
@@ -125,7 +133,11 @@ def selected(request: TeamRequest, action: str) -> HttpResponse:
     """The question about the selected connections (`id`); with `confirmed`, the action and its outcomes."""
     chosen, left_out = _chosen(request.actor, request.POST.getlist("id"), ACTIONS[action].may)
     if not chosen:
-        reason = "You are not allowed to do this with them." if left_out else "Select at least one connection."
+        reason = (
+            gettext("You are not allowed to do this with them.")
+            if left_out
+            else gettext("Select at least one connection.")
+        )
         messages.error(request, reason)
         return redirect("connections:list")
     is_confirmed = "confirmed" in request.POST

@@ -6,6 +6,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -25,7 +27,7 @@ Attempt = AuthorizationAttempt.Status
 class SignedOut(SpecwayError):
     """The callback arrived in a browser that is no longer signed in."""
 
-    code, title, help = "signed_out", "You are signed out", "authorization-failed"
+    code, title, help = "signed_out", _("You are signed out"), "authorization-failed"
 
 
 @require_GET
@@ -47,7 +49,9 @@ def callback(request: HttpRequest, callback_id: UUID | None = None) -> HttpRespo
 def _complete(request: HttpRequest) -> HttpResponseBase:
     if not request.user.is_authenticated:
         # No redirect to the login page: its URL would contain the code.
-        message = "Your session ended before the service answered. Nothing was stored. Sign in, then connect again."
+        message = gettext(
+            "Your session ended before the service answered. Nothing was stored. Sign in, then connect again."
+        )
         return _failed(request, SignedOut(message))
     actor: Actor | None = getattr(request, "actor", None)
     try:

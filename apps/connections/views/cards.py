@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from apps.connections.messages import changes_message, refresh_token_hint
 from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
@@ -64,7 +65,12 @@ def links(attempt: AuthorizationAttempt) -> dict[str, str]:
 def refusal_json(request: HttpRequest, error: SpecwayError) -> dict[str, Any]:
     """The JSON for an authorization flow that could not be started."""
     html = render_to_string("connections/_refused.html", {"error": error}, request)
-    return {"state": f"refused {error.sentence}", "settled": True, "connection": None, "html": html}
+    return {
+        "state": gettext("refused %(sentence)s") % {"sentence": error.sentence},
+        "settled": True,
+        "connection": None,
+        "html": html,
+    }
 
 
 def card_context(request: TeamRequest, attempt: AuthorizationAttempt, state: str) -> dict[str, Any]:
@@ -91,7 +97,7 @@ def card_context(request: TeamRequest, attempt: AuthorizationAttempt, state: str
 
 def _account_name(account: Mapping[str, Any]) -> str:
     """The label of an account, or its ID."""
-    return account.get("label") or account.get("subject") or "an account without a name"
+    return account.get("label") or account.get("subject") or gettext("an account without a name")
 
 
 def _ending(actor: Actor, connection: Connection, attempt: AuthorizationAttempt) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -56,9 +57,17 @@ def ask(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         return redirect("connections:connection", connection.pk)
     names = ", ".join(str(person) for person in asked.people)
     if asked.was_mailed and mail_is_set_up():
-        messages.success(request, f"{names} got a mail with a link to this connection. You can ask again tomorrow.")
+        messages.success(
+            request,
+            gettext("%(names)s got a mail with a link to this connection. You can ask again tomorrow.")
+            % {"names": names},
+        )
     else:
-        messages.info(request, f"{names} will see your question here. No mail was sent, so also send {asked.link}")
+        messages.info(
+            request,
+            gettext("%(names)s will see your question here. No mail was sent, so also send %(link)s")
+            % {"names": names, "link": asked.link},
+        )
     return redirect("connections:connection", connection.pk)
 
 

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
@@ -49,7 +50,7 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
 def _link(request: HttpRequest, token: str) -> HttpResponse:
     session = connect_sessions.session_of_link(token)
     if session is None:
-        raise NotFound("There is no such link.")
+        raise NotFound(gettext("There is no such link."))
     actor = _actor(request, session)
     if actor is None:  # reveal nothing about the request
         return render(request, "connections/link_of_another.html", status=403)
@@ -111,7 +112,7 @@ def _requested(request: HttpRequest, session: ConnectSession) -> tuple[list[str]
         return checked_reconnect_request(session.connection, oauth_app, again)
     entry = entry_of(session.integration)
     if entry is None:
-        raise InvalidInput([("integration", "This service can no longer be connected.")])
+        raise InvalidInput([("integration", gettext("This service can no longer be connected."))])
     offer = offer_of(entry, oauth_app)
     requested = session.scopes or [scope.name for scope in offer.suggested]
     params = {name.removeprefix("param."): value for name, value in request.POST.items() if name.startswith("param.")}
@@ -154,7 +155,7 @@ def done(request: TeamRequest, session_id: Any) -> HttpResponse:
     """The result of a session; with a return URL, the page links to it."""
     session = connect_sessions.sessions_of(request.actor).filter(pk=session_id, member=request.user).first()
     if session is None:
-        raise NotFound("There is no such link.")
+        raise NotFound(gettext("There is no such link."))
     outcome = outcome_of(session, now=timezone.now())
     context = {
         "session": session,

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -55,7 +56,7 @@ def _chips(filters: CredentialFilterForm, kind: str) -> list[Chip]:
     url = reverse("connections:credentials")
     counts = filters.count_by_kind()
     chips = []
-    for value, label in [("", "All kinds"), *filters.KINDS]:
+    for value, label in [("", gettext("All kinds")), *filters.KINDS]:
         count = counts[value or "all"]
         query = urlencode(others | ({"kind": value} if value else {}))
         if count or not value or value == kind:

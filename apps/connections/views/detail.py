@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -82,7 +83,10 @@ def permissions(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     connection = viewed_connection(request.actor, connection_id)
     context = frame(request, connection, "permissions")
     if not context["has_permissions"]:
-        raise NotFound(f"{connection.name} uses an API key, whose permissions are set at the service.")
+        raise NotFound(
+            gettext("%(connection)s uses an API key, whose permissions are set at the service.")
+            % {"connection": connection.name}
+        )
     summary = permissions_of_connection(connection)
     offer = _offer(request, connection)
     context |= {"permissions": summary, "further": _other_scopes(offer, summary), "offer": offer}
@@ -114,7 +118,7 @@ def rename(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         except InvalidInput as error:
             problem = error
         else:
-            messages.success(request, f"Renamed to {connection.name}.")
+            messages.success(request, gettext("Renamed to %(connection)s.") % {"connection": connection.name})
             return redirect("connections:connection", connection.pk)
     context = {"connection": connection, "integration": connection.integration, "problem": problem, "name": name}
     return render(request, "connections/page/rename.html", context, status=problem.status if problem else 200)
@@ -132,7 +136,9 @@ def site(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         if request.method == "POST":
             key = request.POST.get("site", "").replace("\r\n", "\n")
             changed = change_placement(actor=request.actor, connection=connection, key=key)
-            messages.success(request, f"{changed.name} uses {changed.site} now.")
+            messages.success(
+                request, gettext("%(changed)s uses %(site)s now.") % {"changed": changed.name, "site": changed.site}
+            )
             return redirect("connections:connection", connection.pk)
         choices = choices_for(actor=request.actor, connection=connection)
     except SpecwayError as error:

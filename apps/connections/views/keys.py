@@ -8,6 +8,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
@@ -35,7 +37,7 @@ from apps.integrations.models import Integration
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
-_FIRST_USE = "Its first use will show whether it works."
+_FIRST_USE = _("Its first use will show whether it works.")
 KEY_ERRORS = (KeyRefused, KeyNotChecked, AnotherAccount)
 
 
@@ -106,9 +108,9 @@ def replace(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         else:
             if form.cleaned_data.get("expires_on"):
                 set_key_end(actor=request.actor, connection=replaced, on=form.cleaned_data["expires_on"])
-            message = f"{replaced.name} uses the new values."
+            message = gettext("%(replaced)s uses the new values.") % {"replaced": replaced.name}
             if entry.fields:
-                message += " The old ones are erased here; delete them there too."
+                message += gettext(" The old ones are erased here; delete them there too.")
             messages.success(request, message)
             if _in_dialog(request):
                 return _with_connected_event(render(request, "connections/try/_messages.html"), replaced)
@@ -134,7 +136,7 @@ def set_end(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     if form.errors:
         messages.error(request, str(form.errors["expires_on"][0]))
     else:
-        messages.success(request, "The end date is saved.")
+        messages.success(request, gettext("The end date is saved."))
     return redirect("connections:key", connection.pk)
 
 
@@ -208,9 +210,20 @@ def _add_message(request: TeamRequest, connection: Connection, *, entry_has_chec
     service = connection.integration.name
     has_token = connection.integration.kind == Integration.Kind.CLIENT_CREDENTIALS
     if has_token or Credential.objects.filter(connection=connection, checked_at__isnull=False).exists():
-        messages.success(request, f"{connection.name} is connected: {service} accepted the key.")
+        messages.success(
+            request,
+            gettext("%(connection)s is connected: %(service)s accepted the key.")
+            % {"connection": connection.name, "service": service},
+        )
     elif entry_has_check:
-        messages.warning(request, f"{connection.name} is stored, not verified. {_FIRST_USE}")
+        messages.warning(
+            request,
+            gettext("%(connection)s is stored, not verified. %(first_use)s")
+            % {"connection": connection.name, "first_use": _FIRST_USE},
+        )
     else:
-        message = f"{connection.name} is stored, not verified: {service} has no call to check a key with."
+        message = gettext("%(connection)s is stored, not verified: %(service)s has no call to check a key with.") % {
+            "connection": connection.name,
+            "service": service,
+        }
         messages.info(request, f"{message} {_FIRST_USE}")

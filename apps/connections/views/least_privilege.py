@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -69,10 +70,16 @@ def ask(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         messages.warning(request, error.sentence)
         return redirect(back)
     if asked.was_mailed and mail_is_set_up():
-        messages.success(request, f"{connection.owner} got a mail about {connection.name}.")
+        messages.success(
+            request,
+            gettext("%(owner)s got a mail about %(connection)s.")
+            % {"owner": connection.owner, "connection": connection.name},
+        )
     else:
         messages.info(
-            request, f"{connection.owner} will see your question here. No mail was sent, so also send {asked.link}"
+            request,
+            gettext("%(owner)s will see your question here. No mail was sent, so also send %(link)s")
+            % {"owner": connection.owner, "link": asked.link},
         )
     return redirect(back)
 

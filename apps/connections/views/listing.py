@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -21,7 +22,7 @@ from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
-COLUMNS = {"service": "Service", "account": "Account", "owner": "Owner", "used": "Last used"}
+COLUMNS = {"service": _("Service"), "account": _("Account"), "owner": _("Owner"), "used": _("Last used")}
 
 
 @require_safe

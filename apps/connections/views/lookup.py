@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from apps.connections.models import Connection
 from apps.connections.policy.access import may_manage, may_view
 from apps.errors import NotAllowed, NotFound
@@ -14,7 +16,7 @@ def visible_connection(actor: Actor, connection_id: UUID) -> Connection:
     visible = Connection.objects.visible_to(actor).with_details().prefetch_related("shares", "workflows")
     connection = visible.filter(pk=connection_id).first()
     if connection is None:
-        raise NotFound("There is no such connection, or it is not shared with you.")
+        raise NotFound(gettext("There is no such connection, or it is not shared with you."))
     return connection
 
 
@@ -22,7 +24,10 @@ def viewed_connection(actor: Actor, connection_id: UUID) -> Connection:
     """The same for the level View. Raises NotFound for an actor who may only use it."""
     connection = visible_connection(actor, connection_id)
     if not may_view(actor, connection):
-        raise NotFound(f"You may use {connection.name} in workflows, but not view its details.")
+        raise NotFound(
+            gettext("You may use %(connection)s in workflows, but not view its details.")
+            % {"connection": connection.name}
+        )
     return connection
 
 
@@ -30,7 +35,10 @@ def managed_connection(actor: Actor, connection_id: UUID) -> Connection:
     """The same for the level Manage. Raises NotAllowed for an actor who may only see it."""
     connection = visible_connection(actor, connection_id)
     if not may_manage(actor, connection):
-        raise NotAllowed(f"You are not allowed to manage {connection.name}. Ask its owner or an admin.")
+        raise NotAllowed(
+            gettext("You are not allowed to manage %(connection)s. Ask its owner or an admin.")
+            % {"connection": connection.name}
+        )
     return connection
 
 
@@ -38,5 +46,5 @@ def integration_of(actor: Actor, slug: str) -> Integration:
     """The service that the team can connect to by this slug. Raises NotFound."""
     integration = Integration.objects.visible_to(actor).filter(is_enabled=True).with_slug(slug)
     if integration is None:
-        raise NotFound("There is no such service, or it can no longer be connected.")
+        raise NotFound(gettext("There is no such service, or it can no longer be connected."))
     return integration

@@ -8,6 +8,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -35,9 +36,9 @@ def remove_member(request: TeamRequest, pk: int) -> HttpResponse:
     of_team = Membership.objects.select_related("user", "team").filter(team=request.actor.team)
     membership = of_team.filter(pk=pk).first()
     if membership is None:
-        raise NotFound("There is no such member in this team.")
+        raise NotFound(gettext("There is no such member in this team."))
     if not permissions.may_manage_member(request.actor, membership.role):
-        raise NotAllowed("Only owners can remove owners.")
+        raise NotAllowed(gettext("Only owners can remove owners."))
     form = _form(request, [membership], preferred=request.actor.user)
     problem: SpecwayError | None = None
     if form.is_valid():
@@ -51,7 +52,10 @@ def remove_member(request: TeamRequest, pk: int) -> HttpResponse:
         except SpecwayError as error:
             problem = error
         else:
-            messages.success(request, f"{membership.user} is no longer a member. Their API keys are revoked.")
+            messages.success(
+                request,
+                gettext("%(user)s is no longer a member. Their API keys are revoked.") % {"user": membership.user},
+            )
             _add_messages(request, done)
             return redirect("teams:members")
     context = {
@@ -77,7 +81,7 @@ def leave(request: TeamRequest) -> HttpResponse:
             problem = error
         else:
             request.session.pop(SESSION_TEAM, None)
-            messages.success(request, f"You left {membership.team}.")
+            messages.success(request, gettext("You left %(team)s.") % {"team": membership.team})
             _add_messages(request, done)
             return redirect("web:home")
     context = {"on_behalf": workflows_of_member(membership.team_id, membership.user_id)}
@@ -103,7 +107,7 @@ def delete_account(request: PersonRequest) -> HttpResponse:
             problem = error
         else:
             logout(request)
-            messages.success(request, "Your account is deleted.")
+            messages.success(request, gettext("Your account is deleted."))
             return redirect("account_login")
     alone = [one for one in memberships if offboarding.is_alone(one)]
     context = {
@@ -136,7 +140,11 @@ def _page(
 def _add_messages(request: HttpRequest, done: Settled) -> None:
     if done.handed_over:
         messages.info(
-            request, f"Handed over: {', '.join(done.handed_over)}. They keep using the former owner's access."
+            request,
+            gettext("Handed over: %(handed_over)s. They keep using the former owner's access.")
+            % {"handed_over": ", ".join(done.handed_over)},
         )
     for one in done.disconnected:
-        messages.info(request, f"{one.name} is disconnected. {one.sentence}")
+        messages.info(
+            request, gettext("%(one)s is disconnected. %(sentence)s") % {"one": one.name, "sentence": one.sentence}
+        )

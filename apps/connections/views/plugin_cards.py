@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 
 from apps.connections.services.listed_integrations import counts_of
 from apps.integrations.catalog.categories import CATEGORY_LABELS
@@ -40,10 +41,15 @@ class Card:
     def state(self) -> str:
         """The state of its connections: "2 connected", "3 connected, 1 needs attention"."""
         if not self.attention:
-            return f"{self.connected} connected"
+            return gettext("%(connected)s connected") % {"connected": self.connected}
         if self.connected == 1:
-            return "1 connected, needs attention"
-        return f"{self.connected} connected, {self.attention} need{'s' if self.attention == 1 else ''} attention"
+            return gettext("1 connected, needs attention")
+        text = ngettext(
+            "%(connected)s connected, %(attention)s needs attention",
+            "%(connected)s connected, %(attention)s need attention",
+            self.attention,
+        )
+        return text % {"connected": self.connected, "attention": self.attention}
 
     @property
     def html(self) -> SafeString:
@@ -106,10 +112,12 @@ def cards(
 
 def _next_step(is_set_up: bool, *, can_set_up: bool, asked: int) -> str:
     if is_set_up:
-        return "Connect"
+        return gettext("Connect")
     if not can_set_up:
-        return "Ask for it"
-    return f"Set up, {asked} {'person' if asked == 1 else 'people'} asked" if asked else "Set up"
+        return gettext("Ask for it")
+    if not asked:
+        return gettext("Set up")
+    return ngettext("Set up, %(n)s person asked", "Set up, %(n)s people asked", asked) % {"n": asked}
 
 
 def popular_first(every: Iterable[Card]) -> list[Card]:
@@ -135,8 +143,11 @@ def matching(every: Sequence[Card], *, search: str, category: str) -> list[Card]
 def chips(matches: Sequence[Card], *, category: str) -> list[Chip]:
     """All, Connected, each category with cards, and the team's own APIs, with counts of the search's matches."""
     counts = Counter(card.category for card in matches)
-    labels = {**CATEGORY_LABELS, OWN: "Your APIs"}
-    choices = [(ALL, "All", len(matches)), (CONNECTED, "Connected", sum(bool(card.connected) for card in matches))]
+    labels = {**CATEGORY_LABELS, OWN: gettext("Your APIs")}
+    choices = [
+        (ALL, gettext("All"), len(matches)),
+        (CONNECTED, gettext("Connected"), sum(bool(card.connected) for card in matches)),
+    ]
     named = sorted((value for value in {*counts, category} if value in labels), key=lambda value: labels[value])
     choices += [(value, labels[value], counts[value]) for value in named]
     return [Chip(value, label, count, value == category) for value, label, count in choices]

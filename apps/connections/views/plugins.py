@@ -6,6 +6,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from apps.connections.services.listed_integrations import attention_first, listed
@@ -106,7 +107,7 @@ def _varied(response: HttpResponse) -> HttpResponse:
 def _visible_or_404(actor: Actor, slug: str) -> Integration:
     integration = Integration.objects.visible_to(actor).with_slug(slug)
     if integration is None:
-        raise NotFound("There is no such service.")
+        raise NotFound(gettext("There is no such service."))
     return integration
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 
 from apps.connections.messages import (
     FIRST_REFRESH_FAULTS,
@@ -111,27 +112,31 @@ def first_refresh_fault(connection: Connection) -> str:
 
 def _sharing(actor: Actor, connection: Connection) -> str:
     if not connection.is_shared:
-        return "Personal"
+        return gettext("Personal")
     shares = connection.shares.all()
     everyone = next((share for share in shares if share.user_id is None), None)
     level = Level(everyone.level) if everyone else level_of(actor, connection)
     if everyone is None and may_manage(actor, connection):
         # The actor's own level is not the level of those it is shared with.
-        return f"Shared · {len(shares)} member{'' if len(shares) == 1 else 's'}"
-    return f"Shared · {level.label.lower()}" if level else "Shared"
+        return ngettext("Shared · %(n)s member", "Shared · %(n)s members", len(shares)) % {"n": len(shares)}
+    return f"Shared · {level.label.lower()}" if level else gettext("Shared")
 
 
 def _schedule(connection: Connection, token_set: TokenSet | None, now: datetime) -> tuple[str, datetime | None]:
     if token_set is None:
         return "No expiry", None
     if token_set.lease_until is not None and token_set.lease_until > now:
-        return "Refreshing now", None
+        return gettext("Refreshing now"), None
     if connection.oauth_app is not None and connection.oauth_app.broken_since is not None:
-        return "Refresh paused", None
+        return gettext("Refresh paused"), None
     if token_set.next_refresh_at is not None:
-        return ("Refreshes", token_set.next_refresh_at) if token_set.next_refresh_at > now else ("Refresh is due", None)
+        return (
+            (gettext("Refreshes"), token_set.next_refresh_at)
+            if token_set.next_refresh_at > now
+            else (gettext("Refresh is due"), None)
+        )
     if token_set.refresh_grant_type and connection.status == Status.NEEDS_ATTENTION:
-        return "Refresh stopped", None
+        return gettext("Refresh stopped"), None
     if token_set.expires_at is None:
-        return "Never expires", None
-    return ("Expires", token_set.expires_at) if token_set.expires_at > now else ("Expired", None)
+        return gettext("Never expires"), None
+    return (gettext("Expires"), token_set.expires_at) if token_set.expires_at > now else (gettext("Expired"), None)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext
+
 from apps.connections.models import ConnectSession, Level
 from apps.integrations.errors import InvalidInput
 from apps.teams.models import User
@@ -16,7 +18,7 @@ def requested_sharing(session: ConnectSession, data: Mapping[str, Any]) -> bool 
         return None
     answer = _ANSWERS.get(str(data.get("share", "")))
     if answer is None:
-        raise InvalidInput([("share", "Choose whether to share the connection.")])
+        raise InvalidInput([("share", gettext("Choose whether to share the connection."))])
     return answer
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -100,10 +101,17 @@ def _store(request: TeamRequest, connection: Connection, new: Sharing) -> None:
 
 def _success_message(connection: Connection, new: Sharing) -> str:
     if not new.is_shared:
-        return f"{connection.name} is personal now. Only {connection.owner} can use it."
+        return gettext("%(connection)s is personal now. Only %(owner)s can use it.") % {
+            "connection": connection.name,
+            "owner": connection.owner,
+        }
     people = len(new.members)
-    whom = "everyone in the team" if new.everyone else f"{people} member{'' if people == 1 else 's'}"
-    return f"{connection.name} is shared with {whom}."
+    whom = (
+        gettext("everyone in the team")
+        if new.everyone
+        else ngettext("%(n)s member", "%(n)s members", people) % {"n": people}
+    )
+    return gettext("%(connection)s is shared with %(whom)s.") % {"connection": connection.name, "whom": whom}
 
 
 def _used_by(connection: Connection) -> dict[str, str]:
@@ -122,11 +130,17 @@ def hand_over(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     """The form with the consequences of handing over; on POST, hand the connection over."""
     connection = managed_connection(request.actor, connection_id)
     if not may_hand_over(request.actor, connection):
-        raise NotAllowed(f"Only the owner, or an admin while it is shared, can hand over {connection.name}.")
+        raise NotAllowed(
+            gettext("Only the owner, or an admin while it is shared, can hand over %(connection)s.")
+            % {"connection": connection.name}
+        )
     form = HandOverForm(request.POST if request.method == "POST" else None, members=_other_members(connection))
     if request.method == "POST" and form.is_valid():
         changed = transfer(actor=request.actor, connection=connection, to=form.to)
-        messages.success(request, f"{changed.name} belongs to {changed.owner} now.")
+        messages.success(
+            request,
+            gettext("%(changed)s belongs to %(owner)s now.") % {"changed": changed.name, "owner": changed.owner},
+        )
         return redirect("connections:list")
     context = frame(request, connection, "sharing") | {"form": form, "workflows": workflows_of([connection])}
     return render(request, "connections/page/hand_over.html", context, status=400 if form.errors else 200)

@@ -8,6 +8,8 @@ from urllib.parse import quote, urlencode
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.connections.errors import InvalidPath
 from apps.gateway.proxy import target
@@ -30,25 +32,25 @@ class TryForm(forms.Form):
     method = forms.ChoiceField(choices=[(method, method) for method in METHODS])
     path = forms.CharField(required=False, max_length=4000)
     query = forms.CharField(
-        label="Query parameters",
+        label=_("Query parameters"),
         required=False,
         max_length=8000,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text="One per line: name=value",
+        help_text=_("One per line: name=value"),
     )
     headers = forms.CharField(
         required=False,
         max_length=8000,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text="One per line: Name: value. Specway adds the connection's credentials.",
+        help_text=_("One per line: Name: value. Specway adds the connection's credentials."),
     )
     body = forms.CharField(
         required=False,
         strip=False,
         max_length=MAX_BODY,
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
-        help_text="JSON, unless you set another Content-Type header.",
+        help_text=_("JSON, unless you set another Content-Type header."),
     )
 
     def __init__(self, *args: Any, base: str = "", hosts: Mapping[str, str] | None = None, **more: Any) -> None:
@@ -68,7 +70,7 @@ class TryForm(forms.Form):
                 path = path.replace(base, f"@{name}" if name else "", 1)
                 break
         if placeholder := _PLACEHOLDER.search(path):
-            raise ValidationError(f"Replace {placeholder.group(0)} with a value.")
+            raise ValidationError(gettext("Replace %(group)s with a value.") % {"group": placeholder.group(0)})
         return str(path.removeprefix("/"))
 
     def clean_query(self) -> list[tuple[str, str]]:
@@ -76,7 +78,7 @@ class TryForm(forms.Form):
         pairs = [line.partition("=") for line in lines]
         for number, (name, _, _) in enumerate(pairs, 1):
             if not name.strip():
-                raise ValidationError(f"Line {number} has no name before the =.")
+                raise ValidationError(gettext("Line %(number)s has no name before the =.") % {"number": number})
         return [(name.strip(), value) for name, _, value in pairs]
 
     def clean_headers(self) -> Headers:
@@ -84,11 +86,18 @@ class TryForm(forms.Form):
         for line in _lines(self.cleaned_data["headers"]):
             name, colon, value = (part.strip() for part in line.partition(":"))
             if not colon or not _TOKEN.fullmatch(name):
-                raise ValidationError(f"Enter each header as Name: value. This line is not a header: {line[:60]}")
+                raise ValidationError(
+                    gettext("Enter each header as Name: value. This line is not a header: %(line)s")
+                    % {"line": line[:60]}
+                )
             if not is_forwarded(name.lower()):
-                raise ValidationError(f"{name} is set by Specway or not sent to services. Remove it.")
+                raise ValidationError(
+                    gettext("%(name)s is set by Specway or not sent to services. Remove it.") % {"name": name}
+                )
             if not _VALUE.fullmatch(value):
-                raise ValidationError(f"{name} contains a character that is not allowed in headers.")
+                raise ValidationError(
+                    gettext("%(name)s contains a character that is not allowed in headers.") % {"name": name}
+                )
             headers.append((name.title(), value))
         return headers
 
@@ -103,8 +112,16 @@ class TryForm(forms.Form):
             try:
                 json.loads(body)
             except (ValueError, RecursionError) as error:
-                where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-                self.add_error("body", f"This is not valid JSON{where}. Correct it, or add a Content-Type header.")
+                where = (
+                    gettext(" (line %(lineno)s)") % {"lineno": error.lineno}
+                    if isinstance(error, json.JSONDecodeError)
+                    else ""
+                )
+                self.add_error(
+                    "body",
+                    gettext("This is not valid JSON%(where)s. Correct it, or add a Content-Type header.")
+                    % {"where": where},
+                )
             headers.append(("Content-Type", "application/json"))
         elif not body.strip():
             self.cleaned_data["body"] = ""
@@ -128,5 +145,5 @@ class TryForm(forms.Form):
 def _lines(text: str) -> list[str]:
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > _MAX_LINES:
-        raise ValidationError(f"Enter at most {_MAX_LINES} lines.")
+        raise ValidationError(gettext("Enter at most %(max_lines)s lines.") % {"max_lines": _MAX_LINES})
     return lines
