@@ -43,7 +43,7 @@ EXEMPT = {
 
 
 class _Texts(HTMLParser):
-    """Collects text and read attributes of a page in which one private character stands for each tag."""
+    """Collects text and read attributes of a page in which each tag is one private character."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

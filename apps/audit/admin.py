@@ -9,27 +9,30 @@ from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
-from django.utils.functional import cached_property
+from django.utils.functional import Promise, cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from apps.audit.admin_cells import NOTHING, moment, status_label
 from apps.audit.admin_filters import TextFilter
-from apps.audit.messages import MESSAGES
+from apps.audit.messages import MESSAGES, action_label
 from apps.audit.models import AuditEvent
 
 # The actions that the filter offers as links.
 OFFERED_ACTIONS = ("connection.created", "connection.needs_attention", "connection.refresh_failed", "oauth_app.changed")
-ACTORS = {
-    "user": "Person",
-    "operator": "Operator",
+ACTORS: dict[str, str | Promise] = {
+    "user": _("Person"),
+    "operator": _("Operator"),
     "system": "Specway",
-    "service": "Service key",
+    "service": _("Service key"),
 }
 FIELDSETS: list[Any] = [
-    ("Event", {"fields": ["what", "result", "happened", "who", "kind_of_actor", "whose", "service", "workflow"]}),
-    ("Origin", {"fields": ["address", "program"]}),
-    ("More", {"fields": ["details"]}),
+    (_("Event"), {"fields": ["what", "result", "happened", "who", "kind_of_actor", "whose", "service", "workflow"]}),
+    (_("Origin"), {"fields": ["address", "program"]}),
+    (_("More"), {"fields": ["details"]}),
 ]
 
 Row = TypeVar("Row", bound=Model)
@@ -92,32 +95,32 @@ class ReadOnlyAdmin(LargeTableAdmin[Any]):
 class ActionFilter(TextFilter):
     """The known actions by a part of their label. Django's own filter would read the actions from the log."""
 
-    title = "event"
+    title = _("event")
     parameter_name = "action"
-    placeholder = "What happened"
+    placeholder = _("What happened")
 
     def matching(self, text: str, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-        labels = {action: label.casefold() for action, label in MESSAGES.items()}
+        labels = {action: str(label).casefold() for action, label in MESSAGES.items()}
         exact = [action for action, label in labels.items() if text.casefold() in (action, label)]
         found = exact or [action for action, label in labels.items() if text.casefold() in label]
         return recent(queryset).filter(action__in=found)
 
     def suggestions(self) -> Iterable[str]:
-        return sorted(MESSAGES.values())
+        return sorted(map(str, MESSAGES.values()))
 
     def display(self) -> str:
-        return MESSAGES.get(self.value() or "", super().display())
+        return str(MESSAGES.get(self.value() or "", super().display()))
 
     def links(self) -> Iterable[tuple[str, str]]:
-        return [(action, MESSAGES[action]) for action in OFFERED_ACTIONS]
+        return [(action, action_label(action)) for action in OFFERED_ACTIONS]
 
 
 class ActorFilter(TextFilter):
     """Events by a person or key: the ID or a part of the name, among the newest events."""
 
-    title = "by"
+    title = pgettext_lazy("filter of events", "by")
     parameter_name = "actor"
-    placeholder = "Name of a person or key"
+    placeholder = _("Name of a person or key")
 
     def matching(self, text: str, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
         return recent(queryset).filter(Q(actor_id=text) | Q(actor_label__icontains=text))
@@ -131,7 +134,7 @@ class ActorFilter(TextFilter):
 class OutcomeFilter(admin.SimpleListFilter):
     """Done or failed, among the newest events."""
 
-    title = "outcome"
+    title = _("outcome")
     parameter_name = "outcome"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -153,9 +156,12 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_per_page = 50
     list_filter = [OutcomeFilter, ActionFilter, ActorFilter]
     search_fields = ["target_label"]
-    search_help_text = (
-        "The ID of a team, connection or other target, or a token’s fingerprint. "
-        f"Other text, and the filters, apply to the newest {RECENT_EVENTS:,} events."
+    search_help_text = format_lazy(
+        _(
+            "The ID of a team, connection or other target, or a token’s fingerprint. "
+            "Other text, and the filters, apply to the newest {n} events."
+        ),
+        n=f"{RECENT_EVENTS:,}",
     )
     ordering = ["-id"]
     fieldsets = FIELDSETS
@@ -163,28 +169,28 @@ class AuditEventAdmin(ReadOnlyAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: AuditEvent | None = None) -> list[str]:
         return [name for _, options in FIELDSETS for name in options["fields"]]
 
-    @admin.display(description="event")
+    @admin.display(description=_("event"))
     def what(self, event: AuditEvent) -> str:
-        return MESSAGES.get(event.action, event.action)
+        return action_label(event.action)
 
-    @admin.display(description="time", ordering="id")
+    @admin.display(description=_("time"), ordering="id")
     def happened(self, event: AuditEvent) -> SafeString:
         return moment(event.occurred_at, seconds=True)
 
-    @admin.display(description="outcome")
+    @admin.display(description=_("outcome"))
     def result(self, event: AuditEvent) -> SafeString:
         kind = "good" if event.outcome == AuditEvent.Outcome.SUCCESS else "bad"
-        return status_label(kind, "Done" if kind == "good" else "Failed")
+        return status_label(kind, gettext("Done") if kind == "good" else gettext("Failed"))
 
-    @admin.display(description="by")
+    @admin.display(description=_("by"))
     def who(self, event: AuditEvent) -> str:
-        return event.actor_label or ACTORS.get(event.actor_kind, event.actor_kind)
+        return event.actor_label or str(ACTORS.get(event.actor_kind, event.actor_kind))
 
-    @admin.display(description="as")
+    @admin.display(description=_("as"))
     def kind_of_actor(self, event: AuditEvent) -> str:
-        return ACTORS.get(event.actor_kind, event.actor_kind)
+        return str(ACTORS.get(event.actor_kind, event.actor_kind))
 
-    @admin.display(description="target")
+    @admin.display(description=_("target"))
     def whose(self, event: AuditEvent) -> SafeString:
         if not event.target_id:
             return format_html("{}", event.target_label or NOTHING)
@@ -192,28 +198,28 @@ class AuditEventAdmin(ReadOnlyAdmin):
         label = event.target_label or event.target_id
         return format_html('<a href="{}?target_id={}">{}</a>', page, event.target_id, label)
 
-    @admin.display(description="from")
+    @admin.display(description=_("from"))
     def address(self, event: AuditEvent) -> str:
-        return event.ip or NOTHING
+        return event.ip or str(NOTHING)
 
-    @admin.display(description="service")
+    @admin.display(description=_("service"))
     def service(self, event: AuditEvent) -> str:
-        return event.integration or NOTHING
+        return event.integration or str(NOTHING)
 
-    @admin.display(description="workflow")
+    @admin.display(description=_("workflow"))
     def workflow(self, event: AuditEvent) -> str:
-        return event.workflow_name or event.workflow_id or NOTHING
+        return event.workflow_name or event.workflow_id or str(NOTHING)
 
-    @admin.display(description="browser or program")
+    @admin.display(description=_("browser or program"))
     def program(self, event: AuditEvent) -> str:
-        return event.user_agent or NOTHING
+        return event.user_agent or str(NOTHING)
 
-    @admin.display(description="details")
+    @admin.display(description=_("details"))
     def details(self, event: AuditEvent) -> SafeString | str:
         """Each value under its name; none holds a secret."""
         rows = [(name.replace("_", " ").capitalize(), _as_text(value)) for name, value in event.detail.items()]
         lines = format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", rows)
-        return format_html('<dl class="properties properties--flat">{}</dl>', lines) if rows else NOTHING
+        return format_html('<dl class="properties properties--flat">{}</dl>', lines) if rows else str(NOTHING)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
@@ -239,7 +245,9 @@ def _as_text(value: object) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{name}: {_as_text(each)}" for name, each in value.items())
     return (
-        {True: "Yes", False: "No", None: NOTHING}.get(value, str(value)) if value in (True, False, None) else str(value)
+        {True: gettext("Yes"), False: gettext("No"), None: str(NOTHING)}.get(value, str(value))
+        if value in (True, False, None)
+        else str(value)
     )
 
 

@@ -6,12 +6,14 @@ from functools import cache
 from django.template import Context, Template
 from django.urls import reverse
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
+from django.utils.translation import pgettext_lazy
 
 # What a cell shows where there is no value.
-NOTHING = "None"
+NOTHING = pgettext_lazy("a value", "None")
 
 
 @cache
@@ -19,7 +21,7 @@ def _status_template() -> Template:
     return Template("{% load specway %}{% status kind label reason %}")
 
 
-def status_label(kind: str, label: str, reason: str = "") -> SafeString:
+def status_label(kind: str, label: str | Promise, reason: str | Promise = "") -> SafeString:
     """A status as on the product's pages: icon, word and reason. `kind` is good, bad, warn or idle."""
     return _status_template().render(Context({"kind": kind, "label": label, "reason": reason}))
 
@@ -43,7 +45,7 @@ def _ago_template() -> Template:
     return Template("{% load specway %}{% ago at empty %}")
 
 
-def ago(at: datetime | None, empty: str = NOTHING) -> SafeString:
+def ago(at: datetime | None, empty: str | Promise = NOTHING) -> SafeString:
     """How long ago a time was, for lists."""
     return _ago_template().render(Context({"at": at, "empty": empty}))
 
@@ -53,7 +55,7 @@ def linked(view: str, key: object, label: object) -> SafeString:
     return format_html('<a href="{}">{}</a>', reverse(view, args=[key]), label)
 
 
-def moment(at: datetime | None, empty: str = NOTHING, *, seconds: bool = False) -> SafeString:
+def moment(at: datetime | None, empty: str | Promise = NOTHING, *, seconds: bool = False) -> SafeString:
     """A time in the reader's time zone, with the zone's name; `empty` if there is none."""
     if at is None:
         return format_html("{}", empty)

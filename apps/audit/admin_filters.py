@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.functional import Promise
 
 
 class TextFilter(admin.SimpleListFilter):
@@ -17,7 +18,7 @@ class TextFilter(admin.SimpleListFilter):
     """
 
     template = "admin/text_filter.html"
-    placeholder = ""
+    placeholder: str | Promise = ""
     # Values that one text may name.
     MOST_MATCHING = 50
 

@@ -6,11 +6,19 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.audit.messages import MESSAGES
 from apps.audit.models import CALL_FAILED, CALLED, REFRESHES
 
 PERIODS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
+
+
+def _actions() -> list[tuple[str, str | Promise]]:
+    """The actions as choices, by their labels in the current language."""
+    return [("", _("Any event")), *sorted(MESSAGES.items(), key=lambda one: str(one[1]))]
 
 
 class FilterForm(forms.Form):
@@ -20,28 +28,32 @@ class FilterForm(forms.Form):
     integration = forms.CharField(required=False, max_length=100)
     action = forms.ChoiceField(
         required=False,
-        label="Kind of event",
-        choices=[("", "Any event"), *sorted(MESSAGES.items(), key=lambda one: one[1])],
+        label=_("Kind of event"),
+        choices=_actions,
     )
     outcome = forms.ChoiceField(
-        required=False, label="Outcome", choices=[("", "Any outcome"), ("success", "Done"), ("failure", "Failed")]
+        required=False,
+        label=_("Outcome"),
+        choices=[("", _("Any outcome")), ("success", _("Done")), ("failure", _("Failed"))],
     )
     period = forms.ChoiceField(
         required=False,
-        label="Time",
+        label=_("Time"),
         choices=[
-            ("", "Any time"),
-            ("hour", "Last hour"),
-            ("day", "Last 24 hours"),
-            ("week", "Last 7 days"),
-            ("month", "Last 30 days"),
+            ("", _("Any time")),
+            ("hour", _("Last hour")),
+            ("day", _("Last 24 hours")),
+            ("week", _("Last 7 days")),
+            ("month", _("Last 30 days")),
         ],
     )
-    since = forms.DateField(required=False, label="From")
-    until = forms.DateField(required=False, label="To", help_text="That day included.")
+    since = forms.DateField(required=False, label=pgettext_lazy("range of days", "From"))
+    until = forms.DateField(
+        required=False, label=pgettext_lazy("range of days", "To"), help_text=_("That day included.")
+    )
     connection = forms.UUIDField(required=False)
     actor = forms.UUIDField(required=False)
-    refreshes = forms.ChoiceField(required=False, choices=[("", "Show refreshes"), ("hide", "Hide refreshes")])
+    refreshes = forms.ChoiceField(required=False, choices=[("", _("Show refreshes")), ("hide", _("Hide refreshes"))])
 
     def query_params(self) -> dict[str, str]:
         """The valid filters as query parameters."""

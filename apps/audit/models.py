@@ -2,8 +2,9 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
-from apps.audit.messages import MESSAGES
+from apps.audit.messages import action_label
 
 # The actions that end a refresh.
 REFRESHES = ("connection.refreshed", "connection.refresh_failed", "connection.refresh_fenced")
@@ -17,8 +18,8 @@ class AuditEvent(models.Model):
     """One event. Append-only: database triggers reject UPDATE and DELETE."""
 
     class Outcome(models.TextChoices):
-        SUCCESS = "success", "Success"
-        FAILURE = "failure", "Failure"
+        SUCCESS = "success", _("Success")
+        FAILURE = "failure", _("Failure")
 
     id = models.BigAutoField(primary_key=True)
     occurred_at = models.DateTimeField()
@@ -41,6 +42,8 @@ class AuditEvent(models.Model):
     detail = models.JSONField(default=dict)
 
     class Meta:
+        verbose_name = _("audit event")
+        verbose_name_plural = _("audit events")
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["team_id", "-id"], name="audit_team"),
@@ -57,5 +60,5 @@ class AuditEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        what = MESSAGES.get(self.action, self.action)
+        what = action_label(self.action)
         return f"{what}: {self.target_label}" if self.target_label else what

@@ -5,13 +5,19 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.utils.functional import cached_property
+from django.utils.functional import Promise, cached_property
 from django.utils.http import urlencode
+from django.utils.translation import gettext, pgettext_lazy
 
 from apps.audit.messages import action_label
 from apps.audit.models import CALL_FAILED, CALLED, AuditEvent
 
-SOURCES = {"user": "member", "service": "service key", "operator": "operator", "system": "scheduler"}
+SOURCES: dict[str, str | Promise] = {
+    "user": pgettext_lazy("performed an event", "member"),
+    "service": pgettext_lazy("performed an event", "service key"),
+    "operator": pgettext_lazy("performed an event", "operator"),
+    "system": pgettext_lazy("performed an event", "scheduler"),
+}
 # Failures that are read to find those of the calls on a page.
 _MOST_FAILURES = 500
 # Details that the row itself shows, or that no one reads.
@@ -42,8 +48,9 @@ class Row:
     @cached_property
     def source(self) -> str:
         if self.event.workflow_id:
-            return f"workflow, run {self.event.run_id}" if self.event.run_id else "workflow"
-        return SOURCES.get(self.event.actor_kind, self.event.actor_kind)
+            run = self.event.run_id
+            return gettext("workflow, run %(run)s") % {"run": run} if run else gettext("workflow")
+        return str(SOURCES.get(self.event.actor_kind, self.event.actor_kind))
 
     @cached_property
     def details(self) -> list[tuple[str, str]]:
@@ -106,5 +113,5 @@ def _is_uuid(text: str) -> bool:
 
 def _value(value: object) -> str:
     if isinstance(value, list):
-        return ", ".join(str(item) for item in value) or "none"
-    return "none" if value is None else str(value)
+        return ", ".join(str(item) for item in value) or gettext("none")
+    return gettext("none") if value is None else str(value)

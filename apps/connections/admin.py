@@ -141,7 +141,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
     @admin.display(description="OAuth app")
     def app(self, connection: Connection) -> SafeString | str:
         if connection.oauth_app_id is None:
-            return NOTHING
+            return str(NOTHING)
         return linked("admin:integrations_oauthapp_change", connection.oauth_app_id, connection.oauth_app)
 
     @admin.display(description="permissions granted")

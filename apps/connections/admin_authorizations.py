@@ -54,7 +54,7 @@ class AuthorizationAttemptAdmin(ReadOnlyAdmin):
 
     @admin.display(description="error")
     def problem(self, attempt: AuthorizationAttempt) -> str:
-        return attempt.error_message or attempt.error_code or NOTHING
+        return attempt.error_message or attempt.error_code or str(NOTHING)
 
     @admin.display(description="started")
     def started(self, attempt: AuthorizationAttempt) -> SafeString:
@@ -87,13 +87,13 @@ class AuthorizationAttemptAdmin(ReadOnlyAdmin):
     @admin.display(description="connection")
     def its_connection(self, attempt: AuthorizationAttempt) -> SafeString | str:
         if attempt.connection_id is None:
-            return NOTHING
+            return str(NOTHING)
         return linked("admin:connections_connection_change", attempt.connection_id, attempt.connection)
 
     @admin.display(description="permissions requested")
     def permissions(self, attempt: AuthorizationAttempt) -> SafeString | str:
         scopes = [(scope,) for scope in sorted(attempt.scopes_requested)]
-        return format_html_join(" ", "<code>{}</code>", scopes) if scopes else NOTHING
+        return format_html_join(" ", "<code>{}</code>", scopes) if scopes else str(NOTHING)
 
     @admin.display(description="redirect URI")
     def callback(self, attempt: AuthorizationAttempt) -> SafeString:

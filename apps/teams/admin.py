@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.audit.admin import BoundedPaginator, LargeTableAdmin, ReadOnlyAdmin
 from apps.audit.admin_cells import NOTHING, linked, moment, status_label
@@ -33,11 +35,11 @@ KEY_FIELDS: list[Any] = ["name", "kind", "state", "its_team", "person", "permiss
 class AccountState(admin.SimpleListFilter):
     """Whether a person may sign in."""
 
-    title = "status"
+    title = _("status")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("active", "Active"), ("deactivated", "Deactivated")]
+        return [("active", gettext("Active")), ("deactivated", gettext("Deactivated"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
         wanted = {"active": True, "deactivated": False}.get(self.value() or "")
@@ -57,37 +59,40 @@ class UserAdmin(DjangoUserAdmin[User]):
     show_full_result_count = False
     readonly_fields = ["last_login", "date_joined", "related", "member_of"]
     fieldsets = [
-        ("Account", {"fields": ["email", "name", "password", "member_of", "related"]}),
-        ("Access", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
-        ("Dates", {"fields": ["last_login", "date_joined"]}),
+        (_("Account"), {"fields": ["email", "name", "password", "member_of", "related"]}),
+        (_("Access"), {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
+        (_("Dates"), {"fields": ["last_login", "date_joined"]}),
     ]
     add_fieldsets = [(None, {"fields": ["email", "name", "usable_password", "password1", "password2"]})]
 
-    @admin.display(description="status", ordering="is_active")
+    @admin.display(description=_("status"), ordering="is_active")
     def state(self, user: User) -> SafeString:
-        return status_label("good", "Active") if user.is_active else status_label("bad", "Deactivated")
+        return (
+            status_label("good", gettext("Active")) if user.is_active else status_label("bad", gettext("Deactivated"))
+        )
 
-    @admin.display(description="operator", ordering="is_staff")
+    @admin.display(description=_("operator"), ordering="is_staff")
     def role(self, user: User) -> str:
-        return "Operator" if user.is_staff else "No"
+        return gettext("Operator") if user.is_staff else gettext("No")
 
-    @admin.display(description="last signed in", ordering="last_login")
+    @admin.display(description=_("last signed in"), ordering="last_login")
     def signed_in(self, user: User) -> SafeString:
-        return moment(user.last_login, "Never")
+        return moment(user.last_login, gettext("Never"))
 
-    @admin.display(description="teams")
+    @admin.display(description=_("teams"))
     def member_of(self, user: User) -> SafeString | str:
         rows = Membership.objects.filter(user=user).select_related("team").order_by("team__name")[:MOST_LINKED]
         cells = [(linked("admin:teams_team_change", row.team_id, row.team), row.get_role_display()) for row in rows]
-        return format_html_join(", ", "{} ({})", cells) or "None"
+        return format_html_join(", ", "{} ({})", cells) or str(NOTHING)
 
-    @admin.display(description="links")
+    @admin.display(description=_("links"))
     def related(self, user: User) -> SafeString:
         return format_html(
-            '<a href="{}?owner={}">Connections<span class="sr"> of {}</span></a> · '
-            '<a href="{}?actor={}">Events<span class="sr"> by {}</span></a>',
-            *(reverse("admin:connections_connection_changelist"), user.pk, user),
-            *(reverse("admin:audit_auditevent_changelist"), user.pk, user),
+            '<a href="{}?owner={}">{}</a> · <a href="{}?actor={}">{}</a>',
+            *(reverse("admin:connections_connection_changelist"), user.pk),
+            format_html(gettext('Connections<span class="sr"> of {name}</span>'), name=user),
+            *(reverse("admin:audit_auditevent_changelist"), user.pk),
+            format_html(gettext('Events<span class="sr"> by {name}</span>'), name=user),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
@@ -153,17 +158,18 @@ class TeamAdmin(LargeTableAdmin[Team]):
     search_fields = ["name", "=id"]
     inlines = [MembershipInline]
 
-    @admin.display(description="created", ordering="created_at")
+    @admin.display(description=_("created"), ordering="created_at")
     def created(self, team: Team) -> SafeString:
         return moment(team.created_at)
 
-    @admin.display(description="links")
+    @admin.display(description=_("links"))
     def related(self, team: Team) -> SafeString:
         return format_html(
-            '<a href="{}?team={}">Connections<span class="sr"> of {}</span></a> · '
-            '<a href="{}?team_id={}">Events<span class="sr"> of {}</span></a>',
-            *(reverse("admin:connections_connection_changelist"), team.pk, team),
-            *(reverse("admin:audit_auditevent_changelist"), team.pk, team),
+            '<a href="{}?team={}">{}</a> · <a href="{}?team_id={}">{}</a>',
+            *(reverse("admin:connections_connection_changelist"), team.pk),
+            format_html(gettext('Connections<span class="sr"> of {name}</span>'), name=team),
+            *(reverse("admin:audit_auditevent_changelist"), team.pk),
+            format_html(gettext('Events<span class="sr"> of {name}</span>'), name=team),
         )
 
     def has_delete_permission(self, request: HttpRequest, obj: Team | None = None) -> bool:
@@ -186,7 +192,7 @@ class TeamAdmin(LargeTableAdmin[Team]):
         for membership in formset.new_objects:
             members.add_member(actor=actor, user=membership.user, role=Role(membership.role))
         # New owners first, so that a team can change its only owner in one form.
-        changed = [membership for membership, _ in formset.changed_objects]
+        changed = [membership for membership, _names in formset.changed_objects]
         for membership in sorted(changed, key=lambda member: member.role != Role.OWNER):
             role = Role(membership.role)
             members.change_role(actor=actor, membership_id=membership.pk, role=role, service_keys=ServiceKeys.KEEP)
@@ -204,42 +210,46 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     fields = KEY_FIELDS
     actions = ["revoke"]
 
-    @admin.display(description="status")
+    @admin.display(description=_("status"))
     def state(self, key: ApiKey) -> SafeString:
         if key.revoked_at is not None:
-            return status_label("idle", "Revoked", moment(key.revoked_at))
+            return status_label("idle", gettext("Revoked"), moment(key.revoked_at))
         if key.expires_at is not None and key.expires_at <= timezone.now():
-            return status_label("bad", "Expired", moment(key.expires_at))
-        return status_label("good", "Active", format_html("until {}", moment(key.expires_at)) if key.expires_at else "")
+            return status_label("bad", gettext("Expired"), moment(key.expires_at))
+        return status_label(
+            "good",
+            gettext("Active"),
+            format_html(gettext("until {time}"), time=moment(key.expires_at)) if key.expires_at else "",
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
         return KEY_FIELDS
 
-    @admin.display(description="permissions")
+    @admin.display(description=_("permissions"))
     def permissions(self, key: ApiKey) -> SafeString:
         return format_html_join(" ", "<code>{}</code>", ((scope,) for scope in key.scopes))
 
-    @admin.display(description="team", ordering="team__name")
+    @admin.display(description=_("team"), ordering="team__name")
     def its_team(self, key: ApiKey) -> SafeString:
         return linked("admin:teams_team_change", key.team_id, key.team)
 
-    @admin.display(description="person", ordering="user__email")
+    @admin.display(description=_("person"), ordering="user__email")
     def person(self, key: ApiKey) -> SafeString | str:
-        return linked("admin:teams_user_change", key.user_id, key.user) if key.user_id else NOTHING
+        return linked("admin:teams_user_change", key.user_id, key.user) if key.user_id else str(NOTHING)
 
-    @admin.display(description="created", ordering="created_at")
+    @admin.display(description=_("created"), ordering="created_at")
     def created(self, key: ApiKey) -> SafeString:
         return moment(key.created_at)
 
-    @admin.display(description="last used", ordering="last_used_at")
+    @admin.display(description=_("last used"), ordering="last_used_at")
     def last_used(self, key: ApiKey) -> SafeString:
-        return moment(key.last_used_at, "Never")
+        return moment(key.last_used_at, gettext("Never"))
 
-    @admin.action(description="Revoke the selected API keys", permissions=["revoke"])
+    @admin.action(description=_("Revoke the selected API keys"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         for api_key in queryset.select_related("team"):
             revoke_api_key(actor=operator_actor(api_key.team, origin=origin_of(request)), api_key_id=api_key.pk)
-        self.message_user(request, "The selected API keys are revoked.")
+        self.message_user(request, gettext("The selected API keys are revoked."))
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("teams.change_apikey")
@@ -254,20 +264,22 @@ class InvitationAdmin(ReadOnlyAdmin):
     fields = INVITATION_FIELDS
     readonly_fields = INVITATION_FIELDS
 
-    @admin.display(description="status")
+    @admin.display(description=_("status"))
     def state(self, invitation: Invitation) -> SafeString:
         if invitation.accepted_at is not None:
-            return status_label("good", "Accepted", moment(invitation.accepted_at))
+            return status_label("good", gettext("Accepted"), moment(invitation.accepted_at))
         if invitation.revoked_at is not None:
-            return status_label("idle", "Revoked", moment(invitation.revoked_at))
+            return status_label("idle", gettext("Revoked"), moment(invitation.revoked_at))
         if invitation.expires_at <= timezone.now():
-            return status_label("warn", "Expired", moment(invitation.expires_at))
-        return status_label("idle", "Waiting", format_html("until {}", moment(invitation.expires_at)))
+            return status_label("warn", gettext("Expired"), moment(invitation.expires_at))
+        return status_label(
+            "idle", gettext("Waiting"), format_html(gettext("until {time}"), time=moment(invitation.expires_at))
+        )
 
-    @admin.display(description="team", ordering="team__name")
+    @admin.display(description=_("team"), ordering="team__name")
     def its_team(self, invitation: Invitation) -> SafeString:
         return linked("admin:teams_team_change", invitation.team_id, invitation.team)
 
-    @admin.display(description="sent", ordering="created_at")
+    @admin.display(description=_("sent"), ordering="created_at")
     def created(self, invitation: Invitation) -> SafeString:
         return moment(invitation.created_at)

@@ -3,11 +3,12 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class TeamsConfig(AppConfig):
     name = "apps.teams"
-    verbose_name = "People and teams"
+    verbose_name = _("People and teams")
 
     def ready(self) -> None:
         import_module("apps.teams.account_signals").connect()

@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 
 from apps.errors import NotAllowed
 from apps.teams.requests import TeamRequest
@@ -36,7 +37,7 @@ def admin_required(view: View[P]) -> AnyView[P]:
     @wraps(view)
     def guarded(request: TeamRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.actor.is_admin:
-            raise NotAllowed("Only owners and admins of the team can do this.")
+            raise NotAllowed(gettext("Only owners and admins of the team can do this."))
         return view(request, *args, **kwargs)
 
     return team_required(guarded)

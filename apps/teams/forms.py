@@ -7,6 +7,8 @@ from django import forms
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.teams import keys
 from apps.teams.models import ApiKey, Role, ServiceKeys
@@ -17,7 +19,7 @@ MAX_INVITATIONS = 20
 class SignupForm(forms.Form):
     """Adds the name to django-allauth's sign-up form."""
 
-    name = forms.CharField(max_length=150, label="Your name", widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    name = forms.CharField(max_length=150, label=_("Your name"), widget=forms.TextInput(attrs={"autocomplete": "name"}))
     field_order = ["name", "email", "password1"]
 
     def signup(self, request: HttpRequest, user: AbstractBaseUser) -> None:
@@ -28,7 +30,7 @@ class TeamForm(forms.Form):
     """A team's name."""
 
     name = forms.CharField(
-        max_length=100, label="Name of the team", widget=forms.TextInput(attrs={"autocomplete": "organization"})
+        max_length=100, label=_("Name of the team"), widget=forms.TextInput(attrs={"autocomplete": "organization"})
     )
 
 
@@ -48,11 +50,11 @@ class ServiceKeysField(forms.ChoiceField):
     """Whether the service keys that a member created stay valid. For forms that remove or demote the member."""
 
     def __init__(self) -> None:
-        message = "Choose what happens to the service keys."
+        message = _("Choose what happens to the service keys.")
         super().__init__(
             choices=ServiceKeys.choices,
             widget=forms.RadioSelect,
-            label="Service keys",
+            label=_("Service keys"),
             error_messages={"required": message, "invalid_choice": message},
         )
 
@@ -77,10 +79,10 @@ class InvitationForm(RoleForm):
     """E-mail addresses, one per line, and their role."""
 
     emails = forms.CharField(
-        label="E-mail addresses",
+        label=_("E-mail addresses"),
         max_length=MAX_INVITATIONS * 255,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="One per line. Each person gets a link that is valid for 7 days.",
+        help_text=_("One per line. Each person gets a link that is valid for 7 days."),
     )
     field_order = ["emails", "role"]
 
@@ -89,7 +91,7 @@ class InvitationForm(RoleForm):
         lines = self.cleaned_data["emails"].replace(",", "\n").replace(";", "\n").splitlines()
         addresses = list(dict.fromkeys(line.strip().lower() for line in lines if line.strip()))
         if len(addresses) > MAX_INVITATIONS:
-            raise forms.ValidationError(f"Invite at most {MAX_INVITATIONS} people at once.")
+            raise forms.ValidationError(gettext("Invite at most %(n)s people at once.") % {"n": MAX_INVITATIONS})
         return addresses
 
 
@@ -98,23 +100,23 @@ class ApiKeyForm(forms.Form):
 
     name = forms.CharField(
         max_length=100,
-        help_text="What uses the key. The name is shown in the audit log.",
+        help_text=_("What uses the key. The name is shown in the audit log."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     days = forms.TypedChoiceField(
-        label="Expires",
+        label=_("Expires"),
         coerce=int,
         empty_value=None,
         required=False,
         initial="90",
-        choices=[("90", "In 90 days"), ("30", "In 30 days"), ("365", "In one year"), ("", "Never")],
+        choices=[("90", _("In 90 days")), ("30", _("In 30 days")), ("365", _("In one year")), ("", _("Never"))],
     )
-    kind = forms.ChoiceField(label="Acts as", choices=ApiKey.Kind.choices, initial=ApiKey.Kind.PERSONAL)
+    kind = forms.ChoiceField(label=_("Acts as"), choices=ApiKey.Kind.choices, initial=ApiKey.Kind.PERSONAL)
     scopes = forms.MultipleChoiceField(
-        label="What it may do",
+        label=_("What it may do"),
         choices=[(scope, label.label) for scope, label in keys.SCOPES.items()],
         initial=["connections:read", "connections:use"],
-        error_messages={"required": "Choose at least one permission."},
+        error_messages={"required": _("Choose at least one permission.")},
     )
 
     def expires_at(self) -> datetime | None:

@@ -8,11 +8,16 @@ import string
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from django.utils.translation import gettext_noop
+
 SCHEME = "spw"
 
 
 class ScopeLabel(NamedTuple):
-    """A scope's label, its access (read, write or admin), and a warning for people."""
+    """A scope's label, its access (read, write or admin), and a warning for people, in English.
+
+    Pages translate them; the API does not.
+    """
 
     label: str
     access: str
@@ -20,18 +25,18 @@ class ScopeLabel(NamedTuple):
 
 
 SCOPES = {
-    "connections:read": ScopeLabel("List connections and integrations", "read"),
-    "connections:use": ScopeLabel("Call services through connections", "write"),
-    "connections:write": ScopeLabel("Create, change and disconnect", "write"),
-    "members:read": ScopeLabel("List the team's members", "read"),
-    "audit:read": ScopeLabel("Read the audit log", "read"),
-    "integrations:write": ScopeLabel("Create, change and delete custom APIs", "admin"),
-    "webhooks:write": ScopeLabel("Manage webhooks", "admin"),
-    "oauth-apps:write": ScopeLabel("Manage the team's own OAuth apps", "admin"),
+    "connections:read": ScopeLabel(gettext_noop("List connections and integrations"), "read"),
+    "connections:use": ScopeLabel(gettext_noop("Call services through connections"), "write"),
+    "connections:write": ScopeLabel(gettext_noop("Create, change and disconnect"), "write"),
+    "members:read": ScopeLabel(gettext_noop("List the team's members"), "read"),
+    "audit:read": ScopeLabel(gettext_noop("Read the audit log"), "read"),
+    "integrations:write": ScopeLabel(gettext_noop("Create, change and delete custom APIs"), "admin"),
+    "webhooks:write": ScopeLabel(gettext_noop("Manage webhooks"), "admin"),
+    "oauth-apps:write": ScopeLabel(gettext_noop("Manage the team's own OAuth apps"), "admin"),
     "connections:token": ScopeLabel(
-        "Read access tokens",
+        gettext_noop("Read access tokens"),
         "admin",
-        "A program with this key can read access tokens. Calls through connections do not need this.",
+        gettext_noop("A program with this key can read access tokens. Calls through connections do not need this."),
     ),
 }
 

@@ -8,15 +8,17 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.vault.fields import EncryptedField
 from apps.vault.models import SealedRow
 
 
 class Role(models.TextChoices):
-    OWNER = "owner", "Owner"
-    ADMIN = "admin", "Admin"
-    MEMBER = "member", "Member"
+    OWNER = "owner", _("Owner")
+    ADMIN = "admin", _("Admin")
+    MEMBER = "member", _("Member")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -38,7 +40,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=150, blank=True)
-    is_staff = models.BooleanField("operator", default=False, help_text="May use the admin.")
+    is_staff = models.BooleanField(_("operator"), default=False, help_text=_("May use the admin."))
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(default=timezone.now)
     # A name of the IANA time zone database, in which pages show times; UTC if empty.
@@ -57,6 +59,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_ignores_case")]
 
     def __str__(self) -> str:
@@ -73,6 +77,10 @@ class Team(models.Model):
     name = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    class Meta:
+        verbose_name = _("team")
+        verbose_name_plural = _("teams")
+
     def __str__(self) -> str:
         return self.name
 
@@ -88,6 +96,8 @@ class Membership(models.Model):
     first_steps_closed = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
         constraints = [models.UniqueConstraint(fields=["team", "user"], name="one_membership_per_person_and_team")]
 
     def __str__(self) -> str:
@@ -109,6 +119,8 @@ class Invitation(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(
@@ -130,8 +142,8 @@ class ApiKey(models.Model):
     """A key of the REST API, `spw_<prefix>_<secret>`. Only the secret's hash is stored."""
 
     class Kind(models.TextChoices):
-        PERSONAL = "personal", "Personal"
-        SERVICE = "service", "Service"
+        PERSONAL = "personal", pgettext_lazy("kind of API key", "Personal")
+        SERVICE = "service", pgettext_lazy("kind of API key", "Service")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="api_keys")
@@ -152,7 +164,8 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        verbose_name = "API key"
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
         ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
@@ -166,8 +179,8 @@ class ApiKey(models.Model):
 class ServiceKeys(models.TextChoices):
     """What happens to the service keys that a member created, when the member is removed or demoted."""
 
-    KEEP = "keep", "Keep them"
-    REVOKE = "revoke", "Revoke them"
+    KEEP = "keep", _("Keep them")
+    REVOKE = "revoke", _("Revoke them")
 
 
 class IdempotentRequest(SealedRow):

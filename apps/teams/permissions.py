@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from django.utils.translation import gettext, gettext_noop
+
 from apps.errors import NotAllowed
 from apps.teams.actor import Actor
 from apps.teams.models import Role
@@ -13,17 +15,17 @@ ADMINS = frozenset({Role.OWNER, Role.ADMIN})
 class Action(StrEnum):
     """Each value completes the message "Only owners and admins of the team can …"."""
 
-    CREATE_PERSONAL_KEYS = "create personal API keys"
-    CREATE_SERVICE_KEYS = "create service keys"
-    REVOKE_ANY_KEY = "revoke other members' keys"
-    INVITE = "invite people and revoke invitations"
-    CHANGE_ROLES = "change roles"
-    REMOVE_MEMBERS = "remove members"
-    RENAME_TEAM = "rename the team"
-    MANAGE_OAUTH_APPS = "add, change, test and remove the team's own OAuth apps"
-    MANAGE_CUSTOM_APIS = "add, change and delete the team's custom APIs"
-    MANAGE_WEBHOOKS = "see and manage the team's webhooks"
-    SEE_WHOLE_LOG = "see the team's whole audit log"
+    CREATE_PERSONAL_KEYS = gettext_noop("create personal API keys")
+    CREATE_SERVICE_KEYS = gettext_noop("create service keys")
+    REVOKE_ANY_KEY = gettext_noop("revoke other members' keys")
+    INVITE = gettext_noop("invite people and revoke invitations")
+    CHANGE_ROLES = gettext_noop("change roles")
+    REMOVE_MEMBERS = gettext_noop("remove members")
+    RENAME_TEAM = gettext_noop("rename the team")
+    MANAGE_OAUTH_APPS = gettext_noop("add, change, test and remove the team's own OAuth apps")
+    MANAGE_CUSTOM_APIS = gettext_noop("add, change and delete the team's custom APIs")
+    MANAGE_WEBHOOKS = gettext_noop("see and manage the team's webhooks")
+    SEE_WHOLE_LOG = gettext_noop("see the team's whole audit log")
 
 
 ALLOWED = {
@@ -57,8 +59,10 @@ def may(actor: Actor, action: Action) -> bool:
 def require(actor: Actor, action: Action) -> None:
     """Raises NotAllowed (403)."""
     if not may(actor, action):
-        who = "members" if ALLOWED[action] == MEMBERS else "owners and admins"
-        raise NotAllowed(f"Only {who} of the team can {action}.")
+        values = {"action": gettext(action)}
+        if ALLOWED[action] == MEMBERS:
+            raise NotAllowed(gettext("Only members of the team can %(action)s.") % values)
+        raise NotAllowed(gettext("Only owners and admins of the team can %(action)s.") % values)
 
 
 def assignable_roles(actor: Actor) -> list[Role]:

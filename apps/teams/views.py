@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -49,7 +50,7 @@ def create(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and isinstance(request.user, User):
         membership = create_team(user=request.user, name=form.cleaned_data["name"], origin=origin_of(request))
         request.session[SESSION_TEAM] = str(membership.team_id)
-        messages.success(request, f"You created {membership.team} and are its owner.")
+        messages.success(request, gettext("You created %(team)s and are its owner.") % {"team": membership.team})
         return redirect("web:home")
     return render(request, "teams/create.html", {"form": form})
 
@@ -60,7 +61,7 @@ def switch(request: TeamRequest) -> HttpResponse:
     """Switch to another of the person's teams (POST `team`: its ID). Raises NotFound for other teams."""
     team_id = request.POST.get("team", "")
     if team_id not in [str(membership.team_id) for membership in request.memberships]:
-        raise NotFound("You do not belong to this team.")
+        raise NotFound(gettext("You do not belong to this team."))
     request.session[SESSION_TEAM] = team_id
     return redirect("web:home")
 
@@ -71,7 +72,7 @@ def rename(request: TeamRequest) -> HttpResponse:
     form = TeamForm(request.POST or None, initial={"name": request.actor.team})
     if request.method == "POST" and form.is_valid():
         team = rename_team(actor=request.actor, name=form.cleaned_data["name"])
-        messages.success(request, f"The team is now called {team}.")
+        messages.success(request, gettext("The team is now called %(team)s.") % {"team": team})
         return redirect("teams:members")
     return render(request, "teams/rename.html", {"form": form})
 
@@ -82,7 +83,7 @@ def change_role(request: TeamRequest, pk: int) -> HttpResponse:
     membership = _membership(request, pk)
     roles = permissions.assignable_roles(request.actor)
     if not permissions.may_manage_member(request.actor, membership.role):
-        raise NotAllowed("Only owners can change or remove owners.")
+        raise NotAllowed(gettext("Only owners can change or remove owners."))
     service_keys = list(service_keys_of(membership))
     form = ChangeRoleForm(
         request.POST or None, roles=roles, initial={"role": membership.role}, has_service_keys=bool(service_keys)
@@ -95,7 +96,8 @@ def change_role(request: TeamRequest, pk: int) -> HttpResponse:
         except SpecwayError as error:
             refusal = error
         else:
-            messages.success(request, f"{membership.user} now has the role {role.label}.")
+            said = gettext("%(person)s now has the role %(role)s.")
+            messages.success(request, said % {"person": membership.user, "role": role.label})
             return redirect("teams:members")
     status = refusal.status if refusal else 400 if form.errors else 200
     context = {
@@ -111,7 +113,7 @@ def change_role(request: TeamRequest, pk: int) -> HttpResponse:
 def _membership(request: TeamRequest, pk: int) -> Membership:
     membership = Membership.objects.select_related("user", "team").filter(team=request.actor.team, pk=pk).first()
     if membership is None:
-        raise NotFound("This team has no such member.")
+        raise NotFound(gettext("This team has no such member."))
     return membership
 
 
@@ -167,7 +169,8 @@ def _invite(request: TeamRequest, form: InvitationForm) -> tuple[list[IssuedInvi
 @require_POST
 def revoke_invitation(request: TeamRequest, pk: UUID) -> HttpResponse:
     revoked = invitations.revoke_invitation(actor=request.actor, invitation_id=pk)
-    messages.success(request, f"The invitation for {revoked.email} is revoked. Its link no longer works.")
+    said = gettext("The invitation for %(email)s is revoked. Its link no longer works.")
+    messages.success(request, said % {"email": revoked.email})
     return redirect("teams:members")
 
 
@@ -182,7 +185,7 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
         return redirect_to_login(request.get_full_path())
     joined = invitations.accept_invitation(user=request.user, token=token, origin=origin_of(request))
     request.session[SESSION_TEAM] = str(joined.team_id)
-    messages.success(request, f"Welcome to {joined.team}.")
+    messages.success(request, gettext("Welcome to %(team)s.") % {"team": joined.team})
     return redirect("web:home")
 
 
@@ -237,10 +240,11 @@ def revoke_api_key_page(request: TeamRequest, pk: UUID) -> HttpResponse:
     """Confirm, then revoke (POST)."""
     api_key = keys_visible_to(request.actor).filter(pk=pk, revoked_at=None).first()
     if api_key is None:
-        raise NotFound("There is no such API key that you can revoke.")
+        raise NotFound(gettext("There is no such API key that you can revoke."))
     if request.method == "POST":
         revoke_api_key(actor=request.actor, api_key_id=pk)
-        messages.success(request, f"The key {api_key.name} is revoked and no longer works.")
+        said = gettext("The key %(name)s is revoked and no longer works.")
+        messages.success(request, said % {"name": api_key.name})
         return redirect("teams:api_keys")
     responses: list[tuple[Any, Any]] = api_key_dependents.send(ApiKey, api_key=api_key)
     dependents = [row for _, rows in responses for row in rows]

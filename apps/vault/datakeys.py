@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext
+
 from apps.vault import envelope
 from apps.vault.envelope import Binding, WrappedKey
 from apps.vault.errors import SecretsStayWithTheirTeam
@@ -41,5 +43,7 @@ def refuse_another_team(row: Any) -> None:
     """Raises SecretsStayWithTheirTeam if the row's team changed since it was loaded."""
     if "_data_key_team" in row.__dict__ and row.__dict__["_data_key_team"] != Binding.of(row).team:
         raise SecretsStayWithTheirTeam(
-            "An object with secrets cannot move to another team. Delete it, and create a new one for that team."
+            gettext(
+                "An object with secrets cannot move to another team. Delete it, and create a new one for that team."
+            )
         )

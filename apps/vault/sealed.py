@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 
 from apps.vault import envelope
@@ -81,11 +82,13 @@ class StoredSecret(Sealed):
     def reveal(self) -> str:
         self._require_same_team()
         if self._wrapped is None:
-            raise UnreadableSecret("A stored secret cannot be read: its row has no data key.")
+            raise UnreadableSecret(gettext("A stored secret cannot be read: its row has no data key."))
         try:
             return envelope.decrypt(self._ciphertext, wrapped=self._wrapped, binding=self._binding, column=self._column)
         except UnreadableSecret as failure:
-            raise UnreadableSecret(f"A stored secret cannot be read; it is kept as it is. {failure}") from None
+            raise UnreadableSecret(
+                gettext("A stored secret cannot be read; it is kept as it is. %(failure)s") % {"failure": failure}
+            ) from None
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._require_same_team()
@@ -93,7 +96,7 @@ class StoredSecret(Sealed):
 
     def _require_same_team(self) -> None:
         if self._team_of_use is not None and envelope.canonical_team(self._team_of_use()) != self._binding.team:
-            raise UnreadableSecret("A stored secret cannot be read: it belongs to another team.")
+            raise UnreadableSecret(gettext("A stored secret cannot be read: it belongs to another team."))
 
     def ciphertext_for(self, binding: Binding, column: str) -> Ciphertext | None:
         """The ciphertext, if it is bound to `binding` and `column`."""

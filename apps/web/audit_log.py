@@ -6,6 +6,7 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from apps.audit.export import CSV, JSON_LINES, SUFFIXES, export
@@ -80,9 +81,11 @@ def download(request: TeamRequest) -> HttpResponseBase:
 def _removable_filters(params: Mapping[str, str], page: Sequence[AuditEvent], actors: Choices) -> list[tuple[str, str]]:
     """(label, link without it) of the filters that are set by an event's details, not by the form."""
     first = page[0] if page else None
-    labels = {"connection": f"Only about {first.target_label if first else 'one connection'}"}
+    about = gettext("Only about %(connection)s") % {"connection": first.target_label} if first else ""
+    labels = {"connection": about or gettext("Only about one connection")}
     if not any(params.get("actor") == value for _, group in actors for value, _ in group):
-        labels["actor"] = f"Only by {first.actor_label if first else 'one person or key'}"
+        by = gettext("Only by %(actor)s") % {"actor": first.actor_label} if first else ""
+        labels["actor"] = by or gettext("Only by one person or key")
     others = {name: {key: value for key, value in params.items() if key != name} for name in labels}
     return [(label, link(**others[name])) for name, label in labels.items() if name in params]
 
@@ -112,5 +115,5 @@ def _actors(actor: Actor) -> Choices:
     keys = ApiKey.objects.filter(team=actor.team, kind=ApiKey.Kind.SERVICE).order_by("name", "pk")
     people = [(str(one.user_id), str(one.user)) for one in members[: MOST_ACTORS + 1]]
     named_keys = [(str(one.pk), one.name) for one in keys[: MOST_ACTORS + 1]]
-    groups = [("People", people), ("Service keys", named_keys)]
+    groups = [(gettext("People"), people), (gettext("Service keys"), named_keys)]
     return [(label, group) for label, group in groups if 0 < len(group) <= MOST_ACTORS]

@@ -10,11 +10,12 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from apps.audit.admin import recent
-from apps.audit.messages import MESSAGES
+from apps.audit.messages import action_label
 from apps.audit.models import AuditEvent
 from apps.connections.admin_filters import red_by_reason
 from apps.connections.messages import short_reason
@@ -50,7 +51,7 @@ def page(request: HttpRequest) -> HttpResponse:
     queue = operations.queue()
     context = {
         **admin.site.each_context(request),
-        "title": "Dashboard",
+        "title": gettext("Dashboard"),
         "subtitle": None,
         "now": timezone.now(),
         "needs": needs(),
@@ -96,14 +97,18 @@ def _broken_parts() -> list[Need]:
     beat = operations.seconds_since(last_heartbeat())
     found = []
     if beat is None or beat > LATE:
-        text = "It has never run." if beat is None else f"It last ran {beat:,.0f} seconds ago."
-        found.append(
-            Need("The scheduler is not running", f"{text} Tokens are refreshed only on request.", "Open health", health)
-        )
+        if beat is None:
+            text = gettext("It has never run. Tokens are refreshed only on request.")
+        else:
+            text = gettext("It last ran %(n)s seconds ago. Tokens are refreshed only on request.") % {
+                "n": f"{beat:,.0f}"
+            }
+        found.append(Need(gettext("The scheduler is not running"), text, gettext("Open health"), health))
     for part in parts():
         if part.kind in ("warn", "bad"):
             text = part.note[:1].upper() + part.note[1:]
-            found.append(Need(f"{part.name}: {part.label.lower()}", text, "Open health", health))
+            status = part.label[:1].lower() + part.label[1:]
+            found.append(Need(f"{part.name}: {status}", text, gettext("Open health"), health))
     return found
 
 
@@ -112,13 +117,20 @@ def _apps() -> list[Need]:
     found = []
     for row in operations.oauth_apps_at_risk(timezone.now().date())[:MOST_APPS]:
         title, since = _what_is_wrong(row)
-        dependents = (
-            "1 connection depends on it." if row.dependents == 1 else f"{row.dependents:,} connections depend on it."
-        )
+        dependents = ngettext("%(n)s connection depends on it.", "%(n)s connections depend on it.", row.dependents) % {
+            "n": f"{row.dependents:,}"
+        }
         url = reverse("admin:integrations_oauthapp_change", args=[row.app.pk])
         integration = row.app.integration
         found.append(
-            Need(title, f"{since}{dependents}", "Replace secret", url, tile=integration.name, icon=integration.icon)
+            Need(
+                title,
+                f"{since}{dependents}",
+                gettext("Replace secret"),
+                url,
+                tile=integration.name,
+                icon=integration.icon,
+            )
         )
     return found
 
@@ -127,10 +139,11 @@ def _what_is_wrong(row: operations.AppAtRisk) -> tuple[str, str]:
     name = row.app.integration.name
     if row.app.broken_since:
         since = date_format(timezone.localtime(row.app.broken_since), "DATETIME_FORMAT")
-        return f"{name} rejects its OAuth app", f"Since {since}. "
+        return gettext("%(name)s rejects its OAuth app") % {"name": name}, gettext("Since %(time)s. ") % {"time": since}
     if row.days_left is not None and row.days_left < 0:
-        return f"The client secret for {name} has expired", ""
-    return f"The client secret for {name} expires {row.in_days if row.days_left else 'today'}", ""
+        return gettext("The client secret for %(name)s has expired") % {"name": name}, ""
+    when = row.in_days if row.days_left else gettext("today")
+    return gettext("The client secret for %(name)s expires %(when)s") % {"name": name, "when": when}, ""
 
 
 def _requests() -> list[Need]:
@@ -139,10 +152,11 @@ def _requests() -> list[Need]:
         return []
     newest = ServiceRequest.objects.filter(answered_at=None).select_related("integration")[:NAMED]
     names = ", ".join(dict.fromkeys(request.integration.name for request in newest))
-    more = " and more" if count > len(newest) else ""
-    title = "1 request for a service" if count == 1 else f"{count:,} requests for services"
+    if count > len(newest):
+        names = gettext("%(names)s and more") % {"names": names}
+    title = ngettext("%(n)s request for a service", "%(n)s requests for services", count) % {"n": f"{count:,}"}
     page = f"{reverse('admin:integrations_servicerequest_changelist')}?state=waiting"
-    return [Need(title, f"{names}{more}", "Open requests", page)]
+    return [Need(title, names, gettext("Open requests"), page)]
 
 
 def _reasons() -> list[dict[str, Any]]:
@@ -160,7 +174,7 @@ def _latest() -> list[dict[str, Any]]:
     events = recent(AuditEvent.objects.filter(actor_kind="operator")).order_by("-id")[:LATEST]
     return [
         {
-            "label": MESSAGES.get(event.action, event.action),
+            "label": action_label(event.action),
             "by": event.actor_label,
             "target": event.target_label,
             "at": event.occurred_at,

@@ -14,6 +14,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -66,7 +67,7 @@ def page(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     context = {
         **admin.site.each_context(request),
-        "title": "Health",
+        "title": gettext("Health"),
         "now": now,
         "parts": parts(),
         "history": history(days_in(request)),

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from django.db.models import Count
 from django.db.models.functions import TruncHour
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.audit.models import REFRESHES, AuditEvent
 from apps.connections.models import QueueHour
@@ -17,7 +19,11 @@ HOUR = timedelta(hours=1)
 HOURS_OF_BAR = {1: 1, 7: 6, 30: 24}
 # The units of a chart's drawing, which stretches to the width of its box.
 WIDTH, HEIGHT = 240, 40
-_NAMES = {1: "hour", 6: "period of 6 hours", 24: "period of 24 hours"}
+_EACH = {
+    1: _("%(label)s of each hour"),
+    6: _("%(label)s of each period of 6 hours"),
+    24: _("%(label)s of each period of 24 hours"),
+}
 
 
 @dataclass(frozen=True)
@@ -81,15 +87,17 @@ class Series:
     @property
     def each(self) -> str:
         """The meaning of a bar."""
-        return f"{self.label} of each {_NAMES[self.step]}"
+        return str(_EACH[self.step] % {"label": self.label})
 
     @property
     def text(self) -> str:
         """What the drawing shows, for those who do not see it."""
         if not self.worst_hour:
-            return f"{self.each}: none in {len(self.hours) * self.step} hours"
+            values = {"each": self.each, "n": len(self.hours) * self.step}
+            return gettext("%(each)s: none in %(n)s hours") % values
         at = _clock(self.worst_hour, self.step)
-        return f"{self.each}: at most {_number(self.most)} {self.unit}, at {at}"
+        most = {"each": self.each, "n": _number(self.most), "unit": self.unit, "at": at}
+        return gettext("%(each)s: at most %(n)s %(unit)s, at %(at)s") % most
 
 
 @dataclass(frozen=True)
@@ -136,11 +144,11 @@ def history(days: int = 1) -> History:
     delays = [max((row.longest_delay for row in rows), default=0.0) for rows in slots]
     return History(
         days=days,
-        delay=Series("Longest delay", starts, delays, "s", step),
-        refreshed=summed("Refreshes", "refreshes", "refreshes"),
-        failed=summed("Failed refreshes", "failed_refreshes", "failed"),
-        calls=summed("Calls", "calls", "calls"),
-        failed_calls=summed("Failed calls", "failed_calls", "failed"),
+        delay=Series(gettext("Longest delay"), starts, delays, "s", step),
+        refreshed=summed(gettext("Refreshes"), "refreshes", pgettext("unit of a chart", "refreshes")),
+        failed=summed(gettext("Failed refreshes"), "failed_refreshes", pgettext("unit of a chart", "failed")),
+        calls=summed(gettext("Calls"), "calls", pgettext("unit of a chart", "calls")),
+        failed_calls=summed(gettext("Failed calls"), "failed_calls", pgettext("unit of a chart", "failed")),
         is_sampled=any(row.is_sampled for row in found.values()),
         is_counted=any(row.counted_until for row in found.values()),
     )

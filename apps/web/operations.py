@@ -8,6 +8,9 @@ from uuid import UUID
 from django.db.models import Count, F, Min, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from apps.audit.models import REFRESHES, AuditEvent
 from apps.connections.models import Connection, Status, TokenSet
@@ -24,30 +27,30 @@ SECRET_EXPIRES_SOON = timedelta(days=60)
 NAMED = 5
 
 # Labels of `refresh_outcomes.Outcome`, and of a stale refresh.
-OUTCOMES = {
-    "not_sent": "not reached",
-    "slow_down": "rate limited",
-    "busy": "service busy",
-    "unknown": "outcome unknown",
-    "malformed": "invalid response",
-    "grant_refused": "grant refused",
-    "consent_required": "consent required",
-    "client_refused": "OAuth app rejected",
-    "request_refused": "request refused",
-    "fenced": "stale",
+OUTCOMES: dict[str, str | Promise] = {
+    "not_sent": _("not reached"),
+    "slow_down": _("rate limited"),
+    "busy": _("service busy"),
+    "unknown": _("outcome unknown"),
+    "malformed": _("invalid response"),
+    "grant_refused": _("grant refused"),
+    "consent_required": _("consent required"),
+    "client_refused": _("OAuth app rejected"),
+    "request_refused": _("request refused"),
+    "fenced": _("stale"),
 }
-REASONS = {
-    "reauthorization_required": "Grant ended or revoked",
-    "outcome_unknown": "Outcome of a refresh unknown",
-    "token_refused": "Token rejected",
-    "token_expired": "Access token expired, no refresh token",
-    "oauth_app_changed": "Belongs to the earlier OAuth app",
-    "address_changed": "Key entered for an earlier address",
-    "values_missing": "Required value missing",
-    "key_refused": "Key refused",
-    "missing_scopes": "Permission missing",
-    "integration_misconfigured": "OAuth app rejected",
-    "service_unavailable": "Service does not issue tokens",
+REASONS: dict[str, str | Promise] = {
+    "reauthorization_required": _("Grant ended or revoked"),
+    "outcome_unknown": _("Outcome of a refresh unknown"),
+    "token_refused": _("Token rejected"),
+    "token_expired": _("Access token expired, no refresh token"),
+    "oauth_app_changed": _("Belongs to the earlier OAuth app"),
+    "address_changed": _("Key entered for an earlier address"),
+    "values_missing": _("Required value missing"),
+    "key_refused": _("Key refused"),
+    "missing_scopes": _("Permission missing"),
+    "integration_misconfigured": _("OAuth app rejected"),
+    "service_unavailable": _("Service does not issue tokens"),
 }
 
 
@@ -130,7 +133,7 @@ def refreshes_of_a_day() -> list[Refreshes]:
             of.succeeded += n
         else:
             kind = "fenced" if action == "connection.refresh_fenced" else kind or "unknown"
-            of.failed[OUTCOMES.get(kind, kind)] += n
+            of.failed[str(OUTCOMES.get(kind, kind))] += n
     return sorted(found.values(), key=lambda of: (-of.failures, -of.total, of.name))
 
 
@@ -154,7 +157,7 @@ def needing_attention() -> list[Attention]:
         .values_list("integration__name", "integration__icon", "integration__slug", "status_reason")
         .annotate(n=Count("pk"))
     )
-    found = [Attention(name, icon, REASONS.get(code, code), n, slug, code) for name, icon, slug, code, n in rows]
+    found = [Attention(name, icon, str(REASONS.get(code, code)), n, slug, code) for name, icon, slug, code, n in rows]
     return sorted(found, key=lambda row: (-row.count, row.name, row.reason))
 
 
@@ -173,7 +176,8 @@ class AppAtRisk:
 
     @property
     def in_days(self) -> str:
-        return f"in {self.days_left} days"
+        days = self.days_left or 0
+        return ngettext("in %(n)s day", "in %(n)s days", days) % {"n": days}
 
 
 def oauth_apps_at_risk(today: date) -> list[AppAtRisk]:

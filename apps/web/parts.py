@@ -8,6 +8,7 @@ from time import perf_counter
 
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext
 
 from apps.teams.services.invitations import mail_is_set_up
 from apps.vault.services import missing_key_ids
@@ -37,27 +38,40 @@ def _database() -> Part:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         milliseconds = (perf_counter() - started) * 1000
-        note = f"answers in {milliseconds:.1f} ms"
+        note = gettext("answers in %(n)s ms") % {"n": f"{milliseconds:.1f}"}
         if connection.vendor == "postgresql":
             cursor.execute("SELECT count(*), current_setting('max_connections')::int FROM pg_stat_activity")
             used, most = cursor.fetchone()
             kind = "warn" if used * 100 >= most * FULL else "good"
-            return Part("Database", kind, f"{used} of {most} connections", note)
-    return Part("Database", "good", connection.display_name, note)
+            return Part(
+                gettext("Database"),
+                kind,
+                gettext("%(used)s of %(most)s connections") % {"used": used, "most": most},
+                note,
+            )
+    return Part(gettext("Database"), "good", connection.display_name, note)
 
 
 def _keys() -> Part:
     missing = missing_key_ids()
     if missing:
-        return Part("Encryption keys", "bad", "Missing", ", ".join(sorted(missing)))
-    return Part("Encryption keys", "good", "All available")
+        return Part(gettext("Encryption keys"), "bad", gettext("Missing"), ", ".join(sorted(missing)))
+    return Part(gettext("Encryption keys"), "good", gettext("All available"))
 
 
 def _mail() -> Part:
     if not mail_is_set_up():
-        return Part("E-mail", "warn", "Not set up", "messages are written to files; set EMAIL_URL")
-    host = getattr(settings, "EMAIL_HOST", "") or "configured"
-    return Part("E-mail", "good", "Set up", f"{host}, from {parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}")
+        return Part(
+            gettext("E-mail"), "warn", gettext("Not set up"), gettext("messages are written to files; set EMAIL_URL")
+        )
+    host = getattr(settings, "EMAIL_HOST", "") or gettext("configured")
+    sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    return Part(
+        gettext("E-mail"),
+        "good",
+        gettext("Set up"),
+        gettext("%(host)s, from %(sender)s") % {"host": host, "sender": sender},
+    )
 
 
 def _disks() -> list[Part]:
@@ -74,4 +88,7 @@ def _disk(name: str, folder: Path) -> Part:
     usage = shutil.disk_usage(folder)
     percent = 100 * (usage.total - usage.free) / usage.total
     kind = "bad" if percent >= VERY_FULL else "warn" if percent >= FULL else "good"
-    return Part(f"Disk of {name}", kind, f"{percent:.0f} % in use", f"{usage.free / GIGABYTE:,.1f} GB free")
+    title = gettext("Disk of %(name)s") % {"name": name}
+    used = gettext("%(percent)s %% in use") % {"percent": f"{percent:.0f}"}
+    free = gettext("%(gigabytes)s GB free") % {"gigabytes": f"{usage.free / GIGABYTE:,.1f}"}
+    return Part(title, kind, used, free)

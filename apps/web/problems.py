@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_noop
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
@@ -134,7 +135,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
     return Response(problem, status=status, headers=headers, content_type=CONTENT_TYPE)
 
 
-TOO_LARGE = "The form fields must not exceed 2.5 MB in total. Upload a longer document as a file."
+TOO_LARGE = gettext_noop("The form fields must not exceed 2.5 MB in total. Upload a longer document as a file.")
 NOT_FOUND = "This does not exist, or you cannot see it."
 
 
@@ -224,10 +225,10 @@ def _layout(request: HttpRequest) -> str:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400. Renders without the request, whose host name or cookies may be malformed."""
     if isinstance(exception, RequestDataTooBig):
-        status, title, sentence = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This text is too long", TOO_LARGE
+        status, title, sentence = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, gettext_noop("This text is too long"), TOO_LARGE
     else:
-        status, title = HTTPStatus.BAD_REQUEST, "Specway could not read this request"
-        sentence = "The URL, a cookie or the host name is malformed."
+        status, title = HTTPStatus.BAD_REQUEST, gettext_noop("Specway could not read this request")
+        sentence = gettext_noop("The URL, a cookie or the host name is malformed.")
     if is_api(request):
         code = "body_too_large" if isinstance(exception, RequestDataTooBig) else "malformed_request"
         return _bare_problem(status, code, f"{title}. {sentence}")
@@ -290,9 +291,8 @@ def _database_unavailable(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """CSRF_FAILURE_VIEW: the form has expired, or another site sent it."""
-    sentence = "The form has expired or was sent by another site. Nothing was changed."
-    error = NotAllowed(sentence)
-    error.title = "Send the form again"
+    error = NotAllowed(gettext("The form has expired or was sent by another site. Nothing was changed."))
+    error.title = gettext("Send the form again")
     return error_response(request, error)
 
 

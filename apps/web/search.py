@@ -7,6 +7,8 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import JsonResponse
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -23,21 +25,21 @@ SHOWN, LONGEST = 6, 100
 
 # Label, URL name, and whether only admins see the page.
 PAGES = (
-    ("Plugins", "connections:plugins", False),
-    ("Custom APIs", "integrations:custom_apis", False),
-    ("Try an action", "gateway:try", False),
-    ("Integrations", "connections:list", False),
-    ("Notifications", "notifications:notices", False),
-    ("Credentials", "connections:credentials", False),
-    ("Expiring soon", "connections:expiring", False),
-    ("Audit log", "audit:list", False),
-    ("Team", "teams:members", False),
-    ("API keys", "teams:api_keys", False),
-    ("Webhooks", "notifications:webhooks", True),
-    ("Account", "web:account", False),
-    ("Notification preferences", "notifications:preferences", False),
-    ("Help", "web:help", False),
-    ("API reference", "api:docs", False),
+    (_("Plugins"), "connections:plugins", False),
+    (_("Custom APIs"), "integrations:custom_apis", False),
+    (_("Try an action"), "gateway:try", False),
+    (_("Integrations"), "connections:list", False),
+    (_("Notifications"), "notifications:notices", False),
+    (_("Credentials"), "connections:credentials", False),
+    (_("Expiring soon"), "connections:expiring", False),
+    (_("Audit log"), "audit:list", False),
+    (_("Team"), "teams:members", False),
+    (_("API keys"), "teams:api_keys", False),
+    (_("Webhooks"), "notifications:webhooks", True),
+    (_("Account"), "web:account", False),
+    (_("Notification preferences"), "notifications:preferences", False),
+    (_("Help"), "web:help", False),
+    (_("API reference"), "api:docs", False),
 )
 
 
@@ -56,13 +58,13 @@ class Result:
 def search(request: TeamRequest) -> JsonResponse:
     """The results for `q` as JSON: groups with a title and items. Without words, the pages."""
     words = request.GET.get("q", "")[:LONGEST].split()
-    groups = {"Pages": _pages(request.actor, words)}
+    groups = {gettext("Pages"): _pages(request.actor, words)}
     if words:
         groups = {
-            "Connections": _connections(request.actor, words),
+            gettext("Connections"): _connections(request.actor, words),
             **groups,
-            "Services": _services(request.actor, words),
-            "Help": _help(words),
+            gettext("Services"): _services(request.actor, words),
+            gettext("Help"): _help(words),
         }
     found = [{"title": title, "items": [asdict(one) for one in items]} for title, items in groups.items() if items]
     return JsonResponse({"groups": found})
@@ -73,7 +75,7 @@ def _matches(label: str, words: Iterable[str]) -> bool:
 
 
 def _pages(actor: Actor, words: list[str]) -> list[Result]:
-    visible = [(label, name) for label, name, for_admins in PAGES if actor.is_admin or not for_admins]
+    visible = [(str(label), name) for label, name, for_admins in PAGES if actor.is_admin or not for_admins]
     return [Result(label, reverse(name)) for label, name in visible if _matches(label, words)]
 
 
@@ -86,7 +88,7 @@ def _connections(actor: Actor, words: list[str]) -> list[Result]:
 
 def _connection(connection: Connection) -> Result:
     page: Any = reverse("connections:connection", args=[connection.pk])
-    return Result(f"{connection.name} · {connection.integration.name}", page, state_of(connection).label)
+    return Result(f"{connection.name} · {connection.integration.name}", page, str(state_of(connection).label))
 
 
 def _services(actor: Actor, words: list[str]) -> list[Result]:

@@ -7,45 +7,47 @@ from functools import cache
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils.html import strip_tags
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 
 # Topics by group: slug and title.
 GROUPS = (
     (
-        "Connecting",
+        _("Connecting"),
         (
-            ("connection-failed", "Connection failed"),
-            ("popup-blocked", "Popup blocked"),
-            ("authorization-failed", "Authorization failed"),
-            ("wrong-account", "Different account"),
-            ("sandbox", "Testing failures"),
+            ("connection-failed", _("Connection failed")),
+            ("popup-blocked", _("Popup blocked")),
+            ("authorization-failed", _("Authorization failed")),
+            ("wrong-account", _("Different account")),
+            ("sandbox", _("Testing failures")),
         ),
     ),
     (
-        "Connections that need attention",
+        _("Connections that need attention"),
         (
-            ("token-expired", "Token expired or revoked"),
-            ("insufficient-permissions", "Insufficient permissions"),
-            ("invalid-api-key", "Invalid API key"),
-            ("values-missing", "A value is missing"),
+            ("token-expired", _("Token expired or revoked")),
+            ("insufficient-permissions", _("Insufficient permissions")),
+            ("invalid-api-key", _("Invalid API key")),
+            ("values-missing", _("A value is missing")),
         ),
     ),
     (
-        "Calls that fail",
+        _("Calls that fail"),
         (
-            ("unauthorized", "Unauthorized"),
-            ("rate-limited", "Rate limited"),
-            ("connection-refused", "Connection refused"),
-            ("timeout", "Timeout"),
+            ("unauthorized", _("Unauthorized")),
+            ("rate-limited", _("Rate limited")),
+            ("connection-refused", _("Connection refused")),
+            ("timeout", _("Timeout")),
         ),
     ),
     (
-        "OAuth apps and operation",
+        _("OAuth apps and operation"),
         (
-            ("callback", "Callback URL of this installation"),
-            ("redirect-uri-mismatch", "Redirect URI mismatch"),
-            ("not-set-up", "Not set up yet"),
-            ("oauth-app-refused", "OAuth app rejected"),
-            ("unreadable-secret", "Secret cannot be read"),
+            ("callback", _("Callback URL of this installation")),
+            ("redirect-uri-mismatch", _("Redirect URI mismatch")),
+            ("not-set-up", _("Not set up yet")),
+            ("oauth-app-refused", _("OAuth app rejected")),
+            ("unreadable-secret", _("Secret cannot be read")),
         ),
     ),
 )
@@ -81,10 +83,14 @@ class Group:
     topics: list[Topic]
 
 
-@cache
 def groups() -> list[Group]:
-    """All topics, in groups."""
-    return [Group(title, [_topic(slug, name) for slug, name in topics]) for title, topics in GROUPS]
+    """All topics, in groups, in the current language."""
+    return _groups_in(get_language() or "")
+
+
+@cache
+def _groups_in(language: str) -> list[Group]:
+    return [Group(str(title), [_topic(slug, str(name)) for slug, name in topics]) for title, topics in GROUPS]
 
 
 def topics() -> dict[str, Topic]:

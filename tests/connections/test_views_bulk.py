@@ -6,7 +6,8 @@ from django.utils import timezone
 
 from apps.connections.errors import SpecwayError
 from apps.connections.models import Connection, ConnectionShare, Level, WorkflowUse
-from apps.connections.views import bulk
+from apps.connections.services.check import CheckResult, Outcome
+from apps.connections.views import bulk, bulk_check
 from apps.teams.models import Membership, Role
 from tests.connections.pages import make_connection, set_up_service, share
 from tests.factories import client_for, make_member
@@ -101,3 +102,46 @@ def test_personal_connections_of_others_are_left_out(me: Membership, mine: list[
     assert "2 of the selected are left out" in page
     posted(admin, "share", [*mine, own], confirmed="yes", level="use")
     assert list(Connection.objects.filter(is_shared=True)) == [own]
+
+
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[Connection]:
+    """Collects the connections that are checked; the first is rejected, the others work."""
+    made: list[Connection] = []
+
+    def check(*, connection: Connection, actor: object) -> CheckResult:
+        made.append(connection)
+        if len(made) == 1:
+            return CheckResult(Outcome.REJECTED, "Sandbox rejects this token.")
+        return CheckResult(Outcome.WORKS, "Sandbox accepted it.")
+
+    monkeypatch.setattr(bulk_check, "check", check)
+    return made
+
+
+def test_checking_the_selected_shows_each_result(
+    me: Membership, mine: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = checks(monkeypatch)
+    page = posted(me, "check", mine)
+    assert made == mine
+    for words in ("1 of 2 connections work", "Sandbox rejects this token.", "Rejected", "Sandbox accepted it."):
+        assert words in page
+
+
+def test_checks_without_time_left_are_offered_again(
+    me: Membership, mine: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = checks(monkeypatch)
+    monkeypatch.setattr(bulk_check, "TIMEOUT", -1)
+    page = posted(me, "check", mine)
+    assert not made
+    assert "Check 2 more" in page
+    assert page.count('name="id"') == 2
+
+
+def test_personal_connections_of_others_are_not_checked(
+    me: Membership, mine: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = checks(monkeypatch)
+    posted(make_member(team=me.team, role=Role.MEMBER), "check", mine)
+    assert not made

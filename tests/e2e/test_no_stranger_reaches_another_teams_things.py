@@ -71,6 +71,7 @@ ONLY_POST = {
     "connections:disconnect_selected",
     "connections:hand_over_selected",
     "connections:refresh_selected",
+    "connections:check_selected",
     "connections:share_selected",
     "connections:reconnect",
     "api:connection_token",

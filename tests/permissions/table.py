@@ -29,6 +29,7 @@ BODIES: dict[str, dict[str, object]] = {
     "POST connections:decide": {"decision": "discard"},
     "POST gateway:try": {"connection": "{connection}", "method": "GET", "path": "me"},
     "POST connections:refresh_selected": {"id": "{connection}"},
+    "POST connections:check_selected": {"id": "{connection}"},
     "POST connections:share_selected": {"id": "{connection}"},
     "POST connections:hand_over_selected": {"id": "{connection}"},
     "POST connections:disconnect_selected": {"id": "{connection}"},

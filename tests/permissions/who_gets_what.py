@@ -82,6 +82,7 @@ GET    gateway:try                  | 200
 POST   gateway:try                  | 502 502 502 502 502 502 404 404
 POST   connections:refresh_selected     | 302
 POST   connections:first_steps          | 302
+POST   connections:check_selected       | 200 200 200 200 200 200 302 302
 POST   connections:share_selected       | 200 200 200 200 302 302 302 302
 POST   connections:hand_over_selected   | 200 200 200 302 302 302 302 302
 POST   connections:disconnect_selected  | 200 200 200 200 302 302 302 302

@@ -131,7 +131,7 @@ ACTIONS = {
 @team_required
 def selected(request: TeamRequest, action: str) -> HttpResponse:
     """The question about the selected connections (`id`); with `confirmed`, the action and its outcomes."""
-    chosen, left_out = _chosen(request.actor, request.POST.getlist("id"), ACTIONS[action].may)
+    chosen, left_out = chosen_connections(request.actor, request.POST.getlist("id"), ACTIONS[action].may)
     if not chosen:
         reason = (
             gettext("You are not allowed to do this with them.")
@@ -151,7 +151,7 @@ def selected(request: TeamRequest, action: str) -> HttpResponse:
     return render(request, "connections/bulk_question.html", context, status=400 if form.errors else 200)
 
 
-def _chosen(
+def chosen_connections(
     actor: Actor, texts: list[str], may: Callable[[Actor, Connection], bool]
 ) -> tuple[list[Connection], list[Connection]]:
     """The visible ones of the selected connections: those that the actor may change so, and the others."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from apps.audit.origin import Target
 from apps.audit.services import record
@@ -72,7 +73,7 @@ def create_browser_token(*, actor: Actor, origin: str, scopes: list[str], second
     """
     api_key = actor.api_key
     if api_key is None or actor.by_browser_token:
-        raise NotAllowed("Browser tokens are created with an API key.")
+        raise NotAllowed(gettext("Browser tokens are created with an API key."))
     if missing := [scope for scope in scopes if not actor.has_scope(scope)]:
         raise KeyLacksScope(missing[0])
     token, expires_at = browser_tokens.issue(api_key, origin=origin, scopes=scopes, seconds=seconds)
@@ -104,7 +105,7 @@ def rotate_api_key(
         rows if _is_itself(actor, api_key_id) else rows.filter(pk__in=keys_visible_to(actor).values("pk"))
     ).first()
     if api_key is None or not api_key.is_valid_at(now):
-        raise NotFound("There is no such valid API key that you can rotate.")
+        raise NotFound(gettext("There is no such valid API key that you can rotate."))
     _check_rotation(actor, api_key, expires_at)
     text = keys.generate()
     api_key.former_prefix, api_key.former_secret_hash = api_key.prefix, api_key.secret_hash
@@ -122,15 +123,17 @@ def _check_rotation(actor: Actor, api_key: ApiKey, expires_at: datetime | None) 
     if _is_itself(actor, api_key.pk):
         limit = api_key.expires_at
         if expires_at is not None and limit is not None and expires_at > limit:
-            raise NotAllowed("A key cannot extend its own lifetime.")
+            raise NotAllowed(gettext("A key cannot extend its own lifetime."))
     elif api_key.kind == ApiKey.Kind.PERSONAL and api_key.user != actor.user:
-        raise NotAllowed("Only its member can rotate a personal key, since it acts as them. Revoke it instead.")
+        raise NotAllowed(
+            gettext("Only its member can rotate a personal key, since it acts as them. Revoke it instead.")
+        )
     elif not actor.has_scope("connections:write"):
         raise KeyLacksScope("connections:write")
     else:
         _check(actor, api_key.scopes, expires_at or api_key.expires_at)
     if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidRequest("The expiry must be in the future.", field="expires_at")
+        raise InvalidRequest(gettext("The expiry must be in the future."), field="expires_at")
 
 
 def _is_itself(actor: Actor, api_key_id: UUID) -> bool:
@@ -143,7 +146,7 @@ def api_key_of(actor: Actor, api_key_id: UUID) -> ApiKey:
     if visible is None and actor.api_key is not None and _is_itself(actor, api_key_id):
         return actor.api_key
     if visible is None:
-        raise NotFound("There is no such API key.")
+        raise NotFound(gettext("There is no such API key."))
     return visible
 
 
@@ -152,7 +155,7 @@ def revoke_api_key(*, actor: Actor, api_key_id: UUID) -> ApiKey:
     """Revoke a key: the actor's own, or for owners and admins any of the team. Raises NotFound."""
     api_key = keys_visible_to(actor).select_for_update(of=("self",)).filter(pk=api_key_id).first()
     if api_key is None:
-        raise NotFound("There is no such API key that you can revoke.")
+        raise NotFound(gettext("There is no such API key that you can revoke."))
     revoke(api_key, actor=actor)
     return api_key
 
@@ -172,22 +175,22 @@ def target_of(api_key: ApiKey) -> Target:
 def _check(actor: Actor, scopes: list[str], expires_at: datetime | None) -> None:
     unknown = [scope for scope in scopes if scope not in keys.SCOPES]
     if unknown:
-        raise InvalidRequest(f"There is no permission {unknown[0][:60]}.", field="scopes")
+        raise InvalidRequest(gettext("There is no permission %(name)s.") % {"name": unknown[0][:60]}, field="scopes")
     if not scopes:
-        raise InvalidRequest("Choose at least one permission.", field="scopes")
+        raise InvalidRequest(gettext("Choose at least one permission."), field="scopes")
     if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidRequest("The expiry must be in the future.", field="expires_at")
+        raise InvalidRequest(gettext("The expiry must be in the future."), field="expires_at")
     if actor.api_key is None:
         return
     if not all(actor.has_scope(scope) for scope in scopes):
-        raise NotAllowed("A key cannot create a key with more permissions than its own.")
+        raise NotAllowed(gettext("A key cannot create a key with more permissions than its own."))
     limit = actor.api_key.expires_at
     if limit is not None and (expires_at is None or expires_at > limit):
-        raise NotAllowed("A key cannot create a key that expires later than itself.")
+        raise NotAllowed(gettext("A key cannot create a key that expires later than itself."))
 
 
 def _clean_name(name: str) -> str:
     cleaned = " ".join(name.split())
     if not cleaned or len(cleaned) > 100:
-        raise InvalidRequest("Enter a name of 1 to 100 characters.", field="name")
+        raise InvalidRequest(gettext("Enter a name of 1 to 100 characters."), field="name")
     return cleaned

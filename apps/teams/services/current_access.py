@@ -4,6 +4,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from apps.errors import NotAllowed, NotFound
 from apps.sql import Now
@@ -21,9 +22,9 @@ def require_still_allowed(actor: Actor, action: Action) -> Team:
     permissions.require(actor, action)
     team = lock_team(actor.team.pk if actor.team else None)
     if team is None:
-        raise NotFound("The team was closed meanwhile, so nothing was stored.")
+        raise NotFound(gettext("The team was closed meanwhile, so nothing was stored."))
     if has_ended(actor, team.pk):
-        raise NotAllowed("Your access to this team has ended, so nothing was stored.")
+        raise NotAllowed(gettext("Your access to this team has ended, so nothing was stored."))
     if actor.user is not None:
         role = Membership.objects.filter(team=team, user=actor.user).values_list("role", flat=True).get()
         permissions.require(replace(actor, role=Role(role)), action)

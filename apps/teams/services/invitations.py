@@ -16,6 +16,7 @@ from django.db.models import Count
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
@@ -62,7 +63,7 @@ def invite(*, actor: Actor, emails: list[str], role: Role) -> list[IssuedInvitat
     """
     permissions.require(actor, Action.INVITE)
     if role not in permissions.assignable_roles(actor):
-        raise NotAllowed("Only owners can make a member an owner.")
+        raise NotAllowed(gettext("Only owners can make a member an owner."))
     team = locked_team(actor)
     addresses = list(dict.fromkeys(_clean_address(email) for email in emails))
     _check_limits(team, addresses)
@@ -76,7 +77,7 @@ def revoke_invitation(*, actor: Actor, invitation_id: UUID) -> Invitation:
     team = locked_team(actor)
     invitation = Invitation.objects.filter(team=team, pk=invitation_id, accepted_at=None, revoked_at=None).first()
     if invitation is None:
-        raise NotFound("This team has no such invitation.")
+        raise NotFound(gettext("This team has no such invitation."))
     _revoke(actor, invitation)
     return invitation
 
@@ -85,9 +86,9 @@ def find_invitation(*, token: str) -> Invitation:
     """The open invitation of a link. Raises NotFound, InvitationEnded."""
     invitation = Invitation.objects.select_related("team", "invited_by").filter(token_hash=_hash(token)).first()
     if invitation is None:
-        raise NotFound("This invitation does not exist. Check that the link is complete.")
+        raise NotFound(gettext("This invitation does not exist. Check that the link is complete."))
     if not invitation.is_open_at(timezone.now()):
-        raise InvitationEnded("This invitation was accepted or revoked, or has expired. Ask for a new one.")
+        raise InvitationEnded(gettext("This invitation was accepted or revoked, or has expired. Ask for a new one."))
     return invitation
 
 
@@ -101,11 +102,13 @@ def accept_invitation(*, user: User, token: str, origin: Origin) -> Membership:
     invitation = find_invitation(token=token)
     if not is_for(invitation, user):
         raise InvitationForSomeoneElse(
-            "This invitation is for another e-mail address than yours. Sign in with that address, or ask for an "
-            "invitation to yours."
+            gettext(
+                "This invitation is for another e-mail address than yours. Sign in with that address, or ask for an "
+                "invitation to yours."
+            )
         )
     if Membership.objects.filter(team=invitation.team, user=user).exists():
-        raise AlreadyMember(f"You are already a member of {invitation.team}.")
+        raise AlreadyMember(gettext("You are already a member of %(team)s.") % {"team": invitation.team})
     invitation.accepted_at = timezone.now()
     invitation.save(update_fields=["accepted_at"])
     membership = Membership.objects.create(team=invitation.team, user=user, role=invitation.role)
@@ -125,7 +128,7 @@ def _check_limits(team: Team, addresses: list[str]) -> None:
     recent = Invitation.objects.filter(created_at__gt=timezone.now() - HOUR)
     if recent.filter(team=team).count() + len(addresses) > PER_TEAM_AND_HOUR:
         raise TooManyInvitations(
-            f"A team can send {PER_TEAM_AND_HOUR} invitations per hour. Try again later.",
+            gettext("A team can send %(n)s invitations per hour. Try again later.") % {"n": PER_TEAM_AND_HOUR},
             retry_after=int(HOUR.total_seconds()),
         )
     frequent = recent.filter(email__in=addresses).values("email").annotate(count=Count("pk"))
@@ -184,7 +187,7 @@ def _send(issued: IssuedInvitation, inviter: str) -> None:
     context = {"invitation": issued.invitation, "link": issued.link, "inviter": inviter}
     send_mail(
         # Without names, which are the inviter's own text.
-        subject="Invitation to join a team on Specway",
+        subject=gettext("Invitation to join a team on Specway"),
         message=render_to_string("teams/email/invitation.txt", context),
         from_email=None,
         recipient_list=[issued.invitation.email],
@@ -197,7 +200,9 @@ def _clean_address(email: str) -> str:
         validate_email(address)
         MaxLengthValidator(254)(address)
     except ValidationError:
-        raise InvalidRequest(f"“{address[:80]}” is not a valid e-mail address.", field="emails") from None
+        raise InvalidRequest(
+            gettext("“%(address)s” is not a valid e-mail address.") % {"address": address[:80]}, field="emails"
+        ) from None
     return address
 
 

@@ -2,6 +2,7 @@
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 
 from apps.audit.origin import Target
 from apps.audit.services import record
@@ -22,7 +23,7 @@ def add_member(*, actor: Actor, user: User, role: Role) -> Membership:
     """Add a member without an invitation, as operators do. Raises NotAllowed, AlreadyMember."""
     permissions.require(actor, Action.INVITE)
     if role not in permissions.assignable_roles(actor):
-        raise NotAllowed("Only owners can make a member an owner.")
+        raise NotAllowed(gettext("Only owners can make a member an owner."))
     team = locked_team(actor)
     membership, is_new = Membership.objects.get_or_create(team=team, user=user, defaults={"role": role})
     if not is_new:
@@ -43,7 +44,7 @@ def change_role(*, actor: Actor, membership_id: int, role: Role, service_keys: S
     membership = _member_of_own_team(actor, membership_id)
     _require_may_manage(actor, membership)
     if role not in permissions.assignable_roles(actor):
-        raise NotAllowed("Only owners can make a member an owner.")
+        raise NotAllowed(gettext("Only owners can make a member an owner."))
     if membership.role == role:
         return membership
     _keep_an_owner(membership)
@@ -98,7 +99,7 @@ def leavable(*, actor: Actor) -> Membership:
     locked_team(actor)
     membership = Membership.objects.select_related("user", "team").filter(team=actor.team, user=actor.user).first()
     if membership is None:
-        raise NotFound("You are no longer a member of this team.")
+        raise NotFound(gettext("You are no longer a member of this team."))
     _keep_an_owner(membership)
     return membership
 
@@ -111,13 +112,13 @@ def _member_of_own_team(actor: Actor, membership_id: int) -> Membership:
     team = locked_team(actor)
     membership = Membership.objects.select_related("user", "team").filter(team=team, pk=membership_id).first()
     if membership is None:
-        raise NotFound("This team has no such member.")
+        raise NotFound(gettext("This team has no such member."))
     return membership
 
 
 def _require_may_manage(actor: Actor, membership: Membership) -> None:
     if not permissions.may_manage_member(actor, membership.role):
-        raise NotAllowed("Only owners can change or remove owners.")
+        raise NotAllowed(gettext("Only owners can change or remove owners."))
 
 
 def _keep_an_owner(membership: Membership) -> None:
@@ -131,7 +132,10 @@ def require_decision(membership: Membership, service_keys: ServiceKeys | None) -
     created = list(service_keys_of(membership))
     if created and service_keys is None:
         names = ", ".join(key.name for key in created[:5])
-        raise ServiceKeysUndecided(f"Keep or revoke the service keys that {membership.user} created: {names}.")
+        raise ServiceKeysUndecided(
+            gettext("Keep or revoke the service keys that %(person)s created: %(names)s.")
+            % {"person": membership.user, "names": names}
+        )
     return created
 
 
@@ -141,12 +145,26 @@ def _settle_service_keys(actor: Actor, membership: Membership, decision: Service
             revoke(api_key, actor=actor)
 
 
+def _owns(membership: Membership, count: int, *, is_self: bool) -> str:
+    if is_self:
+        sentence = ngettext(
+            "You still own %(n)s connection in this team. Hand them over or disconnect them first.",
+            "You still own %(n)s connections in this team. Hand them over or disconnect them first.",
+            count,
+        )
+    else:
+        sentence = ngettext(
+            "%(person)s still owns %(n)s connection in this team. Hand them over or disconnect them first.",
+            "%(person)s still owns %(n)s connections in this team. Hand them over or disconnect them first.",
+            count,
+        )
+    return sentence % {"person": membership.user, "n": count}
+
+
 def _end(actor: Actor, membership: Membership, *, verb: str, service_keys: ServiceKeys | None) -> None:
     owned = membership.user.connections.filter(team=membership.team_id).count()
     if owned:
-        who = "You still own" if verb == "left" else f"{membership.user} still owns"
-        what = "1 connection" if owned == 1 else f"{owned} connections"
-        raise OwnsConnections(f"{who} {what} in this team. Hand them over or disconnect them first.", connections=owned)
+        raise OwnsConnections(_owns(membership, owned, is_self=verb == "left"), connections=owned)
     _settle_service_keys(actor, membership, service_keys)
     revoked = ApiKey.objects.filter(
         team=membership.team_id, user=membership.user_id, kind=ApiKey.Kind.PERSONAL, revoked_at=None

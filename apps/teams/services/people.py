@@ -3,6 +3,7 @@
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.db import transaction
+from django.utils.translation import gettext
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
@@ -29,9 +30,9 @@ def delete_person(*, user: User, origin: Origin) -> None:
     """
     locked = User.objects.select_for_update().get(pk=user.pk)
     if locked.memberships.exists():
-        raise StillMember("Leave your teams first.")
+        raise StillMember(gettext("Leave your teams first."))
     if locked.connections.exists():
-        raise OwnsConnections("You still own a connection. Hand it over or disconnect it first.")
+        raise OwnsConnections(gettext("You still own a connection. Hand it over or disconnect it first."))
     # django-allauth sends no signal when its rows are deleted with their user.
     factors = Authenticator.objects.filter(user=locked).values_list("data", flat=True)
     seeds = [value for data in factors for name, value in data.items() if name in ("secret", "seed")]

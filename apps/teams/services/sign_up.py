@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from apps.teams.models import Invitation
 
@@ -17,5 +18,7 @@ def is_allowed(email: str) -> bool:
 
 def refusal() -> str:
     if settings.SIGNUP_OPEN:
-        return f"Use an address at {' or '.join(settings.SIGNUP_DOMAINS)}, or ask an admin of your team to invite you."
-    return "New accounts require an invitation. Ask an admin of your team for one."
+        domains = gettext(" or ").join(settings.SIGNUP_DOMAINS)
+        sentence = gettext("Use an address at %(domains)s, or ask an admin of your team to invite you.")
+        return sentence % {"domains": domains}
+    return gettext("New accounts require an invitation. Ask an admin of your team for one.")

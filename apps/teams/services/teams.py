@@ -1,6 +1,7 @@
 """Creating, renaming and closing teams."""
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
@@ -41,11 +42,11 @@ def close_team(*, actor: Actor) -> None:
     """
     team = locked_team(actor)
     if not actor.is_owner:
-        raise NotAllowed("Only the owner can close the team.")
+        raise NotAllowed(gettext("Only the owner can close the team."))
     if team.memberships.exclude(user=actor.user).exists():
         raise LastOwner
     if team.connections.exists():
-        raise OwnsConnections("The team still has connections. Disconnect them first.")
+        raise OwnsConnections(gettext("The team still has connections. Disconnect them first."))
     record(action="team.closed", origin=actor.origin, team_id=team.pk, target=target_of(team))
     team.delete()
 
@@ -64,5 +65,5 @@ def target_of(team: Team) -> Target:
 def _clean_name(name: str) -> str:
     cleaned = " ".join(name.split())
     if not cleaned or len(cleaned) > 100:
-        raise InvalidRequest("A team's name has 1 to 100 characters.", field="name")
+        raise InvalidRequest(gettext("A team's name has 1 to 100 characters."), field="name")
     return cleaned
