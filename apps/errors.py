@@ -1,6 +1,6 @@
-"""Base classes of domain errors. Must not import Django."""
+"""Base classes of domain errors. Of Django, only the mark of a translatable text: titles are translated when shown."""
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 
 class SpecwayError(Exception):
@@ -14,7 +14,7 @@ class SpecwayError(Exception):
 
     code = "error"
     status = 400
-    title = _("Request refused")
+    title = gettext_noop("Request refused")
     help = ""
 
     def __init__(self, sentence: str, *, retry_after: int | None = None, **extra: object) -> None:
@@ -27,10 +27,10 @@ class SpecwayError(Exception):
 class NotFound(SpecwayError):
     """The object does not exist, or the caller may not see it. The two are not distinguished."""
 
-    code, status, title = "not_found", 404, _("Not found")
+    code, status, title = "not_found", 404, gettext_noop("Not found")
 
 
 class NotAllowed(SpecwayError):
     """The caller may see the object, but may not do this with it."""
 
-    code, status, title = "permission_denied", 403, _("Not allowed")
+    code, status, title = "permission_denied", 403, gettext_noop("Not allowed")

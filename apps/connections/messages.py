@@ -21,7 +21,8 @@ _REASONS = {
     "token_expired": _("Access to {name} has expired and cannot be renewed automatically. Reconnect it."),
     "oauth_app_changed": (
         _(
-            "The OAuth app of {name} was replaced, or its addresses were changed, after this connection was created. Reconnect it to give access again."
+            "The OAuth app of {name} was replaced, or its addresses were changed, after this connection was created. "
+            "Reconnect it to give access again."
         )
     ),
     "address_changed": (
@@ -34,7 +35,8 @@ _REASONS = {
     "missing_scopes": _("{name} removed a permission that was granted before. Reconnect to add it again."),
     "integration_misconfigured": (
         _(
-            "{name} rejects the OAuth app of this integration. Its maintainers are notified; you do not need to reconnect."
+            "{name} rejects the OAuth app of this integration. Its maintainers are notified; you do not need to"
+            " reconnect."
         )
     ),
     "service_unavailable": _("{name} does not issue a new token right now. Specway retries automatically."),
@@ -91,27 +93,33 @@ _FIRST_REFRESH = {
     "worked": _("Its token was refreshed once right after connecting, so it renews itself."),
     "no_refresh_token": (
         _(
-            "{name} returned no refresh token, so this connection ends when its access token expires. Request offline access on the API’s Authentication tab (a scope such as offline_access, or the parameter access_type=offline), then reconnect."
+            "{name} returned no refresh token, so this connection ends when its access token expires. Request "
+            "offline access on the API’s Authentication tab (a scope such as offline_access, or the parameter "
+            "access_type=offline), then reconnect."
         )
     ),
     "client_refused": (
         _(
-            "{name} issued a token for the code, but rejects the client when it refreshes{code}. Check the client authentication on the API’s Authentication tab; reconnecting does not help."
+            "{name} issued a token for the code, but rejects the client when it refreshes{code}. Check the client "
+            "authentication on the API’s Authentication tab; reconnecting does not help."
         )
     ),
     "grant_refused": (
         _(
-            "{name} rejected the refresh token that it had just issued{code}. Check the refresh URL and the scopes on the API’s Authentication tab, then reconnect."
+            "{name} rejected the refresh token that it had just issued{code}. Check the refresh URL and the scopes "
+            "on the API’s Authentication tab, then reconnect."
         )
     ),
     "request_refused": (
         _(
-            "{name} rejected the first refresh{code}. Check the extra parameters of token requests on the API’s Authentication tab."
+            "{name} rejected the first refresh{code}. Check the extra parameters of token requests on the API’s "
+            "Authentication tab."
         )
     ),
     "malformed": (
         _(
-            "The response of {name} to the first refresh was not a token response. Check the refresh URL on the API’s Authentication tab."
+            "The response of {name} to the first refresh was not a token response. Check the refresh URL on the "
+            "API’s Authentication tab."
         )
     ),
 }
@@ -120,18 +128,16 @@ FIRST_REFRESH_FAULTS = frozenset(_FIRST_REFRESH) - {"due", "worked", "never_ends
 
 def short_reason(reason: str) -> str:
     """Why a connection needs attention, in at most four words; "" for an unknown reason."""
-    return _SHORT_REASONS.get(reason, "")
+    return str(_SHORT_REASONS.get(reason, ""))
 
 
 def reason_message(reason: str, name: str, service_message: str = "") -> str:
     """Why a connection to the integration called `name` needs attention, with the service's own description."""
     message = _REASONS[reason].format(name=name)
-    return (
-        gettext("%(message)s %(name)s responded: “%(service_message)s”.")
-        % {"message": message, "name": name, "service_message": service_message}
-        if service_message
-        else message
-    )
+    if not service_message:
+        return message
+    words = {"reason": message, "name": name, "words": service_message}
+    return gettext("%(reason)s %(name)s responded: “%(words)s”.") % words
 
 
 def reason_of(connection: Connection) -> str:
@@ -146,7 +152,7 @@ def help_anchor(reason: str) -> str:
 
 def repair_label(reason: str) -> str:
     """The label of the button that repairs it; empty if the person cannot."""
-    return _REPAIR.get(reason, "")
+    return str(_REPAIR.get(reason, ""))
 
 
 def asks_values(connection: Connection) -> bool:

@@ -1,6 +1,7 @@
 """Mails to a team's owners and admins about disabled webhooks. The row records that the mail was sent."""
 
 import logging
+from functools import partial
 
 from django.conf import settings
 from django.urls import reverse
@@ -24,7 +25,7 @@ def _alert(webhook: Webhook) -> int:
     if not row.filter(gave_up_at__isnull=False, notified_at=None).update(notified_at=Now()):
         return 0
     try:
-        send(_mail(webhook), to=owners_and_admins(webhook.team_id))
+        send(partial(_mail, webhook), to=owners_and_admins(webhook.team_id))
     except OSError as error:  # smtplib's exceptions too
         row.update(notified_at=None)
         logger.warning("mail not sent webhook=%s error=%s", webhook.pk, type(error).__name__)

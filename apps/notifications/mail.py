@@ -1,12 +1,13 @@
 """Sends mail about events, one message per recipient, as text and HTML; and the addresses of recipients."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.template.loader import render_to_string
 
+from apps.teams.languages import in_language
 from apps.teams.models import Role, User
 
 
@@ -27,21 +28,39 @@ class Mail:
     items: tuple[str, ...] = ()
 
 
-def send(mail: Mail, *, to: Iterable[str]) -> int:
-    """Send the mail to each address separately.
+def send(write: Callable[[], Mail], *, to: Iterable[str]) -> int:
+    """Send the mail to each address separately, written in the language that the person chose, else in English.
 
     Returns the number of messages. Raises the exceptions of the mail back end, mostly OSError.
     """
-    context = {"mail": mail}
-    text = render_to_string("notifications/mail.txt", context)
-    html = render_to_string("notifications/mail.html", context)
+    messages = [
+        message
+        for language, addresses in _by_language(list(to)).items()
+        for message in _written(write, addresses, language)
+    ]
+    return get_connection().send_messages(messages) or 0 if messages else 0
+
+
+def _written(write: Callable[[], Mail], addresses: list[str], language: str) -> list[EmailMultiAlternatives]:
+    with in_language(language):
+        mail = write()
+        text = render_to_string("notifications/mail.txt", {"mail": mail})
+        html = render_to_string("notifications/mail.html", {"mail": mail})
     subject = " ".join(mail.subject.split())  # names may contain line breaks, which headers must not
     messages = []
-    for address in to:
+    for address in addresses:
         message = EmailMultiAlternatives(subject=subject, body=text, to=[address])
         message.attach_alternative(html, "text/html")
         messages.append(message)
-    return get_connection().send_messages(messages) or 0 if messages else 0
+    return messages
+
+
+def _by_language(addresses: list[str]) -> dict[str, list[str]]:
+    chosen = dict(User.objects.filter(email__in=addresses).values_list("email", "language"))
+    found: dict[str, list[str]] = {}
+    for address in addresses:
+        found.setdefault(chosen.get(address, ""), []).append(address)
+    return found
 
 
 def operators() -> list[str]:

@@ -1,6 +1,6 @@
 """Notices: what happened that a person should know, in the product itself, whatever mail they get."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from apps.notifications.models import Notice
 from apps.sql import Now
+from apps.teams.languages import in_language
 from apps.teams.models import Team, User
 
 # The number of notices that the page shows.
@@ -26,29 +27,29 @@ class NewNotice:
     icon: str = ""
 
 
-def notify(users: Iterable[User], notice: NewNotice, *, team_id: UUID) -> list[User]:
-    """Add the notice for each person who does not have it yet, and return these people."""
+def notify(users: Iterable[User], write: Callable[[], NewNotice], *, team_id: UUID) -> list[User]:
+    """Add the notice for each person who does not have it yet, in their language, and return these people."""
     people = list(users)
-    known = set(Notice.objects.filter(user__in=people, key=notice.key).values_list("user", flat=True))
+    known = set(Notice.objects.filter(user__in=people, key=write().key).values_list("user", flat=True))
     new = [user for user in people if user.pk not in known]
-    Notice.objects.bulk_create(
-        [
-            Notice(
-                user=user,
-                team_id=team_id,
-                key=notice.key,
-                title=notice.title[:200],
-                text=notice.text[:500],
-                path=notice.path,
-                service=notice.service,
-                icon=notice.icon,
-                created_at=Now(),
-            )
-            for user in new
-        ],
-        ignore_conflicts=True,
-    )
+    Notice.objects.bulk_create([_for(user, write, team_id) for user in new], ignore_conflicts=True)
     return new
+
+
+def _for(user: User, write: Callable[[], NewNotice], team_id: UUID) -> Notice:
+    with in_language(user.language):
+        notice = write()
+    return Notice(
+        user=user,
+        team_id=team_id,
+        key=notice.key,
+        title=notice.title[:200],
+        text=notice.text[:500],
+        path=notice.path,
+        service=notice.service,
+        icon=notice.icon,
+        created_at=Now(),
+    )
 
 
 def notices_of(user: User, team: Team) -> QuerySet[Notice]:

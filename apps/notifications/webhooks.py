@@ -9,8 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_noop
 
 from apps import egress
 from apps.audit.origin import Target
@@ -36,13 +35,13 @@ _AUDITED = ("events", "description", "is_on", *OTHERS)
 class TooManyWebhooks(SpecwayError):
     """The team has the maximum number of webhooks."""
 
-    code, status, title = "too_many_webhooks", 409, _("Too many webhooks")
+    code, status, title = "too_many_webhooks", 409, gettext_noop("Too many webhooks")
 
 
 class WebhookOff(SpecwayError):
     """The webhook is switched off, so nothing is sent to it."""
 
-    code, status, title = "webhook_off", 409, _("The webhook is switched off")
+    code, status, title = "webhook_off", 409, gettext_noop("The webhook is switched off")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils.translation import gettext_noop
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -39,19 +40,23 @@ Method = TypeVar("Method", bound=Callable[..., Response])
 class KeyInUse(SpecwayError):
     """The first request with this key is still in progress."""
 
-    code, status, title = "idempotency_key_in_use", 409, "The first request is in progress"
+    code, status, title = "idempotency_key_in_use", 409, gettext_noop("The first request is in progress")
 
 
 class KeyReused(SpecwayError):
     """The key was used for a request with another body or address."""
 
-    code, status, title = "idempotency_key_reused", 422, "The key was used for another request"
+    code, status, title = "idempotency_key_reused", 422, gettext_noop("The key was used for another request")
 
 
 class OutcomeUnknown(SpecwayError):
     """The process of the first request died, so it is not known whether the request had its effect."""
 
-    code, status, title = "idempotency_outcome_unknown", 409, "The outcome of the first request is unknown"
+    code, status, title = (
+        "idempotency_outcome_unknown",
+        409,
+        gettext_noop("The outcome of the first request is unknown"),
+    )
 
 
 def idempotent(method: Method) -> Method:

@@ -13,6 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from apps.teams.languages import language_of
 from apps.teams.models import User
 from apps.web.dates import date_format_of
 from apps.web.problems import is_api
@@ -85,12 +86,6 @@ class PreferencesMiddleware:
         response.headers.setdefault("Content-Language", language)
         patch_vary_headers(response, ["Accept-Language"])
         return response
-
-
-def language_of(user: object) -> str:
-    """The language that the person chose; "" if none, or one that the product does not have any more."""
-    chosen = getattr(user, "language", "")
-    return chosen if chosen in dict(settings.LANGUAGES) else ""
 
 
 def _is_for_programs(request: HttpRequest) -> bool:

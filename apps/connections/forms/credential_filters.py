@@ -6,6 +6,7 @@ from typing import ClassVar
 from django import forms
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apps.connections.forms.connections import FilterForm
@@ -31,9 +32,9 @@ def is_custom(connection: Connection) -> bool:
 class CredentialFilterForm(FilterForm):
     """The filters of the list, plus `used` and `kind`."""
 
-    KINDS: ClassVar[list[tuple[str, str]]] = [
+    KINDS: ClassVar[list[tuple[str, str | Promise]]] = [
         ("oauth", "OAuth"),
-        (Integration.Kind.API_KEY, "API key"),
+        (Integration.Kind.API_KEY, _("API key")),
         (Integration.Kind.BASIC, _("Basic")),
         (Integration.Kind.CLIENT_CREDENTIALS, _("Client credentials")),
         ("custom", _("Custom")),

@@ -1,7 +1,6 @@
 """What helps to debug a custom API: its redacted requests, and the result of the first refresh."""
 
 from django.db import models
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.integrations.models import Integration
@@ -65,7 +64,7 @@ class TraceEntry(models.Model):
     @property
     def words(self) -> str:
         """The kind of request, as a label."""
-        return _LABELS.get(self.what, gettext("Another call"))
+        return str(_LABELS.get(self.what, _("Another call")))
 
 
 class FirstRefresh(models.Model):

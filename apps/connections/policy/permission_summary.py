@@ -109,5 +109,5 @@ def _classify(
 def _permission(name: str, known: Mapping[str, Scope], *, note: str, used_at: datetime | None = None) -> Permission:
     scope = known.get(name)
     if scope is None:
-        return Permission(name, _UNKNOWN, "", "", note, used_at)
+        return Permission(name, str(_UNKNOWN), "", "", note, used_at)
     return Permission(name, scope.description, scope.access, scope.caution, note, used_at)

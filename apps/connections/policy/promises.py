@@ -3,6 +3,7 @@
 They are all here so that tests/connections/test_promises.py can compare each with the permission rules.
 """
 
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.teams.keys import SCOPES
@@ -10,9 +11,12 @@ from apps.teams.keys import SCOPES
 TOKEN_SCOPE = "connections:token"
 
 PROMISES = {
-    "secret": (
-        "The stored secret can be read only through the API: by the connection’s owner and, if everyone in the team can"
-        f" use the connection, by service keys with the scope “{SCOPES[TOKEN_SCOPE].label}”."
+    "secret": format_lazy(
+        _(
+            "The stored secret can be read only through the API: by the connection’s owner and, if everyone in the team"
+            " can use the connection, by service keys with the scope “{scope}”."
+        ),
+        scope=SCOPES[TOKEN_SCOPE].label,
     ),
     "everyone": _("Shared with everyone, it can be used by all members of the team and by the team’s service keys."),
     "members": (

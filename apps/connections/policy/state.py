@@ -22,7 +22,7 @@ class State(StrEnum):
     @property
     def label(self) -> str:
         """As on pages."""
-        return _LABELS[self]
+        return str(_LABELS[self])
 
     @property
     def kind(self) -> str:

@@ -16,6 +16,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext, pgettext
 
 from apps.connections.messages import reason_of
 from apps.connections.models import Connection, ConnectionShare, Level, Status
@@ -56,7 +58,7 @@ def _send_problems() -> int:
         if not connection.is_shared and (connection.owner_id, connection.pk) in mailed:
             continue
         people = recipients_of(connection)
-        _notify_problem(connection, people)
+        notify(people, partial(_problem_notice, connection), team_id=connection.team_id)
         for user in people:
             if (user.pk, connection.pk) not in mailed:
                 pending[user].append(connection)
@@ -67,30 +69,28 @@ def _send_problems() -> int:
     )
 
 
-def _notify_problem(connection: Connection, people: list[User]) -> None:
+def _problem_notice(connection: Connection) -> NewNotice:
     service = connection.integration
-    notice = NewNotice(
+    return NewNotice(
         key=f"attention:{connection.pk}:{connection.status_changed_at.isoformat()}",
-        title=f"{connection.name} needs attention",
+        title=gettext("%(name)s needs attention") % {"name": connection.name},
         text=reason_of(connection),
         path=reverse("connections:connection", args=[connection.pk]),
         service=service.name,
         icon=service.icon,
     )
-    notify(people, notice, team_id=connection.team_id)
 
 
-def _notify_recovery(connection: Connection, user: User, since: datetime) -> None:
+def _recovery_notice(connection: Connection, since: datetime) -> NewNotice:
     service = connection.integration
-    notice = NewNotice(
+    return NewNotice(
         key=f"recovered:{connection.pk}:{since.isoformat()}",
-        title=f"{connection.name} works again",
-        text=f"It needed attention since {_utc(since)}.",
+        title=gettext("%(name)s works again") % {"name": connection.name},
+        text=gettext("It needed attention since %(time)s.") % {"time": _utc(since)},
         path=reverse("connections:connection", args=[connection.pk]),
         service=service.name,
         icon=service.icon,
     )
-    notify([user], notice, team_id=connection.team_id)
 
 
 def recipients_of(connection: Connection) -> list[User]:
@@ -128,7 +128,7 @@ def _send_problem(user: User, connections: list[Connection], mail: Callable[[], 
         if len(rows) < len(connections):
             transaction.set_rollback(True)  # another process is sending some of them
             return 0
-    return _sent(mail(), user, undo=AttentionMail.objects.filter(pk__in=rows).delete)
+    return _sent(mail, user, undo=AttentionMail.objects.filter(pk__in=rows).delete)
 
 
 def _send_recoveries() -> int:
@@ -151,17 +151,17 @@ def _send_recoveries() -> int:
 
 def _send_recoveries_to(user: User, recovered: dict[Connection, list[AttentionMail]], frequency: str) -> int:
     for connection, rows in recovered.items():
-        _notify_recovery(connection, user, rows[0].since)
+        notify([user], partial(_recovery_notice, connection, rows[0].since), team_id=connection.team_id)
     recent = AttentionMail.objects.filter(user=user, recovered_at__gt=Now() - DAY)
     if frequency == Frequency.DIGEST and recent.exists():
         return 0
     if frequency == Frequency.AT_ONCE and len(recovered) <= MAX_AT_ONCE:
-        return sum(_send_recovery(user, rows, _recovery(one)) for one, rows in recovered.items())
+        return sum(_send_recovery(user, rows, partial(_recovery, one)) for one, rows in recovered.items())
     rows = [row for rows in recovered.values() for row in rows]
-    return _send_recovery(user, rows, None if frequency == Frequency.OFF else _recoveries(list(recovered)))
+    return _send_recovery(user, rows, None if frequency == Frequency.OFF else partial(_recoveries, list(recovered)))
 
 
-def _send_recovery(user: User, rows: list[AttentionMail], mail: Mail | None) -> int:
+def _send_recovery(user: User, rows: list[AttentionMail], mail: Callable[[], Mail] | None) -> int:
     """Record that the recovery was mailed, and send the mail, if any."""
     recovered = AttentionMail.objects.filter(pk__in=[row.pk for row in rows])
     with transaction.atomic():
@@ -171,7 +171,7 @@ def _send_recovery(user: User, rows: list[AttentionMail], mail: Mail | None) -> 
     return 0 if mail is None else _sent(mail, user, undo=lambda: recovered.update(recovered_at=None))
 
 
-def _sent(mail: Mail, user: User, *, undo: Callable[[], Any]) -> int:
+def _sent(mail: Callable[[], Mail], user: User, *, undo: Callable[[], Any]) -> int:
     try:
         return send(mail, to=[user.email])
     except OSError as error:  # smtplib's exceptions too
@@ -181,60 +181,72 @@ def _sent(mail: Mail, user: User, *, undo: Callable[[], Any]) -> int:
 
 
 def _problem(connection: Connection) -> Mail:
-    service = connection.integration.name
+    names = {"name": connection.name, "service": connection.integration.name}
+    fails = gettext("Workflows of %(team)s that use it fail since %(time)s.")
     return Mail(
-        subject=f"{connection.name} ({service}) needs attention",
-        title=f"{connection.name} needs attention",
+        subject=gettext("%(name)s (%(service)s) needs attention") % names,
+        title=gettext("%(name)s needs attention") % names,
         paragraphs=(
             reason_of(connection),
-            f"Workflows of {connection.team} that use it fail since {_utc(connection.status_changed_at)}.",
+            fails % {"team": connection.team, "time": _utc(connection.status_changed_at)},
         ),
-        action="Open the connection",
+        action=gettext("Open the connection"),
         url=_page_of(connection),
-        why=_why("You get this because you own or manage the connection."),
+        why=_why(gettext("You get this because you own or manage the connection.")),
     )
 
 
 def _digest(connections: list[Connection]) -> Mail:
     if len(connections) == 1:
         return _problem(connections[0])
+    several = {"n": len(connections)}
+    item = gettext("%(name)s (%(service)s), since %(time)s: %(reason)s")
     return Mail(
-        subject=f"{len(connections)} connections need attention",
-        title=f"{len(connections)} connections need attention",
-        paragraphs=("Workflows that use them fail until they are repaired.",),
-        action="Open your connections",
+        subject=gettext("%(n)s connections need attention") % several,
+        title=gettext("%(n)s connections need attention") % several,
+        paragraphs=(gettext("Workflows that use them fail until they are repaired."),),
+        action=gettext("Open your connections"),
         url=settings.PUBLIC_URL + reverse("connections:list"),
-        why=_why("You get this because you own or manage these connections."),
-        items_title="Since when, and why",
+        why=_why(gettext("You get this because you own or manage these connections.")),
+        items_title=gettext("Since when, and why"),
         items=_listed(
-            f"{one.name} ({one.integration.name}), since {_utc(one.status_changed_at)}: {reason_of(one)}"
+            item
+            % {
+                "name": one.name,
+                "service": one.integration.name,
+                "time": _utc(one.status_changed_at),
+                "reason": reason_of(one),
+            }
             for one in connections
         ),
     )
 
 
 def _recovery(connection: Connection) -> Mail:
+    names = {"name": connection.name, "service": connection.integration.name}
+    usable = gettext("Workflows of %(team)s can use it. There is nothing left to do.")
     return Mail(
-        subject=f"{connection.name} ({connection.integration.name}) works again",
-        title=f"{connection.name} works again",
-        paragraphs=(f"Workflows of {connection.team} can use it. There is nothing left to do.",),
-        action="Open the connection",
+        subject=gettext("%(name)s (%(service)s) works again") % names,
+        title=gettext("%(name)s works again") % names,
+        paragraphs=(usable % {"team": connection.team},),
+        action=gettext("Open the connection"),
         url=_page_of(connection),
-        why=_why("You get this because an earlier mail said that the connection needs attention."),
+        why=_why(gettext("You get this because an earlier mail said that the connection needs attention.")),
     )
 
 
 def _recoveries(connections: list[Connection]) -> Mail:
     if len(connections) == 1:
         return _recovery(connections[0])
+    several = {"n": len(connections)}
     return Mail(
-        subject=f"{len(connections)} connections work again",
-        title=f"{len(connections)} connections work again",
-        paragraphs=("There is nothing left to do.",),
-        action="Open your connections",
+        subject=gettext("%(n)s connections work again") % several,
+        title=gettext("%(n)s connections work again") % several,
+        paragraphs=(gettext("There is nothing left to do."),),
+        action=gettext("Open your connections"),
         url=settings.PUBLIC_URL + reverse("connections:list"),
-        why=_why("You get this because an earlier mail said that these connections need attention."),
-        items_title="Connections",
+        why=_why(gettext("You get this because an earlier mail said that these connections need attention.")),
+        items_title=gettext("Connections"),
         items=_listed(f"{one.name} ({one.integration.name})" for one in connections),
     )
 
@@ -242,7 +254,7 @@ def _recoveries(connections: list[Connection]) -> Mail:
 def _listed(texts: Iterable[str]) -> tuple[str, ...]:
     items = list(texts)
     further = len(items) - LISTED
-    return (*items[:LISTED], f"and {further} more") if further > 0 else tuple(items)
+    return (*items[:LISTED], gettext("and %(n)s more") % {"n": further}) if further > 0 else tuple(items)
 
 
 def _page_of(connection: Connection) -> str:
@@ -250,8 +262,8 @@ def _page_of(connection: Connection) -> str:
 
 
 def _why(reason: str) -> str:
-    return f"{reason} Change this in Account → Notifications."
+    return gettext("%(reason)s Change this in Account → Notifications.") % {"reason": reason}
 
 
 def _utc(moment: datetime) -> str:
-    return f"{moment:%-d %B, %H:%M} UTC"
+    return f"{date_format(moment, pgettext('format of a date', 'j F, H:i'))} UTC"

@@ -15,6 +15,7 @@ from celery import current_app
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from kombu.exceptions import OperationalError
 
 from apps.audit.origin import Origin, Target
@@ -43,7 +44,7 @@ _STATUS, _STATE, _ACTION = BulkJob.Status, BulkItem.State, BulkJob.Action
 class AccessEnded(SpecwayError):
     """The key or the membership that the job was created with is no longer valid."""
 
-    code, status, title = "access_ended", 403, "Access has ended"
+    code, status, title = "access_ended", 403, gettext_noop("Access has ended")
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
@@ -304,34 +306,48 @@ def _require_may_mail(actor: Actor, person: User, integration: Integration) -> N
     recent = ConnectSession.objects.filter(mailed_at__gt=Now() - BETWEEN_MAILS)
     seconds = int(BETWEEN_MAILS.total_seconds())
     if recent.filter(member=person, integration=integration).exists():
-        raise MailedLately(f"{person} was sent such a link within the last hour.", retry_after=seconds)
+        raise MailedLately(
+            gettext("%(person)s was sent such a link within the last hour.") % {"person": person}, retry_after=seconds
+        )
     if recent.filter(team=actor.team).count() >= MAILS_PER_TEAM_AND_HOUR:
-        sentence = f"A team can have {MAILS_PER_TEAM_AND_HOUR} links mailed per hour. Hand over the link yourself."
-        raise MailedLately(sentence, retry_after=seconds)
+        sentence = gettext("A team can have %(n)s links mailed per hour. Hand over the link yourself.")
+        raise MailedLately(sentence % {"n": MAILS_PER_TEAM_AND_HOUR}, retry_after=seconds)
 
 
 def _mail(session: ConnectSession, url: str) -> None:
-    name = session.connection.name if session.connection else session.integration.name
-    verb, service = "Reconnect" if session.repairs else "Connect", session.integration
-    own = f"You enter {service.name}’s key" if service.kind in KINDS_WITH_KEY else f"You sign in at {service.name}"
-    mail = Mail(
-        subject=f"{verb} {name}",
-        title=f"{session.asked_by_label} asks you to {verb.lower()} {name}",
-        paragraphs=(
-            f"A workflow of {session.team} needs it. {own} yourself.",
-            "The link works only for you, only once, and expires after an hour.",
-        ),
-        action=f"{verb} {name}",
-        url=url,
-        why=f"You get this as a member of {session.team}. If you expected no such request, ignore it.",
-    )
     try:
-        send(mail, to=[session.member.email])
+        send(partial(_written, session, url), to=[session.member.email])
     except OSError as error:  # smtplib's exceptions too
         logger.warning("not mailed: the mail server failed session=%s error=%s", session.pk, type(error).__name__)
         return
     ConnectSession.objects.filter(pk=session.pk).update(mailed_at=Now())
     session.refresh_from_db(fields=["mailed_at"])
+
+
+def _written(session: ConnectSession, url: str) -> Mail:
+    service = session.integration
+    name = session.connection.name if session.connection else service.name
+    words = {"name": name, "person": session.asked_by_label, "team": session.team, "service": service.name}
+    if session.repairs:
+        action, title = gettext("Reconnect %(name)s"), gettext("%(person)s asks you to reconnect %(name)s")
+    else:
+        action, title = gettext("Connect %(name)s"), gettext("%(person)s asks you to connect %(name)s")
+    if service.kind in KINDS_WITH_KEY:
+        needed = gettext("A workflow of %(team)s needs it. You enter %(service)s’s key yourself.")
+    else:
+        needed = gettext("A workflow of %(team)s needs it. You sign in at %(service)s yourself.")
+    why = gettext("You get this as a member of %(team)s. If you expected no such request, ignore it.")
+    return Mail(
+        subject=action % words,
+        title=title % words,
+        paragraphs=(
+            needed % words,
+            gettext("The link works only for you, only once, and expires after an hour."),
+        ),
+        action=action % words,
+        url=url,
+        why=why % words,
+    )
 
 
 def _record(action: str, actor: Actor, session: ConnectSession, **detail: str) -> None:

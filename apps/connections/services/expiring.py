@@ -10,6 +10,10 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.audit.services import record
 from apps.connections.models import Connection, Credential, Status
@@ -26,12 +30,15 @@ from apps.teams.models import ApiKey, Team
 HORIZON = 90
 REMINDERS = (30, 7, 1)
 
+_LABELS = {"key": _("Key"), "grant": _("Grant"), "api_key": _("API key"), "client_secret": _("Client secret")}
+
 
 @dataclass(frozen=True)
 class Expiring:
     """One thing that ends. `id` is stable; `whose` names who can replace it, `action` what they do at `url`.
 
-    `connection`, `api_key` and `oauth_app` hold what it is; the others are None.
+    `kind` is key, grant, api_key or client_secret. `connection`, `api_key` and `oauth_app` hold what it is; the others
+    are None.
     """
 
     id: str
@@ -40,10 +47,10 @@ class Expiring:
     service: str
     icon: str
     ends_on: date
-    consequence: str
+    consequence: str | Promise
     whose: str
     url: str
-    action: str
+    action: str | Promise
     connection: Connection | None = None
     api_key: ApiKey | None = None
     oauth_app: OAuthApp | None = None
@@ -56,6 +63,17 @@ class Expiring:
         is_personal = self.api_key is not None and self.api_key.kind == ApiKey.Kind.PERSONAL
         return self.api_key.user_id if self.api_key is not None and is_personal else None
 
+    @property
+    def label(self) -> str:
+        """The kind, as people read it."""
+        return str(_LABELS[self.kind])
+
+    @property
+    def is_for_admins(self) -> bool:
+        """Whether it is the move of the team's admins."""
+        is_service_key = self.api_key is not None and self.api_key.kind == ApiKey.Kind.SERVICE
+        return is_service_key or (self.oauth_app is not None and self.oauth_app.team_id is not None)
+
     def days_left(self, today: date) -> int:
         """Negative once it has ended."""
         return (self.ends_on - today).days
@@ -67,9 +85,12 @@ def set_key_end(*, actor: Actor, connection: Connection, on: date | None) -> Non
     Raises NotAllowed, and InvalidInput for a day in the past.
     """
     if not may_manage(actor, connection):
-        raise NotAllowed(f"You are not allowed to manage {connection.name}. Ask its owner or an admin.")
+        raise NotAllowed(
+            gettext("You are not allowed to manage %(connection)s. Ask its owner or an admin.")
+            % {"connection": connection.name}
+        )
     if on is not None and on < timezone.now().date():
-        raise InvalidInput([("expires_on", "Enter a day that is not in the past.")])
+        raise InvalidInput([("expires_on", gettext("Enter a day that is not in the past."))])
     with transaction.atomic():
         changed = Credential.objects.filter(connection=connection).exclude(expires_on=on).update(expires_on=on)
         if changed:
@@ -111,12 +132,12 @@ def _of_connections(connections: QuerySet[Connection], today: date, days: int) -
     until = today + timedelta(days=days)
     for connection in connections.filter(credential__expires_on__lte=until):
         if ends_on := connection.credential.expires_on:
-            yield _of(connection, "Key", ends_on, "Its calls are rejected from then on.")
+            yield _of(connection, "key", ends_on, _("Its calls are rejected from then on."))
     # Where nothing can be refreshed, access ends with the token.
     once = connections.filter(integration__kind=Integration.Kind.OAUTH2, token_set__refresh_token__isnull=True)
     for connection in once.filter(status=Status.ACTIVE, token_set__expires_at__lt=_end_of(until)):
         if ends_at := connection.token_set.expires_at:
-            yield _of(connection, "Grant", ends_at.date(), "The service issues no refresh token.")
+            yield _of(connection, "grant", ends_at.date(), _("The service issues no refresh token."))
     yield from _unused_grants(connections, today, until)
 
 
@@ -129,20 +150,21 @@ def _unused_grants(connections: QuerySet[Connection], today: date, until: date) 
         lifetime = entry.oauth2.refresh.unused_lifetime if entry and entry.oauth2 else None
         ends_on = (connection.token_set.obtained_at + timedelta(seconds=lifetime)).date() if lifetime else None
         if ends_on is not None and ends_on <= until:
-            rule = f"{connection.integration.name} ends grants that are not used for {_in_days(lifetime or 0)}."
-            yield _of(connection, "Grant", ends_on, rule)
+            yield _of(connection, "grant", ends_on, _rule(connection.integration.name, lifetime or 0))
 
 
-def _in_days(seconds: int) -> str:
+def _rule(service: str, seconds: int) -> Promise:
     days = max(1, seconds // 86_400)
-    return f"{days} day{'' if days == 1 else 's'}"
+    one_day = _("{service} ends grants that are not used for {days} day.")
+    several_days = _("{service} ends grants that are not used for {days} days.")
+    return format_lazy(one_day if days == 1 else several_days, service=service, days=days)
 
 
-def _of(connection: Connection, kind: str, ends_on: date, consequence: str) -> Expiring:
-    is_key = kind == "Key"
+def _of(connection: Connection, kind: str, ends_on: date, consequence: str | Promise) -> Expiring:
+    is_key = kind == "key"
     page = "connections:key" if is_key else "connections:connection"
     return Expiring(
-        id=f"{kind.lower()}:{connection.pk}",
+        id=f"{kind}:{connection.pk}",
         kind=kind,
         name=connection.name,
         service=connection.integration.name,
@@ -151,7 +173,7 @@ def _of(connection: Connection, kind: str, ends_on: date, consequence: str) -> E
         consequence=consequence,
         whose=str(connection.owner),
         url=reverse(page, args=[connection.pk]),
-        action="Replace key" if is_key else "Reconnect",
+        action=_("Replace key") if is_key else _("Reconnect"),
         connection=connection,
     )
 
@@ -179,15 +201,15 @@ def _api_key(key: ApiKey) -> Expiring:
     assert key.expires_at is not None  # noqa: S101 - narrows the type for mypy
     return Expiring(
         id=f"api_key:{key.pk}",
-        kind="API key",
+        kind="api_key",
         name=key.name,
         service="Specway",
         icon="",
         ends_on=key.expires_at.date(),
-        consequence="Programs that use it can no longer call the API.",
-        whose="Admins" if is_service else str(key.user),
+        consequence=_("Programs that use it can no longer call the API."),
+        whose=gettext("Admins") if is_service else str(key.user),
         url=reverse("teams:api_keys"),
-        action="Create key",
+        action=_("Create key"),
         api_key=key,
     )
 
@@ -205,15 +227,18 @@ def _client_secret(app: OAuthApp, team: Team) -> Expiring:
     assert app.secret_expires_on is not None  # noqa: S101 - narrows the type for mypy
     return Expiring(
         id=f"secret:{app.pk}",
-        kind="Client secret",
-        name=f"{app.integration.name} OAuth app",
+        kind="client_secret",
+        name=gettext("%(service)s OAuth app") % {"service": app.integration.name},
         service=app.integration.name,
         icon=app.integration.icon,
         ends_on=app.secret_expires_on,
-        consequence=f"{count} connection{'' if count == 1 else 's'} can no longer be refreshed.",
-        whose="Admins" if is_own else "Operators",
+        consequence=ngettext(
+            "%(n)s connection can no longer be refreshed.", "%(n)s connections can no longer be refreshed.", count
+        )
+        % {"n": count},
+        whose=gettext("Admins") if is_own else gettext("Operators"),
         url=reverse("integrations:app", args=[app.integration.slug]) if is_own else "",
-        action="Replace secret" if is_own else "",
+        action=_("Replace secret") if is_own else "",
         oauth_app=app,
     )
 

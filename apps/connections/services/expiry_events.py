@@ -50,8 +50,12 @@ def _emit(team_id: UUID, item: Expiring, today: date) -> bool:
 
 
 def _enqueue(team_id: UUID, item: Expiring, left: int) -> None:
-    kind = item.kind.lower().replace(" ", "_")
-    data: dict[str, Any] = {"kind": kind, "name": item.name, "ends_on": item.ends_on.isoformat(), "days_left": left}
+    data: dict[str, Any] = {
+        "kind": item.kind,
+        "name": item.name,
+        "ends_on": item.ends_on.isoformat(),
+        "days_left": left,
+    }
     if item.connection is not None:
         emit_event(Event.EXPIRING, item.connection, **data)
         return

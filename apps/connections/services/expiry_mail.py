@@ -3,10 +3,13 @@
 import logging
 from collections import defaultdict
 from datetime import date
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
 
 from apps.connections.services.attention_mail import recipients_of
 from apps.connections.services.expiring import REMINDERS, Expiring, everything_expiring
@@ -62,7 +65,7 @@ def _remind(user: User, items: list[tuple[Expiring, int]], today: date) -> int:
     if not due:
         return 0
     try:
-        return send(_mail(due, today), to=[user.email])
+        return send(partial(_mail, due, today), to=[user.email])
     except OSError as error:  # smtplib's exceptions too
         ExpiryMail.objects.filter(pk__in=rows).delete()
         logger.warning("reminder not sent user=%s error=%s", user.pk, type(error).__name__)
@@ -71,28 +74,31 @@ def _remind(user: User, items: list[tuple[Expiring, int]], today: date) -> int:
 
 def _mail(items: list[Expiring], today: date) -> Mail:
     first = min(items, key=lambda item: item.ends_on)
-    subject = f"{_subject(first)} {_when(first, today)}"
+    subject = _ends(first, today)
+    advice = gettext("Replace it before then, and nothing that uses it stops.")
     if len(items) > 1:
-        subject = f"{len(items)} credentials end soon, the first {_when(first, today).removeprefix('ends ')}"
+        words = {"n": len(items), "when": _when(first, today)}
+        subject = gettext("%(n)s credentials end soon, the first %(when)s") % words
+        advice = gettext("Replace them before then, and nothing that uses them stops.")
     return Mail(
         subject=subject,
         title=subject,
-        paragraphs=("Replace it before then, and nothing that uses it stops.",)
-        if len(items) == 1
-        else ("Replace them before then, and nothing that uses them stops.",),
-        action="Open Expiring soon",
+        paragraphs=(advice,),
+        action=gettext("Open Expiring soon"),
         url=settings.PUBLIC_URL + reverse("connections:expiring"),
-        why="You get this because you can replace them. Change this in Account → Notifications.",
-        items_title="What ends",
-        items=tuple(f"{_subject(item)} {_when(item, today)}. {item.consequence}" for item in items),
+        why=gettext("You get this because you can replace them. Change this in Account → Notifications."),
+        items_title=gettext("What ends"),
+        items=tuple(f"{_ends(item, today)}. {item.consequence}" for item in items),
     )
 
 
-def _subject(item: Expiring) -> str:
-    return f"{item.kind} {item.name} ({item.service})"
+def _ends(item: Expiring, today: date) -> str:
+    words = {"kind": item.label, "name": item.name, "service": item.service, "when": _when(item, today)}
+    return gettext("%(kind)s %(name)s (%(service)s) ends %(when)s") % words
 
 
 def _when(item: Expiring, today: date) -> str:
     left = item.days_left(today)
-    when = {0: "today", 1: "tomorrow"}.get(left, f"in {left} days")
-    return f"ends {when} ({item.ends_on:%-d %b %Y})"
+    near = {0: gettext("today"), 1: gettext("tomorrow")}
+    when = near.get(left) or ngettext("in %(n)s day", "in %(n)s days", left) % {"n": left}
+    return f"{when} ({date_format(item.ends_on, 'DATE_FORMAT')})"

@@ -15,6 +15,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
@@ -44,7 +45,7 @@ class Outcome:
 
     connection: Connection
     succeeded: bool
-    sentence: str
+    sentence: str | Promise
     manage_url: str = ""
 
 
@@ -112,8 +113,8 @@ class DisconnectForm(forms.Form):
 class Action:
     """One of the actions: its words, who may take it, and its form."""
 
-    verb: str
-    done: str
+    verb: str | Promise
+    done: str | Promise
     may: Callable[[Actor, Connection], bool]
     form: type[LevelForm | OwnerForm | DisconnectForm]
     is_destructive: bool = False

@@ -6,8 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -27,7 +26,7 @@ Attempt = AuthorizationAttempt.Status
 class SignedOut(SpecwayError):
     """The callback arrived in a browser that is no longer signed in."""
 
-    code, title, help = "signed_out", _("You are signed out"), "authorization-failed"
+    code, title, help = "signed_out", gettext_noop("You are signed out"), "authorization-failed"
 
 
 @require_GET

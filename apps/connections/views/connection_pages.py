@@ -10,7 +10,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Case, Count, Expression, F, QuerySet, Value, When, Window
 from django.db.models.functions import Coalesce, Lower, NullIf
 from django.utils import timezone
-from django.utils.functional import cached_property
+from django.utils.functional import Promise, cached_property
 from django.utils.http import urlencode
 
 from apps.connections.models import Connection, Status
@@ -131,7 +131,7 @@ def _title(row: Row, group: str) -> str:
     return str(row.connection.owner) if group == "owner" else row.connection.integration.name
 
 
-def columns(sort: str, filters: Mapping[str, str], labels: Mapping[str, str]) -> list[Column]:
+def columns(sort: str, filters: Mapping[str, str], labels: Mapping[str, str | Promise]) -> list[Column]:
     """The sortable columns, by key and label. Choosing the current one turns its direction around."""
     current = sort or "service"
     found = []
@@ -141,7 +141,7 @@ def columns(sort: str, filters: Mapping[str, str], labels: Mapping[str, str]) ->
         is_current = current.removeprefix("-") == key
         query = urlencode({**filters, "sort": turned if is_current else first})
         direction = ("descending" if current.startswith("-") else "ascending") if is_current else ""
-        found.append(Column(label, f"?{query}", direction))
+        found.append(Column(str(label), f"?{query}", direction))
     return found
 
 

@@ -60,5 +60,5 @@ def _chips(filters: CredentialFilterForm, kind: str) -> list[Chip]:
         count = counts[value or "all"]
         query = urlencode(others | ({"kind": value} if value else {}))
         if count or not value or value == kind:
-            chips.append(Chip(label, count, f"{url}?{query}" if query else url, value == kind))
+            chips.append(Chip(str(label), count, f"{url}?{query}" if query else url, value == kind))
     return chips

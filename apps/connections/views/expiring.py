@@ -9,6 +9,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -19,7 +21,12 @@ from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
 # Title, and the days left from and to which it covers.
-_SECTIONS = (("Expired", -100_000, -1), ("Within 7 days", 0, 7), ("Within 30 days", 8, 30), ("Within 90 days", 31, 90))
+_SECTIONS = (
+    (_("Expired"), -100_000, -1),
+    (_("Within 7 days"), 0, 7),
+    (_("Within 30 days"), 8, 30),
+    (_("Within 90 days"), 31, 90),
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ def expiring(request: TeamRequest) -> HttpResponse:
 
 def _is_mine(request: TeamRequest, one: Expiring) -> bool:
     if one.person_id is None:
-        return one.whose == "Admins"  # only admins see what is theirs
+        return one.is_for_admins  # only admins see what is theirs
     return request.actor.user is not None and one.person_id == request.actor.user.pk
 
 
@@ -82,14 +89,19 @@ def _covers(within: str, left: int) -> bool:
 
 
 def _chips(items: list[Expiring], today: date) -> list[Chip]:
-    labels = (("7", "Within 7 days"), ("30", "30 days"), ("90", "90 days"), ("expired", "Expired"))
+    labels = (
+        ("7", gettext("Within 7 days")),
+        ("30", gettext("30 days")),
+        ("90", gettext("90 days")),
+        ("expired", gettext("Expired")),
+    )
     return [Chip(value, label, sum(_covers(value, one.days_left(today)) for one in items)) for value, label in labels]
 
 
 def _in_sections(items: Iterable[Expiring], today: date) -> list[Section]:
     shown = list(items)
     sections = [
-        Section(title, [one for one in shown if low <= one.days_left(today) <= high], _urgency(high))
+        Section(str(title), [one for one in shown if low <= one.days_left(today) <= high], _urgency(high))
         for title, low, high in _SECTIONS
     ]
     return [section for section in sections if section.items]

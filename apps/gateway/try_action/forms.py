@@ -76,7 +76,7 @@ class TryForm(forms.Form):
     def clean_query(self) -> list[tuple[str, str]]:
         lines = _lines(self.cleaned_data["query"])
         pairs = [line.partition("=") for line in lines]
-        for number, (name, _, _) in enumerate(pairs, 1):
+        for number, (name, *_rest) in enumerate(pairs, 1):
             if not name.strip():
                 raise ValidationError(gettext("Line %(number)s has no name before the =.") % {"number": number})
         return [(name.strip(), value) for name, _, value in pairs]

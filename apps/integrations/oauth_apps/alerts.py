@@ -7,11 +7,13 @@ sent again at the next run.
 import logging
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db.models import F, QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 
 from apps.integrations.models import OAuthApp
 from apps.integrations.oauth_apps.secret_expiry import EXPIRED, relative_date, threshold
@@ -75,7 +77,7 @@ def _once(app: OAuthApp, before: dict[str, Any], after: dict[str, Any], mail: Ca
         return 0
     to = owners_and_admins(app.team_id) if app.team_id else operators()
     try:
-        send(mail(app), to=to)
+        send(partial(mail, app), to=to)
     except OSError as error:  # smtplib's exceptions too
         row.filter(**after).update(**before)
         logger.warning("alert not sent: the mail server failed oauth_app=%s error=%s", app.pk, type(error).__name__)
@@ -86,42 +88,67 @@ def _once(app: OAuthApp, before: dict[str, Any], after: dict[str, Any], mail: Ca
 
 def _refused(app: OAuthApp) -> Mail:
     name, count = app.integration.name, _dependents(app).count()
+    subject = gettext("%(service)s rejects the OAuth app") % {"service": name}
+    if count:
+        subject = ngettext(
+            "%(service)s rejects the OAuth app: %(n)s connection cannot be refreshed",
+            "%(service)s rejects the OAuth app: %(n)s connections cannot be refreshed",
+            count,
+        ) % {"service": name, "n": count}
+    answered = gettext("It responded with “%(code)s”: the client ID or secret is wrong, or the app was disabled there.")
     return _mail(
         app,
-        subject=f"{name} rejects the OAuth app" + (f": {_connections(count)} cannot be refreshed" if count else ""),
-        title=f"{name} rejects {_label(app)}",
+        subject=subject,
+        title=gettext("%(service)s rejects %(app)s") % {"service": name, "app": _label(app)},
         paragraphs=(
-            f"It responded with “{app.broken_code}”: the client ID or secret is wrong, or the app was disabled there.",
-            "Connections keep working until their access tokens expire. Reconnecting them would not help.",
+            answered % {"code": app.broken_code},
+            gettext("Connections keep working until their access tokens expire. Reconnecting them would not help."),
         ),
-        action="Open the OAuth app",
+        action=gettext("Open the OAuth app"),
     )
 
 
 def _recovered(app: OAuthApp) -> Mail:
-    name = app.integration.name
+    words = {"service": app.integration.name, "app": _label(app)}
     return _mail(
         app,
-        subject=f"{name} accepts the OAuth app again",
-        title=f"{name} accepts {_label(app)} again",
-        paragraphs=("Its connections are refreshed again automatically. There is nothing left to do.",),
-        action="Open the OAuth app",
+        subject=gettext("%(service)s accepts the OAuth app again") % words,
+        title=gettext("%(service)s accepts %(app)s again") % words,
+        paragraphs=(gettext("Its connections are refreshed again automatically. There is nothing left to do."),),
+        action=gettext("Open the OAuth app"),
     )
 
 
 def _expiring(app: OAuthApp, today: date) -> Mail:
-    name, count = app.integration.name, _dependents(app).count()
+    count = _dependents(app).count()
     when = relative_date(app.secret_expires_on, today=today) if app.secret_expires_on else ""
-    verb = "" if _has_expired(app, today) else "expires "
+    words = {"service": app.integration.name, "app": _label(app), "when": when, "n": count}
+    if _has_expired(app, today):
+        title = gettext("The secret of %(app)s at %(service)s %(when)s")
+        subject = ngettext(
+            "%(service)s: the OAuth app’s secret %(when)s, %(n)s connection affected",
+            "%(service)s: the OAuth app’s secret %(when)s, %(n)s connections affected",
+            count,
+        )
+    else:
+        title = gettext("The secret of %(app)s at %(service)s expires %(when)s")
+        subject = ngettext(
+            "%(service)s: the OAuth app’s secret expires %(when)s, %(n)s connection affected",
+            "%(service)s: the OAuth app’s secret expires %(when)s, %(n)s connections affected",
+            count,
+        )
+    replace = gettext(
+        "Create a new secret at %(service)s and enter it here. The client ID stays, so connections keep working."
+    )
     return _mail(
         app,
-        subject=f"{name}: the OAuth app’s secret {verb}{when}, {_connections(count)} affected",
-        title=f"The secret of {_label(app)} at {name} {verb}{when}",
+        subject=subject % words,
+        title=title % words,
         paragraphs=(
-            f"Create a new secret at {name} and enter it here. The client ID stays, so connections keep working.",
-            "Without it, connections stop working as their access tokens expire.",
+            replace % words,
+            gettext("Without it, connections stop working as their access tokens expire."),
         ),
-        action="Replace the secret",
+        action=gettext("Replace the secret"),
     )
 
 
@@ -138,9 +165,11 @@ def _mail(app: OAuthApp, *, subject: str, title: str, paragraphs: tuple[str, ...
         paragraphs=paragraphs,
         action=action,
         url=settings.PUBLIC_URL + _page(app),
-        why="You get this because you own or administer the team." if app.team_id else "You get this as an operator.",
-        items_title="Connections that depend on it",
-        items=(*names, f"and {further} more") if further else tuple(names),
+        why=gettext("You get this because you own or administer the team.")
+        if app.team_id
+        else gettext("You get this as an operator."),
+        items_title=gettext("Connections that depend on it"),
+        items=(*names, gettext("and %(n)s more") % {"n": further}) if further else tuple(names),
     )
 
 
@@ -156,8 +185,6 @@ def _dependents(app: OAuthApp) -> Any:
 
 
 def _label(app: OAuthApp) -> str:
-    return f"the OAuth app of {app.team}" if app.team else "the OAuth app for every team"
-
-
-def _connections(count: int) -> str:
-    return f"{count} connection{'' if count == 1 else 's'}"
+    if app.team:
+        return gettext("the OAuth app of %(team)s") % {"team": app.team}
+    return gettext("the OAuth app for every team")

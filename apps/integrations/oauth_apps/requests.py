@@ -3,12 +3,17 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.audit.origin import Target
 from apps.audit.services import record
@@ -72,19 +77,22 @@ def notify_of_set_up() -> int:
     apps = OAuthApp.objects.filter(Q(team=None) | Q(team=OuterRef("team")), integration=OuterRef("integration"))
     answered = list(open_requests().filter(Exists(apps)).select_related("integration", "user"))
     for request in answered:
-        service = request.integration
-        notice = NewNotice(
-            key=f"service:{request.pk}",
-            title=f"{service.name} can be connected",
-            text="You asked for it. It is set up now.",
-            path=reverse("connections:service", args=[service.slug]),
-            service=service.name,
-            icon=service.icon,
-        )
         with transaction.atomic():
             if ServiceRequest.objects.filter(pk=request.pk, answered_at=None).update(answered_at=Now()):
-                notify([request.user], notice, team_id=request.team_id)
+                notify([request.user], partial(_notice, request), team_id=request.team_id)
     return len(answered)
+
+
+def _notice(request: ServiceRequest) -> NewNotice:
+    service = request.integration
+    return NewNotice(
+        key=f"service:{request.pk}",
+        title=gettext("%(service)s can be connected") % {"service": service.name},
+        text=gettext("You asked for it. It is set up now."),
+        path=reverse("connections:service", args=[service.slug]),
+        service=service.name,
+        icon=service.icon,
+    )
 
 
 def _is_set_up(integration: Integration, team: Team) -> bool:
@@ -94,27 +102,25 @@ def _is_set_up(integration: Integration, team: Team) -> bool:
 def _mail(request: ServiceRequest, integration: Integration, team: Team, person: str, note: str) -> None:
     add = f"{reverse('admin:integrations_oauthapp_add')}?integration={integration.pk}"
     own = reverse("integrations:app", args=[integration.slug])
+    words = {"person": person, "service": integration.name, "team": team}
     for people, path, why in (
-        (operators(), add, "You get this as an operator."),
-        (owners_and_admins(team.pk), own, "You get this because you own or administer the team."),
+        (operators(), add, _("You get this as an operator.")),
+        (owners_and_admins(team.pk), own, _("You get this because you own or administer the team.")),
     ):
-        mail = Mail(
-            subject=f"{person} asks for {integration.name}",
-            title=f"{person} asks for {integration.name}",
-            paragraphs=tuple(
-                filter(
-                    None,
-                    [
-                        f"“{note}”" if note else "",
-                        f"{team} cannot connect {integration.name} before an OAuth app is added.",
-                    ],
-                )
-            ),
-            action="Add an OAuth app",
-            url=settings.PUBLIC_URL + path,
-            why=why,
-        )
         try:
-            send(mail, to=people)
+            send(partial(_written, words, note, settings.PUBLIC_URL + path, why), to=people)
         except OSError as error:  # smtplib's exceptions too
             logger.warning("request for a service not mailed request=%s error=%s", request.pk, type(error).__name__)
+
+
+def _written(words: dict[str, Any], note: str, url: str, why: Promise) -> Mail:
+    asks = gettext("%(person)s asks for %(service)s") % words
+    missing = gettext("%(team)s cannot connect %(service)s before an OAuth app is added.") % words
+    return Mail(
+        subject=asks,
+        title=asks,
+        paragraphs=(f"“{note}”", missing) if note else (missing,),
+        action=gettext("Add an OAuth app"),
+        url=url,
+        why=str(why),
+    )

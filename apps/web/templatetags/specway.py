@@ -159,7 +159,7 @@ class CompactNode(template.Node):
 @register.simple_tag
 def promise(name: str) -> str:
     """A sentence about who may do what with a connection, by its name in `apps.connections.policy.promises`."""
-    return PROMISES[name]
+    return str(PROMISES[name])
 
 
 @register.simple_tag
