@@ -45,7 +45,7 @@ def in_days(days: int) -> date:
 
 
 def ids(membership: Membership) -> list[str]:
-    return [one.kind for one in expiring(actor_for(membership), today=TODAY)]
+    return [one.label for one in expiring(actor_for(membership), today=TODAY)]
 
 
 def test_a_key_with_an_end_date_is_listed(owner: Membership, key: Connection) -> None:

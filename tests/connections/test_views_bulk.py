@@ -69,7 +69,7 @@ def test_what_there_is_no_time_for_is_not_changed(
 ) -> None:
     monkeypatch.setattr(bulk, "TIMEOUT", -1)
     page = posted(me, "disconnect", mine, confirmed="yes")
-    assert page.count(bulk.NOT_REACHED) == 2
+    assert page.count(str(bulk.NOT_REACHED)) == 2
     assert Connection.objects.filter(status="active").count() == 2
 
 

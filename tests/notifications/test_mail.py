@@ -1,9 +1,13 @@
 """Mail: one message per recipient, as text and as escaped HTML."""
 
+import pytest
 from django.core import mail
+from django.utils.translation import get_language
 
 from apps.notifications.mail import Mail, send
+from apps.teams.models import User
 
+pytestmark = pytest.mark.django_db
 MESSAGE = Mail(
     subject="Slack: one\r\nline",
     title="Slack <b>says</b> no",
@@ -35,3 +39,20 @@ def test_the_text_is_plain_and_the_html_is_escaped() -> None:
 
 def test_nothing_is_sent_without_recipients() -> None:
     assert send(lambda: MESSAGE, to=[]) == 0
+
+
+def test_mail_is_written_in_the_language_of_each_recipient() -> None:
+    """Whatever the language of the page on which it was asked for."""
+    User.objects.create_user("de@fernhill.example", language="de")
+    User.objects.create_user("browser@fernhill.example")
+    written: list[str | None] = []
+
+    def write() -> Mail:
+        written.append(get_language())
+        return MESSAGE
+
+    assert send(write, to=["de@fernhill.example", "browser@fernhill.example", "unknown@fernhill.example"]) == 3
+    assert written == ["de", "en"]
+    languages = {message.to[0]: str(message.alternatives[0].content) for message in mail.outbox}
+    assert '<html lang="de">' in languages["de@fernhill.example"]
+    assert '<html lang="en">' in languages["browser@fernhill.example"]

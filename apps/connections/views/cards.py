@@ -66,7 +66,7 @@ def refusal_json(request: HttpRequest, error: SpecwayError) -> dict[str, Any]:
     """The JSON for an authorization flow that could not be started."""
     html = render_to_string("connections/_refused.html", {"error": error}, request)
     return {
-        "state": gettext("refused %(sentence)s") % {"sentence": error.sentence},
+        "state": f"refused {error.sentence}",
         "settled": True,
         "connection": None,
         "html": html,
