@@ -1,6 +1,9 @@
-"""Base classes of domain errors. Of Django, only the mark of a translatable text: titles are translated when shown."""
+"""Base classes of domain errors. Must not import Django."""
 
-from django.utils.translation import gettext_noop
+
+def gettext_noop(text: str) -> str:
+    """Mark a text for translation, as Django's function of that name: titles are translated where they are shown."""
+    return text
 
 
 class SpecwayError(Exception):

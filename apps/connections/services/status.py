@@ -20,6 +20,7 @@ from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.notifications import outbox
 from apps.notifications.models import Event
 from apps.sql import Now, PreparedSelect, param
+from apps.teams.languages import in_language
 
 # These end without a person's action, so they do not replace a reason that a person has to resolve.
 TRANSIENT_REASONS = ("service_unavailable", "integration_misconfigured")
@@ -92,7 +93,8 @@ def mark_needs_attention(connection: Connection, *, reason: str, origin: Origin,
         outcome="failure",
         reason=reason,
     )
-    detail = reason_message(reason, connection.integration.name, service_message)
+    with in_language(""):  # programs read it, whatever the language of the page on which it was noticed
+        detail = reason_message(reason, connection.integration.name, service_message)
     emit_event(Event.NEEDS_ATTENTION, connection, status=Status.NEEDS_ATTENTION, reason=reason, detail=detail)
 
 
