@@ -38,6 +38,9 @@ _OTHER_CODES = frozenset(
         "validation_error",
     }
 )
+# Schemas with a `code`; of some it is empty where nothing failed.
+_CODE_MAY_BE_EMPTY = frozenset({"BulkItem", "ConnectSession", "Link", "PreflightItem"})
+_WITH_CODES = _CODE_MAY_BE_EMPTY | {"ItemError", "LastError", "Problem"}
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 MAX_SUMMARY = 110
 
@@ -65,12 +68,21 @@ def describe(result: dict[str, Any], generator: Any, request: Any, public: bool)
                 operation["tags"] = [tag]
                 operation.setdefault("summary", summary_of(operation))
     result["tags"] = [{"name": tag, "description": TAGS.get(tag, tag)} for tag in sorted(used)]
-    problem = result.get("components", {}).get("schemas", {}).get("Problem")
-    if problem:
-        # Further codes may be added, so any text is valid.
-        known = {"type": "string", "enum": all_codes()}
-        problem["properties"]["code"] = {"anyOf": [known, {"type": "string"}], "description": "Stable; for programs."}
+    _describe_codes(result.get("components", {}).get("schemas", {}))
     return result
+
+
+def _describe_codes(schemas: dict[str, Any]) -> None:
+    for name in _WITH_CODES & schemas.keys():
+        code = schemas[name]["properties"]["code"]
+        description = code.get("description", "Stable; for programs.")
+        codes = [*all_codes(), *([""] if name in _CODE_MAY_BE_EMPTY else [])]
+        schemas[name]["properties"]["code"] = one_of_or_new(codes) | {"description": description}
+
+
+def one_of_or_new(known: list[str]) -> dict[str, Any]:
+    """A schema that lists the known values. Others may be added, so any text is valid."""
+    return {"anyOf": [{"type": "string", "enum": known}, {"type": "string"}]}
 
 
 def summary_of(operation: dict[str, Any]) -> str:

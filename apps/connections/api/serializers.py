@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.connections.messages import status_message
+from apps.connections.messages import REASONS, status_message
 from apps.connections.models import Connection, Level
 from apps.connections.policy import scopes
 from apps.connections.policy.access import level_of
@@ -15,6 +15,7 @@ from apps.connections.policy.state import State, state_of
 from apps.connections.services.connection_params import provider_of
 from apps.errors import SpecwayError
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, Integration
+from apps.rest.document import one_of_or_new
 from apps.rest.fields import (
     ExternalId,
     Flag,
@@ -37,6 +38,11 @@ class AccountSerializer(LabeledSerializer):
     """The account at the service."""
 
     subject = serializers.CharField()
+
+
+@extend_schema_field(one_of_or_new(["", *REASONS]))
+class ReasonField(serializers.CharField):
+    """Why a connection needs attention; empty if it does not."""
 
 
 class OwnerSerializer(serializers.Serializer[Any]):
@@ -79,7 +85,7 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
     status = serializers.SerializerMethodField(
         help_text="`unverified`: no call, refresh or verification has shown yet that the service accepts it."
     )
-    status_reason = serializers.CharField()
+    status_reason = ReasonField()
     status_detail = serializers.SerializerMethodField()
     usable_until = serializers.SerializerMethodField(
         help_text="When it stops working unless a person acts; null if no end is known."
