@@ -31,13 +31,14 @@ WORDS = frozenset(
     {
         # names of products, formats and protocols
         "specway", "oauth", "api", "url", "json", "http", "https", "utc", "yaml", "csv", "openapi", "html", "curl",
-        "python", "typescript", "javascript", "github", "slack", "google", "github.com", "id", "ids", "jwt",
+        "python", "spw", "typescript", "javascript", "github", "slack", "google", "github.com", "id", "ids", "jwt",
         # units and symbols
         "ms", "min", "px", "kb", "mb",
     }
 )  # fmt: skip
 # Templates that are not in the person's language, with the reason.
 EXEMPT = {
+    "allauth/elements/button.html": "conditions assemble one tag, whose text is a block of other templates",
     "web/llms.txt": "language models read it; the API and its documents are in English",
 }
 

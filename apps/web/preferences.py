@@ -23,7 +23,7 @@ _FOR_PROGRAMS = ("/metrics", "/healthz", "/readyz", "/llms.txt")
 
 
 def languages() -> tuple[tuple[str, str | Promise], ...]:
-    """The languages of pages as choices, each named in its own language. English, the only complete one, is ""."""
+    """The languages of pages as choices, each named in its own language. English, the default, is ""."""
     return tuple(("" if code == settings.LANGUAGE_CODE else code, name) for code, name in settings.LANGUAGES)
 
 
