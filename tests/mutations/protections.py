@@ -1774,8 +1774,15 @@ PROTECTIONS = [
     Mutation(
         "admin: the dashboard is for operators only",
         "apps/web/dashboard.py",
-        "@admin.site.admin_view\n",
-        "",
+        "@admin.site.admin_view\ndef page(",
+        "def page(",
+        ("tests/web/test_admin_pages.py",),
+    ),
+    Mutation(
+        "admin: what the charts show is for operators only",
+        "apps/web/dashboard.py",
+        "@admin.site.admin_view\ndef history_csv(",
+        "def history_csv(",
         ("tests/web/test_admin_pages.py",),
     ),
     Mutation(
