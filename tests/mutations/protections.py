@@ -206,6 +206,27 @@ PROTECTIONS = [
         ("tests/test_request_slots.py",),
     ),
     Mutation(
+        "web: a call that waits for its service's other calls lets the next request in",
+        "apps/gateway/proxy/concurrency.py",
+        "            before_waiting()\n",
+        "            pass\n",
+        ("tests/gateway/test_concurrency.py",),
+    ),
+    Mutation(
+        "web: a database connection that the server has ended is not used",
+        "config/pooled_postgresql/base.py",
+        "if not _is_quiet(self) or ",
+        "if ",
+        ("tests/config/test_pooled_postgresql.py",),
+    ),
+    Mutation(
+        "web: a database connection is asked now and then whether it works",
+        "config/pooled_postgresql/base.py",
+        " or time.monotonic() - self.checked_at > CHECK_INTERVAL",
+        "",
+        ("tests/config/test_pooled_postgresql.py",),
+    ),
+    Mutation(
         "web: a process works on a limited number of requests at a time",
         "apps/request_slots.py",
         "        with REQUEST_SLOTS.held():\n            return self.get_response(request)",

@@ -54,6 +54,11 @@ _UNTIL = (
 @register.simple_tag
 def icon(name: str, extra: str = "") -> SafeString:
     """One of the interface's icons, hidden from assistive technology, since a label is always next to it."""
+    return _icon(name, extra)
+
+
+@lru_cache(maxsize=512)
+def _icon(name: str, extra: str) -> SafeString:
     shape = mark_safe(ICONS[name])  # noqa: S308 - a constant of ours
     return format_html(
         '<svg class="icon{}" viewBox="0 0 16 16" aria-hidden="true">{}</svg>', f" {extra}" if extra else "", shape
