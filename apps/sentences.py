@@ -76,7 +76,7 @@ class _Pattern:
 
 
 def _value(name: str, value: str, language: str) -> str:
-    """Only sentences, and parts that begin with a small letter, are translated."""
+    """Only sentences, and parts that begin with a lower-case letter, are translated."""
     is_text = value.endswith(".") or value.count(" ") >= (1 if value[:1].islower() else 2)
     return _translated(value, language) if is_text and name not in _NAMES else value
 

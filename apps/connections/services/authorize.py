@@ -166,6 +166,10 @@ def _oauth2_request(
     return AuthorizationRequest(state=state, secret=verifier, url=url)
 
 
+_NOT_VALID = gettext_noop("The response of the service is not valid: %(reason)s. Nothing was connected; try again.")
+_WENT_WRONG = gettext_noop(
+    "Something went wrong in Specway before the connection was created. Nothing was stored; try again."
+)
 _REQUESTS: dict[str, Callable[..., AuthorizationRequest]] = {
     Integration.Kind.OAUTH2: _oauth2_request,
     Integration.Kind.OAUTH1: oauth1_flow.authorization_request,
@@ -196,9 +200,7 @@ def complete(
     try:
         parameters = _parsed(query_string)
     except InvalidCallback as error:
-        message = gettext_noop(
-            "The response of the service is not valid: %(reason)s. Nothing was connected; try again."
-        ) % {"reason": error.reason}
+        message = _NOT_VALID % {"reason": error.reason}
         raise attempts.reject("invalid_callback", message, origin=origin, team_id=team_id) from None
     state = _state_hash(parameters)
     attempt = attempts.consume(
@@ -217,10 +219,7 @@ def complete(
         raise attempts.fail(attempt, error.code, ExchangeFailed(error.sentence), origin=origin) from None
     except Exception:
         # The waiting page gets a message; the exception itself goes to the log.
-        message = gettext_noop(
-            "Something went wrong in Specway before the connection was created. Nothing was stored; try again."
-        )
-        attempts.fail(attempt, "internal_error", ExchangeFailed(message), origin=origin)
+        attempts.fail(attempt, "internal_error", ExchangeFailed(_WENT_WRONG), origin=origin)
         raise
 
 

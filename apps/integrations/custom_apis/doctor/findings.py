@@ -111,22 +111,26 @@ def _authorization(seen: Observations) -> Iterator[Finding]:
             gettext_noop("Try again later, or ask the service."),
             field,
         )
-    elif page.about_redirect_uri:
-        yield Finding(
-            "redirect_uri_refused",
-            "fault",
-            gettext_noop("The redirect URI is not accepted"),
-            gettext_noop("%(service)s rejects it before the sign-in page.") % {"service": seen.name},
-            gettext_noop("Register exactly %(redirect_uri)s there.") % {"redirect_uri": seen.redirect_uri},
-            "redirect_uri",
-        )
     else:
         yield from _answering(seen, page)
 
 
+def _redirect_uri_refused(seen: Observations) -> Finding:
+    return Finding(
+        "redirect_uri_refused",
+        "fault",
+        gettext_noop("The redirect URI is not accepted"),
+        gettext_noop("%(service)s rejects it before the sign-in page.") % {"service": seen.name},
+        gettext_noop("Register exactly %(redirect_uri)s there.") % {"redirect_uri": seen.redirect_uri},
+        "redirect_uri",
+    )
+
+
 def _answering(seen: Observations, page: PageSeen) -> Iterator[Finding]:
     field = "authorization_url"
-    if page.leads_back and page.error and page.error != "invalid_scope":
+    if page.about_redirect_uri:
+        yield _redirect_uri_refused(seen)
+    elif page.leads_back and page.error and page.error != "invalid_scope":
         yield Finding(
             "authorization_refused",
             "fault",

@@ -44,29 +44,7 @@ def _separator(seen: Observations) -> Iterator[Finding]:
             "scope_separator",
         )
     elif page is not None and page.error == "invalid_scope":
-        taken = next((sep for sep, other in seen.separators.items() if other.error != "invalid_scope"), None)
-        if taken is None:
-            yield Finding(
-                "scopes_refused",
-                "fault",
-                gettext_noop("The scopes are rejected"),
-                gettext_noop("%(service)s responds with “invalid_scope” before the sign-in page.")
-                % {"service": seen.name},
-                gettext_noop("Compare the names of the scopes with the service’s documentation."),
-                "scopes",
-            )
-            return
-        yield Finding(
-            "wrong_separator",
-            "fault",
-            gettext_noop("The scope separator is wrong"),
-            gettext_noop(
-                "%(service)s rejects the scopes joined by %(configured)s, and accepts them joined by %(accepted)s."
-            )
-            % {"service": seen.name, "configured": configured, "accepted": _SEPARATORS[taken]},
-            gettext_noop("Choose %(separator)s as scope separator and save.") % {"separator": _SEPARATORS[taken]},
-            "scope_separator",
-        )
+        yield _refused(seen, configured)
     elif settings.scope_separator != " " and seen.metadata is not None and len(settings.scopes) > 1:
         yield Finding(
             "unusual_separator",
@@ -76,6 +54,30 @@ def _separator(seen: Observations) -> Iterator[Finding]:
             gettext_noop("Choose a space, unless the service’s documentation says otherwise."),
             "scope_separator",
         )
+
+
+def _refused(seen: Observations, configured: str) -> Finding:
+    taken = next((sep for sep, other in seen.separators.items() if other.error != "invalid_scope"), None)
+    if taken is None:
+        return Finding(
+            "scopes_refused",
+            "fault",
+            gettext_noop("The scopes are rejected"),
+            gettext_noop("%(service)s responds with “invalid_scope” before the sign-in page.") % {"service": seen.name},
+            gettext_noop("Compare the names of the scopes with the service’s documentation."),
+            "scopes",
+        )
+    return Finding(
+        "wrong_separator",
+        "fault",
+        gettext_noop("The scope separator is wrong"),
+        gettext_noop(
+            "%(service)s rejects the scopes joined by %(configured)s, and accepts them joined by %(accepted)s."
+        )
+        % {"service": seen.name, "configured": configured, "accepted": _SEPARATORS[taken]},
+        gettext_noop("Choose %(separator)s as scope separator and save.") % {"separator": _SEPARATORS[taken]},
+        "scope_separator",
+    )
 
 
 def _joined(seen: Observations) -> tuple[str, str] | None:

@@ -26,6 +26,8 @@ MAX_OPERATIONS = 5_000
 MAX_NOTES = 50
 MAX_FAULTS = 20
 _READ = ("2.0", "3.0", "3.1", "3.2")
+_NO_URL = gettext_noop("The URL of the API is missing.")
+_CUT = gettext_noop("Only the first %(max_operations)s operations were imported.")
 
 
 def read_description(content: bytes, *, document_url: str = "", base_url: str = "") -> Described:
@@ -45,20 +47,12 @@ def read_description(content: bytes, *, document_url: str = "", base_url: str = 
     info = mapping(document.get("info"))
     servers = servers_of(document, document_url=document_url, notes=notes)
     if not servers:
-        notes.append(
-            Note("host" if "swagger" in document else "servers", gettext_noop("The URL of the API is missing."))
-        )
+        notes.append(Note("host" if "swagger" in document else "servers", _NO_URL))
     schemes = schemes_in(document, base_url=base_url or (servers[0].url if servers else ""), notes=notes)
     own = OwnServers(servers, base_url=base_url, document_url=document_url)
     calls = list(islice(calls_in(document, own, notes), MAX_OPERATIONS + 1))
     if len(calls) > MAX_OPERATIONS:
-        notes.append(
-            Note(
-                "paths",
-                gettext_noop("Only the first %(max_operations)s operations were imported.")
-                % {"max_operations": MAX_OPERATIONS},
-            )
-        )
+        notes.append(Note("paths", _CUT % {"max_operations": MAX_OPERATIONS}))
     if not calls:
         notes.append(Note("paths", gettext_noop("No operation was found.")))
     notes += [Note(key[:100], _repeated_key(line)) for key, line in repeated]
