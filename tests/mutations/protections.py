@@ -1330,7 +1330,7 @@ PROTECTIONS = [
     ),
     Mutation(
         "connections: mailed links are limited by team",
-        "apps/connections/services/connect_sessions.py",
+        "apps/connections/services/connect_session_mail.py",
         "if recent.filter(team=actor.team).count() >= MAILS_PER_TEAM_AND_HOUR:",
         "if False:",
         ("tests/connections/test_connect_sessions.py",),
