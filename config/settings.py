@@ -182,7 +182,11 @@ else:
     DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off")
     # Most threads of a web process wait for a service and hold no connection meanwhile. config/gunicorn.py asks for it.
     if DATABASE_POOL and env.bool("USE_DATABASE_POOL", default=False):
+        from config.pooled_postgresql.base import PooledConnection
+
+        DATABASES["default"] |= {"ENGINE": "config.pooled_postgresql", "CONN_HEALTH_CHECKS": False}
         DATABASES["default"]["OPTIONS"]["pool"] = {
+            "connection_class": PooledConnection,
             "min_size": 0,
             "max_size": DATABASE_POOL,
             "max_idle": DATABASES["default"]["CONN_MAX_AGE"],

@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
+from apps import request_slots
 from apps.connections.errors import TooManyCalls
 from apps.connections.models import Connection
 from apps.gateway.proxy import concurrency
 from apps.gateway.proxy.concurrency import ConcurrencyLimiter, shares_of
+from apps.request_slots import RequestSlots
 from tests.connections.test_api import Caller
 from tests.gateway import test_proxy
 from tests.gateway.test_proxy import body_of, proxied
@@ -46,6 +48,36 @@ def test_a_waiting_call_gets_the_slot_that_is_released(monkeypatch: pytest.Monke
     release()
     waiting.join(timeout=30)
     assert not waiting.is_alive()
+
+
+def test_a_call_that_waits_gives_its_request_slot_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concurrency, "_MAX_WAIT", 60.0)
+    slots, has_slot = RequestSlots(1, max_wait=20.0), threading.Event()
+    monkeypatch.setattr(request_slots, "REQUEST_SLOTS", slots)
+    one = ConcurrencyLimiter(lambda: 1)
+    release = one.acquire({})
+
+    def call() -> None:
+        with slots.held():
+            has_slot.set()
+            one.acquire({})
+
+    waiting = threading.Thread(target=call)
+    waiting.start()
+    assert has_slot.wait(20)
+    with slots.held() as got:
+        release()
+    waiting.join(timeout=60)
+    assert (got, waiting.is_alive()) == (True, False)
+
+
+def test_a_call_that_would_have_to_wait_gets_no_slot_at_once() -> None:
+    one = ConcurrencyLimiter(lambda: 1)
+    release = one.acquire_now({})
+    assert release is not None
+    assert one.acquire_now({}) is None
+    release()
+    assert one.acquire_now({}) is not None
 
 
 def hold_all(limiter: ConcurrencyLimiter, **holders: str) -> list[Callable[[], None]]:

@@ -115,6 +115,20 @@ PROTECTIONS = [
         ("tests/notifications/test_webhook_values.py",),
     ),
     Mutation(
+        "webhooks: the page keeps no value of a header after an error",
+        "apps/notifications/forms.py",
+        "    headers = SecretFormField(",
+        "    headers = forms.CharField(",
+        ("tests/notifications/test_webhook_page.py",),
+    ),
+    Mutation(
+        "webhooks: a name in a message for a channel cannot mention people or make a link",
+        "apps/notifications/slack.py",
+        '.replace("<", "&lt;")',
+        "",
+        ("tests/notifications/test_webhook_page.py",),
+    ),
+    Mutation(
         "webhooks: headers that frame or sign the request cannot be set",
         "apps/notifications/webhook_values.py",
         " or _RESERVED.fullmatch(name)",
@@ -190,6 +204,27 @@ PROTECTIONS = [
         "    REQUEST_SLOTS.release()\n",
         "    pass\n",
         ("tests/test_request_slots.py",),
+    ),
+    Mutation(
+        "web: a call that waits for its service's other calls lets the next request in",
+        "apps/gateway/proxy/concurrency.py",
+        "            before_waiting()\n",
+        "            pass\n",
+        ("tests/gateway/test_concurrency.py",),
+    ),
+    Mutation(
+        "web: a database connection that the server has ended is not used",
+        "config/pooled_postgresql/base.py",
+        "if not _is_quiet(self) or ",
+        "if ",
+        ("tests/config/test_pooled_postgresql.py",),
+    ),
+    Mutation(
+        "web: a database connection is asked now and then whether it works",
+        "config/pooled_postgresql/base.py",
+        " or time.monotonic() - self.checked_at > CHECK_INTERVAL",
+        "",
+        ("tests/config/test_pooled_postgresql.py",),
     ),
     Mutation(
         "web: a process works on a limited number of requests at a time",

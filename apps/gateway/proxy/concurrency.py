@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Mapping
 from django.conf import settings
 
 from apps.connections.errors import TooManyCalls
+from apps.request_slots import before_waiting
 
 # Seconds. Most calls are shorter, so a caller who waits this long usually gets a slot, unless streams occupy them all.
 _MAX_WAIT = 1.0
@@ -35,13 +36,29 @@ class ConcurrencyLimiter:
 
         `shares` maps each holder of the call, such as its team, to the multiple of the free slots that it may have.
         """
-        slot = object()
         with self._released:
-            if not self._released.wait_for(lambda: self._is_available(shares), timeout=self._wait_time()):
-                raise TooManyCalls(self._refusal(), retry_after=_RETRY_AFTER)
-            self._acquired[slot] = time.monotonic()
-            self._held.update(shares.keys())
+            if not self._is_available(shares):
+                self._wait(shares)
+            return self._taken(shares)
+
+    def acquire_now(self, shares: Mapping[Hashable, int]) -> Callable[[], None] | None:
+        """As `acquire`, but None where the call would have to wait."""
+        with self._released:
+            return self._taken(shares) if self._is_available(shares) else None
+
+    def _taken(self, shares: Mapping[Hashable, int]) -> Callable[[], None]:
+        slot = object()
+        self._acquired[slot] = time.monotonic()
+        self._held.update(shares.keys())
         return lambda: self._release(slot, shares)
+
+    def _wait(self, shares: Mapping[Hashable, int]) -> None:
+        """Others get this thread's request slot and database connection meanwhile. Raises TooManyCalls."""
+        wait_time = self._wait_time()
+        if wait_time:
+            before_waiting()
+        if not self._released.wait_for(lambda: self._is_available(shares), timeout=wait_time):
+            raise TooManyCalls(self._refusal(), retry_after=_RETRY_AFTER)
 
     def _is_available(self, shares: Mapping[Hashable, int]) -> bool:
         free = self._limit() - len(self._acquired)

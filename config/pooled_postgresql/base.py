@@ -1,0 +1,56 @@
+"""Django's PostgreSQL back end, with a pool of connections that are looked at when they are taken, and asked rarely.
+
+Django lets the pool ask the server each time, which is a round trip more for each request. Here a connection on which
+something has arrived, as when the server ended it, is asked before it is used, and any other only now and then: a
+network may have forgotten it without a word.
+"""
+
+import select
+import time
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+from psycopg_pool import ConnectionPool
+
+# Seconds for which a connection need not be asked again.
+CHECK_INTERVAL = 5.0
+
+
+class PooledConnection(psycopg.Connection[Any]):
+    """A connection of the pool. `checked_at` (of `time.monotonic`) is when it last answered; 0: not asked yet."""
+
+    checked_at = 0.0
+
+    def works(self) -> bool:
+        """Whether it can be used, as far as that shows."""
+        if not _is_quiet(self) or time.monotonic() - self.checked_at > CHECK_INTERVAL:
+            try:
+                ConnectionPool.check_connection(self)
+            except psycopg.Error:
+                return False
+            self.checked_at = time.monotonic()
+        return True
+
+
+def _is_quiet(connection: PooledConnection) -> bool:
+    """Whether nothing has arrived: neither a message nor the end of the connection."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """For `DATABASES["default"]` with OPTIONS["pool"] whose `connection_class` is PooledConnection."""
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """A connection from the pool, which replaces those that do not work. Raises the database's exceptions."""
+        pool: Any = self.pool
+        connection = super().get_new_connection(conn_params)
+        for _ in range(pool.max_size):
+            if connection.works():
+                break
+            connection.close()
+            pool.putconn(connection)
+            connection = super().get_new_connection(conn_params)
+        return connection
