@@ -1897,4 +1897,11 @@ PROTECTIONS = [
         "if missing := []:",
         ("tests/gateway/test_further_keys.py",),
     ),
+    Mutation(
+        "connections: of two counts at once only one adds up",
+        "apps/connections/services/queue_history.py",
+        "filter(pk=hour.pk, counted_until=counted_before)",
+        "filter(pk=hour.pk)",
+        ("tests/connections/test_queue_history.py",),
+    ),
 ]
