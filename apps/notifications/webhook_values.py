@@ -1,4 +1,4 @@
-"""The values of a webhook besides its URL and events: filters, names of the caller's own, and further headers."""
+"""The values of a webhook besides its URL and events: format, filters, names of the caller's own, and headers."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from apps.notifications.models import Webhook
 from apps.teams.errors import InvalidRequest
 from apps.vault.services import seal
 
-OTHERS = ("only_integrations", "only_tags", "external_id", "tags", "metadata")
+OTHERS = ("payload", "only_integrations", "only_tags", "external_id", "tags", "metadata")
 MAX_HEADERS = 10
 # RFC 9110 5.6.2 and 5.5, without obsolete octets.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")

@@ -115,6 +115,20 @@ PROTECTIONS = [
         ("tests/notifications/test_webhook_values.py",),
     ),
     Mutation(
+        "webhooks: the page keeps no value of a header after an error",
+        "apps/notifications/forms.py",
+        "    headers = SecretFormField(",
+        "    headers = forms.CharField(",
+        ("tests/notifications/test_webhook_page.py",),
+    ),
+    Mutation(
+        "webhooks: a name in a message for a channel cannot mention people or make a link",
+        "apps/notifications/slack.py",
+        '.replace("<", "&lt;")',
+        "",
+        ("tests/notifications/test_webhook_page.py",),
+    ),
+    Mutation(
         "webhooks: headers that frame or sign the request cannot be set",
         "apps/notifications/webhook_values.py",
         " or _RESERVED.fullmatch(name)",

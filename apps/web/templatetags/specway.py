@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.db.models import Q
 from django.forms import BoundField, CheckboxInput, Select, Textarea
 from django.template import Context
 from django.template.base import NodeList, Parser, Token
@@ -19,6 +20,9 @@ from django.utils.translation import gettext, ngettext_lazy, pgettext_lazy
 from apps.connections.models import Connection
 from apps.connections.policy.promises import PROMISES
 from apps.connections.policy.state import State, state_of, verified_at
+from apps.integrations.models import Integration
+from apps.sql import distinct_values
+from apps.teams.actor import Actor
 from apps.web import dates, logos
 from apps.web.icons import ICONS
 
@@ -132,6 +136,15 @@ def verified(connection: Connection) -> SafeString:
         return format_html("{}", gettext("No successful call yet"))
     at = verified_at(connection)
     return format_html(gettext("Verified {time}"), time=ago(at)) if at else SafeString()
+
+
+@register.simple_tag
+def connected_services(actor: Actor, also: list[str]) -> list[tuple[str, str]]:
+    """Slug and name of the services that the team has connections to, by name, after those with the slugs `also`."""
+    connected = distinct_values(Connection, "integration", team_id=actor.team.pk) if actor.team else []
+    rows = Integration.objects.visible_to(actor).filter(Q(pk__in=connected) | Q(slug__in=also))
+    names = {slug: slug for slug in also} | dict(rows.order_by().values_list("slug", "name"))
+    return sorted(names.items(), key=lambda pair: (pair[0] not in also, pair[1].casefold()))
 
 
 @register.simple_tag
