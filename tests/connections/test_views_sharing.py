@@ -245,10 +245,10 @@ def test_a_search_keeps_what_was_changed_and_not_saved(mara, connection, crowd) 
     assert shares(connection) == {"Person A": "manage", "Person E": "view"}
 
 
-def test_saving_where_the_search_finds_nobody_takes_access_from_nobody(mara, connection, crowd) -> None:
+def test_saving_where_the_search_finds_no_one_takes_no_access_away(mara, connection, crowd) -> None:
     share(actor=actor_for(mara), connection=connection, everyone=Level.USE, members={crowd[0].user_id: Level.MANAGE})
     browser = client_for(mara)
-    _, page = send(browser, connection, **fields_of(opened(browser, connection)), search="nobody", find="on")
+    _, page = send(browser, connection, **fields_of(opened(browser, connection)), search="stranger", find="on")
     assert "No member matches." in page
     assert send(browser, connection, **fields_of(page))[0] == 302
     assert shares(connection) == {"everyone": "use", "Person A": "manage"}

@@ -14,7 +14,6 @@ from apps.connections.models import Level
 from apps.connections.policy.sharing import PERSONAL, Sharing
 from apps.teams.models import Membership
 
-
 # The members whose rows the form shows at once. The others are found by a search, and keep what they have.
 MOST_MEMBERS = 50
 

@@ -25,7 +25,6 @@ from apps.teams.decorators import team_required
 from apps.teams.models import Membership, Role
 from apps.teams.requests import TeamRequest
 
-
 # The people that the confirmation names. The number of the others follows.
 MOST_NAMED = 50
 
