@@ -1365,7 +1365,7 @@ PROTECTIONS = [
     ),
     Mutation(
         "connections: mailed links are limited by team",
-        "apps/connections/services/connect_sessions.py",
+        "apps/connections/services/connect_session_mail.py",
         "if recent.filter(team=actor.team).count() >= MAILS_PER_TEAM_AND_HOUR:",
         "if False:",
         ("tests/connections/test_connect_sessions.py",),
@@ -1896,5 +1896,12 @@ PROTECTIONS = [
         "if missing := [field.label for field in entry.fields if field.name not in fields]:",
         "if missing := []:",
         ("tests/gateway/test_further_keys.py",),
+    ),
+    Mutation(
+        "connections: of two counts at once only one adds up",
+        "apps/connections/services/queue_history.py",
+        "filter(pk=hour.pk, counted_until=counted_before)",
+        "filter(pk=hour.pk)",
+        ("tests/connections/test_queue_history.py",),
     ),
 ]

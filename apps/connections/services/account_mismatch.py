@@ -10,10 +10,11 @@ from apps.connections.errors import AttemptSettled
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession
 from apps.connections.policy.access import may_manage
 from apps.connections.services import attempts, tracing
+from apps.connections.services.grant import Grant
 from apps.connections.services.recheck import lock_attempt
 from apps.connections.services.session_outcome import fail_sessions
 from apps.connections.services.stale import end_replaced, revoke_unwanted
-from apps.connections.services.store_grant import Grant, locked, same_account, store
+from apps.connections.services.store_grant import locked, same_account, store
 from apps.errors import NotAllowed
 from apps.sql import Now
 from apps.teams.actor import Actor

@@ -8,9 +8,9 @@ from apps.connections.errors import AttemptExpired, AttemptInterrupted
 from apps.connections.models import AuthorizationAttempt, ConnectSession
 from apps.connections.services import tracing
 from apps.connections.services.attempts import UNFINISHED
+from apps.connections.services.grant import Grant
 from apps.connections.services.session_outcome import end_sessions, expire_sessions, fail_sessions
 from apps.connections.services.stale import revoke_unwanted
-from apps.connections.services.store_grant import Grant
 from apps.sql import Now
 from apps.vault.errors import UnreadableSecret
 

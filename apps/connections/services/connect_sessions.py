@@ -3,12 +3,10 @@
 The link opens a page that requires a login as that member and a click; it never starts an authorization flow by itself.
 """
 
-import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,14 +14,14 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.urls import reverse
-from django.utils.translation import gettext
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
-from apps.connections.errors import ConnectSessionEnded, IntegrationNotSetUp, MailedLately, SessionNotCancelable
+from apps.connections.errors import ConnectSessionEnded, IntegrationNotSetUp, SessionNotCancelable
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession, Level
 from apps.connections.services.attempts import hashed
 from apps.connections.services.authorize import own_path
+from apps.connections.services.connect_session_mail import mail_link, require_may_mail
 from apps.connections.services.session_outcome import complete_sessions, end_sessions, fail_sessions, overdue
 from apps.errors import NotAllowed, SpecwayError
 from apps.integrations.catalog.entries import entry_of
@@ -31,16 +29,11 @@ from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.integrations.oauth_apps.offered_scopes import offer_of
 from apps.integrations.oauth_apps.services import oauth_app_for, require_offered
-from apps.notifications.mail import Mail, send
 from apps.sql import Now
 from apps.teams.actor import Actor
 from apps.teams.models import Membership, User
 
-logger = logging.getLogger(__name__)
-
 LIFETIME = timedelta(hours=1)
-BETWEEN_MAILS = timedelta(hours=1)
-MAILS_PER_TEAM_AND_HOUR = 100
 _STATUS = ConnectSession.Status
 _ATTEMPT = AuthorizationAttempt.Status
 _CAN_BE_TRIED_AGAIN = (_STATUS.PENDING, _STATUS.FAILED, _STATUS.DECLINED, _STATUS.EXPIRED)
@@ -92,7 +85,7 @@ def create_connect_session(
     _require_connectable(actor, integration, options.scopes)
     _check_return_url(options.return_url)
     if notify:
-        _require_may_mail(actor, person, integration)
+        require_may_mail(actor, person, integration)
     token = secrets.token_urlsafe(32)
     session = ConnectSession(
         team=actor.team,
@@ -110,7 +103,7 @@ def create_connect_session(
     _store_session(session, actor)
     url = settings.PUBLIC_URL + reverse("connections:connect_link", args=[token])
     if notify:
-        _mail(session, url)
+        mail_link(session, url)
     return Link(session, url)
 
 
@@ -300,54 +293,6 @@ def _check_return_url(url: str) -> None:
     if origin not in settings.CONNECT_RETURN_ORIGINS or any(one in url for one in "\\\r\n\t") or len(url) > 500:
         message = "Enter a path of Specway, or a URL at one of the origins in CONNECT_RETURN_ORIGINS."
         raise InvalidInput([("return_url", message)])
-
-
-def _require_may_mail(actor: Actor, person: User, integration: Integration) -> None:
-    recent = ConnectSession.objects.filter(mailed_at__gt=Now() - BETWEEN_MAILS)
-    seconds = int(BETWEEN_MAILS.total_seconds())
-    if recent.filter(member=person, integration=integration).exists():
-        raise MailedLately(
-            gettext("%(person)s was sent such a link within the last hour.") % {"person": person}, retry_after=seconds
-        )
-    if recent.filter(team=actor.team).count() >= MAILS_PER_TEAM_AND_HOUR:
-        sentence = gettext("A team can have %(n)s links mailed per hour. Hand over the link yourself.")
-        raise MailedLately(sentence % {"n": MAILS_PER_TEAM_AND_HOUR}, retry_after=seconds)
-
-
-def _mail(session: ConnectSession, url: str) -> None:
-    try:
-        send(partial(_written, session, url), to=[session.member.email])
-    except OSError as error:  # smtplib's exceptions too
-        logger.warning("not mailed: the mail server failed session=%s error=%s", session.pk, type(error).__name__)
-        return
-    ConnectSession.objects.filter(pk=session.pk).update(mailed_at=Now())
-    session.refresh_from_db(fields=["mailed_at"])
-
-
-def _written(session: ConnectSession, url: str) -> Mail:
-    service = session.integration
-    name = session.connection.name if session.connection else service.name
-    words = {"name": name, "person": session.asked_by_label, "team": session.team, "service": service.name}
-    if session.repairs:
-        action, title = gettext("Reconnect %(name)s"), gettext("%(person)s asks you to reconnect %(name)s")
-    else:
-        action, title = gettext("Connect %(name)s"), gettext("%(person)s asks you to connect %(name)s")
-    if service.kind in KINDS_WITH_KEY:
-        needed = gettext("A workflow of %(team)s needs it. You enter %(service)s’s key yourself.")
-    else:
-        needed = gettext("A workflow of %(team)s needs it. You sign in at %(service)s yourself.")
-    why = gettext("You get this as a member of %(team)s. If you expected no such request, ignore it.")
-    return Mail(
-        subject=action % words,
-        title=title % words,
-        paragraphs=(
-            needed % words,
-            gettext("The link works only for you, only once, and expires after an hour."),
-        ),
-        action=action % words,
-        url=url,
-        why=why % words,
-    )
 
 
 def _record(action: str, actor: Actor, session: ConnectSession, **detail: str) -> None:

@@ -12,14 +12,14 @@ from django.db.models import F
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.services import fingerprint, record
-from apps.connections.errors import AnotherAccount, KeyNotChecked, ReauthorizationRequired, WrongKind
-from apps.connections.messages import reason_message
+from apps.connections.errors import AnotherAccount, KeyNotChecked, WrongKind
 from apps.connections.models import Connection, Credential, Status, TokenSet
 from apps.connections.services.client_credentials import obtain, own_client
 from apps.connections.services.connection_params import provider_of, required_params
 from apps.connections.services.recheck import require_can_connect, require_can_manage
 from apps.connections.services.revocation_host import may_keep_fields
 from apps.connections.services.status import emit_event, mark_reconnected, target_of
+from apps.connections.services.stored_key import is_for_current_base_url, stored_fields
 from apps.connections.services.token_values import token_columns
 from apps.connections.services.tracing import Trace, of_connection, traced
 from apps.connections.services.verification import Checked, verify
@@ -209,32 +209,6 @@ def keyed(integration: Integration) -> CatalogEntry:
     if integration.kind not in KINDS_WITH_KEY:
         raise WrongKind(f"{integration.name} is connected by signing in there, not with a key.")
     return entry_for(integration)
-
-
-@sensitive_variables()
-def stored_fields(connection: Connection) -> dict[str, str]:
-    """The stored values by name. Raises UnreadableSecret, NotFound if there are none, and ReauthorizationRequired if
-    they were entered for other addresses than the API's."""
-    row = Credential.objects.filter(connection=connection).select_related("team").first()
-    return fields_in(row, connection.integration)
-
-
-@sensitive_variables()
-def fields_in(row: Credential | None, integration: Integration) -> dict[str, str]:
-    """The values of a credential. Raises what `stored_fields` raises."""
-    if row is None or row.fields is None:
-        raise NotFound("This connection has no stored key any more.")
-    values: dict[str, str] = row.fields.reveal_json()
-    if values and row.base_url_fingerprint != integration.base_url_fingerprint:
-        raise ReauthorizationRequired(reason_message("address_changed", integration.name))
-    return values
-
-
-def is_for_current_base_url(connection: Connection) -> bool:
-    """Whether the stored key may be sent to the API's present addresses."""
-    return Credential.objects.filter(
-        connection=connection, base_url_fingerprint=connection.integration.base_url_fingerprint
-    ).exists()
 
 
 @sensitive_variables()

@@ -18,9 +18,9 @@ from apps.connections.services import spool, tracing
 from apps.connections.services.client_change import belongs_to_earlier_client
 from apps.connections.services.client_credentials import own_client
 from apps.connections.services.connection_params import provider_of
-from apps.connections.services.credentials import stored_fields
 from apps.connections.services.revocation_host import may_receive
 from apps.connections.services.status import emit_event, target_of
+from apps.connections.services.stored_key import stored_fields
 from apps.errors import NotFound, SpecwayError
 from apps.integrations.catalog.entries import entry_of, links
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, KINDS_WITH_OAUTH_APP, Integration

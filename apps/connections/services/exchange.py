@@ -14,8 +14,8 @@ from apps.connections.errors import (
 )
 from apps.connections.models import AuthorizationAttempt
 from apps.connections.services import attempts, consent_errors, oauth1_flow
+from apps.connections.services.grant import Grant
 from apps.connections.services.stale import revoke_unwanted
-from apps.connections.services.store_grant import Grant
 from apps.integrations.catalog import response_params
 from apps.integrations.catalog.entries import entry_for, provider_config
 from apps.integrations.errors import IntegrationMisconfigured

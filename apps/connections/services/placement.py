@@ -11,11 +11,12 @@ from apps.connections.services import tracing
 from apps.connections.services.account_mismatch import claim
 from apps.connections.services.connection_params import provider_of
 from apps.connections.services.exchange import placed
+from apps.connections.services.grant import Grant
 from apps.connections.services.recheck import require_can_manage
 from apps.connections.services.refresh import ensure_fresh, load
 from apps.connections.services.stale import end_replaced
 from apps.connections.services.status import target_of
-from apps.connections.services.store_grant import Grant, locked, store_or_ask
+from apps.connections.services.store_grant import locked, store_or_ask
 from apps.errors import NotFound
 from apps.integrations.catalog import response_params
 from apps.integrations.catalog.entries import entry_for

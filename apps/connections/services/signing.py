@@ -12,7 +12,7 @@ from apps.connections.messages import reason_message
 from apps.connections.models import Connection, Credential, TokenSet
 from apps.connections.services.client_credentials import own_client
 from apps.connections.services.connection_params import provider_of
-from apps.connections.services.credentials import fields_in, stored_fields
+from apps.connections.services.stored_key import fields_in, stored_fields
 from apps.integrations.catalog.entries import entry_for
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import api_hosts, key_access, signed_access

@@ -12,10 +12,11 @@ from apps.connections.models import AuthorizationAttempt, Connection, Status, To
 from apps.connections.policy.accounts import Account, Sameness, compare
 from apps.connections.services import tracing
 from apps.connections.services.connection_params import account_of, provider_of
+from apps.connections.services.grant import Grant, account_in
 from apps.connections.services.replaced import Replaced
 from apps.connections.services.revocation_host import may_receive
 from apps.connections.services.status import target_of
-from apps.connections.services.store_grant import Grant, Stored, account_in
+from apps.connections.services.store_grant import Stored
 from apps.errors import SpecwayError
 from apps.integrations.catalog.entries import provider_config
 from apps.integrations.models import OAuthApp

@@ -17,10 +17,10 @@ from apps.connections.errors import MinTtlNotMet, MissingScopes, ServiceUnavaila
 from apps.connections.models import Connection, TokenSet
 from apps.connections.policy import scopes as scope_sets
 from apps.connections.services.connection_params import provider_of
-from apps.connections.services.credentials import stored_fields
 from apps.connections.services.recheck import require_access
 from apps.connections.services.refresh import ensure_fresh, is_valid, load
 from apps.connections.services.status import target_of
+from apps.connections.services.stored_key import stored_fields
 from apps.connections.services.usage import count_refusal, count_use, record_scope_use
 from apps.integrations.catalog.entries import entry_for
 from apps.integrations.keys import key_access, main_secret
