@@ -1,6 +1,7 @@
 """What all tests share: services that the machine may lack, and the choice of tests for each database."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -13,6 +14,10 @@ from pytest_django.plugin import DjangoDbBlocker
 from tests.database import copied_database, drop_migrated_database
 from tests.prepared import forget, run_folder
 from tests.services import MISSING, chromium_without_windows
+
+# Processes that tests start, and the next run, would compile the project again: a quarter of each start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 pytest_plugins = ["tests.fixtures.connections", "tests.fixtures.integrations"]
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_serialized_rollback"}

@@ -130,7 +130,7 @@ class OwnerFilter(TextFilter):
 def red_by_reason() -> list[tuple[str, int]]:
     """The number of connections that need attention by reason, most first: a partial index has just these."""
     red = Connection.objects.exclude(status_reason="").order_by()
-    found = red.values_list("status_reason").annotate(n=Count("pk"))
+    found = red.values_list("status_reason").annotate(n=Count("*"))
     return sorted(found, key=lambda pair: -pair[1])
 
 

@@ -30,6 +30,11 @@ class Event(models.TextChoices):
     MEMBER_LEFT = "member.left", _("A member left the team or was removed")
 
 
+class Payload(models.TextChoices):
+    STANDARD = "standard", _("JSON, after Standard Webhooks")
+    SLACK = "slack", _("A message for Slack, Mattermost and others that take its format")
+
+
 class Webhook(SealedRow):
     """A team's URL that receives events as signed requests (https://www.standardwebhooks.com/)."""
 
@@ -37,6 +42,7 @@ class Webhook(SealedRow):
     url = models.URLField(max_length=1000)
     description = models.CharField(max_length=200, blank=True)
     events = models.JSONField(default=list)
+    payload = models.CharField(max_length=10, choices=Payload.choices, default=Payload.STANDARD)
     is_on = models.BooleanField(default=True)
     secret = EncryptedField()
     # After a rotation both secrets sign until then, so that the receiver can switch at any time.

@@ -13,7 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from apps.notifications.models import Delivery, Webhook
+from apps.notifications.models import Delivery, Payload, Webhook
+from apps.notifications.slack import slack_message
 from apps.sql import Now
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,9 @@ def _is_wanted(webhook: Webhook, data: Mapping[str, Any]) -> bool:
 
 def add(webhook: Webhook, event: str, data: Mapping[str, Any]) -> Delivery:
     """Add a message for one webhook. Sent after the commit; if the broker loses the task, by the schedule."""
-    body = {"type": event, "timestamp": timezone.now().isoformat(), "data": data}
+    body: Mapping[str, Any] = {"type": event, "timestamp": timezone.now().isoformat(), "data": data}
+    if webhook.payload == Payload.SLACK:
+        body = slack_message(event, data)
     delivery = Delivery.objects.create(
         id=f"msg_{secrets.token_hex(16)}",
         webhook=webhook,

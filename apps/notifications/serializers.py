@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.notifications.models import Delivery, Event, Webhook
+from apps.notifications.models import Delivery, Event, Payload, Webhook
 from apps.rest.fields import ExternalId, Flag, Metadata, Moment, QuerySerializer, Tags, Text, texts
 
 
@@ -34,6 +34,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
             "url",
             "description",
             "events",
+            "payload",
             "is_on",
             "waiting",
             "next_try_at",
@@ -109,6 +110,11 @@ class WebhookFilterSerializer(QuerySerializer):
 class WebhookOptionsSerializer(serializers.Serializer[Any]):
     """What may be set besides the URL and the events."""
 
+    payload = serializers.ChoiceField(
+        choices=Payload.choices,
+        required=False,
+        help_text="The body of messages: `standard`, or `slack` for a channel of Slack, Mattermost and others.",
+    )
     only_integrations = texts(
         required=False, longest=100, most=100, help_text="Only events of these integrations (slugs); empty: all."
     )

@@ -15,5 +15,6 @@ urlpatterns = [
     path("settings/webhooks/<uuid:pk>/test/", views.test, name="test"),
     path("settings/webhooks/<uuid:pk>/deliveries/<slug:delivery_id>/", views.redeliver, name="redeliver"),
     path("settings/webhooks/<uuid:pk>/deliveries/<slug:delivery_id>/row/", views.delivery_row, name="delivery"),
+    path("settings/webhooks/<uuid:pk>/replay/", views.replay, name="replay"),
     path("settings/webhooks/<uuid:pk>/remove/", views.remove, name="remove"),
 ]

@@ -10,13 +10,13 @@ from django.forms import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.errors import SpecwayError
 from apps.notifications import webhooks
-from apps.notifications.forms import PreferencesForm, WebhookForm
+from apps.notifications.forms import PreferencesForm, ReplayForm, WebhookForm
 from apps.notifications.models import Event, Webhook
 from apps.notifications.preferences import preference_of, set_preferences
 from apps.notifications.webhooks import IssuedWebhook
@@ -37,14 +37,13 @@ def listing(request: TeamRequest) -> HttpResponse:
     form = WebhookForm(request.POST or None, initial={"events": Event.values})
     issued: IssuedWebhook | None = None
     if request.method == "POST":
-        issued = _submit(form, lambda: webhooks.create_webhook(actor=request.actor, **form.cleaned_data))
+        issued = _submit(form, lambda: webhooks.create_webhook(actor=request.actor, **form.values()))
     shown = WebhookForm(initial={"events": Event.values}) if issued else form
     context = {
         "webhooks": webhooks.webhooks_of(request.actor),
         "issued": issued,
         "form": shown,
-        "events": Event.choices,
-        "chosen": shown["events"].value() or [],
+        **_choices(shown),
     }
     status = 400 if request.method == "POST" and issued is None else 200
     return render(request, "notifications/webhooks.html", context, status=status)
@@ -56,11 +55,9 @@ def listing(request: TeamRequest) -> HttpResponse:
 def webhook(request: TeamRequest, pk: UUID) -> HttpResponse:
     """A webhook with its latest messages, and the form for changing it (POST)."""
     current = webhooks.webhook_of(request.actor, pk)
-    form = WebhookForm(request.POST or None, initial=_initial(current))
+    form = WebhookForm(request.POST or None, initial=WebhookForm.initial_of(current))
     if request.method == "POST":
-        changed = _submit(
-            form, lambda: webhooks.change_webhook(actor=request.actor, webhook_id=pk, **form.cleaned_data)
-        )
+        changed = _submit(form, lambda: webhooks.change_webhook(actor=request.actor, webhook_id=pk, **form.values()))
         if changed:
             messages.success(request, gettext("Webhook saved."))
             return redirect("notifications:webhook", pk)
@@ -73,7 +70,7 @@ def webhook(request: TeamRequest, pk: UUID) -> HttpResponse:
 def rotate(request: TeamRequest, pk: UUID) -> HttpResponse:
     """Replace the secret. The page shows the new one once."""
     issued = webhooks.rotate_secret(actor=request.actor, webhook_id=pk)
-    return _page(request, issued.webhook, WebhookForm(initial=_initial(issued.webhook)), issued=issued)
+    return _page(request, issued.webhook, WebhookForm(initial=WebhookForm.initial_of(issued.webhook)), issued=issued)
 
 
 @admin_required
@@ -103,6 +100,22 @@ def redeliver(request: TeamRequest, pk: UUID, delivery_id: str) -> HttpResponse:
     """Send a message again, unchanged."""
     webhooks.redeliver(actor=request.actor, webhook_id=pk, delivery_id=delivery_id)
     messages.success(request, gettext("Sent again. The result appears below."))
+    return redirect("notifications:webhook", pk)
+
+
+@admin_required
+@require_POST
+def replay(request: TeamRequest, pk: UUID) -> HttpResponse:
+    """Send the messages of a time again, unchanged."""
+    webhooks.webhook_of(request.actor, pk)
+    form = ReplayForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, gettext("Choose a time and which messages are sent again."))
+        return redirect("notifications:webhook", pk)
+    since = timezone.now() - form.cleaned_data["since"]
+    n = webhooks.replay(actor=request.actor, webhook_id=pk, since=since, status=form.cleaned_data["status"])
+    text = ngettext("%(n)s message is sent again.", "%(n)s messages are sent again.", n) % {"n": n}
+    messages.success(request, text if n else gettext("There is no such message to send again."))
     return redirect("notifications:webhook", pk)
 
 
@@ -143,8 +156,9 @@ def preferences(request: HttpRequest) -> HttpResponse:
     return render(request, "notifications/preferences.html", {"form": form}, status=status)
 
 
-def _initial(current: Webhook) -> dict[str, object]:
-    return {"url": current.url, "description": current.description, "events": current.events}
+def _choices(form: WebhookForm) -> dict[str, object]:
+    chosen = form["events"].value() or []
+    return {"events": Event.choices, "chosen": chosen, "only": form["only_integrations"].value() or []}
 
 
 def _page(
@@ -154,8 +168,8 @@ def _page(
         "webhook": current,
         "issued": issued,
         "form": form,
-        "events": Event.choices,
-        "chosen": form["events"].value() or [],
+        **_choices(form),
+        "replay": ReplayForm(),
         "deliveries": current.deliveries.all()[:LATEST_DELIVERIES],
         "opened": request.GET.get("open", ""),
         "former_signs": current.former_until is not None and current.former_until > timezone.now(),

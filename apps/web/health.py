@@ -20,6 +20,7 @@ from django.views.decorators.http import require_safe
 
 from apps.connections.models import Status
 from apps.connections.services.heartbeat import last_heartbeat
+from apps.row_counts import RowCount
 from apps.vault.services import missing_key_ids, vault_ready
 from apps.web import operations
 from apps.web.dashboard import days_in
@@ -64,7 +65,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def page(request: HttpRequest) -> HttpResponse:
     """The health page for operators: the parts, the queue, failures with reasons, and upcoming problems."""
     by_status, refreshes, beat = operations.connections_by_status(), operations.refreshes_of_a_day(), last_heartbeat()
-    now = timezone.now()
+    live, now = [pair for pair in by_status if pair[0] != Status.DISCONNECTING], timezone.now()
     context = {
         **admin.site.each_context(request),
         "title": gettext("Health"),
@@ -73,8 +74,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "history": history(days_in(request)),
         "queue": operations.queue(),
         "interrupted": operations.interrupted(),
-        "connection_count": sum(n for (status, _), n in by_status.items() if status != Status.DISCONNECTING),
-        "attention_count": sum(n for (status, _), n in by_status.items() if status == Status.NEEDS_ATTENTION),
+        "connection_count": sum((by_status[pair] for pair in live), RowCount(0)),
+        "attention_count": sum(by_status[pair].number for pair in live if pair[0] == Status.NEEDS_ATTENTION),
         "attention": operations.needing_attention(),
         "refreshes": refreshes,
         "refresh_count": sum(of.total for of in refreshes),
@@ -82,7 +83,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "apps_at_risk": operations.oauth_apps_at_risk(now.date()),
         "silent_services": operations.silent_services(),
         "keys": (keys := operations.vault_keys()),
-        "key_rows": max(sum(key.rows for key in keys), 1),
+        "key_rows": max(sum(key.rows.number for key in keys), 1),
         "spool_size": operations.spool_size(),
         "broker_answers": _outcome(_broker) == OK,
         "beat": beat,

@@ -16,6 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from apps.connections.services.heartbeat import last_heartbeat
+from apps.row_counts import EXACT_UP_TO
 from apps.web import operations
 
 
@@ -74,9 +75,10 @@ def _of_the_database() -> Iterator[Metric]:
     yield _gauge("circuits_open", "OAuth apps whose service does not answer.", apps["silent"])
     if heartbeat is not None:
         yield _gauge("last_beat_seconds", "How long ago the scheduler last looked for due refreshes.", heartbeat)
-    by_status = GaugeMetricFamily("specway_connections", "Connections.", labels=["status", "reason"])
+    help_text = f"Connections. Above {EXACT_UP_TO:,} of a status, an estimate by the database's statistics."
+    by_status = GaugeMetricFamily("specway_connections", help_text, labels=["status", "reason"])
     for labels, count in operations.connections_by_status().items():
-        by_status.add_metric(labels, count)
+        by_status.add_metric(labels, count.number)
     yield by_status
 
 

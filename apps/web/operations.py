@@ -1,7 +1,7 @@
 """Figures of operation from the database and the disk, for the health page and /metrics."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -13,18 +13,20 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from apps.audit.models import REFRESHES, AuditEvent
+from apps.connections.admin_filters import red_by_reason
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.services import spool
 from apps.integrations.models import Integration, OAuthApp
+from apps.row_counts import RowCount, row_count
 from apps.sql import Now, database_now
 from apps.vault import backends
-from apps.vault.services import rows_per_key
+from apps.vault.services import row_counts_per_key
 
 SOON = timedelta(minutes=5)
 DAY = timedelta(hours=24)
 SECRET_EXPIRES_SOON = timedelta(days=60)
-# The number of affected connections listed by name.
-NAMED = 5
+# The number of affected connections listed by name, and of the groups (a service and a reason) that are looked at.
+NAMED, MOST_GROUPS = 5, 200
 
 # Labels of `refresh_outcomes.Outcome`, and of a stale refresh.
 OUTCOMES: dict[str, str | Promise] = {
@@ -85,10 +87,14 @@ def interrupted() -> int:
     return TokenSet.objects.filter(free, unresolved_sends__gt=0).count()
 
 
-def connections_by_status() -> dict[tuple[str, str], int]:
-    """The number of connections by status and reason."""
-    rows = Connection.objects.order_by().values_list("status", "status_reason").annotate(n=Count("pk"))
-    return {(status, reason): n for status, reason, n in rows}
+def connections_by_status() -> dict[tuple[str, str], RowCount]:
+    """The number of connections by status and reason. That of the working ones is an estimate where it is large."""
+    found = {(str(Status.NEEDS_ATTENTION), reason): RowCount(count) for reason, count in red_by_reason()}
+    for status in (Status.ACTIVE, Status.DISCONNECTING):
+        count = row_count(Connection.objects.filter(status=status))
+        if count.number:
+            found[str(status), ""] = count
+    return found
 
 
 def spool_size() -> int:
@@ -151,14 +157,15 @@ class Attention:
 
 def needing_attention() -> list[Attention]:
     """Connections that need attention by integration and reason, most first. Custom APIs are grouped by name."""
-    rows = (
-        Connection.objects.filter(status=Status.NEEDS_ATTENTION)
-        .order_by()
-        .values_list("integration__name", "integration__icon", "integration__slug", "status_reason")
-        .annotate(n=Count("pk"))
-    )
-    found = [Attention(name, icon, str(REASONS.get(code, code)), n, slug, code) for name, icon, slug, code, n in rows]
-    return sorted(found, key=lambda row: (-row.count, row.name, row.reason))
+    red = Connection.objects.exclude(status_reason="").order_by()
+    rows = red.values_list("integration", "status_reason").annotate(n=Count("*")).order_by("-n")[:MOST_GROUPS]
+    services = Integration.objects.only("name", "icon", "slug").in_bulk({integration for integration, _, _ in rows})
+    found: Counter[Attention] = Counter()
+    for integration, code, count in rows:
+        of = services[integration]
+        found[Attention(of.name, of.icon, str(REASONS.get(code, code)), 0, of.slug, code)] += count
+    counted = [replace(row, count=count) for row, count in found.items()]
+    return sorted(counted, key=lambda row: (-row.count, row.name, row.reason))
 
 
 @dataclass(frozen=True)
@@ -228,7 +235,7 @@ class Key:
     """A key that wraps data keys: the number of its rows, whether it is primary, whether it is configured."""
 
     kid: str
-    rows: int
+    rows: RowCount
     is_primary: bool
     is_known: bool
 
@@ -236,10 +243,10 @@ class Key:
 def vault_keys() -> list[Key]:
     """The primary key first, then by the number of rows."""
     backend = backends.active()
-    rows = rows_per_key()
+    rows = defaultdict(lambda: RowCount(0), row_counts_per_key())
     primary = backend.primary()
-    kids = sorted({primary, *rows}, key=lambda kid: (kid != primary, -rows.get(kid, 0), kid))
-    return [Key(kid, rows.get(kid, 0), kid == primary, backend.knows(kid)) for kid in kids]
+    kids = sorted({primary, *rows}, key=lambda kid: (kid != primary, -rows[kid].number, kid))
+    return [Key(kid, rows[kid], kid == primary, backend.knows(kid)) for kid in kids]
 
 
 def seconds_since(moment: datetime | None) -> float | None:

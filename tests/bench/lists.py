@@ -1,9 +1,9 @@
 """What each page, API list and admin list costs in a large database: `python -m tests.bench.lists [--json FILE]`
 
 Fills a PostgreSQL database of its own (`tests.bench.volume`), or takes the one that DATABASE_URL names with --present.
-Each address is requested twice in this process; the second time counts. Prints milliseconds of SQL (as the driver sees
-it, with the database on the same machine), milliseconds of this process's CPU time, the number of queries, and
-kilobytes of the response; and what exceeds the limits.
+Each address is requested once, and then --rounds times; the least of each figure counts, since other programs only add
+to it. Prints milliseconds of SQL (as the driver sees it, with the database on the same machine), milliseconds of this
+process's CPU time, the number of queries, and kilobytes of the response; and what exceeds the limits.
 """
 
 import argparse
@@ -53,6 +53,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--present", action="store_true", help="measure in the database that DATABASE_URL names")
     parser.add_argument("--only", default="", help="addresses that contain this")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sql", action="store_true", help="with the slowest query of each address over the limits")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -85,16 +86,23 @@ def _measured(options: argparse.Namespace) -> list[Measure]:
     for who, get, addresses in _visitors():
         for address in addresses:
             if options.only in address:
-                found.append(measure(who, get, address))
+                found.append(measure(who, get, address, rounds=options.rounds))
                 say(str(found[-1]))
                 if options.sql and found[-1].is_over:
                     say(f"    {found[-1].slowest_ms:.0f} ms: {found[-1].slowest[:1500]}")
     return found
 
 
-def measure(who: str, get: Callable[[str], Any], address: str) -> Measure:
+def measure(who: str, get: Callable[[str], Any], address: str, *, rounds: int) -> Measure:
     """Request the address, and again with everything that is cached per process in place."""
     get(address)
+    found = [_measured_once(who, get, address) for _ in range(rounds)]
+    result = min(found, key=lambda one: one.sql_ms)
+    result.cpu_ms = min(one.cpu_ms for one in found)
+    return result
+
+
+def _measured_once(who: str, get: Callable[[str], Any], address: str) -> Measure:
     result = Measure(who, address)
     with timed_queries(result):
         began = time.process_time()
@@ -167,17 +175,20 @@ def _browser(member: Any) -> Any:
 
 def _pages(member: Any) -> list[str]:
     from apps.connections.models import Connection
+    from apps.teams.models import Role
 
-    connection = Connection.objects.filter(owner=member.user, team=member.team)[0]
+    own = Connection.objects.filter(owner=member.user, team=member.team)
+    connection = own.filter(integration__kind="oauth2")[0]
     lists = ["", "?status=needs_attention", "?search=Finance 77", "?search=nothing-matches", "?page=150"]
     lists += ["?sort=-used&group=none", "?sort=owner&group=owner", "?group=status", "?owner=me", "?sharing=shared"]
     lists += [f"?service={connection.integration.slug}"]
+    maintained = ["/settings/webhooks/"] if member.role in (Role.OWNER, Role.ADMIN) else []
     return [
         *(f"/settings/integrations/{query}" for query in lists),
         *(f"/settings/credentials/{query}" for query in ("", "?kind=api_key", "?used=never", "?search=77")),
         *("/plugins/", "/plugins/?search=mail", f"/plugins/{connection.integration.slug}/", "/try/"),
         f"/try/?integration={connection.integration.slug}",
-        *("/settings/team/", "/settings/api-keys/", "/settings/webhooks/", "/custom-apis/"),
+        *("/settings/team/", "/settings/api-keys/", "/custom-apis/", *maintained),
         *(f"/connections/{connection.pk}/{tab}" for tab in ("", "permissions/", "sharing/", "activity/", "hand-over/")),
         *(f"/settings/audit-log/{query}" for query in _audit_queries(member, connection)),
     ]
@@ -210,7 +221,7 @@ def _audit_queries(member: Any, connection: Any) -> list[str]:
 def _api_lists(member: Any) -> list[str]:
     from apps.connections.models import Connection
 
-    connection = Connection.objects.filter(owner=member.user, team=member.team, is_shared=True)[0]
+    connection = Connection.objects.filter(owner=member.user, team=member.team, shares__level="manage")[0]
     queries = ["", "?page_size=200", "?scopes=profile", "?scopes=none-has-this", "?search=77", "?ordering=name"]
     queries += ["?status=needs_attention", f"?integration={connection.integration.slug}", "?include=total"]
     return [
@@ -232,8 +243,8 @@ def _admin(owner: Any) -> list[str]:
     connections, events = "/admin/connections/connection/", "/admin/audit/auditevent/"
     return [
         *("/admin/", "/admin/health/"),
-        *(f"{connections}{query}" for query in ("", "?q=Finance", "?q=nothing-matches", "?p=500")),
-        *(f"{connections}{query}" for query in ("?status__exact=needs_attention", f"?q={owner.user.email}")),
+        *(f"{connections}{query}" for query in ("", "?q=Finance", "?q=nothing-matches", "?p=200")),
+        *(f"{connections}{query}" for query in ("?state=needs_attention", f"?q={owner.user.email}")),
         *(f"{events}{query}" for query in ("", "?action=member.joined", "?outcome=failure", "?q=Finance 77")),
         f"{events}?q={owner.team_id}",
         *("/admin/connections/authorizationattempt/", "/admin/integrations/oauthapp/"),

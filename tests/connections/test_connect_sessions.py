@@ -237,7 +237,7 @@ def test_no_member_is_mailed_twice_within_the_hour(integration: Integration, cas
 def test_a_team_can_have_a_limited_number_of_links_mailed_per_hour(
     integration: Integration, cast: Cast, service: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.connections.services.connect_sessions.MAILS_PER_TEAM_AND_HOUR", 1)
+    monkeypatch.setattr("apps.connections.services.connect_session_mail.MAILS_PER_TEAM_AND_HOUR", 1)
     assert ask(service, member=str(cast.member.user_id), notify=True).status_code == 201
     refused = ask(service, member=str(cast.admin.user_id), notify=True)
     assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")

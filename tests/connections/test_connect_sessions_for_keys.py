@@ -9,7 +9,7 @@ from django.core import mail
 from django.urls import reverse
 
 from apps.connections.models import Connection, ConnectSession
-from apps.connections.services.credentials import stored_fields
+from apps.connections.services.stored_key import stored_fields
 from apps.teams.models import ApiKey, Membership
 from tests.connections import test_views_keys
 from tests.connections.test_api import Caller, caller

@@ -10,8 +10,9 @@ from django.urls import reverse
 from apps import egress
 from apps.connections.errors import ForeignHost, ReauthorizationRequired
 from apps.connections.models import AuthorizationAttempt, Connection
-from apps.connections.services.credentials import connect_with_key, replace_key, stored_fields
+from apps.connections.services.credentials import connect_with_key, replace_key
 from apps.connections.services.refresh import refresh_now
+from apps.connections.services.stored_key import stored_fields
 from apps.egress import destination
 from apps.integrations.custom_apis.schema import Authentication
 from apps.integrations.custom_apis.services.apis import change_custom_api, create_custom_api, save_authentication

@@ -11,9 +11,10 @@ import pytest
 from apps import egress
 from apps.connections.errors import ReauthorizationRequired
 from apps.connections.models import Connection
-from apps.connections.services.credentials import connect_with_key, stored_fields
+from apps.connections.services.credentials import connect_with_key
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
+from apps.connections.services.stored_key import stored_fields
 from apps.egress import destination
 from apps.integrations.custom_apis.schema import Authentication, authentication_from
 from apps.integrations.custom_apis.services.apis import (

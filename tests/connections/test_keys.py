@@ -14,9 +14,10 @@ from apps import egress
 from apps.audit.models import AuditEvent
 from apps.connections.errors import AnotherAccount, ForeignHost, KeyNotChecked, KeyRefused, WrongKind
 from apps.connections.models import Connection, Credential, Status, TokenSet
-from apps.connections.services.credentials import connect_with_key, replace_key, stored_ending, stored_fields
+from apps.connections.services.credentials import connect_with_key, replace_key, stored_ending
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import refresh_now
+from apps.connections.services.stored_key import stored_fields
 from apps.egress import destination
 from apps.errors import NotAllowed, NotFound
 from apps.integrations.errors import InvalidInput

@@ -14,7 +14,8 @@ from django.urls import reverse
 
 from apps import egress
 from apps.connections.models import Connection, Credential, Status
-from apps.connections.services.credentials import connect_with_key, stored_fields
+from apps.connections.services.credentials import connect_with_key
+from apps.connections.services.stored_key import stored_fields
 from apps.egress import destination
 from apps.integrations.models import Integration
 from apps.teams.models import ApiKey, Membership

@@ -4,7 +4,9 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -167,3 +169,114 @@ def test_a_manager_can_remove_their_own_access(mara, ines, connection) -> None:
     )
     assert not Connection.objects.get().is_shared
     assert answer.status_code == 404
+
+
+@pytest.fixture
+def two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a large team, where the form lists some of the members."""
+    monkeypatch.setattr("apps.connections.views.sharing.MOST_MEMBERS", 2)
+
+
+@pytest.fixture
+def crowd(mara: Membership, two_at_once: None) -> list[Membership]:
+    return [make_member(mara.team, user=make_user(f"Person {letter}")) for letter in "ABCDE"]
+
+
+def listed(page: str) -> list[str]:
+    return re.findall(r'<span class="grow">(Person \w)', page)
+
+
+def fields_of(page: str) -> dict[str, Any]:
+    """What a browser sends: the fields of the form as they are displayed."""
+    form = page.split('<form class="panel sharing"')[1].split("</form>")[0]
+    found: dict[str, Any] = {"shown": re.findall(r'name="shown" value="([^"]*)"', form)}
+    ticked = re.findall(r'type="checkbox" id="member-[^"]*" name="member" value="([^"]+)" checked', form)
+    found["member"] = ticked + re.findall(r'type="hidden" name="member" value="([^"]+)"', form)
+    for name, options in re.findall(r'<select [^>]*name="(level-[^"]+)">(.*?)</select>', form):
+        found[name] = "".join(re.findall(r'value="(\w*)" selected', options))
+    found |= dict(re.findall(r'type="hidden" name="(level-[^"]+)" value="(\w*)"', form))
+    for name in ("level", "who"):
+        (found[name],) = re.findall(rf'name="{name}" id="[^"]*" value="(\w+)" checked', form)
+    return found | ({"shared": "on"} if 'name="shared" checked' in form else {})
+
+
+def opened(browser: Client, connection: Connection) -> str:
+    page = browser.get(reverse("connections:sharing", args=[connection.pk])).content.decode()
+    return re.sub(r"\s+", " ", page)
+
+
+def test_members_that_are_not_shown_keep_their_level(mara, connection, crowd) -> None:
+    own = (Level.USE, Level.MANAGE, Level.VIEW, Level.MANAGE)
+    levels = {one.user_id: level for one, level in zip(crowd[1:], own, strict=True)}
+    share(actor=actor_for(mara), connection=connection, everyone=None, members=levels)
+    browser = client_for(mara)
+    page = opened(browser, connection)
+    assert listed(page) == ["Person B", "Person C"]  # those with a share come first
+    assert "3 other members are not shown and keep what they have. 2 of them are selected." in page
+    assert send(browser, connection, **fields_of(page))[0] == 302
+    kept = {"Person B": "use", "Person C": "manage", "Person D": "view", "Person E": "manage"}
+    assert shares(connection) == kept
+    fields = fields_of(page) | {f"level-{crowd[1].user_id}": "manage"}
+    assert send(browser, connection, **fields)[0] == 302
+    assert shares(connection) == kept | {"Person B": "manage"}
+
+
+def test_the_level_for_all_also_applies_to_members_that_are_not_shown(mara, connection, crowd) -> None:
+    levels = dict.fromkeys([one.user_id for one in crowd], Level.USE) | {crowd[4].user_id: Level.MANAGE}
+    share(actor=actor_for(mara), connection=connection, everyone=None, members=levels)
+    browser = client_for(mara)
+    assert send(browser, connection, **fields_of(opened(browser, connection)) | {"level": "view"})[0] == 302
+    assert shares(connection) == {f"Person {letter}": "view" for letter in "ABCD"} | {"Person E": "manage"}
+
+
+def test_a_search_keeps_what_was_changed_and_not_saved(mara, connection, crowd) -> None:
+    browser = client_for(mara)
+    fields = fields_of(opened(browser, connection))
+    fields |= {"shared": "on", "who": "chosen", "level": "view", "member": [str(crowd[0].user_id)]}
+    fields[f"level-{crowd[0].user_id}"] = "manage"
+    status, page = send(browser, connection, **fields, search="person e", find="on")
+    assert status == 200
+    assert listed(page) == ["Person E"]
+    assert "You changed 1 of them; save to keep that." in page
+    assert shares(connection) == {}  # nothing is stored yet
+    found = fields_of(page)
+    assert (found["who"], found["level"]) == ("chosen", "view")
+    assert send(browser, connection, **found | {"member": [*found["member"], str(crowd[4].user_id)]})[0] == 302
+    assert shares(connection) == {"Person A": "manage", "Person E": "view"}
+
+
+def test_saving_where_the_search_finds_no_one_takes_no_access_away(mara, connection, crowd) -> None:
+    share(actor=actor_for(mara), connection=connection, everyone=Level.USE, members={crowd[0].user_id: Level.MANAGE})
+    browser = client_for(mara)
+    _, page = send(browser, connection, **fields_of(opened(browser, connection)), search="stranger", find="on")
+    assert "No member matches." in page
+    assert send(browser, connection, **fields_of(page))[0] == 302
+    assert shares(connection) == {"everyone": "use", "Person A": "manage"}
+
+
+def test_the_confirmation_names_some_of_many_people_and_counts_all(mara, connection, crowd, monkeypatch) -> None:
+    monkeypatch.setattr("apps.connections.views.sharing.MOST_NAMED", 2)
+    share(actor=actor_for(mara), connection=connection, everyone=Level.USE)
+    browser = client_for(mara)
+    _, page = send(browser, connection)
+    assert "5 people lose access immediately:" in page
+    assert "3 more members" in page
+    assert "Person C" not in page
+    assert send(browser, connection, confirmed=digest(page))[0] == 302
+    assert shares(connection) == {}
+
+
+def test_the_queries_of_the_form_do_not_depend_on_the_number_of_members(mara, connection, two_at_once) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(database) as captured:
+            opened(browser, connection)
+        return len(captured)
+
+    browser, counts = client_for(mara), []
+    for number in (3, 30):
+        people = [make_member(mara.team, user=make_user(f"Person {number} {each}")) for each in range(number)]
+        levels = {one.user_id: Level.USE for one in people[::2]}
+        share(actor=actor_for(mara), connection=connection, everyone=None, members=levels)
+        opened(browser, connection)
+        counts.append(queries())
+    assert counts[0] == counts[1]

@@ -56,6 +56,7 @@ ONLY_POST = {
     "integrations:custom_register",
     "integrations:custom_offline_access",
     "notifications:redeliver",
+    "notifications:replay",
     "notifications:rotate",
     "notifications:switch",
     "notifications:test",
@@ -187,6 +188,7 @@ ROUTES_OF_A_WEBHOOK = (
     "notifications:rotate",
     "notifications:switch",
     "notifications:test",
+    "notifications:replay",
     "notifications:remove",
 )
 ROUTES_OF_A_DELIVERY = ("api:webhook_redeliver", "notifications:delivery", "notifications:redeliver")

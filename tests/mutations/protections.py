@@ -117,6 +117,20 @@ PROTECTIONS = [
         ("tests/notifications/test_webhook_values.py",),
     ),
     Mutation(
+        "webhooks: the page keeps no value of a header after an error",
+        "apps/notifications/forms.py",
+        "    headers = SecretFormField(",
+        "    headers = forms.CharField(",
+        ("tests/notifications/test_webhook_page.py",),
+    ),
+    Mutation(
+        "webhooks: a name in a message for a channel cannot mention people or make a link",
+        "apps/notifications/slack.py",
+        '.replace("<", "&lt;")',
+        "",
+        ("tests/notifications/test_webhook_page.py",),
+    ),
+    Mutation(
         "webhooks: headers that frame or sign the request cannot be set",
         "apps/notifications/webhook_values.py",
         " or _RESERVED.fullmatch(name)",
@@ -1496,7 +1510,7 @@ PROTECTIONS = [
     ),
     Mutation(
         "connections: mailed links are limited by team",
-        "apps/connections/services/connect_sessions.py",
+        "apps/connections/services/connect_session_mail.py",
         "if recent.filter(team=actor.team).count() >= MAILS_PER_TEAM_AND_HOUR:",
         "if False:",
         ("tests/connections/test_connect_sessions.py",),
@@ -2027,5 +2041,12 @@ PROTECTIONS = [
         "if missing := [field.label for field in entry.fields if field.name not in fields]:",
         "if missing := []:",
         ("tests/gateway/test_further_keys.py",),
+    ),
+    Mutation(
+        "connections: of two counts at once only one adds up",
+        "apps/connections/services/queue_history.py",
+        "filter(pk=hour.pk, counted_until=counted_before)",
+        "filter(pk=hour.pk)",
+        ("tests/connections/test_queue_history.py",),
     ),
 ]

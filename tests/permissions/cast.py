@@ -52,7 +52,7 @@ CUSTOM_PAGES = (
     "offline_access",
     "param_new",
 )
-WEBHOOK_PAGES = ("webhook", "rotate", "switch", "test", "remove")
+WEBHOOK_PAGES = ("webhook", "rotate", "switch", "test", "replay", "remove")
 WEBHOOK_ROUTES = (
     "api:webhook",
     "api:webhook_test",

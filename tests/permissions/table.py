@@ -58,6 +58,7 @@ BODIES: dict[str, dict[str, object]] = {
     "POST api:webhook_replay": {"since": "2020-01-01T00:00:00Z"},
     "PATCH api:webhook": {"description": "Ours"},
     "POST notifications:preferences": {"attention": "off", "recovery": "off", "expiry": "off"},
+    "POST notifications:replay": {"since": "24"},
     "POST notifications:webhooks": {"url": "https://hooks.fernhill.example/y", "events": "connection.created"},
     "POST integrations:custom_overview": {"name": "Fleet", "base_url": "https://api.fleet.example"},
     "POST integrations:custom_param_new": {"name": "lane", "label": "Lane", "example": "a1"},

@@ -143,6 +143,7 @@ POST   notifications:webhook            | 403 400 400 403 403 403 403 404
 POST   notifications:rotate             | 403 200 200 403 403 403 403 404
 POST   notifications:switch             | 403 302 302 403 403 403 403 404
 POST   notifications:test               | 403 302 302 403 403 403 403 404
+POST   notifications:replay             | 403 302 302 403 403 403 403 404
 POST   notifications:redeliver          | 403 302 302 403 403 403 403 404
 GET    notifications:delivery           | 403 200 200 403 403 403 403 404
 GET    notifications:remove             | 403 200 200 403 403 403 403 404

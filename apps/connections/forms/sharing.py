@@ -1,5 +1,7 @@
 """The forms for sharing and handing over a connection."""
 
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
@@ -10,13 +12,31 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.connections.models import Level
 from apps.connections.policy.sharing import PERSONAL, Sharing
+from apps.teams.forms import LongSelect
 from apps.teams.models import Membership
+
+# The members whose rows the form shows at once. The others are found by a search, and keep what they have.
+MOST_MEMBERS = 50
+
+
+@dataclass(frozen=True)
+class MemberRow:
+    """A member in the form: whether selected, and the level of their own ("" for the common one)."""
+
+    member: Membership
+    is_selected: bool
+    level: str
+
+    @property
+    def key(self) -> str:
+        return str(self.member.user_id)
 
 
 class SharingForm(forms.Form):
     """`shared`, with `who` (everyone or selected members) and a common `level`.
 
-    `member` holds the selected IDs; `level-<ID>` is a member's own level, or empty for the common one.
+    `member` holds the selected IDs; `level-<ID>` is a member's own level, or empty for the common one. `shown` holds
+    the IDs of the members that the form was about: others keep their share. Without it, the form is about everyone.
     """
 
     shared = forms.BooleanField(required=False)
@@ -24,7 +44,7 @@ class SharingForm(forms.Form):
     who = forms.ChoiceField(choices=[("everyone", _("Everyone")), ("chosen", _("Selected members"))], required=False)
     member = forms.TypedMultipleChoiceField(coerce=UUID, required=False)
 
-    def __init__(self, data: Any, *, members: list[Membership], sharing: Sharing) -> None:
+    def __init__(self, data: QueryDict | None, *, members: list[Membership], sharing: Sharing) -> None:
         super().__init__(data)
         self._members, self._now = members, sharing
         field = self.fields["member"]
@@ -37,7 +57,7 @@ class SharingForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
         if data.get("shared") and "member" in data:
-            if data.get("who") == "chosen" and not data["member"]:
+            if data.get("who") == "chosen" and not data["member"] and not self._kept(Level.USE):
                 self.add_error("member", gettext("Select at least one member, or everyone in the team."))
             if not data.get("level"):
                 self.add_error("level", gettext("Choose what members may do."))
@@ -51,43 +71,77 @@ class SharingForm(forms.Form):
             return PERSONAL
         common = Level(data["level"])
         own = {user_id: Level(data[f"level-{user_id}"] or common) for user_id in data["member"]}
+        own |= self._kept(common)
         if data["who"] == "chosen":
             return Sharing(None, own)
         # If everyone has access, only members with another level are listed.
         return Sharing(common, {user_id: level for user_id, level in own.items() if level != common})
 
+    def _kept(self, common: Level) -> dict[UUID, Level]:
+        """The levels of the members that the form is not about: their own, or the common one where they have none."""
+        if "shown" not in self.data:
+            return {}
+        shown = submitted_members(self.data, "shown")
+        kept = {user_id: level for user_id, level in self._now.members.items() if user_id not in shown}
+        return {user_id: common if level == self._common else level for user_id, level in kept.items()}
+
+    @property
+    def _common(self) -> Level:
+        """The level that the form shows for all, as the connection is shared now."""
+        return self._now.everyone or min(self._now.members.values(), key=list(Level).index, default=Level.USE)
+
     @property
     def displayed(self) -> dict[str, Any]:
         """The values to display: as submitted, else the current sharing."""
         if self.is_bound:
-            selected = cast(QueryDict, self.data).getlist("member")
-            levels = {str(one.user_id): self.data.get(f"level-{one.user_id}", "") for one in self._members}
             level, everyone = self.data.get("level") or Level.USE, self.data.get("who") != "chosen"
-            return self._state(bool(self.data.get("shared")), level, everyone, set(selected), levels)
-        own = {str(user_id): level for user_id, level in self._now.members.items()}
-        common = self._now.everyone or min(self._now.members.values(), key=list(Level).index, default=Level.USE)
-        levels = {user_id: "" if level == common else level.value for user_id, level in own.items()}
-        everyone = self._now.everyone is not None or not own
-        return self._state(self._now.is_shared, common.value, everyone, set(own), levels)
-
-    def _state(
-        self, shared: bool, level: str, everyone: bool, selected: set[str], levels: dict[str, str]
-    ) -> dict[str, Any]:
-        rows = [(one, str(one.user_id) in selected, levels.get(str(one.user_id), "")) for one in self._members]
+            shared = bool(self.data.get("shared"))
+        else:
+            level, shared = self._common.value, self._now.is_shared
+            everyone = self._now.everyone is not None or not self._now.members
+        rows = [self._row(one) for one in self._members]
         return {"shared": shared, "level": level, "everyone": everyone, "rows": rows, "choices": Level.choices}
+
+    def _row(self, member: Membership) -> MemberRow:
+        key = str(member.user_id)
+        stored = self._stored_row(member)
+        if not self.is_bound or key not in cast(QueryDict, self.data).getlist("shown"):
+            return stored
+        selected = key in cast(QueryDict, self.data).getlist("member")
+        return MemberRow(member, selected, self.data.get(f"level-{key}", ""))
+
+    def _stored_row(self, member: Membership) -> MemberRow:
+        own = self._now.members.get(member.user_id)
+        return MemberRow(member, own is not None, "" if own in (None, self._common) else str(own))
+
+    @property
+    def changed(self) -> list[MemberRow]:
+        """The rows that differ from the current sharing."""
+        return [row for row in map(self._row, self._members) if row != self._stored_row(row.member)]
 
     @property
     def submitted(self) -> list[tuple[str, str]]:
         """The submitted fields, as hidden fields of the confirmation."""
-        names = ["shared", "level", "who", "member", *(f"level-{one.user_id}" for one in self._members)]
+        names = ["shared", "level", "who", "member", "shown", *(f"level-{one.user_id}" for one in self._members)]
         data = cast(QueryDict, self.data)
         return [(name, value) for name in names for value in data.getlist(name)]
+
+
+def submitted_members(data: Any, *names: str) -> set[UUID]:
+    """The IDs of members in these fields of a submitted form."""
+    found = set()
+    for text in (text for name in names for text in data.getlist(name)):
+        with suppress(ValueError):
+            found.add(UUID(text))
+    return found
 
 
 class HandOverForm(forms.Form):
     """The new owner."""
 
-    owner = forms.TypedChoiceField(coerce=UUID, error_messages={"required": _("Choose the new owner.")})
+    owner = forms.TypedChoiceField(
+        coerce=UUID, widget=LongSelect, error_messages={"required": _("Choose the new owner.")}
+    )
 
     def __init__(self, data: Any, *, members: list[Membership]) -> None:
         super().__init__(data)

@@ -80,7 +80,13 @@ class Connection(models.Model):
             models.Index(Lower("name"), name="connection_lower_name"),
             models.Index(fields=["team", "name", "id"], name="connection_by_name"),
             models.Index(fields=["team", "external_id"], condition=~Q(external_id=""), name="connection_external_id"),
-            models.Index(fields=["status_reason"], condition=~Q(status_reason=""), name="connection_red"),
+            # With the service, so that counting by reason and service reads the index alone.
+            models.Index(
+                fields=["status_reason", "integration"], condition=~Q(status_reason=""), name="connection_red_reason"
+            ),
+            models.Index(
+                fields=["status_changed_at"], condition=Q(status="disconnecting"), name="connection_disconnecting"
+            ),
         ]
 
     def __str__(self) -> str:

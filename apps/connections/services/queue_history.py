@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Count, F, FloatField, Min, PositiveIntegerField, Value
 from django.db.models.functions import Greatest
-from django.utils import timezone
 
 from apps.audit.models import CALL_FAILED, CALLED, REFRESHES, AuditEvent
 from apps.connections.models import QueueHour, Status, TokenSet
-from apps.sql import Now
+from apps.sql import Now, database_now
 
 HOUR = timedelta(hours=1)
 KEPT = timedelta(days=31)
@@ -24,7 +23,7 @@ def sample_queue() -> None:
     live = TokenSet.objects.exclude(connection__status=Status.DISCONNECTING)
     due = live.due_for_refresh(Now()).order_by().aggregate(n=Count("pk"), oldest=Min("next_refresh_at"), now=Min(Now()))
     delay = max((due["now"] - due["oldest"]).total_seconds(), 0.0) if due["n"] else 0.0
-    hour = _hour_of(timezone.now())
+    hour = _hour_of(database_now())
     _, created = QueueHour.objects.get_or_create(hour=hour, defaults={"most_due": due["n"], "longest_delay": delay})
     if created:
         QueueHour.objects.filter(hour__lt=hour - KEPT).delete()
@@ -36,7 +35,7 @@ def sample_queue() -> None:
 
 def count_events() -> None:
     """Add the calls and refreshes since the last count to their hours: each event of the audit log is read once."""
-    settled = timezone.now() - SETTLED
+    settled = database_now() - SETTLED
     for _ in range(MOST_HOURS):
         with transaction.atomic():
             # Locked, so that no two runs count the same events.
@@ -44,24 +43,27 @@ def count_events() -> None:
             oldest = _hour_of(settled) - KEPT
             since = max(last.counted_until or oldest, oldest) if last else oldest
             until = min(_hour_of(since) + HOUR, settled)
-            if until <= since:
+            if until <= since or not _count(since, until, after=last):
                 return
-            _count(since, until)
 
 
-def _count(since: datetime, until: datetime) -> None:
+def _count(since: datetime, until: datetime, *, after: QueueHour | None) -> bool:
+    """Count one hour or a part of it, unless another run has counted since `after`. Returns whether it did."""
     events = AuditEvent.objects.filter(occurred_at__gte=since, occurred_at__lt=until)
     counted = events.filter(action__in=(*REFRESHES, CALLED, CALL_FAILED)).order_by()
     by_action = dict(counted.values_list("action").annotate(n=Count("pk")))
     refreshes = sum(by_action.get(action, 0) for action in REFRESHES)
     hour, _ = QueueHour.objects.get_or_create(hour=_hour_of(since), defaults={"is_sampled": False})
-    QueueHour.objects.filter(pk=hour.pk).update(
+    # Before the first count there is no row to lock.
+    counted_before = after.counted_until if after and after.pk == hour.pk else None
+    changed = QueueHour.objects.filter(pk=hour.pk, counted_until=counted_before).update(
         refreshes=F("refreshes") + refreshes,
         failed_refreshes=F("failed_refreshes") + refreshes - by_action.get("connection.refreshed", 0),
         calls=F("calls") + by_action.get(CALLED, 0),
         failed_calls=F("failed_calls") + by_action.get(CALL_FAILED, 0),
         counted_until=until,
     )
+    return bool(changed)
 
 
 def _hour_of(at: datetime) -> datetime:

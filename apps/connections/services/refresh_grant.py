@@ -8,7 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 from apps.connections.models import TokenSet
 from apps.connections.policy.refresh_policy import CALL_DEADLINE
 from apps.connections.services.client_credentials import own_client
-from apps.connections.services.credentials import stored_fields
+from apps.connections.services.stored_key import stored_fields
 from apps.integrations.oauth_apps.services import client_credentials
 from apps.integrations.redirect_uri import redirect_uri
 from apps.oauth import token_request

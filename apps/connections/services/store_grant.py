@@ -1,7 +1,6 @@
 """Storing the grant of an authorization flow: a new connection, new tokens for one, or a decision to make."""
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
 from typing import Any
@@ -10,55 +9,27 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections.errors import AttemptSettled, ExchangeFailed
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession, Status, TokenSet
-from apps.connections.policy import scopes
-from apps.connections.policy.accounts import Account, Sameness, compare
+from apps.connections.policy.accounts import Sameness, compare
 from apps.connections.services import attempts
-from apps.connections.services.connection_params import account_of, provider_of, tenant_in
+from apps.connections.services.connection_params import account_of, provider_of
+from apps.connections.services.grant import Grant, account_in, granted_scopes
 from apps.connections.services.names import NAMES, given_names, pending_session
 from apps.connections.services.recheck import lock_attempt, require_may_reconnect
 from apps.connections.services.replaced import Replaced, changes_between, snapshot
 from apps.connections.services.session_outcome import complete_sessions
 from apps.connections.services.status import emit_event, expect_first_refresh, mark_reconnected, target_of
-from apps.connections.services.token_values import from_json, to_json, token_columns
+from apps.connections.services.token_values import token_columns
 from apps.notifications.models import Event
-from apps.oauth.account import PlacementChoice
-from apps.oauth.token_response import TokenResponse
 from apps.sql import Now
 from apps.vault.services import seal
 
 _STATUS = AuthorizationAttempt.Status
-
-
-@dataclass(frozen=True)
-class Grant:
-    """A token response with its account and the parameter values that came with it.
-
-    `site` is the name of the site that was chosen. With `choices`, a person has to choose first.
-    """
-
-    response: TokenResponse
-    subject: str
-    label: str
-    params: dict[str, str] = field(default_factory=dict)
-    site: str = ""
-    choices: tuple[PlacementChoice, ...] = ()
-
-    def to_json(self) -> str:
-        """As JSON for the attempt's encrypted column, while the person decides."""
-        values = {name: getattr(self, name) for name in ("subject", "label", "params", "site")}
-        choices = [[dict(choice.values), choice.label] for choice in self.choices]
-        return json.dumps({"response": to_json(self.response), **values, "choices": choices})
-
-    @classmethod
-    def from_json(cls, text: str) -> "Grant":
-        data = json.loads(text)
-        choices = tuple(PlacementChoice(values, label) for values, label in data.pop("choices", []))
-        return cls(from_json(data.pop("response")), choices=choices, **data)
 
 
 @dataclass(frozen=True)
@@ -93,7 +64,9 @@ def store_or_ask(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin)
         before, now = account_of(existing), account_in(attempt, grant)
         if before.is_known and not now.is_known:
             name = attempt.integration.name
-            raise ExchangeFailed(f"{name} did not report the account, so nothing was changed. Try again.")
+            raise ExchangeFailed(
+                gettext_noop("%(name)s did not report the account, so nothing was changed. Try again.") % {"name": name}
+            )
         if compare(before, now) is not Sameness.SAME:
             account = {"subject": grant.subject, "label": grant.label, "known": now.is_known}
             return Stored(_await(attempt, grant, _STATUS.UNDECIDED, account))
@@ -132,7 +105,7 @@ def locked(connection_id: UUID) -> Connection:
         .first()
     )
     if connection is None:
-        raise AttemptSettled("The connection was disconnected meanwhile. Connect the service again.")
+        raise AttemptSettled(gettext_noop("The connection was disconnected meanwhile. Connect the service again."))
     return connection
 
 
@@ -152,20 +125,11 @@ def same_account(attempt: AuthorizationAttempt, grant: Grant) -> Connection | No
             oauth_app=attempt.oauth_app_id,
         )
     )
-    granted = set(_granted(attempt, grant))
+    granted = set(granted_scopes(attempt, grant))
     same = (
         row for row in own.exclude(status=Status.DISCONNECTING) if compare(account_of(row), account) is Sameness.SAME
     )
     return next((row for row in same if granted.issuperset(row.scopes_granted)), None)
-
-
-def account_in(attempt: AuthorizationAttempt, grant: Grant) -> Account:
-    """The account of a grant."""
-    return Account(grant.subject, grant.label, tenant_in(attempt.integration, attempt.params | grant.params))
-
-
-def _granted(attempt: AuthorizationAttempt, grant: Grant) -> list[str]:
-    return scopes.granted(answered=grant.response.scopes, requested=attempt.scopes_requested)
 
 
 def _create(
@@ -180,7 +144,7 @@ def _create(
         account_subject=grant.subject,
         account_label=grant.label,
         scopes_requested=attempt.scopes_requested,
-        scopes_granted=_granted(attempt, grant),
+        scopes_granted=granted_scopes(attempt, grant),
         params=attempt.params | grant.params,
         site=grant.site,
         **given_names(session),
@@ -205,7 +169,8 @@ def _free_name(attempt: AuthorizationAttempt, grant: Grant) -> str:
 
     Without a label, the name has the account's ID.
     """
-    name = grant.label or f"{attempt.integration.name} account {grant.subject}".strip()[:200]
+    words = {"service": attempt.integration.name, "subject": grant.subject}
+    name = grant.label or (gettext("%(service)s account %(subject)s") % words).strip()[:200]
     own = Connection.objects.filter(team=attempt.team_id, integration=attempt.integration_id, owner=attempt.user_id)
     taken = set(own.exclude(status=Status.DISCONNECTING).values_list("name", flat=True))
     tenant = ", ".join(account_in(attempt, grant).tenant.values())
@@ -237,7 +202,7 @@ def _replace(
     _set_account(connection, grant, replaced.sameness)
     connection.site = grant.site
     connection.scopes_requested = attempt.scopes_requested
-    connection.scopes_granted = _granted(attempt, grant)
+    connection.scopes_granted = granted_scopes(attempt, grant)
     # The grant is now that of the person who reconnected, no longer the former owner's.
     connection.handed_over_from, connection.handed_over_by = "", None
     _save(connection, session)
@@ -297,7 +262,7 @@ def _keeps_refresh_token(replaced: Replaced, attempt: AuthorizationAttempt) -> b
 def _sent_at(attempt: AuthorizationAttempt) -> datetime:
     """The start of the token's life: the database's time at which the state was consumed, right before the exchange."""
     if attempt.consumed_at is None:
-        raise AttemptSettled("This attempt has no callback.")
+        raise AttemptSettled(gettext_noop("This attempt has no callback."))
     return attempt.consumed_at
 
 

@@ -18,15 +18,9 @@ from django_htmx.http import trigger_client_event
 from apps.connections.errors import AnotherAccount, KeyNotChecked, KeyRefused
 from apps.connections.models import Connection, Credential
 from apps.connections.services.connection_params import required_params
-from apps.connections.services.credentials import (
-    IfUnchecked,
-    connect_with_key,
-    is_for_current_base_url,
-    keyed,
-    replace_key,
-    stored_ending,
-)
+from apps.connections.services.credentials import IfUnchecked, connect_with_key, keyed, replace_key, stored_ending
 from apps.connections.services.expiring import set_key_end
+from apps.connections.services.stored_key import is_for_current_base_url
 from apps.connections.views.lookup import integration_of, managed_connection
 from apps.errors import SpecwayError
 from apps.integrations.catalog.schema import CatalogEntry

@@ -5,13 +5,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from apps.connections.forms.sharing import HandOverForm, SharingForm
+from apps.connections.forms.sharing import MOST_MEMBERS, HandOverForm, MemberRow, SharingForm, submitted_members
 from apps.connections.models import Connection
 from apps.connections.policy.access import may_hand_over, may_share
 from apps.connections.policy.sharing import LEVEL_SENTENCES, Loss, Sharing, losses, sharing_of
@@ -24,6 +25,9 @@ from apps.teams.decorators import team_required
 from apps.teams.models import Membership, Role
 from apps.teams.requests import TeamRequest
 
+# The people that the confirmation names. The number of the others follows.
+MOST_NAMED = 50
+
 
 @require_http_methods(["GET", "POST"])
 @never_cache
@@ -31,44 +35,92 @@ from apps.teams.requests import TeamRequest
 def sharing(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     """The sharing form; a change that takes access away is stored only after a confirmation that names who loses it."""
     connection = viewed_connection(request.actor, connection_id)
-    if request.method == "POST" and not may_share(request.actor, connection):
+    if request.method != "POST":
+        return _sharing_page(request, connection)
+    if not may_share(request.actor, connection):
         raise NotAllowed(refusal(request.actor, connection))
+    if "find" in request.POST:
+        return _sharing_page(request, connection)
+    form = _submitted(request, connection)
+    if not form.is_valid():
+        return _sharing_page(request, connection, form, status=400)
+    new = form.sharing
+    impact = _impact(connection, new)
+    if impact["lost"] and request.POST.get("confirmed") != impact["digest"]:
+        context = frame(request, connection, "sharing") | impact | {"form": form, "wanted": new}
+        return render(request, "connections/page/sharing_question.html", context)
+    try:
+        _store(request, connection, new)
+    except SpecwayError as error:
+        return _sharing_page(request, connection, form, problem=error, status=error.status)
+    messages.success(request, _success_message(connection, new))
+    return redirect("connections:sharing", connection.pk)
+
+
+def _submitted(request: TeamRequest, connection: Connection) -> SharingForm:
+    """The form with the members that it is about."""
+    members = _other_members(connection).filter(user__in=submitted_members(request.POST, "shown", "member"))
+    return SharingForm(request.POST, members=list(members), sharing=sharing_of(connection))
+
+
+def _sharing_page(
+    request: TeamRequest,
+    connection: Connection,
+    form: SharingForm | None = None,
+    *,
+    problem: SpecwayError | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The form as submitted; else MOST_MEMBERS that the search finds, those with a share first.
+
+    A search is submitted with the form: what was changed for members whom it does not find is carried in hidden fields.
+    """
+    now, search, carried = sharing_of(connection), request.POST.get("search", "").strip(), list[MemberRow]()
+    errors = form.errors if form else {}
     others = _other_members(connection)
-    posted = request.POST if request.method == "POST" else None
-    form = SharingForm(posted, members=others, sharing=sharing_of(connection))
-    problem: SpecwayError | None = None
-    if request.method == "POST" and form.is_valid():
-        new = form.sharing
-        impact = _impact(connection, new, others)
-        if impact["lost"] and request.POST.get("confirmed") != impact["digest"]:
-            context = frame(request, connection, "sharing") | impact | {"form": form, "wanted": new}
-            return render(request, "connections/page/sharing_question.html", context)
-        try:
-            _store(request, connection, new)
-        except SpecwayError as error:
-            problem = error
-        else:
-            messages.success(request, _success_message(connection, new))
-            return redirect("connections:sharing", connection.pk)
+    if form is None:
+        listed = _found(others, search, now)
+        if request.method == "POST":
+            submitted = _submitted(request, connection)
+            keys = {one.user_id for one in listed}
+            carried = [row for row in submitted.changed if row.member.user_id not in keys]
+        form = SharingForm(request.POST if request.method == "POST" else None, members=listed, sharing=now)
+    shown = form.displayed
+    keys = {row.member.user_id for row in (*shown["rows"], *carried)}
     context = frame(request, connection, "sharing") | {
         "form": form,
+        "errors": errors,
         "problem": problem,
         "team": connection.team,
         "levels": [(level, level.label, sentence) for level, sentence in LEVEL_SENTENCES.items()],
-        "now": sharing_of(connection),
+        "now": now,
+        "shown": shown,
+        "carried": carried,
+        "search": search,
         "used_by": _used_by(connection),
+        "others": others.count() - len(shown["rows"]),
+        "others_selected": len(set(now.members) - keys),
     }
-    status = problem.status if problem else 400 if form.errors else 200
     return render(request, "connections/page/sharing.html", context, status=status)
 
 
-def _other_members(connection: Connection) -> list[Membership]:
+def _other_members(connection: Connection) -> QuerySet[Membership]:
     members = Membership.objects.filter(team=connection.team_id).exclude(user=connection.owner_id)
-    return list(members.select_related("user").order_by("user__name", "user__email"))
+    return members.select_related("user").order_by("user__name", "user__email")
 
 
-def _impact(connection: Connection, new: Sharing, others: list[Membership]) -> dict[str, Any]:
+def _found(others: QuerySet[Membership], search: str, now: Sharing) -> list[Membership]:
+    """Members by a part of their name or address, those with a share of their own first."""
+    if search:
+        others = others.filter(Q(user__name__icontains=search) | Q(user__email__icontains=search))
+    with_share = list(others.filter(user__in=list(now.members))[:MOST_MEMBERS])
+    missing = MOST_MEMBERS - len(with_share)
+    return with_share + list(others.exclude(user__in=list(now.members))[:missing] if missing else [])
+
+
+def _impact(connection: Connection, new: Sharing) -> dict[str, Any]:
     """Who loses access, with the workflows that run on their behalf; `digest` identifies exactly this impact."""
+    others = _other_members(connection).only("role", "user__name", "user__email")
     # Owners and admins manage shared connections anyway; they lose access only if it becomes personal.
     before, affected = sharing_of(connection), [one for one in others if one.role == Role.MEMBER or not new.is_shared]
     lost = losses(before, new, [(one.user_id, str(one.user)) for one in affected])
@@ -79,7 +131,9 @@ def _impact(connection: Connection, new: Sharing, others: list[Membership]) -> d
         workflows = workflows_of_people(connection, without_access, with_keys=keys_lose)
     return {
         "lost": lost or keys_lose,
-        "people": lost,
+        "people": lost[:MOST_NAMED],
+        "people_count": len(lost),
+        "unnamed_count": len(lost[MOST_NAMED:]),
         "keys_lose": keys_lose,
         "workflows": workflows,
         "digest": _digest(lost, keys_lose, workflows),
@@ -134,7 +188,7 @@ def hand_over(request: TeamRequest, connection_id: UUID) -> HttpResponse:
             gettext("Only the owner, or an admin while it is shared, can hand over %(connection)s.")
             % {"connection": connection.name}
         )
-    form = HandOverForm(request.POST if request.method == "POST" else None, members=_other_members(connection))
+    form = HandOverForm(request.POST if request.method == "POST" else None, members=list(_other_members(connection)))
     if request.method == "POST" and form.is_valid():
         changed = transfer(actor=request.actor, connection=connection, to=form.to)
         messages.success(

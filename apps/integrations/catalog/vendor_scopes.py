@@ -1,8 +1,6 @@
-"""Compares the scopes that the catalog offers for Google and Microsoft with the lists of these vendors.
+"""Compares the scopes that the catalog offers with the lists of those vendors that publish one.
 
-The lists are facts in `vendor_scopes.json`, which `.ci/vendor-scopes` writes: Google's discovery documents (package
-google-api-python-client 2.202.0) and the delegated permissions of Microsoft Graph (github.com/microsoftgraph/
-microsoft-graph-devx-content of 7 August 2026).
+The lists are facts in `vendor_scopes.json`, by the host where one signs in. `.ci/vendor-scopes` writes them.
 """
 
 import json
@@ -17,8 +15,6 @@ from apps.integrations.catalog.key_schema import ClientCredentialsGrant
 from apps.integrations.catalog.schema import CatalogEntry, OAuth2, Scope
 
 _LISTS = Path(__file__).with_name("vendor_scopes.json")
-_VENDORS = {"accounts.google.com": "google", "login.microsoftonline.com": "microsoft"}
-_GRAPH = "https://graph.microsoft.com"
 # Who signs in, and for how long: the ID token and the refresh token, so that no API host is needed.
 _IDENTITY = ("openid", "email", "profile", "offline_access")
 _MENTIONS_DELETION = re.compile(r"delet|full|manage|remove", re.IGNORECASE)
@@ -26,10 +22,14 @@ _MENTIONS_DELETION = re.compile(r"delet|full|manage|remove", re.IGNORECASE)
 ScopeFacts = Mapping[str, Any]
 
 
-def vendor_of(entry: CatalogEntry) -> str:
-    """The vendor whose list holds the entry's scopes: "google" or "microsoft"; "" for all others."""
+def has_vendor_list(entry: CatalogEntry) -> bool:
+    """Whether the vendor where one signs in lists its scopes."""
+    return _list_for(entry) is not None
+
+
+def _list_for(entry: CatalogEntry) -> Mapping[str, Any] | None:
     tables = (entry.oauth2, entry.client_credentials)
-    return next((_VENDORS.get(_signs_in_at(table), "") for table in tables if table), "")
+    return next((_lists().get(_signs_in_at(table)) for table in tables if table), None)
 
 
 def _signs_in_at(table: OAuth2 | ClientCredentialsGrant) -> str:
@@ -43,21 +43,21 @@ def scope_problems(entry: CatalogEntry) -> list[str]:
     vendor's words allow changes, its access must not be `read`; where they allow deletion, its description has to
     say so. Where an administrator has to consent, its caution has to say that.
     """
-    vendor = vendor_of(entry)
-    if not vendor:
+    vendor = _list_for(entry)
+    if vendor is None:
         return []
-    listed = _lists()[vendor]
-    return [f"{entry.slug}: {scope.name} {problem}" for scope in entry.scopes for problem in _of(entry, scope, listed)]
+    return [f"{entry.slug}: {scope.name} {problem}" for scope in entry.scopes for problem in _of(entry, scope, vendor)]
 
 
-def _of(entry: CatalogEntry, scope: Scope, listed: Mapping[str, ScopeFacts]) -> Iterator[str]:
+def _of(entry: CatalogEntry, scope: Scope, vendor: Mapping[str, Any]) -> Iterator[str]:
+    listed: Mapping[str, ScopeFacts] = vendor["scopes"]
     facts = next((listed[name] for name in (scope.name, *scope.aliases) if name in listed), None)
     if facts is None:
         yield "is not in the vendor's list"
         return
     if scope.name in _IDENTITY:
         return
-    url, hosts = _url_of(entry, scope), facts.get("hosts", [_GRAPH])
+    url, hosts = _url_of(entry, scope), facts.get("hosts") or [vendor["default_host"]]
     if not any(_is_below(url, host) or _is_below(host, url) for host in hosts):
         yield f"cannot be used at {url}, only at {', '.join(hosts[:5])}"
     if facts.get("writes") and scope.access == "read":
@@ -78,6 +78,6 @@ def _is_below(url: str, base: str) -> bool:
 
 
 @cache
-def _lists() -> Mapping[str, Mapping[str, ScopeFacts]]:
-    lists: Mapping[str, Mapping[str, ScopeFacts]] = json.loads(_LISTS.read_text(encoding="utf-8"))
+def _lists() -> Mapping[str, Mapping[str, Any]]:
+    lists: Mapping[str, Mapping[str, Any]] = json.loads(_LISTS.read_text(encoding="utf-8"))
     return lists

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.db.models import Q
 from django.forms import BoundField, CheckboxInput, Select, Textarea
 from django.template import Context
 from django.template.base import NodeList, Parser, Token
@@ -16,10 +17,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext_lazy, pgettext_lazy
 
+from apps import dates
 from apps.connections.models import Connection
 from apps.connections.policy.promises import PROMISES
 from apps.connections.policy.state import State, state_of, verified_at
-from apps.web import dates, logos
+from apps.integrations.models import Integration
+from apps.sentences import translated as translated_sentence
+from apps.sql import distinct_values
+from apps.teams.actor import Actor
+from apps.web import logos
 from apps.web.icons import ICONS
 
 register = template.Library()
@@ -50,6 +56,11 @@ _UNTIL = (
 @register.simple_tag
 def icon(name: str, extra: str = "") -> SafeString:
     """One of the interface's icons, hidden from assistive technology, since a label is always next to it."""
+    return _icon(name, extra)
+
+
+@lru_cache(maxsize=512)
+def _icon(name: str, extra: str) -> SafeString:
     shape = mark_safe(ICONS[name])  # noqa: S308 - a constant of ours
     return format_html(
         '<svg class="icon{}" viewBox="0 0 16 16" aria-hidden="true">{}</svg>', f" {extra}" if extra else "", shape
@@ -127,6 +138,15 @@ def verified(connection: Connection) -> SafeString:
         return format_html("{}", gettext("No successful call yet"))
     at = verified_at(connection)
     return format_html(gettext("Verified {time}"), time=ago(at)) if at else SafeString()
+
+
+@register.simple_tag
+def connected_services(actor: Actor, also: list[str]) -> list[tuple[str, str]]:
+    """Slug and name of the services that the team has connections to, by name, after those with the slugs `also`."""
+    connected = distinct_values(Connection, "integration", team_id=actor.team.pk) if actor.team else []
+    rows = Integration.objects.visible_to(actor).filter(Q(pk__in=connected) | Q(slug__in=also))
+    names = {slug: slug for slug in also} | dict(rows.order_by().values_list("slug", "name"))
+    return sorted(names.items(), key=lambda pair: (pair[0] not in also, pair[1].casefold()))
 
 
 @register.simple_tag
@@ -213,6 +233,12 @@ def _time(moment: datetime, text: str) -> SafeString:
         f"{day}, {dates.write_time(local, seconds=True)} {local:%Z}",
         text or day,
     )
+
+
+@register.filter
+def translated(sentence: str) -> str:
+    """A sentence that is raised or stored in English, in the reader's language."""
+    return translated_sentence(str(sentence or ""))
 
 
 @register.filter

@@ -11,7 +11,7 @@ from apps.integrations.catalog.entries import PROVIDERS_DIR
 from apps.integrations.catalog.errors import CatalogError
 from apps.integrations.catalog.reader import read_provider
 from apps.integrations.catalog.schema import CatalogEntry
-from apps.integrations.catalog.vendor_scopes import scope_problems, vendor_of
+from apps.integrations.catalog.vendor_scopes import has_vendor_list, scope_problems
 
 # What a line counts -> the slugs of the services.
 Groups = Mapping[str, list[str]]
@@ -90,13 +90,13 @@ def _unknown_accounts(entries: Iterable[CatalogEntry]) -> Groups:
 
 def _scope_groups(entries: list[CatalogEntry], contradictions: list[str]) -> Groups:
     """The rules refuse a scope at a host that is not declared, so that all that is offered can be used at some host;
-    for Google and Microsoft, the vendor's list also says at which."""
+    where a vendor lists its scopes, the list also says at which."""
     offering = [entry for entry in entries if entry.scopes]
     contradicted = {problem.partition(":")[0] for problem in contradictions}
     return {
         "all offered scopes reachable": [entry.slug for entry in offering if entry.slug not in contradicted],
         "of these, agreeing with the vendor's own list": [
-            entry.slug for entry in offering if vendor_of(entry) and entry.slug not in contradicted
+            entry.slug for entry in offering if has_vendor_list(entry) and entry.slug not in contradicted
         ],
         "contradicting the vendor's own list": sorted(contradicted),
         "no scopes to offer": [entry.slug for entry in entries if not entry.scopes],
