@@ -18,8 +18,10 @@ EVERY_SCOPE_BUT_USE = ["connections:token", "connections:read"]
 
 
 def make_usual(scene: Scene, *, shared_with: str = "") -> None:
-    """Keys that this process knows, a fresh token, and a verified connection, shared with "everyone", "colleague" or
-    nobody."""
+    """Keys that this process knows, a fresh token, and a verified connection.
+
+    `shared_with` is "everyone", "colleague", or "" for a personal connection.
+    """
     now = timezone.now()
     for api_key, _ in scene.keys.values():
         make_known(api_key)

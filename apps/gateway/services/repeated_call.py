@@ -111,8 +111,8 @@ def present_version(key: CallKey) -> UnknownCall | None:
 
     None if there is nothing to remember. Raises the database's exceptions.
     """
-    nobody = dict.fromkeys(_ORIGIN, "") | {"ip": None, "name": "", "integration": "", "token_fp": "", "detail": "{}"}
-    found = _compared(key, _NO_VERSION, nobody)
+    blank = dict.fromkeys(_ORIGIN, "") | {"ip": None, "name": "", "integration": "", "token_fp": "", "detail": "{}"}
+    found = _compared(key, _NO_VERSION, blank)
     return None if found is None else UnknownCall(key, found.version)
 
 
