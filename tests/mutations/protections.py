@@ -1904,4 +1904,11 @@ PROTECTIONS = [
         "filter(pk=hour.pk)",
         ("tests/connections/test_queue_history.py",),
     ),
+    Mutation(
+        "database: a worker keeps its connections between tasks",
+        "config/settings.py",
+        "(_is_worker or env.bool(",
+        "(False or env.bool(",
+        ("tests/e2e/test_database_pool.py",),
+    ),
 ]
