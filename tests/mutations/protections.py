@@ -47,8 +47,22 @@ PROTECTIONS = [
     Mutation(
         "bulk jobs: a job disconnects only what its creator manages",
         "apps/connections/services/bulk_jobs.py",
-        "        if not may_manage(actor, connection):",
-        "        if False:",
+        '    if not may_manage(actor, connection):\n        raise NotAllowed("You are not allowed to disconnect',
+        '    if False:\n        raise NotAllowed("You are not allowed to disconnect',
+        ("tests/connections/test_bulk_jobs.py",),
+    ),
+    Mutation(
+        "bulk jobs: a job refreshes only what its creator manages",
+        "apps/connections/services/bulk_jobs.py",
+        '    if not may_manage(actor, connection):\n        raise NotAllowed("You are not allowed to refresh',
+        '    if False:\n        raise NotAllowed("You are not allowed to refresh',
+        ("tests/connections/test_bulk_jobs.py",),
+    ),
+    Mutation(
+        "bulk jobs: a job checks only what its creator may use or manage",
+        "apps/connections/services/bulk_jobs.py",
+        "    if not may_check(actor, connection):",
+        "    if False:",
         ("tests/connections/test_bulk_jobs.py",),
     ),
     Mutation(
