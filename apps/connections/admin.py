@@ -34,6 +34,7 @@ from apps.connections.services.refresh import refresh_now
 from apps.connections.services.status import lock, mark_needs_attention
 from apps.errors import SpecwayError
 from apps.integrations.models import Integration
+from apps.sentences import translated
 from apps.teams.actor import Actor
 from apps.teams.models import Team, User
 from apps.teams.origin import origin_of
@@ -200,7 +201,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
             try:
                 refresh_now(connection=connection, actor=actor)
             except SpecwayError as error:
-                messages.error(request, f"{connection.name}: {error.sentence}")
+                messages.error(request, f"{connection.name}: {translated(error.sentence)}")
             else:
                 messages.success(request, f"{connection.name} has a new token.")
 
@@ -226,7 +227,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
             try:
                 outcome = disconnect(actor=actor, connection=connection)
             except SpecwayError as error:
-                messages.error(request, f"{connection.name}: {error.sentence}")
+                messages.error(request, f"{connection.name}: {translated(error.sentence)}")
             else:
-                messages.success(request, f"{connection.name}: {outcome.sentence}")
+                messages.success(request, f"{connection.name}: {translated(outcome.sentence)}")
         return None

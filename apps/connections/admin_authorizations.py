@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from apps.audit.admin import ReadOnlyAdmin
 from apps.audit.admin_cells import NOTHING, ago, linked, moment, service_tile, status_label
 from apps.connections.models import AuthorizationAttempt
+from apps.sentences import translated
 
 FIELDSETS: list[Any] = [
     ("Status", {"fields": ["state", "problem", "started", "answered", "ends"]}),
@@ -54,7 +55,7 @@ class AuthorizationAttemptAdmin(ReadOnlyAdmin):
 
     @admin.display(description="error")
     def problem(self, attempt: AuthorizationAttempt) -> str:
-        return attempt.error_message or attempt.error_code or str(NOTHING)
+        return translated(attempt.error_message) or attempt.error_code or str(NOTHING)
 
     @admin.display(description="started")
     def started(self, attempt: AuthorizationAttempt) -> SafeString:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
+from django.utils.translation import gettext_noop
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
@@ -61,4 +62,6 @@ def _require_own_page(request: HttpRequest) -> None:
     site = request.META.get("HTTP_SEC_FETCH_SITE", "same-origin")
     mode = request.META.get("HTTP_SEC_FETCH_MODE", "cors")
     if site != "same-origin" or mode == "navigate":
-        raise NotFromHere("Call services with an API key or from a page of this site, not by opening a URL.")
+        raise NotFromHere(
+            gettext_noop("Call services with an API key or from a page of this site, not by opening a URL.")
+        )

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext_noop
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -103,7 +104,10 @@ def require_rate(actor: Actor, rate: str = "default", *, calls: int = 1) -> None
         state = count_call(rate, caller_key(actor), str(actor.team.pk) if actor.team else "")
         if state is not None and state.is_over:
             raise TriedTooOften(
-                f"More than {state.quota} requests were sent within one minute. Try again in {state.reset} seconds.",
+                gettext_noop(
+                    "More than %(quota)s requests were sent within one minute. Try again in %(reset)s seconds."
+                )
+                % {"quota": state.quota, "reset": state.reset},
                 retry_after=state.reset,
             )
 

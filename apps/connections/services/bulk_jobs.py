@@ -51,7 +51,7 @@ class AccessEnded(SpecwayError):
 def start_job(*, actor: Actor, action: str, connections: Sequence[UUID], level: Level | None = None) -> BulkJob:
     """Create a job and queue it after the commit. Whether the actor may change a connection is checked when it runs."""
     if actor.team is None:
-        raise NotAllowed("A job belongs to a team.")
+        raise NotAllowed(gettext_noop("A job belongs to a team."))
     job = BulkJob(team=actor.team, action=action, level=level or "", user=actor.user, api_key=actor.api_key)
     job.asked_by_kind, job.asked_by_id = actor.origin.kind, actor.origin.id
     job.asked_by_label, job.created_at = actor.origin.label[:200], Now()
@@ -132,17 +132,19 @@ def _changed(item: BulkItem) -> str:
     connection = visible.filter(pk=item.connection_id).first()
     if connection is None:
         if job.action == _ACTION.DISCONNECT and _was_disconnected(item, actor):
-            return "It was disconnected already."
-        raise NotFound("There is no such connection.")
+            return gettext_noop("It was disconnected already.")
+        raise NotFound(gettext_noop("There is no such connection."))
     if job.action == _ACTION.DISCONNECT:
         if not may_manage(actor, connection):
-            raise NotAllowed("You are not allowed to disconnect this connection. Ask its owner or an admin.")
+            raise NotAllowed(
+                gettext_noop("You are not allowed to disconnect this connection. Ask its owner or an admin.")
+            )
         return disconnect(actor=actor, connection=connection).sentence
     if job.action == _ACTION.SHARE:
         share_with_everyone(actor=actor, connection=connection, level=Level(job.level))
-        return "Shared with everyone in the team."
+        return gettext_noop("Shared with everyone in the team.")
     unshare(actor=actor, connection=connection)
-    return "It is personal."
+    return gettext_noop("It is personal.")
 
 
 def _was_disconnected(item: BulkItem, actor: Actor) -> bool:
@@ -157,7 +159,7 @@ def _actor_of(job: BulkJob) -> Actor:
     member = members.filter(user=job.user_id).first() if job.user_id else None
     if job.api_key_id is None:
         if member is None:
-            raise AccessEnded("The member who created the job has left the team.")
+            raise AccessEnded(gettext_noop("The member who created the job has left the team."))
         return member_actor(member, origin=origin)
     api_key = ApiKey.objects.select_related("team", "user").get(pk=job.api_key_id)
     if api_key.is_valid_at(timezone.now()):
@@ -165,7 +167,7 @@ def _actor_of(job: BulkJob) -> Actor:
             return service_actor(api_key, origin=origin)
         if member is not None:
             return key_holder_actor(api_key, Role(member.role), origin=origin)
-    raise AccessEnded("The API key that created the job was revoked or has expired.")
+    raise AccessEnded(gettext_noop("The API key that created the job was revoked or has expired."))
 
 
 def _queue(job_id: UUID) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps import egress
@@ -101,7 +102,7 @@ def send_call(call: Call) -> ProxyResponse:
     except BaseException as error:
         end()
         if watched.is_revoked and isinstance(error, egress.ClientDisconnected):
-            raise NotFound("There is no such connection.") from None
+            raise NotFound(gettext_noop("There is no such connection.")) from None
         raise
     response.on_close(end)
     release_connection()
@@ -151,7 +152,9 @@ def _upstream_request(call: Call, credentials: RequestCredentials) -> egress.Req
     try:
         signed = credentials.access.sign(parts)
     except ValueError:
-        raise InvalidPath("This service requires signed requests, and this query or form cannot be parsed.") from None
+        raise InvalidPath(
+            gettext_noop("This service requires signed requests, and this query or form cannot be parsed.")
+        ) from None
     overridden = {name: value for name, value in headers.items() if name.lower() in credentials.default_headers}
     overridden_names = {name.lower() for name in overridden}
     sent = {name: value for name, value in signed.headers.items() if name.lower() not in overridden_names} | overridden
@@ -231,18 +234,28 @@ def _send(call: Call, request: egress.Request) -> egress.Response:
         with requests_to(connection.integration, team=connection.team_id, oauth_app=connection.oauth_app):
             return egress.stream(request, timeouts=timeouts, partition=str(connection.pk), client=call.client)
     except egress.DestinationBlocked as error:
-        raise DestinationRefused(f"{name} is not called: {error}") from None
+        raise DestinationRefused(
+            gettext_noop("%(name)s is not called: %(error)s") % {"name": name, "error": error}
+        ) from None
     except egress.NotSent as error:
-        raise ServiceUnreachable(f"{name} cannot be reached: {error}") from None
+        raise ServiceUnreachable(
+            gettext_noop("%(name)s cannot be reached: %(error)s") % {"name": name, "error": error}
+        ) from None
     except egress.TimedOut:
         raise ServiceTimeout(
-            f"{name} sent nothing for {call.options.idle_timeout} s. It may have received the call: check before you "
-            "repeat it."
+            gettext_noop(
+                "%(name)s sent nothing for %(idle_timeout)s s. It may have received the call: check before "
+                "you repeat it."
+            )
+            % {"name": name, "idle_timeout": call.options.idle_timeout}
         ) from None
     except egress.NoResponse:
         raise NoServiceAnswer(
-            f"{name} closed the connection without a response. It may have received the call: check before you "
-            "repeat it."
+            gettext_noop(
+                "%(name)s closed the connection without a response. It may have received the call: check "
+                "before you repeat it."
+            )
+            % {"name": name}
         ) from None
 
 
@@ -296,8 +309,11 @@ def _without_secrets(
     if response.status in _PARTIAL:
         response.close()
         raise AnswerWithheld(
-            f"{call.connection.integration.name} sent a partial response that was not requested. The connection's "
-            "secret cannot be redacted in parts of a response."
+            gettext_noop(
+                "%(service)s sent a partial response that was not requested. The connection's secret cannot "
+                "be redacted in parts of a response."
+            )
+            % {"service": call.connection.integration.name}
         )
     if _has_no_body(call, response):
         pass  # no coding changes that; its headers describe the resource
@@ -307,8 +323,10 @@ def _without_secrets(
         response.close()
         name = redactor.text(coding or framing)[:20]
         raise AnswerWithheld(
-            f"{call.connection.integration.name} encoded its response as {name}, in which the connection's secret "
-            "cannot be redacted."
+            gettext_noop(
+                "%(service)s encoded its response as %(name)s, in which the connection's secret cannot be redacted."
+            )
+            % {"service": call.connection.integration.name, "name": name}
         )
     headers = [*without(headers, "accept-ranges"), ("Accept-Ranges", "none")]
     return redactor.headers(headers), redacted(chunks, redactor)

@@ -15,7 +15,7 @@ from django.db.models import Count
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
@@ -139,14 +139,17 @@ def _check_limits(team: Team, addresses: list[str]) -> None:
         .first()
     ):
         raise TooManyInvitations(
-            f"{address} was invited {PER_ADDRESS_AND_HOUR} times in the last hour. Try again later.",
+            gettext_noop("%(address)s was invited %(per_address_and_hour)s times in the last hour. Try again later.")
+            % {"address": address, "per_address_and_hour": PER_ADDRESS_AND_HOUR},
             retry_after=int(HOUR.total_seconds()),
         )
 
 
 def _invite_one(actor: Actor, team: Team, address: str, role: Role) -> IssuedInvitation:
     if Membership.objects.filter(team=team, user__email__iexact=address).exists():
-        raise AlreadyMember(f"{address} is already a member of {team}.")
+        raise AlreadyMember(
+            gettext_noop("%(address)s is already a member of %(team)s.") % {"address": address, "team": team}
+        )
     for before in Invitation.objects.filter(team=team, email=address, accepted_at=None, revoked_at=None):
         _revoke(actor, before)
     token = secrets.token_urlsafe(32)

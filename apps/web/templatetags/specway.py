@@ -17,13 +17,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext_lazy, pgettext_lazy
 
+from apps import dates
 from apps.connections.models import Connection
 from apps.connections.policy.promises import PROMISES
 from apps.connections.policy.state import State, state_of, verified_at
 from apps.integrations.models import Integration
+from apps.sentences import translated as translated_sentence
 from apps.sql import distinct_values
 from apps.teams.actor import Actor
-from apps.web import dates, logos
+from apps.web import logos
 from apps.web.icons import ICONS
 
 register = template.Library()
@@ -231,6 +233,12 @@ def _time(moment: datetime, text: str) -> SafeString:
         f"{day}, {dates.write_time(local, seconds=True)} {local:%Z}",
         text or day,
     )
+
+
+@register.filter
+def translated(sentence: str) -> str:
+    """A sentence that is raised or stored in English, in the reader's language."""
+    return translated_sentence(str(sentence or ""))
 
 
 @register.filter
