@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
 from django.test import Client
 from django.test.utils import setup_test_environment, teardown_test_environment
 from django.urls import reverse
@@ -88,8 +89,9 @@ def _connections(user: User, count: int) -> list[Connection]:
 
 
 def _break(connections: list[Connection]) -> None:
-    for connection in connections:
-        mark_needs_attention(connection, reason="reauthorization_required", origin=SYSTEM)
+    with transaction.atomic():
+        for connection in connections:
+            mark_needs_attention(connection, reason="reauthorization_required", origin=SYSTEM)
     ids = [connection.pk for connection in connections]
     Connection.objects.filter(pk__in=ids).update(status_changed_at=Now() - timedelta(minutes=11))
     send_attention_mails()
@@ -99,7 +101,8 @@ def _recovery(user: User) -> None:
     connections = _connections(user, 1)
     _break(connections)
     connections[0].refresh_from_db()
-    mark_recovered(connections[0], origin=SYSTEM)
+    with transaction.atomic():
+        mark_recovered(connections[0], origin=SYSTEM)
     send_attention_mails()
 
 
@@ -116,7 +119,8 @@ def _expiring(user: User) -> None:
 def _repair_request(user: User) -> None:
     (connection,) = _connections(user, 1)
     share(connection)
-    mark_needs_attention(connection, reason="reauthorization_required", origin=SYSTEM)
+    with transaction.atomic():
+        mark_needs_attention(connection, reason="reauthorization_required", origin=SYSTEM)
     connection.refresh_from_db()
     member = make_member(
         connection.team, user=make_user("Max Member", email=f"{secrets.token_hex(4)}@fernhill.example")

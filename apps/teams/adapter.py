@@ -1,7 +1,6 @@
 """django-allauth's adapters: names at sign-up, client addresses, audit events of logins, second factors."""
 
 import secrets
-from contextlib import nullcontext
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -16,7 +15,7 @@ from django.forms import BaseForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
-from apps.teams.languages import in_language, language_of
+from apps.teams.languages import in_language_of
 from apps.teams.mail import as_html
 from apps.teams.models import SecondFactorSecret, User
 from apps.teams.origin import client_address
@@ -73,8 +72,7 @@ class AccountAdapter(DefaultAccountAdapter):
         self, template_prefix: str, email: str | list[str], context: dict[str, Any], headers: Any = None
     ) -> EmailMessage:
         """The message of the text template, in the language of the account if there is one, and the same as HTML."""
-        chosen = language_of(context.get("user"))
-        with in_language(chosen) if chosen else nullcontext():
+        with in_language_of(context.get("user")):
             message: EmailMessage = super().render_mail(template_prefix, email, context, headers)
             if isinstance(message, EmailMultiAlternatives):
                 buttons = {context[name]: label for name, label in BUTTONS.items() if context.get(name)}

@@ -29,6 +29,7 @@ from apps.teams.errors import (
     InvitationForSomeoneElse,
     TooManyInvitations,
 )
+from apps.teams.languages import in_language_of
 from apps.teams.mail import letter
 from apps.teams.models import Invitation, Membership, Role, Team, User
 from apps.teams.permissions import Action
@@ -188,13 +189,15 @@ def target_of(invitation: Invitation) -> Target:
 
 def _send(issued: IssuedInvitation, inviter: str) -> None:
     context = {"invitation": issued.invitation, "link": issued.link, "inviter": inviter}
-    message = letter(
-        # Without names, which are the inviter's own text.
-        subject=gettext("Invitation to join a team on Specway"),
-        text=render_to_string("teams/email/invitation.txt", context),
-        to=[issued.invitation.email],
-        buttons={issued.link: gettext("Open the invitation")},
-    )
+    account = User.objects.filter(email=issued.invitation.email).first()
+    with in_language_of(account):
+        message = letter(
+            # Without names, which are the inviter's own text.
+            subject=gettext("Invitation to join a team on Specway"),
+            text=render_to_string("teams/email/invitation.txt", context),
+            to=[issued.invitation.email],
+            buttons={issued.link: gettext("Open the invitation")},
+        )
     message.send()
 
 
