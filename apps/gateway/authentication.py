@@ -13,11 +13,11 @@ from apps.connections.errors import NotFromHere
 from apps.teams.actor import Actor
 from apps.teams.authentication import ApiKeyAuthentication, MemberSessionAuthentication, actor_of
 from apps.teams.errors import KeyLacksScope
-from apps.teams.throttling import CallsPerMinute
+from apps.teams.throttling import COUNTED, CallsPerMinute
 
 SCOPE = "connections:use"
-# What Django's middleware and test client set on a request, as far as authentication reads it.
-_CONTEXT = ("actor", "path", "path_info", "session", "user", "_dont_enforce_csrf_checks")
+# What was set on the request by Django's middleware and test client, and by `note_counted`, as far as it is read here.
+_CONTEXT = ("actor", "path", "path_info", "session", "user", "_dont_enforce_csrf_checks", COUNTED)
 
 
 def authenticate(request: HttpRequest) -> Actor:

@@ -27,7 +27,7 @@ from apps.teams.origin import client_address
 logger = logging.getLogger(__name__)
 
 WINDOW = 60
-_COUNTED = "counted_call"
+COUNTED = "counted_call"
 _counter = CallCounter()
 
 
@@ -57,8 +57,8 @@ class CallsPerMinute(BaseThrottle):
         actor: Actor | None = getattr(http, "actor", None)
         if actor is None or actor.team is None:
             return True
-        if _COUNTED in vars(http):
-            state: RateLimitState | None = vars(http).pop(_COUNTED)
+        if COUNTED in vars(http):
+            state: RateLimitState | None = vars(http).pop(COUNTED)
         else:
             state = count_call(getattr(view, "rate", "default"), caller_key(actor), str(actor.team.pk))
         if state is None:
@@ -114,7 +114,7 @@ def require_rate(actor: Actor, rate: str = "default", *, calls: int = 1) -> None
 
 def note_counted(request: HttpRequest, state: RateLimitState | None) -> None:
     """The request is counted already, so that `CallsPerMinute` does not count it again."""
-    vars(request)[_COUNTED] = state
+    vars(request)[COUNTED] = state
 
 
 def caller_key(actor: Actor) -> str:

@@ -96,10 +96,16 @@ def credentials_for(connection: Connection, *, origin: Origin) -> RequestCredent
     """Credentials with a fresh token, for a connection from `usable_connection`. Raises what `ensure_fresh` raises."""
     row: TokenSet | None = getattr(connection, "token_set", None)
     if row is None or connection.integration.kind in KINDS_WITHOUT_EXPIRY:
-        return _credentials(connection, row)
+        return stored_credentials(connection)
     row.connection, row.db_now = connection, connection.db_now
     fresh = ensure_fresh(row, origin=origin, min_ttl=timedelta(0))
     return _credentials(connection, fresh, was_refreshed=fresh is not row)
+
+
+@sensitive_variables()
+def stored_credentials(connection: Connection) -> RequestCredentials:
+    """Credentials as they are stored, whether the token is fresh or not."""
+    return _credentials(connection, getattr(connection, "token_set", None))
 
 
 @sensitive_variables()
