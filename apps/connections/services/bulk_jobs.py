@@ -66,9 +66,9 @@ def start_job(
     actor sees. Raises NotAllowed, and InvalidInput if `owner` is not a member of the team.
     """
     if actor.team is None:
-        raise NotAllowed("A job belongs to a team.")
+        raise NotAllowed(gettext_noop("A job belongs to a team."))
     if owner is not None and not Membership.objects.filter(team=actor.team, user=owner).exists():
-        raise InvalidInput([("owner", "Choose a member of the team.")])
+        raise InvalidInput([("owner", gettext_noop("Choose a member of the team."))])
     job = BulkJob(team=actor.team, action=action, level=level or "", user=actor.user, api_key=actor.api_key)
     job.new_owner_id = owner
     job.asked_by_kind, job.asked_by_id = actor.origin.kind, actor.origin.id
@@ -153,8 +153,8 @@ def _changed(item: BulkItem) -> tuple[str, str]:
     connection = visible.filter(pk=item.connection_id).first()
     if connection is None:
         if job.action == _ACTION.DISCONNECT and _was_disconnected(item, actor):
-            return "", "It was disconnected already."
-        raise NotFound("There is no such connection.")
+            return "", gettext_noop("It was disconnected already.")
+        raise NotFound(gettext_noop("There is no such connection."))
     if job.action == _ACTION.CHECK:
         return _checked(actor, connection)
     return "", _CHANGES[BulkJob.Action(job.action)](job, actor, connection)
@@ -162,7 +162,7 @@ def _changed(item: BulkItem) -> tuple[str, str]:
 
 def _checked(actor: Actor, connection: Connection) -> tuple[str, str]:
     if not may_check(actor, connection):
-        raise NotAllowed("You are not allowed to check this connection. Ask its owner or an admin.")
+        raise NotAllowed(gettext_noop("You are not allowed to check this connection. Ask its owner or an admin."))
     result = check(connection=connection, actor=actor)
     failed = result.outcome in (Outcome.REJECTED, Outcome.INCONCLUSIVE)
     return str(result.outcome) if failed else "", result.detail
@@ -170,33 +170,34 @@ def _checked(actor: Actor, connection: Connection) -> tuple[str, str]:
 
 def _share(job: BulkJob, actor: Actor, connection: Connection) -> str:
     share_with_everyone(actor=actor, connection=connection, level=Level(job.level))
-    return "Shared with everyone in the team."
+    return gettext_noop("Shared with everyone in the team.")
 
 
 def _unshare(job: BulkJob, actor: Actor, connection: Connection) -> str:
     unshare(actor=actor, connection=connection)
-    return "It is personal."
+    return gettext_noop("It is personal.")
 
 
 def _hand_over(job: BulkJob, actor: Actor, connection: Connection) -> str:
     if job.new_owner_id is None:
-        raise NotFound("The new owner’s account was deleted.")
+        raise NotFound(gettext_noop("The new owner’s account was deleted."))
     if connection.owner_id == job.new_owner_id:
-        return f"Belonged to {connection.owner} already."
-    return f"Belongs to {transfer(actor=actor, connection=connection, to=job.new_owner_id).owner} now."
+        return gettext_noop("Belonged to %(owner)s already.") % {"owner": connection.owner}
+    changed = transfer(actor=actor, connection=connection, to=job.new_owner_id)
+    return gettext_noop("Belongs to %(owner)s now.") % {"owner": changed.owner}
 
 
 def _disconnect(job: BulkJob, actor: Actor, connection: Connection) -> str:
     if not may_manage(actor, connection):
-        raise NotAllowed("You are not allowed to disconnect this connection. Ask its owner or an admin.")
+        raise NotAllowed(gettext_noop("You are not allowed to disconnect this connection. Ask its owner or an admin."))
     return disconnect(actor=actor, connection=connection).sentence
 
 
 def _refresh(job: BulkJob, actor: Actor, connection: Connection) -> str:
     if not may_manage(actor, connection):
-        raise NotAllowed("You are not allowed to refresh this connection. Ask its owner or an admin.")
+        raise NotAllowed(gettext_noop("You are not allowed to refresh this connection. Ask its owner or an admin."))
     refresh_now(connection=connection, actor=actor)
-    return "It has a new token."
+    return gettext_noop("It has a new token.")
 
 
 _CHANGES: dict[BulkJob.Action, Callable[[BulkJob, Actor, Connection], str]] = {
@@ -220,7 +221,7 @@ def _actor_of(job: BulkJob) -> Actor:
     member = members.filter(user=job.user_id).first() if job.user_id else None
     if job.api_key_id is None:
         if member is None:
-            raise AccessEnded("The member who created the job has left the team.")
+            raise AccessEnded(gettext_noop("The member who created the job has left the team."))
         return member_actor(member, origin=origin)
     api_key = ApiKey.objects.select_related("team", "user").get(pk=job.api_key_id)
     if api_key.is_valid_at(timezone.now()):
@@ -228,7 +229,7 @@ def _actor_of(job: BulkJob) -> Actor:
             return service_actor(api_key, origin=origin)
         if member is not None:
             return key_holder_actor(api_key, Role(member.role), origin=origin)
-    raise AccessEnded("The API key that created the job was revoked or has expired.")
+    raise AccessEnded(gettext_noop("The API key that created the job was revoked or has expired."))
 
 
 def _queue(job_id: UUID) -> None:

@@ -119,12 +119,12 @@ def _sharing(actor: Actor, connection: Connection) -> str:
     if everyone is None and may_manage(actor, connection):
         # The actor's own level is not the level of those it is shared with.
         return ngettext("Shared · %(n)s member", "Shared · %(n)s members", len(shares)) % {"n": len(shares)}
-    return f"Shared · {level.label.lower()}" if level else gettext("Shared")
+    return gettext("Shared · %(level)s") % {"level": level.label.lower()} if level else gettext("Shared")
 
 
 def _schedule(connection: Connection, token_set: TokenSet | None, now: datetime) -> tuple[str, datetime | None]:
     if token_set is None:
-        return "No expiry", None
+        return gettext("No expiry"), None
     if token_set.lease_until is not None and token_set.lease_until > now:
         return gettext("Refreshing now"), None
     if connection.oauth_app is not None and connection.oauth_app.broken_since is not None:
