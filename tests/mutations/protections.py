@@ -49,15 +49,15 @@ PROTECTIONS = [
     Mutation(
         "bulk jobs: a job disconnects only what its creator manages",
         "apps/connections/services/bulk_jobs.py",
-        '    if not may_manage(actor, connection):\n        raise NotAllowed("You are not allowed to disconnect',
-        '    if False:\n        raise NotAllowed("You are not allowed to disconnect',
+        '    if not may_manage(actor, connection):\n        raise NotAllowed(gettext_noop("You are not allowed to disconnect',
+        '    if False:\n        raise NotAllowed(gettext_noop("You are not allowed to disconnect',
         ("tests/connections/test_bulk_jobs.py",),
     ),
     Mutation(
         "bulk jobs: a job refreshes only what its creator manages",
         "apps/connections/services/bulk_jobs.py",
-        '    if not may_manage(actor, connection):\n        raise NotAllowed("You are not allowed to refresh',
-        '    if False:\n        raise NotAllowed("You are not allowed to refresh',
+        '    if not may_manage(actor, connection):\n        raise NotAllowed(gettext_noop("You are not allowed to refresh',
+        '    if False:\n        raise NotAllowed(gettext_noop("You are not allowed to refresh',
         ("tests/connections/test_bulk_jobs.py",),
     ),
     Mutation(
