@@ -49,15 +49,15 @@ PROTECTIONS = [
     Mutation(
         "bulk jobs: a job disconnects only what its creator manages",
         "apps/connections/services/bulk_jobs.py",
-        '    if not may_manage(actor, connection):\n        raise NotAllowed(gettext_noop("You are not allowed to disconnect',
-        '    if False:\n        raise NotAllowed(gettext_noop("You are not allowed to disconnect',
+        "def _disconnect(job: BulkJob, actor: Actor, connection: Connection) -> str:\n    if not",
+        "def _disconnect(job: BulkJob, actor: Actor, connection: Connection) -> str:\n    if actor is None and not",
         ("tests/connections/test_bulk_jobs.py",),
     ),
     Mutation(
         "bulk jobs: a job refreshes only what its creator manages",
         "apps/connections/services/bulk_jobs.py",
-        '    if not may_manage(actor, connection):\n        raise NotAllowed(gettext_noop("You are not allowed to refresh',
-        '    if False:\n        raise NotAllowed(gettext_noop("You are not allowed to refresh',
+        "def _refresh(job: BulkJob, actor: Actor, connection: Connection) -> str:\n    if not",
+        "def _refresh(job: BulkJob, actor: Actor, connection: Connection) -> str:\n    if actor is None and not",
         ("tests/connections/test_bulk_jobs.py",),
     ),
     Mutation(
