@@ -257,7 +257,8 @@ def _compiled_insert(model: type[models.Model]) -> Statement:
 class PostgreSQLStatement(Generic[Record]):
     """A statement for PostgreSQL in a file of its own, which the server parses and plans once per connection.
 
-    Its parameters are named: `%(name)s`. `to_record` gets the columns of a row by name.
+    Its parameters are named: `%(name)s`. A line `-- include other.sql` is replaced by the text of that file beside it.
+    `to_record` gets the columns of a row by name.
     """
 
     def __init__(self, path: Path, to_record: Callable[..., Record]) -> None:
@@ -287,7 +288,7 @@ class PostgreSQLStatement(Generic[Record]):
 
     def _fetched(self, connection: Any, values: Values) -> Record | None:
         if not self._sql:
-            self._sql, self._names = _numbered(self._path.read_text())
+            self._sql, self._names = _numbered(_with_parts(self._path))
         # Django's own cursors put the values into the text on the client, and psycopg's others read the text of a long
         # statement again at each call to find its parameters.
         cursor = psycopg.RawCursor(connection)
@@ -298,6 +299,10 @@ class PostgreSQLStatement(Generic[Record]):
         return self._to_record(**dict(zip([column.name for column in cursor.description or ()], row, strict=True)))
 
 
+def _with_parts(path: Path) -> str:
+    return _INCLUDE.sub(lambda match: (path.parent / match[1]).read_text(), path.read_text())
+
+
 def _numbered(text: str) -> tuple[bytes, list[str]]:
     """A statement with `$1` for the first of its named parameters, and so on, and the names in this order."""
     names = list(dict.fromkeys(_NAMED.findall(text)))
@@ -306,3 +311,4 @@ def _numbered(text: str) -> tuple[bytes, list[str]]:
 
 
 _NAMED = re.compile(r"%\((\w+)\)s")
+_INCLUDE = re.compile(r"^-- include (\S+)$", re.MULTILINE)

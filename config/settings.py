@@ -454,6 +454,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AuthTypeEnum": "apps.integrations.models.Integration.Kind",
         "BulkJobActionEnum": "apps.connections.models.BulkJob.Action",
+        "NewBulkJobActionEnum": ["share", "unshare", "disconnect", "check", "refresh"],
         "ApiKeyKindEnum": "apps.teams.models.ApiKey.Kind",
         "CustomAuthTypeEnum": ["none", "api_key", "basic", "oauth2", "oauth2_client_credentials", "oauth1"],
         "ConnectSessionStatusEnum": "apps.connections.models.ConnectSession.Status",

@@ -15,6 +15,7 @@ from apps.egress.addresses import Resolver, system_resolver
 from apps.egress.errors import DestinationBlocked, NoResponse, NotSent, ResponseTooLarge
 from apps.egress.observer import watched
 from apps.egress.stream import Request, Response, Timeouts, stream
+from apps.errors import gettext_noop
 
 _CHUNK_SIZE = 16_384
 # An encoded body may be slightly larger than the decoded one.
@@ -73,14 +74,16 @@ def _text(value: str | bytes) -> str:
 
 def _read(response: Response, max_bytes: int) -> HTTPResponse:
     """The whole response, its body decoded. Raises ResponseTooLarge, NoResponse."""
-    too_large = ResponseTooLarge(f"The response is larger than {max_bytes} bytes.")
+    too_large = ResponseTooLarge(
+        gettext_noop("The response is larger than %(max_bytes)s bytes.") % {"max_bytes": max_bytes}
+    )
     headers = HTTPHeaderDict([pair for pair in response.headers if pair[0].lower() not in _FRAMING])
     encoded = _collected(response, max_bytes + _ENCODING_OVERHEAD, too_large)
     raw = HTTPResponse(io.BytesIO(encoded), headers, response.status, preload_content=False)
     try:
         body = _collected(raw.stream(_CHUNK_SIZE, decode_content=True), max_bytes, too_large)
     except HTTPError:
-        raise NoResponse("The host's response cannot be decoded.") from None
+        raise NoResponse(gettext_noop("The host's response cannot be decoded.")) from None
     headers.discard("Content-Encoding")
     return HTTPResponse(io.BytesIO(body), headers, response.status, preload_content=False)
 
@@ -110,9 +113,9 @@ class Session(requests.Session):
         try:
             return super().prepare_request(request)
         except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, UnicodeError):
-            raise DestinationBlocked("This is not a valid URL.") from None
+            raise DestinationBlocked(gettext_noop("This is not a valid URL.")) from None
         except requests.RequestException:
-            raise NotSent("The request holds a header or body that cannot be sent.") from None
+            raise NotSent(gettext_noop("The request holds a header or body that cannot be sent.")) from None
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """As requests does it, reporting what came of it to observers (see `observed`)."""

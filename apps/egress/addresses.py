@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from apps.egress.destination import Destination, check_address, is_allowed
 from apps.egress.errors import DestinationBlocked, NotSent
+from apps.errors import gettext_noop
 
 Resolver = Callable[[str, int], list[str]]
 
@@ -25,7 +26,7 @@ def checked_addresses(destination: Destination, resolve: Resolver, seconds: floa
     """
     addresses = [destination.host] if _is_address(destination.host) else _resolved(destination, resolve, seconds)
     if not addresses:
-        raise NotSent("The host name cannot be resolved.")
+        raise NotSent(gettext_noop("The host name cannot be resolved."))
     if not is_allowed(destination):
         for address in addresses:
             _check_resolved(address)
@@ -37,7 +38,9 @@ def _check_resolved(address: str) -> None:
     try:
         check_address(address)
     except DestinationBlocked:
-        raise DestinationBlocked("The host leads to an address that is not public, which is not allowed.") from None
+        raise DestinationBlocked(
+            gettext_noop("The host leads to an address that is not public, which is not allowed.")
+        ) from None
 
 
 def _is_address(host: str) -> bool:
@@ -62,4 +65,4 @@ def _resolved(destination: Destination, resolve: Resolver, seconds: float) -> li
     try:
         return results.get(timeout=max(seconds, 0))
     except queue.Empty:
-        raise NotSent("The host name was not resolved in time.") from None
+        raise NotSent(gettext_noop("The host name was not resolved in time.")) from None

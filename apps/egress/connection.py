@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from apps.egress.destination import Destination
 from apps.egress.errors import ClientDisconnected, NotSent, TimedOut
+from apps.errors import gettext_noop
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class Connection:
         `client` is the socket of the client that the response is for. Raises NotSent if the end has passed already.
         """
         if time.monotonic() >= end:
-            raise NotSent("The host could not be reached in time.")
+            raise NotSent(gettext_noop("The host could not be reached in time."))
         self._idle, self._end, self._client = idle, end, client
         self.received = self._late = 0
 
@@ -103,7 +104,7 @@ class Connection:
         if time.monotonic() >= self._end:
             self._late += count
             if self._late > _MAX_LATE:
-                raise TimedOut("The host did not finish its response in time.")
+                raise TimedOut(gettext_noop("The host did not finish its response in time."))
         return count
 
     @property
@@ -133,15 +134,15 @@ class Connection:
         poll.register(self._sock, events)
         if self._client is not None and _HUNG_UP:
             if self._client.fileno() < 0:
-                raise ClientDisconnected("The client went away.")
+                raise ClientDisconnected(gettext_noop("The client went away."))
             poll.register(self._client, _HUNG_UP)
         left = min(self._idle, self._end - time.monotonic())
         # The second look is for a process that was stopped while it waited.
         ready = dict(poll.poll(max(left, 0) * 1000) or poll.poll(0))
         if not ready:
-            raise TimedOut("The host did not respond in time.")
+            raise TimedOut(gettext_noop("The host did not respond in time."))
         if self._client is not None and self._client.fileno() in ready:
-            raise ClientDisconnected("The client went away.")
+            raise ClientDisconnected(gettext_noop("The client went away."))
         return ready[self._sock.fileno()]
 
     def is_quiet(self) -> bool:
@@ -189,10 +190,12 @@ def open_connection(
             connection.start_tls(_tls_context(ca_file), destination.host)
     except ssl.SSLCertVerificationError as error:
         connection.close()
-        raise NotSent(f"The host's certificate is not valid: {error.verify_message}.") from None
+        raise NotSent(
+            gettext_noop("The host's certificate is not valid: %(problem)s.") % {"problem": error.verify_message}
+        ) from None
     except (OSError, ValueError, TimedOut):
         connection.close()
-        raise NotSent("No secure connection to the host could be made.") from None
+        raise NotSent(gettext_noop("No secure connection to the host could be made.")) from None
     except BaseException:
         connection.close()
         raise
@@ -205,7 +208,7 @@ def _connected(addresses: list[str], port: int, end: float) -> socket.socket:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         left = end - time.monotonic()
         if left <= 0:
-            raise NotSent("The host could not be reached in time.")
+            raise NotSent(gettext_noop("The host could not be reached in time."))
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.settimeout(left / (len(addresses) - position))
@@ -214,7 +217,7 @@ def _connected(addresses: list[str], port: int, end: float) -> socket.socket:
             sock.close()
         else:
             return sock
-    raise NotSent("The host refuses connections or cannot be reached.")
+    raise NotSent(gettext_noop("The host refuses connections or cannot be reached."))
 
 
 @lru_cache
@@ -232,4 +235,4 @@ def wait_for_client(seconds: float, client: ClientSocket | None) -> None:
     poll = select.poll()
     poll.register(client, _HUNG_UP)
     if poll.poll(seconds * 1000):
-        raise ClientDisconnected("The client went away.")
+        raise ClientDisconnected(gettext_noop("The client went away."))

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from apps.egress.errors import DestinationBlocked
+from apps.errors import gettext_noop
 
 
 class Destination(NamedTuple):
@@ -39,17 +40,17 @@ class _Caller(NamedTuple):
 _REFUSED_NETWORKS = {
     ipaddress.ip_network(network): reason
     for network, reason in {
-        "168.63.129.16/32": "an address of the cloud's own infrastructure",
-        "192.0.0.0/24": "a reserved address",
+        "168.63.129.16/32": gettext_noop("an address of the cloud's own infrastructure"),
+        "192.0.0.0/24": gettext_noop("a reserved address"),
         "192.88.99.0/24": "a 6to4 relay",
-        "::/96": "an IPv4 address written as IPv6",
-        "::ffff:0:0/96": "an IPv4 address written as IPv6",
-        "64:ff9b::/96": "a translated IPv4 address",
-        "64:ff9b:1::/48": "a translated IPv4 address",
-        "2001::/32": "a tunnelled IPv4 address",
-        "2002::/16": "a tunnelled IPv4 address",
-        "3fff::/20": "an address for documentation",
-        "fec0::/10": "a private address",
+        "::/96": gettext_noop("an IPv4 address written as IPv6"),
+        "::ffff:0:0/96": gettext_noop("an IPv4 address written as IPv6"),
+        "64:ff9b::/96": gettext_noop("a translated IPv4 address"),
+        "64:ff9b:1::/48": gettext_noop("a translated IPv4 address"),
+        "2001::/32": gettext_noop("a tunnelled IPv4 address"),
+        "2002::/16": gettext_noop("a tunnelled IPv4 address"),
+        "3fff::/20": gettext_noop("an address for documentation"),
+        "fec0::/10": gettext_noop("a private address"),
     }.items()
 }
 
@@ -138,14 +139,16 @@ def check_url(url: str) -> Destination:
         default_port = 80 if scheme == "http" else 443
         destination = Destination(scheme, host, default_port if parts.port is None else parts.port)
     except ValueError:
-        raise DestinationBlocked("This is not a valid URL.") from None
+        raise DestinationBlocked(gettext_noop("This is not a valid URL.")) from None
     if scheme not in ("https", "http") or not host or re.search(r"[\x00-\x20\x7f\\]", url):
-        raise DestinationBlocked("This is not a valid https URL.")
+        raise DestinationBlocked(gettext_noop("This is not a valid https URL."))
     if "@" in parts.netloc:
-        raise DestinationBlocked("The URL holds a user name or password, which is not allowed.")
+        raise DestinationBlocked(gettext_noop("The URL holds a user name or password, which is not allowed."))
     if ":" not in host and not _HOST_NAME.fullmatch(host):  # an IPv6 address otherwise
         raise DestinationBlocked(
-            "This is not a valid host name." if host.isascii() else "Enter the host in its xn-- form, in ASCII."
+            gettext_noop("This is not a valid host name.")
+            if host.isascii()
+            else gettext_noop("Enter the host in its xn-- form, in ASCII.")
         )
     if not is_allowed(destination):
         _check_unlisted(destination)
@@ -154,16 +157,17 @@ def check_url(url: str) -> Destination:
 
 def _check_unlisted(destination: Destination) -> None:
     if destination.scheme != "https":
-        raise DestinationBlocked("The URL must begin with https://.")
+        raise DestinationBlocked(gettext_noop("The URL must begin with https://."))
     if destination.port != 443:
         raise DestinationBlocked(
-            f"Port {destination.port} is not allowed: only 443, unless the operator allows the host."
+            gettext_noop("Port %(port)s is not allowed: only 443, unless the operator allows the host.")
+            % {"port": destination.port}
         )
     address = _address_of(destination.host)
     if address:
         check_address(address)
     elif _is_internal(destination.host):  # any other name gets its check when it is resolved
-        raise DestinationBlocked("The host has a name of an internal network, which is not allowed.")
+        raise DestinationBlocked(gettext_noop("The host has a name of an internal network, which is not allowed."))
 
 
 def _is_internal(host: str) -> bool:
@@ -185,10 +189,13 @@ def check_address(text: str) -> None:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        raise DestinationBlocked("The host's address cannot be understood.") from None
+        raise DestinationBlocked(gettext_noop("The host's address cannot be understood.")) from None
     reason = _refusal(address)
     if reason:
-        raise DestinationBlocked(f"The host leads to {reason} ({address}), which is not allowed.")
+        raise DestinationBlocked(
+            gettext_noop("The host leads to %(reason)s (%(address)s), which is not allowed.")
+            % {"reason": reason, "address": address}
+        )
 
 
 def _refusal(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
@@ -196,9 +203,9 @@ def _refusal(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
         if address in network:
             return reason
     if address.is_loopback:
-        return "this machine itself"
+        return gettext_noop("this machine itself")
     if address.is_link_local:
-        return "a link-local address"
+        return gettext_noop("a link-local address")
     if address.is_multicast:
-        return "a multicast address"
-    return "" if address.is_global and not address.is_reserved else "an address that is not public"
+        return gettext_noop("a multicast address")
+    return "" if address.is_global and not address.is_reserved else gettext_noop("an address that is not public")

@@ -16,11 +16,12 @@ from apps.egress.destination import check_url
 from apps.egress.errors import EgressError, NoResponse, NotSent, TimedOut
 from apps.egress.http1 import Head, chunked, read_chunked, read_head, read_measured, request_head
 from apps.egress.pool import POOL
+from apps.errors import gettext_noop
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MAX_INTERIM = 8
-_BROKE_OFF = "The host broke off before its response was complete."
+_BROKE_OFF = gettext_noop("The host broke off before its response was complete.")
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def _exchange(
     except ValueError:
         # `from None`, here and below: texts of these exceptions quote what was sent or received.
         connection.close()
-        raise NotSent("The request holds characters that cannot be sent.") from None
+        raise NotSent(gettext_noop("The request holds characters that cannot be sent.")) from None
     try:
         connection.begin(idle=idle, end=end, client=client)
         all_sent = _sent(connection, head, request)

@@ -1,10 +1,14 @@
 """The proxy endpoint: a service's API through a connection, for any method, path and body."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -17,16 +21,23 @@ from apps.connections.errors import ReauthorizationRequired
 from apps.connections.models import Connection
 from apps.connections.policy.access import may_take_token
 from apps.errors import SpecwayError
-from apps.gateway.authentication import authenticate
+from apps.gateway.authentication import SCOPE, authenticate
 from apps.gateway.proxy import target
-from apps.gateway.proxy.body import read_body
+from apps.gateway.proxy.body import Body, read_body
 from apps.gateway.proxy.call import Call, send_call
 from apps.gateway.proxy.call_options import CallOptions, call_options
 from apps.gateway.proxy.headers import request_headers
+from apps.gateway.proxy.repeated import send_repeated
 from apps.gateway.proxy.response import CLIENT_GONE, ProxyResponse
-from apps.gateway.services import calls
+from apps.gateway.services import calls, repeated_call
+from apps.gateway.services.repeated_call import CallKey, RepeatedCall, UnknownCall
 from apps.rest.schema import PROBLEM
 from apps.teams.actor import Actor
+from apps.teams.known_callers import presented_key
+from apps.teams.origin import of_program, with_usage
+from apps.teams.throttling import COUNTED, count_call, note_counted
+
+logger = logging.getLogger(__name__)
 
 _DOCUMENTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -35,10 +46,7 @@ _DOCUMENTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS
 def proxy(request: HttpRequest, pk: UUID, path: str = "") -> HttpResponseBase:
     """Make a call and stream the service's response. Failures of ours are problem documents with `Specway-Error`."""
     try:
-        actor = authenticate(request)
-        if request.method in target.METHODS_NEVER_SENT:
-            raise MethodNotAllowed(str(request.method))
-        return _ServiceResponse(send_call(_call(request, actor, pk, path)))
+        return _ServiceResponse(_send(_Incoming(request, pk, path)))
     except egress.ClientDisconnected:
         return HttpResponse(status=CLIENT_GONE)
     except ReauthorizationRequired as error:
@@ -48,28 +56,95 @@ def proxy(request: HttpRequest, pk: UUID, path: str = "") -> HttpResponseBase:
         return _problem(error)
 
 
-def _call(request: HttpRequest, actor: Actor, pk: UUID, path: str) -> Call:
-    environ = request.META
-    from_browser = actor.api_key is None
-    service_path, query = target.raw_target(environ, path=request.path, service_path=path)
-    target.require_safe(service_path, query)
-    options = call_options(environ)
-    connection = calls.usable_connection(actor=actor, pk=pk)
-    return Call(
-        actor=actor,
-        connection=connection,
-        method=environ["REQUEST_METHOD"],  # Django's own is upper case; methods are case-sensitive (RFC 9110 9.1)
-        path=service_path,
-        query=query,
-        headers=request_headers(environ, from_browser=from_browser),
-        body=read_body(environ),
-        options=options,
-        client=_client_socket(environ, options),
-        from_browser=from_browser,
-        may_see_secrets=_may_see_secrets(actor, connection),
-        proxy_path=reverse("api:connection_proxy", kwargs={"pk": pk, "path": ""}),
-        own_origins=(settings.PUBLIC_URL, f"{request.scheme}://{request.get_host()}"),
-    )
+def _send(incoming: "_Incoming") -> ProxyResponse:
+    """The response to a call that one statement records, because it was allowed before, or by the ordinary path."""
+    known = _known_call(incoming)
+    if isinstance(known, RepeatedCall):
+        sent = _send_again(incoming, known)
+        if isinstance(sent, ProxyResponse):
+            return sent
+        known = sent
+    actor = authenticate(incoming.request)
+    if incoming.request.method in target.METHODS_NEVER_SENT:
+        raise MethodNotAllowed(str(incoming.request.method))
+    return send_call(incoming.call(actor, partial(calls.usable_connection, actor=actor, pk=incoming.pk), unknown=known))
+
+
+def _known_call(incoming: "_Incoming") -> RepeatedCall | UnknownCall | None:
+    """The call as it was allowed before, or what is known of it. It is counted, but nothing is checked yet."""
+    request = incoming.request
+    key = presented_key(request) if repeated_call.is_available() else None
+    if key is None or SCOPE not in key.caller.scopes or request.method in target.METHODS_NEVER_SENT:
+        return None
+    if "HTTP_SPECWAY_SCOPES" in request.META:
+        return None
+    state = count_call("default", key.caller.counted_as, key.caller.team)
+    note_counted(request, state)
+    if state is not None and state.is_over:
+        return None
+    call_key = CallKey(key.prefix, key.secret_hash, incoming.pk)
+    try:
+        allowed = repeated_call.repeated_call(call_key, origin=with_usage(of_program(request), request))
+        return allowed or repeated_call.present_version(call_key)
+    except SpecwayError:
+        return None
+    except DatabaseError as error:
+        logger.warning("the version of a call was not read error=%s", type(error).__name__)
+        return None
+
+
+def _send_again(incoming: "_Incoming", known: RepeatedCall) -> ProxyResponse | UnknownCall | None:
+    try:
+        call = incoming.call(known.actor, lambda: known.connection)
+    except SpecwayError:  # reported by the ordinary path, if the caller is still allowed to know
+        return None
+    request = vars(incoming.request)
+    request["rate_limit"] = request[COUNTED]  # for RateLimitHeaders, with a response and with an error of the call
+    sent = send_repeated(call, known)
+    if not isinstance(sent, ProxyResponse):
+        del request["rate_limit"]
+    return sent
+
+
+@dataclass(frozen=True)
+class _Incoming:
+    """A request for a call: the connection's ID, and the end of the path that belongs to the service, decoded."""
+
+    request: HttpRequest
+    pk: UUID
+    path: str
+
+    @cached_property
+    def body(self) -> Body:
+        """Read once, whichever way the call takes."""
+        return read_body(self.request.META)
+
+    def call(
+        self, actor: Actor, find_connection: Callable[[], Connection], *, unknown: UnknownCall | None = None
+    ) -> Call:
+        """Raises InvalidPath, InvalidHeader, what `find_connection` raises, and egress.ClientDisconnected."""
+        request, environ = self.request, self.request.META
+        from_browser = actor.api_key is None
+        service_path, query = target.raw_target(environ, path=request.path, service_path=self.path)
+        target.require_safe(service_path, query)
+        options = call_options(environ)
+        connection = find_connection()
+        return Call(
+            actor=actor,
+            connection=connection,
+            method=environ["REQUEST_METHOD"],  # Django's own is upper case; methods are case-sensitive (RFC 9110 9.1)
+            path=service_path,
+            query=query,
+            headers=request_headers(environ, from_browser=from_browser),
+            body=self.body,
+            options=options,
+            client=_client_socket(environ, options),
+            from_browser=from_browser,
+            may_see_secrets=_may_see_secrets(actor, connection),
+            proxy_path=reverse("api:connection_proxy", kwargs={"pk": self.pk, "path": ""}),
+            own_origins=(settings.PUBLIC_URL, f"{request.scheme}://{request.get_host()}"),
+            unknown=unknown,
+        )
 
 
 def _may_see_secrets(actor: Actor, connection: Connection) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
+from django.utils.translation import gettext_noop
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
@@ -12,11 +13,11 @@ from apps.connections.errors import NotFromHere
 from apps.teams.actor import Actor
 from apps.teams.authentication import ApiKeyAuthentication, MemberSessionAuthentication, actor_of
 from apps.teams.errors import KeyLacksScope
-from apps.teams.throttling import CallsPerMinute
+from apps.teams.throttling import COUNTED, CallsPerMinute
 
 SCOPE = "connections:use"
-# What Django's middleware and test client set on a request, as far as authentication reads it.
-_CONTEXT = ("actor", "path", "path_info", "session", "user", "_dont_enforce_csrf_checks")
+# What was set on the request by Django's middleware and test client, and by `note_counted`, as far as it is read here.
+_CONTEXT = ("actor", "path", "path_info", "session", "user", "_dont_enforce_csrf_checks", COUNTED)
 
 
 def authenticate(request: HttpRequest) -> Actor:
@@ -61,4 +62,6 @@ def _require_own_page(request: HttpRequest) -> None:
     site = request.META.get("HTTP_SEC_FETCH_SITE", "same-origin")
     mode = request.META.get("HTTP_SEC_FETCH_MODE", "cors")
     if site != "same-origin" or mode == "navigate":
-        raise NotFromHere("Call services with an API key or from a page of this site, not by opening a URL.")
+        raise NotFromHere(
+            gettext_noop("Call services with an API key or from a page of this site, not by opening a URL.")
+        )

@@ -27,6 +27,7 @@ from apps.integrations.oauth_apps.guides import setup_guide
 from apps.integrations.oauth_apps.probe import probe_client
 from apps.integrations.oauth_apps.services import delete_oauth_app, require_unused, save_oauth_app
 from apps.integrations.redirect_uri import redirect_uri
+from apps.sentences import translated
 from apps.teams.origin import origin_of
 
 # The requests that the page of an app lists.
@@ -167,7 +168,9 @@ class OAuthAppAdmin(LargeTableAdmin[OAuthApp]):
         at = oauth_app.tested_at
         if at is None:
             return gettext("Not tested with the current values.")
-        return format_html(gettext("{message} Tested {time}."), message=oauth_app.test_message, time=moment(at))
+        return format_html(
+            gettext("{message} Tested {time}."), message=translated(oauth_app.test_message), time=moment(at)
+        )
 
     def render_change_form(
         self,
@@ -217,7 +220,7 @@ class OAuthAppAdmin(LargeTableAdmin[OAuthApp]):
             if oauth_app:
                 require_unused(oauth_app)
         except OAuthAppInUse as refusal:
-            self.message_user(request, refusal.sentence, messages.ERROR)
+            self.message_user(request, translated(refusal.sentence), messages.ERROR)
             return redirect(reverse("admin:integrations_oauthapp_change", args=[object_id]))
         return super().delete_view(request, object_id, extra_context)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from apps.integrations.catalog.entries import call_defaults, entry_for, filled_params, filled_url, placeholder_values
 from apps.integrations.catalog.key_schema import Field, Verification
@@ -225,7 +225,7 @@ def shown_host(entry: CatalogEntry, params: Mapping[str, str] | None = None) -> 
 def sent_as(entry: CatalogEntry) -> list[str]:
     """How the credentials are sent, one line each, without their values."""
     if entry.client_credentials:
-        own = "client ID and secret, for an access token"
+        own = gettext_noop("client ID and secret, for an access token")
         sent = {**entry.api.headers, **{f"?{name}=": text for name, text in entry.api.query.items()}}
         return [own, *(f"{name.rstrip('=')}: …" for name, text in sent.items() if "{further_key}" in text)]
     lines = [gettext("Authorization: Basic …")] if entry.basic else []

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext_noop
 
 from apps import egress
 from apps.audit.origin import Origin
@@ -47,7 +48,7 @@ def deliver(delivery_id: str) -> bool:
         return False
     delivery = Delivery.objects.select_related("webhook__team").get(pk=delivery_id)
     if not delivery.webhook.is_on and delivery.event != TEST:
-        _finish_failed(delivery, problem="The webhook is switched off.")
+        _finish_failed(delivery, problem=gettext_noop("The webhook is switched off."))
         return True
     status, problem = _send(delivery)
     if status is not None and 200 <= status < 300:
@@ -106,7 +107,7 @@ def _record_success(delivery: Delivery, status: int) -> None:
 def _record_failure(delivery: Delivery, status: int | None, problem: str) -> None:
     """Schedule a retry. After the last one, or if the receiver is gone, fail and disable the webhook."""
     logger.warning("not delivered delivery=%s tries=%d answered=%s", delivery.pk, delivery.tries, status)
-    problem = problem or f"It responded with HTTP status {status}."
+    problem = problem or gettext_noop("It responded with HTTP status %(status)s.") % {"status": status}
     is_test = delivery.event == TEST
     if not is_test and status != GONE and delivery.tries <= len(RETRY_DELAYS):
         Delivery.objects.filter(pk=delivery.pk).update(

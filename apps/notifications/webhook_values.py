@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext_noop
+
 from apps.notifications.models import Webhook
 from apps.teams.errors import InvalidRequest
 from apps.vault.services import seal
@@ -45,7 +47,9 @@ def custom_headers(webhook: Webhook) -> dict[str, str]:
 def require_own_headers(webhook: Webhook, url: str, headers: Mapping[str, str] | None) -> None:
     """Raises InvalidRequest if the stored headers, which may have a secret, would be sent to another origin."""
     if headers is None and webhook.header_names and _origin(url) != _origin(webhook.url):
-        raise InvalidRequest("Send the headers again: the stored ones are not sent to another host.", field="headers")
+        raise InvalidRequest(
+            gettext_noop("Send the headers again: the stored ones are not sent to another host."), field="headers"
+        )
 
 
 def _origin(url: str) -> tuple[str, str]:
@@ -55,9 +59,18 @@ def _origin(url: str) -> tuple[str, str]:
 
 def _check(headers: Mapping[str, str]) -> None:
     if len(headers) > MAX_HEADERS or len({name.lower() for name in headers}) < len(headers):
-        raise InvalidRequest(f"Send at most {MAX_HEADERS} headers, each once.", field="headers")
+        raise InvalidRequest(
+            gettext_noop("Send at most %(max_headers)s headers, each once.") % {"max_headers": MAX_HEADERS},
+            field="headers",
+        )
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name) or _RESERVED.fullmatch(name):
-            raise InvalidRequest(f"{name[:60]!r} is not a header that you can set.", field="headers")
+            raise InvalidRequest(
+                gettext_noop("%(header)s is not a header that you can set.") % {"header": repr(name[:60])},
+                field="headers",
+            )
         if not _VALUE.fullmatch(value):
-            raise InvalidRequest(f"The value of {name[:60]} must be visible ASCII characters.", field="headers")
+            raise InvalidRequest(
+                gettext_noop("The value of %(header)s must be visible ASCII characters.") % {"header": name[:60]},
+                field="headers",
+            )

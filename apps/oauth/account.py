@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import requests
 
+from apps.errors import gettext_noop
 from apps.oauth.conditions import matches
 from apps.oauth.documents import json_value, read_body, text_at
 from apps.oauth.errors import MalformedResponse, OAuthError, token_error
@@ -134,7 +135,7 @@ def fetch_placements(
             choice = PlacementChoice(values, _label(item, placement.label_path, values))
             choices.setdefault(choice.key, choice)
     if not choices:
-        raise MalformedResponse("no site, tenant or data center in the response")
+        raise MalformedResponse(gettext_noop("no site, tenant or data center in the response"))
     return list(choices.values())
 
 
@@ -156,7 +157,9 @@ def _document(response: requests.Response, provider: ProviderConfig, check: Chec
     if response.status_code in (401, 403):
         raise token_error("invalid_token" if response.status_code == 401 else "insufficient_scope")
     if response.status_code != 200:
-        raise MalformedResponse(f"status {response.status_code} from the account endpoint")
+        raise MalformedResponse(
+            gettext_noop("status %(status_code)s from the account endpoint") % {"status_code": response.status_code}
+        )
     document = json_value(response.content)
     if not passes(check, document):
         raise token_error("invalid_token")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from apps import egress
+from apps.errors import gettext_noop
 from apps.oauth.discovery import is_issuer
 from apps.oauth.errors import (
     AuthorizationDenied,
@@ -38,7 +39,7 @@ def check_endpoint(url: str) -> None:
     except egress.DestinationBlocked as error:
         raise EndpointRefused(str(error)) from None
     if "#" in url:
-        raise EndpointRefused("The URL has a fragment (#), which is not allowed.")
+        raise EndpointRefused(gettext_noop("The URL has a fragment (#), which is not allowed."))
     _refuse_reserved(name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True))
 
 
@@ -119,7 +120,9 @@ def _refuse_reserved(names: Iterable[str], reserved: frozenset[str] = RESERVED_P
     lowered = {name.lower() for name in reserved}
     taken = sorted({name for name in names if name.lower() in lowered})
     if taken:
-        raise ReservedParameter(f"These parameters are set by the protocol itself: {', '.join(taken)}.")
+        raise ReservedParameter(
+            gettext_noop("These parameters are set by the protocol itself: %(names)s.") % {"names": ", ".join(taken)}
+        )
 
 
 @dataclass(frozen=True)
@@ -145,15 +148,15 @@ def parse_callback(query_string: str, *, code_parameters: Iterable[str] = ()) ->
     protocol, lacks `state`, or has neither `code` nor `error`. An empty parameter counts as absent (RFC 6749 3.1).
     """
     if len(query_string) > _MAX_QUERY:
-        raise InvalidCallback("too long")
+        raise InvalidCallback(gettext_noop("too long"))
     try:
         pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError:
-        raise InvalidCallback("not a readable query string") from None
+        raise InvalidCallback(gettext_noop("not a readable query string")) from None
     counts = Counter(name for name, _ in pairs)
     for name in (*_ONCE, *code_parameters):
         if counts[name] > 1:
-            raise InvalidCallback(f"{name} is repeated")
+            raise InvalidCallback(gettext_noop("%(name)s is repeated") % {"name": name})
     values = dict(pairs)
     other_codes = {name: values.pop(name) for name in code_parameters if values.get(name)}
     for name, code in other_codes.items():
@@ -163,9 +166,9 @@ def parse_callback(query_string: str, *, code_parameters: Iterable[str] = ()) ->
         _check_text(name, values.get(name, ""), limit)
     known = {name: values.pop(name, "") for name in _MAX_LENGTH}
     if not known["state"]:
-        raise InvalidCallback("state is missing")
+        raise InvalidCallback(gettext_noop("state is missing"))
     if not known["code"] and not known["error"] and not other_codes:
-        raise InvalidCallback("neither code nor error")
+        raise InvalidCallback(gettext_noop("neither code nor error"))
     return CallbackParameters(
         state=known["state"],
         code=known["code"] or None,
@@ -179,9 +182,9 @@ def parse_callback(query_string: str, *, code_parameters: Iterable[str] = ()) ->
 
 def _check_text(name: str, value: str, limit: int) -> None:
     if len(value) > limit:
-        raise InvalidCallback(f"{name} is too long")
+        raise InvalidCallback(gettext_noop("%(name)s is too long") % {"name": name})
     if not value.isprintable():
-        raise InvalidCallback(f"{name} holds control characters")
+        raise InvalidCallback(gettext_noop("%(name)s holds control characters") % {"name": name})
 
 
 def readable(text: str) -> str:
@@ -198,10 +201,12 @@ def verify_issuer(parameters: CallbackParameters, provider: ProviderConfig) -> N
     not know, because there is nothing to compare it with.
     """
     if parameters.iss is None and provider.iss_required:
-        raise IssuerMismatch("The callback does not name its issuer, although the provider promises to.")
+        raise IssuerMismatch(gettext_noop("The callback does not name its issuer, although the provider promises to."))
     comparable = provider.issuer is not None or provider.iss_required
     if parameters.iss is not None and comparable and not is_issuer(parameters.iss, provider.issuer):
-        raise IssuerMismatch("The callback comes from another issuer than the one that the request was sent to.")
+        raise IssuerMismatch(
+            gettext_noop("The callback comes from another issuer than the one that the request was sent to.")
+        )
 
 
 def verify_signature(query_string: str, provider: ProviderConfig, credentials: ClientCredentials) -> None:
@@ -219,7 +224,7 @@ def verify_signature(query_string: str, provider: ProviderConfig, credentials: C
     secret = credentials.client_secret or ""
     wanted = hmac.new(secret.encode(), message.encode(), hashlib.sha256).hexdigest()
     if not secret or len(shown) != 1 or not hmac.compare_digest(shown[0].encode(), wanted.encode()):
-        raise InvalidCallback("the signature is missing or wrong")
+        raise InvalidCallback(gettext_noop("the signature is missing or wrong"))
 
 
 def code_of(parameters: CallbackParameters, provider: ProviderConfig) -> str:

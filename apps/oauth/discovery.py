@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from apps.errors import gettext_noop
 from apps.oauth.documents import json_object
 from apps.oauth.errors import DiscoveryFailed, MalformedResponse
 from apps.oauth.http import send
@@ -52,7 +53,7 @@ def discover(issuer: str, *, deadline: float = 10.0) -> ServerMetadata:
         except MalformedResponse:
             continue  # a page for people, most likely: sites respond to unknown paths with one
         return parse_metadata(document, issuer=issuer)
-    raise DiscoveryFailed("The issuer publishes no metadata.")
+    raise DiscoveryFailed(gettext_noop("The issuer publishes no metadata."))
 
 
 def _without_well_known(url: str) -> str:
@@ -88,7 +89,7 @@ def metadata_urls(issuer: str) -> tuple[str, ...]:
 def check_issuer(issuer: str) -> None:
     """Raises DiscoveryFailed if the issuer identifier has a query or fragment (RFC 8414 2)."""
     if "?" in issuer or "#" in issuer:
-        raise DiscoveryFailed("An issuer has neither a query nor a fragment.")
+        raise DiscoveryFailed(gettext_noop("An issuer has neither a query nor a fragment."))
 
 
 def parse_metadata(document: Mapping[str, Any], *, issuer: str) -> ServerMetadata:
@@ -96,7 +97,7 @@ def parse_metadata(document: Mapping[str, Any], *, issuer: str) -> ServerMetadat
     difference, since people leave it out), or a field has the wrong type."""
     found = document.get("issuer")
     if not isinstance(found, str) or not is_issuer(issuer.rstrip("/"), found.rstrip("/")):
-        raise DiscoveryFailed("The metadata belongs to another issuer.")
+        raise DiscoveryFailed(gettext_noop("The metadata belongs to another issuer."))
     return ServerMetadata(
         issuer=found,
         authorization_endpoint=_text(document, "authorization_endpoint"),
@@ -119,7 +120,7 @@ def parse_metadata(document: Mapping[str, Any], *, issuer: str) -> ServerMetadat
 def _text(document: Mapping[str, Any], name: str) -> str | None:
     value = document.get(name)
     if value is not None and not isinstance(value, str):
-        raise DiscoveryFailed(f"{name} is not a string.")
+        raise DiscoveryFailed(gettext_noop("%(name)s is not a string.") % {"name": name})
     return value
 
 
@@ -128,5 +129,5 @@ def _texts(document: Mapping[str, Any], name: str, *, default: tuple[str, ...] =
     if value is None:
         return default
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise DiscoveryFailed(f"{name} is not a list of strings.")
+        raise DiscoveryFailed(gettext_noop("%(name)s is not a list of strings.") % {"name": name})
     return tuple(value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 from urllib.parse import parse_qsl
 
+from apps.errors import gettext_noop
 from apps.oauth.errors import MalformedResponse
 from apps.oauth.paths import pick
 
@@ -37,23 +38,23 @@ def read_body(body: bytes) -> Body:
     notes: list[str] = []
     text = _decoded(body, notes).strip()
     if not text:
-        return Body(None, text, "neither", "the body is empty")
+        return Body(None, text, "neither", gettext_noop("the body is empty"))
     if text[0] in '{["' or text in ("null", "true", "false") or text[0].isdigit():
         return _read_json(text, notes)
     document = _form(text)
     if document is None:
-        return Body(None, text, "neither", "neither JSON nor a form", tuple(notes))
+        return Body(None, text, "neither", gettext_noop("neither JSON nor a form"), tuple(notes))
     return Body(document, text, "form", notes=tuple(notes))
 
 
 def _decoded(body: bytes, notes: list[str]) -> str:
     encoding = json.detect_encoding(body)
     if not encoding.startswith("utf-8"):
-        notes.append(f"the body was encoded in {encoding}")
+        notes.append(gettext_noop("the body was encoded in %(encoding)s") % {"encoding": encoding})
     try:
         return body.decode(encoding)
     except UnicodeDecodeError:
-        notes.append("the body holds bytes that are not text")
+        notes.append(gettext_noop("the body holds bytes that are not text"))
         return body.decode(encoding, "replace")
 
 
@@ -61,11 +62,11 @@ def _read_json(text: str, notes: list[str]) -> Body:
     try:
         value, rest = _decode_json(text, notes)
     except (ValueError, RecursionError):
-        return Body(None, text, "neither", "not JSON, or cut off", tuple(notes))
+        return Body(None, text, "neither", gettext_noop("not JSON, or cut off"), tuple(notes))
     if not isinstance(value, dict):
-        return Body(None, text, "neither", "JSON, but not an object", tuple(notes))
+        return Body(None, text, "neither", gettext_noop("JSON, but not an object"), tuple(notes))
     if rest.strip():
-        notes.append("text followed the JSON object")
+        notes.append(gettext_noop("text followed the JSON object"))
     return Body(value, text, "json", notes=tuple(notes))
 
 
@@ -75,7 +76,7 @@ def _decode_json(text: str, notes: list[str]) -> tuple[Any, str]:
     try:
         value, end = decoder.raw_decode(text)
     except RecursionError:
-        notes.append("deeply nested values were left out")
+        notes.append(gettext_noop("deeply nested values were left out"))
         text = _without_deep_nesting(text)
         value, end = decoder.raw_decode(text)
     return value, text[end:]
@@ -117,14 +118,14 @@ def json_value(body: bytes) -> Any:
         return json.loads(body.decode("utf-8-sig"), parse_constant=_not_json)
     except (ValueError, RecursionError):
         # `from None`: the decoder's exception carries the whole text.
-        raise MalformedResponse("not JSON in UTF-8, or cut off") from None
+        raise MalformedResponse(gettext_noop("not JSON in UTF-8, or cut off")) from None
 
 
 def json_object(body: bytes) -> dict[str, Any]:
     """A JSON object, else MalformedResponse."""
     document = json_value(body)
     if not isinstance(document, dict):
-        raise MalformedResponse("JSON, but not an object")
+        raise MalformedResponse(gettext_noop("JSON, but not an object"))
     return document
 
 

@@ -25,6 +25,8 @@ No text or repr of these holds a token, an authorization code, or a part of a bo
 
 import re
 
+from apps.errors import gettext_noop
+
 
 class OAuthError(Exception):
     """An authorization server refused, failed or could not be reached."""
@@ -50,7 +52,7 @@ class ProviderFault(OAuthError):
     """The server is overloaded or broken. `retry_after` is in seconds as the server sent it, not capped."""
 
     def __init__(self, status: int, retry_after: float | None = None) -> None:
-        super().__init__(f"HTTP status {status}")
+        super().__init__(gettext_noop("HTTP status %(status)s") % {"status": status})
         self.status = status
         self.retry_after = retry_after
 

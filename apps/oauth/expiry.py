@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from apps.errors import gettext_noop
 from apps.oauth.documents import claims_of
 from apps.oauth.paths import pick
 from apps.oauth.provider import ProviderConfig
@@ -38,7 +39,9 @@ def lifetime(
         return provider.default_expires_in
     seconds = expires_in(stated, headers)
     if seconds is None:
-        notes.append(f"{provider.expires_in_path[:60]} is not a number: the expiry is unknown")
+        notes.append(
+            gettext_noop("%(name)s is not a number: the expiry is unknown") % {"name": provider.expires_in_path[:60]}
+        )
     return seconds
 
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import requests
 from requests_oauthlib import OAuth1
 
+from apps.errors import gettext_noop
 from apps.oauth.authorization import check_endpoint, readable
 from apps.oauth.errors import AuthorizationDenied, InvalidCallback, MalformedResponse, token_error
 from apps.oauth.http import send
@@ -79,7 +80,7 @@ def request_token(
     auth = OAuth1(credentials.client_id, client_secret=credentials.client_secret or "", callback_uri=callback)
     values = _call(provider, provider.request_token_url, auth, deadline, refusal="invalid_client")
     if values.get("oauth_callback_confirmed", "").strip().lower() != "true":
-        raise MalformedResponse("the callback was not confirmed")
+        raise MalformedResponse(gettext_noop("the callback was not confirmed"))
     return RequestToken(token=values["oauth_token"], secret=values["oauth_token_secret"])
 
 
@@ -118,22 +119,22 @@ def parse_callback(query_string: str) -> Callback:
     `with_state` and perhaps an error: services differ.
     """
     if len(query_string) > _MAX_QUERY:
-        raise InvalidCallback("too long")
+        raise InvalidCallback(gettext_noop("too long"))
     try:
         pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError:
-        raise InvalidCallback("not a readable query string") from None
+        raise InvalidCallback(gettext_noop("not a readable query string")) from None
     counts, values = Counter(name for name, _ in pairs), dict(pairs)
     for name in ("oauth_token", "oauth_verifier", "denied", "state"):
         if counts[name] > 1:
-            raise InvalidCallback(f"{name} is repeated")
+            raise InvalidCallback(gettext_noop("%(name)s is repeated") % {"name": name})
         if len(values.get(name, "")) > 2_048 or not values.get(name, "").isprintable():
-            raise InvalidCallback(f"{name} is too long or not text")
+            raise InvalidCallback(gettext_noop("%(name)s is too long or not text") % {"name": name})
     denied = values.get("denied") or ""
     token, verifier = values.get("oauth_token") or denied, values.get("oauth_verifier") or None
     state = values.get("state", "")
     if not token and (verifier or not state.startswith(_STATE)):
-        raise InvalidCallback("oauth_token is missing")
+        raise InvalidCallback(gettext_noop("oauth_token is missing"))
     return Callback(
         token=token,
         verifier=None if denied else verifier,
@@ -189,12 +190,14 @@ def _read(response: requests.Response, *, refusal: str) -> dict[str, str]:
         # No codes in RFC 5849: what a refusal means depends on the request.
         raise token_error(refusal)
     if response.status_code != 200:
-        raise MalformedResponse(f"status {response.status_code} from a token endpoint")
+        raise MalformedResponse(
+            gettext_noop("status %(status_code)s from a token endpoint") % {"status_code": response.status_code}
+        )
     try:
         values = dict(parse_qsl(response.content.decode().strip(), strict_parsing=True, max_num_fields=100))
     except ValueError:
-        raise MalformedResponse("the response is not form-encoded") from None
+        raise MalformedResponse(gettext_noop("the response is not form-encoded")) from None
     for name in ("oauth_token", "oauth_token_secret"):
         if not values.get(name) or not values[name].isprintable():
-            raise MalformedResponse(f"{name} is missing or empty")
+            raise MalformedResponse(gettext_noop("%(name)s is missing or empty") % {"name": name})
     return values

@@ -4,6 +4,8 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from apps.errors import gettext_noop
+
 # One step: a key in quotes (which may hold dots), the position of a list item, any single key, or a key.
 _STEP = re.compile(r'\["(?P<quoted>[^"]+)"\]|\[(?P<index>[0-9]{1,9})\]|(?P<any>\*)|(?P<key>[^.\[\]"*]+)')
 _DOT = re.compile(r"\.?")
@@ -61,7 +63,10 @@ def _parsed(path: str) -> Steps:
     while position < len(path):
         found = _STEP.match(path, position)
         if found is None:
-            raise InvalidPath(f"{path[:60]} is not a path such as data.user.id, with [0] for list items")
+            raise InvalidPath(
+                gettext_noop("%(name)s is not a path such as data.user.id, with [0] for list items")
+                % {"name": path[:60]}
+            )
         index, is_any = found["index"], found["any"]
         steps.append(int(index) if index else _ANY if is_any else found["quoted"] or found["key"])
         position = found.end()
@@ -69,7 +74,7 @@ def _parsed(path: str) -> Steps:
         if dot and dot[0]:
             position = dot.end()
             if position == len(path):
-                raise InvalidPath(f"{path[:60]} ends with a dot")
+                raise InvalidPath(gettext_noop("%(name)s ends with a dot") % {"name": path[:60]})
     return tuple(steps)
 
 

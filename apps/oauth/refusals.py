@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, quote_plus
 
+from apps.errors import gettext_noop
 from apps.oauth.conditions import ErrorRule, matches
 from apps.oauth.documents import Body
 from apps.oauth.errors import (
@@ -64,14 +65,16 @@ def refusal(
     if is_fault(status):
         return ProviderFault(status, retry_after(headers))
     if 300 <= status < 400:
-        return MalformedResponse(f"status {status}: redirects are not followed")
+        return MalformedResponse(gettext_noop("status %(status)s: redirects are not followed") % {"status": status})
     error = document.get("error")
     if error or status >= 400 or (content.document is not None and not passes(provider.success_check, document)):
         meant = provider.error_aliases.get(str(error), error)
         return _by_meaning(safe_code(meant) if meant else "", status, headers, description)
     if content.document is None:
-        return MalformedResponse(f"status {status}, {content.problem}")
-    return MalformedResponse("access_token is missing or empty")
+        return MalformedResponse(
+            gettext_noop("status %(status)s, %(problem)s") % {"status": status, "problem": content.problem}
+        )
+    return MalformedResponse(gettext_noop("access_token is missing or empty"))
 
 
 def _by_meaning(code: str, status: int, headers: Mapping[str, str], description: str) -> OAuthError:

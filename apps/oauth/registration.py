@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, get_args
 
+from apps.errors import gettext_noop
 from apps.oauth.documents import json_object
 from apps.oauth.errors import MalformedResponse, token_error
 from apps.oauth.http import send
@@ -67,25 +68,27 @@ def parse_registration(
     try:
         document = json_object(body)
     except MalformedResponse as malformed:
-        raise MalformedResponse(f"status {status}, {malformed.reason}") from None
+        raise MalformedResponse(
+            gettext_noop("status %(status)s, %(reason)s") % {"status": status, "reason": malformed.reason}
+        ) from None
     if document.get("error"):
         raise token_error(str(document["error"]))
     if status not in (200, 201):
-        raise MalformedResponse(f"status {status} without an OAuth error")
+        raise MalformedResponse(gettext_noop("status %(status)s without an OAuth error") % {"status": status})
     return _client(document, metadata)
 
 
 def _client(document: Mapping[str, Any], metadata: Mapping[str, Any]) -> RegisteredClient:
     client_id = _visible(document, "client_id", longest=500)
     if client_id is None:
-        raise MalformedResponse("client_id is missing")
+        raise MalformedResponse(gettext_noop("client_id is missing"))
     method = document.get("token_endpoint_auth_method", metadata["token_endpoint_auth_method"])
     if method not in _METHODS:
-        raise MalformedResponse("the client authentication method is not one that we can use")
+        raise MalformedResponse(gettext_noop("the client authentication method is not one that we can use"))
     _check_redirect_uris(document.get("redirect_uris"), metadata["redirect_uris"])
     secret = _visible(document, "client_secret", longest=5_000)
     if secret is None and method != "none":
-        raise MalformedResponse("client_secret is missing")
+        raise MalformedResponse(gettext_noop("client_secret is missing"))
     kept = None if method == "none" else secret
     return RegisteredClient(
         client_id=client_id,
@@ -100,7 +103,7 @@ def _check_redirect_uris(registered: object, requested: Sequence[str]) -> None:
     if registered is None:
         return
     if not isinstance(registered, list) or any(uri not in registered for uri in requested):
-        raise MalformedResponse("another redirect URI was registered")
+        raise MalformedResponse(gettext_noop("another redirect URI was registered"))
 
 
 def _visible(document: Mapping[str, Any], name: str, *, longest: int) -> str | None:
@@ -109,7 +112,7 @@ def _visible(document: Mapping[str, Any], name: str, *, longest: int) -> str | N
     if value is None or value == "":
         return None
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or len(value) > longest:
-        raise MalformedResponse(f"{name} is not a string of printable characters")
+        raise MalformedResponse(gettext_noop("%(name)s is not a string of printable characters") % {"name": name})
     return value
 
 

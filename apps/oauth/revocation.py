@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
 
+from apps.errors import gettext_noop
 from apps.oauth.documents import json_object
 from apps.oauth.errors import MalformedResponse, RevocationUnsupported, TokenError, safe_code, token_error
 from apps.oauth.http import send
@@ -80,7 +81,7 @@ def revocation_requests(
     held: dict[TokenName, str | None] = {"access_token": access_token, "refresh_token": refresh_token}
     tokens = [(name, token) for name in (endpoint.tokens if endpoint else ()) if (token := held[name])]
     if endpoint is None or not tokens:
-        raise RevocationUnsupported("The provider has no revocation for what is held here.")
+        raise RevocationUnsupported(gettext_noop("The provider has no revocation for what is held here."))
     return [_request(provider, endpoint, credentials, name, token) for name, token in tokens]
 
 
@@ -137,7 +138,7 @@ def check_revocation(endpoint: RevocationEndpoint, *, status: int, headers: Mapp
         return
     if code:
         raise token_error(safe_code(code))
-    raise MalformedResponse(f"status {status}, the revocation was not confirmed")
+    raise MalformedResponse(gettext_noop("status %(status)s, the revocation was not confirmed") % {"status": status})
 
 
 def _object_or_nothing(body: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from apps.errors import gettext_noop
 from apps.oauth.provider import ProviderConfig
 
 
@@ -16,7 +17,7 @@ def scopes_of(value: object, provider: ProviderConfig, notes: list[str]) -> froz
     if isinstance(value, str):
         value = _split(value, provider)
     if not isinstance(value, list) or not all(isinstance(scope, str) for scope in value):
-        notes.append("scope is neither text nor a list of texts: the granted scopes are unknown")
+        notes.append(gettext_noop("scope is neither text nor a list of texts: the granted scopes are unknown"))
         return None
     # PostgreSQL stores no NUL and no half of a surrogate pair: a scope that is not text must not cost a rotated token.
     return frozenset(scope.strip() for scope in value if scope.strip() and scope.isprintable())

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from apps.errors import gettext_noop
 from apps.oauth.documents import Body, claims_of, read_body, text_at
 from apps.oauth.errors import MalformedResponse
 from apps.oauth.expiry import expires_in, lifetime
@@ -78,7 +79,7 @@ def parse_token_response(
     seconds = lifetime(document, access_token, headers, provider, notes)
     if seconds == 0 and not (refresh_token or held_refresh_token):
         seconds = None
-        notes.append("the token expires at once and cannot be refreshed: the expiry is taken for unknown")
+        notes.append(gettext_noop("the token expires at once and cannot be refreshed: the expiry is taken for unknown"))
     response = TokenResponse(access_token, refresh_token, expires_in=seconds, notes=tuple(notes))
     return _with_optional_fields(response, document, headers, provider)
 
@@ -113,7 +114,7 @@ def _access_token(document: dict[str, Any], path: str) -> str | None:
     if value is None or value == "":
         return None
     if not _is_token(value):
-        raise MalformedResponse("the access token is not a string of printable characters")
+        raise MalformedResponse(gettext_noop("the access token is not a string of printable characters"))
     return str(value)
 
 
@@ -123,7 +124,9 @@ def _other_token(document: dict[str, Any], path: str | None, notes: list[str]) -
     if value is None or value == "":
         return None
     if not _is_token(value):
-        notes.append(f"{str(path)[:60]} is not a string of printable characters: it was left out")
+        notes.append(
+            gettext_noop("%(name)s is not a string of printable characters: it was left out") % {"name": str(path)[:60]}
+        )
         return None
     return str(value)
 
@@ -136,12 +139,14 @@ def _is_token(value: object) -> bool:
 def _notes_about(status: int, headers: Mapping[str, str], content: Body, provider: ProviderConfig) -> list[str]:
     notes = list(content.notes)
     if status not in (200, 201):
-        notes.append(f"status {status}")
+        notes.append(gettext_noop("status %(status)s") % {"status": status})
     if content.kind not in provider.token_answer_encodings:
-        notes.append("the body was form-encoded" if content.kind == "form" else "the body was JSON")
+        notes.append(
+            gettext_noop("the body was form-encoded") if content.kind == "form" else gettext_noop("the body was JSON")
+        )
     content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if content_type and not any(word in content_type for word in ("json", "javascript", "form", "text/plain")):
-        notes.append("the content type was neither that of JSON nor that of a form")
+        notes.append(gettext_noop("the content type was neither that of JSON nor that of a form"))
     return notes
 
 
@@ -150,7 +155,7 @@ def _token_type(value: object, notes: list[str]) -> str:
     if value is None or value == "":
         return "bearer"
     if not isinstance(value, str) or not value.isprintable() or not value.strip():
-        notes.append("token_type is not text")
+        notes.append(gettext_noop("token_type is not text"))
         return "bearer"
     return value.strip().lower()[:_MAX_TOKEN_TYPE]
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit, urlunsplit
 
+from apps.errors import gettext_noop
 from apps.oauth.errors import safe_code
 
 Pairs = tuple[tuple[str, str], ...]
@@ -214,16 +215,16 @@ def _what(sent: Iterable[tuple[str, str]], path: str, authorization: str) -> str
 def _authentication(authorization: str, sent: Mapping[str, str]) -> str:
     scheme, _, credentials = authorization.partition(" ")
     if scheme == "Basic" and (pair := _pair(credentials)):
-        return f"client_secret_basic, client ID {pair[0][:200]}"
+        return gettext_noop("client_secret_basic, client ID %(client_id)s") % {"client_id": pair[0][:200]}
     if scheme:
-        return "bearer token" if scheme.lower() == "bearer" else "Authorization header"
+        return gettext_noop("bearer token") if scheme.lower() == "bearer" else gettext_noop("Authorization header")
     return "client_secret_post" if "client_secret" in sent else ""
 
 
 def _shown(name: str, value: str, secrets: Iterable[str]) -> str:
     if name not in PUBLIC_PARAMETERS or _holds(value, secrets):
-        return f"({len(value)} characters, not kept)"
-    return value[:300] if value.isprintable() else "(not text)"
+        return gettext_noop("(%(n)s characters, not kept)") % {"n": len(value)}
+    return value[:300] if value.isprintable() else gettext_noop("(not text)")
 
 
 def _shown_url(url: str, secrets: Iterable[str]) -> str:
@@ -237,7 +238,7 @@ def _shown_url(url: str, secrets: Iterable[str]) -> str:
 def _fields(document: Any, secrets: set[str], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, str]]:
     if not isinstance(document, dict):
         if document is not None and not prefix:
-            yield "(the answer)", _type(document)
+            yield gettext_noop("(the answer)"), _type(document)
         return
     for name, value in list(document.items())[:_MOST]:
         path = f"{prefix}{_name(str(name), secrets)}"
@@ -247,7 +248,7 @@ def _fields(document: Any, secrets: set[str], prefix: str = "", depth: int = 1) 
 
 
 def _name(name: str, secrets: Iterable[str]) -> str:
-    return name if _NAME.fullmatch(name) and not _holds(name, secrets) else "(unusual name)"
+    return name if _NAME.fullmatch(name) and not _holds(name, secrets) else gettext_noop("(unusual name)")
 
 
 def _holds(text: str, secrets: Iterable[str]) -> bool:
@@ -260,14 +261,14 @@ def _holds(text: str, secrets: Iterable[str]) -> bool:
 
 def _type(value: Any) -> str:
     if isinstance(value, list):
-        return f"list of {len(value)}"
+        return gettext_noop("list of %(n)s") % {"n": len(value)}
     if value is None or isinstance(value, bool):
-        return "null" if value is None else "true or false"
+        return "null" if value is None else gettext_noop("true or false")
     if isinstance(value, str):
-        return "text" if value else "empty text"
+        return "text" if value else gettext_noop("empty text")
     return "object" if isinstance(value, dict) else "number"
 
 
 def _media_type(content_type: str) -> str:
     found = content_type.partition(";")[0].strip().lower()
-    return found if found in _MEDIA_TYPES or not found else "(an unusual one)"
+    return found if found in _MEDIA_TYPES or not found else gettext_noop("(an unusual one)")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
@@ -33,7 +34,9 @@ class JSONParser(BaseParser):
         largest: int = getattr(view, "largest_body", None) or settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 2_621_440
         body = stream.read(largest + 1)
         if len(body) > largest:
-            raise DocumentTooLarge(f"The document is larger than {largest} bytes.")
+            raise DocumentTooLarge(
+                gettext_noop("The document is larger than %(largest)s bytes.") % {"largest": largest}
+            )
         return parsed(body)
 
 
@@ -44,12 +47,14 @@ def parsed(body: bytes) -> Any:
         # A lone surrogate ("\ud800") cannot be encoded as UTF-8.
         json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
     except RecursionError:
-        raise ParseError("The document is nested too deeply.") from None
+        raise ParseError(gettext_noop("The document is nested too deeply.")) from None
     except UnicodeError:
-        raise ParseError("The document is not valid UTF-8.") from None
+        raise ParseError(gettext_noop("The document is not valid UTF-8.")) from None
     except ValueError as error:
         # The decoder's message has the position.
-        raise ParseError(f"The document is not valid JSON: {str(error)[:150]}.") from None
+        raise ParseError(
+            gettext_noop("The document is not valid JSON: %(problem)s.") % {"problem": str(error)[:150]}
+        ) from None
     return document
 
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 # `last_used_at` of a key is written at most this often.
 LAST_USED_PRECISION = timedelta(minutes=1)
 # The same message for every invalid key, so that it does not reveal which keys exist.
-_REFUSED = "The API key is not valid: it is unknown, expired or revoked."
-_IN_ADDRESS = (
+_REFUSED = gettext_noop("The API key is not valid: it is unknown, expired or revoked.")
+_IN_ADDRESS = gettext_noop(
     "Send the API key as 'Authorization: Bearer …', not in the URL, which is written to logs. Revoke this key."
 )
 
@@ -69,7 +70,9 @@ class ApiKeyAuthentication(BaseAuthentication):
         api_key = _keys_with_role(pk=token.key_id).first() if token and is_from_origin else None
         if token is None or api_key is None or not api_key.is_valid_at(timezone.now()):
             count_invalid_key(request._request)
-            raise AuthenticationFailed("The browser token is not valid: it has expired, or is for another origin.")
+            raise AuthenticationFailed(
+                gettext_noop("The browser token is not valid: it has expired, or is for another origin.")
+            )
         actor = _actor(api_key, request._request)
         actor = replace(actor, scopes=(actor.scopes or frozenset()) & token.scopes, by_browser_token=True)
         cast(Any, request._request).actor = actor

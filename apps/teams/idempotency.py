@@ -86,7 +86,14 @@ def delete_old() -> None:
 def _checked(text: str) -> str:
     """The key, with or without the quotes of a structured field. Raises ValidationError."""
     if not re.fullmatch(IDEMPOTENCY_KEY_PATTERN, text):
-        raise ValidationError({HEADER: [f"Use 1 to {MAX_LENGTH} visible ASCII characters, such as a UUID."]})
+        raise ValidationError(
+            {
+                HEADER: [
+                    gettext_noop("Use 1 to %(max_length)s visible ASCII characters, such as a UUID.")
+                    % {"max_length": MAX_LENGTH}
+                ]
+            }
+        )
     return text.strip('"')
 
 
@@ -120,19 +127,26 @@ def _claimed(actor: Actor, *, key_hash: str, request_hash: str) -> tuple[Idempot
     else:
         return row, None
     if earlier is None:  # it was refused just now, which frees the key
-        raise KeyInUse("The first request with this key was just refused. Repeat this one.", retry_after=1)
+        raise KeyInUse(
+            gettext_noop("The first request with this key was just refused. Repeat this one."), retry_after=1
+        )
     return earlier, _earlier_response(earlier, request_hash)
 
 
 def _earlier_response(earlier: IdempotentRequest, request_hash: str) -> Response:
     if earlier.request_hash != request_hash:
-        raise KeyReused("This Idempotency-Key was used for another request within the last day. Use a new one.")
+        raise KeyReused(
+            gettext_noop("This Idempotency-Key was used for another request within the last day. Use a new one.")
+        )
     if earlier.response is None:
         if vars(earlier)["is_stale"]:  # annotated by `_claimed`
             raise OutcomeUnknown(
-                "The first request with this key was interrupted. Check whether it had its effect, then use a new key."
+                gettext_noop(
+                    "The first request with this key was interrupted. Check whether it had its effect, then use "
+                    "a new key."
+                )
             )
-        raise KeyInUse("The first request with this key is still in progress.", retry_after=2)
+        raise KeyInUse(gettext_noop("The first request with this key is still in progress."), retry_after=2)
     stored = json.loads(earlier.response.reveal())
     headers = {"Idempotency-Replayed": "true", "Cache-Control": "no-store"}
     return Response(stored["body"], status=stored["status"], headers=headers)

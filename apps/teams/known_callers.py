@@ -3,7 +3,9 @@
 This allows to count a call before the database is asked. It permits nothing: a key is checked in each call.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from django.http import HttpRequest
 
 from apps.bounded import BoundedDict
 from apps.teams import keys
@@ -26,6 +28,26 @@ class KnownCaller:
 _CALLERS = BoundedDict[tuple[str, str], KnownCaller](10_000)
 
 
+@dataclass(frozen=True, slots=True)
+class PresentedKey:
+    """The API key of a request, which is not authenticated yet, and whose it was before."""
+
+    prefix: str
+    secret_hash: str = field(repr=False)
+    caller: KnownCaller
+
+
+def presented_key(request: HttpRequest) -> PresentedKey | None:
+    """None for a request without an API key, and for a key that this process has not authenticated yet."""
+    scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    key = keys.parse(text.strip()) if scheme.lower() == "bearer" else None
+    if key is None:
+        return None
+    secret_hash = keys.hash_secret(key.secret)
+    caller = _CALLERS.get((key.prefix, secret_hash))
+    return None if caller is None else PresentedKey(key.prefix, secret_hash, caller)
+
+
 def remember(api_key: ApiKey, actor: Actor) -> None:
     """`actor` was authenticated by the key."""
     known = KnownCaller(caller_key(actor), str(api_key.team_id), actor.scopes or frozenset())
@@ -36,8 +58,3 @@ def forget(key: KeyText | None) -> None:
     """The key was rejected."""
     if key is not None:
         _CALLERS.remove((key.prefix, keys.hash_secret(key.secret)))
-
-
-def known_caller(prefix: str, secret_hash: str) -> KnownCaller | None:
-    """The caller of the key, or None for one that this process has not authenticated."""
-    return _CALLERS.get((prefix, secret_hash))

@@ -49,7 +49,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     theme = models.CharField(max_length=5, blank=True, db_default="", default="", editable=False)
     # A code of LANGUAGES; if empty, pages are in the browser's language, and mail is in English.
     language = models.CharField(max_length=10, blank=True, db_default="", default="", editable=False)
-    # A key of `apps.web.dates.FORMATS`; as usual in the language if empty.
+    # A key of `apps.dates.FORMATS`; as usual in the language if empty.
     date_format = models.CharField(max_length=10, blank=True, db_default="", default="", editable=False)
 
     objects: ClassVar[UserManager] = UserManager()

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext_noop
 
 from apps.audit.origin import Origin
 from apps.teams.errors import InvalidHeader
@@ -75,7 +76,7 @@ def _workflow(value: str) -> tuple[str, str]:
     # Escaping doubles a name's length at most. The bound also limits the time of the pattern.
     match = _WORKFLOW.fullmatch(value) if len(value) < 4 * _MAX_LENGTH else None
     if not match:
-        raise InvalidHeader('Send Specway-Workflow as <id>; name="...".', header="Specway-Workflow")
+        raise InvalidHeader(gettext_noop('Send Specway-Workflow as <id>; name="...".'), header="Specway-Workflow")
     name = re.sub(r"\\(.)", r"\1", match["name"] or "")
     return _bounded(match["id"], "Specway-Workflow"), _bounded(name, "Specway-Workflow")
 
@@ -86,13 +87,17 @@ def _text(request: HttpRequest, header: str) -> str:
     with contextlib.suppress(UnicodeError):
         value = value.encode("latin-1").decode()
     if _CONTROL.search(value):
-        raise InvalidHeader(f"{header} must not contain control characters.", header=header)
+        raise InvalidHeader(
+            gettext_noop("%(header)s must not contain control characters.") % {"header": header}, header=header
+        )
     return value
 
 
 def _bounded(text: str, header: str) -> str:
     if len(text) > _MAX_LENGTH:
         raise InvalidHeader(
-            f"{header} is too long: IDs and names have at most {_MAX_LENGTH} characters.", header=header
+            gettext_noop("%(header)s is too long: IDs and names have at most %(max_length)s characters.")
+            % {"header": header, "max_length": _MAX_LENGTH},
+            header=header,
         )
     return text

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext_noop
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -26,7 +27,7 @@ from apps.teams.origin import client_address
 logger = logging.getLogger(__name__)
 
 WINDOW = 60
-_COUNTED = "counted_call"
+COUNTED = "counted_call"
 _counter = CallCounter()
 
 
@@ -56,8 +57,8 @@ class CallsPerMinute(BaseThrottle):
         actor: Actor | None = getattr(http, "actor", None)
         if actor is None or actor.team is None:
             return True
-        if _COUNTED in vars(http):
-            state: RateLimitState | None = vars(http).pop(_COUNTED)
+        if COUNTED in vars(http):
+            state: RateLimitState | None = vars(http).pop(COUNTED)
         else:
             state = count_call(getattr(view, "rate", "default"), caller_key(actor), str(actor.team.pk))
         if state is None:
@@ -103,14 +104,17 @@ def require_rate(actor: Actor, rate: str = "default", *, calls: int = 1) -> None
         state = count_call(rate, caller_key(actor), str(actor.team.pk) if actor.team else "")
         if state is not None and state.is_over:
             raise TriedTooOften(
-                f"More than {state.quota} requests were sent within one minute. Try again in {state.reset} seconds.",
+                gettext_noop(
+                    "More than %(quota)s requests were sent within one minute. Try again in %(reset)s seconds."
+                )
+                % {"quota": state.quota, "reset": state.reset},
                 retry_after=state.reset,
             )
 
 
 def note_counted(request: HttpRequest, state: RateLimitState | None) -> None:
     """The request is counted already, so that `CallsPerMinute` does not count it again."""
-    vars(request)[_COUNTED] = state
+    vars(request)[COUNTED] = state
 
 
 def caller_key(actor: Actor) -> str:

@@ -14,6 +14,8 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
 METHODS = ("get", "post", "put", "patch", "delete")
+LONGEST = 100  # characters of a search
+_OWN_LABEL = re.compile(r"^\* `([^`\n]+)` - \1$\n?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Operation:
     parameters: list[Field]
     body: list[Field]
     answers: list[Answer]
+    # What the search looks in, in lower case.
+    words: str
 
 
 @dataclass(frozen=True)
@@ -60,13 +64,23 @@ class Tag:
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """All operations, or the one that `operation` (its operationId) names. Public, as the document is."""
-    chosen = request.GET.get("operation", "")
+    """All operations, or the one that `operation` (its operationId) names. Public, as the document is.
+
+    `q`: only operations with all of these words are listed, which the page's script does without a request.
+    """
+    chosen, query = request.GET.get("operation", ""), request.GET.get("q", "")[:LONGEST].strip()
     found = next((each for tag in tags() for each in tag.operations if each.id == chosen), None)
     if chosen and found is None:
         raise Http404
     layout = "base.html" if request.user.is_authenticated else "open.html"
-    return render(request, "web/api_reference.html", {"layout": layout, "tags": tags(), "operation": found})
+    context = {"layout": layout, "tags": tags(), "operation": found, "query": query, "found": _matching(query)}
+    return render(request, "web/api_reference.html", context)
+
+
+def _matching(query: str) -> set[str]:
+    """The IDs of the operations that have all words of the query."""
+    words = query.lower().split()
+    return {each.id for tag in tags() for each in tag.operations if all(word in each.words for word in words)}
 
 
 @cache
@@ -85,11 +99,14 @@ def tags() -> list[Tag]:
 def _operation(document: Mapping[str, Any], path: str, verb: str, said: Mapping[str, Any]) -> Operation:
     content: dict[str, Any] = said.get("requestBody", {}).get("content", {})
     body: dict[str, Any] = content.get("application/json") or next(iter(content.values()), {})
+    title = (said.get("summary") or said["operationId"].replace("_", " ").capitalize()).replace("`", "")
+    words = (verb, path, title, said["operationId"], *said["tags"], said.get("description", "").replace("`", ""))
     return Operation(
         id=said["operationId"],
         verb=verb.upper(),
         path=path,
-        title=(said.get("summary") or said["operationId"].replace("_", " ").capitalize()).replace("`", ""),
+        title=title,
+        words=" ".join(" ".join(words).lower().split()),
         text=_text(said.get("description", "")),
         parameters=[_parameter(document, _resolved(document, each)) for each in said.get("parameters", [])],
         body=list(_members(document, body.get("schema", {}))),
@@ -147,6 +164,7 @@ def _resolved(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping
 
 
 def _text(words: str) -> SafeString:
-    """Paragraphs, with what is in backticks as code."""
+    """Paragraphs, with what is in backticks as code. Without lists of values that are their own labels."""
+    words = _OWN_LABEL.sub("", words)
     html = linebreaks(escape(words)) if words else ""
     return mark_safe(re.sub(r"`([^`<]+)`", r"<code>\1</code>", html))  # noqa: S308 - escaped above

@@ -12,9 +12,9 @@ from django.utils import timezone, translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from apps.dates import date_format_of
 from apps.teams.languages import language_of
 from apps.teams.models import User
-from apps.web.dates import date_format_of
 from apps.web.problems import is_api
 
 THEMES = (("", _("As the system")), ("light", _("Light")), ("dark", _("Dark")))

@@ -32,10 +32,10 @@ async function load() {
     if (!response.ok || response.redirected) throw new Error();
     ({ groups } = await response.json());
   } catch {
-    if (number === latest) show([], "Specway did not respond. Reload the page and try again.");
+    if (number === latest) show([], palette.dataset.failed);
     return;
   }
-  if (number === latest) show(groups, groups.length ? "" : "No matches");
+  if (number === latest) show(groups, groups.length ? "" : palette.dataset.none);
 }
 
 function show(groups, message) {

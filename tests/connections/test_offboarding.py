@@ -7,8 +7,10 @@ from uuid import UUID, uuid4
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django.db import connection as database
 from django.db.models import ProtectedError
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -311,3 +313,41 @@ def test_one_person_gets_many_connections_with_exceptions(
     assert browser.post(url, decisions | {"heir": str(heir.user_id)}).status_code == 302
     assert Connection.objects.filter(owner=heir.user).count() == 10
     assert not Connection.objects.filter(pk=others[0].pk).exists()
+
+
+def test_the_queries_of_the_page_do_not_depend_on_the_number_of_connections(
+    admin: Membership, kwame: Membership, shared: Connection
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(database) as captured:
+            assert browser.get(remove_url(kwame)).status_code == 200
+        return len(captured)
+
+    browser = client_for(admin)
+    run_workflow(shared, actor_for(admin), "Order sync")
+    browser.get(remove_url(kwame))
+    few = queries()
+    for number in range(9):
+        connection = make_connection(kwame, shared.integration, f"Further {number}")
+        share(actor=actor_for(kwame), connection=connection, everyone=None, members={admin.user_id: Level.USE})
+        run_workflow(connection, actor_for(admin), f"Report {number}")
+    page = text(browser.get(remove_url(kwame)))
+    assert "Further 8" in page
+    assert "1 workflow: Report 8 · used by Ada Admin" in page
+    assert queries() == few
+
+
+def test_in_a_large_team_the_new_owner_is_chosen_once(
+    admin: Membership, kwame: Membership, shared: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.connections.forms.offboarding.FEW_HEIRS", 2)
+    monkeypatch.setattr("apps.connections.services.usage.MOST_NAMED", 2)
+    heirs = [make_member(admin.team, user=make_user(f"Heir {number}")) for number in range(4)]
+    browser = client_for(admin)
+    page = text(browser.get(remove_url(kwame)))
+    assert "For all connections below" in page
+    assert page.count(f'value="{heirs[0].user_id}"') == 1
+    assert "used by Ada Admin, Heir 0, 4 more" in page
+    decisions = {f"c-{shared.pk}": "heir", "heir": str(heirs[3].user_id)}
+    assert browser.post(remove_url(kwame), decisions).status_code == 302
+    assert Connection.objects.get(pk=shared.pk).owner == heirs[3].user

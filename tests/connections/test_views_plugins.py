@@ -350,3 +350,18 @@ def test_only_visible_connections_are_listed(
     assert "mara-shared" in as_member
     assert "jonas-own" in as_member
     assert not any(name in html_of(stranger, url) for name in ("mara-", "jonas-own"))
+
+
+def test_the_page_of_a_service_lists_some_of_many_connections_and_links_to_all(
+    owner: Membership, connect: Callable[..., Connection], loaded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.connections.views.plugins.MOST_CONNECTIONS", 2)
+    for number in range(2):
+        Connection.objects.filter(pk=connect(owner, "slack").pk).update(name=f"Account {number}")
+    assert "Show all" not in html_of(owner, service_url("slack"))
+    red = connect(owner, "slack", status=Status.NEEDS_ATTENTION)
+    Connection.objects.filter(pk=red.pk).update(name="Account 9")
+    page = html_of(owner, service_url("slack"))
+    assert [name for name in ("Account 9", "Account 0", "Account 1") if name in page] == ["Account 9", "Account 0"]
+    assert 'href="/settings/integrations/?service=slack"' in page
+    assert "Show all 3 connections" in page

@@ -33,10 +33,11 @@ class Scene:
     keys: dict[str, tuple[ApiKey, str]]
 
 
-def make_scene() -> Scene:
+def make_scene(origin: str = "http://127.0.0.1:1") -> Scene:
+    """`origin` is where the service is."""
     owner, stranger = make_member(), make_member(make_team("Kestrel Films"), Role.OWNER, user=make_user("Stranger"))
     member = make_member(owner.team, Role.ADMIN, user=make_user("Kwame Boateng"))
-    connection = make_connection(make_integration(), owner, name="Ada’s \u2028 sandbox")
+    connection = make_connection(make_integration(origin), owner, name="Ada’s \u2028 sandbox")
     holders = {"own": owner, "colleague": member, "foreign": stranger}
     keys = {name: make_key(holder) for name, holder in holders.items()}
     keys["service"] = make_key(member, ApiKey.Kind.SERVICE, name="nightly")
@@ -64,7 +65,7 @@ class Case:
         """Write the situation to the database. The process knows the key from an earlier call."""
         now = timezone.now()
         api_key = scene.keys[self.key][0]
-        known_callers.remember(api_key, _actor(api_key))
+        make_known(api_key)
         ApiKey.objects.filter(pk=api_key.pk).update(**_moments(self.changed_key, now))
         _change_holder(self.holder, api_key)
         values = {"obtained_at": timedelta(minutes=-10), "expires_at": timedelta(minutes=50), "next_refresh_at": None}
@@ -151,6 +152,11 @@ CHANGES: list[list[tuple[str, Any]]] = [
     [("body", value) for value in ('{"min_ttl": 1, "min_ttl": 2}', '{"min_ttl": true}', "[]", "{")],
     [("headers", value) for value in (WORKFLOW, {"Specway-Workflow": "wf-7"}, {"Specway-Run": "x" * 201})],
 ]  # fmt: skip
+
+
+def make_known(api_key: ApiKey) -> None:
+    """This process has authenticated the key before."""
+    known_callers.remember(api_key, _actor(api_key))
 
 
 def _actor(api_key: ApiKey) -> Actor:

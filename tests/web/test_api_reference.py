@@ -32,7 +32,30 @@ def test_a_page_names_parameters_body_and_responses(visitor: Client) -> None:
     created = visitor.get(PAGE, {"operation": "api_keys_create"}).content.decode()
     assert "Request body" in created
     assert "Required" in created
+    replay = visitor.get(PAGE, {"operation": "webhooks_replay"}).content.decode()
+    assert "one of delivered, failed" in replay
+    assert "* <code>delivered</code>" not in replay
 
 
 def test_an_unknown_operation_is_not_found(visitor: Client) -> None:
     assert visitor.get(PAGE, {"operation": "nonsense"}).status_code == 404
+
+
+def listed(html: str) -> set[str]:
+    rows = re.findall(r"<li([^>]*)>\s*<a href=\"\?operation=(\w+)", html)
+    return {name for attributes, name in rows if not re.search(r"\bhidden\b", attributes.partition("data-words")[0])}
+
+
+@pytest.mark.parametrize("query", ["POST /{id}/check", "Check  connection", "connections_check"])
+def test_operations_are_found_by_verb_path_words_and_id(visitor: Client, query: str) -> None:
+    found = listed(visitor.get(PAGE, {"q": query}).content.decode())
+    assert "connections_check" in found
+    assert "api_keys_list" not in found
+
+
+def test_the_search_stays_on_the_page_of_an_operation(visitor: Client) -> None:
+    html = visitor.get(PAGE, {"q": "replay", "operation": "webhooks_replay"}).content.decode()
+    assert listed(html) == {"webhooks_replay"}
+    assert "?operation=webhooks_replay&amp;q=replay" in html
+    assert listed(visitor.get(PAGE, {"q": "nonsense"}).content.decode()) == set()
+    assert len(listed(visitor.get(PAGE).content.decode())) == sum(len(tag.operations) for tag in tags())

@@ -127,6 +127,27 @@ def test_the_admin_and_the_api_documentation_comply_with_the_policy(visit: Visit
     assert visit.complaints == []
 
 
+def test_the_api_reference_lists_operations_as_one_types_and_keeps_the_search(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.url}/api/docs/")
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.keyboard.press("/")
+    page.keyboard.type("webhooks replay")
+    page.locator("#operations-count", has_text="1 operation").wait_for()
+    assert (page.locator(".toc a:visible").count(), page.locator("dd[data-operation]:visible").count()) == (1, 1)
+    assert requests == []
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**operation=webhooks_replay&q=webhooks+replay")
+    assert page.locator(".toc a:visible").count() == 1
+    page.locator("#operations-search").fill("")
+    page.locator('.toc a[href*="connections_check"]').first.wait_for()
+    page.goto(f"{visit.url}/api/docs/#/connections/connections_check")
+    page.wait_for_url("**operation=connections_check")
+    assert visit.complaints == []
+
+
 def test_the_tab_key_goes_from_the_address_to_the_password(live_server: LiveServer, browser: Browser) -> None:
     page = browser.new_page()
     page.goto(f"{live_server.url}/accounts/login/")

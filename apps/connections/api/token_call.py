@@ -7,9 +7,8 @@ from rest_framework.exceptions import ParseError
 
 from apps.audit.origin import Origin
 from apps.rest.parsers import parsed
-from apps.teams import keys
 from apps.teams.errors import InvalidHeader
-from apps.teams.known_callers import KnownCaller, known_caller
+from apps.teams.known_callers import KnownCaller, presented_key
 from apps.teams.origin import of_program, with_usage
 
 # What HTTP clients send if their user says nothing; axios sends the last one. Others are left to REST framework.
@@ -33,22 +32,16 @@ class TokenCall:
 def token_call(request: HttpRequest) -> TokenCall | None:
     """None for a request with anything else in it, and for a key that this process has not authenticated yet."""
     environ = request.META
-    scheme, _, text = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if request.method != "POST" or scheme.lower() != "bearer" or environ.get("QUERY_STRING"):
+    if request.method != "POST" or environ.get("QUERY_STRING") or environ.get("HTTP_ACCEPT", "") not in _ACCEPTED:
         return None
-    if environ.get("HTTP_ACCEPT", "") not in _ACCEPTED:
-        return None
-    key = keys.parse(text.strip())
-    secret_hash = keys.hash_secret(key.secret) if key else ""
-    caller = known_caller(key.prefix, secret_hash) if key else None
-    min_ttl = _min_ttl(request)
-    if key is None or caller is None or min_ttl is None:
+    key, min_ttl = presented_key(request), _min_ttl(request)
+    if key is None or min_ttl is None:
         return None
     try:
         origin = with_usage(of_program(request), request)
     except InvalidHeader:
         return None
-    return TokenCall(key.prefix, secret_hash, caller, origin, min_ttl)
+    return TokenCall(key.prefix, key.secret_hash, key.caller, origin, min_ttl)
 
 
 def _min_ttl(request: HttpRequest) -> int | None:

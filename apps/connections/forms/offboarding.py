@@ -10,13 +10,19 @@ from django.utils.translation import gettext
 from apps.connections.models import Connection
 from apps.connections.policy.access import may_hand_over
 from apps.connections.services.offboarding import Decisions, heirs_of, owned_by
-from apps.connections.services.usage import Workflow, others_with_access, workflows_of
+from apps.connections.services.usage import (
+    People,
+    Workflow,
+    names_of_members,
+    others_with_access,
+    workflows_by_connection,
+)
 from apps.teams.actor import Actor, member_actor
-from apps.teams.forms import ServiceKeysField
+from apps.teams.forms import LongSelect, ServiceKeysField
 from apps.teams.models import ApiKey, Membership, ServiceKeys, User
 
 DISCONNECT, HEIR = "disconnect", "heir"
-# From this number of connections on, one person can be chosen for all of them.
+# From this number of connections on, or of more members than FEW_HEIRS, one person can be chosen for all of them.
 MANY = 10
 # Up to this number of members, each of them can be chosen for a single connection too.
 FEW_HEIRS = 20
@@ -30,7 +36,7 @@ class Item:
     heirs: list[tuple[str, str]]
     suggested: str
     workflows: list[Workflow] = field(default_factory=list)
-    people: list[str] = field(default_factory=list)
+    people: People = field(default_factory=People)
 
     @property
     def name(self) -> str:
@@ -44,8 +50,9 @@ def items_of(membership: Membership, actor: Actor | None, *, preferred: User | N
     is_own = actor is None or actor.user is None or actor.user.pk == membership.user_id
     acting = member_actor(membership) if is_own or actor is None else actor
     first = preferred.pk if preferred and preferred.pk in {heir.pk for heir in heirs} else None
-    items = []
-    for connection in owned_by(membership):
+    owned, members = owned_by(membership), names_of_members(membership.team_id)
+    workflows, items = workflows_by_connection(owned), []
+    for connection in owned:
         offered = names if may_hand_over(acting, connection) else []
         heir = str(first) if first else offered[0][0] if offered else DISCONNECT
         items.append(
@@ -53,8 +60,8 @@ def items_of(membership: Membership, actor: Actor | None, *, preferred: User | N
                 connection=connection,
                 heirs=offered,
                 suggested=heir if connection.is_shared and offered else DISCONNECT,
-                workflows=workflows_of([connection]),
-                people=others_with_access(connection),
+                workflows=workflows.get(connection.pk, []),
+                people=others_with_access(connection, members),
             )
         )
     return items
@@ -72,11 +79,16 @@ class OffboardingForm(forms.Form):
         self.items, self.api_keys = items, api_keys
         if api_keys:
             self.fields["service_keys"] = ServiceKeysField()
-        common = _heirs_of_all(items) if len(items) >= MANY else []
+        is_long = any(len(item.heirs) > FEW_HEIRS for item in items)
+        common = _heirs_of_all(items) if len(items) >= MANY or is_long else []
         if common:
             suggested = next((item.suggested for item in items if item.suggested != DISCONNECT), common[0][0])
             self.fields[HEIR] = forms.ChoiceField(
-                choices=common, initial=suggested, required=False, label=gettext("For all connections below")
+                choices=common,
+                initial=suggested,
+                required=False,
+                label=gettext("For all connections below"),
+                widget=LongSelect,
             )
         for item in items:
             missing = gettext("Choose what to do with %(connection)s.") % {"connection": item.connection.name}

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.connections.models import Level
 from apps.connections.policy.sharing import PERSONAL, Sharing
+from apps.teams.forms import LongSelect
 from apps.teams.models import Membership
 
 # The members whose rows the form shows at once. The others are found by a search, and keep what they have.
@@ -50,7 +51,7 @@ class SharingForm(forms.Form):
         assert isinstance(field, forms.TypedMultipleChoiceField)  # noqa: S101 - narrows the type for mypy
         field.choices = [(str(one.user_id), str(one.user)) for one in members]
         for one in members:
-            own = forms.ChoiceField(choices=[("", "As above"), *Level.choices], required=False)
+            own = forms.ChoiceField(choices=[("", _("As above")), *Level.choices], required=False)
             self.fields[f"level-{one.user_id}"] = own
 
     def clean(self) -> dict[str, Any]:
@@ -138,7 +139,9 @@ def submitted_members(data: Any, *names: str) -> set[UUID]:
 class HandOverForm(forms.Form):
     """The new owner."""
 
-    owner = forms.TypedChoiceField(coerce=UUID, error_messages={"required": _("Choose the new owner.")})
+    owner = forms.TypedChoiceField(
+        coerce=UUID, widget=LongSelect, error_messages={"required": _("Choose the new owner.")}
+    )
 
     def __init__(self, data: Any, *, members: list[Membership]) -> None:
         super().__init__(data)

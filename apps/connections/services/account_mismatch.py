@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from apps.audit.services import record
 from apps.connections.errors import AttemptSettled
@@ -43,10 +44,12 @@ def claim(
     own = AuthorizationAttempt.objects.filter(pk=attempt.pk, user=actor.user, team=actor.team, expires_at__gt=Now())
     claimed = own.filter(status__in=waiting or (_STATUS.UNDECIDED,)).update(status=_STATUS.EXCHANGING)
     if not claimed:
-        raise AttemptSettled("This was decided already, or took longer than ten minutes. Reconnect to try again.")
+        raise AttemptSettled(
+            gettext_noop("This was decided already, or took longer than ten minutes. Reconnect to try again.")
+        )
     current = AuthorizationAttempt.objects.select_related("integration", "oauth_app", "connection").get(pk=attempt.pk)
     if current.pending_tokens is None:
-        raise AttemptSettled("The tokens were deleted meanwhile. Reconnect to try again.")
+        raise AttemptSettled(gettext_noop("The tokens were deleted meanwhile. Reconnect to try again."))
     return current, Grant.from_json(current.pending_tokens.reveal())
 
 
@@ -95,8 +98,11 @@ _DECISIONS: dict[Decision, Callable[[AuthorizationAttempt, Actor], Authorization
 def _connection(attempt: AuthorizationAttempt, actor: Actor) -> Connection:
     """The connection to replace, if the actor still manages it. Raises AttemptSettled or NotAllowed."""
     if attempt.connection_id is None:
-        raise AttemptSettled("The connection no longer exists, so it cannot be replaced.")
+        raise AttemptSettled(gettext_noop("The connection no longer exists, so it cannot be replaced."))
     connection = locked(attempt.connection_id)
     if not may_manage(actor, connection):
-        raise NotAllowed(f"Only those who manage the connection {connection.name} can replace its account.")
+        raise NotAllowed(
+            gettext_noop("Only those who manage the connection %(connection)s can replace its account.")
+            % {"connection": connection.name}
+        )
     return connection

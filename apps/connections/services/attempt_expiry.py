@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from apps.connections.errors import AttemptExpired, AttemptInterrupted
 from apps.connections.models import AuthorizationAttempt, ConnectSession
@@ -19,7 +20,7 @@ KEPT_FOR = timedelta(days=1)
 # After the callback: the token request and the requests for account and site, with their deadlines of 20 s each.
 EXCHANGE_DEADLINE = timedelta(seconds=60)
 SESSIONS_KEPT_FOR = timedelta(days=30)
-_TOO_LATE = "The sign-in was not completed within ten minutes, so nothing was connected."
+_TOO_LATE = gettext_noop("The sign-in was not completed within ten minutes, so nothing was connected.")
 
 
 def expire_attempts() -> int:
@@ -58,10 +59,10 @@ def _settle_interrupted() -> int:
     settled = 0
     for attempt in interrupted:
         name = attempt.integration.name
-        message = (
-            f"Specway was interrupted before the connection was saved. {name} may list the access as granted. "
-            "Connect again."
-        )
+        message = gettext_noop(
+            "Specway was interrupted before the connection was saved. %(name)s may list the access as "
+            "granted. Connect again."
+        ) % {"name": name}
         sessions = ConnectSession.objects.filter(attempt=attempt)
         fail_sessions(sessions, code=AttemptInterrupted.code, detail=message)
         settled += exchanging.filter(pk=attempt.pk).update(

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
@@ -20,7 +21,7 @@ from apps.teams.models import User
 LIFETIME = timedelta(minutes=10)
 # The `error_code` of an attempt whose OAuth app was changed in between.
 CLIENT_CHANGED = "oauth_app_changed"
-CANCELED = "The person canceled."
+CANCELED = gettext_noop("The person canceled.")
 _STATUS = AuthorizationAttempt.Status
 # A person has to act before they expire.
 UNFINISHED = (_STATUS.PENDING, _STATUS.UNDECIDED, _STATUS.CHOOSING)
@@ -53,10 +54,12 @@ def consume(
     """
     attempt = AuthorizationAttempt.objects.filter(state_hash=state_hash).first()
     if attempt is None:
-        message = "This response belongs to no connection that was started in Specway."
+        message = gettext_noop("This response belongs to no connection that was started in Specway.")
         raise reject("unknown_state", message, origin=origin, team_id=team_id)
     if user is None or attempt.user_id != user.pk or attempt.session_hash != hashed(session_key):
-        message = "This response belongs to another login. Connect again in the browser in which you are signed in."
+        message = gettext_noop(
+            "This response belongs to another login. Connect again in the browser in which you are signed in."
+        )
         raise reject("foreign_state", message, origin=origin, attempt=attempt, expose=False)
     usable = AuthorizationAttempt.objects.filter(pk=attempt.pk, status=_STATUS.PENDING, consumed_at=None)
     with transaction.atomic():
@@ -67,7 +70,9 @@ def consume(
         pk=attempt.pk
     )
     if urlsplit(attempt.redirect_uri).path != path:
-        message = "The response arrived at another callback address than the one this connection was started with."
+        message = gettext_noop(
+            "The response arrived at another callback address than the one this connection was started with."
+        )
         raise fail(attempt, "wrong_redirect_uri", CallbackRejected(message), origin=origin)
     return attempt
 
@@ -75,20 +80,22 @@ def consume(
 def _not_usable(attempt: AuthorizationAttempt, *, origin: Origin) -> AttemptError:
     current = AuthorizationAttempt.objects.get(pk=attempt.pk)
     if current.status == _STATUS.PENDING:
-        message = "This took longer than ten minutes, so nothing was connected. Connect again."
+        message = gettext_noop("This took longer than ten minutes, so nothing was connected. Connect again.")
         return fail(current, "expired", AttemptExpired(message), origin=origin)
     if current.status == _STATUS.CANCELED:
-        message = "This was canceled in Specway, so nothing was connected."
+        message = gettext_noop("This was canceled in Specway, so nothing was connected.")
         return reject("canceled_state", message, origin=origin, attempt=current)
     if current.error_code == CLIENT_CHANGED:
         return reject("changed_client", current.error_message, origin=origin, attempt=current)
-    message = "This response was used already. If the connection is not in your list, connect again."
+    message = gettext_noop("This response was used already. If the connection is not in your list, connect again.")
     return reject("replayed_state", message, origin=origin, attempt=current)
 
 
 def client_changed_message(name: str) -> str:
     """Why a flow at the integration called `name` ended when its OAuth app was changed."""
-    return f"An admin changed the OAuth app of {name} while you were signing in, so nothing was connected. Try again."
+    return gettext_noop(
+        "An admin changed the OAuth app of %(name)s while you were signing in, so nothing was connected. Try again."
+    ) % {"name": name}
 
 
 def fail_open_attempts(oauth_app: OAuthApp) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_noop
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
@@ -74,7 +75,7 @@ def begin(
     IntegrationMisconfigured for invalid params or addresses.
     """
     if actor.team is None or actor.user is None or not session_key:
-        raise NotAllowed("Only a signed-in member of a team can connect a service.")
+        raise NotAllowed(gettext_noop("Only a signed-in member of a team can connect a service."))
     oauth_app = _require_oauth_app(actor, integration)
     require_offered(oauth_app, scopes)
     callback = redirect_uri(oauth_app)
@@ -99,10 +100,16 @@ def begin(
 
 def _require_oauth_app(actor: Actor, integration: Integration) -> OAuthApp:
     if integration.kind not in _REQUESTS:
-        raise WrongKind(f"{integration.name} is connected with a key, not by signing in there.")
+        raise WrongKind(
+            gettext_noop("%(service)s is connected with a key, not by signing in there.")
+            % {"service": integration.name}
+        )
     oauth_app = oauth_app_for(actor.team, integration)
     if oauth_app is None:
-        raise IntegrationNotSetUp(f"{integration.name} is not set up yet: an operator adds the OAuth app.")
+        raise IntegrationNotSetUp(
+            gettext_noop("%(service)s is not set up yet: an operator adds the OAuth app.")
+            % {"service": integration.name}
+        )
     return oauth_app
 
 
@@ -153,10 +160,16 @@ def _oauth2_request(
             extra={"login_hint": login_hint} if login_hint else None,
         )
     except OAuthError as error:
-        raise IntegrationMisconfigured(f"{provider.name} cannot be reached: {error}") from None
+        raise IntegrationMisconfigured(
+            gettext_noop("%(service)s cannot be reached: %(error)s") % {"service": provider.name, "error": error}
+        ) from None
     return AuthorizationRequest(state=state, secret=verifier, url=url)
 
 
+_NOT_VALID = gettext_noop("The response of the service is not valid: %(reason)s. Nothing was connected; try again.")
+_WENT_WRONG = gettext_noop(
+    "Something went wrong in Specway before the connection was created. Nothing was stored; try again."
+)
 _REQUESTS: dict[str, Callable[..., AuthorizationRequest]] = {
     Integration.Kind.OAUTH2: _oauth2_request,
     Integration.Kind.OAUTH1: oauth1_flow.authorization_request,
@@ -187,7 +200,7 @@ def complete(
     try:
         parameters = _parsed(query_string)
     except InvalidCallback as error:
-        message = f"The response of the service is not valid: {error.reason}. Nothing was connected; try again."
+        message = _NOT_VALID % {"reason": error.reason}
         raise attempts.reject("invalid_callback", message, origin=origin, team_id=team_id) from None
     state = _state_hash(parameters)
     attempt = attempts.consume(
@@ -206,8 +219,7 @@ def complete(
         raise attempts.fail(attempt, error.code, ExchangeFailed(error.sentence), origin=origin) from None
     except Exception:
         # The waiting page gets a message; the exception itself goes to the log.
-        message = "Something went wrong in Specway before the connection was created. Nothing was stored; try again."
-        attempts.fail(attempt, "internal_error", ExchangeFailed(message), origin=origin)
+        attempts.fail(attempt, "internal_error", ExchangeFailed(_WENT_WRONG), origin=origin)
         raise
 
 
@@ -250,10 +262,13 @@ def _finish(
     membership = Membership.objects.select_related("team", "user").filter(team=attempt.team_id, user=attempt.user_id)
     member = membership.first()
     if member is None:
-        error = CallbackRejected("You are no longer a member of the team that this connection was for.")
+        error = CallbackRejected(gettext_noop("You are no longer a member of the team that this connection was for."))
         raise attempts.fail(attempt, "not_a_member", error, origin=origin)
     if attempt.connection is not None and not may_manage(member_actor(member), attempt.connection):
-        error = CallbackRejected(f"You no longer manage the connection {attempt.connection.name}.")
+        error = CallbackRejected(
+            gettext_noop("You no longer manage the connection %(connection)s.")
+            % {"connection": attempt.connection.name}
+        )
         raise attempts.fail(attempt, "not_a_manager", error, origin=origin)
     if problem := client_problem(attempt):
         raise attempts.fail(attempt, CLIENT_CHANGED, problem, origin=origin)
@@ -285,5 +300,5 @@ def attempt_of(actor: Actor, attempt_id: UUID) -> AuthorizationAttempt:
         .first()
     )
     if attempt is None:
-        raise NotFound("There is no such authorization attempt.")
+        raise NotFound(gettext_noop("There is no such authorization attempt."))
     return attempt

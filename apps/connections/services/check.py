@@ -6,6 +6,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.services import record
@@ -38,6 +39,7 @@ from apps.teams.actor import Actor
 DEADLINE = 10.0
 # The call itself is wrong or has moved, which says nothing about the key.
 _INCONCLUSIVE_STATUSES = (404, 405, 410)
+_STILL_NEEDS_ATTENTION = gettext_noop("It still needs attention, since it cannot be refreshed.")
 
 
 class Outcome(StrEnum):
@@ -86,7 +88,7 @@ def check(*, connection: Connection, actor: Actor) -> CheckResult:
     Raises NotAllowed for an actor who may neither use nor manage it.
     """
     if not (may_use(actor, connection) or may_manage(actor, connection)):
-        raise NotAllowed("You are not allowed to check this connection. Ask its owner to share it.")
+        raise NotAllowed(gettext_noop("You are not allowed to check this connection. Ask its owner to share it."))
     with tracing.traced(tracing.of_connection(connection)) as trace:
         result = _checked(connection, actor)
         trace.has_failed = result.outcome in (Outcome.REJECTED, Outcome.INCONCLUSIVE)
@@ -119,7 +121,9 @@ def _checked(connection: Connection, actor: Actor) -> CheckResult:
 
 def _nothing_to_call(connection: Connection) -> CheckResult:
     name = connection.integration.name
-    detail = f"{name} has no call that only verifies a connection. Its next use shows whether it works."
+    detail = gettext_noop(
+        "%(name)s has no call that only verifies a connection. Its next use shows whether it works."
+    ) % {"name": name}
     return CheckResult(Outcome.NOTHING_TO_CALL, detail)
 
 
@@ -141,10 +145,16 @@ def _check_by_verification(connection: Connection, actor: Actor) -> CheckResult:
         status = error.extra["answered"]
         assert isinstance(status, int)  # noqa: S101 - narrows the type for mypy
         if status in _INCONCLUSIVE_STATUSES:
-            detail = f"{name} responded with HTTP status {status}, which says nothing about this connection."
+            detail = gettext_noop(
+                "%(name)s responded with HTTP status %(status)s, which says nothing about this connection."
+            ) % {"name": name, "status": status}
             return CheckResult(Outcome.INCONCLUSIVE, detail, request, status)
         _reject(connection, actor, token_set=token_set, credential=credential)
-        detail = f"{name} rejects this {_noun(connection)} (HTTP status {status})."
+        detail = gettext_noop("%(name)s rejects %(what)s (HTTP status %(status)s).") % {
+            "name": name,
+            "what": _what(connection),
+            "status": status,
+        }
         return CheckResult(Outcome.REJECTED, detail, request, status)
     except KeyNotChecked as error:
         return CheckResult(Outcome.INCONCLUSIVE, error.sentence, request)
@@ -170,7 +180,9 @@ def _check_token(connection: Connection, actor: Actor) -> CheckResult:
         if error.code != "invalid_token":
             return _unreadable_account(connection, account, error)
     _reject(connection, actor, token_set=fresh)
-    detail = f"{connection.integration.name} rejects the access token of this connection."
+    detail = gettext_noop("%(service)s rejects the access token of this connection.") % {
+        "service": connection.integration.name
+    }
     return CheckResult(Outcome.REJECTED, detail, _shown(account.method, account.url), 401)
 
 
@@ -190,27 +202,44 @@ def _account_call(connection: Connection, actor: Actor, row: TokenSet, account: 
     except TokenError:
         raise
     except OAuthError as error:
-        detail = f"{connection.integration.name} gave no usable response: {error}."
+        detail = gettext_noop("%(service)s gave no usable response: %(error)s.") % {
+            "service": connection.integration.name,
+            "error": error,
+        }
         return CheckResult(Outcome.INCONCLUSIVE, detail, request)
     return _works(connection, actor, request, Checked(label=found.label, status=200))
 
 
 def _unreadable_account(connection: Connection, account: AccountEndpoint, error: TokenError) -> CheckResult:
-    detail = f"{connection.integration.name} does not let this connection read its account ({error.code})."
+    detail = gettext_noop("%(service)s does not let this connection read its account (%(code)s).") % {
+        "service": connection.integration.name,
+        "code": error.code,
+    }
     return CheckResult(Outcome.INCONCLUSIVE, detail, _shown(account.method, account.url))
 
 
 def _check_by_refresh(connection: Connection, actor: Actor) -> CheckResult:
     refresh.refresh_now(connection=connection, actor=actor)
-    return CheckResult(Outcome.WORKS, f"{connection.integration.name} issued a new access token.")
+    return CheckResult(
+        Outcome.WORKS, gettext_noop("%(service)s issued a new access token.") % {"service": connection.integration.name}
+    )
 
 
 def _works(connection: Connection, actor: Actor, request: str, checked: Checked) -> CheckResult:
     mark_verified(connection, origin=actor.origin)
-    account = f", as {checked.label}" if checked.label else ""
-    detail = f"{connection.integration.name} accepted this {_noun(connection)} (HTTP status {checked.status}){account}."
+    accepted = (
+        gettext_noop("%(service)s accepted %(what)s (HTTP status %(status)s), as %(account)s.")
+        if checked.label
+        else gettext_noop("%(service)s accepted %(what)s (HTTP status %(status)s).")
+    )
+    detail = accepted % {
+        "service": connection.integration.name,
+        "what": _what(connection),
+        "status": checked.status,
+        "account": checked.label,
+    }
     if connection.status_reason in refresh.PERSON_MUST_ACT and connection.status_reason not in REASONS_OF_CALLS:
-        detail += " It still needs attention, since it cannot be refreshed."
+        detail = f"{detail} {_STILL_NEEDS_ATTENTION}"
     return CheckResult(Outcome.WORKS, detail, request, checked.status, checked.label)
 
 
@@ -233,10 +262,12 @@ def _was_replaced(connection: Connection, token_set: TokenSet | None, credential
     return credential is not None and not keys.filter(replaced_at=credential.replaced_at).exists()
 
 
-def _noun(connection: Connection) -> str:
+def _what(connection: Connection) -> str:
     if connection.integration.kind == Integration.Kind.BASIC:
-        return "user name and password"
-    return "key" if connection.integration.kind in KINDS_WITH_KEY else "access token"
+        return gettext_noop("this user name and password")
+    return (
+        gettext_noop("this key") if connection.integration.kind in KINDS_WITH_KEY else gettext_noop("this access token")
+    )
 
 
 def _shown(method: str, url: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.connections.errors import KeyNotChecked, KeyRefused
@@ -29,14 +30,26 @@ def obtain(
     try:
         return token_request.client_credentials(provider, own_client(fields), scopes=scopes)
     except TokenError as error:
-        raise KeyRefused(f"This client was rejected by {name} (error “{error.code}”).") from None
+        raise KeyRefused(
+            gettext_noop("This client was rejected by %(name)s (error “%(code)s”).")
+            % {"name": name, "code": error.code}
+        ) from None
     except EndpointRefused as error:
-        raise KeyNotChecked(f"{name} could not be reached. {error.reason}") from None
+        raise KeyNotChecked(
+            gettext_noop("%(name)s could not be reached. %(reason)s") % {"name": name, "reason": error.reason}
+        ) from None
     except OAuthError as error:
-        raise KeyNotChecked(f"{name} could not be reached: {_description(error)}.") from None
+        raise KeyNotChecked(
+            gettext_noop("%(name)s could not be reached: %(description)s.")
+            % {"name": name, "description": _description(error)}
+        ) from None
 
 
 def _description(error: OAuthError) -> str:
     if isinstance(error, ProviderFault):
-        return f"HTTP status {error.status}"
-    return "its response was not a token" if isinstance(error, MalformedResponse) else "it did not respond"
+        return gettext_noop("HTTP status %(status)s") % {"status": error.status}
+    return (
+        gettext_noop("its response was not a token")
+        if isinstance(error, MalformedResponse)
+        else gettext_noop("it did not respond")
+    )

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext_noop
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
@@ -80,7 +81,7 @@ def create_connect_session(
     (member, scopes, return_url), NotAllowed, IntegrationNotSetUp, IntegrationMisconfigured, MailedLately.
     """
     if actor.team is None:
-        raise NotAllowed("A connect link belongs to a team.")
+        raise NotAllowed(gettext_noop("A connect link belongs to a team."))
     person = _member_to_connect(actor, member, connection)
     _require_connectable(actor, integration, options.scopes)
     _check_return_url(options.return_url)
@@ -109,7 +110,9 @@ def create_connect_session(
 
 def _sharing_columns(person: User, options: SessionOptions) -> dict[str, Any]:
     if person in options.sharing_members:
-        message = f"{person} will own the connection, so that it cannot be shared with them."
+        message = gettext_noop("%(person)s will own the connection, so that it cannot be shared with them.") % {
+            "person": person
+        }
         raise InvalidInput([("sharing.members", message)])
     members = list(dict.fromkeys(str(user.pk) for user in options.sharing_members))
     return {"sharing_level": options.sharing_level or "", "sharing_members": members}
@@ -169,7 +172,9 @@ def consume(*, actor: Actor, session: ConnectSession, shares: bool | None = None
 def _use(actor: Actor, session: ConnectSession, **values: bool | None) -> None:
     unused = ConnectSession.objects.filter(pk=session.pk, member=actor.user, team=actor.team, used_at=None)
     if not unused.filter(status=_STATUS.PENDING, expires_at__gt=Now()).update(used_at=Now(), **values):
-        raise ConnectSessionEnded("This link was used already, or is older than an hour. Request a new one.")
+        raise ConnectSessionEnded(
+            gettext_noop("This link was used already, or is older than an hour. Request a new one.")
+        )
 
 
 def decline(*, actor: Actor, session: ConnectSession) -> None:
@@ -177,7 +182,7 @@ def decline(*, actor: Actor, session: ConnectSession) -> None:
     with transaction.atomic():
         _use(actor, session)
         _record("connect_session.declined", actor, session)
-        fail_sessions(_only(session), code="declined", detail="The person declined.")
+        fail_sessions(_only(session), code="declined", detail=gettext_noop("The person declined."))
 
 
 def cancel_session(*, actor: Actor, session: ConnectSession) -> None:
@@ -189,10 +194,12 @@ def cancel_session(*, actor: Actor, session: ConnectSession) -> None:
         attempts = AuthorizationAttempt.objects.select_for_update()
         attempt = attempts.filter(pk=session.attempt_id).first() if session.attempt_id else None
         if attempt is not None and attempt.status not in (_ATTEMPT.PENDING, _ATTEMPT.FAILED, _ATTEMPT.CANCELED):
-            _require_not_ended(session, "is being completed")
-        canceled = end_sessions(_only(session), _STATUS.CANCELED, code="canceled", detail="It was canceled.")
+            _require_not_ended(session, gettext_noop("is being completed"))
+        canceled = end_sessions(
+            _only(session), _STATUS.CANCELED, code="canceled", detail=gettext_noop("It was canceled.")
+        )
         if not canceled:
-            _require_not_ended(session, "has ended already")
+            _require_not_ended(session, gettext_noop("has ended already"))
             return
         if attempt is not None and attempt.status == _ATTEMPT.PENDING:
             AuthorizationAttempt.objects.filter(pk=attempt.pk).update(status=_ATTEMPT.CANCELED, code_verifier=None)
@@ -202,7 +209,9 @@ def cancel_session(*, actor: Actor, session: ConnectSession) -> None:
 def _require_not_ended(session: ConnectSession, state: str) -> None:
     session.refresh_from_db(fields=["status"])
     if session.status != _STATUS.CANCELED:
-        raise SessionNotCancelable(f"This connect session {state}, so it cannot be canceled.")
+        raise SessionNotCancelable(
+            gettext_noop("This connect session %(state)s, so it cannot be canceled.") % {"state": state}
+        )
 
 
 def failed(session: ConnectSession, error: SpecwayError) -> None:
@@ -217,7 +226,7 @@ def _only(session: ConnectSession) -> QuerySet[ConnectSession]:
 
 def nothing_to_repair() -> ConnectSessionEnded:
     """The error for a link to reconnect a connection that was disconnected."""
-    return ConnectSessionEnded("The connection was disconnected meanwhile, so it cannot be reconnected.")
+    return ConnectSessionEnded(gettext_noop("The connection was disconnected meanwhile, so it cannot be reconnected."))
 
 
 def reopen(session: ConnectSession) -> None:
@@ -251,28 +260,38 @@ def session_of_attempt(attempt: AuthorizationAttempt) -> ConnectSession | None:
 def _member_to_connect(actor: Actor, member: User | None, connection: Connection | None) -> User:
     if connection is not None:
         if member is not None and member != connection.owner:
-            raise InvalidInput([("member", "Only the owner of the connection can reconnect it. Leave this out.")])
+            raise InvalidInput(
+                [("member", gettext_noop("Only the owner of the connection can reconnect it. Leave this out."))]
+            )
         return connection.owner
     person = member or actor.user
     if person is None or not Membership.objects.filter(team=actor.team, user=person, user__is_active=True).exists():
-        raise InvalidInput([("member", "Enter the ID of a member of the team.")])
+        raise InvalidInput([("member", gettext_noop("Enter the ID of a member of the team."))])
     if person != actor.user and not (actor.is_admin or actor.is_service):
-        raise NotAllowed("Only owners, admins and service keys can request a connection from other members.")
+        raise NotAllowed(
+            gettext_noop("Only owners, admins and service keys can request a connection from other members.")
+        )
     return person
 
 
 def _require_connectable(actor: Actor, integration: Integration, scopes: Sequence[str]) -> None:
     if integration.kind in KINDS_WITH_KEY:
         if scopes:
-            message = f"{integration.name} is connected with a key, which has no scopes to request."
+            message = gettext_noop("%(service)s is connected with a key, which has no scopes to request.") % {
+                "service": integration.name
+            }
             raise InvalidInput([("scopes", message)])
         return
     oauth_app, entry = oauth_app_for(actor.team, integration), entry_of(integration)
     if oauth_app is None or entry is None:
-        raise IntegrationNotSetUp(f"{integration.name} is not set up yet: an operator adds the OAuth app.")
+        raise IntegrationNotSetUp(
+            gettext_noop("%(service)s is not set up yet: an operator adds the OAuth app.")
+            % {"service": integration.name}
+        )
     if oauth_app.broken_since is not None:
         raise IntegrationMisconfigured(
-            f"{integration.name} rejects the OAuth app. Its operator has to correct it first."
+            gettext_noop("%(service)s rejects the OAuth app. Its operator has to correct it first.")
+            % {"service": integration.name}
         )
     if message := offer_of(entry, oauth_app).refusal(scopes):
         raise InvalidInput([("scopes", message)])
@@ -282,7 +301,9 @@ def _require_connectable(actor: Actor, integration: Integration, scopes: Sequenc
 def _check_return_url(url: str) -> None:
     """Raises InvalidInput unless it is a path of this site, or a URL at an origin that the operator allows."""
     if url and not url.isprintable():
-        raise InvalidInput([("return_url", "The URL contains a line break or another control character.")])
+        raise InvalidInput(
+            [("return_url", gettext_noop("The URL contains a line break or another control character."))]
+        )
     if not url or own_path(url):
         return
     try:
@@ -291,7 +312,7 @@ def _check_return_url(url: str) -> None:
     except ValueError:
         origin = ""
     if origin not in settings.CONNECT_RETURN_ORIGINS or any(one in url for one in "\\\r\n\t") or len(url) > 500:
-        message = "Enter a path of Specway, or a URL at one of the origins in CONNECT_RETURN_ORIGINS."
+        message = gettext_noop("Enter a path of Specway, or a URL at one of the origins in CONNECT_RETURN_ORIGINS.")
         raise InvalidInput([("return_url", message)])
 
 

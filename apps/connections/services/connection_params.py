@@ -7,6 +7,8 @@ done delays only when people learn of it.
 
 from collections.abc import Mapping
 
+from django.utils.translation import gettext_noop
+
 from apps.audit.origin import Origin
 from apps.connections.errors import IntegrationNotSetUp
 from apps.connections.models import Connection, TokenSet
@@ -30,7 +32,10 @@ def provider_of(connection: Connection) -> ProviderConfig:
     Raises IntegrationNotSetUp without an OAuth app, IntegrationMisconfigured if a value is missing or invalid.
     """
     if connection.oauth_app is None and connection.integration.kind in KINDS_WITH_OAUTH_APP:
-        raise IntegrationNotSetUp(f"{connection.integration.name} has no OAuth app any more. An operator can add one.")
+        raise IntegrationNotSetUp(
+            gettext_noop("%(service)s has no OAuth app any more. An operator can add one.")
+            % {"service": connection.integration.name}
+        )
     return provider_config(connection.integration, oauth_app=connection.oauth_app, params=connection.params)
 
 

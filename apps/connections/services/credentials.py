@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.services import fingerprint, record
@@ -79,7 +80,7 @@ def connect_with_key(
     """
     entry = keyed(integration)
     if actor.team is None or actor.user is None:
-        raise NotAllowed("A connection belongs to a person. Use a personal API key, or sign in.")
+        raise NotAllowed(gettext_noop("A connection belongs to a person. Use a personal API key, or sign in."))
     values, placeholders = checked_input(entry, fields=fields, params=params)
     requested = _scopes(entry, scopes)
     with traced(Trace(integration=integration, team_id=actor.team.pk, label=str(actor.user))):
@@ -90,7 +91,7 @@ def connect_with_key(
             team=actor.team,
             integration=integration,
             owner=actor.user,
-            name=name.strip()[:200] or key.checked.label or f"{integration.name} key",
+            name=name.strip()[:200] or key.checked.label or gettext("%(service)s key") % {"service": integration.name},
             scopes_requested=requested,
             **_columns(key),
             **names,
@@ -165,10 +166,12 @@ def _replacement(
     """The fields and parameters to verify: those entered, over those stored. Raises WrongKind and InvalidInput."""
     required = {param.name for param in required_params(connection)}
     if not entry.fields and not required:
-        raise WrongKind(f"{connection.name} has no key, so there is nothing to replace.")
+        raise WrongKind(
+            gettext_noop("%(connection)s has no key, so there is nothing to replace.") % {"connection": connection.name}
+        )
     entered = {name: value for name, value in fields.items() if not isinstance(value, str) or value.strip()}
     if not entered and not required:
-        raise InvalidInput([(f"field.{entry.fields[-1].name}", "Enter the new value.")])
+        raise InvalidInput([(f"field.{entry.fields[-1].name}", gettext_noop("Enter the new value."))])
     # A key that was entered for other addresses is not sent to these: then every field has to be entered again.
     keeps = not required and is_for_current_base_url(connection) and may_keep_fields(connection)
     stored = stored_fields(connection) if keeps else {}
@@ -182,7 +185,10 @@ def _replacement(
 def _require_same_account(connection: Connection, checked: Checked) -> None:
     if connection.account_subject and checked.subject and checked.subject != connection.account_subject:
         account = checked.label or checked.subject
-        raise AnotherAccount(f"This key belongs to another account, {account}. Connect it as a new connection.")
+        raise AnotherAccount(
+            gettext_noop("This key belongs to another account, %(account)s. Connect it as a new connection.")
+            % {"account": account}
+        )
 
 
 @sensitive_variables()
@@ -207,7 +213,10 @@ def _store_replacement(connection: Connection, key: VerifiedKey) -> None:
 def keyed(integration: Integration) -> CatalogEntry:
     """The catalog entry of a service that is connected with a key. Raises WrongKind for any other."""
     if integration.kind not in KINDS_WITH_KEY:
-        raise WrongKind(f"{integration.name} is connected by signing in there, not with a key.")
+        raise WrongKind(
+            gettext_noop("%(service)s is connected by signing in there, not with a key.")
+            % {"service": integration.name}
+        )
     return entry_for(integration)
 
 
@@ -223,7 +232,15 @@ def _scopes(entry: CatalogEntry, scopes: Sequence[str]) -> list[str]:
     listed = [scope.name for scope in entry.scopes]
     for scope in scopes:
         if scope not in listed:
-            raise InvalidInput([("scopes", f"{entry.name} has no scope called {scope[:100]}.")])
+            raise InvalidInput(
+                [
+                    (
+                        "scopes",
+                        gettext_noop("%(service)s has no scope called %(scope)s.")
+                        % {"service": entry.name, "scope": scope[:100]},
+                    )
+                ]
+            )
     return [name for name in listed if name in scopes] or list(entry.default_scopes)
 
 
@@ -281,7 +298,7 @@ def _store_token(connection: Connection, token: TokenResponse) -> None:
 def _lock(connection: Connection) -> None:
     rows = Connection.objects.select_for_update().filter(pk=connection.pk).exclude(status=Status.DISCONNECTING)
     if not rows.exists():
-        raise NotFound("There is no such connection.")
+        raise NotFound(gettext_noop("There is no such connection."))
 
 
 def _update_account(connection: Connection, key: VerifiedKey) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext_noop
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
@@ -34,17 +35,20 @@ from apps.teams.actor import Actor
 
 logger = logging.getLogger(__name__)
 
-_NO_REVOCATION = "{name} does not support revocation, so the grant is still valid there."
-_LATER_URL = (
-    "The grant was not revoked and is still valid: the revocation URL of {name} was entered after this account was "
-    "connected, and it is at another host than the token URL, so no token was sent there. Revoke it at {name}."
+_NO_REVOCATION = gettext_noop("{name} does not support revocation, so the grant is still valid there.")
+_LATER_URL = gettext_noop(
+    "The grant was not revoked and is still valid: the revocation URL of {name} was entered "
+    "after this account was connected, and it is at another host than the token URL, so no token "
+    "was sent there. Revoke it at {name}."
 )
 _NOT_REVOKED: dict[str, str] = {
     Integration.Kind.OAUTH2: _NO_REVOCATION,
     Integration.Kind.OAUTH1: _NO_REVOCATION,
     Integration.Kind.CLIENT_CREDENTIALS: (
-        "The last token expires by itself. The client ID and secret still work at {name}: delete them there if they "
-        "are not needed."
+        gettext_noop(
+            "The last token expires by itself. The client ID and secret still work at {name}: delete "
+            "them there if they are not needed."
+        )
     ),
 }
 
@@ -71,7 +75,7 @@ def disconnect(*, actor: Actor, connection: Connection) -> Disconnected:
             .update(status=Status.DISCONNECTING, status_reason="", status_changed_at=Now())
         )
         if not marked:
-            raise NotFound("There is no such connection.")
+            raise NotFound(gettext_noop("There is no such connection."))
         TokenSet.objects.filter(connection=connection.pk).update(
             version=F("version") + 1, next_refresh_at=None, lease_token=None, lease_until=None
         )
@@ -117,14 +121,18 @@ def _without_request(connection: Connection, row: TokenSet | None) -> tuple[str,
     """The result if there is nothing to revoke, or no client to revoke it with; None if a request can be made."""
     name, kind = connection.integration.name, connection.integration.kind
     if kind == Integration.Kind.NONE:
-        return "none", f"{name} uses no credentials, so there was nothing to revoke."
+        return "none", gettext_noop("%(name)s uses no credentials, so there was nothing to revoke.") % {"name": name}
     if kind in KINDS_SENT_AS_ENTERED:
-        return "none", f"The key was deleted here and still works at {name}. Delete it there if it is not needed."
+        return "none", gettext_noop(
+            "The key was deleted here and still works at %(name)s. Delete it there if it is not needed."
+        ) % {"name": name}
     app_is_gone = connection.oauth_app is None and kind in KINDS_WITH_OAUTH_APP
     if row is None or row.access_token is None or app_is_gone:
-        return "none", "There was no grant to revoke."
+        return "none", gettext_noop("There was no grant to revoke.")
     if belongs_to_earlier_client(row):
-        return "unsupported", f"The grant belongs to an earlier OAuth app and is still valid. Revoke it at {name}."
+        return "unsupported", gettext_noop(
+            "The grant belongs to an earlier OAuth app and is still valid. Revoke it at %(name)s."
+        ) % {"name": name}
     return None
 
 
@@ -145,8 +153,10 @@ def _request_revocation(connection: Connection, row: TokenSet | None) -> tuple[s
         return "unsupported", _NOT_REVOKED[connection.integration.kind].format(name=name)
     except (OAuthError, SpecwayError) as error:
         logger.warning("not revoked connection=%s error=%s", connection.pk, type(error).__name__)
-        return "failed", f"{name} did not confirm the revocation, so the grant may still be valid there."
-    return "revoked", f"{name} confirmed that the grant is revoked."
+        return "failed", gettext_noop(
+            "%(name)s did not confirm the revocation, so the grant may still be valid there."
+        ) % {"name": name}
+    return "revoked", gettext_noop("%(name)s confirmed that the grant is revoked.") % {"name": name}
 
 
 def _client_of(connection: Connection) -> ClientCredentials:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from apps.audit.origin import Origin
 from apps.connections import metrics
@@ -55,7 +56,9 @@ def grant_of(
 ) -> Grant:
     """The grant that a callback leads to, by the protocol with which the flow was started."""
     if isinstance(parameters, oauth1.Callback) != (attempt.integration.kind == Integration.Kind.OAUTH1):
-        error = CallbackRejected("The response does not match the protocol with which this connection was started.")
+        error = CallbackRejected(
+            gettext_noop("The response does not match the protocol with which this connection was started.")
+        )
         raise attempts.fail(attempt, "other_protocol", error, origin=origin)
     if isinstance(parameters, oauth1.Callback):
         return _signed_grant(attempt, parameters, origin=origin)
@@ -93,7 +96,9 @@ def _code(
         verify_signature(query_string, provider, client_credentials(attempt.oauth_app))
         return code_of(parameters, provider)
     except (IssuerMismatch, InvalidCallback) as error:
-        message = f"The response does not come from {name}, so it was not used. Nothing was connected."
+        message = gettext_noop(
+            "The response does not come from %(name)s, so it was not used. Nothing was connected."
+        ) % {"name": name}
         code = "issuer_mismatch" if isinstance(error, IssuerMismatch) else "signature_mismatch"
         raise attempts.fail(attempt, code, CallbackRejected(message), origin=origin) from None
     except AuthorizationDenied as denied:
@@ -124,10 +129,15 @@ def _redeemed(
     except InvalidClient as error:
         with transaction.atomic():
             mark_oauth_app_broken(oauth_app=attempt.oauth_app, code=error.code, origin=origin)
-        message = f"{name} rejects the OAuth app of this integration. Its maintainers are notified; try again later."
+        message = gettext_noop(
+            "%(name)s rejects the OAuth app of this integration. Its maintainers are notified; try again later."
+        ) % {"name": name}
         raise attempts.fail(attempt, error.code, ExchangeFailed(message), origin=origin) from None
     except OAuthError as error:
-        message = f"{name} returned no token ({_description(error)}). Nothing was stored; try again."
+        message = gettext_noop("%(name)s returned no token (%(description)s). Nothing was stored; try again.") % {
+            "name": name,
+            "description": _description(error),
+        }
         raise attempts.fail(attempt, type(error).__name__, ExchangeFailed(message), origin=origin) from None
 
 
@@ -149,8 +159,15 @@ def _with_account(
         return placed(attempt, grant, choices[0] if choices else None)
     except (OAuthError, IntegrationMisconfigured) as error:
         revoke_unwanted(attempt, Grant(response=response, subject="", label="", params=params))
-        reason = f"it names no site ({_description(error)})." if isinstance(error, OAuthError) else error.sentence
-        message = f"{name} granted access, but it cannot be used: {reason} Nothing was stored."
+        reason = (
+            gettext_noop("it names no site (%(description)s).") % {"description": _description(error)}
+            if isinstance(error, OAuthError)
+            else error.sentence
+        )
+        message = gettext_noop("%(name)s granted access, but it cannot be used: %(reason)s Nothing was stored.") % {
+            "name": name,
+            "reason": reason,
+        }
         raise attempts.fail(attempt, "no_placement", ExchangeFailed(message), origin=origin) from None
 
 
@@ -191,11 +208,15 @@ def _provider(attempt: AuthorizationAttempt, params: Mapping[str, str]) -> Provi
 
 def _description(error: OAuthError) -> str:
     if isinstance(error, TransportFailure):
-        return "it did not respond"
+        return gettext_noop("it did not respond")
     if isinstance(error, ProviderFault):
-        return f"HTTP status {error.status}"
+        return gettext_noop("HTTP status %(status)s") % {"status": error.status}
     if isinstance(error, UnrecognizedRefusal) and not error.has_code:
-        return f"it answered with HTTP status {error.status}"
+        return gettext_noop("it answered with HTTP status %(status)s") % {"status": error.status}
     if isinstance(error, MalformedResponse):
-        return "its response was not a token"
-    return f"error “{error.code}”" if isinstance(error, TokenError) else "its response was not accepted"
+        return gettext_noop("its response was not a token")
+    return (
+        gettext_noop("error “%(code)s”") % {"code": error.code}
+        if isinstance(error, TokenError)
+        else gettext_noop("its response was not accepted")
+    )

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.origin import Origin
@@ -64,12 +65,18 @@ def authorization_request(
     except InvalidClient as error:
         with transaction.atomic():
             mark_oauth_app_broken(oauth_app=oauth_app, code=error.code, origin=origin)
-        message = f"{name} rejects the OAuth app of this integration. Its maintainers are notified; try again later."
+        message = gettext_noop(
+            "%(name)s rejects the OAuth app of this integration. Its maintainers are notified; try again later."
+        ) % {"name": name}
         raise IntegrationMisconfigured(message) from None
     except EndpointRefused as error:
-        raise IntegrationMisconfigured(f"{name} cannot be reached: {error}") from None
+        raise IntegrationMisconfigured(
+            gettext_noop("%(name)s cannot be reached: %(error)s") % {"name": name, "error": error}
+        ) from None
     except OAuthError:
-        raise ServiceUnavailable(f"{name} cannot start a sign-in right now. Try again.", retry_after=30) from None
+        raise ServiceUnavailable(
+            gettext_noop("%(name)s cannot start a sign-in right now. Try again.") % {"name": name}, retry_after=30
+        ) from None
     return AuthorizationRequest(state_of(request.token), request.secret, url, attempt_id)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from apps.audit.origin import Origin
 from apps.connections.errors import Undecided
@@ -136,12 +137,25 @@ def _check(actor: Actor, membership: Membership, decisions: Decisions) -> list[C
     owned = owned_by(membership)
     undecided = [connection.name for connection in owned if connection.pk not in decisions]
     if undecided:
-        raise Undecided(f"Choose for {', '.join(undecided[:5])}: hand over or disconnect.")
+        raise Undecided(
+            gettext_noop("Choose for %(names)s: hand over or disconnect.") % {"names": ", ".join(undecided[:5])}
+        )
     heirs = {heir.pk for heir in heirs_of(membership)}
     for connection in owned:
         to = decisions[connection.pk]
         if to and not may_hand_over(actor, connection):
-            raise NotAllowed(f"{connection.name} is personal to {connection.owner}: it can only be disconnected.")
+            raise NotAllowed(
+                gettext_noop("%(connection)s is personal to %(owner)s: it can only be disconnected.")
+                % {"connection": connection.name, "owner": connection.owner}
+            )
         if to and to not in heirs:
-            raise InvalidInput([(str(connection.pk), f"Choose another member of the team for {connection.name}.")])
+            raise InvalidInput(
+                [
+                    (
+                        str(connection.pk),
+                        gettext_noop("Choose another member of the team for %(connection)s.")
+                        % {"connection": connection.name},
+                    )
+                ]
+            )
     return owned

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from apps.audit.services import record
 from apps.connections.errors import AttemptSettled, ServiceUnavailable
@@ -26,7 +27,7 @@ from apps.oauth.errors import OAuthError
 from apps.teams.actor import Actor
 
 _STATUS = AuthorizationAttempt.Status
-_NO_CHOICE = "Choose one of the sites that are listed."
+_NO_CHOICE = gettext_noop("Choose one of the sites that are listed.")
 
 
 def choose_placement(*, actor: Actor, attempt: AuthorizationAttempt, key: str) -> AuthorizationAttempt:
@@ -36,7 +37,9 @@ def choose_placement(*, actor: Actor, attempt: AuthorizationAttempt, key: str) -
     `store_grant` raises: the person can then choose again.
     """
     if attempt.pending_tokens is None:
-        raise AttemptSettled("A site was chosen already, or this took longer than ten minutes. Connect again.")
+        raise AttemptSettled(
+            gettext_noop("A site was chosen already, or this took longer than ten minutes. Connect again.")
+        )
     grant = Grant.from_json(attempt.pending_tokens.reveal())
     choice = _of_key(list(grant.choices), key)
     with tracing.traced(tracing.of_attempt(attempt)):
@@ -55,7 +58,9 @@ def choices_for(*, actor: Actor, connection: Connection) -> list[PlacementChoice
     """
     provider = provider_of(connection)
     if provider.placement is None:
-        raise NotFound(f"{connection.integration.name} has no sites to choose from.")
+        raise NotFound(
+            gettext_noop("%(service)s has no sites to choose from.") % {"service": connection.integration.name}
+        )
     row = ensure_fresh(load(connection.pk), min_ttl=timedelta(0), origin=actor.origin)
     token = row.access_token.reveal() if row.access_token else ""
     try:
@@ -63,7 +68,9 @@ def choices_for(*, actor: Actor, connection: Connection) -> list[PlacementChoice
             return fetch_placements(provider, access_token=token, credentials=client_credentials(connection.oauth_app))
     except OAuthError:
         name = connection.integration.name
-        raise ServiceUnavailable(f"{name} does not list its sites right now. Try again.", retry_after=10) from None
+        raise ServiceUnavailable(
+            gettext_noop("%(name)s does not list its sites right now. Try again.") % {"name": name}, retry_after=10
+        ) from None
 
 
 def change_placement(*, actor: Actor, connection: Connection, key: str) -> Connection:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import Error as DatabaseError
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from apps.audit.origin import Origin
 from apps.connections import metrics
@@ -76,7 +77,7 @@ def load(connection_id: UUID) -> TokenSet:
     """The token set with everything that a refresh needs, and `db_now`. Raises ReauthorizationRequired without one."""
     row = _select_token_set.one(connection=connection_id)
     if row is None or row.connection.status == Status.DISCONNECTING:
-        raise ReauthorizationRequired("This connection has no token any more. Connect the service again.")
+        raise ReauthorizationRequired(gettext_noop("This connection has no token any more. Connect the service again."))
     return row
 
 
@@ -248,8 +249,11 @@ def commit(lease: Lease, grant: RefreshGrant, response: TokenResponse, *, origin
     metrics.refreshed(row.connection.integration, written=stored)
     if stored is None:
         raise ServiceUnavailable(
-            f"{row.connection.integration.name} issued a new token and it is saved, but the database is unavailable. "
-            "Try again in a moment.",
+            gettext_noop(
+                "%(service)s issued a new token and it is saved, but the database is unavailable. Try again "
+                "in a moment."
+            )
+            % {"service": row.connection.integration.name},
             retry_after=10,
         )
     if stored:
@@ -296,10 +300,16 @@ def refresh_now(*, connection: Connection, actor: Actor) -> Connection:
     """
     row = None if connection.integration.kind in KINDS_WITHOUT_EXPIRY else load(connection.pk)
     if row is None or (row.expires_at is None and not row.refresh_grant_type):
-        raise WrongKind(f"{connection.name} has no token that expires, so there is nothing to refresh.")
+        raise WrongKind(
+            gettext_noop("%(connection)s has no token that expires, so there is nothing to refresh.")
+            % {"connection": connection.name}
+        )
     if not row.refresh_grant_type and is_valid(row):
         name = connection.integration.name
-        raise WrongKind(f"{name} issued no refresh token, so nothing can be refreshed. The access token is valid.")
+        raise WrongKind(
+            gettext_noop("%(name)s issued no refresh token, so nothing can be refreshed. The access token is valid.")
+            % {"name": name}
+        )
     if is_valid(row) and row.db_now - row.obtained_at < JUST_ISSUED:
         return Connection.objects.with_details().get(pk=connection.pk)
     try:

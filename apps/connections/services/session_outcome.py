@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_noop
 
 from apps.audit.origin import Origin
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectSession, Level
@@ -25,7 +26,7 @@ _UNFINISHED = (
     AuthorizationAttempt.Status.UNDECIDED,
     AuthorizationAttempt.Status.CHOOSING,
 )
-EXPIRED_MESSAGE = "The link was not used within an hour."
+EXPIRED_MESSAGE = gettext_noop("The link was not used within an hour.")
 EXPIRED_CODE = "link_expired"
 DECLINED_CODES = ("access_declined", "canceled", "declined")
 
@@ -53,7 +54,7 @@ def outcome_of(session: ConnectSession, *, now: datetime) -> Outcome:
 def _not_shared(session: ConnectSession) -> str:
     if session.status != _STATUS.CONNECTED_PERSONAL:
         return ""
-    return f"{session.member} did not share the connection. It is personal."
+    return gettext_noop("%(member)s did not share the connection. It is personal.") % {"member": session.member}
 
 
 def overdue() -> Q:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
@@ -24,7 +25,7 @@ def rename(*, actor: Actor, connection: Connection, name: str) -> None:
     """Change its name. Raises InvalidInput for an empty or overlong one, or one of several lines."""
     wanted = name.strip()
     if not wanted or len(wanted) > 200 or not wanted.isprintable():
-        raise InvalidInput([("name", "Enter a name of one line and at most 200 characters.")])
+        raise InvalidInput([("name", gettext_noop("Enter a name of one line and at most 200 characters."))])
     if wanted == connection.name:
         return
     before, connection.name = connection.name, wanted
@@ -50,7 +51,7 @@ def share(
     held = _held(actor, connection)
     wanted = Sharing(everyone, dict(members or {}))
     if not wanted.is_shared:
-        raise InvalidInput([("members", "Choose at least one member, or everyone in the team.")])
+        raise InvalidInput([("members", gettext_noop("Choose at least one member, or everyone in the team."))])
     _check_members(held, wanted)
     return _store(held, wanted, origin=actor.origin)
 
@@ -96,10 +97,13 @@ def transfer(*, actor: Actor, connection: Connection, to: UUID) -> Connection:
     """
     held = _held(actor, connection)
     if not may_hand_over(actor, held):
-        raise NotAllowed(f"Only its owner, and admins while it is shared, can hand {held.name} over.")
+        raise NotAllowed(
+            gettext_noop("Only its owner, and admins while it is shared, can hand %(connection)s over.")
+            % {"connection": held.name}
+        )
     member = Membership.objects.select_related("user").filter(team=held.team_id, user=to, user__is_active=True).first()
     if member is None or to == held.owner_id:
-        raise InvalidInput([("owner", "Choose another member of the team.")])
+        raise InvalidInput([("owner", gettext_noop("Choose another member of the team."))])
     before = held.owner
     returns = held.handed_over_by_id == to
     held.owner = member.user
@@ -137,7 +141,7 @@ def _held(actor: Actor, connection: Connection) -> Connection:
     rows = Connection.objects.select_for_update(of=("self",)).select_related("integration", "owner", "team")
     held = rows.filter(pk=connection.pk, team=actor.team).exclude(status=Status.DISCONNECTING).first()
     if held is None or not _sees(actor, held):
-        raise NotFound("There is no such connection, or it is not shared with you.")
+        raise NotFound(gettext_noop("There is no such connection, or it is not shared with you."))
     if not may_share(actor, held):
         raise NotAllowed(refusal(actor, held))
     return held
@@ -151,17 +155,31 @@ def _sees(actor: Actor, connection: Connection) -> bool:
 def refusal(actor: Actor, connection: Connection) -> str:
     """The message that says why the actor may not share it."""
     if not connection.is_shared and may_view(actor, connection):
-        return f"{connection.name} is personal: only its owner, {connection.owner}, can share it."
-    return f"Only those who manage the connection {connection.name} can share it."
+        return gettext_noop("%(connection)s is personal: only its owner, %(owner)s, can share it.") % {
+            "connection": connection.name,
+            "owner": connection.owner,
+        }
+    return gettext_noop("Only those who manage the connection %(connection)s can share it.") % {
+        "connection": connection.name
+    }
 
 
 def _check_members(connection: Connection, sharing: Sharing) -> None:
     if connection.owner_id in sharing.members:
-        raise InvalidInput([("members", f"{connection.owner} owns the connection and manages it already.")])
+        raise InvalidInput(
+            [
+                (
+                    "members",
+                    gettext_noop("%(owner)s owns the connection and manages it already.") % {"owner": connection.owner},
+                )
+            ]
+        )
     known = Membership.objects.filter(team=connection.team_id, user__in=sharing.members).values_list("user", flat=True)
     unknown = sorted(str(user_id) for user_id in set(sharing.members) - set(known))
     if unknown:
-        raise InvalidInput([("members", f"No member of this team has the ID {unknown[0]}.")])
+        raise InvalidInput(
+            [("members", gettext_noop("No member of this team has the ID %(id)s.") % {"id": unknown[0]})]
+        )
 
 
 def _store(connection: Connection, wanted: Sharing, *, origin: Origin) -> Connection:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.connections.errors import ForeignHost, ReauthorizationRequired
@@ -22,18 +23,21 @@ from apps.oauth.provider import ProviderConfig
 from apps.oauth.signing import Credentials, token_credentials
 
 Kind = Integration.Kind
-_NO_FURTHER_KEY = (
-    "{} requires a further key, which has to be entered for its present addresses. An owner or admin can do that in "
-    "Custom APIs."
+_NO_FURTHER_KEY = gettext_noop(
+    "{name} requires a further key, which has to be entered for its present addresses. An owner or "
+    "admin can do that in Custom APIs."
 )
-_NO_TOKEN = "This connection has no token any more. Connect the service again."
+_NO_TOKEN = gettext_noop("This connection has no token any more. Connect the service again.")
 
 
 def require_own_host(connection: Connection, url: str) -> None:
     """Raises ForeignHost unless the URL is at a host of the service's API."""
     hosts = api_hosts(entry_for(connection.integration), params=connection.params, oauth_app=connection.oauth_app)
     if urlsplit(url).netloc.lower() not in {host.lower() for host in hosts}:
-        raise ForeignHost(f"This address does not belong to {connection.integration.name}, so the request is not sent.")
+        raise ForeignHost(
+            gettext_noop("This address does not belong to %(service)s, so the request is not sent.")
+            % {"service": connection.integration.name}
+        )
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def _bearer(rows: Rows) -> Credentials:
     _require_same_client(rows)
     credentials = client_credentials(rows.connection.oauth_app, with_secret=rows.provider.api_wants_client_secret)
     if rows.provider.api_wants_further_key and credentials.further_key is None:
-        raise IntegrationMisconfigured(_NO_FURTHER_KEY.format(rows.connection.integration.name))
+        raise IntegrationMisconfigured(_NO_FURTHER_KEY.format(name=rows.connection.integration.name))
     return token_credentials(rows.provider, token=rows.token, credentials=credentials)
 
 
@@ -103,7 +107,8 @@ def _own_client(rows: Rows) -> Credentials:
     own = own_client(rows.fields())
     if rows.provider.api_wants_further_key and own.further_key is None:
         raise ReauthorizationRequired(
-            f"{rows.connection.integration.name} now requires a further key. Replace the key."
+            gettext_noop("%(service)s now requires a further key. Replace the key.")
+            % {"service": rows.connection.integration.name}
         )
     return token_credentials(rows.provider, token=rows.token, credentials=own)
 
@@ -111,7 +116,7 @@ def _own_client(rows: Rows) -> Credentials:
 def _signed(rows: Rows) -> Credentials:
     kept = rows.tokens().kept_secrets
     if kept is None:
-        raise ReauthorizationRequired("This connection has no token secret any more. Reconnect it.")
+        raise ReauthorizationRequired(gettext_noop("This connection has no token secret any more. Reconnect it."))
     secret = str(kept.reveal_json()["kept"]["oauth_token_secret"])
     return signed_access(
         entry_for(rows.connection.integration),

@@ -5,6 +5,7 @@ import logging
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext_noop
 
 from apps.audit.origin import Origin
 from apps.audit.services import fingerprint, record
@@ -28,12 +29,34 @@ from apps.oauth.token_response import TokenResponse
 
 logger = logging.getLogger(__name__)
 
-_KEPT = "The earlier tokens were not revoked, since {name} may end the new ones with them."
-_LATER_URL = (
+_KEPT = gettext_noop("The earlier tokens were not revoked, since {name} may end the new ones with them.")
+_LATER_URL = gettext_noop(
     "The earlier tokens were not revoked and may still be valid: the revocation URL of {name} was entered after they "
     "were issued, and it is at another host than the token URL."
 )
-_NO_REVOCATION = "{name} does not support revocation, so the earlier tokens may still be valid there."
+_NO_REVOCATION = gettext_noop("{name} does not support revocation, so the earlier tokens may still be valid there.")
+_EARLIER_ACCOUNT = gettext_noop("the earlier account")
+_IN_USE = gettext_noop("Access as {account} is still valid at {name}, since another connection uses it.")
+_ACCESS_ENDED = gettext_noop("Access as {account} was revoked at {name}.")
+# The second of each pair is for another account than the new one.
+_NOT_ENDED = (
+    gettext_noop("The earlier tokens could not be revoked from here. Revoke them at {name} if needed."),
+    gettext_noop("The earlier tokens of {account} could not be revoked from here. Revoke them at {name} if needed."),
+)
+_ENDED = {
+    "tokens": (
+        gettext_noop("The earlier tokens were revoked at {name}."),
+        gettext_noop("The earlier tokens of {account} were revoked at {name}."),
+    ),
+    "access_token": (
+        gettext_noop("The earlier access token was revoked at {name}."),
+        gettext_noop("The earlier access token of {account} was revoked at {name}."),
+    ),
+    "refresh_token": (
+        gettext_noop("The earlier refresh token was revoked at {name}."),
+        gettext_noop("The earlier refresh token of {account} was revoked at {name}."),
+    ),
+}
 
 
 def discard_stale(row: TokenSet, provider: ProviderConfig, response: TokenResponse, *, origin: Origin) -> None:
@@ -110,34 +133,29 @@ def _shares_a_token(attempt: AuthorizationAttempt, grant: Grant, replaced: Token
 def _end(attempt: AuthorizationAttempt, replaced: Replaced, tokens: TokenResponse) -> tuple[str, str]:
     """The outcome (revoked, failed, kept; "" if there is nothing to say) and the message about it."""
     connection, is_other = replaced.connection, replaced.sameness is Sameness.OTHER
-    name, account = connection.integration.name, connection.account_label or "the earlier account"
+    names = {"name": connection.integration.name, "account": connection.account_label or _EARLIER_ACCOUNT}
     provider = _provider_of(connection) if replaced.is_of_current_client else None
     if provider and not may_receive(provider, connection.integration, revocation_version=replaced.revocation_version):
-        return "kept", _LATER_URL.format(name=name)
+        return "kept", _LATER_URL.format(**names)
     ends_one_token = provider is not None and provider.revocation is not None and provider.revocation.ends == "token"
     if not is_other and not ends_one_token:
         was_working, has_revocation = connection.status == Status.ACTIVE, provider is not None and provider.revocation
-        return ("kept", (_KEPT if has_revocation else _NO_REVOCATION).format(name=name)) if was_working else ("", "")
+        return ("kept", (_KEPT if has_revocation else _NO_REVOCATION).format(**names)) if was_working else ("", "")
     if is_other and not ends_one_token and _may_be_in_use(attempt, account_of(connection), except_for=connection):
-        return "kept", f"Access as {account} is still valid at {name}, since another connection uses it."
-    held = f"the earlier tokens of {account}" if is_other else "the earlier tokens"
+        return "kept", _IN_USE.format(**names)
     if provider is None or not _revoke(provider, connection.oauth_app, tokens):
-        return "failed", f"{_sentence(held)} could not be revoked from here. Revoke them at {name} if needed."
+        return "failed", _NOT_ENDED[is_other].format(**names)
     if not ends_one_token:
-        return "revoked", f"Access as {account} was revoked at {name}."
-    return "revoked", f"{_sentence(_ended(provider, tokens, held))} revoked at {name}."
+        return "revoked", _ACCESS_ENDED.format(**names)
+    return "revoked", _ENDED[_ended(provider, tokens)][is_other].format(**names)
 
 
-def _ended(provider: ProviderConfig, tokens: TokenResponse, held: str) -> str:
-    """What a revocation ended, with its verb: some services end access tokens only, or refresh tokens only."""
+def _ended(provider: ProviderConfig, tokens: TokenResponse) -> str:
+    """What a revocation ended: some services end access tokens only, or refresh tokens only."""
     sent = provider.revocation.tokens if provider.revocation else ()
     if tokens.refresh_token and "refresh_token" not in sent:
-        return f"{held.replace('tokens', 'access token')} was"
-    return f"{held} were" if "access_token" in sent else f"{held.replace('tokens', 'refresh token')} was"
-
-
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]
+        return "access_token"
+    return "tokens" if "access_token" in sent else "refresh_token"
 
 
 def _provider_of(connection: Connection) -> ProviderConfig | None:

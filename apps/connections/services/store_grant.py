@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from apps.audit.origin import Origin
 from apps.audit.services import record
@@ -63,7 +64,9 @@ def store_or_ask(attempt: AuthorizationAttempt, grant: Grant, *, origin: Origin)
         before, now = account_of(existing), account_in(attempt, grant)
         if before.is_known and not now.is_known:
             name = attempt.integration.name
-            raise ExchangeFailed(f"{name} did not report the account, so nothing was changed. Try again.")
+            raise ExchangeFailed(
+                gettext_noop("%(name)s did not report the account, so nothing was changed. Try again.") % {"name": name}
+            )
         if compare(before, now) is not Sameness.SAME:
             account = {"subject": grant.subject, "label": grant.label, "known": now.is_known}
             return Stored(_await(attempt, grant, _STATUS.UNDECIDED, account))
@@ -102,7 +105,7 @@ def locked(connection_id: UUID) -> Connection:
         .first()
     )
     if connection is None:
-        raise AttemptSettled("The connection was disconnected meanwhile. Connect the service again.")
+        raise AttemptSettled(gettext_noop("The connection was disconnected meanwhile. Connect the service again."))
     return connection
 
 
@@ -166,7 +169,8 @@ def _free_name(attempt: AuthorizationAttempt, grant: Grant) -> str:
 
     Without a label, the name has the account's ID.
     """
-    name = grant.label or f"{attempt.integration.name} account {grant.subject}".strip()[:200]
+    words = {"service": attempt.integration.name, "subject": grant.subject}
+    name = grant.label or (gettext("%(service)s account %(subject)s") % words).strip()[:200]
     own = Connection.objects.filter(team=attempt.team_id, integration=attempt.integration_id, owner=attempt.user_id)
     taken = set(own.exclude(status=Status.DISCONNECTING).values_list("name", flat=True))
     tenant = ", ".join(account_in(attempt, grant).tenant.values())
@@ -258,7 +262,7 @@ def _keeps_refresh_token(replaced: Replaced, attempt: AuthorizationAttempt) -> b
 def _sent_at(attempt: AuthorizationAttempt) -> datetime:
     """The start of the token's life: the database's time at which the state was consumed, right before the exchange."""
     if attempt.consumed_at is None:
-        raise AttemptSettled("This attempt has no callback.")
+        raise AttemptSettled(gettext_noop("This attempt has no callback."))
     return attempt.consumed_at
 
 

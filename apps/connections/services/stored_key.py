@@ -1,5 +1,6 @@
 """Reading the stored values of a connection's key."""
 
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.connections.errors import ReauthorizationRequired
@@ -21,7 +22,7 @@ def stored_fields(connection: Connection) -> dict[str, str]:
 def fields_in(row: Credential | None, integration: Integration) -> dict[str, str]:
     """The values of a credential. Raises what `stored_fields` raises."""
     if row is None or row.fields is None:
-        raise NotFound("This connection has no stored key any more.")
+        raise NotFound(gettext_noop("This connection has no stored key any more."))
     values: dict[str, str] = row.fields.reveal_json()
     if values and row.base_url_fingerprint != integration.base_url_fingerprint:
         raise ReauthorizationRequired(reason_message("address_changed", integration.name))

@@ -62,7 +62,7 @@ token AS (
         AND (token_set.expires_at IS NULL OR token_set.expires_at > statement_timestamp() + %(fresh_for)s)
 ),
 
-issued AS (
+used AS (
     SELECT * FROM token WHERE inputs = ANY(%(known_inputs)s::bytea[])
 ),
 
@@ -79,58 +79,11 @@ recorded AS (
         'connection', connection_id, left(name, 250), slug,
         %(workflow_id)s, %(workflow_name)s, %(run_id)s, %(ip)s::inet, %(user_agent)s, access_token_fp,
         jsonb_build_object('version', version)
-    FROM issued
+    FROM used
     RETURNING id
 ),
 
--- The times of last use are not precise, so a row that another transaction has locked is left as it is.
-unused_key AS (
-    SELECT api_key.id
-    FROM issued JOIN teams_apikey AS api_key ON api_key.id = issued.caller_id
-    WHERE issued.caller_last_used_at IS NULL OR issued.caller_last_used_at < %(now)s - %(key_precision)s
-    FOR NO KEY UPDATE OF api_key SKIP LOCKED
-),
-
-key_used AS (
-    UPDATE teams_apikey SET last_used_at = %(now)s FROM unused_key WHERE teams_apikey.id = unused_key.id
-),
-
-unused_connection AS (
-    SELECT connection.id
-    FROM issued JOIN connections_connection AS connection ON connection.id = issued.connection_id
-    WHERE issued.last_used_at IS NULL OR issued.last_used_at < statement_timestamp() - %(connection_precision)s
-    FOR NO KEY UPDATE OF connection SKIP LOCKED
-),
-
-connection_used AS (
-    UPDATE connections_connection SET last_used_at = statement_timestamp()
-    FROM unused_connection WHERE connections_connection.id = unused_connection.id
-),
-
--- Each of these three reads from the one before, and so locks in the order of `count_use`.
-counted AS (
-    INSERT INTO connections_dailyuse AS today (connection_id, day, calls, failures)
-    SELECT connection_id, (statement_timestamp() AT TIME ZONE 'UTC')::date, 1, 0 FROM issued
-    ON CONFLICT (connection_id, day) DO UPDATE SET calls = today.calls + 1
-    RETURNING connection_id
-),
-
-workflow AS (
-    INSERT INTO connections_workflowuse AS use (connection_id, workflow_id, name, last_used_at)
-    SELECT connection_id, %(workflow_id)s, %(workflow_name)s, statement_timestamp() FROM counted
-    WHERE %(workflow_id)s <> ''
-    ON CONFLICT (connection_id, workflow_id) DO UPDATE
-    SET last_used_at = excluded.last_used_at, name = coalesce(nullif(excluded.name, ''), use.name)
-    RETURNING id
-),
-
-workflow_caller AS (
-    INSERT INTO connections_workflowcaller (use_id, caller_id, user_id, last_used_at)
-    SELECT workflow.id, caller_id, CASE caller_kind WHEN 'service' THEN NULL ELSE caller_user_id END,
-        statement_timestamp()
-    FROM workflow CROSS JOIN issued
-    ON CONFLICT (use_id, caller_id) DO UPDATE SET last_used_at = excluded.last_used_at
-)
+-- include count_use.sql
 
 SELECT
     token.inputs, recorded.id IS NOT NULL AS is_recorded,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.models import AuditEvent
@@ -57,7 +58,10 @@ def issue_token(
     provider = provider_of(connection)
     missing = scope_sets.missing(wanted=scopes, granted=connection.scopes_granted, provider=provider)
     if missing:
-        message = f"{connection.name} was not granted {', '.join(missing)}. Reconnect it with these permissions."
+        message = gettext_noop("%(connection)s was not granted %(names)s. Reconnect it with these permissions.") % {
+            "connection": connection.name,
+            "names": ", ".join(missing),
+        }
         raise MissingScopes(message, missing_scopes=missing)
     row = ensure_fresh(load(connection.pk), min_ttl=timedelta(seconds=min_ttl), origin=actor.origin)
     _require_ttl(row, required_ttl)
@@ -69,15 +73,26 @@ def issue_token(
 def _require_ttl(row: TokenSet, seconds: int) -> None:
     if seconds and row.expires_at is not None and (row.expires_at - row.db_now).total_seconds() < seconds:
         name = row.connection.integration.name
-        raise MinTtlNotMet(f"The tokens of {name} do not live for {seconds} seconds.")
+        raise MinTtlNotMet(
+            gettext_noop("The tokens of %(name)s do not live for %(seconds)s seconds.")
+            % {"name": name, "seconds": seconds}
+        )
 
 
 def _require_access_token(connection: Connection) -> None:
     kind, name = connection.integration.kind, connection.integration.name
     if kind == Integration.Kind.OAUTH1:
-        raise WrongKind(f"{name} requires each request to be signed, so a token alone is not returned. Use the proxy.")
+        raise WrongKind(
+            gettext_noop(
+                "%(name)s requires each request to be signed, so a token alone is not returned. Use the proxy."
+            )
+            % {"name": name}
+        )
     if kind not in (Integration.Kind.OAUTH2, Integration.Kind.CLIENT_CREDENTIALS):
-        raise WrongKind(f"{connection.name} signs in with a key, so it has no access token.")
+        raise WrongKind(
+            gettext_noop("%(connection)s signs in with a key, so it has no access token.")
+            % {"connection": connection.name}
+        )
 
 
 def _record_issue(row: TokenSet, *, actor: Actor, needed: tuple[str, ...]) -> TokenSet:
@@ -87,7 +102,9 @@ def _record_issue(row: TokenSet, *, actor: Actor, needed: tuple[str, ...]) -> To
         current = load(row.connection_id)
         if not is_valid(current) or current.access_token is None:
             name = current.connection.integration.name
-            raise ServiceUnavailable(f"The token from {name} has expired already. Try again.", retry_after=1)
+            raise ServiceUnavailable(
+                gettext_noop("The token from %(name)s has expired already. Try again.") % {"name": name}, retry_after=1
+            )
         record(
             action="token.handed_out",
             origin=actor.origin,
@@ -138,7 +155,7 @@ def key_material(*, connection: Connection, actor: Actor) -> KeyMaterial:
     Raises WrongKind for connections that have a token instead.
     """
     if connection.integration.kind not in KINDS_SENT_AS_ENTERED:
-        raise WrongKind(f"{connection.name} does not sign in with a key.")
+        raise WrongKind(gettext_noop("%(connection)s does not sign in with a key.") % {"connection": connection.name})
     with transaction.atomic():
         require_access(connection, actor)
         fields, entry = stored_fields(connection), entry_for(connection.integration)

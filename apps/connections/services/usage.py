@@ -1,12 +1,15 @@
 """The use of a connection: recorded with each call, and listed by workflow, by person and by day."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet, Sum
+from django.utils.translation import ngettext
 
 from apps.connections.models import Connection, DailyUse, ScopeUse, WorkflowCaller, WorkflowUse
 from apps.connections.policy.sharing import sharing_of
@@ -15,6 +18,8 @@ from apps.teams.actor import Actor
 from apps.teams.models import ApiKey, Membership
 
 MAX_WORKFLOWS = 200
+# The people who are named where somebody loses access.
+MOST_NAMED = 10
 # `last_used_at` is written at most this often; a write for each call would be wasted.
 LAST_USED_PRECISION = timedelta(seconds=30)
 # A scope counts as unused after ninety days, so an hour is precise enough.
@@ -154,14 +159,47 @@ def workflows_of_member(team_id: UUID, user_id: UUID) -> list[Workflow]:
     return _listed(Q(callers__user=user_id, connection__team=team_id))
 
 
-def others_with_access(connection: Connection) -> list[str]:
-    """The names of the members, other than its owner, with whom the connection is shared."""
+def workflows_by_connection(connections: Iterable[Connection]) -> dict[UUID, list[Workflow]]:
+    """The same for each connection, by its ID, in a fixed number of queries."""
+    found: dict[UUID, list[Workflow]] = defaultdict(list)
+    for use in _ordered(Q(connection__in=[connection.pk for connection in connections])):
+        if len(found[use.connection_id]) < MAX_WORKFLOWS:
+            found[use.connection_id].append(_workflow(use))
+    return found
+
+
+@dataclass(frozen=True)
+class People:
+    """Some people by name, at most MOST_NAMED, and the number of all."""
+
+    names: tuple[str, ...] = ()
+    count: int = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __str__(self) -> str:
+        more = self.count - len(self.names)
+        further = [ngettext("%(n)s more", "%(n)s more", more) % {"n": f"{more:,}"}] if more else []
+        return ", ".join([*self.names, *further])
+
+
+def names_of_members(team_id: UUID) -> dict[UUID, str]:
+    """The names of a team's members by their ID, in order."""
+    members = Membership.objects.filter(team=team_id).order_by("user__name", "user__email")
+    rows = members.values_list("user_id", "user__name", "user__email")
+    return {user_id: name or email for user_id, name, email in rows}
+
+
+def others_with_access(connection: Connection, names: Mapping[UUID, str] | None = None) -> People:
+    """The members, other than its owner, with whom it is shared. `names`: `names_of_members`, if known already."""
     sharing = sharing_of(connection)
     if not sharing.is_shared:
-        return []
-    others = Membership.objects.filter(team=connection.team_id).exclude(user=connection.owner_id)
-    ordered = others.select_related("user").order_by("user__name", "user__email")
-    return [str(membership.user) for membership in ordered if sharing.level_for(membership.user_id)]
+        return People()
+    names = names_of_members(connection.team_id) if names is None else names
+    wanted = names if sharing.everyone is not None else [each for each in names if each in sharing.members]
+    others = (names[user_id] for user_id in wanted if user_id != connection.owner_id)
+    return People(tuple(islice(others, MOST_NAMED)), len(wanted) - (connection.owner_id in wanted))
 
 
 def usage_of(connection: Connection, *, days: int, today: date) -> Usage:
@@ -180,9 +218,12 @@ def usage_of_all(connections: QuerySet[Connection], *, days: int, today: date) -
 
 
 def _listed(wanted: Q) -> list[Workflow]:
+    return [_workflow(use) for use in _ordered(wanted)[:MAX_WORKFLOWS]]
+
+
+def _ordered(wanted: Q) -> QuerySet[WorkflowUse]:
     uses = WorkflowUse.objects.filter(pk__in=WorkflowUse.objects.filter(wanted).values("pk"))
-    ordered = uses.select_related("connection").prefetch_related("callers__user").order_by("-last_used_at", "pk")
-    return [_workflow(use) for use in ordered[:MAX_WORKFLOWS]]
+    return uses.select_related("connection").prefetch_related("callers__user").order_by("-last_used_at", "pk")
 
 
 def _workflow(use: WorkflowUse) -> Workflow:

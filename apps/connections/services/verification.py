@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from apps import egress
 from apps.connections.errors import KeyNotChecked, KeyRefused
 from apps.integrations.catalog.key_schema import Verification
@@ -42,7 +44,9 @@ def verify(service: str, call: Verification | None, access: Credentials) -> Chec
         with egress.session(deadline=DEADLINE, max_bytes=_MAX_RESPONSE) as session:
             answer = session.request(parts.method, parts.url, headers=dict(parts.headers), data=parts.body)
     except egress.EgressError as error:
-        raise KeyNotChecked(f"{service} could not be reached. {error}") from None
+        raise KeyNotChecked(
+            gettext_noop("%(service)s could not be reached. %(error)s") % {"service": service, "error": error}
+        ) from None
     return _read(service, call, answer.status_code, answer.content)
 
 
@@ -51,14 +55,25 @@ def _read(service: str, call: Verification, status: int, body: bytes) -> Checked
     if status in call.limited_statuses and passes(call.limited_check, document):
         return Checked(status=status)
     if status in _TRANSIENT or status >= 500 or 300 <= status < 400:
-        raise KeyNotChecked(f"{service} responded with HTTP status {status}, so the key could not be verified.")
+        raise KeyNotChecked(
+            gettext_noop("%(service)s responded with HTTP status %(status)s, so the key could not be verified.")
+            % {"service": service, "status": status}
+        )
     if status >= 400:
-        raise KeyRefused(f"This key was rejected by {service} (HTTP status {status}).", answered=status)
+        raise KeyRefused(
+            gettext_noop("This key was rejected by %(service)s (HTTP status %(status)s).")
+            % {"service": service, "status": status},
+            answered=status,
+        )
     if document is None:
-        raise KeyNotChecked(f"The response does not look like one of {service}: it is not JSON.")
+        raise KeyNotChecked(
+            gettext_noop("The response does not look like one of %(service)s: it is not JSON.") % {"service": service}
+        )
     if not passes(call.success_check, document):
         raise KeyRefused(
-            f"This key was rejected by {service}, in a response with HTTP status {status}.", answered=status
+            gettext_noop("This key was rejected by %(service)s, in a response with HTTP status %(status)s.")
+            % {"service": service, "status": status},
+            answered=status,
         )
     label = next((found for path in call.label_paths if (found := text_at(document, path))), "")
     return Checked(subject=text_at(document, call.subject_path) or label, label=label, status=status)

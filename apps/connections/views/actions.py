@@ -22,6 +22,7 @@ from apps.connections.views.connection_pages import PAGE_SIZE
 from apps.connections.views.lookup import managed_connection, visible_connection
 from apps.connections.views.rows import row_of
 from apps.errors import SpecwayError
+from apps.sentences import translated
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
@@ -41,7 +42,7 @@ def refresh(request: TeamRequest, connection_id: UUID) -> HttpResponse:
         row = row_of(request.actor, visible_connection(request.actor, connection_id))
         return render(request, "connections/_row_update.html", {"row": row, "problem": problem})
     if problem:
-        messages.error(request, f"{connection.name}: {problem.sentence}")
+        messages.error(request, f"{connection.name}: {translated(problem.sentence)}")
     else:
         messages.success(request, gettext("%(connection)s has a new token.") % {"connection": connection.name})
     return redirect(own_path(request.POST.get("return_path", "")) or "connections:list")
@@ -81,7 +82,7 @@ def _refresh_all(request: TeamRequest, connections: list[Connection]) -> None:
         if time.monotonic() > deadline:
             skipped.append(connection.name)
         elif problem := _try_refresh(request.actor, connection):
-            messages.error(request, f"{connection.name}: {problem.sentence}")
+            messages.error(request, f"{connection.name}: {translated(problem.sentence)}")
         else:
             done.append(connection.name)
     if done:

@@ -31,6 +31,7 @@ from apps.connections.views.connection_pages import PAGE_SIZE
 from apps.errors import SpecwayError
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
+from apps.teams.forms import LongSelect
 from apps.teams.models import Membership
 from apps.teams.requests import TeamRequest
 
@@ -79,7 +80,7 @@ class LevelForm(forms.Form):
 class OwnerForm(forms.Form):
     """To which member the connections are handed over."""
 
-    owner = forms.TypedChoiceField(label=_("New owner"), coerce=UUID)
+    owner = forms.TypedChoiceField(label=_("New owner"), coerce=UUID, widget=LongSelect)
 
     def __init__(self, data: Any, actor: Actor) -> None:
         super().__init__(data)

@@ -16,6 +16,7 @@ from apps.connections.services.check import CheckResult, Outcome
 from apps.connections.services.check import check as check_connection
 from apps.connections.views.lookup import visible_connection
 from apps.connections.views.rows import row_of
+from apps.sentences import translated
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 from apps.teams.services.invitations import mail_is_set_up
@@ -53,7 +54,7 @@ def ask(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     try:
         asked = ask_to_repair(actor=request.actor, connection=connection, message=request.POST.get("message", ""))
     except MailedLately as error:
-        messages.warning(request, error.sentence)
+        messages.warning(request, translated(error.sentence))
         return redirect("connections:connection", connection.pk)
     names = ", ".join(str(person) for person in asked.people)
     if asked.was_mailed and mail_is_set_up():
@@ -73,4 +74,4 @@ def ask(request: TeamRequest, connection_id: UUID) -> HttpResponse:
 
 def _message(name: str, result: CheckResult) -> str:
     called = f" Called: {result.request}" if result.request else ""
-    return f"{name}: {result.detail}{called}"
+    return f"{name}: {translated(result.detail)}{called}"

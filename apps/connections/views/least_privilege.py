@@ -18,6 +18,7 @@ from apps.connections.services.ask import Question, ask_owner
 from apps.connections.services.least_privilege import COMPARED, summary_of, unknown_uses, unused_connections
 from apps.connections.views.connection_pages import PAGE_SIZE
 from apps.connections.views.lookup import managed_connection
+from apps.sentences import translated
 from apps.teams.decorators import admin_required
 from apps.teams.requests import TeamRequest
 from apps.teams.services.invitations import mail_is_set_up
@@ -67,7 +68,7 @@ def ask(request: TeamRequest, connection_id: UUID) -> HttpResponse:
     try:
         asked = ask_owner(actor=request.actor, connection=connection, question=question, days=days)
     except MailedLately as error:
-        messages.warning(request, error.sentence)
+        messages.warning(request, translated(error.sentence))
         return redirect(back)
     if asked.was_mailed and mail_is_set_up():
         messages.success(

@@ -17,6 +17,7 @@ from apps.connections.services import offboarding
 from apps.connections.services.offboarding import Settled
 from apps.connections.services.usage import workflows_of_member
 from apps.errors import NotAllowed, NotFound, SpecwayError
+from apps.sentences import translated
 from apps.teams import permissions
 from apps.teams.decorators import admin_required, team_required
 from apps.teams.middleware import SESSION_TEAM
@@ -146,5 +147,6 @@ def _add_messages(request: HttpRequest, done: Settled) -> None:
         )
     for one in done.disconnected:
         messages.info(
-            request, gettext("%(one)s is disconnected. %(sentence)s") % {"one": one.name, "sentence": one.sentence}
+            request,
+            gettext("%(one)s is disconnected. %(sentence)s") % {"one": one.name, "sentence": translated(one.sentence)},
         )

@@ -24,6 +24,8 @@ from apps.teams.requests import TeamRequest
 
 # Cards on the page at first, and added with each "Show more".
 CARDS = 60
+# Connections on the page of a service. All of them are listed in Settings → Integrations.
+MOST_CONNECTIONS = 50
 
 
 @require_safe
@@ -80,12 +82,12 @@ def service(request: TeamRequest, slug: str) -> HttpResponse:
     integration = _visible_or_404(request.actor, slug)
     connections = _connections(request.actor, integration)
     if _is_partial(request):
-        return _varied(render(request, "integrations/_connections.html", {"connections": connections}))
+        return _varied(render(request, "integrations/_connections.html", connections | {"integration": integration}))
     form = connect_form(request.actor.team, integration)
     entry = form["entry"]
     context = {
         **form,
-        "connections": connections,
+        **connections,
         "links": links(entry, form["oauth_app"]) if entry else None,
         "keeps_apps": permissions.may(request.actor, Action.MANAGE_OAUTH_APPS),
         "requests": requests_for(request.actor.team, integration) if request.actor.team else [],
@@ -111,6 +113,10 @@ def _visible_or_404(actor: Actor, slug: str) -> Integration:
     return integration
 
 
-def _connections(actor: Actor, integration: Integration) -> list[Any]:
-    visible = integration.connections.visible_to(actor).with_details()
-    return list(visible.order_by("-status", "name", "created_at"))
+def _connections(actor: Actor, integration: Integration) -> dict[str, Any]:
+    """MOST_CONNECTIONS to the service, those that need attention first, and the number of all."""
+    visible = integration.connections.visible_to(actor)
+    ordered = visible.with_details().order_by("-status", "name", "created_at")
+    found = list(ordered[: MOST_CONNECTIONS + 1])
+    count = visible.count() if len(found) > MOST_CONNECTIONS else len(found)
+    return {"connections": found[:MOST_CONNECTIONS], "connection_count": count}

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from apps.connections.errors import BodyTooLarge
 from apps.egress import ClientDisconnected
 
@@ -28,8 +30,11 @@ class Body:
         """The whole body. Raises BodyTooLarge if it is streamed."""
         if not isinstance(self.content, bytes):
             raise BodyTooLarge(
-                f"This service requires signed forms, which may have at most {MAX_BUFFERED} bytes and need a "
-                "Content-Length."
+                gettext_noop(
+                    "This service requires signed forms, which may have at most %(max_buffered)s bytes and need "
+                    "a Content-Length."
+                )
+                % {"max_buffered": MAX_BUFFERED}
             )
         return self.content
 
@@ -66,7 +71,7 @@ def _chunks_of_length(stream: Any, remaining: int) -> Iterator[bytes]:
     while remaining:
         chunk = _read(stream, min(remaining, _CHUNK))
         if not chunk:
-            raise ClientDisconnected("The client disconnected.")
+            raise ClientDisconnected(gettext_noop("The client disconnected."))
         remaining -= len(chunk)
         yield chunk
 
@@ -75,5 +80,5 @@ def _read(stream: Any, size: int) -> bytes:
     try:
         chunk: bytes = stream.read(size)
     except Exception:  # each WSGI server raises exceptions of its own when the client disconnects
-        raise ClientDisconnected("The client disconnected.") from None
+        raise ClientDisconnected(gettext_noop("The client disconnected.")) from None
     return chunk

@@ -2,9 +2,11 @@
 
 import random
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps import egress
@@ -38,6 +40,7 @@ from apps.gateway.proxy.redirects import followed, with_proxied_urls
 from apps.gateway.proxy.response import ProxyResponse
 from apps.gateway.services import calls
 from apps.gateway.services.calls import RequestCredentials
+from apps.gateway.services.repeated_call import UnknownCall, remember
 from apps.gateway.services.revocation import CALLS_IN_PROGRESS, WatchedCall
 from apps.integrations.reach import requests_to
 from apps.oauth.expiry import retry_after
@@ -45,6 +48,7 @@ from apps.oauth.signing import RequestParts, SignedCredentials
 from apps.request_slots import before_waiting, release_connection
 from apps.teams.actor import Actor
 
+T = TypeVar("T")
 # Seconds. A longer wait is left to the caller, since it would occupy a thread.
 _MAX_RETRY_DELAY = 10.0
 _FORM = "application/x-www-form-urlencoded"
@@ -58,7 +62,8 @@ class Call:
     """A call to make. `path` and `query` are percent-encoded as the caller sent them; `client` is the caller's socket.
 
     With `may_see_secrets` the response passes unchanged; otherwise the connection's secrets are redacted in it.
-    `proxy_path` is our path that `path` continues, for redirects; `own_origins` are our addresses.
+    `proxy_path` is our path that `path` continues, for redirects; `own_origins` are our addresses. With `unknown`, the
+    call is remembered when it was recorded.
     """
 
     actor: Actor
@@ -74,6 +79,7 @@ class Call:
     may_see_secrets: bool = False
     proxy_path: str = ""
     own_origins: tuple[str, ...] = ()
+    unknown: UnknownCall | None = None
 
     @property
     def is_repeatable(self) -> bool:
@@ -88,7 +94,20 @@ def send_call(call: Call) -> ProxyResponse:
     """
     with calls.counting_refusals(call.connection):
         calls.require_scopes(call.connection, call.options.scopes)
-        release = CALLS_IN_FLIGHT.acquire(_shares(call))
+        release = CALLS_IN_FLIGHT.acquire(shares_of_call(call))
+    return in_flight(call, release, _record_and_send)
+
+
+def shares_of_call(call: Call) -> dict[Hashable, int]:
+    caller = call.actor.api_key or call.actor.user
+    return shares_of(team=call.connection.team_id, caller=caller.pk if caller else None, connection=call.connection.pk)
+
+
+def in_flight(call: Call, release: Callable[[], None], send: Callable[[Call, WatchedCall], T]) -> T:
+    """What `send` returns. The call is watched, and its slot released, until the response is closed.
+
+    Raises what `send` raises, and NotFound if the caller loses access while it waits.
+    """
     watched = WatchedCall(call.connection, call.actor, call.client, path=f"/{call.path}"[:300])
     CALLS_IN_PROGRESS.add(watched)
 
@@ -97,30 +116,42 @@ def send_call(call: Call) -> ProxyResponse:
         release()
 
     try:
-        response = _send_recorded(call, watched)
+        response = send(call, watched)
     except BaseException as error:
         end()
         if watched.is_revoked and isinstance(error, egress.ClientDisconnected):
-            raise NotFound("There is no such connection.") from None
+            raise NotFound(gettext_noop("There is no such connection.")) from None
         raise
+    if not isinstance(response, ProxyResponse):
+        end()
+        return response
     response.on_close(end)
     release_connection()
     return response
 
 
-def _shares(call: Call) -> dict[Hashable, int]:
-    caller = call.actor.api_key or call.actor.user
-    return shares_of(team=call.connection.team_id, caller=caller.pk if caller else None, connection=call.connection.pk)
-
-
-def _send_recorded(call: Call, watched: WatchedCall) -> ProxyResponse:
+def _record_and_send(call: Call, watched: WatchedCall) -> ProxyResponse:
     connection = call.connection
     with calls.counting_refusals(connection):
         credentials = calls.credentials_for(connection, origin=call.actor.origin)
-        request = _upstream_request(call, credentials)
-    what = {"call": watched.id, "method": call.method, "path": watched.path}
-    calls.record_call(credentials, actor=call.actor, scopes=call.options.scopes, **what)
-    started = time.monotonic()
+        request = upstream_request(call, credentials)
+    calls.record_call(credentials, actor=call.actor, scopes=call.options.scopes, **described(call, watched))
+    if call.unknown is not None:
+        remember(call.unknown, actor=call.actor, credentials=credentials)
+    return send_recorded(call, watched, credentials, request)
+
+
+def described(call: Call, watched: WatchedCall) -> dict[str, str]:
+    """What its audit events say about the call."""
+    return {"call": watched.id, "method": call.method, "path": watched.path}
+
+
+def send_recorded(
+    call: Call, watched: WatchedCall, credentials: RequestCredentials, request: egress.Request
+) -> ProxyResponse:
+    """Send a call that is recorded already. Raises as `send_call`."""
+    connection, started = call.connection, time.monotonic()
+    what = described(call, watched)
     try:
         with metrics.proxy_wait(connection.integration):
             call, credentials, request, response = _send_and_follow(call, credentials, request, watched)
@@ -135,7 +166,7 @@ def _send_recorded(call: Call, watched: WatchedCall) -> ProxyResponse:
 
 
 @sensitive_variables()
-def _upstream_request(call: Call, credentials: RequestCredentials) -> egress.Request:
+def upstream_request(call: Call, credentials: RequestCredentials) -> egress.Request:
     """The request with the connection's credentials added. Raises ForeignHost, BodyTooLarge, InvalidPath."""
     host, path = target.split_host(call.path, credentials.named_base_urls.keys())
     base_url = credentials.named_base_urls[host] if host else credentials.base_url
@@ -151,7 +182,9 @@ def _upstream_request(call: Call, credentials: RequestCredentials) -> egress.Req
     try:
         signed = credentials.access.sign(parts)
     except ValueError:
-        raise InvalidPath("This service requires signed requests, and this query or form cannot be parsed.") from None
+        raise InvalidPath(
+            gettext_noop("This service requires signed requests, and this query or form cannot be parsed.")
+        ) from None
     overridden = {name: value for name, value in headers.items() if name.lower() in credentials.default_headers}
     overridden_names = {name.lower() for name in overridden}
     sent = {name: value for name, value in signed.headers.items() if name.lower() not in overridden_names} | overridden
@@ -170,7 +203,7 @@ def _send_and_follow(
         if following is None:
             break
         response.close()
-        call, request = following, _upstream_request(following, credentials)
+        call, request = following, upstream_request(following, credentials)
         path = f"/{call.path}"[:300]
         calls.record_call(credentials, actor=call.actor, call=watched.id, method=call.method, path=path)
         response, credentials, request = _send_with_retries(call, credentials, request)
@@ -196,7 +229,7 @@ def _send_with_retries(
                 renewed = _refresh(response, credentials, call)
                 if renewed is not None and call.body.is_buffered:
                     response.close()
-                    credentials, request = renewed, _upstream_request(call, renewed)
+                    credentials, request = renewed, upstream_request(call, renewed)
                     continue
             delay = _retry_delay(response, attempt)
             if response.status not in call.options.retry_on or attempt >= retries or delay > _MAX_RETRY_DELAY:
@@ -206,7 +239,7 @@ def _send_with_retries(
         egress.wait_for_client(delay, call.client)
         attempt += 1
         if isinstance(credentials.access, SignedCredentials):
-            request = _upstream_request(call, credentials)  # each request needs a signature of its own
+            request = upstream_request(call, credentials)  # each request needs a signature of its own
 
 
 def _says_ended(response: egress.Response, credentials: RequestCredentials) -> bool:
@@ -231,18 +264,28 @@ def _send(call: Call, request: egress.Request) -> egress.Response:
         with requests_to(connection.integration, team=connection.team_id, oauth_app=connection.oauth_app):
             return egress.stream(request, timeouts=timeouts, partition=str(connection.pk), client=call.client)
     except egress.DestinationBlocked as error:
-        raise DestinationRefused(f"{name} is not called: {error}") from None
+        raise DestinationRefused(
+            gettext_noop("%(name)s is not called: %(error)s") % {"name": name, "error": error}
+        ) from None
     except egress.NotSent as error:
-        raise ServiceUnreachable(f"{name} cannot be reached: {error}") from None
+        raise ServiceUnreachable(
+            gettext_noop("%(name)s cannot be reached: %(error)s") % {"name": name, "error": error}
+        ) from None
     except egress.TimedOut:
         raise ServiceTimeout(
-            f"{name} sent nothing for {call.options.idle_timeout} s. It may have received the call: check before you "
-            "repeat it."
+            gettext_noop(
+                "%(name)s sent nothing for %(idle_timeout)s s. It may have received the call: check before "
+                "you repeat it."
+            )
+            % {"name": name, "idle_timeout": call.options.idle_timeout}
         ) from None
     except egress.NoResponse:
         raise NoServiceAnswer(
-            f"{name} closed the connection without a response. It may have received the call: check before you "
-            "repeat it."
+            gettext_noop(
+                "%(name)s closed the connection without a response. It may have received the call: check "
+                "before you repeat it."
+            )
+            % {"name": name}
         ) from None
 
 
@@ -296,8 +339,11 @@ def _without_secrets(
     if response.status in _PARTIAL:
         response.close()
         raise AnswerWithheld(
-            f"{call.connection.integration.name} sent a partial response that was not requested. The connection's "
-            "secret cannot be redacted in parts of a response."
+            gettext_noop(
+                "%(service)s sent a partial response that was not requested. The connection's secret cannot "
+                "be redacted in parts of a response."
+            )
+            % {"service": call.connection.integration.name}
         )
     if _has_no_body(call, response):
         pass  # no coding changes that; its headers describe the resource
@@ -307,8 +353,10 @@ def _without_secrets(
         response.close()
         name = redactor.text(coding or framing)[:20]
         raise AnswerWithheld(
-            f"{call.connection.integration.name} encoded its response as {name}, in which the connection's secret "
-            "cannot be redacted."
+            gettext_noop(
+                "%(service)s encoded its response as %(name)s, in which the connection's secret cannot be redacted."
+            )
+            % {"service": call.connection.integration.name, "name": name}
         )
     headers = [*without(headers, "accept-ranges"), ("Accept-Ranges", "none")]
     return redactor.headers(headers), redacted(chunks, redactor)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop
+
 from apps.teams.errors import InvalidHeader
 
 MAX_RETRIES = 3
@@ -48,7 +50,7 @@ def call_options(environ: Mapping[str, object]) -> CallOptions:
     values = {name[5:]: str(value).strip() for name, value in environ.items() if name.startswith("HTTP_SPECWAY_")}
     for name in values.keys() - _KNOWN:
         header = name.replace("_", "-").title()[:80]
-        raise InvalidHeader(f"There is no header {header}.", header=header)
+        raise InvalidHeader(gettext_noop("There is no header %(header)s.") % {"header": header}, header=header)
     retries = _number(values, "SPECWAY_RETRIES", default=0, minimum=0, maximum=MAX_RETRIES)
     return CallOptions(
         scopes=_scopes(values.get("SPECWAY_SCOPES", "")),
@@ -64,7 +66,9 @@ def call_options(environ: Mapping[str, object]) -> CallOptions:
 def _scopes(text: str) -> tuple[str, ...]:
     scopes = tuple(text.split())
     if len(scopes) > 200 or any(len(scope) > 300 or not scope.isprintable() for scope in scopes):
-        raise InvalidHeader("Specway-Scopes takes up to 200 scopes, separated by spaces.", header="Specway-Scopes")
+        raise InvalidHeader(
+            gettext_noop("Specway-Scopes takes up to 200 scopes, separated by spaces."), header="Specway-Scopes"
+        )
     return scopes
 
 
@@ -75,10 +79,12 @@ def _statuses(text: str | None, *, retries: int) -> frozenset[int]:
     parts = [part.strip() for part in text.split(",")]
     statuses = frozenset(int(part) for part in parts if re.fullmatch(r"[1-9][0-9]{2}", part))
     if len(parts) > 20 or len(statuses) != len(set(parts)) or not statuses <= _MAY_BE_RETRIED:
-        message = "Specway-Retry-On takes statuses, separated by commas: 408, 409, 423, 425, 429 and 500 to 599."
+        message = gettext_noop(
+            "Specway-Retry-On takes statuses, separated by commas: 408, 409, 423, 425, 429 and 500 to 599."
+        )
         raise InvalidHeader(message, header="Specway-Retry-On")
     if not retries:
-        message = "Specway-Retry-On has an effect only together with Specway-Retries: 1 to 3."
+        message = gettext_noop("Specway-Retry-On has an effect only together with Specway-Retries: 1 to 3.")
         raise InvalidHeader(message, header="Specway-Retry-On")
     return statuses
 
@@ -89,5 +95,9 @@ def _number(values: Mapping[str, str], name: str, *, default: int, minimum: int,
         return default
     if not re.fullmatch(r"[0-9]{1,4}", text) or not minimum <= int(text) <= maximum:
         header = name.replace("_", "-").title()
-        raise InvalidHeader(f"{header} must be a whole number from {minimum} to {maximum}.", header=header)
+        raise InvalidHeader(
+            gettext_noop("%(header)s must be a whole number from %(minimum)s to %(maximum)s.")
+            % {"header": header, "minimum": minimum, "maximum": maximum},
+            header=header,
+        )
     return int(text)

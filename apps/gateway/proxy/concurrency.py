@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from apps.connections.errors import TooManyCalls
 from apps.request_slots import before_waiting
@@ -73,8 +74,12 @@ class ConcurrencyLimiter:
 
     def _refusal(self) -> str:
         if len(self._acquired) >= self._limit():
-            return "This server is already running as many calls to services as it can. Try again in a moment."
-        return "You already have as many calls in progress as you can have at a time. Try again when one has ended."
+            return gettext_noop(
+                "This server is already running as many calls to services as it can. Try again in a moment."
+            )
+        return gettext_noop(
+            "You already have as many calls in progress as you can have at a time. Try again when one has ended."
+        )
 
     def _release(self, slot: object, shares: Mapping[Hashable, int]) -> None:
         with self._released:

@@ -3,6 +3,8 @@
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
+from django.utils.translation import gettext_noop
+
 from apps.egress import NoResponse
 from apps.gateway.proxy.encodings import encodings_of, unescape
 from apps.gateway.proxy.headers import Headers
@@ -130,6 +132,6 @@ def decompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 if not data and len(decoded) < _CHUNK:
                     break
     except zlib.error:
-        raise NoResponse("The response cannot be decoded.") from None
+        raise NoResponse(gettext_noop("The response cannot be decoded.")) from None
     if not decoder.eof and not is_empty:
-        raise NoResponse("The response ends too early.")
+        raise NoResponse(gettext_noop("The response ends too early."))

@@ -6,6 +6,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from apps import egress
 from apps.connections import metrics
 from apps.gateway.proxy.headers import Headers
@@ -55,7 +57,7 @@ class ProxyResponse:
         try:
             for chunk in self._chunks:
                 if self._watched.is_revoked:
-                    raise egress.ClientDisconnected("The caller has lost access.")
+                    raise egress.ClientDisconnected(gettext_noop("The caller has lost access."))
                 yield chunk
         except egress.ClientDisconnected:
             self._outcome = "revoked" if self._watched.is_revoked else self._outcome
@@ -83,4 +85,4 @@ class ProxyResponse:
 
 
 def _interrupted() -> ConnectionResetError:
-    return ConnectionResetError(errno.ECONNRESET, "The response was interrupted.")
+    return ConnectionResetError(errno.ECONNRESET, gettext_noop("The response was interrupted."))

@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection, Mapping
 from urllib.parse import quote, unquote, urlsplit
 
+from django.utils.translation import gettext_noop
+
 from apps.connections.errors import InvalidPath
 
 # TRACE would return the credential that the call was sent with (RFC 9110 9.3.8); CONNECT asks for a tunnel.
@@ -34,7 +36,7 @@ def raw_target(environ: Mapping[str, object], *, path: str, service_path: str) -
     if f"{raw}/" == prefix:  # the slash was added by ApiSlashMiddleware
         return "", query
     if not raw.startswith(prefix):
-        raise InvalidPath("Send the URL up to /proxy/ without percent-encoding.")
+        raise InvalidPath(gettext_noop("Send the URL up to /proxy/ without percent-encoding."))
     return raw.removeprefix(prefix), query
 
 
@@ -49,7 +51,10 @@ def split_host(path: str, names: Collection[str]) -> tuple[str, str]:
     name = first.removeprefix("@")
     if name not in names:
         known = ", ".join(f"@{each}" for each in sorted(names))
-        raise InvalidPath(f"There is no API host {first[:60]}. The hosts of this service are {known}.")
+        raise InvalidPath(
+            gettext_noop("There is no API host %(host)s. The hosts of this service are %(known)s.")
+            % {"host": first[:60], "known": known}
+        )
     return name, rest
 
 
@@ -60,16 +65,18 @@ def require_safe(path: str, query: str) -> None:
     is what is sent.
     """
     if not _VISIBLE_ASCII.fullmatch(path) or not _VISIBLE_ASCII.fullmatch(query):
-        raise InvalidPath("Percent-encode everything except visible ASCII in path and query.")
+        raise InvalidPath(gettext_noop("Percent-encode everything except visible ASCII in path and query."))
     if "#" in path or "#" in query:
-        raise InvalidPath("A # would end the URL. Percent-encode it.")
+        raise InvalidPath(gettext_noop("A # would end the URL. Percent-encode it."))
     if _BROKEN_ESCAPE.search(path):
-        raise InvalidPath("A % in the path must be followed by two hexadecimal digits. Write %25 for a literal %.")
+        raise InvalidPath(
+            gettext_noop("A % in the path must be followed by two hexadecimal digits. Write %25 for a literal %.")
+        )
     if "\\" in path:
-        raise InvalidPath("The path contains \\, which some servers read as /. Percent-encode it.")
+        raise InvalidPath(gettext_noop("The path contains \\, which some servers read as /. Percent-encode it."))
     # An @ is harmless: it separates user and host only before the first / of a URL, and we write that /.
     if "//" in path or path.startswith("/"):
-        raise InvalidPath("The path contains //, which could lead to another host. Percent-encode it.")
+        raise InvalidPath(gettext_noop("The path contains //, which could lead to another host. Percent-encode it."))
     _require_safe_layers(path)
 
 
@@ -78,14 +85,16 @@ def _require_safe_layers(path: str) -> None:
     for _ in range(_MAX_LAYERS):
         text = _OVERLONG.sub(_decoded_overlong, text)
         if _CONTROL.search(text):
-            raise InvalidPath("The path contains a line break or another control character.")
+            raise InvalidPath(gettext_noop("The path contains a line break or another control character."))
         if any(segment.partition(";")[0] in (".", "..") for segment in _SEPARATOR.split(text)):
-            raise InvalidPath("The path contains a . or .. segment, which could lead out of the service's API.")
+            raise InvalidPath(
+                gettext_noop("The path contains a . or .. segment, which could lead out of the service's API.")
+            )
         decoded = unquote(text, encoding="latin-1")
         if decoded == text:
             return
         text = decoded
-    raise InvalidPath("The path is percent-encoded too many times.")
+    raise InvalidPath(gettext_noop("The path is percent-encoded too many times."))
 
 
 def _decoded_overlong(sequence: re.Match[str]) -> str:

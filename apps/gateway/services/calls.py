@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, transaction
 from django.db.models import F, QuerySet, prefetch_related_objects
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.origin import Origin
@@ -73,9 +74,9 @@ def usable_connection(*, actor: Actor, pk: UUID) -> Connection:
     if connection is not None and connection.is_shared and not actor.is_admin:
         prefetch_related_objects([connection], "shares")  # each check below reads them
     if connection is None or not may_see(actor, connection):
-        raise NotFound("There is no such connection.")
+        raise NotFound(gettext_noop("There is no such connection."))
     if not may_use(actor, connection):
-        raise NotAllowed("This connection is personal. Ask its owner to share it.")
+        raise NotAllowed(gettext_noop("This connection is personal. Ask its owner to share it."))
     return connection
 
 
@@ -83,7 +84,10 @@ def require_scopes(connection: Connection, scopes: tuple[str, ...]) -> None:
     """Raises MissingScopes unless all are granted. Keys have no scopes that we know of, so they always pass."""
     missing = missing_scopes_of(connection, scopes)
     if missing:
-        message = f"{connection.name} was not granted {', '.join(missing)}. Reconnect it with these permissions."
+        message = gettext_noop("%(connection)s was not granted %(names)s. Reconnect it with these permissions.") % {
+            "connection": connection.name,
+            "names": ", ".join(missing),
+        }
         raise MissingScopes(message, missing_scopes=missing)
 
 
@@ -92,10 +96,16 @@ def credentials_for(connection: Connection, *, origin: Origin) -> RequestCredent
     """Credentials with a fresh token, for a connection from `usable_connection`. Raises what `ensure_fresh` raises."""
     row: TokenSet | None = getattr(connection, "token_set", None)
     if row is None or connection.integration.kind in KINDS_WITHOUT_EXPIRY:
-        return _credentials(connection, row)
+        return stored_credentials(connection)
     row.connection, row.db_now = connection, connection.db_now
     fresh = ensure_fresh(row, origin=origin, min_ttl=timedelta(0))
     return _credentials(connection, fresh, was_refreshed=fresh is not row)
+
+
+@sensitive_variables()
+def stored_credentials(connection: Connection) -> RequestCredentials:
+    """Credentials as they are stored, whether the token is fresh or not."""
+    return _credentials(connection, getattr(connection, "token_set", None))
 
 
 @sensitive_variables()
@@ -115,7 +125,9 @@ def _credentials(connection: Connection, row: TokenSet | None, *, was_refreshed:
     rows = Rows(connection, row, getattr(connection, "credential", None))
     entry, base_url = entry_for(connection.integration), rows.provider.api_base_url
     if not base_url:
-        raise IntegrationMisconfigured(f"The base URL of {connection.integration.name}'s API is not set yet.")
+        raise IntegrationMisconfigured(
+            gettext_noop("The base URL of %(service)s's API is not set yet.") % {"service": connection.integration.name}
+        )
     access = access_in(rows)
     return RequestCredentials(
         connection=connection,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from apps.integrations.catalog import overrides
 from apps.integrations.catalog.errors import CatalogError
@@ -96,9 +97,14 @@ def entry_for(integration: Integration) -> CatalogEntry:
     if entry is not None:
         return entry
     if integration.team_id is None:
-        raise IntegrationMisconfigured(f"The catalog no longer has an entry for {integration.name}.")
+        raise IntegrationMisconfigured(
+            gettext_noop("The catalog no longer has an entry for %(service)s.") % {"service": integration.name}
+        )
     raise IntegrationMisconfigured(
-        f"The authentication of {integration.name} is not set up yet. An owner or admin can do that in Custom APIs."
+        gettext_noop(
+            "The authentication of %(service)s is not set up yet. An owner or admin can do that in Custom APIs."
+        )
+        % {"service": integration.name}
     )
 
 
@@ -143,8 +149,8 @@ def _protocol_fields(entry: CatalogEntry, oauth2: OAuth2, values: Mapping[str, s
     return fields | {
         **{name: filled_params(entry, fields[name], values) for name in _TEMPLATES},
         "keep": (*oauth2.keep, *(param.field or param.name for param in entry.params_from("token_response"))),
-        "authorization_url": _required_url(entry, "authorization URL", oauth2.authorization_url, values),
-        "token_url": _required_url(entry, "token URL", oauth2.token_url, values),
+        "authorization_url": _required_url(entry, gettext_noop("authorization URL"), oauth2.authorization_url, values),
+        "token_url": _required_url(entry, gettext_noop("token URL"), oauth2.token_url, values),
         "issuer": filled_url(entry, oauth2.issuer, values),
         "long_lived": _endpoint(entry, oauth2.long_lived, values),
     }
@@ -198,7 +204,7 @@ def _config_without_consent(entry: CatalogEntry, values: Mapping[str, str]) -> P
         slug=entry.slug,
         name=entry.name,
         authorization_url="",
-        token_url=_required_url(entry, "token URL", grant.token_url if grant else oauth1_url, values),
+        token_url=_required_url(entry, gettext_noop("token URL"), grant.token_url if grant else oauth1_url, values),
         refresh_supported=False,
         # Requesting another token leaves the earlier ones valid.
         rotation="none",
@@ -238,11 +244,16 @@ def _matched_values(entry: CatalogEntry, of_app: Mapping[str, str], params: Mapp
     try:
         values = checked_values(own, of_app) | checked_values(others, params)
     except UnsafeValue as unsafe:
-        raise IntegrationMisconfigured(f"{entry.name} cannot be used: {unsafe}") from None
+        raise IntegrationMisconfigured(
+            gettext_noop("%(service)s cannot be used: %(reason)s") % {"service": entry.name, "reason": unsafe}
+        ) from None
     for param in entry.params:
         if param.source in ("client", "user") and not param.optional and param.name not in values:
-            whose = "the OAuth app" if param.source == "client" else "the connection"
-            raise IntegrationMisconfigured(f"{entry.name} cannot be used: {whose} has no value for {param.label}.")
+            whose = gettext_noop("the OAuth app") if param.source == "client" else gettext_noop("the connection")
+            raise IntegrationMisconfigured(
+                gettext_noop("%(service)s cannot be used: %(whose)s has no value for %(param)s.")
+                % {"service": entry.name, "whose": whose, "param": param.label}
+            )
     return values
 
 
@@ -258,7 +269,9 @@ def filled_url(entry: CatalogEntry, template: str | None, values: Mapping[str, s
     try:
         return fill(template, values)
     except UnsafeValue as unsafe:
-        raise IntegrationMisconfigured(f"{entry.name} cannot be used: {unsafe}") from None
+        raise IntegrationMisconfigured(
+            gettext_noop("%(service)s cannot be used: %(reason)s") % {"service": entry.name, "reason": unsafe}
+        ) from None
 
 
 def _required_url(entry: CatalogEntry, label: str, template: str, values: Mapping[str, str]) -> str:
@@ -266,7 +279,10 @@ def _required_url(entry: CatalogEntry, label: str, template: str, values: Mappin
     url = filled_url(entry, template, values)
     awaited = {param.name for param in entry.params_from("callback")}
     if url is None and names_in(template) - values.keys() - awaited:
-        raise IntegrationMisconfigured(f"{entry.name} cannot be used: a value of its {label} is not known yet.")
+        raise IntegrationMisconfigured(
+            gettext_noop("%(service)s cannot be used: a value of its %(label)s is not known yet.")
+            % {"service": entry.name, "label": label}
+        )
     return url or ""
 
 
@@ -296,4 +312,6 @@ def filled_params(entry: CatalogEntry, templates: Mapping[str, str], values: Map
     try:
         return fill_known(templates, values)
     except UnsafeValue as unsafe:
-        raise IntegrationMisconfigured(f"{entry.name} cannot be used: {unsafe}") from None
+        raise IntegrationMisconfigured(
+            gettext_noop("%(service)s cannot be used: %(reason)s") % {"service": entry.name, "reason": unsafe}
+        ) from None

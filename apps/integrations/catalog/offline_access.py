@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop
+
 # Scopes and parameters that request a refresh token.
 OFFLINE_SCOPES = frozenset({"offline_access", "offline.access", "offline", "refresh_token"})
 OFFLINE_PARAMS = {"access_type": "offline", "token_access_type": "offline", "duration": "permanent"}
@@ -23,7 +25,11 @@ class OfflineStep:
     @property
     def label(self) -> str:
         """As in "Add the scope offline_access"."""
-        return f"the authorization parameter {self}" if self.value else f"the scope {self}"
+        return (
+            gettext_noop("the authorization parameter %(step)s") % {"step": self}
+            if self.value
+            else gettext_noop("the scope %(step)s") % {"step": self}
+        )
 
 
 def requests_offline_access(scopes: Collection[str], parameters: Mapping[str, str]) -> bool:

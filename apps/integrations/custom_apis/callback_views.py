@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -25,7 +26,7 @@ def callback(request: TeamRequest, slug: str) -> HttpResponse:
     permissions.require(request.actor, Action.MANAGE_CUSTOM_APIS)
     if request.method == "POST":
         set_callback(actor=request.actor, api=api, callback=_wanted_callback(request.POST.get("wanted", "")))
-        messages.success(request, "Saved. Register the redirect URI that is shown now.")
+        messages.success(request, gettext("Saved. Register the redirect URI that is shown now."))
         return redirect("integrations:custom_authentication", slug)
     is_own = api.integration.callback == Callback.OWN
     context = {

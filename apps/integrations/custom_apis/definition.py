@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext_noop
+
 from apps.integrations.custom_apis.schema import SECRET_URLS, Authentication, CustomScope, wants_further_key
 
 # Scopes that services do not list in token responses.
@@ -81,7 +83,7 @@ def _api_key(authentication: Authentication) -> dict[str, Any]:
         api_key = {"headers": {header: value}}
     further, more = _further_keys(authentication)
     tables = {table: {**api_key.get(table, {}), **further.get(table, {})} for table in {**api_key, **further}}
-    return {"api_key": tables, "fields": [{"name": "key", "label": "API key"}, *more]}
+    return {"api_key": tables, "fields": [{"name": "key", "label": gettext_noop("API key")}, *more]}
 
 
 def _further_keys(authentication: Authentication) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
@@ -101,7 +103,7 @@ def _basic(authentication: Authentication) -> dict[str, Any]:
         "basic": {"username": "{username}", "password": "{password}"},
         **({"api_key": tables} if tables else {}),
         "fields": [
-            {"name": "username", "label": "User name", "secret": False},
+            {"name": "username", "label": gettext_noop("User name"), "secret": False},
             {"name": "password", "label": "Password"},
             *more,
         ],
@@ -118,8 +120,8 @@ def _client_credentials(authentication: Authentication) -> dict[str, Any]:
             **_responses(authentication),
         },
         "fields": [
-            {"name": "client_id", "label": "Client ID", "secret": False},
-            {"name": "client_secret", "label": "Client secret"},
+            {"name": "client_id", "label": gettext_noop("Client ID"), "secret": False},
+            {"name": "client_secret", "label": gettext_noop("Client secret")},
             *({"name": "further_key", "label": key.name} for key in authentication.further_keys),
         ],
         **_scopes_and_revocation(authentication),

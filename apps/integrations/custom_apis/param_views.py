@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -55,7 +55,7 @@ def param(request: TeamRequest, slug: str, name: str) -> HttpResponse:
     api = _api_to_manage(request, slug)
     stored = next((param for param in api.params if param["name"] == name), None)
     if stored is None:
-        raise NotFound("The API has no such parameter.")
+        raise NotFound(gettext_noop("The API has no such parameter."))
     command = request.POST.get("do", "change") if request.method == "POST" else ""
     form = ParamForm(request.POST if command == "change" else None, stored=stored)
     refusal: InvalidInput | None = None

@@ -10,10 +10,12 @@ from typing import Literal
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
+from apps.dates import write_day, write_time
 from apps.integrations.catalog.entries import entry_of, provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import oauth1_provider
@@ -35,6 +37,7 @@ from apps.oauth.errors import (
     UnrecognizedRefusal,
 )
 from apps.oauth.provider import ClientCredentials, ProviderConfig
+from apps.sentences import translated
 
 Result = Literal["accepted", "refused", "unknown"]
 DEADLINE = 10.0
@@ -50,7 +53,8 @@ class Verdict:
     at: datetime
 
     def __str__(self) -> str:
-        return f"{self.sentence} Tested {self.at:%-d %b %Y, %H:%M:%S} UTC."
+        at = f"{write_day(self.at)}, {write_time(self.at, seconds=True)}"
+        return gettext("{message} Tested {time}.").format(message=translated(self.sentence), time=at)
 
 
 def probe_client(*, origin: Origin, oauth_app: OAuthApp) -> Verdict:
@@ -88,10 +92,14 @@ def _verdict(oauth_app: OAuthApp) -> tuple[Result, str, str]:
         _exchange_nonsense(oauth_app)
     except IntegrationMisconfigured as error:
         # The message names the missing value, of the app or of each connection.
-        return "unknown", error.code, f"Not verified. {error.sentence}"
+        return "unknown", error.code, gettext_noop("Not verified. %(sentence)s") % {"sentence": error.sentence}
     except OAuthError as error:
         return _read(error, name, redirect_uri(oauth_app))
-    return "unknown", "accepted_nonsense", f"Not verified: {name} accepts any code, so the test shows nothing."
+    return (
+        "unknown",
+        "accepted_nonsense",
+        gettext_noop("Not verified: %(name)s accepts any code, so the test shows nothing.") % {"name": name},
+    )
 
 
 def _signed_verdict(oauth_app: OAuthApp) -> tuple[Result, str, str]:
@@ -101,9 +109,16 @@ def _signed_verdict(oauth_app: OAuthApp) -> tuple[Result, str, str]:
     try:
         oauth1.request_token(provider, credentials, callback=redirect_uri(oauth_app), deadline=DEADLINE)
     except InvalidClient as refused:
-        hint = f"If both are correct, register {redirect_uri(oauth_app)} there"
-        return "refused", refused.code, f"{name} rejected the client ID or secret and issued no request token. {hint}."
-    return "accepted", "request_token", f"{name} accepts the client ID and secret."
+        hint = gettext_noop("If both are correct, register %(redirect_uri)s there") % {
+            "redirect_uri": redirect_uri(oauth_app)
+        }
+        return (
+            "refused",
+            refused.code,
+            gettext_noop("%(name)s rejected the client ID or secret and issued no request token. %(hint)s.")
+            % {"name": name, "hint": hint},
+        )
+    return "accepted", "request_token", gettext_noop("%(name)s accepts the client ID and secret.") % {"name": name}
 
 
 def _defaults(oauth_app: OAuthApp) -> dict[str, str]:
@@ -133,26 +148,39 @@ def exchange_nonsense(
 def _read(error: OAuthError, name: str, callback: str) -> tuple[Result, str, str]:
     code = error.code if isinstance(error, TokenError) else type(error).__name__
     if isinstance(error, TokenError) and (error.about_redirect_uri or "redirect_uri" in code):
-        hint = f"Register exactly {callback} there, then test again."
-        return "unknown", code, f"Not verified: {name} rejected the redirect URI. {hint}"
+        hint = gettext_noop("Register exactly %(callback)s there, then test again.") % {"callback": callback}
+        return (
+            "unknown",
+            code,
+            gettext_noop("Not verified: %(name)s rejected the redirect URI. %(hint)s") % {"name": name, "hint": hint},
+        )
     if isinstance(error, InvalidGrant):
-        return "accepted", code, f"{name} accepts the client ID and secret."
+        return "accepted", code, gettext_noop("%(name)s accepts the client ID and secret.") % {"name": name}
     if isinstance(error, InvalidClient | UnauthorizedClient):
-        return "refused", code, f"{name} rejected the client ID or secret (error “{code}”)."
-    return "unknown", code, f"Not verified: {_reason(error)}."
+        return (
+            "refused",
+            code,
+            gettext_noop("%(name)s rejected the client ID or secret (error “%(code)s”).")
+            % {"name": name, "code": code},
+        )
+    return "unknown", code, gettext_noop("Not verified: %(reason)s.") % {"reason": _reason(error)}
 
 
 def _reason(error: OAuthError) -> str:
     if isinstance(error, TransportFailure):
-        return "the service did not respond" if error.sent else "the service could not be reached"
+        return (
+            gettext_noop("the service did not respond")
+            if error.sent
+            else gettext_noop("the service could not be reached")
+        )
     if isinstance(error, ProviderFault):
-        return f"the service responded with HTTP status {error.status}"
+        return gettext_noop("the service responded with HTTP status %(status)s") % {"status": error.status}
     if isinstance(error, UnrecognizedRefusal) and not error.has_code:
-        return f"the service answered with HTTP status {error.status}"
+        return gettext_noop("the service answered with HTTP status %(status)s") % {"status": error.status}
     if isinstance(error, MalformedResponse):
-        return f"the response is not a valid OAuth response ({error.reason})"
+        return gettext_noop("the response is not a valid OAuth response (%(reason)s)") % {"reason": error.reason}
     return (
-        f"the service responded with “{error.code}”"
+        gettext_noop("the service responded with “%(code)s”") % {"code": error.code}
         if isinstance(error, TokenError)
-        else "the response is inconclusive"
+        else gettext_noop("the response is inconclusive")
     )

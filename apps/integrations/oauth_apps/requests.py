@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.origin import Target
@@ -37,9 +37,9 @@ def ask_for(*, actor: Actor, integration: Integration, note: str) -> bool:
     """
     team, user = actor.team, actor.user
     if team is None or user is None:
-        raise NotAllowed("Only a member of a team can ask for a service.")
+        raise NotAllowed(gettext_noop("Only a member of a team can ask for a service."))
     if integration.kind not in KINDS_WITH_OAUTH_APP or integration.team_id or _is_set_up(integration, team):
-        raise NotAllowed(f"{integration.name} can be connected already.")
+        raise NotAllowed(gettext_noop("%(service)s can be connected already.") % {"service": integration.name})
     text = " ".join(note.split())[:MAX_NOTE]
     with transaction.atomic():
         is_first = not open_requests().filter(integration=integration, team=team).exists()

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.origin import Origin, Target
@@ -244,7 +244,10 @@ def ensure_oauth_app(
     """
     integration = Integration.objects.filter(slug=integration_slug, team=None).first()
     if integration is None:
-        raise NotFound(f"There is no service called {integration_slug}. Run 'manage.py load_catalog' first.")
+        raise NotFound(
+            gettext_noop("There is no service called %(integration_slug)s. Run 'manage.py load_catalog' first.")
+            % {"integration_slug": integration_slug}
+        )
     existing = OAuthApp.objects.filter(integration=integration, team=None).first() or OAuthApp()
     return save_oauth_app(
         origin=origin or system_actor().origin,

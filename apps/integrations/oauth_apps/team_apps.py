@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.errors import NotFound
@@ -40,7 +41,7 @@ def save_own_app(
     """Create or change it, as `save_oauth_app` does. Raises NotAllowed, InvalidInput."""
     permissions.require(actor, Action.MANAGE_OAUTH_APPS)
     if actor.team is None:
-        raise NotFound("You have no team, so there is no OAuth app.")
+        raise NotFound(gettext_noop("You have no team, so there is no OAuth app."))
     return save_oauth_app(
         origin=actor.origin,
         integration=integration,
@@ -68,5 +69,7 @@ def probe_own_app(*, actor: Actor, integration: Integration) -> Verdict:
 def _existing(actor: Actor, integration: Integration) -> OAuthApp:
     oauth_app = own_app(actor, integration)
     if oauth_app is None:
-        raise NotFound(f"This team has no OAuth app of its own for {integration.name}.")
+        raise NotFound(
+            gettext_noop("This team has no OAuth app of its own for %(service)s.") % {"service": integration.name}
+        )
     return oauth_app

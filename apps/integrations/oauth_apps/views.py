@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -81,7 +81,9 @@ def remove(request: TeamRequest, slug: str) -> HttpResponse:
     integration = _integration_or_404(request.actor, slug)
     oauth_app = own_app(request.actor, integration)
     if oauth_app is None:
-        raise NotFound(f"Your team has no OAuth app of its own for {integration.name}.")
+        raise NotFound(
+            gettext_noop("Your team has no OAuth app of its own for %(service)s.") % {"service": integration.name}
+        )
     refusal = None
     if request.method == "POST":
         try:
@@ -102,7 +104,7 @@ def remove(request: TeamRequest, slug: str) -> HttpResponse:
 def _integration_or_404(actor: Actor, slug: str) -> Integration:
     found = Integration.objects.visible_to(actor).with_slug(slug)
     if found is None or entry_of(found) is None or not found.signs_in_through_app:
-        raise NotFound("There is no such service, or it needs no OAuth app.")
+        raise NotFound(gettext_noop("There is no such service, or it needs no OAuth app."))
     return found
 
 

@@ -9,14 +9,13 @@ from uuid import UUID
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import send_mail
 from django.core.validators import MaxLengthValidator, validate_email
 from django.db import transaction
 from django.db.models import Count
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
@@ -30,6 +29,8 @@ from apps.teams.errors import (
     InvitationForSomeoneElse,
     TooManyInvitations,
 )
+from apps.teams.languages import in_language_of
+from apps.teams.mail import letter
 from apps.teams.models import Invitation, Membership, Role, Team, User
 from apps.teams.permissions import Action
 from apps.teams.services.teams import locked_team
@@ -139,14 +140,17 @@ def _check_limits(team: Team, addresses: list[str]) -> None:
         .first()
     ):
         raise TooManyInvitations(
-            f"{address} was invited {PER_ADDRESS_AND_HOUR} times in the last hour. Try again later.",
+            gettext_noop("%(address)s was invited %(per_address_and_hour)s times in the last hour. Try again later.")
+            % {"address": address, "per_address_and_hour": PER_ADDRESS_AND_HOUR},
             retry_after=int(HOUR.total_seconds()),
         )
 
 
 def _invite_one(actor: Actor, team: Team, address: str, role: Role) -> IssuedInvitation:
     if Membership.objects.filter(team=team, user__email__iexact=address).exists():
-        raise AlreadyMember(f"{address} is already a member of {team}.")
+        raise AlreadyMember(
+            gettext_noop("%(address)s is already a member of %(team)s.") % {"address": address, "team": team}
+        )
     for before in Invitation.objects.filter(team=team, email=address, accepted_at=None, revoked_at=None):
         _revoke(actor, before)
     token = secrets.token_urlsafe(32)
@@ -185,13 +189,16 @@ def target_of(invitation: Invitation) -> Target:
 
 def _send(issued: IssuedInvitation, inviter: str) -> None:
     context = {"invitation": issued.invitation, "link": issued.link, "inviter": inviter}
-    send_mail(
-        # Without names, which are the inviter's own text.
-        subject=gettext("Invitation to join a team on Specway"),
-        message=render_to_string("teams/email/invitation.txt", context),
-        from_email=None,
-        recipient_list=[issued.invitation.email],
-    )
+    account = User.objects.filter(email=issued.invitation.email).first()
+    with in_language_of(account):
+        message = letter(
+            # Without names, which are the inviter's own text.
+            subject=gettext("Invitation to join a team on Specway"),
+            text=render_to_string("teams/email/invitation.txt", context),
+            to=[issued.invitation.email],
+            buttons={issued.link: gettext("Open the invitation")},
+        )
+    message.send()
 
 
 def _clean_address(email: str) -> str:

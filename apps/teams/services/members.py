@@ -2,7 +2,7 @@
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 from apps.audit.origin import Target
 from apps.audit.services import record
@@ -27,7 +27,7 @@ def add_member(*, actor: Actor, user: User, role: Role) -> Membership:
     team = locked_team(actor)
     membership, is_new = Membership.objects.get_or_create(team=team, user=user, defaults={"role": role})
     if not is_new:
-        raise AlreadyMember(f"{user} is already a member of {team}.")
+        raise AlreadyMember(gettext_noop("%(user)s is already a member of %(team)s.") % {"user": user, "team": team})
     target = target_of(membership)
     record(action="member.joined", origin=actor.origin, team_id=team.pk, target=target, role=role.value)
     return membership

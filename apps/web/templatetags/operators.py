@@ -12,21 +12,11 @@ from django.utils.functional import Promise
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, pgettext
-from django.utils.translation import gettext_lazy as _
 
 from apps.web import waiting
+from apps.web.navigation import OPERATORS, Item, may_view
 
 register = template.Library()
-
-
-@dataclass(frozen=True)
-class Item:
-    """An entry of the navigation. `model` is "app.model", "" for pages that every operator sees."""
-
-    label: str | Promise
-    icon: str
-    view: str
-    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,53 +27,16 @@ class Group:
     items: list[dict[str, Any]] = field(default_factory=list)
 
 
-NAVIGATION = (
-    ("", (Item(_("Dashboard"), "grid", "admin:index"), Item(_("Health"), "refresh", "web:health"))),
-    (
-        _("Connections"),
-        (
-            Item(_("Connections"), "link", "admin:connections_connection_changelist", "connections.connection"),
-            Item(_("OAuth apps"), "key", "admin:integrations_oauthapp_changelist", "integrations.oauthapp"),
-            Item(_("Requests"), "bell", "admin:integrations_servicerequest_changelist", "integrations.servicerequest"),
-            Item(_("Services"), "code", "admin:integrations_integration_changelist", "integrations.integration"),
-            Item(
-                _("Authorizations"),
-                "popup",
-                "admin:connections_authorizationattempt_changelist",
-                "connections.authorizationattempt",
-            ),
-        ),
-    ),
-    (
-        _("People"),
-        (
-            Item(_("People"), "person", "admin:teams_user_changelist", "teams.user"),
-            Item(_("Teams"), "team", "admin:teams_team_changelist", "teams.team"),
-            Item(_("Invitations"), "mail", "admin:teams_invitation_changelist", "teams.invitation"),
-            Item(_("API keys"), "token", "admin:teams_apikey_changelist", "teams.apikey"),
-            Item(_("E-mail addresses"), "mail", "admin:account_emailaddress_changelist", "account.emailaddress"),
-            Item(_("Groups"), "lock", "admin:auth_group_changelist", "auth.group"),
-            Item(_("Audit log"), "list", "admin:audit_auditevent_changelist", "audit.auditevent"),
-        ),
-    ),
-)
-
-
 @register.simple_tag(takes_context=True)
 def operator_navigation(context: Context) -> list[Group]:
     """The entries that the operator may open, with the numbers of what waits for an operator."""
     request = context["request"]
     groups = []
-    for title, items in NAVIGATION:
-        allowed = [item for item in items if _may_view(request.user, item.model)]
+    for title, items in OPERATORS:
+        allowed = [item for item in items if may_view(request.user, item.model)]
         if allowed:
             groups.append(Group(title, [_entry(item, request.path) for item in allowed]))
     return groups
-
-
-def _may_view(user: Any, model: str) -> bool:
-    app, _, name = model.partition(".")
-    return not model or any(user.has_perm(f"{app}.{may}_{name}") for may in ("view", "change"))
 
 
 def _entry(item: Item, path: str) -> dict[str, Any]:

@@ -17,13 +17,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext_lazy, pgettext_lazy
 
+from apps import dates
 from apps.connections.models import Connection
 from apps.connections.policy.promises import PROMISES
 from apps.connections.policy.state import State, state_of, verified_at
 from apps.integrations.models import Integration
+from apps.sentences import translated as translated_sentence
 from apps.sql import distinct_values
 from apps.teams.actor import Actor
-from apps.web import dates, logos
+from apps.web import logos
 from apps.web.icons import ICONS
 
 register = template.Library()
@@ -234,6 +236,12 @@ def _time(moment: datetime, text: str) -> SafeString:
 
 
 @register.filter
+def translated(sentence: str) -> str:
+    """A sentence that is raised or stored in English, in the reader's language."""
+    return translated_sentence(str(sentence or ""))
+
+
+@register.filter
 def day(moment: date | None) -> str:
     """The day in the person's format: 30 Nov 2026."""
     return dates.write_day(moment) if moment else ""
@@ -243,6 +251,18 @@ def day(moment: date | None) -> str:
 def short_day(moment: date | None) -> str:
     """The day without its year, in the person's format: 30 Nov."""
     return dates.write_short_day(moment) if moment else ""
+
+
+@register.filter
+def moment(at: datetime | None, parts: str = "") -> str:
+    """The day and the time in the person's format: 30 Nov 2026, 16:30. `parts` as of `clock`."""
+    return f"{day(at)}, {clock(at, parts)}" if at else ""
+
+
+@register.filter
+def short_moment(at: datetime | None, parts: str = "") -> str:
+    """The day without its year and the time: 30 Nov, 16:30. `parts` as of `clock`."""
+    return f"{short_day(at)}, {clock(at, parts)}" if at else ""
 
 
 @register.filter

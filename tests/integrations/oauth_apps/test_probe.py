@@ -60,7 +60,7 @@ def test_valid_and_wrong_client_credentials_are_distinguished(app: OAuthApp, ser
     verdict = probe(app)
     assert (verdict.result, verdict.code) == ("accepted", "invalid_grant")
     assert verdict.sentence == "Sandbox accepts the client ID and secret."
-    assert " UTC." in str(verdict)
+    assert " Tested " in str(verdict)
     change(app, client_id="another", client_secret="another")
     verdict = probe(app)
     assert (verdict.result, verdict.code) == ("refused", "invalid_client")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps import egress
@@ -196,7 +197,9 @@ def _with_response(reply: TokenReply, exchanges: list[egress.Exchange]) -> Token
 def _read(method: str, error: OAuthError) -> TokenReply:
     if isinstance(error, UnrecognizedRefusal) and not error.has_code:
         result: TokenResult = "bare_refusal" if error.status in _BARE_STATUSES else "no_oauth"
-        return TokenReply(method, result, failure=f"status {error.status} without an OAuth error")
+        return TokenReply(
+            method, result, failure=gettext_noop("status %(status)s without an OAuth error") % {"status": error.status}
+        )
     if isinstance(error, TokenError):
         return TokenReply(method, _result_of(error), code=error.code)
     if isinstance(error, EndpointRefused):

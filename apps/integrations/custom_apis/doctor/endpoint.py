@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop
+
 from apps.integrations.custom_apis.doctor.finding import Finding
 from apps.integrations.custom_apis.doctor.observations import TokenReply
 
@@ -23,26 +25,45 @@ def endpoint_fault(endpoint: Endpoint, reply: TokenReply) -> Finding | None:
         return Finding(f"{endpoint.code}_{code}", "fault", title, detail, endpoint.fix, endpoint.field)
     if reply.result == "fault":
         return Finding(
-            f"{endpoint.code}_broken", "fault", f"The {endpoint.name} responds with a server error",
-            f"HTTP status {reply.status}. The fault is at the service.",
-            "Try again later, or ask the service.", endpoint.field,
-        )  # fmt: skip
+            f"{endpoint.code}_broken",
+            "fault",
+            gettext_noop("The %(url)s responds with a server error") % {"url": endpoint.name},
+            gettext_noop("HTTP status %(status)s. The fault is at the service.") % {"status": reply.status},
+            gettext_noop("Try again later, or ask the service."),
+            endpoint.field,
+        )
     if reply.result in ("unreachable", "silent", "refused_by_us"):
         return Finding(
-            f"{endpoint.code}_unreachable", "fault", f"The {endpoint.name} cannot be reached", reply.failure,
-            "Check the host’s name, and whether the service runs.", endpoint.field,
-        )  # fmt: skip
+            f"{endpoint.code}_unreachable",
+            "fault",
+            gettext_noop("The %(url)s cannot be reached") % {"url": endpoint.name},
+            reply.failure,
+            gettext_noop("Check the host’s name, and whether the service runs."),
+            endpoint.field,
+        )
     return None
 
 
 def _no_oauth(endpoint: Endpoint, reply: TokenReply) -> tuple[str, str, str]:
     name = endpoint.name
     if reply.status in (404, 410):
-        return "not_found", f"The {name} does not exist", f"It responds with HTTP status {reply.status}."
+        return (
+            "not_found",
+            gettext_noop("The %(name)s does not exist") % {"name": name},
+            gettext_noop("It responds with HTTP status %(status)s.") % {"status": reply.status},
+        )
     if reply.status is not None and 300 <= reply.status < 400:
-        detail = f"It responds with a redirect (HTTP status {reply.status}). Secrets are not sent to redirects."
-        return "redirects", f"The {name} redirects", detail
+        detail = gettext_noop(
+            "It responds with a redirect (HTTP status %(status)s). Secrets are not sent to redirects."
+        ) % {"status": reply.status}
+        return "redirects", gettext_noop("The %(name)s redirects") % {"name": name}, detail
     if reply.is_html:
-        detail = f"It responds with HTML (HTTP status {reply.status}) instead of JSON."
-        return "is_a_page", f"The {name} is a web page", detail
-    return "no_oauth", f"The {name} is not an OAuth endpoint", f"HTTP status {reply.status}: {reply.failure}."
+        detail = gettext_noop("It responds with HTML (HTTP status %(status)s) instead of JSON.") % {
+            "status": reply.status
+        }
+        return "is_a_page", gettext_noop("The %(name)s is a web page") % {"name": name}, detail
+    return (
+        "no_oauth",
+        gettext_noop("The %(name)s is not an OAuth endpoint") % {"name": name},
+        gettext_noop("HTTP status %(status)s: %(failure)s.") % {"status": reply.status, "failure": reply.failure},
+    )

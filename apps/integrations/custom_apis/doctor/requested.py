@@ -2,11 +2,20 @@
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext_noop
+
 from apps.integrations.custom_apis.doctor.finding import Finding
 from apps.integrations.custom_apis.doctor.observations import Observations
 from apps.integrations.custom_apis.doctor.offline import offline_findings
 
-_SEPARATORS = {" ": "a space", ",": "a comma", ";": "a semicolon", "+": "a plus", "|": "a vertical bar"}
+_SEPARATORS = {
+    " ": gettext_noop("a space"),
+    ",": gettext_noop("a comma"),
+    ";": gettext_noop("a semicolon"),
+    "+": gettext_noop("a plus"),
+    "|": gettext_noop("a vertical bar"),
+}
+_PKCE_OFFERED = gettext_noop("The issuer supports it.")
 
 
 def request_findings(seen: Observations) -> Iterator[Finding]:
@@ -25,31 +34,50 @@ def _separator(seen: Observations) -> Iterator[Finding]:
     if joined := _joined(seen):
         name, separator = joined
         yield Finding(
-            "wrong_separator", "fault", "Several scopes in one line",
-            f"{name[:100]} looks like several scopes, joined by {_SEPARATORS[separator]}.",
-            f"Enter one scope per line, and choose {_SEPARATORS[separator]} as separator if the service requires it.",
+            "wrong_separator",
+            "fault",
+            gettext_noop("Several scopes in one line"),
+            gettext_noop("%(name)s looks like several scopes, joined by %(separator)s.")
+            % {"name": name[:100], "separator": _SEPARATORS[separator]},
+            gettext_noop("Enter one scope per line, and choose %(separator)s as separator if the service requires it.")
+            % {"separator": _SEPARATORS[separator]},
             "scope_separator",
-        )  # fmt: skip
+        )
     elif page is not None and page.error == "invalid_scope":
-        taken = next((sep for sep, other in seen.separators.items() if other.error != "invalid_scope"), None)
-        if taken is None:
-            yield Finding(
-                "scopes_refused", "fault", "The scopes are rejected",
-                f"{seen.name} responds with “invalid_scope” before the sign-in page.",
-                "Compare the names of the scopes with the service’s documentation.", "scopes",
-            )  # fmt: skip
-            return
-        yield Finding(
-            "wrong_separator", "fault", "The scope separator is wrong",
-            f"{seen.name} rejects the scopes joined by {configured}, and accepts them joined by {_SEPARATORS[taken]}.",
-            f"Choose {_SEPARATORS[taken]} as scope separator and save.", "scope_separator",
-        )  # fmt: skip
+        yield _refused(seen, configured)
     elif settings.scope_separator != " " and seen.metadata is not None and len(settings.scopes) > 1:
         yield Finding(
-            "unusual_separator", "advice", f"Scopes are joined by {configured}",
-            "The issuer publishes standard metadata, and the standard separator is a space.",
-            "Choose a space, unless the service’s documentation says otherwise.", "scope_separator",
-        )  # fmt: skip
+            "unusual_separator",
+            "advice",
+            gettext_noop("Scopes are joined by %(configured)s") % {"configured": configured},
+            gettext_noop("The issuer publishes standard metadata, and the standard separator is a space."),
+            gettext_noop("Choose a space, unless the service’s documentation says otherwise."),
+            "scope_separator",
+        )
+
+
+def _refused(seen: Observations, configured: str) -> Finding:
+    taken = next((sep for sep, other in seen.separators.items() if other.error != "invalid_scope"), None)
+    if taken is None:
+        return Finding(
+            "scopes_refused",
+            "fault",
+            gettext_noop("The scopes are rejected"),
+            gettext_noop("%(service)s responds with “invalid_scope” before the sign-in page.") % {"service": seen.name},
+            gettext_noop("Compare the names of the scopes with the service’s documentation."),
+            "scopes",
+        )
+    return Finding(
+        "wrong_separator",
+        "fault",
+        gettext_noop("The scope separator is wrong"),
+        gettext_noop(
+            "%(service)s rejects the scopes joined by %(configured)s, and accepts them joined by %(accepted)s."
+        )
+        % {"service": seen.name, "configured": configured, "accepted": _SEPARATORS[taken]},
+        gettext_noop("Choose %(separator)s as scope separator and save.") % {"separator": _SEPARATORS[taken]},
+        "scope_separator",
+    )
 
 
 def _joined(seen: Observations) -> tuple[str, str] | None:
@@ -71,19 +99,30 @@ def _unknown_scopes(seen: Observations) -> Iterator[Finding]:
     unknown = [scope.name for scope in seen.authentication.scopes if scope.name not in known]
     if known and unknown and not _joined(seen):
         yield Finding(
-            "unknown_scopes", "advice", "The issuer does not list all of these scopes",
-            f"Not listed: {', '.join(unknown[:5])[:200]}.",
-            "Compare the names; not every issuer lists all its scopes.", "scopes",
-        )  # fmt: skip
+            "unknown_scopes",
+            "advice",
+            gettext_noop("The issuer does not list all of these scopes"),
+            gettext_noop("Not listed: %(names)s.") % {"names": ", ".join(unknown[:5])[:200]},
+            gettext_noop("Compare the names; not every issuer lists all its scopes."),
+            "scopes",
+        )
 
 
 def _pkce(seen: Observations) -> Iterator[Finding]:
     methods = seen.metadata.code_challenge_methods_supported if seen.metadata else ()
     if not seen.authentication.pkce:
-        offered = " The issuer supports it." if "S256" in methods else ""
+        detail = gettext_noop("It protects authorization codes from theft.")
+        if "S256" in methods:
+            detail = f"{detail} {_PKCE_OFFERED}"
         yield Finding(
-            "no_pkce", "advice", "PKCE is off", f"It protects authorization codes from theft.{offered}",
-            "Turn it on, unless the service rejects it.", "pkce",
-        )  # fmt: skip
+            "no_pkce",
+            "advice",
+            gettext_noop("PKCE is off"),
+            detail,
+            gettext_noop("Turn it on, unless the service rejects it."),
+            "pkce",
+        )
     elif "S256" in methods:
-        yield Finding("pkce", "ok", "PKCE with S256", "Supported by the issuer and turned on.")
+        yield Finding(
+            "pkce", "ok", gettext_noop("PKCE with S256"), gettext_noop("Supported by the issuer and turned on.")
+        )

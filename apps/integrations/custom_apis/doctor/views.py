@@ -14,6 +14,7 @@ from apps.integrations.custom_apis.services.queries import custom_api_named, mis
 from apps.integrations.custom_apis.services.registration import register_client
 from apps.integrations.errors import IntegrationInUse, InvalidInput
 from apps.integrations.redirect_uri import custom_api_redirect_uri
+from apps.sentences import translated
 from apps.teams import permissions
 from apps.teams.decorators import team_required
 from apps.teams.permissions import Action
@@ -72,7 +73,7 @@ def offline_access(request: TeamRequest, slug: str) -> HttpResponse:
     try:
         step = request_offline_access(actor=request.actor, api=api)
     except InvalidInput as refusal:
-        messages.error(request, refusal.sentence)
+        messages.error(request, translated(refusal.sentence))
     else:
         label = f"{step.label[0].upper()}{step.label[1:]}"
         messages.success(
@@ -83,4 +84,4 @@ def offline_access(request: TeamRequest, slug: str) -> HttpResponse:
 
 
 def _refusal_message(refusal: SpecwayError) -> str:
-    return gettext("Not registered. %(sentence)s") % {"sentence": refusal.sentence}
+    return gettext("Not registered. %(sentence)s") % {"sentence": translated(refusal.sentence)}

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from apps.integrations.custom_apis.openapi.described import Call, Note
 from apps.integrations.custom_apis.openapi.document import listing, mapping, named, resolve, text_of
 from apps.integrations.custom_apis.openapi.hosts import OwnServers
@@ -18,7 +20,7 @@ def calls_in(document: Mapping[str, Any], servers: OwnServers, notes: list[Note]
     for path, node in named(document.get("paths")):
         if not path.startswith("/"):
             if not path.startswith("x-"):
-                notes.append(Note(f"paths.{path[:100]}", "A path must begin with a slash."))
+                notes.append(Note(f"paths.{path[:100]}", gettext_noop("A path must begin with a slash.")))
             continue
         item, reason = resolve(document, node)
         if item is None:
@@ -27,13 +29,14 @@ def calls_in(document: Mapping[str, Any], servers: OwnServers, notes: list[Note]
         for key, method, operation in _operations(item):
             where = f"paths.{path[:100]}.{key[:40]}"
             if not isinstance(operation, dict):
-                notes.append(Note(where, "It is not a mapping."))
+                notes.append(Note(where, gettext_noop("It is not a mapping.")))
                 continue
             host = servers.host_of(operation.get("servers") or item.get("servers"))
             if host is None:
                 notes.append(
                     Note(
-                        f"{where}.servers", "Its server cannot be used, or the document has too many: it was left out."
+                        f"{where}.servers",
+                        gettext_noop("Its server cannot be used, or the document has too many: it was left out."),
                     )
                 )
                 continue

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from apps.integrations.custom_apis.openapi import yaml_text
 from apps.integrations.custom_apis.openapi.yaml_text import BrokenYaml
 
@@ -27,32 +29,38 @@ class UnreadableDocument(Exception):
 def parse(content: bytes) -> tuple[dict[str, Any], Repeated]:
     """The document as a mapping, and its repeated keys. Raises UnreadableDocument."""
     if len(content) > LARGEST:
-        raise UnreadableDocument(f"The document is larger than {LARGEST // 1_000_000} MB.")
+        raise UnreadableDocument(
+            gettext_noop("The document is larger than %(megabytes)s MB.") % {"megabytes": LARGEST // 1_000_000}
+        )
     text = _text(content)
     start = text.lstrip()[:200].lower()
     if not start:
-        raise UnreadableDocument("The document is empty.")
+        raise UnreadableDocument(gettext_noop("The document is empty."))
     if start.startswith("<"):
         raise UnreadableDocument(
-            "This is a web page, not an API document. Look there for a link to openapi.json or similar."
+            gettext_noop("This is a web page, not an API document. Look there for a link to openapi.json or similar.")
         )
     document, repeated = _json(text) if start.startswith("{") else _yaml(text)
     if not isinstance(document, dict):
-        raise UnreadableDocument("The document is not a mapping, so it does not describe an API.")
+        raise UnreadableDocument(gettext_noop("The document is not a mapping, so it does not describe an API."))
     return document, repeated
 
 
 def _text(content: bytes) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UnreadableDocument("The document is not UTF-8 text but UTF-16. Save it as UTF-8.")
+        raise UnreadableDocument(gettext_noop("The document is not UTF-8 text but UTF-16. Save it as UTF-8."))
     if b"\0" in content[:10_000]:
-        raise UnreadableDocument("This is a binary file. Choose the API document itself, in JSON or YAML.")
+        raise UnreadableDocument(
+            gettext_noop("This is a binary file. Choose the API document itself, in JSON or YAML.")
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        where = f"line {line}, byte {error.start + 1}"
-        raise UnreadableDocument(f"The document is not UTF-8 text: {where}. Save it as UTF-8.") from None
+        where = gettext_noop("line %(line)s, byte %(byte)s") % {"line": line, "byte": error.start + 1}
+        raise UnreadableDocument(
+            gettext_noop("The document is not UTF-8 text: %(where)s. Save it as UTF-8.") % {"where": where}
+        ) from None
 
 
 def _json(text: str) -> tuple[Any, Repeated]:
@@ -70,13 +78,16 @@ def _json(text: str) -> tuple[Any, Repeated]:
     except json.JSONDecodeError as error:
         if re.match(r"\s*\{\s*[A-Za-z_]", text):  # a YAML flow mapping
             return _yaml(text)
-        where = f"line {error.lineno}, column {error.colno}"
-        message = f"This is not valid JSON: {where}. {error.msg}."
+        where = gettext_noop("line %(line)s, column %(column)s") % {"line": error.lineno, "column": error.colno}
+        message = gettext_noop("This is not valid JSON: %(where)s. %(problem)s.") % {
+            "where": where,
+            "problem": error.msg,
+        }
         raise UnreadableDocument(message, _before(text[: error.pos])) from None
     except RecursionError:
-        raise UnreadableDocument("The document is nested too deeply.") from None
+        raise UnreadableDocument(gettext_noop("The document is nested too deeply.")) from None
     except ValueError:
-        raise UnreadableDocument("The document contains a number that is too long.") from None
+        raise UnreadableDocument(gettext_noop("The document contains a number that is too long.")) from None
 
 
 def _before(text: str) -> Any:
@@ -130,12 +141,12 @@ def resolve(document: Mapping[str, Any], node: Any) -> tuple[Mapping[str, Any] |
     while isinstance(node, dict) and isinstance(node.get("$ref"), str):
         reference = node["$ref"]
         if not reference.startswith("#"):
-            return None, "It refers to another document, which is not read."
+            return None, gettext_noop("It refers to another document, which is not read.")
         if reference in seen or len(seen) >= _MOST_HOPS:
-            return None, "Its references are circular."
+            return None, gettext_noop("Its references are circular.")
         seen.add(reference)
         node = _at(document, reference[1:])
-    return (node, "") if isinstance(node, dict) else (None, "It is missing, or not a mapping.")
+    return (node, "") if isinstance(node, dict) else (None, gettext_noop("It is missing, or not a mapping."))
 
 
 def _at(document: Mapping[str, Any], pointer: str) -> Any:

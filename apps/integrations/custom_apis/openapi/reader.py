@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from django.utils.translation import gettext, gettext_noop, ngettext
+
 from apps.integrations.custom_apis.openapi.calls import calls_in
 from apps.integrations.custom_apis.openapi.described import Described, Note, storable
 from apps.integrations.custom_apis.openapi.document import (
@@ -24,6 +26,8 @@ MAX_OPERATIONS = 5_000
 MAX_NOTES = 50
 MAX_FAULTS = 20
 _READ = ("2.0", "3.0", "3.1", "3.2")
+_NO_URL = gettext_noop("The URL of the API is missing.")
+_CUT = gettext_noop("Only the first %(max_operations)s operations were imported.")
 
 
 def read_description(content: bytes, *, document_url: str = "", base_url: str = "") -> Described:
@@ -43,14 +47,14 @@ def read_description(content: bytes, *, document_url: str = "", base_url: str = 
     info = mapping(document.get("info"))
     servers = servers_of(document, document_url=document_url, notes=notes)
     if not servers:
-        notes.append(Note("host" if "swagger" in document else "servers", "The URL of the API is missing."))
+        notes.append(Note("host" if "swagger" in document else "servers", _NO_URL))
     schemes = schemes_in(document, base_url=base_url or (servers[0].url if servers else ""), notes=notes)
     own = OwnServers(servers, base_url=base_url, document_url=document_url)
     calls = list(islice(calls_in(document, own, notes), MAX_OPERATIONS + 1))
     if len(calls) > MAX_OPERATIONS:
-        notes.append(Note("paths", f"Only the first {MAX_OPERATIONS} operations were imported."))
+        notes.append(Note("paths", _CUT % {"max_operations": MAX_OPERATIONS}))
     if not calls:
-        notes.append(Note("paths", "No operation was found."))
+        notes.append(Note("paths", gettext_noop("No operation was found.")))
     notes += [Note(key[:100], _repeated_key(line)) for key, line in repeated]
     notes += _new_notes(notes, faults(document, version, MAX_FAULTS))
     described = Described(
@@ -75,7 +79,9 @@ def _new_notes(notes: list[Note], candidates: Iterable[Note]) -> Iterator[Note]:
 
 
 def _repeated_key(line: int | None) -> str:
-    return f"This key is repeated{f' (line {line})' if line else ''}. The last value was used."
+    if not line:
+        return gettext_noop("This key is repeated. The last value was used.")
+    return gettext_noop("This key is repeated (line %(line)s). The last value was used.") % {"line": line}
 
 
 def _summary(so_far: Any) -> str:
@@ -88,12 +94,14 @@ def _summary(so_far: Any) -> str:
     calls = sum(1 for _ in islice(calls_in(document, own, []), MAX_OPERATIONS))
     schemes = len(schemes_in(document, base_url="", notes=[]))
     parts = [
-        f"the name “{name}”" if name else "",
-        f"{calls} operation{'' if calls == 1 else 's'}" if calls else "",
-        f"{schemes} security scheme{'' if schemes == 1 else 's'}" if schemes else "",
+        gettext("the name “%(name)s”") % {"name": name} if name else "",
+        ngettext("%(n)s operation", "%(n)s operations", calls) % {"n": calls} if calls else "",
+        ngettext("%(n)s security scheme", "%(n)s security schemes", schemes) % {"n": schemes} if schemes else "",
     ]
     listed = ", ".join(filter(None, parts))
-    return f" Before that, {listed} could be read; nothing is saved." if listed else ""
+    return (
+        " " + gettext("Before that, %(listed)s could be read; nothing is saved.") % {"listed": listed} if listed else ""
+    )
 
 
 def _require_one_file(document: Mapping[str, Any]) -> None:
@@ -101,8 +109,11 @@ def _require_one_file(document: Mapping[str, Any]) -> None:
     for name, node in _essential_parts(document):
         if is_external(node):
             raise UnreadableDocument(
-                f"The document is split into several files: {name[:60]} refers to {node['$ref'][:100]}. "
-                "Bundle them into one file first."
+                gettext_noop(
+                    "The document is split into several files: %(part)s refers to %(target)s. Bundle them into "
+                    "one file first."
+                )
+                % {"part": name[:60], "target": node["$ref"][:100]}
             )
 
 
@@ -119,10 +130,14 @@ def _essential_parts(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _require_openapi(document: Mapping[str, Any]) -> None:
     if "asyncapi" in document:
-        raise UnreadableDocument("This is an AsyncAPI document. It describes messages and not an HTTP API.")
+        raise UnreadableDocument(
+            gettext_noop("This is an AsyncAPI document. It describes messages and not an HTTP API.")
+        )
     info = mapping(document.get("info"))
     if "_postman_id" in info or "postman" in text_of(info.get("schema"), 200):
-        raise UnreadableDocument("This is a Postman collection. Convert it to OpenAPI first, or add the API by hand.")
+        raise UnreadableDocument(
+            gettext_noop("This is a Postman collection. Convert it to OpenAPI first, or add the API by hand.")
+        )
 
 
 def _version(document: Mapping[str, Any]) -> str:
@@ -130,9 +145,14 @@ def _version(document: Mapping[str, Any]) -> str:
     stated = text_of(document.get("openapi") or document.get("swagger"), 20)
     if not stated:
         raise UnreadableDocument(
-            "The document has neither “openapi” nor “swagger” with a version, so it does not describe an API."
+            gettext_noop(
+                "The document has neither “openapi” nor “swagger” with a version, so it does not describe an API."
+            )
         )
     version = ".".join(stated.split(".")[:2])
     if version not in _READ or (version == "2.0") != ("swagger" in document and "openapi" not in document):
-        raise UnreadableDocument(f"Version {stated} is not supported. OpenAPI 3.0 to 3.2 and Swagger 2.0 are.")
+        raise UnreadableDocument(
+            gettext_noop("Version %(stated)s is not supported. OpenAPI 3.0 to 3.2 and Swagger 2.0 are.")
+            % {"stated": stated}
+        )
     return stated

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import urljoin
 
+from django.utils.translation import gettext_noop
+
 from apps.integrations.custom_apis.openapi.described import FoundScheme, Note
 from apps.integrations.custom_apis.openapi.document import listing, mapping, named, resolve, text_of
 from apps.integrations.custom_apis.openapi.prefixes import prefix_in
@@ -34,7 +36,9 @@ def schemes_in(document: Mapping[str, Any], *, base_url: str, notes: list[Note])
     for number, (name, node) in enumerate(named(raw)):
         where = f"{path}.{name[:100]}"
         if number >= MOST:
-            notes.append(Note(path, f"Only the first {MOST} security schemes were read."))
+            notes.append(
+                Note(path, gettext_noop("Only the first %(most)s security schemes were read.") % {"most": MOST})
+            )
             break
         scheme, reason = resolve(document, node)
         if scheme is None:
@@ -100,8 +104,11 @@ def _unsupported_combinations(document: Mapping[str, Any], found: Sequence[Found
             noted.add(tuple(known))
             yield Note(
                 f"{path}.{known[0]}",
-                f"Some requests need it together with {' and '.join(known[1:])[:200]}. They cannot be stored together: "
-                "callers have to add the others to their requests.",
+                gettext_noop(
+                    "Some requests need it together with %(names)s. They cannot be stored together: callers have "
+                    "to add the others to their requests."
+                )
+                % {"names": " and ".join(known[1:])[:200]},
             )
 
 
@@ -132,8 +139,11 @@ def _together(schemes: Sequence[FoundScheme]) -> FoundScheme:
 def _words(schemes: Sequence[FoundScheme], names: str) -> str:
     first, *others = schemes
     if first.authentication.type == "api_key":
-        return f"Keys that are needed together: {names}"
-    return f"{first.words}, together with {' and '.join(other.authentication.key_name for other in others)}"
+        return gettext_noop("Keys that are needed together: %(names)s") % {"names": names}
+    return gettext_noop("%(words)s, together with %(names)s") % {
+        "words": first.words,
+        "names": " and ".join(other.authentication.key_name for other in others),
+    }
 
 
 def _location(authentication: Authentication) -> Literal["header", "query"]:
@@ -151,43 +161,54 @@ class _Reader:
         read = {
             "apiKey": self._api_key,
             "http": self._http,
-            "basic": lambda _: self._found("User name and password", type="basic"),
+            "basic": lambda _: self._found(gettext_noop("User name and password"), type="basic"),
             "oauth2": self._oauth2,
             "openIdConnect": self._open_id,
         }.get(kind if isinstance(kind, str) else "")
         if read is None:
-            self._note("", f"The type “{text_of(kind, 40)}” is not supported.")
+            self._note("", gettext_noop("The type “%(type)s” is not supported.") % {"type": text_of(kind, 40)})
             return
         yield from read(scheme)
 
     def _api_key(self, scheme: Mapping[str, Any]) -> Iterator[FoundScheme]:
         name, location = text_of(scheme.get("name"), 100), scheme.get("in")
         if location not in ("header", "query") or not name:
-            self._note(".in", "Only keys in a named header or query parameter are supported.")
+            self._note(".in", gettext_noop("Only keys in a named header or query parameter are supported."))
             return
         if location == "header" and name.lower() == "authorization":
             yield from self._authorization(prefix_in(text_of(scheme.get("description"), 2_000)))
             return
-        label = f"An API key in the {location} {'parameter ' if location == 'query' else ''}{name}"
-        yield from self._found(label, type="api_key", key_location=location, key_name=name)
+        label = (
+            gettext_noop("An API key in the query parameter %(name)s")
+            if location == "query"
+            else gettext_noop("An API key in the header %(name)s")
+        )
+        yield from self._found(label % {"name": name}, type="api_key", key_location=location, key_name=name)
 
     def _http(self, scheme: Mapping[str, Any]) -> Iterator[FoundScheme]:
         method = text_of(scheme.get("scheme"), 40)
         if method.lower() == "basic":
-            yield from self._found("User name and password", type="basic")
+            yield from self._found(gettext_noop("User name and password"), type="basic")
         elif method.lower() == "bearer":
-            yield from self._found("A bearer token", type="api_key", key_location="bearer")
+            yield from self._found(gettext_noop("A bearer token"), type="api_key", key_location="bearer")
         elif re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", method) and method.lower() not in _NOT_A_KEY:
             yield from self._authorization(method)
         else:
-            self._note(".scheme", f"HTTP {method or 'authentication without a scheme'} is not supported.")
+            self._note(
+                ".scheme",
+                gettext_noop("HTTP %(method)s is not supported.") % {"method": method}
+                if method
+                else gettext_noop("HTTP authentication without a scheme is not supported."),
+            )
 
     def _authorization(self, prefix: str) -> Iterator[FoundScheme]:
         """A key in the Authorization header. Swagger 2 has no other way to describe a bearer token."""
         if not prefix or prefix.lower() == "bearer":
-            yield from self._found("A token in the Authorization header", type="api_key", key_location="bearer")
+            yield from self._found(
+                gettext_noop("A token in the Authorization header"), type="api_key", key_location="bearer"
+            )
             return
-        label = f"A key in the Authorization header, after {prefix}"
+        label = gettext_noop("A key in the Authorization header, after %(prefix)s") % {"prefix": prefix}
         yield from self._found(
             label, type="api_key", key_location="header", key_name="Authorization", key_prefix=prefix
         )
@@ -196,10 +217,12 @@ class _Reader:
         url = self._url(scheme.get("openIdConnectUrl"))
         issuer = url.partition("?")[0].removesuffix(_WELL_KNOWN).rstrip("/") if url else ""
         if not issuer:
-            self._note(".openIdConnectUrl", "The URL of the issuer is missing.")
+            self._note(".openIdConnectUrl", gettext_noop("The URL of the issuer is missing."))
             return
-        scopes = (CustomScope(name="openid", description="Identify the user"),)
-        yield from self._found("OpenID Connect, looked up at its issuer", type="oauth2", issuer=issuer, scopes=scopes)
+        scopes = (CustomScope(name="openid", description=gettext_noop("Identify the user")),)
+        yield from self._found(
+            gettext_noop("OpenID Connect, looked up at its issuer"), type="oauth2", issuer=issuer, scopes=scopes
+        )
 
     def _oauth2(self, scheme: Mapping[str, Any]) -> Iterator[FoundScheme]:
         if isinstance(scheme.get("flow"), str):
@@ -211,14 +234,17 @@ class _Reader:
         if code is not None:
             if "authorizationCode" not in by_name:
                 self._note(
-                    ".flows.implicit", "The implicit flow is obsolete; its URL is used for the authorization code flow."
+                    ".flows.implicit",
+                    gettext_noop("The implicit flow is obsolete; its URL is used for the authorization code flow."),
                 )
-            found = self._flow("OAuth 2.0, authorization code", "oauth2", code)
+            found = self._flow(gettext_noop("OAuth 2.0, authorization code"), "oauth2", code)
             yield replace(found, is_obsolete="authorizationCode" not in by_name)
         if "clientCredentials" in by_name:
-            yield self._flow("OAuth 2.0, client credentials", "oauth2_client_credentials", by_name["clientCredentials"])
+            yield self._flow(
+                gettext_noop("OAuth 2.0, client credentials"), "oauth2_client_credentials", by_name["clientCredentials"]
+            )
         if code is None and "clientCredentials" not in by_name:
-            self._note(".flows", "It has neither the authorization code flow nor client credentials.")
+            self._note(".flows", gettext_noop("It has neither the authorization code flow nor client credentials."))
 
     def _flow(self, label: str, kind: str, flow: Mapping[str, Any]) -> FoundScheme:
         scopes: list[CustomScope] = []
@@ -232,8 +258,12 @@ class _Reader:
         }
         if urls["refresh_url"] == urls["token_url"]:
             urls["refresh_url"] = ""
-        count = f" with {len(scopes)} scope{'' if len(scopes) == 1 else 's'}" if scopes else ""
-        return next(self._found(label + count, type=kind, scopes=tuple(scopes), **urls))
+        words = {"flow": label, "n": len(scopes)}
+        if len(scopes) == 1:
+            label = gettext_noop("%(flow)s with %(n)s scope") % words
+        elif scopes:
+            label = gettext_noop("%(flow)s with %(n)s scopes") % words
+        return next(self._found(label, type=kind, scopes=tuple(scopes), **urls))
 
     def _url(self, value: Any) -> str:
         """An absolute URL. A relative one is relative to the server (OpenAPI 3.1 4.6), never to the document."""

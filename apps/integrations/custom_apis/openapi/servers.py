@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from django.utils.translation import gettext_noop
+
 from apps.integrations.catalog import patterns
 from apps.integrations.custom_apis.openapi.described import Note, Server
 from apps.integrations.custom_apis.openapi.document import listing, mapping, text_of
@@ -34,7 +36,7 @@ def servers_of(document: Mapping[str, Any], *, document_url: str, notes: list[No
     for position, item in enumerate((listing(document.get("servers")) or [{"url": "/"}])[:MOST]):
         server = server_in(mapping(item), document_url)
         if server is None:
-            notes.append(Note(f"servers[{position}]", "Requests cannot be sent to this URL."))
+            notes.append(Note(f"servers[{position}]", gettext_noop("Requests cannot be sent to this URL.")))
         else:
             found.setdefault(server.url, server)
     return list(found.values())

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext_noop
 from jsonschema_rs import ValidationError, ValidationErrorKind, validator_for
 
 from apps.integrations.custom_apis.openapi.described import Note
@@ -44,14 +45,20 @@ def faults(document: Mapping[str, Any], version: str, most: int) -> Iterator[Not
             continue
         for error in errors:
             if found == most:
-                yield Note("document", f"There are more errors; the first {most} are listed.")
+                yield Note(
+                    "document", gettext_noop("There are more errors; the first %(most)s are listed.") % {"most": most}
+                )
                 return
             if not _is_text_as_number(error):
                 found += 1
                 yield _note(part, _closest(error))
     if skipped:
-        count = "One part is" if skipped == 1 else f"{skipped} parts are"
-        yield Note("document", f"{count} too large to be validated.")
+        sentence = (
+            gettext_noop("One part is too large to be validated.")
+            if skipped == 1
+            else gettext_noop("%(n)s parts are too large to be validated.")
+        )
+        yield Note("document", sentence % {"n": skipped})
 
 
 @cache

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
+from django.utils.translation import gettext_noop
 
 DEEPEST = 100
 MAX_ALIASES = 2_000
@@ -60,7 +61,9 @@ class _Builder:
         elif kind is yaml.DocumentStartEvent:
             self._documents += 1
             if self._documents > 1:
-                raise self._broken(event, "A second document begins. Keep the one that describes the API.")
+                raise self._broken(
+                    event, gettext_noop("A second document begins. Keep the one that describes the API.")
+                )
 
     def _take_scalar(self, event: Any) -> None:
         is_key = self._open and type(self._open[-1]) is dict and self._keys[-1] is None
@@ -72,7 +75,9 @@ class _Builder:
         self._open.append(container)
         self._keys.append(None)
         if len(self._open) > DEEPEST:
-            raise self._broken(event, f"The document is nested deeper than {DEEPEST} levels.")
+            raise self._broken(
+                event, gettext_noop("The document is nested deeper than %(deepest)s levels.") % {"deepest": DEEPEST}
+            )
 
     def _merge(self, container: Any, event: Any) -> None:
         """Resolve the merge key of a mapping (YAML 1.1): its own keys take precedence."""
@@ -82,7 +87,7 @@ class _Builder:
         for source in merged if isinstance(merged, list) else [merged]:
             self._merged += len(source) if isinstance(source, dict) else 0
             if not isinstance(source, dict) or self._merged > MAX_MERGED:
-                raise self._broken(event, "Its merge keys (<<) cannot be resolved.")
+                raise self._broken(event, gettext_noop("Its merge keys (<<) cannot be resolved."))
             for key, value in source.items():
                 container.setdefault(key, value)
 
@@ -103,21 +108,33 @@ class _Builder:
                 self.repeated.append((value, event.start_mark.line + 1))
             self._keys[-1] = value
         else:
-            raise self._broken(event, "A key is not a string.")
+            raise self._broken(event, gettext_noop("A key is not a string."))
 
     def _resolve(self, event: Any) -> Any:
         self._aliases += 1
         if self._aliases > MAX_ALIASES:
-            raise self._broken(event, f"The document contains more than {MAX_ALIASES} YAML aliases.")
+            raise self._broken(
+                event,
+                gettext_noop("The document contains more than %(max_aliases)s YAML aliases.")
+                % {"max_aliases": MAX_ALIASES},
+            )
         if event.anchor not in self._anchors:
-            raise self._broken(event, f"*{event.anchor[:60]} is used, but not defined before.")
+            raise self._broken(
+                event, gettext_noop("*%(name)s is used, but not defined before.") % {"name": event.anchor[:60]}
+            )
         target = self._anchors[event.anchor]
         if any(target is container for container in self._open):
-            raise self._broken(event, f"*{event.anchor[:60]} is part of what it refers to.")
+            raise self._broken(
+                event, gettext_noop("*%(name)s is part of what it refers to.") % {"name": event.anchor[:60]}
+            )
         return target
 
     def _broken(self, event: Any, reason: str) -> BrokenYaml:
-        return BrokenYaml(f"This YAML cannot be used: {_position(event.start_mark)}. {reason}", self.root)
+        return BrokenYaml(
+            gettext_noop("This YAML cannot be used: %(position)s. %(reason)s")
+            % {"position": _position(event.start_mark), "reason": reason},
+            self.root,
+        )
 
 
 def built(text: str) -> tuple[Any, list[tuple[str, int]]]:
@@ -129,16 +146,27 @@ def built(text: str) -> tuple[Any, list[tuple[str, int]]]:
     try:
         for number, event in enumerate(_events(text)):
             if number > MAX_EVENTS:
-                message = "The YAML document has too many elements. Convert it to JSON, for which the limit is higher."
+                message = gettext_noop(
+                    "The YAML document has too many elements. Convert it to JSON, for which the limit is higher."
+                )
                 raise BrokenYaml(message, builder.root)
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         where = _position(error.problem_mark or error.context_mark)
-        raise BrokenYaml(f"This is not valid YAML: {where}. {_reason(text, error)}", builder.root) from None
+        raise BrokenYaml(
+            gettext_noop("This is not valid YAML: %(where)s. %(reason)s")
+            % {"where": where, "reason": _reason(text, error)},
+            builder.root,
+        ) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
-        where = f"line {before.count(chr(10)) + 1}, column {error.position - before.rfind(chr(10))}"
-        message = f"This is not valid YAML: {where}. YAML does not allow this character."
+        where = gettext_noop("line %(line)s, column %(column)s") % {
+            "line": before.count(chr(10)) + 1,
+            "column": error.position - before.rfind(chr(10)),
+        }
+        message = gettext_noop("This is not valid YAML: %(where)s. YAML does not allow this character.") % {
+            "where": where
+        }
         raise BrokenYaml(message, builder.root) from None
     return builder.root, builder.repeated
 
@@ -159,12 +187,16 @@ def _events(text: str) -> Iterator[yaml.Event]:
 
 
 def _position(mark: Any) -> str:
-    return f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
+    return (
+        gettext_noop("line %(line)s, column %(column)s") % {"line": mark.line + 1, "column": mark.column + 1}
+        if mark
+        else gettext_noop("at an unknown place")
+    )
 
 
 def _reason(text: str, error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark
     lines = text.splitlines() if mark and len(text) < 1_000_000 else []
     if mark and mark.line < len(lines) and lines[mark.line][: mark.column + 1].endswith("\t"):
-        return "There is a tab; YAML is indented with spaces."
-    return f"{(error.problem or 'It cannot be read')[:150].capitalize()}."
+        return gettext_noop("There is a tab; YAML is indented with spaces.")
+    return f"{error.problem[:150].capitalize()}." if error.problem else gettext_noop("It cannot be read.")

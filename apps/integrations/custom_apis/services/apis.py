@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils.text import slugify
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.origin import Target
@@ -164,7 +164,7 @@ def save_authentication(
     errors = authentication_problems(authentication, params=api.params)
     _require(errors + client_problems(before, authentication, has_secret=has_secret, **client))
     if api.integration.kind != authentication.type:
-        require_no_connections(api, gettext("The authentication type can only be changed without connections."))
+        require_no_connections(api, gettext_noop("The authentication type can only be changed without connections."))
     changed = sorted(name for name, value in authentication.as_json().items() if before.as_json()[name] != value)
     api.authentication = authentication.as_json()
     marks = api.filled_in if filled_in is None else filled_in
@@ -217,7 +217,7 @@ def delete_custom_api(*, actor: Actor, api: CustomApi) -> None:
     connections, while it has any."""
     _require_manager(actor)
     api = locked_api(actor, api.pk)
-    require_no_connections(api, gettext("Disconnect them first."))
+    require_no_connections(api, gettext_noop("Disconnect them first."))
     _record("deleted", api, actor)
     try:
         api.integration.delete()
@@ -241,7 +241,7 @@ def locked_api(actor: Actor, pk: UUID) -> CustomApi:
     """The current row of the API, locked until the end of the transaction. Raises NotFound."""
     integration = Integration.objects.select_for_update().filter(pk=pk, team=actor.team).first()
     if integration is None:
-        raise NotFound("There is no such API.")
+        raise NotFound(gettext_noop("There is no such API."))
     return CustomApi.objects.select_related("integration__team").get(pk=pk)
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.integrations.catalog.errors import CatalogError
@@ -141,5 +142,5 @@ def _field_of(key: str, authentication: Authentication) -> str:
 
 def _message(error: CatalogError) -> str:
     if error.key.startswith("params["):
-        return f"This value is not valid: it {error.problem}."
-    return f"This value is not valid ({str(error).partition(': ')[2]})."
+        return gettext_noop("This value is not valid: it %(problem)s.") % {"problem": error.problem}
+    return gettext_noop("This value is not valid (%(problem)s).") % {"problem": str(error).partition(": ")[2]}

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from django.utils.translation import gettext_noop
+
 from apps.integrations.custom_apis.schema import IDENTITY_SCOPES
 from apps.integrations.custom_apis.validation import url_problem
 from apps.integrations.errors import InvalidInput
@@ -32,11 +34,11 @@ def discovered(*, actor: Actor, url: str) -> dict[str, Any]:
     url = url.strip()
     if message := url_problem(url):
         raise InvalidInput([("discovery_url", message)])
-    end, failure = time.monotonic() + DEADLINE, "The issuer publishes no metadata."
+    end, failure = time.monotonic() + DEADLINE, gettext_noop("The issuer publishes no metadata.")
     for issuer in issuers_of(url):
         left = end - time.monotonic()
         if left <= 0:
-            failure = "The issuer did not respond in time."
+            failure = gettext_noop("The issuer did not respond in time.")
             break
         try:
             return fields_of(discover(issuer, deadline=left))
@@ -45,8 +47,8 @@ def discovered(*, actor: Actor, url: str) -> dict[str, Any]:
         except DiscoveryFailed as error:
             failure = str(error)
         except OAuthError:
-            failure = "The issuer did not respond, or its response is not valid."
-    raise InvalidInput([("discovery_url", f"{failure} Enter the URLs below.")])
+            failure = gettext_noop("The issuer did not respond, or its response is not valid.")
+    raise InvalidInput([("discovery_url", gettext_noop("%(failure)s Enter the URLs below.") % {"failure": failure})])
 
 
 def issuers_of(url: str) -> list[str]:

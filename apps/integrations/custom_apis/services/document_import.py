@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from apps import egress
 from apps.audit.origin import Target
@@ -38,10 +39,16 @@ def fetch_description(*, actor: Actor, url: str) -> bytes:
     except egress.EgressError as error:
         raise InvalidInput([("url", str(error))]) from None
     if 300 <= response.status_code < 400:
-        raise InvalidInput([("url", "The URL redirects to another one. Enter that URL.")])
+        raise InvalidInput([("url", gettext_noop("The URL redirects to another one. Enter that URL."))])
     if response.status_code != 200:
         raise InvalidInput(
-            [("url", f"The URL responded with HTTP status {response.status_code}, not with a document.")]
+            [
+                (
+                    "url",
+                    gettext_noop("The URL responded with HTTP status %(status_code)s, not with a document.")
+                    % {"status_code": response.status_code},
+                )
+            ]
         )
     return bytes(response.content)
 
@@ -90,7 +97,7 @@ def _store(actor: Actor, described: Described, *, source: str, name: str, base_u
     notes = list(described.notes)
     url, params = _base_url(described, base_url.strip(), notes)
     if not url:
-        raise InvalidInput([("base_url", "The document has no base URL. Enter the base URL of the API.")])
+        raise InvalidInput([("base_url", gettext_noop("The document has no base URL. Enter the base URL of the API."))])
     hosts = list(_hosts(described, params, url, notes))
     api = create_custom_api(
         actor=actor,
@@ -132,7 +139,13 @@ def _base_url(described: Described, entered: str, notes: list[Note]) -> tuple[st
     if len(described.servers) > 1:
         choices = "; ".join(several(list(described.servers[:10])))
         raise InvalidInput(
-            [("base_url", f"The document lists several servers. Enter the URL of one of them: {choices}.")]
+            [
+                (
+                    "base_url",
+                    gettext_noop("The document lists several servers. Enter the URL of one of them: %(choices)s.")
+                    % {"choices": choices},
+                )
+            ]
         )
     return _secure(described, notes), list(described.params)
 
@@ -141,7 +154,7 @@ def _secure(described: Described, notes: list[Note]) -> str:
     """The base URL; with https where the document has http and that is not allowed."""
     url = _with_https(described.base_url, described.params)
     if url != described.base_url:
-        notes.append(Note("servers", "The document has http; requests are sent with https."))
+        notes.append(Note("servers", gettext_noop("The document has http; requests are sent with https.")))
     return url
 
 
@@ -156,11 +169,19 @@ def _hosts(described: Described, params: list[Any], base_url: str, notes: list[N
     for host in described.hosts:
         url = _with_https(host.base_url, params)
         if problem := url_problem(url, params):
-            notes.append(Note(f"servers: {url[:200]}", f"{problem} Its operations were left out."))
+            notes.append(
+                Note(
+                    f"servers: {url[:200]}",
+                    gettext_noop("%(problem)s Its operations were left out.") % {"problem": problem},
+                )
+            )
             continue
         if urlsplit(url).netloc != urlsplit(base_url).netloc:
-            sentence = f"Some operations are at another host, {urlsplit(url).netloc}: calls to @{host.name} carry the "
-            notes.append(Note("servers", f"{sentence}credentials of connections. Remove it if you do not know it."))
+            sentence = gettext_noop(
+                "Some operations are at another host, %(netloc)s: calls to @%(host)s carry the credentials of "
+                "connections. Remove it if you do not know it."
+            )
+            notes.append(Note("servers", sentence % {"netloc": urlsplit(url).netloc, "host": host.name}))
         yield {"name": host.name, "base_url": url, "label": host.label}
 
 
@@ -182,7 +203,13 @@ def _foreign_token_url(authentication: Authentication, base_url: str, source: st
     host = foreign_host(authentication.token_url, base_url=base_url, source=source)
     if not host:
         return []
-    return [Note("token_url", f"The token URL is at another host, {host}. Secrets go there only once you confirm it.")]
+    return [
+        Note(
+            "token_url",
+            gettext_noop("The token URL is at another host, %(host)s. Secrets go there only once you confirm it.")
+            % {"host": host},
+        )
+    ]
 
 
 def _scheme(scheme: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from django.utils.translation import gettext_noop
+
 from apps.integrations.catalog.offline_access import OfflineStep, next_step
 from apps.integrations.custom_apis.schema import Authentication, CustomScope, authentication_from
 from apps.integrations.custom_apis.services.apis import save_authentication
@@ -27,7 +29,9 @@ def request_offline_access(*, actor: Actor, api: CustomApi) -> OfflineStep:
     before = authentication_from(api.authentication)
     step = offline_step(before) if before.type == "oauth2" else None
     if step is None:
-        raise InvalidInput([("scopes", "There is nothing left to add. Ask the service how it issues refresh tokens.")])
+        raise InvalidInput(
+            [("scopes", gettext_noop("There is nothing left to add. Ask the service how it issues refresh tokens."))]
+        )
     save_authentication(actor=actor, api=api, authentication=_with(before, step))
     return step
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from apps.errors import NotFound
 from apps.integrations.custom_apis.params import moved
@@ -47,5 +48,5 @@ def _locked_param(actor: Actor, api: CustomApi, name: str) -> tuple[CustomApi, i
     current = locked_api(actor, api.pk)
     names = [param["name"] for param in current.params]
     if name not in names:
-        raise NotFound("The API has no such parameter.")
+        raise NotFound(gettext_noop("The API has no such parameter."))
     return current, names.index(name)

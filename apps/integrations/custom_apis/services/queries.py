@@ -1,6 +1,7 @@
 """Queries about custom APIs: the list, what is missing, and the connections that prevent a change."""
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_noop
 
 from apps.errors import NotFound
 from apps.integrations.custom_apis.schema import Authentication, authentication_from, missing
@@ -23,7 +24,7 @@ def custom_api_named(actor: Actor, slug: str) -> CustomApi:
     """The custom API of the actor's team with that slug. Raises NotFound."""
     found = custom_apis(actor).filter(integration__slug=slug).first()
     if found is None:
-        raise NotFound("There is no such API.")
+        raise NotFound(gettext_noop("There is no such API."))
     return found
 
 
@@ -51,9 +52,17 @@ def require_no_connections(api: CustomApi, reason: str) -> None:
     """Raises IntegrationInUse, which lists the connections and ends with `reason`, while there are any."""
     names = dependent_connections(api)
     if names:
-        listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-        count = f"{len(names)} connection{'' if len(names) == 1 else 's'}"
-        raise IntegrationInUse(f"{api.integration.name} has {count}: {listed}. {reason}", connections=names[:NAMED])
+        words = {"service": api.integration.name, "n": len(names), "further": len(names) - NAMED}
+        words |= {"names": ", ".join(names[:NAMED]), "reason": reason}
+        raise IntegrationInUse(_in_use(len(names)) % words, connections=names[:NAMED])
+
+
+def _in_use(count: int) -> str:
+    if count == 1:
+        return gettext_noop("%(service)s has 1 connection: %(names)s. %(reason)s")
+    if count <= NAMED:
+        return gettext_noop("%(service)s has %(n)s connections: %(names)s. %(reason)s")
+    return gettext_noop("%(service)s has %(n)s connections: %(names)s and %(further)s more. %(reason)s")
 
 
 def dependent_connections(api: CustomApi) -> list[str]:

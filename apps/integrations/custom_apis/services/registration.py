@@ -3,6 +3,7 @@
 import time
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.origin import Target
@@ -58,8 +59,8 @@ def register_client(*, actor: Actor, api: CustomApi) -> CustomApi:
     permissions.require(actor, Action.MANAGE_CUSTOM_APIS)
     authentication = authentication_from(api.authentication)
     if authentication.type != "oauth2":
-        raise _refusal("Choose OAuth 2.0 and save first.")
-    require_no_connections(api, "They use the present client and would stop working with another one.")
+        raise _refusal(gettext_noop("Choose OAuth 2.0 and save first."))
+    require_no_connections(api, gettext_noop("They use the present client and would stop working with another one."))
     endpoint, method = _offer(authentication)
     request = registration_request(
         redirect_uri=custom_api_redirect_uri(api.integration),
@@ -78,20 +79,26 @@ def _offer(authentication: Authentication) -> tuple[str, AuthMethod]:
     """The registration endpoint and the client authentication to register for. Raises InvalidInput."""
     endpoint, configured = authentication.registration_url, authentication.token_endpoint_auth_method
     if not endpoint or "{" in endpoint:
-        raise _refusal("No registration URL is known. Look it up at the issuer and save first.")
+        raise _refusal(gettext_noop("No registration URL is known. Look it up at the issuer and save first."))
     metadata = issuer_metadata(authentication, deadline=DEADLINE / 2)
     if metadata is None:
         return endpoint, configured
     if metadata.registration_endpoint is None:
         raise _refusal(
-            "The issuer does not support dynamic registration. Register a client there and enter its ID and secret."
+            gettext_noop(
+                "The issuer does not support dynamic registration. Register a client there and enter its ID and secret."
+            )
         )
     if metadata.registration_endpoint != endpoint:
-        raise _refusal("The issuer publishes another registration URL. Look it up at the issuer and save first.")
+        raise _refusal(
+            gettext_noop("The issuer publishes another registration URL. Look it up at the issuer and save first.")
+        )
     if metadata.token_endpoint != authentication.token_url:
         raise _refusal(
-            "The issuer’s token URL differs from the one below, so its clients cannot be used there. "
-            "Look it up at the issuer and save first."
+            gettext_noop(
+                "The issuer’s token URL differs from the one below, so its clients cannot be used there. "
+                "Look it up at the issuer and save first."
+            )
         )
     supported = metadata.token_endpoint_auth_methods_supported
     known: tuple[AuthMethod, ...] = ("client_secret_basic", "client_secret_post", "none")
@@ -137,18 +144,26 @@ def _store(actor: Actor, api: CustomApi, authentication: Authentication, registe
 
 def _message(error: OAuthError, callback: str) -> str:
     if isinstance(error, TokenError) and (error.about_redirect_uri or "redirect_uri" in error.code):
-        return f"The issuer rejects the redirect URI {callback}. Register a client there yourself."
+        return gettext_noop("The issuer rejects the redirect URI %(callback)s. Register a client there yourself.") % {
+            "callback": callback
+        }
     if isinstance(error, TokenError) and error.code == "invalid_token":
-        return "The issuer requires an initial access token for registration. Register a client there yourself."
+        return gettext_noop(
+            "The issuer requires an initial access token for registration. Register a client there yourself."
+        )
     if isinstance(error, TokenError):
-        return f"The issuer rejected the registration (error “{error.code}”)."
+        return gettext_noop("The issuer rejected the registration (error “%(code)s”).") % {"code": error.code}
     if isinstance(error, ProviderFault):
-        return f"The issuer responded to the registration with HTTP status {error.status}. Try again later."
+        return gettext_noop(
+            "The issuer responded to the registration with HTTP status %(status)s. Try again later."
+        ) % {"status": error.status}
     if isinstance(error, MalformedResponse):
-        return f"The issuer’s response to the registration is not valid ({error.reason}). Nothing was saved."
+        return gettext_noop(
+            "The issuer’s response to the registration is not valid (%(reason)s). Nothing was saved."
+        ) % {"reason": error.reason}
     if isinstance(error, EndpointRefused):
-        return f"The registration URL of the issuer cannot be used. {error.reason}"
-    return "The issuer did not respond to the registration. Try again."
+        return gettext_noop("The registration URL of the issuer cannot be used. %(reason)s") % {"reason": error.reason}
+    return gettext_noop("The issuer did not respond to the registration. Try again.")
 
 
 def _refusal(message: str) -> InvalidInput:
