@@ -13,6 +13,8 @@ from apps.audit.models import AuditEvent
 from apps.connections.models import Connection, DailyUse, Level, ScopeUse, TokenSet, WorkflowUse
 from apps.connections.services import tokens
 from apps.connections.services.share import rename, share
+from apps.integrations.catalog.sync import load_catalog
+from apps.integrations.models import Integration
 from apps.teams.models import Membership, Role
 from tests.connections.pages import JSON, make_connection, make_red, set_up_service
 from tests.factories import actor_for, client_for, make_member
@@ -257,3 +259,15 @@ def test_an_admin_sees_a_personal_connection_and_cannot_share_it(mara, connectio
     assert "Save sharing" not in page
     assert admin.post(url(connection, "sharing"), {"shared": "on", "level": "use"}).status_code == 403
     assert admin.post(url(connection, "hand_over"), {"owner": str(mara.user_id)}).status_code == 403
+
+
+def test_the_page_opens_also_without_what_the_oauth_app_needs(mara: Membership) -> None:
+    """A value that the app lacks, no app at all, or a service that the catalog no longer has."""
+    load_catalog()
+    with_domain = Integration.objects.get(slug="auth0", team=None)
+    connection = make_connection(mara, set_up_service(), "Directory")
+    Connection.objects.filter(pk=connection.pk).update(integration=with_domain, oauth_app=None)
+    for tab in TABS:
+        shown(client_for(mara), connection, tab)
+    Integration.objects.filter(pk=with_domain.pk).update(slug="left-the-catalog")
+    shown(client_for(mara), connection)

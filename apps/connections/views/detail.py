@@ -17,7 +17,7 @@ from apps.connections.policy.access import level_of, may_hand_over, may_share, m
 from apps.connections.policy.permission_summary import Permissions
 from apps.connections.services.ask import asked_at
 from apps.connections.services.attention_details import details_of
-from apps.connections.services.least_privilege import permissions_of_connection
+from apps.connections.services.least_privilege import known_permissions, permissions_of_connection
 from apps.connections.services.placement import change_placement, choices_for
 from apps.connections.services.share import rename as rename_connection
 from apps.connections.services.usage import usage_of, workflows_of
@@ -70,9 +70,14 @@ def overview(request: TeamRequest, connection_id: UUID) -> HttpResponse:
             "usage": usage,
             "chart": chart_of(usage),
             "workflows": workflows_of([connection]),
-            "unneeded": len(permissions_of_connection(connection).unneeded) if context["has_permissions"] else 0,
+            "unneeded": _unneeded(connection) if context["has_permissions"] else 0,
         }
     return render(request, "connections/page/overview.html", context)
+
+
+def _unneeded(connection: Connection) -> int:
+    known = known_permissions(connection)
+    return len(known.unneeded) if known else 0
 
 
 @require_safe
