@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("connections", "0024_counted_by_index"),
+        ("connections", "0025_bulk_checks_and_owners"),
     ]
 
     operations = [
