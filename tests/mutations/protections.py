@@ -1982,7 +1982,7 @@ PROTECTIONS = [
     Mutation(
         "admin: the navigation has only what the operator may open",
         "apps/web/templatetags/operators.py",
-        "if _may_view(request.user, item.model)]",
+        "if may_view(request.user, item.model)]",
         "]",
         ("tests/web/test_admin_pages.py",),
     ),
