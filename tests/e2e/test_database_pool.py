@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.e2e.inside import inside
-from tests.e2e.test_proxy import SET_UP, TOKEN
+from tests.e2e.inside import CONNECT_UPSTREAM, UPSTREAM_TOKEN, inside
 from tests.processes import running_product
 from tests.upstream import upstream
 
@@ -31,7 +30,7 @@ def test_calls_that_wait_for_a_service_leave_the_only_connection_to_others(tmp_p
             running_product(tmp_path, database="postgresql", worker=False, beat=False, env=env) as product,
             inside(product) as look,
         ):
-            connection, _, key = look.run(SET_UP, origin=service.url, token=TOKEN)
+            connection, _, key = look.run(CONNECT_UPSTREAM, origin=service.url, token=UPSTREAM_TOKEN)
             base, headers = f"{product.url}/api/v1/connections/{connection}", {"Authorization": f"Bearer {key}"}
 
             def call() -> None:
