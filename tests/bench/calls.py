@@ -18,8 +18,7 @@ from typing import Any
 import psutil
 
 from tests.bench.home import say
-from tests.e2e.inside import inside
-from tests.e2e.test_proxy import SET_UP, TOKEN
+from tests.e2e.inside import CONNECT_UPSTREAM, UPSTREAM_TOKEN, inside
 from tests.processes import Product, running_product
 from tests.upstream import upstream_process
 
@@ -41,7 +40,7 @@ def main() -> None:
             running_product(Path(folder), database=options.database, worker=False, beat=False, env=env) as product,
             inside(product) as look,
         ):
-            connection, _, key = look.run(SET_UP, origin=service, token=TOKEN)
+            connection, _, key = look.run(CONNECT_UPSTREAM, origin=service, token=UPSTREAM_TOKEN)
             path = f"/api/v1/connections/{connection}"
             calls = {
                 "empty": caller(product.url, "GET", "/healthz", key),

@@ -14,8 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.home import say
-from tests.e2e.inside import inside
-from tests.e2e.test_proxy import SET_UP, TOKEN
+from tests.e2e.inside import CONNECT_UPSTREAM, UPSTREAM_TOKEN, inside
 from tests.processes import running_product
 from tests.upstream import upstream_process
 
@@ -64,7 +63,7 @@ def main() -> None:
             running_product(Path(folder), database=chosen.database, worker=False, beat=False, env=env) as product,
             inside(product) as look,
         ):
-            connection, key, full_key = look.run(SET_UP, origin=service, token=TOKEN)
+            connection, key, full_key = look.run(CONNECT_UPSTREAM, origin=service, token=UPSTREAM_TOKEN)
             path = f"/api/v1/connections/{connection}/proxy/small"
             direct = reported("direct", measured(caller(service, "/api/small", key), chosen.calls))
             plain = reported("proxied", measured(caller(product.url, path, full_key), chosen.calls))

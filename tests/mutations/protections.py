@@ -2003,7 +2003,7 @@ PROTECTIONS = [
     Mutation(
         "admin: the navigation has only what the operator may open",
         "apps/web/templatetags/operators.py",
-        "if _may_view(request.user, item.model)]",
+        "if may_view(request.user, item.model)]",
         "]",
         ("tests/web/test_admin_pages.py",),
     ),
@@ -2083,5 +2083,12 @@ PROTECTIONS = [
         "filter(pk=hour.pk, counted_until=counted_before)",
         "filter(pk=hour.pk)",
         ("tests/connections/test_queue_history.py",),
+    ),
+    Mutation(
+        "database: a worker keeps its connections between tasks",
+        "config/settings.py",
+        "(_is_worker or env.bool(",
+        "(False or env.bool(",
+        ("tests/e2e/test_database_pool.py",),
     ),
 ]
