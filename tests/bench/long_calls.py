@@ -23,7 +23,7 @@ from honcho.environ import parse_procfile
 from tests.bench.home import say
 from tests.e2e.inside import inside
 from tests.e2e.test_database_pool import OURS
-from tests.e2e.test_proxy import SET_UP, TOKEN
+from tests.e2e.upstream_connection import SET_UP, TOKEN
 from tests.processes import REPOSITORY, Product, running_product
 from tests.upstream import upstream_process
 

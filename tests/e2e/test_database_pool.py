@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.e2e.inside import inside
-from tests.e2e.test_proxy import SET_UP, TOKEN
+from tests.e2e.upstream_connection import SET_UP, TOKEN
 from tests.processes import running_product
 from tests.upstream import upstream
 
