@@ -155,7 +155,7 @@ TEMPLATES = [
 WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=2)
 WEB_THREADS = env.int("WEB_THREADS", default=1024)
 WORKER_THREADS = env.int("WORKER_THREADS", default=4)
-# PostgreSQL connections of each web process, which its threads share. 0: a connection of its own for each thread.
+# PostgreSQL connections of each web process and worker, which its threads share. 0: one for each thread.
 DATABASE_POOL = env.int("DATABASE_POOL", default=10)
 # Requests that each web process works on at a time; those that wait for a service do not count.
 REQUEST_SLOTS = env.int("REQUEST_SLOTS", default=DATABASE_POOL or 10)
@@ -181,7 +181,9 @@ else:
     # Compiling a plan takes longer than the milliseconds that these queries run.
     DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off")
     # Most threads of a web process wait for a service and hold no connection meanwhile. config/gunicorn.py asks for it.
-    if DATABASE_POOL and env.bool("USE_DATABASE_POOL", default=False):
+    # A worker's too, and Celery closes the connection after each task: without a pool, each would open one.
+    _is_worker = "celery" in sys.argv[0] and "worker" in sys.argv
+    if DATABASE_POOL and (_is_worker or env.bool("USE_DATABASE_POOL", default=False)):
         from config.pooled_postgresql.base import PooledConnection
 
         DATABASES["default"] |= {"ENGINE": "config.pooled_postgresql", "CONN_HEALTH_CHECKS": False}
@@ -452,6 +454,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AuthTypeEnum": "apps.integrations.models.Integration.Kind",
         "BulkJobActionEnum": "apps.connections.models.BulkJob.Action",
+        "NewBulkJobActionEnum": ["share", "unshare", "disconnect", "check", "refresh"],
         "ApiKeyKindEnum": "apps.teams.models.ApiKey.Kind",
         "CustomAuthTypeEnum": ["none", "api_key", "basic", "oauth2", "oauth2_client_credentials", "oauth1"],
         "ConnectSessionStatusEnum": "apps.connections.models.ConnectSession.Status",

@@ -18,6 +18,7 @@ from apps.teams.models import Membership, Role, User
 from tests.connections.rows import make_connection, make_integration
 from tests.factories import client_for, make_member
 from tests.translations import TEMPLATES, templates, untranslated
+from tests.unmarked import APPS, modules, unmarked
 
 GERMAN = Path(settings.BASE_DIR) / "locale/de/LC_MESSAGES/django.po"
 _PARTS = re.compile(r"%\(\w+\)[a-z]|\{\w+\}|</?[a-z][^>]*>")
@@ -139,3 +140,8 @@ def test_dates_follow_the_chosen_format(german: Membership, client: Client) -> N
     assert f"{created:%d.%m.%Y}, " in client.get(page).content.decode()
     User.objects.filter(pk=german.user_id).update(date_format="us")
     assert re.search(rf"{created:%m/%d/%Y}, \d+:\d\d:\d\d (AM|PM)", client.get(page).content.decode())
+
+
+def test_all_sentences_of_modules_are_marked() -> None:
+    found = {f"{path.relative_to(APPS)}:{line}": text for path in modules() for line, text in unmarked(path)}
+    assert found == {}

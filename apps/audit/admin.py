@@ -203,7 +203,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("by"))
     def who(self, event: AuditEvent) -> str:
-        return event.actor_label or str(ACTORS.get(event.actor_kind, event.actor_kind))
+        return event.actor_name or str(ACTORS.get(event.actor_kind, event.actor_kind))
 
     @admin.display(description=_("as"))
     def kind_of_actor(self, event: AuditEvent) -> str:
@@ -212,9 +212,9 @@ class AuditEventAdmin(ReadOnlyAdmin):
     @admin.display(description=_("target"))
     def whose(self, event: AuditEvent) -> SafeString:
         if not event.target_id:
-            return format_html("{}", event.target_label or NOTHING)
+            return format_html("{}", event.target_name or NOTHING)
         page = reverse("admin:audit_auditevent_changelist")
-        label = event.target_label or event.target_id
+        label = event.target_name or event.target_id
         return format_html('<a href="{}?target_id={}">{}</a>', page, event.target_id, label)
 
     @admin.display(description=_("from"))

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from apps.audit.models import AuditEvent
 from apps.audit.origin import Origin, Target
@@ -52,7 +53,7 @@ def export(
             action="audit.exported",
             origin=origin,
             team_id=team_id,
-            target=Target("audit_log", str(team_id), "Audit log"),
+            target=Target("audit_log", str(team_id), gettext_noop("Audit log")),
             format=SUFFIXES[media_type],
             filters={name: str(value) for name, value in filters.items() if value not in (None, "")},
         )

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.messages import action_label
+from apps.sentences import translated
 
 # The actions that end a refresh.
 REFRESHES = ("connection.refreshed", "connection.refresh_failed", "connection.refresh_fenced")
@@ -62,3 +63,13 @@ class AuditEvent(models.Model):
     def __str__(self) -> str:
         what = action_label(self.action)
         return f"{what}: {self.target_label}" if self.target_label else what
+
+    @property
+    def actor_name(self) -> str:
+        """The label of the actor for pages: of an unknown one in the reader's language."""
+        return self.actor_label if self.actor_id else translated(self.actor_label)
+
+    @property
+    def target_name(self) -> str:
+        """The label of the target for pages: of the audit log itself in the reader's language."""
+        return translated(self.target_label) if self.target_type == "audit_log" else self.target_label

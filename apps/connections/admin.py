@@ -13,6 +13,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.audit.admin import ReadOnlyAdmin
 from apps.audit.admin_cells import NOTHING, ago, linked, moment, service_tile, status_label
@@ -42,10 +44,10 @@ from apps.teams.origin import origin_of
 __all__ = ["admin_authorizations"]  # registers itself
 
 FIELDSETS: list[Any] = [
-    ("Status", {"fields": ["state", "reason", "since", "last_verified", "next_refresh", "token_expires"]}),
-    ("Owner", {"fields": ["person", "its_team", "sharing"]}),
-    ("Account", {"fields": ["service", "name", "account_label", "app", "permissions"]}),
-    ("History", {"fields": ["created", "last_used", "events"]}),
+    (_("Status"), {"fields": ["state", "reason", "since", "last_verified", "next_refresh", "token_expires"]}),
+    (_("Owner"), {"fields": ["person", "its_team", "sharing"]}),
+    (_("Account"), {"fields": ["service", "name", "account_label", "app", "permissions"]}),
+    (_("History"), {"fields": ["created", "last_used", "events"]}),
 ]
 
 # Teams of one name that a search takes, and connections that it finds for each kind of text.
@@ -60,7 +62,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
     fieldsets = FIELDSETS
     change_form_template = "admin/connections/connection.html"
     search_fields = ["=id"]
-    search_help_text = "The whole name, ID, owner’s e-mail address, name of the team, or slug of the service."
+    search_help_text = _("The whole name, ID, owner’s e-mail address, name of the team, or slug of the service.")
     ordering = ["-created_at", "-pk"]
     actions = ["refresh", "mark_for_reconnect", "revoke"]
 
@@ -86,73 +88,74 @@ class ConnectionAdmin(ReadOnlyAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[str]:
         return [name for _, options in FIELDSETS for name in options["fields"]]
 
-    @admin.display(description="connection", ordering="name")
+    @admin.display(description=_("connection"), ordering="name")
     def account(self, connection: Connection) -> SafeString:
         return service_tile(connection.name, connection.integration.name, connection.integration.icon)
 
-    @admin.display(description="since", ordering="status_changed_at")
+    @admin.display(description=_("since"), ordering="status_changed_at")
     def since_when(self, connection: Connection) -> SafeString:
         return ago(connection.status_changed_at)
 
-    @admin.display(description="created", ordering="created_at")
+    @admin.display(description=_("created"), ordering="created_at")
     def created_when(self, connection: Connection) -> SafeString:
         return ago(connection.created_at)
 
-    @admin.display(description="service", ordering="integration__name")
+    @admin.display(description=_("service"), ordering="integration__name")
     def service(self, connection: Connection) -> SafeString:
         return linked("admin:integrations_integration_change", connection.integration_id, connection.integration)
 
-    @admin.display(description="owner, team", ordering="owner__email")
+    @admin.display(description=_("owner, team"), ordering="owner__email")
     def owner_and_team(self, connection: Connection) -> SafeString:
         return format_html('{}<span class="sub">{}</span>', self.person(connection), self.its_team(connection))
 
-    @admin.display(description="owner")
+    @admin.display(description=_("owner"))
     def person(self, connection: Connection) -> SafeString:
         return linked("admin:teams_user_change", connection.owner_id, connection.owner)
 
-    @admin.display(description="team")
+    @admin.display(description=_("team"))
     def its_team(self, connection: Connection) -> SafeString:
         return linked("admin:teams_team_change", connection.team_id, connection.team)
 
-    @admin.display(description="status", ordering="status")
+    @admin.display(description=_("status"), ordering="status")
     def state(self, connection: Connection) -> SafeString:
         """The state in words, with icon and color, and the reason in a few words."""
         state, reason = state_of(connection), connection.status_reason
         return format_html("{}", status_label(state.kind, state.label, short_reason(reason) if reason else ""))
 
-    @admin.display(description="reason")
+    @admin.display(description=_("reason"))
     def reason(self, connection: Connection) -> str:
-        return reason_of(connection) if connection.status_reason else "None"
+        return reason_of(connection) if connection.status_reason else str(NOTHING)
 
-    @admin.display(description="since", ordering="status_changed_at")
+    @admin.display(description=_("since"), ordering="status_changed_at")
     def since(self, connection: Connection) -> SafeString:
         return moment(connection.status_changed_at)
 
-    @admin.display(description="last verified")
+    @admin.display(description=_("last verified"))
     def last_verified(self, connection: Connection) -> SafeString:
-        return moment(last_verified_at(connection), "Not verified yet")
+        return moment(last_verified_at(connection), gettext("Not verified yet"))
 
-    @admin.display(description="events")
+    @admin.display(description=_("events"))
     def events(self, connection: Connection) -> SafeString:
         page = reverse("admin:audit_auditevent_changelist")
-        return format_html(
-            '<a href="{}?target_id={}">Events<span class="sr"> of {}</span></a>', page, connection.pk, connection.name
-        )
+        events = format_html(gettext('Events<span class="sr"> of {name}</span>'), name=connection.name)
+        return format_html('<a href="{}?target_id={}">{}</a>', page, connection.pk, events)
 
-    @admin.display(description="OAuth app")
+    @admin.display(description=_("OAuth app"))
     def app(self, connection: Connection) -> SafeString | str:
         if connection.oauth_app_id is None:
             return str(NOTHING)
         return linked("admin:integrations_oauthapp_change", connection.oauth_app_id, connection.oauth_app)
 
-    @admin.display(description="permissions granted")
+    @admin.display(description=_("permissions granted"))
     def permissions(self, connection: Connection) -> SafeString | str:
         scopes = sorted(connection.scopes_granted)
-        return format_html_join(" ", "<code>{}</code>", ((scope,) for scope in scopes)) if scopes else "Not known"
+        return (
+            format_html_join(" ", "<code>{}</code>", ((scope,) for scope in scopes)) if scopes else gettext("Not known")
+        )
 
-    @admin.display(description="sharing")
+    @admin.display(description=_("sharing"))
     def sharing(self, connection: Connection) -> str:
-        return "Shared with the team" if connection.is_shared else "Personal"
+        return gettext("Shared with the team") if connection.is_shared else gettext("Personal")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Connection], search_term: str
@@ -175,25 +178,25 @@ class ConnectionAdmin(ReadOnlyAdmin):
             found += rows.order_by().values_list("pk", flat=True)[:MOST_FOUND]
         return queryset.filter(pk__in=found), False
 
-    @admin.display(description="next refresh")
+    @admin.display(description=_("next refresh"))
     def next_refresh(self, connection: Connection) -> SafeString:
         token_set = getattr(connection, "token_set", None)
-        return moment(token_set.next_refresh_at if token_set else None, "None planned")
+        return moment(token_set.next_refresh_at if token_set else None, gettext("None planned"))
 
-    @admin.display(description="token expires")
+    @admin.display(description=_("token expires"))
     def token_expires(self, connection: Connection) -> SafeString:
         token_set = getattr(connection, "token_set", None)
-        return moment(token_set.expires_at if token_set else None, "Not known")
+        return moment(token_set.expires_at if token_set else None, gettext("Not known"))
 
-    @admin.display(description="created")
+    @admin.display(description=_("created"))
     def created(self, connection: Connection) -> SafeString:
         return moment(connection.created_at)
 
-    @admin.display(description="last used")
+    @admin.display(description=_("last used"))
     def last_used(self, connection: Connection) -> SafeString:
-        return moment(connection.last_used_at, "Never")
+        return moment(connection.last_used_at, gettext("Never"))
 
-    @admin.action(description="Refresh now", permissions=["view"])
+    @admin.action(description=_("Refresh now"), permissions=["view"])
     def refresh(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
         """Refresh the selected connections, and report each failure."""
         actor = Actor(team=None, origin=origin_of(request))
@@ -203,9 +206,9 @@ class ConnectionAdmin(ReadOnlyAdmin):
             except SpecwayError as error:
                 messages.error(request, f"{connection.name}: {translated(error.sentence)}")
             else:
-                messages.success(request, f"{connection.name} has a new token.")
+                messages.success(request, gettext("%(connection)s has a new token.") % {"connection": connection.name})
 
-    @admin.action(description="Mark for reconnect", permissions=["mark"])
+    @admin.action(description=_("Mark for reconnect"), permissions=["mark"])
     def mark_for_reconnect(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
         """Let the owners of the selected connections reconnect them: they are not refreshed any more."""
         for connection in queryset.select_related("integration"):
@@ -213,14 +216,19 @@ class ConnectionAdmin(ReadOnlyAdmin):
                 lock(connection.pk)
                 mark_needs_attention(connection, reason="reauthorization_required", origin=origin_of(request))
                 TokenSet.objects.filter(connection=connection).update(next_refresh_at=None)
-            messages.success(request, f"{connection.name} needs attention now. Its owner is notified.")
+            marked = gettext("%(connection)s needs attention now. Its owner is notified.")
+            messages.success(request, marked % {"connection": connection.name})
 
-    @admin.action(description="Revoke…", permissions=["revoke"])
+    @admin.action(description=_("Revoke…"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Connection]) -> TemplateResponse | None:
         """Disconnect the selected connections, after a confirmation."""
         rows = list(queryset.select_related("integration", "team", "owner"))
         if "confirm" not in request.POST:
-            context = {**self.admin_site.each_context(request), "title": "Revoke connections", "connections": rows}
+            context = {
+                **self.admin_site.each_context(request),
+                "title": gettext("Revoke connections"),
+                "connections": rows,
+            }
             return TemplateResponse(request, "admin/connections/revoke.html", context)
         actor = Actor(team=None, origin=origin_of(request))
         for connection in rows:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from apps.audit.admin_filters import TextFilter
 from apps.connections.messages import REASONS, short_reason
@@ -23,7 +24,7 @@ SAMPLE, OFFERED = 1000, 5
 class StateFilter(admin.SimpleListFilter):
     """The state as everywhere in the product."""
 
-    title = "status"
+    title = _("status")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -41,7 +42,7 @@ class StateFilter(admin.SimpleListFilter):
 class ReasonFilter(admin.SimpleListFilter):
     """Why a connection needs attention, with the number of connections, which a partial index counts."""
 
-    title = "reason"
+    title = _("reason")
     parameter_name = "reason"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -60,7 +61,7 @@ class ReasonFilter(admin.SimpleListFilter):
 class KindFilter(admin.SimpleListFilter):
     """How the service authenticates."""
 
-    title = "kind"
+    title = _("kind")
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -73,9 +74,9 @@ class KindFilter(admin.SimpleListFilter):
 class ServiceFilter(TextFilter):
     """Connections of services by a part of the name, or the slug."""
 
-    title = "service"
+    title = _("service")
     parameter_name = "service"
-    placeholder = "Name of a service"
+    placeholder = _("Name of a service")
 
     def matching(self, text: str, queryset: QuerySet[Connection]) -> QuerySet[Connection]:
         exact = Integration.objects.filter(Q(slug=text) | Q(name__iexact=text)).values_list("pk", flat=True)
@@ -94,9 +95,9 @@ class ServiceFilter(TextFilter):
 class TeamFilter(TextFilter):
     """Connections of teams by a part of the name, or the ID."""
 
-    title = "team"
+    title = _("team")
     parameter_name = "team"
-    placeholder = "Name of a team"
+    placeholder = _("Name of a team")
 
     def matching(self, text: str, queryset: QuerySet[Connection]) -> QuerySet[Connection]:
         teams = Team.objects.filter(pk=key) if (key := _uuid(text)) else Team.objects.filter(name__icontains=text)
@@ -113,9 +114,9 @@ class TeamFilter(TextFilter):
 class OwnerFilter(TextFilter):
     """Connections of a person by e-mail address, or the ID, which links from a person use."""
 
-    title = "owner"
+    title = _("owner")
     parameter_name = "owner"
-    placeholder = "Name or e-mail address"
+    placeholder = _("Name or e-mail address")
 
     def matching(self, text: str, queryset: QuerySet[Connection]) -> QuerySet[Connection]:
         named = User.objects.filter(Q(email__icontains=text) | Q(name__icontains=text))

@@ -141,7 +141,7 @@ class ExpiryEvent(models.Model):
 
 
 class Frequency(models.TextChoices):
-    AT_ONCE = "at_once", "At once"
+    AT_ONCE = "at_once", _("At once")
     DIGEST = "digest", _("Once a day")
     OFF = "off", _("Off")
 

@@ -65,7 +65,10 @@ def _check(headers: Mapping[str, str]) -> None:
         )
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name) or _RESERVED.fullmatch(name):
-            raise InvalidRequest(f"{name[:60]!r} is not a header that you can set.", field="headers")
+            raise InvalidRequest(
+                gettext_noop("%(header)s is not a header that you can set.") % {"header": repr(name[:60])},
+                field="headers",
+            )
         if not _VALUE.fullmatch(value):
             raise InvalidRequest(
                 gettext_noop("The value of %(header)s must be visible ASCII characters.") % {"header": name[:60]},

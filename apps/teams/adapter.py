@@ -9,13 +9,24 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.db import transaction
 from django.forms import BaseForm
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 
+from apps.teams.languages import in_language_of
+from apps.teams.mail import as_html
 from apps.teams.models import SecondFactorSecret, User
 from apps.teams.origin import client_address
 from apps.teams.services import logins, sign_up
+
+# The labels of the links in mails, by the names that the links have in the context of their templates.
+BUTTONS = {
+    "password_reset_url": gettext_lazy("Choose a new password"),
+    "activate_url": gettext_lazy("Confirm the address"),
+    "signup_url": gettext_lazy("Create an account"),
+}
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -56,6 +67,17 @@ class AccountAdapter(DefaultAccountAdapter):
         """Sign-up with a known address. Hashes a password, as for a new one, so that both take the same time."""
         make_password(secrets.token_urlsafe())
         super().send_account_already_exists_mail(email)
+
+    def render_mail(
+        self, template_prefix: str, email: str | list[str], context: dict[str, Any], headers: Any = None
+    ) -> EmailMessage:
+        """The message of the text template, in the language of the account if there is one, and the same as HTML."""
+        with in_language_of(context.get("user")):
+            message: EmailMessage = super().render_mail(template_prefix, email, context, headers)
+            if isinstance(message, EmailMultiAlternatives):
+                buttons = {context[name]: label for name, label in BUTTONS.items() if context.get(name)}
+                message.attach_alternative(as_html(str(message.subject), str(message.body), buttons), "text/html")
+        return message
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """Failed logins are limited per e-mail address and client, so that others cannot lock an account."""

@@ -1,6 +1,6 @@
 """The language in which a person reads: that of pages, mail and notices."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 from django.conf import settings
 from django.utils import translation
@@ -18,3 +18,9 @@ def in_language(chosen: str) -> AbstractContextManager[None]:
     For what is read later and elsewhere than where it is written, such as mail and notices.
     """
     return translation.override(chosen if chosen in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE)
+
+
+def in_language_of(user: object) -> AbstractContextManager[None]:
+    """Write what follows in the language that the person chose, else in the current one."""
+    chosen = language_of(user)
+    return in_language(chosen) if chosen else nullcontext()

@@ -15,7 +15,8 @@ def connections_at_most() -> int:
     """The most connections that the web processes and one worker on this machine open together."""
     # Without a pool each thread keeps one; so does the thread that watches calls in progress.
     web = settings.DATABASE_POOL or settings.WEB_THREADS + 1
-    return int(settings.WEB_CONCURRENCY * web + settings.WORKER_THREADS + 1)
+    worker = settings.WORKER_THREADS + 1
+    return int(settings.WEB_CONCURRENCY * web + min(worker, settings.DATABASE_POOL or worker))
 
 
 def connection_problem() -> str:

@@ -136,20 +136,20 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
 
 
 TOO_LARGE = gettext_noop("The form fields must not exceed 2.5 MB in total. Upload a longer document as a file.")
-NOT_FOUND = "This does not exist, or you cannot see it."
+NOT_FOUND = gettext_noop("This does not exist, or you cannot see it.")
 
 
 def _as_expected(exc: Exception) -> Exception:
     if isinstance(exc, Http404):
         return NotFound(NOT_FOUND)
     if isinstance(exc, PermissionDenied):
-        return NotAllowed("You are not allowed to do this.")
+        return NotAllowed(gettext_noop("You are not allowed to do this."))
     if isinstance(exc, DjangoValidationError):
         return exceptions.ValidationError(as_serializer_error(exc))
     if isinstance(exc, RequestDataTooBig):
         return DocumentTooLarge(TOO_LARGE)
     if isinstance(exc, SuspiciousOperation):
-        return exceptions.ParseError("The request is malformed.")
+        return exceptions.ParseError(gettext_noop("The request is malformed."))
     return exc
 
 
@@ -239,7 +239,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler403."""
     if is_api(request):
-        return error_response(request, NotAllowed("You are not allowed to do this."))
+        return error_response(request, NotAllowed(gettext_noop("You are not allowed to do this.")))
     return render(request, "403.html", {"layout": _layout(request)}, status=HTTPStatus.FORBIDDEN)
 
 

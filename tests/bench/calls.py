@@ -1,19 +1,15 @@
 """Token reads and proxied calls against their references, in turns on the same server: `python -m tests.bench.calls`
 
 The web server is one process, pinned to one core where there are several. Prints the minimum, median and maximum of the
-rounds: milliseconds of one call after the other, the server's CPU time per call (without the database's), and, where
-wrk is installed, requests per second at several connections and by how much the slowest hundredth exceeds the median.
-Then the statements of a call, and all of it as JSON.
+rounds: milliseconds of one call after the other, and the server's CPU time per call (without the database's). Then the
+statements of a call, and all of it as JSON. For requests a second see `tests.bench.load`.
 """
 
 import argparse
 import http.client
 import json
 import os
-import re
-import shutil
 import statistics
-import subprocess
 import tempfile
 import time
 from contextlib import ExitStack
@@ -25,8 +21,7 @@ import psutil
 
 from tests.bench.home import say
 from tests.bench.statements import statements
-from tests.e2e.inside import inside
-from tests.e2e.upstream_connection import SET_UP, TOKEN
+from tests.e2e.inside import CONNECT_UPSTREAM, UPSTREAM_TOKEN, inside
 from tests.processes import Product, running_product
 from tests.upstream import upstream_process
 
@@ -76,8 +71,6 @@ def main() -> None:
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="postgresql")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=200, help="of each kind in each round, one after the other")
-    parser.add_argument("--connections", type=int, default=8, help="at which wrk measures requests per second")
-    parser.add_argument("--seconds", type=int, default=5, help="of wrk for each kind in each round; 0: without wrk")
     options = parser.parse_args()
     result: dict[str, Any] = vars(options) | {"load": os.getloadavg()[0]}
     with ExitStack() as stack:
@@ -96,7 +89,7 @@ def main() -> None:
 
 def targets_at(product: Product, service: str) -> dict[str, Target]:
     with inside(product) as look:
-        connection, key, full_key = look.run(SET_UP, origin=service, token=TOKEN)
+        connection, key, full_key = look.run(CONNECT_UPSTREAM, origin=service, token=UPSTREAM_TOKEN)
     path = f"/api/v1/connections/{connection}"
     return {
         "empty": Target(product.url, "GET", "/healthz", full_key),
@@ -120,15 +113,12 @@ def in_turns(targets: dict[str, Target], server: list[psutil.Process], options: 
     """By name and measure, the value of each round."""
     callers = {name: Caller(target) for name, target in targets.items()}
     measured: Measured = {name: {} for name in targets}
-    program = shutil.which("wrk")
     for caller in callers.values():
         for _ in range(WARM_UP):
             caller()
     for _ in range(options.rounds):
         for name, target in targets.items():
             values = one_by_one(callers[name], server, options.calls)
-            if program and options.seconds:
-                values |= in_parallel(program, target, options.connections, options.seconds)
             if not target.is_ours:
                 del values["CPU ms"]
             for measure, value in values.items():
@@ -149,30 +139,6 @@ def cpu_seconds(processes: list[psutil.Process]) -> float:
     return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
-def in_parallel(program: str, target: Target, connections: int, seconds: int) -> dict[str, float]:
-    """By wrk: requests per second, and how many times the median 99 % of them take at most. Raises RuntimeError."""
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(f'wrk.method = "{target.method}"\n')
-        script.flush()
-        arguments = ["-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency", "-s", script.name]
-        arguments += ["-H", f"Authorization: Bearer {target.key}", f"{target.origin}{target.path}"]
-        printed = subprocess.run([program, *arguments], capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in printed:
-        raise RuntimeError(printed)
-    median, most = (_milliseconds(printed, share) for share in ("50%", "99%"))
-    rate = re.search(r"Requests/sec:\s+([0-9.]+)", printed)
-    if rate is None:
-        raise RuntimeError(printed)
-    return {"requests/s": float(rate[1]), "p99 ÷ p50": most / median}
-
-
-def _milliseconds(printed: str, share: str) -> float:
-    found = re.search(rf"{share}\s+([0-9.]+)(us|ms|s)", printed)
-    if found is None:
-        raise RuntimeError(printed)
-    return float(found[1]) * {"us": 0.001, "ms": 1, "s": 1000}[found[2]]
-
-
 def statements_of(product: Product, targets: dict[str, Target]) -> dict[str, list[int]]:
     """Before the request to the service and after it: of a call that was made before, and of one that was not."""
     product.env["USE_DATABASE_POOL"] = "true"
@@ -189,14 +155,9 @@ def statements_of(product: Product, targets: dict[str, Target]) -> dict[str, lis
 def report(result: dict[str, Any], measured: Measured) -> None:
     spreads = {name: {measure: spread(values) for measure, values in each.items()} for name, each in measured.items()}
     for name, reference in REFERENCES.items():
-        for measure, values in measured[name].items():
-            if measure in ("ms", "requests/s"):
-                others = measured[reference][measure]
-                ratios = [one / other for one, other in zip(values, others, strict=True)]
-                spreads[name][f"{measure} ÷ {reference}"] = spread(ratios)
-                if measure == "ms" and reference == "direct":
-                    more = [one - other for one, other in zip(values, others, strict=True)]
-                    spreads[name]["ms more than direct"] = spread(more)
+        pairs = list(zip(measured[name]["ms"], measured[reference]["ms"], strict=True))
+        spreads[name][f"ms ÷ {reference}"] = spread([one / other for one, other in pairs])
+        spreads[name][f"ms more than {reference}"] = spread([one - other for one, other in pairs])
     for name, each in spreads.items():
         for measure, numbers in each.items():
             say(f"{name:10} {measure:22} " + "  ".join(f"{kind} {value:.2f}" for kind, value in numbers.items()))

@@ -21,9 +21,8 @@ import requests
 from honcho.environ import parse_procfile
 
 from tests.bench.home import say
-from tests.e2e.inside import inside
+from tests.e2e.inside import CONNECT_UPSTREAM, UPSTREAM_TOKEN, inside
 from tests.e2e.test_database_pool import OURS
-from tests.e2e.upstream_connection import SET_UP, TOKEN
 from tests.processes import REPOSITORY, Product, running_product
 from tests.upstream import upstream_process
 
@@ -48,7 +47,7 @@ def main() -> int:
         )
         start_web(product)
         look = stack.enter_context(inside(product))
-        connection, _, key = look.run(SET_UP, origin=service, token=TOKEN)
+        connection, _, key = look.run(CONNECT_UPSTREAM, origin=service, token=UPSTREAM_TOKEN)
         base = f"{product.url}/api/v1/connections/{connection}"
         before = reads(f"{base}/token/", key, chosen.reads)
         started = time.monotonic()

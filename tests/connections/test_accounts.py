@@ -8,7 +8,7 @@ import pytest
 
 from apps.connections.models import AuthorizationAttempt, Connection
 from apps.connections.policy.accounts import Account, Sameness, compare
-from apps.connections.services import connection_params, store_grant
+from apps.connections.services import connection_params, grant
 from apps.connections.services.account_mismatch import resolve_account_mismatch
 from apps.connections.services.connection_params import tenant_in
 from apps.integrations.models import Integration
@@ -59,7 +59,7 @@ def tenants(monkeypatch: pytest.MonkeyPatch) -> None:
         return {name: value for name, value in params.items() if name == "subdomain"}
 
     monkeypatch.setattr(connection_params, "tenant_in", tenant)
-    monkeypatch.setattr(store_grant, "tenant_in", tenant)
+    monkeypatch.setattr(grant, "tenant_in", tenant)
 
 
 def connect(connect_flow: ConnectFlow, cast: Cast, tenant: Mapping[str, str], **wanted: Any) -> AuthorizationAttempt:

@@ -11,15 +11,17 @@ from django.utils import timezone
 from apps.audit.models import AuditEvent
 from apps.connections.models import BulkItem, BulkJob, Connection, Level
 from apps.connections.services import bulk_jobs
-from apps.connections.services.bulk_jobs import run_job, run_open_jobs
+from apps.connections.services.bulk_jobs import run_job, run_open_jobs, start_job
+from apps.connections.services.check import CheckResult, Outcome
 from apps.connections.services.share import share
 from apps.errors import NotAllowed
+from apps.integrations.errors import InvalidInput
 from apps.integrations.models import Integration
 from apps.sql import Now
 from apps.teams.models import ApiKey
 from tests.connections.pages import make_connection, set_up_service
 from tests.connections.test_api import Caller, caller
-from tests.factories import actor_for
+from tests.factories import actor_for, make_member
 from tests.fixtures.connections import Cast, actions
 
 # Disconnecting commits in the middle.
@@ -79,6 +81,64 @@ def test_connections_are_disconnected_and_made_personal(cast: Cast, mine: list[C
     run_open_jobs()
     assert set(results(who, job).values()) == {("done", "")}
     assert not Connection.objects.exists()
+
+
+def test_a_member_hands_connections_over_and_an_api_key_does_not(cast: Cast, mine: list[Connection]) -> None:
+    heir, keys = cast.admin.user, [one.pk for one in mine]
+    start_job(actor=actor_for(cast.member), action="hand_over", connections=keys, owner=heir.pk)
+    run_open_jobs()
+    assert set(BulkItem.objects.values_list("state", "detail")) == {("done", f"Belongs to {heir} now.")}
+    assert Connection.objects.filter(owner=heir).count() == 3
+    with pytest.raises(InvalidInput):
+        start_job(actor=actor_for(cast.admin), action="hand_over", connections=keys, owner=cast.stranger.user_id)
+    refused = caller(cast.member).post(URL, {"action": "hand_over", "connections": ids(mine)})
+    assert refused.status_code == 400
+
+
+def test_connections_are_checked_and_refreshed_with_the_outcome_of_each(
+    cast: Cast, mine: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = dict(zip([one.pk for one in mine], ["works", "rejected", "nothing_to_call"], strict=True))
+
+    def checked(*, connection: Connection, actor: Any) -> CheckResult:
+        return CheckResult(Outcome(outcomes[connection.pk]), "As the service said.")
+
+    def refreshed(*, connection: Connection, actor: Any) -> None:
+        if connection.pk == mine[0].pk:
+            raise NotAllowed("The service is closed today.")
+
+    monkeypatch.setattr(bulk_jobs, "check", checked)
+    monkeypatch.setattr(bulk_jobs, "refresh_now", refreshed)
+    who = caller(cast.member)
+    job = start(who, "check", ids(mine))
+    run_open_jobs()
+    assert list(results(who, job).values()) == [("done", ""), ("failed", "rejected"), ("done", "")]
+    job = start(who, "refresh", ids(mine))
+    run_open_jobs()
+    assert list(results(who, job).values()) == [("failed", NotAllowed.code), ("done", ""), ("done", "")]
+
+
+def test_a_job_refreshes_only_what_its_creator_manages(
+    cast: Cast, mine: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_jobs, "refresh_now", lambda **_: None)
+    for connection in mine:
+        share(connection=connection, actor=actor_for(cast.member), everyone=Level.USE)
+    user = caller(make_member(cast.member.team))
+    job = start(user, "refresh", ids(mine))
+    run_open_jobs()
+    assert set(results(user, job).values()) == {("failed", NotAllowed.code)}
+
+
+def test_a_job_checks_only_what_its_creator_may_check(
+    cast: Cast, mine: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_jobs, "check", lambda **_: CheckResult(Outcome.WORKS, ""))
+    monkeypatch.setattr(bulk_jobs, "may_check", lambda actor, connection: connection.pk == mine[0].pk)
+    who = caller(cast.member)
+    job = start(who, "check", ids(mine))
+    run_open_jobs()
+    assert list(results(who, job).values()) == [("done", ""), *[("failed", NotAllowed.code)] * 2]
 
 
 def test_each_connection_needs_the_access_that_the_caller_has_when_it_runs(cast: Cast, mine: list[Connection]) -> None:

@@ -11,8 +11,11 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import Connection, DailyUse, Level, ScopeUse, TokenSet, WorkflowUse
+from apps.connections.policy.promises import PROMISES
 from apps.connections.services import tokens
 from apps.connections.services.share import rename, share
+from apps.integrations.catalog.sync import load_catalog
+from apps.integrations.models import Integration
 from apps.teams.models import Membership, Role
 from tests.connections.pages import JSON, make_connection, make_red, set_up_service
 from tests.factories import actor_for, client_for, make_member
@@ -257,3 +260,41 @@ def test_an_admin_sees_a_personal_connection_and_cannot_share_it(mara, connectio
     assert "Save sharing" not in page
     assert admin.post(url(connection, "sharing"), {"shared": "on", "level": "use"}).status_code == 403
     assert admin.post(url(connection, "hand_over"), {"owner": str(mara.user_id)}).status_code == 403
+
+
+def test_the_page_opens_also_without_what_the_oauth_app_needs(mara: Membership) -> None:
+    """A value that the app lacks, no app at all, or a service that the catalog no longer has."""
+    load_catalog()
+    with_domain = Integration.objects.get(slug="auth0", team=None)
+    connection = make_connection(mara, set_up_service(), "Directory")
+    Connection.objects.filter(pk=connection.pk).update(integration=with_domain, oauth_app=None)
+    for tab in TABS:
+        shown(client_for(mara), connection, tab)
+    Integration.objects.filter(pk=with_domain.pk).update(slug="left-the-catalog")
+    shown(client_for(mara), connection)
+
+
+def test_the_chart_has_the_chosen_period_and_names_the_worst_day(mara: Membership, connection: Connection) -> None:
+    today = timezone.now().date()
+    for ago, failures in ((3, 2), (40, 7), (95, 50)):
+        day = today - timedelta(days=ago)
+        DailyUse.objects.create(connection=connection, day=day, calls=70, failures=failures)
+    browser = client_for(mara)
+    page = shown(browser, connection)
+    assert "Calls, last 30 days" in page
+    assert "2 of 70 calls failed (2.9 %)" in page
+    assert f"since={today - timedelta(days=3)}&amp;until={today - timedelta(days=3)}" in page
+    assert "7 of 70 calls failed (10.0 %)" in shown(browser, connection, days="90")
+    assert "Worst day" in shown(browser, connection, days="7")
+    assert "Calls, last 30 days" in shown(browser, connection, days="100000")
+
+
+def test_the_page_says_who_can_use_the_connection_and_its_id(mara, ines, connection) -> None:
+    page = shown(client_for(mara), connection)
+    assert str(PROMISES["personal"]) in page
+    assert str(PROMISES["secret"]).replace("'", "&#x27;") in page
+    assert str(connection.pk) in page.split("<dt>ID</dt>")[1]
+    share_by_name(mara, connection, ines, "use")
+    assert str(PROMISES["members"]) in shown(client_for(mara), connection)
+    share(actor=actor_for(mara), connection=connection, everyone=Level.USE, members={})
+    assert str(PROMISES["everyone"]) in shown(client_for(mara), connection)

@@ -16,9 +16,8 @@ import requests
 
 from apps.connections.errors import TooManyCalls
 from tests.config.test_gunicorn import is_refused
-from tests.e2e.inside import Inside, inside
+from tests.e2e.inside import CONNECT_UPSTREAM, UPSTREAM_TOKEN, Inside, inside
 from tests.e2e.processes import wait_for
-from tests.e2e.upstream_connection import SET_UP, TOKEN
 from tests.processes import Product, running_product
 from tests.upstream import BLOCK, Upstream, upstream
 
@@ -58,7 +57,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             running_product(folder, worker=False, beat=False, env=env) as product,
             inside(product) as look,
         ):
-            made = look.run(SET_UP, origin=service.url, token=TOKEN)
+            made = look.run(CONNECT_UPSTREAM, origin=service.url, token=UPSTREAM_TOKEN)
             yield Place(product, look, service, *made)
 
 
@@ -212,7 +211,7 @@ def test_a_hundred_refused_calls_cause_one_refresh(place: Place) -> None:
 
 def test_no_log_contains_the_key(place: Place) -> None:
     logs = place.product.logs()
-    assert TOKEN not in logs
+    assert UPSTREAM_TOKEN not in logs
     assert "token-number-" not in logs
     assert json.dumps(place.full_key) not in logs
     assert place.full_key not in logs

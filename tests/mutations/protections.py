@@ -49,8 +49,22 @@ PROTECTIONS = [
     Mutation(
         "bulk jobs: a job disconnects only what its creator manages",
         "apps/connections/services/bulk_jobs.py",
-        "        if not may_manage(actor, connection):",
-        "        if False:",
+        "def _disconnect(job: BulkJob, actor: Actor, connection: Connection) -> str:\n    if not",
+        "def _disconnect(job: BulkJob, actor: Actor, connection: Connection) -> str:\n    if actor is None and not",
+        ("tests/connections/test_bulk_jobs.py",),
+    ),
+    Mutation(
+        "bulk jobs: a job refreshes only what its creator manages",
+        "apps/connections/services/bulk_jobs.py",
+        "def _refresh(job: BulkJob, actor: Actor, connection: Connection) -> str:\n    if not",
+        "def _refresh(job: BulkJob, actor: Actor, connection: Connection) -> str:\n    if actor is None and not",
+        ("tests/connections/test_bulk_jobs.py",),
+    ),
+    Mutation(
+        "bulk jobs: a job checks only what its creator may use or manage",
+        "apps/connections/services/bulk_jobs.py",
+        "    if not may_check(actor, connection):",
+        "    if False:",
         ("tests/connections/test_bulk_jobs.py",),
     ),
     Mutation(
@@ -1968,7 +1982,7 @@ PROTECTIONS = [
     Mutation(
         "admin: the navigation has only what the operator may open",
         "apps/web/templatetags/operators.py",
-        "if _may_view(request.user, item.model)]",
+        "if may_view(request.user, item.model)]",
         "]",
         ("tests/web/test_admin_pages.py",),
     ),
@@ -2048,5 +2062,12 @@ PROTECTIONS = [
         "filter(pk=hour.pk, counted_until=counted_before)",
         "filter(pk=hour.pk)",
         ("tests/connections/test_queue_history.py",),
+    ),
+    Mutation(
+        "database: a worker keeps its connections between tasks",
+        "config/settings.py",
+        "(_is_worker or env.bool(",
+        "(False or env.bool(",
+        ("tests/e2e/test_database_pool.py",),
     ),
 ]

@@ -1,4 +1,4 @@
-"""`python -m tests.screenshots FOLDER`: each page at two widths in the light and the dark theme, as PNG files.
+"""`python -m tests.screenshots FOLDER`: each page and each mail at two widths, light and dark, as PNG files.
 
 Starts the product with demonstration data (`--connections`, 500 by default) on ports of its own, and ends it. Prints
 the pages that are wider than the window, and with `--axe` what axe-core finds on each of them: both are defects.
@@ -35,6 +35,7 @@ def main() -> int:
         with sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=chromium_without_windows(), args=["--no-sandbox"])
             defects = list(_shots(running, browser, options.folder, with_axe=options.axe))
+            defects += _mails(running, browser, options.folder, with_axe=options.axe)
             browser.close()
     print("\n".join(defects) or f"{len(list(options.folder.glob('*.png')))} screenshots in {options.folder}")  # noqa: T201 - a command
     return 1 if defects else 0
@@ -58,6 +59,19 @@ def _shots(running: Product, browser: Browser, folder: Path, *, with_axe: bool) 
             yield from _shot(page, path, folder, width=width, scheme=scheme)
             if with_axe:
                 yield from (f"{path} at {width}, {scheme}: {each}" for each in violations(page))
+
+
+def _mails(running: Product, browser: Browser, folder: Path, *, with_axe: bool) -> Iterator[str]:
+    """Writes the pictures of each kind of mail; gives the defects."""
+    page = browser.new_page()
+    with tempfile.TemporaryDirectory() as made:
+        running.manage("shell", "-c", f"from tests.mails import write_all; write_all({made!r})")
+        for file in sorted(Path(made).glob("*.html")):
+            page.goto(file.as_uri())
+            for width, scheme in combinations(WIDTHS, SCHEMES):
+                yield from _shot(page, f"mail/{file.stem}", folder, width=width, scheme=scheme)
+                if with_axe:
+                    yield from (f"mail {file.stem} at {width}, {scheme}: {each}" for each in violations(page))
 
 
 def _linked(page: Page) -> list[str]:

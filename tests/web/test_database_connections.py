@@ -16,8 +16,8 @@ def processes(settings: Any) -> None:
     settings.WEB_CONCURRENCY, settings.WEB_THREADS, settings.WORKER_THREADS = 3, 64, 8
 
 
-@pytest.mark.parametrize(("pool", "most"), [(10, 39), (0, 3 * 65 + 9)])
-def test_web_processes_open_their_pool_or_a_connection_for_each_thread(settings: Any, pool: int, most: int) -> None:
+@pytest.mark.parametrize(("pool", "most"), [(10, 3 * 10 + 9), (5, 3 * 5 + 5), (0, 3 * 65 + 9)])
+def test_processes_open_their_pool_or_a_connection_for_each_thread(settings: Any, pool: int, most: int) -> None:
     settings.DATABASE_POOL = pool
     assert connections_at_most() == most
 

@@ -1,4 +1,4 @@
-"""The REST API of jobs that share or disconnect many connections."""
+"""The REST API of jobs that change or check many connections."""
 
 from typing import Any
 from uuid import UUID
@@ -20,12 +20,14 @@ from apps.teams.authentication import actor_of
 from apps.teams.idempotency import idempotent
 
 MAX_CONNECTIONS = 1000
+# API keys cannot hand connections over.
+_BY_API = [choice for choice in BulkJob.Action.choices if choice[0] != BulkJob.Action.HAND_OVER]
 
 
 class NewBulkJobSerializer(serializers.Serializer[Any]):
     """What to do with up to 1000 connections. `level` belongs to the action `share`."""
 
-    action = serializers.ChoiceField(choices=BulkJob.Action.choices)
+    action = serializers.ChoiceField(choices=_BY_API)
     connections = serializers.ListField(child=Id(), min_length=1, max_length=MAX_CONNECTIONS)
     level = serializers.ChoiceField(choices=Level.choices, required=False)
 
@@ -39,7 +41,9 @@ class BulkJobSerializer(serializers.Serializer[BulkJob]):
     """A job and its progress: of the `total` connections, those that `succeeded`, `failed` and are `pending`."""
 
     id = serializers.UUIDField()
-    action = serializers.ChoiceField(choices=BulkJob.Action.choices)
+    action = serializers.ChoiceField(
+        choices=BulkJob.Action.choices, help_text="`hand_over` is for jobs that a member started on a page."
+    )
     level = serializers.CharField(help_text="With `share`; else empty.")
     status = serializers.ChoiceField(choices=BulkJob.Status.choices)
     total = serializers.IntegerField()
@@ -92,7 +96,7 @@ class BulkJobsView(StrictAPIView):
     @extend_schema(operation_id="bulk_jobs_create", request=NewBulkJobSerializer, responses={202: BulkJobSerializer})
     @idempotent
     def post(self, request: Request) -> Response:
-        """Share, unshare or disconnect many connections. Each has an outcome of its own."""
+        """Share, unshare, disconnect, check or refresh many connections. Each has an outcome of its own."""
         job = start_job(actor=actor_of(request), **validated(NewBulkJobSerializer(data=request.data)))
         return Response(BulkJobSerializer(job).data, status=202)
 

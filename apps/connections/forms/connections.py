@@ -107,7 +107,7 @@ class ListForm(FilterForm):
             ("", _("Group by service")),
             ("owner", _("Group by owner")),
             ("status", _("Group by status")),
-            ("none", "No groups"),
+            ("none", _("No groups")),
         ],
     )
 

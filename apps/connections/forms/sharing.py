@@ -51,7 +51,7 @@ class SharingForm(forms.Form):
         assert isinstance(field, forms.TypedMultipleChoiceField)  # noqa: S101 - narrows the type for mypy
         field.choices = [(str(one.user_id), str(one.user)) for one in members]
         for one in members:
-            own = forms.ChoiceField(choices=[("", "As above"), *Level.choices], required=False)
+            own = forms.ChoiceField(choices=[("", _("As above")), *Level.choices], required=False)
             self.fields[f"level-{one.user_id}"] = own
 
     def clean(self) -> dict[str, Any]:

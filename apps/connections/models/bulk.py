@@ -11,12 +11,15 @@ from apps.teams.models import ApiKey, Team, User
 
 
 class BulkJob(models.Model):
-    """A change of up to 1000 connections, which a worker makes with the access that its creator has then."""
+    """A change or check of many connections, which a worker makes with the access that its creator has then."""
 
     class Action(models.TextChoices):
         SHARE = "share", _("Share with everyone")
         UNSHARE = "unshare", _("Make personal")
+        HAND_OVER = "hand_over", _("Hand over")
         DISCONNECT = "disconnect", _("Disconnect")
+        CHECK = "check", _("Check")
+        REFRESH = "refresh", _("Refresh")
 
     class Status(models.TextChoices):
         RUNNING = "running", _("Waiting or running")
@@ -28,6 +31,8 @@ class BulkJob(models.Model):
     action = models.CharField(max_length=10, choices=Action.choices)
     # With SHARE: at which level.
     level = models.CharField(max_length=10, choices=Level.choices, blank=True)
+    # With HAND_OVER: the new owner.
+    new_owner = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
     # The member, or the key, that created it; and the same as in the audit log.
     user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
@@ -60,6 +65,8 @@ class BulkItem(models.Model):
 
     job = models.ForeignKey(BulkJob, on_delete=models.CASCADE, related_name="items")
     connection_id = models.UUIDField()
+    # The connection's name when its creator selected it on a page; "" in jobs by the API, whose IDs may be others'.
+    name = models.CharField(max_length=200, blank=True, default="", db_default="")
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     code = models.CharField(max_length=60, blank=True)
     detail = models.CharField(max_length=500, blank=True)

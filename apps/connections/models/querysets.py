@@ -69,7 +69,7 @@ class TokenSetQuerySet(models.QuerySet[Row]):
 
     def with_everything(self) -> Self:
         """With the connection and everything that a token request needs, and `db_now`."""
-        return self.with_clock().select_related("connection__integration", "connection__oauth_app")
+        return self.with_clock().select_related("connection__integration", "connection__oauth_app__integration")
 
     def due_for_refresh(self, now: datetime | Any) -> Self:
         """The token sets whose refresh is due, neither leased nor dispatched; longest due first."""

@@ -39,6 +39,11 @@ def may_use(actor: Actor, connection: Connection) -> bool:
     return not actor.is_service and may_see(actor, connection) and is_owner(actor, connection)
 
 
+def may_check(actor: Actor, connection: Connection) -> bool:
+    """Whether the actor may have a call made that shows whether it works."""
+    return may_use(actor, connection) or may_manage(actor, connection)
+
+
 def may_view(actor: Actor, connection: Connection) -> bool:
     """Whether the actor sees its configuration, permissions, sharing, activity and workflows."""
     return level_of(actor, connection) in (Level.VIEW, Level.MANAGE)

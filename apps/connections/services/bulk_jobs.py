@@ -1,11 +1,11 @@
-"""Jobs that share or disconnect many connections: created by the API, run by a worker, each connection on its own.
+"""Jobs that change or check many connections: created by the API or a page, run by a worker, each one on its own.
 
 The rows are the queue. A process claims a job for a while and stores the outcome of each connection at once, so that
 one that dies leaves the rest to the next run.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -22,10 +22,13 @@ from apps.audit.origin import Origin, Target
 from apps.audit.querysets import was_done
 from apps.audit.services import record
 from apps.connections.models import BulkItem, BulkJob, Connection, Level
-from apps.connections.policy.access import may_manage
+from apps.connections.policy.access import may_check, may_manage
+from apps.connections.services.check import Outcome, check
 from apps.connections.services.disconnect import disconnect
-from apps.connections.services.share import share_with_everyone, unshare
+from apps.connections.services.refresh import refresh_now
+from apps.connections.services.share import share_with_everyone, transfer, unshare
 from apps.errors import NotAllowed, NotFound, SpecwayError
+from apps.integrations.errors import InvalidInput
 from apps.sql import Now
 from apps.teams.actor import Actor, key_holder_actor, member_actor, service_actor
 from apps.teams.models import ApiKey, Membership, Role
@@ -48,16 +51,33 @@ class AccessEnded(SpecwayError):
 
 
 @transaction.atomic
-def start_job(*, actor: Actor, action: str, connections: Sequence[UUID], level: Level | None = None) -> BulkJob:
-    """Create a job and queue it after the commit. Whether the actor may change a connection is checked when it runs."""
+def start_job(
+    *,
+    actor: Actor,
+    action: str,
+    connections: Sequence[UUID],
+    level: Level | None = None,
+    owner: UUID | None = None,
+    names: Mapping[UUID, str] | None = None,
+) -> BulkJob:
+    """Create a job and queue it after the commit. Whether the actor may change a connection is checked when it runs.
+
+    `level` is for sharing, `owner` the ID of the new owner for handing over. `names` are those of connections that the
+    actor sees. Raises NotAllowed, and InvalidInput if `owner` is not a member of the team.
+    """
     if actor.team is None:
         raise NotAllowed(gettext_noop("A job belongs to a team."))
+    if owner is not None and not Membership.objects.filter(team=actor.team, user=owner).exists():
+        raise InvalidInput([("owner", gettext_noop("Choose a member of the team."))])
     job = BulkJob(team=actor.team, action=action, level=level or "", user=actor.user, api_key=actor.api_key)
+    job.new_owner_id = owner
     job.asked_by_kind, job.asked_by_id = actor.origin.kind, actor.origin.id
     job.asked_by_label, job.created_at = actor.origin.label[:200], Now()
     job.save(force_insert=True)
-    BulkItem.objects.bulk_create(BulkItem(job=job, connection_id=pk) for pk in dict.fromkeys(connections))
-    _record("started", job, actor.origin, connections=len(set(connections)))
+    known = names or {}
+    items = [BulkItem(job=job, connection_id=pk, name=known.get(pk, "")) for pk in dict.fromkeys(connections)]
+    BulkItem.objects.bulk_create(items, batch_size=1000)
+    _record("started", job, actor.origin, connections=len(items))
     transaction.on_commit(lambda: _queue(job.pk))
     return with_counts(BulkJob.objects.all()).get(pk=job.pk)
 
@@ -118,33 +138,75 @@ def run_open_jobs() -> None:
 def _apply(item: BulkItem) -> None:
     """Change one connection and store the outcome."""
     try:
-        values = {"state": _STATE.DONE, "code": "", "detail": _changed(item)}
+        code, detail = _changed(item)
     except SpecwayError as error:
-        values = {"state": _STATE.FAILED, "code": error.code, "detail": error.sentence[:500]}
+        code, detail = error.code, error.sentence
+    values = {"state": _STATE.FAILED if code else _STATE.DONE, "code": code, "detail": detail[:500]}
     BulkItem.objects.filter(pk=item.pk).update(**values)
 
 
-def _changed(item: BulkItem) -> str:
-    """What was done, as a message. Raises a domain error."""
+def _changed(item: BulkItem) -> tuple[str, str]:
+    """ "" or the code of a failure, and what was done, as a message. Raises a domain error."""
     job = item.job
     actor = _actor_of(job)
     visible = Connection.objects.visible_to(actor).with_details().prefetch_related("shares")
     connection = visible.filter(pk=item.connection_id).first()
     if connection is None:
         if job.action == _ACTION.DISCONNECT and _was_disconnected(item, actor):
-            return gettext_noop("It was disconnected already.")
+            return "", gettext_noop("It was disconnected already.")
         raise NotFound(gettext_noop("There is no such connection."))
-    if job.action == _ACTION.DISCONNECT:
-        if not may_manage(actor, connection):
-            raise NotAllowed(
-                gettext_noop("You are not allowed to disconnect this connection. Ask its owner or an admin.")
-            )
-        return disconnect(actor=actor, connection=connection).sentence
-    if job.action == _ACTION.SHARE:
-        share_with_everyone(actor=actor, connection=connection, level=Level(job.level))
-        return gettext_noop("Shared with everyone in the team.")
+    if job.action == _ACTION.CHECK:
+        return _checked(actor, connection)
+    return "", _CHANGES[BulkJob.Action(job.action)](job, actor, connection)
+
+
+def _checked(actor: Actor, connection: Connection) -> tuple[str, str]:
+    if not may_check(actor, connection):
+        raise NotAllowed(gettext_noop("You are not allowed to check this connection. Ask its owner or an admin."))
+    result = check(connection=connection, actor=actor)
+    failed = result.outcome in (Outcome.REJECTED, Outcome.INCONCLUSIVE)
+    return str(result.outcome) if failed else "", result.detail
+
+
+def _share(job: BulkJob, actor: Actor, connection: Connection) -> str:
+    share_with_everyone(actor=actor, connection=connection, level=Level(job.level))
+    return gettext_noop("Shared with everyone in the team.")
+
+
+def _unshare(job: BulkJob, actor: Actor, connection: Connection) -> str:
     unshare(actor=actor, connection=connection)
     return gettext_noop("It is personal.")
+
+
+def _hand_over(job: BulkJob, actor: Actor, connection: Connection) -> str:
+    if job.new_owner_id is None:
+        raise NotFound(gettext_noop("The new owner’s account was deleted."))
+    if connection.owner_id == job.new_owner_id:
+        return gettext_noop("Belonged to %(owner)s already.") % {"owner": connection.owner}
+    changed = transfer(actor=actor, connection=connection, to=job.new_owner_id)
+    return gettext_noop("Belongs to %(owner)s now.") % {"owner": changed.owner}
+
+
+def _disconnect(job: BulkJob, actor: Actor, connection: Connection) -> str:
+    if not may_manage(actor, connection):
+        raise NotAllowed(gettext_noop("You are not allowed to disconnect this connection. Ask its owner or an admin."))
+    return disconnect(actor=actor, connection=connection).sentence
+
+
+def _refresh(job: BulkJob, actor: Actor, connection: Connection) -> str:
+    if not may_manage(actor, connection):
+        raise NotAllowed(gettext_noop("You are not allowed to refresh this connection. Ask its owner or an admin."))
+    refresh_now(connection=connection, actor=actor)
+    return gettext_noop("It has a new token.")
+
+
+_CHANGES: dict[BulkJob.Action, Callable[[BulkJob, Actor, Connection], str]] = {
+    _ACTION.SHARE: _share,
+    _ACTION.UNSHARE: _unshare,
+    _ACTION.HAND_OVER: _hand_over,
+    _ACTION.DISCONNECT: _disconnect,
+    _ACTION.REFRESH: _refresh,
+}
 
 
 def _was_disconnected(item: BulkItem, actor: Actor) -> bool:

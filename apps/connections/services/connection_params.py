@@ -15,7 +15,7 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.policy.accounts import Account
 from apps.connections.services import client_change
 from apps.connections.services.status import mark_needs_attention, mark_reconnected
-from apps.integrations.catalog.entries import entry_of, provider_config
+from apps.integrations.catalog.entries import entry_of, example_config, provider_config
 from apps.integrations.catalog.placeholders import missing_or_invalid
 from apps.integrations.catalog.schema import Param, ParamSource
 from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration
@@ -41,9 +41,7 @@ def provider_of(connection: Connection) -> ProviderConfig:
 
 def provider_for_scope_names(connection: Connection) -> ProviderConfig:
     """As `provider_of`, with example values for missing parameters: to compare scope names, never to send a request."""
-    examples = {param.name: param.example for param in required_params(connection)}
-    params = {**connection.params, **examples}
-    return provider_config(connection.integration, oauth_app=connection.oauth_app, params=params)
+    return example_config(connection.integration, oauth_app=connection.oauth_app, params=connection.params)
 
 
 def account_of(connection: Connection) -> Account:

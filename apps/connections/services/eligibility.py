@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import MD5, Cast, Concat
+from django.utils.translation import gettext
 
 from apps.connections.messages import asks_values, help_anchor, reason_of, repair_label
 from apps.connections.models import Connection, Status
@@ -84,7 +85,7 @@ def eligibility_of(actor: Actor, connection: Connection, scopes: Iterable[str] =
         asks_values=asks_values(connection),
         why=reason_of(connection) if needs_attention else "",
         help=help_anchor(reason) if needs_attention else "insufficient-permissions" if missing else "",
-        repair=repair_label(reason) if needs_attention else "Add permission" if missing else "",
+        repair=repair_label(reason) if needs_attention else gettext("Add permission") if missing else "",
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Max
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from apps.connections.models import Connection
 from apps.teams.actor import Actor
@@ -27,28 +28,29 @@ def first_steps_of(actor: Actor) -> list[Step]:
     first = own.order_by("created_at", "pk").select_related("integration").first()
     if first is None or Membership.objects.filter(team=actor.team, user=actor.user, first_steps_closed=True).exists():
         return []
+    connected = gettext("%(service)s, as %(name)s.") % {"service": first.integration.name, "name": first.name}
     steps = [
-        Step("Connect a service", f"{first.integration.name}, as {first.name}.", True, "", ""),
+        Step(gettext("Connect a service"), connected, True, "", ""),
         Step(
-            "Send a request through it",
-            "See the response that a workflow would get.",
+            gettext("Send a request through it"),
+            gettext("See the response that a workflow would get."),
             own.aggregate(at=Max("last_used_at"))["at"] is not None,
             f"{reverse('gateway:try')}?integration={first.integration.slug}",
-            "Try an action",
+            gettext("Try an action"),
         ),
         Step(
-            "Share it with your team",
-            "Other members then use it in workflows. You choose who may manage it.",
+            gettext("Share it with your team"),
+            gettext("Other members then use it in workflows. You choose who may manage it."),
             own.filter(is_shared=True).exists(),
             reverse("connections:sharing", args=[first.pk]),
-            "Open sharing",
+            gettext("Open sharing"),
         ),
         Step(
-            "Create an API key",
-            "With it, your own programs use your connections.",
+            gettext("Create an API key"),
+            gettext("With it, your own programs use your connections."),
             ApiKey.objects.filter(team=actor.team, user=actor.user).exists(),
             reverse("teams:api_keys"),
-            "Create key",
+            gettext("Create key"),
         ),
     ]
     return [] if all(step.is_done for step in steps) else steps

@@ -86,7 +86,8 @@ def summary_of(actor: Actor, *, days: int) -> Summary:
     named = _with_oauth(actor).filter(exists_for_row(_uses()))
     rows = named.select_related("integration", "owner", "oauth_app").prefetch_related("scope_use", "shares")
     compared = list(rows.order_by(F("last_used_at").desc(nulls_last=True), "pk")[:COMPARED])
-    found = [(connection, permissions) for connection in compared if (permissions := _known(connection, days))]
+    judged = [(connection, known_permissions(connection, days=days)) for connection in compared]
+    found = [(connection, permissions) for connection, permissions in judged if permissions]
     narrowings = [
         Narrowing(connection, permissions.unneeded, len(permissions.granted))
         for connection, permissions in found
@@ -126,7 +127,8 @@ def _uses() -> QuerySet[ScopeUse]:
     return ScopeUse.objects.filter(connection=OuterRef("pk"))
 
 
-def _known(connection: Connection, days: int) -> Permissions | None:
+def known_permissions(connection: Connection, *, days: int = UNUSED_DAYS) -> Permissions | None:
+    """As `permissions_of_connection`; None if the service of the connection can no longer be used."""
     try:
         return permissions_of_connection(connection, days=days)
     except SpecwayError:  # its service is no longer in the catalog: there is nothing to reconnect to

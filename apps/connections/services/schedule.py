@@ -31,7 +31,7 @@ from apps.connections.services.status import mark_needs_attention
 from apps.errors import SpecwayError
 from apps.integrations.catalog.entries import catalog
 from apps.integrations.errors import IntegrationMisconfigured
-from apps.sql import Now
+from apps.sql import Now, PreparedSelect, param
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +42,15 @@ LOOKAHEAD = 1000
 # Seconds between two looks for due rows: shorter than most services take to respond.
 PAUSE = 0.2
 RECHECK = timedelta(seconds=60)
-# Seconds after which the rows of a batch are read again. The lease compares them with the current rows anyway.
-MAX_READ_AGE = 2.0
 SYSTEM = Origin(kind="system", id="", label="Specway")
+
+_select_version = PreparedSelect(
+    lambda: (
+        TokenSet.objects.with_everything()
+        .exclude(connection__status=Status.DISCONNECTING)
+        .filter(pk=param(TokenSet, "id"), version=param(TokenSet, "version"))
+    )
+)
 
 
 def dispatch_due(send: Callable[[list[tuple[UUID, int]]], None], *, seconds: float) -> None:
@@ -177,46 +183,28 @@ def _wake_repaired() -> None:
 
 
 def refresh_batch(rows: list[tuple[UUID, int]]) -> None:
-    """Refresh a batch (IDs and versions), one after the other. A failure is logged and does not stop the others.
+    """Refresh token sets (ID and version) one after the other, each as it is when its turn comes.
 
-    They are read in one query, and again after a failure, which may have opened the circuit for all of them, or after
-    MAX_READ_AGE.
+    Those that have another version by now are left out. A failure is logged and does not stop the others.
     """
-    waiting = list(rows)
-    while waiting:
-        read_at = time.monotonic()
-        current = _read_batch(waiting)
-        succeeded = True
-        while waiting and succeeded and time.monotonic() - read_at < MAX_READ_AGE:
-            row = current.get(waiting.pop(0)[0])
-            if row is not None:
-                row.db_now += timedelta(seconds=time.monotonic() - read_at)
-                succeeded = _refresh_one(row)
+    for token_set_id, version in rows:
+        row = _select_version.one(id=token_set_id, version=version)
+        if row is not None:
+            _refresh_one(row)
 
 
-def _read_batch(rows: list[tuple[UUID, int]]) -> dict[UUID, TokenSet]:
-    """The token sets, by ID, that still have the given version and are not being disconnected."""
-    versions = dict(rows)
-    found = TokenSet.objects.with_everything().filter(pk__in=versions)
-    current = found.exclude(connection__status=Status.DISCONNECTING)
-    return {row.pk: row for row in current if row.version == versions[row.pk]}
-
-
-def _refresh_one(row: TokenSet) -> bool:
-    """Refresh one token set unless another process did. False if it failed."""
+def _refresh_one(row: TokenSet) -> None:
+    """Refresh one token set unless another process did."""
     if row.not_before is not None and row.not_before > row.db_now:
         _follow_up(row, misconfigured=False)
-        return True
+        return
     try:
         attempt_refresh(row, origin=SYSTEM)
     except SpecwayError as error:
         logger.info("not refreshed connection=%s code=%s", row.connection_id, error.code)
         _follow_up(row, misconfigured=isinstance(error, IntegrationMisconfigured | IntegrationNotSetUp))
-        return False
     except Exception:
         logger.exception("refresh failed unexpectedly token_set=%s", row.pk)
-        return False
-    return True
 
 
 def _follow_up(row: TokenSet, *, misconfigured: bool) -> None:

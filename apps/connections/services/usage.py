@@ -19,7 +19,7 @@ from apps.teams.models import ApiKey, Membership
 
 MAX_WORKFLOWS = 200
 # The people who are named where somebody loses access.
-MOST_NAMED = 20
+MOST_NAMED = 10
 # `last_used_at` is written at most this often; a write for each call would be wasted.
 LAST_USED_PRECISION = timedelta(seconds=30)
 # A scope counts as unused after ninety days, so an hour is precise enough.

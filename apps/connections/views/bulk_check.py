@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from apps.connections.models import Connection
-from apps.connections.policy.access import may_manage, may_use
+from apps.connections.policy.access import may_check
 from apps.connections.services.check import Outcome, check
 from apps.connections.views.bulk import TIMEOUT, chosen_connections
 from apps.errors import SpecwayError
@@ -52,7 +52,7 @@ class Checked:
 @team_required
 def check_selected(request: TeamRequest) -> HttpResponse:
     """Check the selected connections (`id`), as long as there is time. Raises TriedTooOften, as calls by API do."""
-    chosen, left_out = chosen_connections(request.actor, request.POST.getlist("id"), _may_check)
+    chosen, left_out = chosen_connections(request.actor, request.POST.getlist("id"), may_check)
     if not chosen:
         reason = (
             now_translated("You are not allowed to do this with them.")
@@ -70,10 +70,6 @@ def check_selected(request: TeamRequest) -> HttpResponse:
         "left_out": left_out,
     }
     return render(request, "connections/bulk_checked.html", context)
-
-
-def _may_check(actor: Actor, connection: Connection) -> bool:
-    return may_use(actor, connection) or may_manage(actor, connection)
 
 
 def _check(actor: Actor, chosen: list[Connection]) -> list[Checked]:

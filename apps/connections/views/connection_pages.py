@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, Lower, NullIf
 from django.utils import timezone
 from django.utils.functional import Promise, cached_property
 from django.utils.http import urlencode
+from django.utils.translation import gettext
 
 from apps.connections.models import Connection, Status
 from apps.connections.policy.state import state_of, verified_at
@@ -125,7 +126,7 @@ def _title(row: Row, group: str) -> str:
     if group == "none":
         return ""
     if row.needs_attention:
-        return "Needs attention"
+        return gettext("Needs attention")
     if group == "status":
         return state_of(row.connection).label
     return str(row.connection.owner) if group == "owner" else row.connection.integration.name

@@ -143,7 +143,7 @@ def matching(every: Sequence[Card], *, search: str, category: str) -> list[Card]
 def chips(matches: Sequence[Card], *, category: str) -> list[Chip]:
     """All, Connected, each category with cards, and the team's own APIs, with counts of the search's matches."""
     counts = Counter(card.category for card in matches)
-    labels = {**CATEGORY_LABELS, OWN: gettext("Your APIs")}
+    labels = {**{value: str(label) for value, label in CATEGORY_LABELS.items()}, OWN: gettext("Your APIs")}
     choices = [
         (ALL, gettext("All"), len(matches)),
         (CONNECTED, gettext("Connected"), sum(bool(card.connected) for card in matches)),

@@ -18,7 +18,7 @@ from apps.connections.messages import (
     short_reason,
 )
 from apps.connections.models import Connection, Level, Status, TokenSet
-from apps.connections.policy.access import level_of, may_manage, may_use, may_view
+from apps.connections.policy.access import level_of, may_check, may_manage, may_view
 from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.teams.actor import Actor
 
@@ -91,7 +91,7 @@ def row_of(actor: Actor, connection: Connection) -> Row:
         can_view=may_view(actor, connection),
         can_manage=can_manage,
         can_refresh=can_manage and not repair and token_set is not None and token_set.refresh_grant_type != "",
-        can_check=can_manage or may_use(actor, connection),
+        can_check=may_check(actor, connection),
         why=reason_of(connection) if needs_attention else "",
         short_why=short_reason(connection.status_reason) if needs_attention else "",
         help_anchor=help_anchor(connection.status_reason) if needs_attention else "",
@@ -119,12 +119,12 @@ def _sharing(actor: Actor, connection: Connection) -> str:
     if everyone is None and may_manage(actor, connection):
         # The actor's own level is not the level of those it is shared with.
         return ngettext("Shared · %(n)s member", "Shared · %(n)s members", len(shares)) % {"n": len(shares)}
-    return f"Shared · {level.label.lower()}" if level else gettext("Shared")
+    return gettext("Shared · %(level)s") % {"level": level.label.lower()} if level else gettext("Shared")
 
 
 def _schedule(connection: Connection, token_set: TokenSet | None, now: datetime) -> tuple[str, datetime | None]:
     if token_set is None:
-        return "No expiry", None
+        return gettext("No expiry"), None
     if token_set.lease_until is not None and token_set.lease_until > now:
         return gettext("Refreshing now"), None
     if connection.oauth_app is not None and connection.oauth_app.broken_since is not None:

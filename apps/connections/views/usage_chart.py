@@ -1,12 +1,35 @@
 """The chart of a connection's calls and failures: bars in SVG units, and a text alternative. Pure."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from apps.connections.services.usage import Day, Usage
+from apps.dates import write_short_day
 
 WIDTH, CALLS_HEIGHT, FAILURES_HEIGHT = 600, 136, 36
 # The share of a day's width that its bar fills.
 _FILL = 0.7
+
+
+class _Texts(NamedTuple):
+    """The text alternatives of a plot without and with values."""
+
+    none: Promise
+    busy: Promise
+
+
+_CALLS = _Texts(
+    _("Calls per day: none"),
+    _("Calls per day: %(total)s in total, %(most)s on %(day)s (the most), none on %(quiet)s"),
+)
+_FAILURES = _Texts(
+    _("Failures per day: none"),
+    _("Failures per day: %(total)s in total, %(most)s on %(day)s (the most), none on %(quiet)s"),
+)
 
 
 @dataclass(frozen=True)
@@ -34,12 +57,21 @@ class Chart:
     failures_text: str
     dates: list[str]
     failure_share: str
+    # The day with most failures, and their share of its calls.
+    worst: Day | None
+    worst_share: str
+
+    @property
+    def calls_middle(self) -> int:
+        """The number at the middle line of the axis of calls."""
+        return self.calls_top // 2
 
 
 def chart_of(usage: Usage) -> Chart:
     """The chart of a usage period. Days without a failure have no bar in the lower plot."""
     days, slot = usage.days, WIDTH / len(usage.days)
     calls_top = round_up(max(day.calls for day in days))
+    worst = max(days, key=lambda day: day.failures)
     failures_top = round_up(max(day.failures for day in days))
     return Chart(
         calls=[_bar(n, day, slot, day.calls, calls_top, CALLS_HEIGHT) for n, day in enumerate(days)],
@@ -50,11 +82,17 @@ def chart_of(usage: Usage) -> Chart:
         ],
         calls_top=calls_top,
         failures_top=failures_top,
-        calls_text=_text("Calls", [(day, day.calls) for day in days]),
-        failures_text=_text("Failures", [(day, day.failures) for day in days]),
+        calls_text=_text([(day, day.calls) for day in days], _CALLS),
+        failures_text=_text([(day, day.failures) for day in days], _FAILURES),
         dates=[_date(days[len(days) * part // 4 - (part == 4)]) for part in range(5)],
-        failure_share=f"{100 * usage.failures / usage.calls:.1f} %" if usage.calls else "",
+        failure_share=_share(usage.failures, usage.calls),
+        worst=worst if worst.failures else None,
+        worst_share=_share(worst.failures, worst.calls),
     )
+
+
+def _share(failures: int, calls: int) -> str:
+    return f"{100 * failures / calls:.1f} %" if calls else ""
 
 
 def round_up(number: int) -> int:
@@ -70,8 +108,10 @@ def round_up(number: int) -> int:
 def _bar(number: int, day: Day, slot: float, value: int, top: int, height: int) -> Bar:
     bar_height = height * value / top
     left = number * slot
+    calls = ngettext("%(n)s call", "%(n)s calls", day.calls) % {"n": day.calls}
+    failures = ngettext("%(n)s failure", "%(n)s failures", day.failures) % {"n": day.failures}
     return Bar(
-        title=f"{_date(day)}: {_count(day.calls, 'call')}, {_count(day.failures, 'failure')}",
+        title=f"{_date(day)}: {calls}, {failures}",
         left=_number(left),
         slot=_number(slot),
         x=_number(left + slot * (1 - _FILL) / 2),
@@ -81,21 +121,23 @@ def _bar(number: int, day: Day, slot: float, value: int, top: int, height: int) 
     )
 
 
-def _text(what: str, values: list[tuple[Day, int]]) -> str:
+def _text(values: list[tuple[Day, int]], texts: _Texts) -> str:
     busiest, most = max(values, key=lambda pair: pair[1])
-    total = sum(value for _, value in values)
+    total = sum(value for __, value in values)
     if not total:
-        return f"{what} per day: none"
-    quiet = sum(not value for _, value in values)
-    return f"{what} per day: {total} in total, {most} on {_date(busiest)} (the most), none on {_count(quiet, 'day')}"
+        return str(texts.none)
+    quiet = sum(not value for __, value in values)
+    words = {
+        "total": total,
+        "most": most,
+        "day": _date(busiest),
+        "quiet": ngettext("%(n)s day", "%(n)s days", quiet) % {"n": quiet},
+    }
+    return str(texts.busy) % words
 
 
 def _date(day: Day) -> str:
-    return f"{day.day:%-d %b}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return write_short_day(day.day)
 
 
 def _number(value: float) -> str:

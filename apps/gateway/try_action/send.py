@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
 
 from apps import egress
@@ -55,7 +56,8 @@ class TryResponse:
     @property
     def size_label(self) -> str:
         """How much was read: "1 024 bytes"."""
-        return f"{self.body.size:,} byte{'' if self.body.size == 1 else 's'}".replace(",", " ")
+        size = f"{self.body.size:,}".replace(",", " ")
+        return ngettext("%(n)s byte", "%(n)s bytes", self.body.size) % {"n": size}
 
     @property
     def kind(self) -> str:

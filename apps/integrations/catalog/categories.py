@@ -2,6 +2,9 @@
 
 from typing import Literal
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 Category = Literal[
     "crm",
     "communication",
@@ -24,25 +27,25 @@ Category = Literal[
     "video",
     "other",
 ]
-CATEGORY_LABELS: dict[str, str] = {
-    "crm": "Sales",
-    "communication": "Communication",
-    "developer-tools": "Developer tools",
-    "productivity": "Documents",
-    "storage": "Files",
-    "marketing": "Marketing",
-    "accounting": "Accounting",
-    "commerce": "Commerce",
-    "support": "Support",
-    "hr": "People",
-    "analytics": "Analytics",
-    "design": "Design",
-    "social": "Social",
-    "identity": "Directories",
-    "finance": "Finance",
-    "ai": "AI",
-    "calendar-and-mail": "Calendar and mail",
-    "project-management": "Projects",
-    "video": "Video",
-    "other": "Other",
+CATEGORY_LABELS: dict[str, Promise] = {
+    "crm": _("Sales"),
+    "communication": _("Communication"),
+    "developer-tools": _("Developer tools"),
+    "productivity": _("Documents"),
+    "storage": _("Files"),
+    "marketing": _("Marketing"),
+    "accounting": _("Accounting"),
+    "commerce": _("Commerce"),
+    "support": _("Support"),
+    "hr": _("People"),
+    "analytics": _("Analytics"),
+    "design": _("Design"),
+    "social": _("Social"),
+    "identity": _("Directories"),
+    "finance": _("Finance"),
+    "ai": _("AI"),
+    "calendar-and-mail": _("Calendar and mail"),
+    "project-management": _("Projects"),
+    "video": _("Video"),
+    "other": _("Other"),
 }

@@ -14,9 +14,17 @@ from django.utils.translation import gettext_noop
 from apps.integrations.catalog import overrides
 from apps.integrations.catalog.errors import CatalogError
 from apps.integrations.catalog.key_schema import ClientCredentialsGrant
-from apps.integrations.catalog.placeholders import UnsafeValue, checked_values, fill, fill_known, names_in, substitute
+from apps.integrations.catalog.placeholders import (
+    UnsafeValue,
+    checked_values,
+    fill,
+    fill_known,
+    missing_or_invalid,
+    names_in,
+    substitute,
+)
 from apps.integrations.catalog.reader import read_definition, read_provider
-from apps.integrations.catalog.schema import CatalogEntry, Links, OAuth2, Refresh
+from apps.integrations.catalog.schema import CatalogEntry, Links, OAuth2, Param, Refresh
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp
 from apps.oauth.provider import ProviderConfig, RevocationEndpoint
@@ -119,6 +127,20 @@ def provider_config(
     """
     of_app, changes = (oauth_app.params, oauth_app.overrides) if oauth_app else ({}, {})
     return _cached_config(entry_for(integration), json.dumps([of_app, dict(params or {}), changes]))
+
+
+def example_config(
+    integration: Integration, *, oauth_app: OAuthApp | None, params: Mapping[str, str]
+) -> ProviderConfig:
+    """As `provider_config`, with example values for those that are missing: never to send a request."""
+    entry = entry_for(integration)
+    of_app, changes = (oauth_app.params, oauth_app.overrides) if oauth_app else ({}, {})
+    of_app = _with_examples(entry.params_from("client"), of_app)
+    return _cached_config(entry, json.dumps([of_app, _with_examples(entry.params_from("user"), params), changes]))
+
+
+def _with_examples(params: Iterable[Param], values: Mapping[str, str]) -> dict[str, str]:
+    return {**values, **{param.name: param.example for param in missing_or_invalid(params, values)}}
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import re2
+from django.utils.translation import gettext_noop
 
 LONGEST_PATTERN = 500
 LONGEST_VALUE = 2_000
@@ -35,7 +36,9 @@ def group_count(pattern: str) -> int:
 @lru_cache(maxsize=2048)
 def _compiled(pattern: str) -> Any:
     if len(pattern) > LONGEST_PATTERN:
-        raise InvalidPattern(f"longer than {LONGEST_PATTERN} characters")
+        raise InvalidPattern(
+            gettext_noop("longer than %(longest_pattern)s characters") % {"longest_pattern": LONGEST_PATTERN}
+        )
     options = re2.Options()
     options.max_mem = _MAX_MEMORY
     options.log_errors = False

@@ -9,12 +9,14 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from django.utils.translation import gettext_noop
+
 from apps.integrations.catalog.errors import CatalogError, SchemaError
 from apps.integrations.catalog.rules import check_entry, check_slug
 from apps.integrations.catalog.schema import CatalogEntry
 
 Table = TypeVar("Table")
-_TYPE_NAMES = {str: "a string", int: "an integer", bool: "true or false"}
+_TYPE_NAMES = {str: gettext_noop("a string"), int: gettext_noop("an integer"), bool: gettext_noop("true or false")}
 
 
 def read_provider(path: Path) -> CatalogEntry:
@@ -22,11 +24,11 @@ def read_provider(path: Path) -> CatalogEntry:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CatalogError(path.name, "", f"not valid TOML ({error})") from error
+        raise CatalogError(path.name, "", gettext_noop("not valid TOML (%(error)s)") % {"error": error}) from error
     try:
         check_slug(path.stem)
         if "slug" in document:
-            raise SchemaError("slug", "unknown key; the file name is the slug")
+            raise SchemaError("slug", gettext_noop("unknown key; the file name is the slug"))
         entry = _read_table(CatalogEntry, document | {"slug": path.stem}, "")
         check_entry(entry)
     except SchemaError as error:
@@ -42,7 +44,7 @@ def read_definition(document: Mapping[str, Any], *, slug: str) -> CatalogEntry:
     try:
         entry = _read_table(CatalogEntry, {**document, "slug": slug}, "")
         if entry.metadata.checked != "team":
-            raise SchemaError("metadata.checked", "must be team")
+            raise SchemaError("metadata.checked", gettext_noop("must be team"))
         check_entry(entry)
     except SchemaError as error:
         raise CatalogError(slug, error.key, error.problem) from None
@@ -58,13 +60,16 @@ def _read_table(shape: type[Table], raw: Any, key: str) -> Table:
     hints, parameters = _fields_of(shape)  # type: ignore[arg-type] # a class is hashable
     for name in _require_table(raw, key):
         if name not in hints:
-            raise SchemaError(_join(key, name), f"unknown key; known keys are {', '.join(sorted(hints))}")
+            raise SchemaError(
+                _join(key, name),
+                gettext_noop("unknown key; known keys are %(names)s") % {"names": ", ".join(sorted(hints))},
+            )
     values = {}
     for name, parameter in parameters.items():
         if name in raw:
             values[name] = _read_value(hints[name], raw[name], _join(key, name))
         elif parameter.default is Parameter.empty:
-            raise SchemaError(_join(key, name), "is missing")
+            raise SchemaError(_join(key, name), gettext_noop("is missing"))
     return shape(**values)
 
 
@@ -76,7 +81,7 @@ def _read_value(kind: Any, raw: Any, key: str) -> Any:
         return _read_value(next((member for member in members if type(raw) is member), members[0]), raw, key)
     if origin is Literal:
         if raw not in arguments:
-            raise SchemaError(key, f"must be one of {', '.join(arguments)}")
+            raise SchemaError(key, gettext_noop("must be one of %(names)s") % {"names": ", ".join(arguments)})
         return raw
     if origin in (tuple, frozenset):
         return origin(_read_list(arguments[0], raw, key))
@@ -88,19 +93,19 @@ def _read_value(kind: Any, raw: Any, key: str) -> Any:
 
 def _read_list(kind: Any, raw: Any, key: str) -> list[Any]:
     if not isinstance(raw, list):
-        raise SchemaError(key, "must be a list")
+        raise SchemaError(key, gettext_noop("must be a list"))
     return [_read_value(kind, item, f"{key}[{number}]") for number, item in enumerate(raw)]
 
 
 def _read_scalar(kind: Any, raw: Any, key: str) -> Any:
     if type(raw) is not kind:  # not isinstance: a TOML boolean is not an integer
-        raise SchemaError(key, f"must be {_TYPE_NAMES[kind]}")
+        raise SchemaError(key, gettext_noop("must be %(type)s") % {"type": _TYPE_NAMES[kind]})
     return raw
 
 
 def _require_table(raw: Any, key: str) -> dict[str, Any]:
     if not isinstance(raw, dict):
-        raise SchemaError(key, "must be a table")
+        raise SchemaError(key, gettext_noop("must be a table"))
     return raw
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext_noop
+
 from apps.integrations.catalog.errors import SchemaError
 from apps.integrations.catalog.schema import CatalogEntry
 from apps.oauth.paths import is_path
@@ -16,14 +18,14 @@ def check_reading(entry: CatalogEntry) -> None:
 def _check_ended_token(entry: CatalogEntry) -> None:
     for number, sign in enumerate(entry.api.ended_token):
         if not (sign.statuses or sign.path):
-            raise SchemaError(f"api.ended_token[{number}]", "needs statuses or a path")
+            raise SchemaError(f"api.ended_token[{number}]", gettext_noop("needs statuses or a path"))
 
 
 def _check_paths(entry: CatalogEntry) -> None:
     """Every path can be followed. An empty one is the whole response, or says that there is none."""
     for key, path in _paths(entry):
         if path and not is_path(path):
-            raise SchemaError(key, "must be a path such as data.user.id, with [0] for list items")
+            raise SchemaError(key, gettext_noop("must be a path such as data.user.id, with [0] for list items"))
 
 
 def _paths(entry: CatalogEntry) -> Iterator[tuple[str, str | None]]:

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext_noop
+
 from apps.integrations.catalog import patterns
 from apps.integrations.catalog.errors import SchemaError
 from apps.integrations.catalog.guide import check_guide
@@ -56,7 +58,7 @@ _ALSO_OF_KIND = {kind: ("api_key",) if kind == "basic" else () for kind in _TABL
 def check_slug(slug: str) -> None:
     """Raises SchemaError for a file name that is not a slug."""
     if not _SLUG.fullmatch(slug):
-        raise SchemaError("", "the file name must be a slug such as google-drive.toml")
+        raise SchemaError("", gettext_noop("the file name must be a slug such as google-drive.toml"))
 
 
 def check_entry(entry: CatalogEntry) -> None:
@@ -78,11 +80,13 @@ def check_entry(entry: CatalogEntry) -> None:
     if entry.guide:
         check_guide(entry.guide, registers_app=bool(entry.oauth2 or entry.oauth1), has_scopes=bool(entry.scopes))
     if len(entry.description) > 60:
-        raise SchemaError("description", "must be one line of at most 60 characters")
+        raise SchemaError("description", gettext_noop("must be one line of at most 60 characters"))
     if entry.metadata.checked == "vendor" and not entry.metadata.evidence:
-        raise SchemaError("metadata.evidence", "must name the vendor's pages that confirmed the essentials")
+        raise SchemaError(
+            "metadata.evidence", gettext_noop("must name the vendor's pages that confirmed the essentials")
+        )
     if entry.oauth2 and entry.oauth2.iss_required and not entry.oauth2.issuer:
-        raise SchemaError("oauth2.issuer", "is missing although iss_required is true")
+        raise SchemaError("oauth2.issuer", gettext_noop("is missing although iss_required is true"))
 
 
 def urls_of(entry: CatalogEntry) -> Iterator[tuple[str, str]]:
@@ -109,7 +113,7 @@ def _check_url(entry: CatalogEntry, key: str, url: str) -> None:
     rest = url.partition("}")[2] if is_origin else _after_host(entry, key, url)
     fragment_allowed = key.startswith(("links.", "metadata.", "guide."))
     if (not fragment_allowed and "#" in url) or any(character in rest for character in " \\\n\t"):
-        raise SchemaError(key, "must be a URL without fragment, spaces and backslashes")
+        raise SchemaError(key, gettext_noop("must be a URL without fragment, spaces and backslashes"))
 
 
 def _built_in_of_url(entry: CatalogEntry, key: str) -> set[str]:
@@ -126,7 +130,7 @@ def _after_host(entry: CatalogEntry, key: str, url: str) -> str:
     parts = urlsplit(url)
     schemes = ("https", "http") if entry.metadata.checked == "team" else ("https",)
     if parts.scheme not in schemes or not parts.netloc or "@" in parts.netloc:
-        raise SchemaError(key, "must be an https URL without a user name")
+        raise SchemaError(key, gettext_noop("must be an https URL without a user name"))
     return parts.path + parts.query
 
 
@@ -134,20 +138,20 @@ def _check_kind(entry: CatalogEntry) -> None:
     needed = _TABLES_OF_KIND[entry.kind]
     for name in needed:
         if not getattr(entry, name):
-            raise SchemaError(name, f"is missing although the kind is {entry.kind}")
+            raise SchemaError(name, gettext_noop("is missing although the kind is %(kind)s") % {"kind": entry.kind})
     for name in {name for names in _TABLES_OF_KIND.values() for name in names} - {*needed, *_ALSO_OF_KIND[entry.kind]}:
         if getattr(entry, name):
-            raise SchemaError(name, f"is not allowed for the kind {entry.kind}")
+            raise SchemaError(name, gettext_noop("is not allowed for the kind %(kind)s") % {"kind": entry.kind})
     own = {field.name for field in entry.fields}
     if entry.client_credentials and own - {FURTHER_KEY} != {"client_id", "client_secret"}:
-        raise SchemaError("fields", "must be client_id and client_secret")
+        raise SchemaError("fields", gettext_noop("must be client_id and client_secret"))
 
 
 def _check_fields(entry: CatalogEntry) -> None:
     """Every field is used, every placeholder is declared, and a value in a path cannot leave its segment."""
     fields = {field.name: field for field in entry.fields}
     if len(fields) != len(entry.fields) or fields.keys() & {param.name for param in entry.params}:
-        raise SchemaError("fields", "a name is declared twice")
+        raise SchemaError("fields", gettext_noop("a name is declared twice"))
     for number, field in enumerate(entry.fields):
         _check_field(field, f"fields[{number}]")
     used = {"client_id", "client_secret"} if entry.client_credentials else set()
@@ -155,18 +159,24 @@ def _check_fields(entry: CatalogEntry) -> None:
     for key, template in key_templates(entry):
         names = set(PLACEHOLDER.findall(template))
         for name in names - fields.keys() - {param.name for param in entry.params}:
-            raise SchemaError(key, f"the placeholder {{{name}}} is declared neither in [[fields]] nor in [[params]]")
+            raise SchemaError(
+                key,
+                gettext_noop("the placeholder {%(name)s} is declared neither in [[fields]] nor in [[params]]")
+                % {"name": name},
+            )
         used |= names
         if key == "api_key.path":
             for name in names & fields.keys():
                 _check_pattern(fields[name], f"fields.{name}")
     for name in fields.keys() - used:
-        raise SchemaError("fields", f"{name} is not used anywhere")
+        raise SchemaError("fields", gettext_noop("%(name)s is not used anywhere") % {"name": name})
 
 
 def _check_field(field: Field, key: str) -> None:
     if not re.fullmatch("[a-z][a-z0-9_]*", field.name) or not field.label:
-        raise SchemaError(key, "must have a label and a name of lowercase letters, digits and underscores")
+        raise SchemaError(
+            key, gettext_noop("must have a label and a name of lowercase letters, digits and underscores")
+        )
     if field.pattern:
         _check_pattern(field, key)
 
@@ -174,11 +184,14 @@ def _check_field(field: Field, key: str) -> None:
 def _check_pattern(field: Field | Param, key: str) -> None:
     """A regular expression that accepts no value which would lead a URL to another host."""
     if not field.pattern:
-        raise SchemaError(f"{key}.pattern", "is missing although the value is part of a URL")
+        raise SchemaError(f"{key}.pattern", gettext_noop("is missing although the value is part of a URL"))
     _require_regex(field.pattern, f"{key}.pattern")
     for hostile in _HOSTILE:
         if patterns.fullmatch(field.pattern, hostile):
-            raise SchemaError(f"{key}.pattern", f"accepts {hostile!r}, which would lead to another host")
+            raise SchemaError(
+                f"{key}.pattern",
+                gettext_noop("accepts %(value)s, which would lead to another host") % {"value": repr(hostile)},
+            )
 
 
 def _require_regex(expression: str, key: str) -> int:
@@ -186,20 +199,24 @@ def _require_regex(expression: str, key: str) -> int:
     try:
         return patterns.group_count(expression)
     except patterns.InvalidPattern as error:
-        raise SchemaError(key, f"is not a regular expression ({error})") from error
+        raise SchemaError(key, gettext_noop("is not a regular expression (%(error)s)") % {"error": error}) from error
 
 
 def _check_placeholders(entry: CatalogEntry, key: str, text: str, built_in: Collection[str]) -> None:
     declared = {param.name for param in entry.params}
     for name in PLACEHOLDER.findall(text):
         if name not in declared and name not in built_in:
-            raise SchemaError(key, f"the placeholder {{{name}}} is not declared in [[params]]")
+            raise SchemaError(
+                key, gettext_noop("the placeholder {%(name)s} is not declared in [[params]]") % {"name": name}
+            )
 
 
 def _check_placement(entry: CatalogEntry) -> None:
     for name in entry.placement.values if entry.placement else ():
         if name not in {param.name for param in entry.params_from("post_connect")}:
-            raise SchemaError(f"placement.values.{name}", "is not declared in [[params]] with the source post_connect")
+            raise SchemaError(
+                f"placement.values.{name}", gettext_noop("is not declared in [[params]] with the source post_connect")
+            )
 
 
 def _check_host(entry: CatalogEntry, param: Param, key: str) -> None:
@@ -214,53 +231,66 @@ def _check_host(entry: CatalogEntry, param: Param, key: str) -> None:
         return
     for host in _FOREIGN_HOSTS:
         if matches(param, host):
-            raise SchemaError(key, f"accepts {host!r}: limit it to the service's domains, or use the source client")
+            raise SchemaError(
+                key,
+                gettext_noop("accepts %(host)s: limit it to the service's domains, or use the source client")
+                % {"host": repr(host)},
+            )
 
 
 def _check_param(entry: CatalogEntry, param: Param, key: str) -> None:
     _require_regex(param.pattern, f"{key}.pattern")
     if param.extract and _require_regex(param.extract, f"{key}.extract") != 1:
-        raise SchemaError(f"{key}.extract", "must have exactly one group")
+        raise SchemaError(f"{key}.extract", gettext_noop("must have exactly one group"))
     _check_pattern(param, key)
     _check_host(entry, param, f"{key}.pattern")
     for name, value in (("example", param.example), ("default", param.default)):
         if value and not matches(param, value):
-            raise SchemaError(f"{key}.{name}", "does not match the pattern")
+            raise SchemaError(f"{key}.{name}", gettext_noop("does not match the pattern"))
 
 
 def _check_scopes(entry: CatalogEntry) -> None:
     names = [scope.name for scope in entry.scopes]
     for number, scope in enumerate(entry.scopes):
         if names.index(scope.name) != number:
-            raise SchemaError(f"scopes[{number}].name", f"{scope.name} is listed twice")
+            raise SchemaError(
+                f"scopes[{number}].name", gettext_noop("%(scope)s is listed twice") % {"scope": scope.name}
+            )
         if not scope.name or entry.scope_separator in scope.name:
-            raise SchemaError(f"scopes[{number}].name", "must be a name without the scope separator")
+            raise SchemaError(f"scopes[{number}].name", gettext_noop("must be a name without the scope separator"))
         if scope.host and scope.host not in {host.name for host in entry.hosts}:
-            raise SchemaError(f"scopes[{number}].host", f"{scope.host} is not listed in [[hosts]]")
+            raise SchemaError(
+                f"scopes[{number}].host", gettext_noop("%(host)s is not listed in [[hosts]]") % {"host": scope.host}
+            )
         for larger in scope.included_in:
             if larger not in names:
-                raise SchemaError(f"scopes[{number}].included_in", f"{larger} is not listed in [[scopes]]")
+                raise SchemaError(
+                    f"scopes[{number}].included_in",
+                    gettext_noop("%(larger)s is not listed in [[scopes]]") % {"larger": larger},
+                )
 
 
 def _check_param_names(entry: CatalogEntry) -> None:
     names = [param.name for param in entry.params]
     for number, name in enumerate(names):
         if names.index(name) != number:
-            raise SchemaError(f"params[{number}].name", f"{name} is declared twice")
+            raise SchemaError(f"params[{number}].name", gettext_noop("%(name)s is declared twice") % {"name": name})
 
 
 def _check_identity(entry: CatalogEntry) -> None:
     identity = entry.identity
     if identity.subject_param and identity.subject_param not in {param.name for param in entry.params}:
-        raise SchemaError("identity.subject_param", "is not declared in [[params]]")
+        raise SchemaError("identity.subject_param", gettext_noop("is not declared in [[params]]"))
     if identity.unknown and entry.identifies_account:
-        raise SchemaError("identity.unknown", "contradicts the subject that the entry declares")
+        raise SchemaError("identity.unknown", gettext_noop("contradicts the subject that the entry declares"))
 
 
 def _check_api_hosts(entry: CatalogEntry) -> None:
     names = [host.name for host in entry.hosts]
     for number, name in enumerate(names):
         if not _SLUG.fullmatch(name):
-            raise SchemaError(f"hosts[{number}].name", "must consist of lowercase letters, digits and hyphens")
+            raise SchemaError(
+                f"hosts[{number}].name", gettext_noop("must consist of lowercase letters, digits and hyphens")
+            )
         if names.index(name) != number:
-            raise SchemaError(f"hosts[{number}].name", f"{name} is listed twice")
+            raise SchemaError(f"hosts[{number}].name", gettext_noop("%(name)s is listed twice") % {"name": name})

@@ -9,7 +9,6 @@ from uuid import UUID
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import send_mail
 from django.core.validators import MaxLengthValidator, validate_email
 from django.db import transaction
 from django.db.models import Count
@@ -30,6 +29,8 @@ from apps.teams.errors import (
     InvitationForSomeoneElse,
     TooManyInvitations,
 )
+from apps.teams.languages import in_language_of
+from apps.teams.mail import letter
 from apps.teams.models import Invitation, Membership, Role, Team, User
 from apps.teams.permissions import Action
 from apps.teams.services.teams import locked_team
@@ -188,13 +189,16 @@ def target_of(invitation: Invitation) -> Target:
 
 def _send(issued: IssuedInvitation, inviter: str) -> None:
     context = {"invitation": issued.invitation, "link": issued.link, "inviter": inviter}
-    send_mail(
-        # Without names, which are the inviter's own text.
-        subject=gettext("Invitation to join a team on Specway"),
-        message=render_to_string("teams/email/invitation.txt", context),
-        from_email=None,
-        recipient_list=[issued.invitation.email],
-    )
+    account = User.objects.filter(email=issued.invitation.email).first()
+    with in_language_of(account):
+        message = letter(
+            # Without names, which are the inviter's own text.
+            subject=gettext("Invitation to join a team on Specway"),
+            text=render_to_string("teams/email/invitation.txt", context),
+            to=[issued.invitation.email],
+            buttons={issued.link: gettext("Open the invitation")},
+        )
+    message.send()
 
 
 def _clean_address(email: str) -> str:

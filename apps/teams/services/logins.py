@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext_noop
 
 from apps.audit.models import AuditEvent
 from apps.audit.origin import Origin, Target
@@ -34,7 +35,9 @@ def record_failed_login(request: HttpRequest, *, email: str, step: str) -> None:
     Only a known address is recorded, since people may enter their password in that field.
     """
     user = User.objects.filter(email__iexact=email).first() if email else None
-    origin = replace(origin_of(request), id=str(user.pk) if user else "", label=str(user) if user else "Unknown person")
+    origin = replace(
+        origin_of(request), id=str(user.pk) if user else "", label=str(user) if user else gettext_noop("Unknown person")
+    )
     record(
         action="login.failed",
         origin=origin,
@@ -73,7 +76,7 @@ def record_email_change(request: HttpRequest, user: User, *, before: str) -> Non
 
 def record_rejected_key(request: HttpRequest, key: KeyText | None) -> None:
     """An invalid API key. At most one event per minute and address for unknown keys, and for each known prefix."""
-    origin = replace(origin_of(request), id="", label="Unknown caller")
+    origin = replace(origin_of(request), id="", label=gettext_noop("Unknown caller"))
     api_key = ApiKey.objects.filter(prefix=key.prefix).first() if key else None
     if not first_in_window(f"rejected-key:{origin.ip}:{api_key.pk if api_key else ''}", seconds=60):
         return

@@ -254,6 +254,18 @@ def short_day(moment: date | None) -> str:
 
 
 @register.filter
+def moment(at: datetime | None, parts: str = "") -> str:
+    """The day and the time in the person's format: 30 Nov 2026, 16:30. `parts` as of `clock`."""
+    return f"{day(at)}, {clock(at, parts)}" if at else ""
+
+
+@register.filter
+def short_moment(at: datetime | None, parts: str = "") -> str:
+    """The day without its year and the time: 30 Nov, 16:30. `parts` as of `clock`."""
+    return f"{short_day(at)}, {clock(at, parts)}" if at else ""
+
+
+@register.filter
 def clock(moment: datetime | None, parts: str = "") -> str:
     """The time of the day in the person's format: 16:30. `parts`: "s" adds seconds, "z" the zone."""
     if not moment:

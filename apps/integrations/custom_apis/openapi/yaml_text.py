@@ -199,4 +199,4 @@ def _reason(text: str, error: yaml.MarkedYAMLError) -> str:
     lines = text.splitlines() if mark and len(text) < 1_000_000 else []
     if mark and mark.line < len(lines) and lines[mark.line][: mark.column + 1].endswith("\t"):
         return gettext_noop("There is a tab; YAML is indented with spaces.")
-    return f"{(error.problem or 'It cannot be read')[:150].capitalize()}."
+    return f"{error.problem[:150].capitalize()}." if error.problem else gettext_noop("It cannot be read.")
