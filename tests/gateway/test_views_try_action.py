@@ -318,7 +318,7 @@ def test_a_member_without_connections_learns_what_to_do(cast: Cast) -> None:
     assert browser.get(URL, {"integration": "nothing"}).status_code == 404
 
 
-def test_a_service_that_cannot_be_connected_is_selected_when_it_is_asked_for(browser: Client) -> None:
+def test_a_service_that_cannot_be_connected_is_selected_by_its_address(browser: Client) -> None:
     load_catalog()
     page = text(browser.get(URL, {"integration": "github"}))
     assert re.findall(r'<option value="([^"]*)" selected>', page) == ["github"]
