@@ -7,7 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from apps.errors import NotAllowed
-from apps.notifications.notices import SHOWN, mark_read, notices_of
+from apps.notifications.notices import SHOWN, mark_read, notices_of, unread_count
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
@@ -16,13 +16,15 @@ from apps.teams.requests import TeamRequest
 @never_cache
 @team_required
 def notices(request: TeamRequest) -> HttpResponse:
-    """The newest notices; POST marks all as read."""
+    """The newest notices, with GET parameter `show=unread` only unread ones; POST marks all as read."""
     user, team = request.actor.user, request.actor.team
     if user is None or team is None:
         raise NotAllowed(gettext("Notifications belong to a person."))
     if request.method == "POST":
         mark_read(user, team)
         return redirect("notifications:notices")
-    rows = list(notices_of(user, team)[:SHOWN])
-    context = {"notices": rows, "unread": any(row.read_at is None for row in rows)}
+    found, only_unread = notices_of(user, team), request.GET.get("show") == "unread"
+    if only_unread:
+        found = found.filter(read_at=None)
+    context = {"notices": list(found[:SHOWN]), "unread": unread_count(user, team), "only_unread": only_unread}
     return render(request, "notifications/notices.html", context)

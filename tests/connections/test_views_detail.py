@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import Connection, DailyUse, Level, ScopeUse, TokenSet, WorkflowUse
+from apps.connections.policy.promises import PROMISES
 from apps.connections.services import tokens
 from apps.connections.services.share import rename, share
 from apps.integrations.catalog.sync import load_catalog
@@ -271,3 +272,29 @@ def test_the_page_opens_also_without_what_the_oauth_app_needs(mara: Membership) 
         shown(client_for(mara), connection, tab)
     Integration.objects.filter(pk=with_domain.pk).update(slug="left-the-catalog")
     shown(client_for(mara), connection)
+
+
+def test_the_chart_has_the_chosen_period_and_names_the_worst_day(mara: Membership, connection: Connection) -> None:
+    today = timezone.now().date()
+    for ago, failures in ((3, 2), (40, 7), (95, 50)):
+        day = today - timedelta(days=ago)
+        DailyUse.objects.create(connection=connection, day=day, calls=70, failures=failures)
+    browser = client_for(mara)
+    page = shown(browser, connection)
+    assert "Calls, last 30 days" in page
+    assert "2 of 70 calls failed (2.9 %)" in page
+    assert f"since={today - timedelta(days=3)}&amp;until={today - timedelta(days=3)}" in page
+    assert "7 of 70 calls failed (10.0 %)" in shown(browser, connection, days="90")
+    assert "Worst day" in shown(browser, connection, days="7")
+    assert "Calls, last 30 days" in shown(browser, connection, days="100000")
+
+
+def test_the_page_says_who_can_use_the_connection_and_its_id(mara, ines, connection) -> None:
+    page = shown(client_for(mara), connection)
+    assert str(PROMISES["personal"]) in page
+    assert str(PROMISES["secret"]).replace("'", "&#x27;") in page
+    assert str(connection.pk) in page.split("<dt>ID</dt>")[1]
+    share_by_name(mara, connection, ines, "use")
+    assert str(PROMISES["members"]) in shown(client_for(mara), connection)
+    share(actor=actor_for(mara), connection=connection, everyone=Level.USE, members={})
+    assert str(PROMISES["everyone"]) in shown(client_for(mara), connection)

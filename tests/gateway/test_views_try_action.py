@@ -1,6 +1,7 @@
 """Try an action: what the page offers, what it sends, what it shows of the answer, and what it never shows."""
 
 import json
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from django.urls import reverse
 from apps.audit.models import AuditEvent
 from apps.connections.models import Connection
 from apps.gateway import views
+from apps.integrations.catalog.sync import load_catalog
 from apps.integrations.custom_apis.operations import Offered
 from tests import factories
 from tests.connections import pages
@@ -314,3 +316,9 @@ def test_a_member_without_connections_learns_what_to_do(cast: Cast) -> None:
     pages.set_up_service()
     assert "You have no connection to Sandbox" in text(browser.get(URL, {"integration": "sandbox"}))
     assert browser.get(URL, {"integration": "nothing"}).status_code == 404
+
+
+def test_a_service_that_cannot_be_connected_is_selected_by_its_address(browser: Client) -> None:
+    load_catalog()
+    page = text(browser.get(URL, {"integration": "github"}))
+    assert re.findall(r'<option value="([^"]*)" selected>', page) == ["github"]

@@ -15,6 +15,7 @@ from apps.connections.messages import hand_over_message
 from apps.connections.models import Connection, Status
 from apps.connections.policy.access import level_of, may_hand_over, may_share, may_view
 from apps.connections.policy.permission_summary import Permissions
+from apps.connections.policy.sharing import sharing_of
 from apps.connections.services.ask import asked_at
 from apps.connections.services.attention_details import details_of
 from apps.connections.services.least_privilege import known_permissions, permissions_of_connection
@@ -34,7 +35,8 @@ from apps.oauth.account import PlacementChoice
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
-USAGE_DAYS = 30
+# The periods of the chart in days, and the one that is shown first.
+PERIODS, USAGE_DAYS = (7, 30, 90), 30
 
 
 def frame(request: TeamRequest, connection: Connection, tab: str) -> dict[str, Any]:
@@ -61,18 +63,32 @@ def frame(request: TeamRequest, connection: Connection, tab: str) -> dict[str, A
 @never_cache
 @team_required
 def overview(request: TeamRequest, connection_id: UUID) -> HttpResponse:
-    """Name, account and status for everyone with access; details, calls and workflows from the level View on."""
+    """Name, account and status for everyone with access; details, calls and workflows from the level View on.
+
+    GET parameter `days`: the period of the chart, one of PERIODS.
+    """
     connection = visible_connection(request.actor, connection_id)
     context = frame(request, connection, "overview")
     if context["can_view"]:
-        usage = usage_of(connection, days=USAGE_DAYS, today=timezone.now().date())
+        days = next((each for each in PERIODS if str(each) == request.GET.get("days")), USAGE_DAYS)
+        usage = usage_of(connection, days=days, today=timezone.now().date())
         context |= {
+            "periods": PERIODS,
             "usage": usage,
             "chart": chart_of(usage),
             "workflows": workflows_of([connection]),
+            "access": _access(connection),
             "unneeded": _unneeded(connection) if context["has_permissions"] else 0,
         }
     return render(request, "connections/page/overview.html", context)
+
+
+def _access(connection: Connection) -> str:
+    """The name of the promise (`apps.connections.policy.promises`) that says who can use it."""
+    sharing = sharing_of(connection)
+    if sharing.everyone:
+        return "everyone"
+    return "members" if sharing.members else "personal"
 
 
 def _unneeded(connection: Connection) -> int:

@@ -57,12 +57,21 @@ class Chart:
     failures_text: str
     dates: list[str]
     failure_share: str
+    # The day with most failures, and their share of its calls.
+    worst: Day | None
+    worst_share: str
+
+    @property
+    def calls_middle(self) -> int:
+        """The number at the middle line of the axis of calls."""
+        return self.calls_top // 2
 
 
 def chart_of(usage: Usage) -> Chart:
     """The chart of a usage period. Days without a failure have no bar in the lower plot."""
     days, slot = usage.days, WIDTH / len(usage.days)
     calls_top = round_up(max(day.calls for day in days))
+    worst = max(days, key=lambda day: day.failures)
     failures_top = round_up(max(day.failures for day in days))
     return Chart(
         calls=[_bar(n, day, slot, day.calls, calls_top, CALLS_HEIGHT) for n, day in enumerate(days)],
@@ -76,8 +85,14 @@ def chart_of(usage: Usage) -> Chart:
         calls_text=_text([(day, day.calls) for day in days], _CALLS),
         failures_text=_text([(day, day.failures) for day in days], _FAILURES),
         dates=[_date(days[len(days) * part // 4 - (part == 4)]) for part in range(5)],
-        failure_share=f"{100 * usage.failures / usage.calls:.1f} %" if usage.calls else "",
+        failure_share=_share(usage.failures, usage.calls),
+        worst=worst if worst.failures else None,
+        worst_share=_share(worst.failures, worst.calls),
     )
+
+
+def _share(failures: int, calls: int) -> str:
+    return f"{100 * failures / calls:.1f} %" if calls else ""
 
 
 def round_up(number: int) -> int:
