@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.html import format_html
 from django.utils.translation import get_language, gettext, override
 
 _VALUE = re.compile(r"%\((\w+)\)[sd]|\{(\w+)\}")
@@ -30,6 +31,15 @@ def translated(sentence: str) -> str:
     if not sentence or not language or language == settings.LANGUAGE_CODE:
         return sentence
     return _translated(sentence, language)
+
+
+def text_of_catalog(text: str) -> str:
+    """A text of the catalog of services: in the active language, else marked as English for those who hear the page."""
+    found = gettext(text) if text else ""
+    language = get_language()
+    if not text or found != text or language in (None, settings.LANGUAGE_CODE):
+        return found
+    return format_html('<span lang="{}">{}</span>', settings.LANGUAGE_CODE, text)
 
 
 @lru_cache(maxsize=4096)

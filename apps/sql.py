@@ -263,7 +263,7 @@ class PostgreSQLStatement(Generic[Record]):
 
     def __init__(self, path: Path, to_record: Callable[..., Record]) -> None:
         self._path, self._to_record = path, to_record
-        self._sql, self._names = b"", list[str]()
+        self._sql, self._names, self._columns = b"", list[str](), list[str]()
 
     @staticmethod
     def is_available() -> bool:
@@ -296,7 +296,9 @@ class PostgreSQLStatement(Generic[Record]):
         row = cursor.fetchone()
         if row is None:
             return None
-        return self._to_record(**dict(zip([column.name for column in cursor.description or ()], row, strict=True)))
+        if not self._columns:
+            self._columns = [column.name for column in cursor.description or ()]
+        return self._to_record(**dict(zip(self._columns, row, strict=True)))
 
 
 def _with_parts(path: Path) -> str:

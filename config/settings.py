@@ -330,7 +330,7 @@ EGRESS_ALLOWED_HOSTS = env.list("EGRESS_ALLOWED_HOSTS", default=[])
 
 LANGUAGE_CODE = "en"
 # Of pages, mail and notices. Names are in their own language; the API is always English (apps/web/preferences.py).
-LANGUAGES = [("en", "English"), ("de", "Deutsch (unvollständig)")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = True

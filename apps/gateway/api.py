@@ -141,7 +141,7 @@ class _Incoming:
             client=_client_socket(environ, options),
             from_browser=from_browser,
             may_see_secrets=_may_see_secrets(actor, connection),
-            proxy_path=reverse("api:connection_proxy", kwargs={"pk": self.pk, "path": ""}),
+            proxy_path=request.path.removesuffix(self.path),
             own_origins=(settings.PUBLIC_URL, f"{request.scheme}://{request.get_host()}"),
             unknown=unknown,
         )

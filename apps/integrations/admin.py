@@ -15,6 +15,7 @@ from apps.audit.admin import LargeTableAdmin
 from apps.audit.admin_cells import linked, moment, service_tile, status_label
 from apps.integrations import admin_oauth_apps
 from apps.integrations.admin_filters import Answered, Category, Enabled, HasOAuthApp, ServiceName
+from apps.integrations.catalog.categories import CATEGORY_LABELS
 from apps.integrations.catalog.sync import set_enabled
 from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration, OAuthApp, ServiceRequest
 from apps.teams.origin import origin_of
@@ -58,7 +59,7 @@ class IntegrationAdmin(LargeTableAdmin[Integration]):
         whose = (
             gettext("Custom API of %(team)s") % {"team": integration.team}
             if integration.team
-            else integration.category.replace("-", " ")
+            else str(CATEGORY_LABELS.get(integration.category, integration.category))
         )
         return service_tile(integration.name, whose[:1].upper() + whose[1:], integration.icon)
 

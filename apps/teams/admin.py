@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.admin import BoundedPaginator, LargeTableAdmin, ReadOnlyAdmin
@@ -30,6 +30,16 @@ MOST_LINKED = 50
 # What the pages of invitations and API keys show. No hash of a secret.
 INVITATION_FIELDS: Any = ["email", "its_team", "role", "state", "invited_by", "created"]
 KEY_FIELDS: list[Any] = ["name", "kind", "state", "its_team", "person", "permissions", "created", "last_used", "prefix"]
+
+# Texts of pages of Django that its German catalog does not have.
+_OF_DJANGO = (
+    gettext_noop("After you’ve created a user, you’ll be able to edit more user options."),
+    gettext_noop("Enable password-based authentication for this user by setting a password."),
+    gettext_noop(
+        "Whether the user will be able to authenticate using a password or not. If disabled, they may still be able to "
+        "authenticate using other backends, such as Single Sign-On or LDAP."
+    ),
+)
 
 
 class AccountState(admin.SimpleListFilter):

@@ -86,7 +86,12 @@ class PreferencesMiddleware:
         return response
 
 
+@cache
+def _docs_path() -> str:
+    return reverse("api:docs")
+
+
 def _is_for_programs(request: HttpRequest) -> bool:
     if is_api(request):
-        return request.path_info != reverse("api:docs")
+        return request.path_info != _docs_path()
     return request.path_info.startswith(_FOR_PROGRAMS)

@@ -65,6 +65,7 @@ ONLY_POST = {
     "teams:revoke_invitation",
     "connections:connect",
     "connections:cancel",
+    "connections:cancel_bulk_job",
     "connections:continue",
     "connections:decide",
     "connections:choose",
@@ -222,6 +223,7 @@ def things_of_the_connections(owner: Membership, personal: Connection, shared: C
         **{route: {"connection_id": personal.pk} for route in ROUTES_OF_A_CONNECTION},
         **{route: {"pk": shared.pk} for route in API_ROUTES_OF_A_CONNECTION},
         **{route: {"pk": job.pk} for route in ("api:bulk_job", "api:bulk_job_results")},
+        **{f"connections:{route}": {"job_id": job.pk} for route in ("bulk_job", "cancel_bulk_job")},
         "api:connect_session": {"pk": link.session.pk},
         "connections:connect_done": {"session_id": link.session.pk},
     }

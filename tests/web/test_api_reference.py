@@ -20,7 +20,7 @@ def test_every_operation_of_the_document_is_listed_and_has_a_page(visitor: Clien
     assert set(re.findall(r"\?operation=(\w+)", page)) == ids
     for operation in (each for tag in tags() for each in tag.operations):
         html = visitor.get(PAGE, {"operation": operation.id}).content.decode()
-        assert f"<h1>{escape(operation.title)}</h1>" in html
+        assert f'<h1 lang="en">{escape(operation.title)}</h1>' in html
         assert operation.path in html
 
 

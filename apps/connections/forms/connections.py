@@ -47,12 +47,14 @@ class FilterForm(forms.Form):
 
     SORTS: ClassVar[list[str]] = ["service", "account", "owner", "used"]
 
-    search = forms.CharField(required=False, max_length=100)
-    status = forms.ChoiceField(required=False)
-    service = forms.ChoiceField(required=False)
-    owner = forms.ChoiceField(required=False)
+    search = forms.CharField(label=_("Search"), required=False, max_length=100)
+    status = forms.ChoiceField(label=_("Status"), required=False)
+    service = forms.ChoiceField(label=_("Service"), required=False)
+    owner = forms.ChoiceField(label=_("Owner"), required=False)
     sharing = forms.ChoiceField(
-        required=False, choices=[("", _("Personal and shared")), ("personal", _("Personal")), ("shared", _("Shared"))]
+        label=_("Sharing"),
+        required=False,
+        choices=[("", _("Personal and shared")), ("personal", _("Personal")), ("shared", _("Shared"))],
     )
     sort = forms.ChoiceField(
         required=False, choices=[(f"{sign}{key}", key) for key in SORTS for sign in ("", "-")], widget=forms.HiddenInput
@@ -102,6 +104,7 @@ class ListForm(FilterForm):
     """The filters of Settings → Integrations, and the groups of its table."""
 
     group = forms.ChoiceField(
+        label=_("Groups"),
         required=False,
         choices=[
             ("", _("Group by service")),

@@ -44,7 +44,7 @@ class AuthorizationAttempt(SealedRow):
     code_verifier = EncryptedField()
     scopes_requested = models.JSONField(default=list)
     params = models.JSONField(default=dict)
-    status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
+    status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.PENDING)
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
     # While undecided or choosing: the token response, its account, and the sites to choose from.
@@ -59,6 +59,8 @@ class AuthorizationAttempt(SealedRow):
     consumed_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("authorization attempt")
+        verbose_name_plural = _("authorization attempts")
         indexes = [models.Index(fields=["status", "expires_at"], name="attempt_status_expiry")]
 
     def __str__(self) -> str:

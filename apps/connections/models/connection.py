@@ -33,10 +33,10 @@ class Connection(models.Model):
     integration = models.ForeignKey(Integration, on_delete=models.PROTECT, related_name="connections")
     oauth_app = models.ForeignKey(OAuthApp, null=True, on_delete=models.PROTECT, related_name="connections")
     owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="connections")
-    name = models.CharField(max_length=200)
+    name = models.CharField(_("name"), max_length=200)
     # The account's stable ID at the service and its human label.
     account_subject = models.CharField(max_length=255, blank=True)
-    account_label = models.CharField(max_length=255, blank=True)
+    account_label = models.CharField(_("account label"), max_length=255, blank=True)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
     status_reason = models.CharField(max_length=40, blank=True)
     # The service's own description of why it refused, without secrets.
@@ -70,6 +70,8 @@ class Connection(models.Model):
         db_now: datetime  # annotated by queries that need the database's time
 
     class Meta:
+        verbose_name = _("connection")
+        verbose_name_plural = _("connections")
         indexes = [
             models.Index(fields=["team", "status"], name="connection_team_status"),
             # With the status, so that counting by service reads the index alone.

@@ -30,10 +30,15 @@ _NO_FURTHER_KEY = gettext_noop(
 _NO_TOKEN = gettext_noop("This connection has no token any more. Connect the service again.")
 
 
-def require_own_host(connection: Connection, url: str) -> None:
-    """Raises ForeignHost unless the URL is at a host of the service's API."""
+def own_hosts(connection: Connection) -> frozenset[str]:
+    """The hosts of the service's API, with port, in lower case."""
     hosts = api_hosts(entry_for(connection.integration), params=connection.params, oauth_app=connection.oauth_app)
-    if urlsplit(url).netloc.lower() not in {host.lower() for host in hosts}:
+    return frozenset(host.lower() for host in hosts)
+
+
+def require_own_host(connection: Connection, url: str, *, hosts: frozenset[str]) -> None:
+    """Raises ForeignHost unless the URL is at one of the `own_hosts`."""
+    if urlsplit(url).netloc.lower() not in hosts:
         raise ForeignHost(
             gettext_noop("This address does not belong to %(service)s, so the request is not sent.")
             % {"service": connection.integration.name}

@@ -17,6 +17,7 @@ from apps.integrations.catalog.categories import CATEGORY_LABELS
 from apps.integrations.catalog.entries import entry_of
 from apps.integrations.catalog.schema import Hero
 from apps.integrations.models import Integration
+from apps.sentences import text_of_catalog
 
 ALL, CONNECTED, OWN = "", "connected", "own"
 
@@ -59,7 +60,7 @@ class Card:
             slug=row.slug,
             name=row.name,
             icon=row.icon,
-            description=row.description,
+            description=text_of_catalog(row.description),
             status=self.status,
             state=self.state,
             next_step=self.next_step,
@@ -174,7 +175,9 @@ def is_category(value: str) -> bool:
 def _text(card: Card) -> str:
     integration = card.integration
     category = CATEGORY_LABELS.get(integration.category, "")
-    return f"{integration.name} {integration.description} {category} {integration.slug}".casefold()
+    description = integration.description
+    texts = (integration.name, description, gettext(description) if description else "", category, integration.slug)
+    return " ".join(map(str, texts)).casefold()
 
 
 def _belongs(card: Card, category: str) -> bool:

@@ -172,7 +172,7 @@ def upstream_request(call: Call, credentials: RequestCredentials) -> egress.Requ
     base_url = credentials.named_base_urls[host] if host else credentials.base_url
     address = base_url.rstrip("/") + (f"/{path}" if path else "")
     url = f"{address}?{call.query}" if call.query else address
-    require_own_host(call.connection, url)
+    require_own_host(call.connection, url, hosts=credentials.own_hosts)
     headers = dict(call.headers if call.may_see_secrets else without(call.headers, *PARTIAL_REQUEST_HEADERS))
     if not call.may_see_secrets or ended_token.reads_bodies(credentials.ended_token):
         headers["Accept-Encoding"] = "identity"

@@ -21,7 +21,7 @@ from apps.connections.policy.access import may_see, may_use
 from apps.connections.services.eligibility import missing_scopes_of
 from apps.connections.services.recheck import require_access
 from apps.connections.services.refresh import KINDS_WITHOUT_EXPIRY, ensure_fresh, refresh
-from apps.connections.services.signing import Rows, access_in
+from apps.connections.services.signing import Rows, access_in, own_hosts
 from apps.connections.services.status import lock, mark_needs_attention, record_call_result, target_of
 from apps.connections.services.usage import count_refusal, count_use, record_scope_use
 from apps.errors import NotAllowed, NotFound, SpecwayError
@@ -51,6 +51,8 @@ class RequestCredentials:
     base_url: str
     # The base URLs of further hosts by name.
     named_base_urls: Mapping[str, str]
+    # To which these may be sent.
+    own_hosts: frozenset[str]
     default_headers: frozenset[str]
     # By which the API says, beside a 401, that the token ended.
     ended_token: tuple[EndedTokenSign, ...] = ()
@@ -137,6 +139,7 @@ def _credentials(connection: Connection, row: TokenSet | None, *, was_refreshed:
         token_fp=row.access_token_fp if row else fingerprint(main_secret(entry, rows.fields())),
         base_url=base_url,
         named_base_urls=named_base_urls(entry, params=connection.params, oauth_app=connection.oauth_app),
+        own_hosts=own_hosts(connection),
         default_headers=frozenset(name.lower() for name, value in entry.api.headers.items() if "{" not in value),
         ended_token=rows.provider.ended_token,
         was_refreshed=was_refreshed,

@@ -112,7 +112,7 @@ def present_version(key: CallKey) -> UnknownCall | None:
     None if there is nothing to remember. Raises the database's exceptions.
     """
     blank = dict.fromkeys(_ORIGIN, "") | {"ip": None, "name": "", "integration": "", "token_fp": "", "detail": "{}"}
-    found = _compared(key, _NO_VERSION, blank)
+    found = _compared(key, _NO_VERSION, blank | {"fresh_for": None})
     return None if found is None else UnknownCall(key, found.version)
 
 
@@ -121,7 +121,7 @@ def record_if_unchanged(call: RepeatedCall, *, what: Mapping[str, str]) -> Unkno
 
     Otherwise something has changed or ended. `what` is the detail of the event. Raises the database's exceptions.
     """
-    found = _compared(call.key, call.version, _event(call, what))
+    found = _compared(call.key, call.version, _values(call, what))
     if found is None or not found.is_recorded:
         _allowed.remove(call.key)
         _decrypted.remove(call.key)
@@ -167,7 +167,7 @@ def _copy(connection: Connection) -> Connection:
     return copied
 
 
-def _event(call: RepeatedCall, what: Mapping[str, str]) -> dict[str, Any]:
+def _values(call: RepeatedCall, what: Mapping[str, str]) -> dict[str, Any]:
     origin, target = call.actor.origin, target_of(call.connection)
     return {
         "actor_kind": origin.kind,
@@ -182,18 +182,17 @@ def _event(call: RepeatedCall, what: Mapping[str, str]) -> dict[str, Any]:
         "user_agent": origin.user_agent[:300],
         "token_fp": call.credentials.token_fp,
         "detail": json.dumps(what),
+        "fresh_for": None if call.connection.integration.kind in KINDS_WITHOUT_EXPIRY else fresh_for(timedelta(0)),
     }
 
 
-def _compared(key: CallKey, version: bytes, event: Mapping[str, Any]) -> _Compared | None:
+def _compared(key: CallKey, version: bytes, values: Mapping[str, Any]) -> _Compared | None:
     return _statement.one(
         prefix=key.prefix,
         connection=key.connection_id,
         known_version=version,
-        kinds_without_expiry=[kind.value for kind in KINDS_WITHOUT_EXPIRY],
-        fresh_for=fresh_for(timedelta(0)),
         now=timezone.now(),
         key_precision=KEY_PRECISION,
         connection_precision=LAST_USED_PRECISION,
-        **event,
+        **values,
     )

@@ -43,7 +43,7 @@ call AS (
     LEFT JOIN integrations_oauthapp AS oauth_app ON oauth_app.id = connection.oauth_app_id
     LEFT JOIN connections_tokenset AS token_set ON token_set.connection_id = connection.id
     LEFT JOIN connections_credential AS credential ON credential.connection_id = connection.id
-    WHERE integration.kind = ANY(%(kinds_without_expiry)s::text[])
+    WHERE %(fresh_for)s::interval IS NULL
         OR token_set.expires_at IS NULL
         OR token_set.expires_at > statement_timestamp() + %(fresh_for)s
 ),

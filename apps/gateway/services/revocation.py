@@ -63,21 +63,19 @@ class RevocationWatch:
 
     def __init__(self) -> None:
         self._calls: set[WatchedCall] = set()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def add(self, call: WatchedCall) -> None:
-        with self._changed:
+        with self._lock:
             self._calls.add(call)
-            self._changed.notify()
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="revocation-watch", daemon=True)
                 self._thread.start()
 
     def remove(self, call: WatchedCall) -> None:
-        with self._changed:
+        with self._lock:
             self._calls.discard(call)
-            self._changed.notify()
 
     def _run(self) -> None:
         with _database():
@@ -88,24 +86,25 @@ class RevocationWatch:
                 release_connection()
 
     def _wait(self) -> bool:
-        """Wait one interval. False, and the thread ends, if there was no call in it."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._calls, timeout=INTERVAL)
-            if not self._calls:
-                self._changed.wait_for(lambda: bool(self._calls), timeout=INTERVAL)
+        """Wait one interval. False, and the thread ends, if there are no calls then.
+
+        Calls do not wake it, since most have ended before it looks.
+        """
+        time.sleep(INTERVAL)
+        with self._lock:
             if not self._calls:
                 self._thread = None
             return bool(self._calls)
 
     def _revoke(self, calls: list[WatchedCall]) -> None:
-        with self._changed:  # a call that has ended may share its socket with the next one
+        with self._lock:  # a call that has ended may share its socket with the next one
             for call in self._calls.intersection(calls):
                 call.revoke()
 
     def _by_holder(self) -> list[list[WatchedCall]]:
         old = time.monotonic() - INTERVAL
         groups: dict[object, list[WatchedCall]] = defaultdict(list)
-        with self._changed:
+        with self._lock:
             for call in self._calls:
                 if call.started < old and not call.is_revoked:
                     groups[call.holder].append(call)

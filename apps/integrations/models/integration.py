@@ -59,18 +59,22 @@ class Integration(models.Model):
         NONE = "none", _("No authentication")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    slug = models.SlugField(max_length=100)
-    name = models.CharField(max_length=100)
+    slug = models.SlugField(_("slug"), max_length=100)
+    name = models.CharField(_("name"), max_length=100)
     # Empty for built-in services.
-    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE, related_name="integrations")
-    kind = models.CharField(max_length=30, choices=Kind.choices, default=Kind.OAUTH2)
-    category = models.CharField(max_length=40)
-    description = models.CharField(max_length=200, blank=True)
-    icon = models.CharField(
-        max_length=60, blank=True, help_text=_("Slug of the logo in Simple Icons; a monogram if empty.")
+    team = models.ForeignKey(
+        Team, verbose_name=_("team"), null=True, blank=True, on_delete=models.CASCADE, related_name="integrations"
     )
-    is_enabled = models.BooleanField(default=True, help_text=_("If disabled, no new connections can be made."))
-    created_at = models.DateTimeField(auto_now_add=True)
+    kind = models.CharField(_("kind"), max_length=30, choices=Kind.choices, default=Kind.OAUTH2)
+    category = models.CharField(_("category"), max_length=40)
+    description = models.CharField(_("description"), max_length=200, blank=True)
+    icon = models.CharField(
+        _("icon"), max_length=60, blank=True, help_text=_("Slug of the logo in Simple Icons; a monogram if empty.")
+    )
+    is_enabled = models.BooleanField(
+        _("enabled"), default=True, help_text=_("If disabled, no new connections can be made.")
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     # The catalog entry of a custom API, in the schema of the TOML files. Empty until its authentication is complete.
     definition = models.JSONField(null=True, blank=True, editable=False)
     # A hash of the URLs to which secrets of a custom API are sent (see custom_apis/definition.py). Credentials entered
@@ -84,6 +88,8 @@ class Integration(models.Model):
     objects = IntegrationQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("integration")
+        verbose_name_plural = _("integrations")
         constraints = [
             models.UniqueConstraint(fields=["slug"], condition=Q(team=None), name="one_built_in_integration_per_slug"),
             models.UniqueConstraint(fields=["team", "slug"], name="one_integration_per_team_and_slug"),

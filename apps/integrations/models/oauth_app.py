@@ -16,9 +16,12 @@ from apps.vault.models import SealedRow
 class OAuthApp(SealedRow):
     """A client registered at the service: the operator's, which every team can use, or a team's own."""
 
-    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="oauth_apps")
+    integration = models.ForeignKey(
+        Integration, verbose_name=_("integration"), on_delete=models.CASCADE, related_name="oauth_apps"
+    )
     team = models.ForeignKey(
         Team,
+        verbose_name=_("team"),
         null=True,
         blank=True,
         on_delete=models.CASCADE,
@@ -29,7 +32,7 @@ class OAuthApp(SealedRow):
     client_secret = EncryptedField()
     # Values of placeholders that belong to the app and not to a connection (an origin, a tenant).
     params = models.JSONField(default=dict, blank=True)
-    secret_expires_on = models.DateField(null=True, blank=True)
+    secret_expires_on = models.DateField(_("secret expires on"), null=True, blank=True)
     # The scopes that may be requested, where the app is registered for some only; empty: all.
     scopes_allowed = models.JSONField(default=list, blank=True)
     # Overrides of the catalog entry; see catalog/overrides.py.
@@ -57,11 +60,12 @@ class OAuthApp(SealedRow):
     circuit_open_until = models.DateTimeField(null=True, editable=False)
     # The callback where members complete a host of the service; see redirect_uri.py.
     callback = models.CharField(max_length=10, choices=Callback.choices, default=Callback.OWN, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
         verbose_name = _("OAuth app")
+        verbose_name_plural = _("OAuth apps")
         constraints = [
             models.UniqueConstraint(
                 fields=["integration"],

@@ -10,10 +10,12 @@ from apps.teams.models import Team, User
 class ServiceRequest(models.Model):
     """A member asks that an OAuth app be added for a service. `answered_at` is when it could be connected."""
 
-    integration = models.ForeignKey(Integration, on_delete=models.CASCADE, related_name="requests")
+    integration = models.ForeignKey(
+        Integration, verbose_name=_("integration"), on_delete=models.CASCADE, related_name="requests"
+    )
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    note = models.CharField(max_length=200, blank=True)
+    note = models.CharField(_("note"), max_length=200, blank=True)
     asked_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True)
 

@@ -22,6 +22,7 @@ from apps.connections.models import Connection
 from apps.connections.policy.promises import PROMISES
 from apps.connections.policy.state import State, state_of, verified_at
 from apps.integrations.models import Integration
+from apps.sentences import text_of_catalog
 from apps.sentences import translated as translated_sentence
 from apps.sql import distinct_values
 from apps.teams.actor import Actor
@@ -239,6 +240,12 @@ def _time(moment: datetime, text: str) -> SafeString:
 def translated(sentence: str) -> str:
     """A sentence that is raised or stored in English, in the reader's language."""
     return translated_sentence(str(sentence or ""))
+
+
+@register.filter
+def catalog_text(text: str) -> str:
+    """A text of the catalog of services: in the reader's language, else marked as English."""
+    return text_of_catalog(text)
 
 
 @register.filter
