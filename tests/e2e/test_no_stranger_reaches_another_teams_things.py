@@ -28,7 +28,7 @@ from tests import factories
 from tests.connections import pages
 from tests.integrations.custom import DESCRIBED
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 METHODS = ("get", "post", "put", "patch", "delete")
 # One-time links to a mailbox: the holder is the person whom it was sent to, in any team.
