@@ -45,7 +45,7 @@ def plugins(request: TeamRequest) -> HttpResponse:
     page = Paginator([card for card in cards if card is not hero], CARDS).get_page(request.GET.get("page", ""))
     is_more = _is_partial(request) and page.number > 1
     # Without a script, a page is shown with those before it, so that "Show more" adds to the list.
-    listed_cards = page.paginator.object_list[: page.end_index()]
+    listed_cards = list(page.paginator.object_list[: page.end_index()])
     titled = plugin_cards.with_titles(listed_cards, page.start_index() - 1 if is_more else 0)
     context = {
         "search": search,
