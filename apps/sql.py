@@ -55,11 +55,12 @@ def exists_for_row(rows: models.QuerySet[Any]) -> Q:
     return Q(IsNull(models.Subquery(rows.order_by().values("pk")[:1]), False))
 
 
+# Not MIN, which PostgreSQL has for UUIDs only from version 18 on.
 _DISTINCT = """
 WITH RECURSIVE found(value) AS (
-    SELECT MIN({column}) FROM {table} WHERE {condition}
+    SELECT (SELECT {column} FROM {table} WHERE {condition} AND {column} IS NOT NULL ORDER BY {column} LIMIT 1)
     UNION ALL
-    SELECT (SELECT MIN({column}) FROM {table} WHERE {condition} AND {column} > found.value)
+    SELECT (SELECT {column} FROM {table} WHERE {condition} AND {column} > found.value ORDER BY {column} LIMIT 1)
     FROM found WHERE found.value IS NOT NULL
 ) SELECT value FROM found WHERE value IS NOT NULL
 """

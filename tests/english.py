@@ -83,7 +83,7 @@ def english_in(html: str, *, names: frozenset[str] = frozenset()) -> list[str]:
     """The texts of the page with English words, each once, without those names that stay as they are."""
     found = []
     for text in _texts(html):
-        rest = text
+        rest = "" if text in _catalog()[1] else text  # such as the words of a vendor's console
         for name in sorted((name for name in names if name in text), key=len, reverse=True):
             rest = rest.replace(name, "")
         if _WORDS.search(rest):
@@ -93,15 +93,16 @@ def english_in(html: str, *, names: frozenset[str] = frozenset()) -> list[str]:
 
 def untranslated_in(html: str, *, names: frozenset[str] = frozenset()) -> list[str]:
     """The texts of the page that the German catalog translates otherwise, each once."""
-    return [text for text in _texts(html) if text not in names and text in _translated()]
+    english, german = _catalog()
+    return [text for text in _texts(html) if text in english - german - names]
 
 
 @cache
-def _translated() -> frozenset[str]:
-    """The English texts of the catalog that no translation is the same as."""
+def _catalog() -> tuple[frozenset[str], frozenset[str]]:
+    """The English texts of the German catalog, and the German ones."""
     entries = polib.pofile(str(CATALOG))
-    same = {text for one in entries for text in (one.msgstr, *one.msgstr_plural.values())}
-    return frozenset(one.msgid for one in entries) - same
+    german = {text for one in entries for text in (one.msgstr, *one.msgstr_plural.values())}
+    return frozenset(one.msgid for one in entries), frozenset(german)
 
 
 def names_of() -> frozenset[str]:

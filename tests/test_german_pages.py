@@ -22,7 +22,7 @@ MODELS: tuple[type[Model], ...] = (
 )  # fmt: skip
 MORE = (
     "/accounts/login/", "/accounts/password/reset/", "/accounts/email/", "/accounts/password/change/", "/accounts/2fa/",
-    "/plugins/stripe/", "/settings/team/leave/", "/account/delete/",
+    "/plugins/stripe/", "/connect/brevo/key/", "/settings/team/leave/", "/account/delete/",
     "/settings/credentials/?group=status", "/admin/connections/authorizationattempt/", "/admin/teams/invitation/",
     "/admin/teams/user/add/", "/settings/integrations/?search=nothing-like-it", "/plugins/?search=nothing-like-it",
     "/settings/audit-log/?outcome=failure&search=nothing-like-it",

@@ -3,7 +3,7 @@
 import pytest
 from django.utils.translation import override
 
-from apps.sentences import translated
+from apps.sentences import text_of_catalog, translated
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,11 @@ def test_the_longest_text_that_fits_is_taken() -> None:
 def test_other_languages_leave_the_sentence(language: str) -> None:
     with override(language):
         assert translated("There is no such API.") == "There is no such API."
+
+
+def test_texts_of_the_catalog_are_translated_or_marked_as_english() -> None:
+    assert text_of_catalog("Files and folders") == "Files and folders"
+    with override("de"):
+        assert text_of_catalog("Files and folders") == "Dateien und Ordner"
+        assert text_of_catalog("Read <all> files") == '<span lang="en">Read &lt;all&gt; files</span>'
+        assert text_of_catalog("") == ""

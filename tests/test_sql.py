@@ -197,3 +197,10 @@ def test_distinct_values_are_those_of_the_rows_with_the_given_values(make: Make)
     assert distinct_values(DailyUse, "calls", connection=first.pk) == [ord("a"), ord("b"), ord("c")]
     assert distinct_values(DailyUse, "calls") == [*map(ord, "abcz")]
     assert distinct_values(DailyUse, "calls", connection=make().pk) == []
+
+
+def test_distinct_values_may_be_uuids_and_leave_out_null(make: Make) -> None:
+    first, second = make(), make()
+    found = {str(value).replace("-", "") for value in distinct_values(Connection, "id", team=first.team_id)}
+    assert found == {first.pk.hex} | ({second.pk.hex} if second.team_id == first.team_id else set())
+    assert distinct_values(Connection, "oauth_app", id=make(oauth_app=None).pk) == []

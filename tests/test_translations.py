@@ -11,10 +11,13 @@ from django.core import mail
 from django.test import Client
 from django.utils import translation
 
+from apps.audit.models import AuditEvent
+from apps.connections.models import AuthorizationAttempt
 from apps.notifications.disabled_alerts import alert_admins
 from apps.notifications.models import Webhook
 from apps.sql import Now
 from apps.teams.models import Membership, Role, User
+from tests.connections.pages import open_callback, set_up_service, start_flow
 from tests.connections.rows import make_connection, make_integration
 from tests.factories import client_for, make_member
 from tests.translations import TEMPLATES, templates, untranslated
@@ -120,6 +123,17 @@ def test_the_api_is_english_whatever_the_person_and_the_browser_speak(client: Cl
         assert german_browser.content == client.get(path).content
         assert "Content-Language" not in german_browser
     assert "Diese" not in client.get("/api/v1/connections/x/", headers=headers).content.decode()
+
+
+@pytest.mark.django_db
+def test_errors_are_stored_in_english_and_shown_in_german(german: Membership, client: Client) -> None:
+    set_up_service()
+    _, state = start_flow(client)
+    answer = open_callback(client, state=state, error="access_denied", iss="https://sandbox.example")
+    attempt = AuthorizationAttempt.objects.get()
+    assert attempt.error_message == "Access was declined at Sandbox. Nothing was stored."
+    assert "Der Zugriff wurde bei Sandbox abgelehnt. Es wurde nichts gespeichert." in answer.content.decode()
+    assert "abgelehnt" not in str(list(AuditEvent.objects.values_list("detail", flat=True)))
 
 
 @pytest.mark.django_db

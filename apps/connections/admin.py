@@ -56,7 +56,7 @@ MOST_TEAMS, MOST_FOUND = 50, 500
 
 @admin.register(Connection)
 class ConnectionAdmin(ReadOnlyAdmin):
-    list_display = ["account", "state", "owner_and_team", "since_when", "created_when", "events"]
+    list_display = ["account", "state", "owner_and_team", "since_when", "created_when"]
     list_filter = [StateFilter, ReasonFilter, ServiceFilter, TeamFilter, OwnerFilter, KindFilter]
     list_per_page = 50
     fieldsets = FIELDSETS

@@ -150,6 +150,11 @@ def help_anchor(reason: str) -> str:
     return _HELP[reason]
 
 
+def reasons_explained_by(topic: str) -> list[str]:
+    """The reasons that the topic of help explains."""
+    return [reason for reason, anchor in _HELP.items() if anchor == topic]
+
+
 def repair_label(reason: str) -> str:
     """The label of the button that repairs it; empty if the person cannot."""
     return str(_REPAIR.get(reason, ""))

@@ -18,7 +18,13 @@ from django.views.decorators.http import require_http_methods
 from apps import egress
 from apps.connections.models import Connection
 from apps.connections.services.connection_params import provider_of
-from apps.connections.services.eligibility import Eligibility, eligible_connections, preferred_eligible
+from apps.connections.services.eligibility import (
+    MOST_LISTED,
+    Eligibility,
+    eligible_connections,
+    preferred_eligible,
+    usable_count,
+)
 from apps.connections.services.listed_integrations import counts_of, listed
 from apps.errors import NotFound, SpecwayError
 from apps.gateway.proxy.response import CLIENT_GONE
@@ -42,13 +48,16 @@ _PREFILLED = ("method", "path", "query", "body")
 
 @dataclass(frozen=True)
 class Choice:
-    """What is chosen so far, with the connections of the service in `eligible`."""
+    """What is chosen so far, with the connections of the service in `eligible`: of many, some that match `search`."""
 
     integration: Integration | None
     operations: Sequence[Offered]
     operation: Offered | None
     eligible: list[Eligibility]
     connection: Connection | None
+    search: str = ""
+    # The number of all that match.
+    count: int = 0
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -123,8 +132,12 @@ def _choice(actor: Actor, data: Mapping[str, Any], services: list[Integration]) 
     operations = operations_of(integration)
     position = data.get("operation", "")
     operation = next((one for one in operations if str(one.position) == position), None)
-    eligible = eligible_connections(actor, integration, operation.scopes if operation else ())
-    return Choice(integration, operations, operation, eligible, connection)
+    scopes, search = operation.scopes if operation else (), data.get("find", "").strip()[:100]
+    chosen = connection.pk if connection else None
+    eligible = eligible_connections(actor, integration, scopes, search=search, chosen=chosen)
+    is_bounded = search or len(eligible) >= MOST_LISTED
+    count = usable_count(actor, integration, search=search) if is_bounded else len(eligible)
+    return Choice(integration, operations, operation, eligible, connection, search, count)
 
 
 def _preselected(actor: Actor, choice: Choice) -> Choice:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.integrations.catalog.key_schema import Field
 from apps.integrations.catalog.schema import CatalogEntry, Param
 from apps.integrations.errors import InvalidInput
+from apps.sentences import translated
 from apps.vault.forms import SecretFormField, WriteOnlySecretWidget
 
 _FIELD, _PARAM = "field.", "param."
@@ -115,10 +116,10 @@ def _key_field(field: Field, *, is_new: bool) -> forms.Field:
         "" if not field.example or field.secret else gettext("For example %(example)s.") % {"example": field.example}
     )
     options: dict[str, Any] = {
-        "label": field.label,
+        "label": translated(field.label),
         "required": is_new,
-        "help_text": " ".join(filter(None, [field.hint, example])),
-        "error_messages": {"required": gettext("Enter %(label)s.") % {"label": field.label}},
+        "help_text": " ".join(filter(None, [translated(field.hint), example])),
+        "error_messages": {"required": gettext("Enter %(label)s.") % {"label": translated(field.label)}},
     }
     if not field.secret:
         return forms.CharField(**options, widget=forms.TextInput(attrs={**_PLAIN, "class": "input--mono"}))
@@ -126,10 +127,18 @@ def _key_field(field: Field, *, is_new: bool) -> forms.Field:
 
 
 def _param_field(param: Param) -> forms.Field:
-    message = gettext("%(label)s must look like %(example)s.") % {"label": param.label, "example": param.example}
-    required = gettext("Enter %(label)s, such as %(example)s.") % {"label": param.label, "example": param.example}
+    message = gettext("%(label)s must look like %(example)s.") % {
+        "label": translated(param.label),
+        "example": param.example,
+    }
+    required = gettext("Enter %(label)s, such as %(example)s.") % {
+        "label": translated(param.label),
+        "example": param.example,
+    }
     options: dict[str, Any] = {
-        "label": gettext("%(label)s (optional)") % {"label": param.label} if param.optional else param.label,
+        "label": gettext("%(label)s (optional)") % {"label": translated(param.label)}
+        if param.optional
+        else translated(param.label),
         "required": not (param.optional or param.default),
         "initial": param.default,
     }
@@ -139,7 +148,7 @@ def _param_field(param: Param) -> forms.Field:
         return forms.ChoiceField(
             **options,
             choices=[*choices, *((value, value) for value in param.choices)],
-            help_text=param.hint,
+            help_text=translated(param.hint),
             error_messages={"required": required, "invalid_choice": message},
             widget=forms.Select(attrs=attrs),
         )
@@ -154,4 +163,4 @@ def _param_field(param: Param) -> forms.Field:
 
 def _hint(param: Param) -> str:
     example = gettext("For example %(example)s.") % {"example": param.example}
-    return f"{param.hint} {example}".strip()
+    return f"{translated(param.hint)} {example}".strip()

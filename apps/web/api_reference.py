@@ -1,17 +1,22 @@
 """The API reference: the operations of the OpenAPI document as pages of help, in the product's frame and theme."""
 
+import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.html import escape, linebreaks
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
+
+from apps.teams.languages import in_language
 
 METHODS = ("get", "post", "put", "patch", "delete")
 LONGEST = 100  # characters of a search
@@ -51,6 +56,9 @@ class Operation:
     answers: list[Answer]
     # What the search looks in, in lower case.
     words: str
+    # A request with curl, and what an example of the response holds ("" if the document has none).
+    request: str
+    response: str
 
 
 @dataclass(frozen=True)
@@ -85,8 +93,9 @@ def _matching(query: str) -> set[str]:
 
 @cache
 def tags() -> list[Tag]:
-    """The operations of the document by tag. It is the same for everyone, so it is made once."""
-    document = SchemaGenerator().get_schema(request=None, public=True)
+    """The operations of the document by tag. It is the same for everyone, so it is made once, in English."""
+    with in_language(""):
+        document = SchemaGenerator().get_schema(request=None, public=True)
     found: dict[str, Tag] = {each["name"]: Tag(each["name"], each["description"], []) for each in document["tags"]}
     for path, methods in document["paths"].items():
         for verb in METHODS:
@@ -107,11 +116,29 @@ def _operation(document: Mapping[str, Any], path: str, verb: str, said: Mapping[
         path=path,
         title=title,
         words=" ".join(" ".join(words).lower().split()),
+        request=_curl(verb.upper(), path, body.get("example")),
+        response=_example_of(document, said["responses"]),
         text=_text(said.get("description", "")),
         parameters=[_parameter(document, _resolved(document, each)) for each in said.get("parameters", [])],
         body=list(_members(document, body.get("schema", {}))),
         answers=[_answer(document, code, _resolved(document, each)) for code, each in said["responses"].items()],
     )
+
+
+def _curl(verb: str, path: str, body: Any) -> str:
+    """The request as one types it. Parameters of the path stay in braces."""
+    method = "" if verb == "GET" else f"-X {verb} "
+    lines = [f"curl {method}{shlex.quote(settings.PUBLIC_URL + path)}", '-H "Authorization: Bearer $SPECWAY_KEY"']
+    if body is not None:
+        lines += ['-H "Content-Type: application/json"', f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}"]
+    return " \\\n  ".join(lines)
+
+
+def _example_of(document: Mapping[str, Any], responses: Mapping[str, Any]) -> str:
+    succeeded = (_resolved(document, said) for code, said in responses.items() if code.startswith("2"))
+    contents = (content for said in succeeded for content in said.get("content", {}).values())
+    found = next((content["example"] for content in contents if "example" in content), None)
+    return "" if found is None else json.dumps(found, ensure_ascii=False, indent=2)
 
 
 def _parameter(document: Mapping[str, Any], said: Mapping[str, Any]) -> Field:

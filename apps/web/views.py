@@ -1,6 +1,6 @@
 """The home page, the account, and help."""
 
-from typing import cast
+from typing import Any, cast
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.utils import is_mfa_enabled
@@ -13,6 +13,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from apps.connections.messages import reasons_explained_by
+from apps.connections.models import Connection, Status
 from apps.teams.keys import SCOPES
 from apps.teams.models import User
 from apps.teams.requests import TeamRequest
@@ -21,6 +23,8 @@ from apps.web.troubleshooting import callback_url, groups, search_topics, topics
 
 # Characters of a search that are looked at.
 LONGEST_QUERY = 100
+# Connections that a topic of help names.
+MOST_AFFECTED = 5
 
 
 @require_safe
@@ -83,7 +87,17 @@ def help_topic(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404
     listed = list(topics().values())
     context = {"layout": _layout(request), "topic": topic, "topics": listed, "callback_url": callback_url()}
-    return render(request, "help/topic.html", context)
+    return render(request, "help/topic.html", context | _with_this_problem(request, slug))
+
+
+def _with_this_problem(request: HttpRequest, topic: str) -> dict[str, Any]:
+    """The reader's own connections that have the problem which the topic explains: the first ones, and how many."""
+    team, reasons = getattr(getattr(request, "actor", None), "team", None), reasons_explained_by(topic)
+    if team is None or not reasons:
+        return {}
+    own = Connection.objects.filter(team=team, owner=cast(User, request.user), status=Status.NEEDS_ATTENTION)
+    affected = own.filter(status_reason__in=reasons).select_related("integration").order_by("name", "pk")
+    return {"affected": affected[:MOST_AFFECTED], "number_affected": affected.count()}
 
 
 @require_safe

@@ -83,6 +83,8 @@ function count() {
   const checked = all.filter((box) => box.checked).length;
   selectAll.checked = checked > 0 && checked === all.length;
   selectAll.indeterminate = checked > 0 && checked < all.length;
+  const everything = form.querySelector("[data-all]");
+  for (const box of [...all, selectAll]) box.disabled = Boolean(everything?.checked);
   form.querySelector("[data-selected]").textContent = `${checked} of ${all.length} selected`;
 }
 

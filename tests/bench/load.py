@@ -3,6 +3,10 @@
 Token reads and proxied calls against a view without work, on PostgreSQL. The web server is one process on one core, and
 wrk (Debian's package) makes the load on another. Prints minimum, median and maximum of the ratios over the rounds, how
 the 99th percentile of the waiting times compares with the 50th, the server's memory, and all of it as JSON.
+
+With `--beside`, the same calls are made at another web server, in the same turns:
+
+    --beside 'USE_DATABASE_POOL=true exec granian --interface wsgi --port $PORT --blocking-threads 64 config.wsgi'
 """
 
 import argparse
@@ -19,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import requests
 
 from tests.bench.calls import UNLIMITED, pinned
 from tests.bench.home import say
+from tests.bench.start import wait_for
 from tests.e2e.inside import CONNECT_UPSTREAM, UPSTREAM_TOKEN, inside
-from tests.processes import running_product
+from tests.processes import Product, free_port, running_product
 from tests.upstream import upstream_process
 
 UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
@@ -50,6 +56,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4, help="of each call in each round")
     parser.add_argument("--reads", type=int, default=0, help="token reads after which memory is measured once more")
+    parser.add_argument("--beside", default="", help="the command line of another web server, which listens at $PORT")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         say("wrk makes the load. Install it: apt-get install wrk")
@@ -61,13 +68,11 @@ def main() -> int:
             inside(product) as look,
         ):
             connection, _, key = look.run(CONNECT_UPSTREAM, origin=service, token=UPSTREAM_TOKEN)
-            path = f"{product.url}/api/v1/connections/{connection}"
-            calls = {
-                "empty": ("GET", f"{product.url}/healthz"),
-                "token": ("POST", f"{path}/token/"),
-                "proxied": ("GET", f"{path}/proxy/small"),
-            }
             server = pinned(product)
+            calls = calls_at(product.url, connection)
+            if options.beside:
+                other = started_beside(product, options.beside)
+                calls |= {f"{name}, beside": call for name, call in calls_at(other, connection).items()}
             runs = in_turns(Path(folder), calls, key, options)
             memory = {"MB after the rounds": megabytes(server)}
             if options.reads:
@@ -76,6 +81,24 @@ def main() -> int:
                 memory[f"MB after about {options.reads} more token reads"] = megabytes(server)
     report(options, runs, memory)
     return 0
+
+
+def calls_at(origin: str, connection: str) -> dict[str, tuple[str, str]]:
+    """Method and URL of each call."""
+    path = f"{origin}/api/v1/connections/{connection}"
+    return {
+        "empty": ("GET", f"{origin}/healthz"),
+        "token": ("POST", f"{path}/token/"),
+        "proxied": ("GET", f"{path}/proxy/small"),
+    }
+
+
+def started_beside(product: Product, line: str) -> str:
+    """The address of another web server with the product's environment, on the same core."""
+    port = free_port()
+    product.start("beside", f"exec taskset -c {min(os.sched_getaffinity(0))} sh -c '{line}'", PORT=str(port))
+    wait_for(lambda: requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).ok)
+    return f"http://127.0.0.1:{port}"
 
 
 def in_turns(
@@ -124,9 +147,11 @@ def report(options: argparse.Namespace, runs: dict[str, list[Load]], memory: dic
     for name, loads in runs.items():
         result[f"{name}, requests a second"] = spread([load.rate for load in loads])
         result[f"{name}, p99 ÷ p50"] = spread([load.p99 / load.p50 for load in loads])
-    for name in ("token", "proxied"):
-        pairs = zip(runs[name], runs["empty"], strict=True)
-        result[f"{name} ÷ empty, requests a second"] = spread([one.rate / other.rate for one, other in pairs])
+    pairs = [(name, "empty") for name in ("token", "proxied")]
+    pairs += [(name, name.removesuffix(", beside")) for name in runs if name.endswith(", beside")]
+    for name, reference in pairs:
+        rates = [one.rate / other.rate for one, other in zip(runs[name], runs[reference], strict=True)]
+        result[f"{name} ÷ {reference}, requests a second"] = spread(rates)
     for name, value in result.items():
         shown = "  ".join(f"{kind} {one}" for kind, one in value.items()) if isinstance(value, dict) else value
         say(f"{name:44} {shown}")

@@ -41,7 +41,8 @@ def test_states_and_reasons_are_words(connection: Connection) -> None:
     assert "reauthorization_required</td>" not in html
     assert TokenSet.objects.get().next_refresh_at is None
     events = reverse("admin:audit_auditevent_changelist")
-    assert f"{events}?target_id={connection.pk}" in html
+    page = reverse("admin:connections_connection_change", args=[connection.pk])
+    assert f"{events}?target_id={connection.pk}" in client.get(page).content.decode()
     assert "Northwind" in client.get(events, {"target_id": str(connection.pk)}).content.decode()
 
 

@@ -8,7 +8,7 @@ from django.core import mail
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.connections.models import Connection, Level, Status
+from apps.connections.models import Connection, Level, Status, WorkflowUse
 from apps.connections.services import attention_mail
 from apps.connections.services.attention_mail import send_attention_mails
 from apps.connections.services.status import mark_needs_attention, mark_recovered
@@ -62,6 +62,18 @@ def test_the_owner_is_mailed_once_with_reason_and_link(owner: Membership, connec
     assert message.subject == "Fernhill (Sandbox) needs attention"
     assert "no longer accepts this connection" in message.body
     assert reverse("connections:connection", args=[connection.pk]) in message.body
+
+
+def test_the_mail_names_the_workflows_that_use_the_connection(connection: Connection) -> None:
+    for n in range(3):
+        WorkflowUse.objects.create(
+            connection=connection, workflow_id=f"wf-{n}", name=f"Run {n}", last_used_at=timezone.now()
+        )
+    fail(connection)
+    send_attention_mails()
+    body = str(mail.outbox[0].body)
+    assert "Workflows that use it" in body
+    assert all(f"- Run {n}\n" in body for n in range(3))
 
 
 def test_a_problem_that_ends_within_ten_minutes_is_not_mailed(connection: Connection) -> None:

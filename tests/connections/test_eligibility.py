@@ -1,12 +1,18 @@
 """The picker: which connections fit an action, and that the REST API answers alike."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from apps.connections.models import Connection
-from apps.connections.services.eligibility import eligible_connections, missing_scopes_of, preferred_eligible
+from apps.connections.services.eligibility import (
+    eligible_connections,
+    missing_scopes_of,
+    preferred_eligible,
+    usable_count,
+)
 from apps.integrations.custom_apis.operations import operations_of
 from apps.integrations.models import Integration, Operation
 from apps.teams.models import Role
@@ -105,3 +111,45 @@ def test_the_calls_of_an_imported_document_are_offered_with_what_they_need() -> 
         (1, "GET /cars/{id}", ("cars:read",)),
     ]
     assert operations_of(set_up_service()) == ()
+
+
+@pytest.fixture
+def two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.connections.services.eligibility.MOST_LISTED", 2)
+
+
+def test_of_many_some_are_listed_the_eligible_ones_first(two_at_once: None) -> None:
+    me, service, both = factories.make_member(), set_up_service(), ["profile", "email"]
+    for letter in "ABC":
+        make_red(make_connection(me, service, f"{letter} red", scopes_granted=both))
+        make_connection(me, service, f"{letter} lacks")
+    make_connection(me, service, "X fits", scopes_granted=both)
+    used = make_connection(me, service, "Z fits", scopes_granted=both, last_used_at=timezone.now())
+    make_connection(me, service, "Y fits", scopes_granted=both)
+    actor = factories.actor_for(me)
+    fits = eligible_connections(actor, service, both)
+    # The one that was used last is preselected, wherever its name is.
+    assert [fit.connection.name for fit in fits] == ["X fits", "Y fits", "Z fits"]
+    preferred = preferred_eligible(fits)
+    assert preferred is not None
+    assert preferred.connection == used
+    assert usable_count(actor, service) == 9
+    assert [fit.connection.name for fit in eligible_connections(actor, service)] == ["A lacks", "B lacks", "Z fits"]
+
+
+def test_a_search_finds_the_others_by_name_account_or_owner_and_keeps_the_chosen_one(two_at_once: None) -> None:
+    me, service = factories.make_member(user=factories.make_user("Mara Lindqvist")), set_up_service()
+    olivia = factories.make_member(me.team, user=factories.make_user("Olivia Brandt"))
+    mine = [make_connection(me, service, f"Mine {number}") for number in range(4)]
+    share(make_connection(olivia, service, "Hers", account_label="finance@fernhill.example"))
+    make_connection(olivia, service, "Personal of Olivia")
+    actor = factories.actor_for(me)
+
+    def names(search: str, **more: Any) -> list[str]:
+        return [fit.connection.name for fit in eligible_connections(actor, service, search=search, **more)]
+
+    assert names("mine 3") == ["Mine 3"]
+    assert names("FINANCE@") == names("olivia") == ["Hers"]
+    assert names("olivia", chosen=mine[2].pk) == ["Mine 2", "Hers"]
+    assert names("nothing") == []
+    assert usable_count(actor, service, search="olivia") == 1

@@ -1,5 +1,6 @@
 """The Plugins page and the page of a service, as the owner, a member, a stranger and an anonymous visitor see them."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.connections.models import Connection, Status
 from apps.connections.views import plugin_cards
@@ -365,3 +367,22 @@ def test_the_page_of_a_service_lists_some_of_many_connections_and_links_to_all(
     assert [name for name in ("Account 9", "Account 0", "Account 1") if name in page] == ["Account 9", "Account 0"]
     assert 'href="/settings/integrations/?service=slack"' in page
     assert "Show all 3 connections" in page
+
+
+def test_services_are_listed_under_titles_unless_one_searches(owner: Membership, loaded: None) -> None:
+    github = Integration.objects.get(slug="github", team=None)
+    first = html_of(owner)
+    assert "<h2>Yours</h2>" not in first
+    Connection.objects.create(
+        team=owner.team,
+        integration=github,
+        owner=owner.user,
+        name="octocat",
+        status_changed_at=timezone.now(),
+        created_at=timezone.now(),
+    )
+    page = html_of(owner)
+    titles = re.findall(r"<h2>(Yours|Popular|All services)</h2>", page)
+    assert titles == sorted(set(titles), key=["Yours", "Popular", "All services"].index)
+    assert page.index("<h2>Yours</h2>") < page.index(">GitHub</a>")
+    assert "<h2>Yours</h2>" not in html_of(owner, search="github")

@@ -28,7 +28,7 @@ from tests import factories
 from tests.connections import pages
 from tests.integrations.custom import DESCRIBED
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 METHODS = ("get", "post", "put", "patch", "delete")
 # One-time links to a mailbox: the holder is the person whom it was sent to, in any team.
@@ -65,6 +65,7 @@ ONLY_POST = {
     "teams:revoke_invitation",
     "connections:connect",
     "connections:cancel",
+    "connections:cancel_bulk_job",
     "connections:continue",
     "connections:decide",
     "connections:choose",
@@ -222,6 +223,7 @@ def things_of_the_connections(owner: Membership, personal: Connection, shared: C
         **{route: {"connection_id": personal.pk} for route in ROUTES_OF_A_CONNECTION},
         **{route: {"pk": shared.pk} for route in API_ROUTES_OF_A_CONNECTION},
         **{route: {"pk": job.pk} for route in ("api:bulk_job", "api:bulk_job_results")},
+        **{f"connections:{route}": {"job_id": job.pk} for route in ("bulk_job", "cancel_bulk_job")},
         "api:connect_session": {"pk": link.session.pk},
         "connections:connect_done": {"session_id": link.session.pk},
     }

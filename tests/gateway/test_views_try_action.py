@@ -322,3 +322,24 @@ def test_a_service_that_cannot_be_connected_is_selected_by_its_address(browser: 
     load_catalog()
     page = text(browser.get(URL, {"integration": "github"}))
     assert re.findall(r'<option value="([^"]*)" selected>', page) == ["github"]
+
+
+def test_the_picker_lists_some_of_many_connections_and_finds_the_others(
+    browser: Client, cast: Cast, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 'id="find"' not in text(browser.get(URL))
+    for module in ("apps.connections.services.eligibility", "apps.gateway.views"):
+        monkeypatch.setattr(f"{module}.MOST_LISTED", 2)
+    for number in range(3):
+        pages.make_connection(cast.member, connection.integration, f"Further {number}")
+    page = text(browser.get(URL))
+    assert "2 of 4 connections are listed." in page
+    assert picker(page).count('name="connection"') == 2
+    slug = connection.integration.slug
+    found = picker(text(browser.get(URL, {"integration": slug, "find": "further 2", "connection": connection.pk})))
+    assert "Further 2" in found
+    assert f'id="pick-{connection.pk}"' in found
+    assert "Further 1" not in found
+    page = text(browser.get(URL, {"integration": slug, "find": "nothing"}))
+    assert "No connection matches." in page
+    assert 'id="try-base"' in page  # the request is still there

@@ -47,6 +47,27 @@ PROTECTIONS = [
         ("tests/teams/test_browser_tokens.py",),
     ),
     Mutation(
+        "bulk actions: another number than was confirmed is asked again",
+        "apps/connections/views/bulk_all.py",
+        'request.POST.get("confirmed") == str(count)',
+        '"confirmed" in request.POST',
+        ("tests/connections/test_views_bulk_all.py",),
+    ),
+    Mutation(
+        "bulk actions: only connections that the member sees match",
+        "apps/connections/views/bulk_all.py",
+        "connections=Connection.objects.visible_to(request.actor)",
+        "connections=Connection.objects.filter(team=request.actor.team)",
+        ("tests/connections/test_views_bulk_all.py",),
+    ),
+    Mutation(
+        "sharing: members that are not shown keep their level",
+        "apps/connections/forms/sharing.py",
+        "        own |= self._kept(common)\n",
+        "",
+        ("tests/connections/test_views_sharing.py",),
+    ),
+    Mutation(
         "bulk jobs: a job disconnects only what its creator manages",
         "apps/connections/services/bulk_jobs.py",
         "def _disconnect(job: BulkJob, actor: Actor, connection: Connection) -> str:\n    if not",

@@ -167,7 +167,14 @@ def _things(members: dict[str, Membership], key_id: UUID) -> dict[str, dict[str,
         "connections:connect_link": {"token": link.url.rstrip("/").rpartition("/")[2]},
         "connections:connect_done": {"session_id": link.session.pk},
         "api:connect_session": {"pk": link.session.pk},
+        **_jobs(owner),
+    }
+
+
+def _jobs(owner: Membership) -> dict[str, dict[str, Any]]:
+    return {
         **{route: {"pk": _job(owner)} for route in ("api:bulk_job", "api:bulk_job_results")},
+        **{f"connections:{route}": {"job_id": _job(owner)} for route in ("bulk_job", "cancel_bulk_job")},
     }
 
 

@@ -86,6 +86,8 @@ POST   connections:check_selected       | 200 200 200 200 200 200 302 302
 POST   connections:share_selected       | 200 200 200 200 302 302 302 302
 POST   connections:hand_over_selected   | 200 200 200 302 302 302 302 302
 POST   connections:disconnect_selected  | 200 200 200 200 302 302 302 302
+GET    connections:bulk_job             | 200 200 200 404 404 404 404 404
+POST   connections:cancel_bulk_job      | 302 302 302 404 404 404 404 404
 GET    connections:leave_team           | 200
 POST   connections:leave_team           | 400 400 400 302 302 302 302 409
 GET    connections:unneeded_access      | 403 200 200 403 403 403 403 200

@@ -10,7 +10,7 @@ from django.test import Client
 from apps.teams.models import Membership, Role
 from tests.factories import make_key, make_member
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 NO_ID = "8d4e0c2e-5d2c-4f0e-9b58-0f6f6f7f1a2b"
 LISTS = ["api-keys/", "audit-events/", "connections/", "integrations/", "webhooks/"]
 ONES = ["me/", f"connections/{NO_ID}/", f"webhooks/{NO_ID}/", f"connect-sessions/{NO_ID}/", "integrations/slack/"]

@@ -28,20 +28,21 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--connections", type=int, default=500)
     parser.add_argument("--axe", action="store_true", help="check the accessibility of each page")
+    parser.add_argument("--language", default="", help="of the pages, such as de (default: English)")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made, running_product(Path(made), sandbox=True, beat=False) as running:
         running.manage("demo_data", "--connections", str(options.connections), "--events", "2000", "--owner", OWNER)
         with sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=chromium_without_windows(), args=["--no-sandbox"])
-            defects = list(_shots(running, browser, options.folder, with_axe=options.axe))
-            defects += _mails(running, browser, options.folder, with_axe=options.axe)
+            defects = list(_shots(running, browser, options))
+            defects += _mails(running, browser, options)
             browser.close()
     print("\n".join(defects) or f"{len(list(options.folder.glob('*.png')))} screenshots in {options.folder}")  # noqa: T201 - a command
     return 1 if defects else 0
 
 
-def _shots(running: Product, browser: Browser, folder: Path, *, with_axe: bool) -> Iterator[str]:
+def _shots(running: Product, browser: Browser, options: argparse.Namespace) -> Iterator[str]:
     """Writes the files; gives the defects."""
     page = browser.new_context(base_url=running.url).new_page()
     page.goto("/accounts/login/")
@@ -52,25 +53,30 @@ def _shots(running: Product, browser: Browser, folder: Path, *, with_axe: bool) 
     page.locator("summary.switcher").click()
     page.get_by_role("button", name="Demonstration").click()
     page.get_by_role("heading", level=1).wait_for()
+    if options.language:
+        page.goto("/account/")
+        page.locator("select[name=language]").select_option(options.language)
+        page.locator("form", has=page.locator("select[name=language]")).locator("[type=submit]").first.click()
+        page.locator(f"html[lang={options.language}]").wait_for()
     for path in [*PATHS, *_linked(page)]:
         page.goto(path)
         page.wait_for_load_state("networkidle")
         for width, scheme in combinations(WIDTHS, SCHEMES):
-            yield from _shot(page, path, folder, width=width, scheme=scheme)
-            if with_axe:
+            yield from _shot(page, path, options.folder, width=width, scheme=scheme)
+            if options.axe:
                 yield from (f"{path} at {width}, {scheme}: {each}" for each in violations(page))
 
 
-def _mails(running: Product, browser: Browser, folder: Path, *, with_axe: bool) -> Iterator[str]:
+def _mails(running: Product, browser: Browser, options: argparse.Namespace) -> Iterator[str]:
     """Writes the pictures of each kind of mail; gives the defects."""
     page = browser.new_page()
     with tempfile.TemporaryDirectory() as made:
-        running.manage("shell", "-c", f"from tests.mails import write_all; write_all({made!r})")
+        running.manage("shell", "-c", f"from tests.mails import write_all; write_all({made!r}, {options.language!r})")
         for file in sorted(Path(made).glob("*.html")):
             page.goto(file.as_uri())
             for width, scheme in combinations(WIDTHS, SCHEMES):
-                yield from _shot(page, f"mail/{file.stem}", folder, width=width, scheme=scheme)
-                if with_axe:
+                yield from _shot(page, f"mail/{file.stem}", options.folder, width=width, scheme=scheme)
+                if options.axe:
                     yield from (f"mail {file.stem} at {width}, {scheme}: {each}" for each in violations(page))
 
 

@@ -1,8 +1,11 @@
 """The API reference: every operation of the OpenAPI document has a page with its parameters and responses."""
 
+import json
 import re
+from html import unescape
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils.html import escape
 from drf_spectacular.generators import SchemaGenerator
@@ -59,3 +62,13 @@ def test_the_search_stays_on_the_page_of_an_operation(visitor: Client) -> None:
     assert "?operation=webhooks_replay&amp;q=replay" in html
     assert listed(visitor.get(PAGE, {"q": "nonsense"}).content.decode()) == set()
     assert len(listed(visitor.get(PAGE).content.decode())) == sum(len(tag.operations) for tag in tags())
+
+
+def test_a_page_has_the_request_as_one_types_it_and_an_example_of_the_response(visitor: Client) -> None:
+    html = unescape(visitor.get(PAGE, {"operation": "webhooks_create"}).content.decode())
+    assert f"curl -X POST {settings.PUBLIC_URL}/api/v1/webhooks/ \\" in html
+    assert '-H "Authorization: Bearer $SPECWAY_KEY" \\' in html
+    assert """-d '{"url": "https://hooks.example.com/specway",""" in html
+    shown = [operation for tag in tags() for operation in tag.operations if operation.response]
+    assert shown
+    assert all(json.loads(operation.response) for operation in shown)

@@ -5,7 +5,10 @@ import re
 import pytest
 from django.test import Client
 
+from apps.connections.models import Connection
 from apps.web.troubleshooting import SECTIONS, search_topics, topics
+from tests.connections.pages import make_connection, make_red, set_up_service
+from tests.factories import client_for, make_member, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -46,3 +49,19 @@ def test_links_of_a_topic_lead_to_pages(slug: str, visitor: Client) -> None:
 
 def test_an_unknown_topic_is_not_found(visitor: Client) -> None:
     assert visitor.get("/help/no-such-topic/").status_code == 404
+
+
+def test_a_topic_begins_with_the_readers_own_connections_that_have_the_problem(visitor: Client) -> None:
+    mara, service = make_member(), set_up_service()
+    ines = make_member(mara.team, user=make_user("Ines"))
+    for owner, name in ((mara, "Northwind"), (mara, "Fine"), (ines, "Of somebody else")):
+        make_connection(owner, service, name)
+    for connection in Connection.objects.exclude(name="Fine"):
+        make_red(connection)
+    page = client_for(mara).get("/help/token-expired/").content.decode()
+    assert "Your connections with this problem" in page
+    assert "Northwind" in page
+    assert "Fine" not in page
+    assert "Of somebody else" not in page
+    for other in (client_for(mara).get("/help/rate-limited/"), visitor.get("/help/token-expired/")):
+        assert "Your connections with this problem" not in other.content.decode()

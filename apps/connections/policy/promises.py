@@ -4,6 +4,7 @@ They are all here so that tests/connections/test_promises.py can compare each wi
 """
 
 from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.teams.keys import SCOPES
@@ -16,7 +17,7 @@ PROMISES = {
             "The stored secret can be read only through the API: by the connection’s owner and, if everyone in the team"
             " can use the connection, by service keys with the scope “{scope}”."
         ),
-        scope=SCOPES[TOKEN_SCOPE].label,
+        scope=gettext_lazy(SCOPES[TOKEN_SCOPE].label),
     ),
     "everyone": _("Shared with everyone, it can be used by all members of the team and by the team’s service keys."),
     "members": (

@@ -22,6 +22,7 @@ from django.utils.translation import gettext, pgettext
 from apps.connections.messages import reason_of
 from apps.connections.models import Connection, ConnectionShare, Level, Status
 from apps.connections.services.status import TRANSIENT_REASONS
+from apps.connections.services.usage import workflows_of
 from apps.notifications.mail import Mail, send
 from apps.notifications.models import AttentionMail, Frequency
 from apps.notifications.notices import NewNotice, notify
@@ -183,6 +184,7 @@ def _sent(mail: Callable[[], Mail], user: User, *, undo: Callable[[], Any]) -> i
 def _problem(connection: Connection) -> Mail:
     names = {"name": connection.name, "service": connection.integration.name}
     fails = gettext("Workflows of %(team)s that use it fail since %(time)s.")
+    workflows = workflows_of([connection])
     return Mail(
         subject=gettext("%(name)s (%(service)s) needs attention") % names,
         title=gettext("%(name)s needs attention") % names,
@@ -193,6 +195,8 @@ def _problem(connection: Connection) -> Mail:
         action=gettext("Open the connection"),
         url=_page_of(connection),
         why=_why(gettext("You get this because you own or manage the connection.")),
+        items_title=gettext("Workflows that use it") if workflows else "",
+        items=_listed(workflow.name or workflow.id for workflow in workflows),
     )
 
 

@@ -90,6 +90,12 @@ def jobs_of(actor: Actor) -> QuerySet[BulkJob]:
     return of_team.filter(asked_by_kind=actor.origin.kind, asked_by_id=actor.origin.id)
 
 
+def running_job_of(actor: Actor) -> BulkJob | None:
+    """The newest job that the member started on a page and that is still waiting or running."""
+    jobs = BulkJob.objects.filter(team=actor.team, user=actor.user, api_key=None, status=_STATUS.RUNNING)
+    return jobs.order_by("-created_at").first()
+
+
 def with_counts(jobs: QuerySet[BulkJob]) -> QuerySet[BulkJob]:
     """Annotated with `total`, `succeeded`, `failed` and `pending`."""
     return jobs.annotate(

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
-from django.db.models import QuerySet, TextField
-from django.db.models.functions import MD5, Cast, Concat
+from django.db.models import Case, Q, QuerySet, TextField, When
+from django.db.models.functions import MD5, Cast, Concat, Lower
 from django.utils.translation import gettext
 
 from apps.connections.messages import asks_values, help_anchor, reason_of, repair_label
@@ -19,6 +20,8 @@ from apps.teams.actor import Actor
 
 EPOCH = datetime.min.replace(tzinfo=UTC)
 KINDS_WITH_SCOPES = (Integration.Kind.OAUTH2, Integration.Kind.CLIENT_CREDENTIALS)
+# Of more connections, the picker lists this number; the others are found by a search.
+MOST_LISTED = 50
 # With these reasons a request may still succeed: the access as a whole was not rejected.
 _MAY_STILL_WORK = frozenset({"missing_scopes", "integration_misconfigured", "service_unavailable", "token_refused"})
 # The columns that decide which scopes a connection lacks.
@@ -60,14 +63,53 @@ class Eligibility:
         return not self.needs_attention or self.connection.status_reason in _MAY_STILL_WORK
 
 
-def eligible_connections(actor: Actor, integration: Integration, scopes: Iterable[str] = ()) -> list[Eligibility]:
-    """The connections to this service that the actor may use: eligible ones first, own ones before others', by name."""
-    usable = Connection.objects.usable_by(actor).with_details().prefetch_related("shares")
-    rows = [eligibility_of(actor, connection, scopes) for connection in usable.filter(integration=integration)]
+def eligible_connections(
+    actor: Actor, integration: Integration, scopes: Iterable[str] = (), *, search: str = "", chosen: UUID | None = None
+) -> list[Eligibility]:
+    """The connections to this service that the actor may use: eligible ones first, own ones before others', by name.
+
+    Of many, MOST_LISTED of them that match the search, with the eligible one that was used last, and `chosen`.
+    """
+    wanted = list(scopes)
+    usable = Connection.objects.usable_by(actor).filter(integration=integration)
+    found = usable.filter(_contains(search)) if search else usable
+    keys = _first(actor, found, MOST_LISTED + 1)
+    if len(keys) > MOST_LISTED:
+        keys = _eligible_first(actor, found, wanted)
+    keys += [chosen] if chosen else []
+    detailed = usable.filter(pk__in=keys).with_details().prefetch_related("shares")
+    rows = [eligibility_of(actor, connection, wanted) for connection in detailed]
     return sorted(
         rows,
         key=lambda row: (not row.is_eligible, row.needs_attention, not row.is_mine, row.connection.name.casefold()),
     )
+
+
+def usable_count(actor: Actor, integration: Integration, *, search: str = "") -> int:
+    """The number of connections to this service that the actor may use and that match the search."""
+    usable = Connection.objects.usable_by(actor).filter(integration=integration)
+    return (usable.filter(_contains(search)) if search else usable).count()
+
+
+def _eligible_first(actor: Actor, found: QuerySet[Connection], scopes: list[str]) -> list[UUID]:
+    """The keys of MOST_LISTED connections, with those that lack no scope and need no attention first."""
+    working = found.exclude(status=Status.NEEDS_ATTENTION)
+    eligible = with_scopes(working, scopes) if scopes else working
+    keys = _first(actor, eligible, MOST_LISTED)
+    keys += _first(actor, found.exclude(pk__in=keys), MOST_LISTED - len(keys))
+    last_used = eligible.filter(last_used_at__isnull=False).order_by("-last_used_at", "pk")
+    return [*keys, *last_used.values_list("pk", flat=True)[:1]]
+
+
+def _first(actor: Actor, connections: QuerySet[Connection], most: int) -> list[UUID]:
+    is_red = Case(When(status=Status.NEEDS_ATTENTION, then=1), default=0)
+    is_others = Case(When(owner=actor.user, then=0), default=1)
+    return list(connections.order_by(is_red, is_others, Lower("name"), "pk").values_list("pk", flat=True)[:most])
+
+
+def _contains(text: str) -> Q:
+    of_owner = Q(owner__name__icontains=text) | Q(owner__email__icontains=text)
+    return Q(name__icontains=text) | Q(account_label__icontains=text) | of_owner
 
 
 def eligibility_of(actor: Actor, connection: Connection, scopes: Iterable[str] = ()) -> Eligibility:

@@ -159,6 +159,17 @@ def workflows_of_member(team_id: UUID, user_id: UUID) -> list[Workflow]:
     return _listed(Q(callers__user=user_id, connection__team=team_id))
 
 
+def workflows_of_all(connections: QuerySet[Connection], *, most: int) -> list[Workflow]:
+    """The same for the connections of a query, at most `most`."""
+    return [_workflow(use) for use in _ordered(Q(connection__in=connections.values("pk")))[:most]]
+
+
+def workflow_count(connections: QuerySet[Connection]) -> int:
+    """The number of workflows that used any of the connections."""
+    uses = WorkflowUse.objects.filter(connection__in=connections.values("pk"))
+    return uses.order_by().values("workflow_id").distinct().count()
+
+
 def workflows_by_connection(connections: Iterable[Connection]) -> dict[UUID, list[Workflow]]:
     """The same for each connection, by its ID, in a fixed number of queries."""
     found: dict[UUID, list[Workflow]] = defaultdict(list)

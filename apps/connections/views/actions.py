@@ -18,6 +18,7 @@ from apps.connections.services.authorize import own_path
 from apps.connections.services.disconnect import disconnect as disconnect_connection
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.usage import others_with_access, workflows_of
+from apps.connections.views.bulk_all import all_matching
 from apps.connections.views.connection_pages import PAGE_SIZE
 from apps.connections.views.lookup import managed_connection, visible_connection
 from apps.connections.views.rows import row_of
@@ -53,6 +54,8 @@ def refresh(request: TeamRequest, connection_id: UUID) -> HttpResponse:
 @team_required
 def refresh_selected(request: TeamRequest) -> HttpResponse:
     """Refresh the connections that are selected in the list, and report the outcome of each."""
+    if "all" in request.POST:
+        return all_matching(request, "refresh", verb=gettext("Refresh"))
     selected = Connection.objects.visible_to(request.actor).filter(pk__in=_uuids(request.POST.getlist("id")))
     details = selected.with_details().prefetch_related("shares")
     manageable = [one for one in details if may_manage(request.actor, one)]

@@ -27,6 +27,7 @@ from apps.connections.policy.sharing import LEVEL_SENTENCES, sharing_of
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.share import share, transfer
 from apps.connections.services.usage import workflows_of
+from apps.connections.views.bulk_all import all_matching
 from apps.connections.views.connection_pages import PAGE_SIZE
 from apps.errors import SpecwayError
 from apps.teams.actor import Actor
@@ -132,7 +133,11 @@ ACTIONS = {
 @never_cache
 @team_required
 def selected(request: TeamRequest, action: str) -> HttpResponse:
-    """The question about the selected connections (`id`); with `confirmed`, the action and its outcomes."""
+    """The question about the selected connections (`id`), or all that match; with `confirmed`, the action."""
+    if "all" in request.POST:
+        wanted = ACTIONS[action]
+        options = None if wanted.form is DisconnectForm else wanted.form
+        return all_matching(request, action, verb=wanted.verb, form=options, is_destructive=wanted.is_destructive)
     chosen, left_out = chosen_connections(request.actor, request.POST.getlist("id"), ACTIONS[action].may)
     if not chosen:
         reason = (

@@ -16,6 +16,7 @@ from apps.connections.models import Connection
 from apps.connections.policy.access import may_check
 from apps.connections.services.check import Outcome, check
 from apps.connections.views.bulk import TIMEOUT, chosen_connections
+from apps.connections.views.bulk_all import all_matching
 from apps.errors import SpecwayError
 from apps.teams.actor import Actor
 from apps.teams.decorators import team_required
@@ -52,6 +53,8 @@ class Checked:
 @team_required
 def check_selected(request: TeamRequest) -> HttpResponse:
     """Check the selected connections (`id`), as long as there is time. Raises TriedTooOften, as calls by API do."""
+    if "all" in request.POST:
+        return all_matching(request, "check", verb=_("Check"))
     chosen, left_out = chosen_connections(request.actor, request.POST.getlist("id"), may_check)
     if not chosen:
         reason = (

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.connections.forms.connections import ListForm
 from apps.connections.models import Connection
+from apps.connections.services.bulk_jobs import running_job_of
 from apps.connections.services.first_steps import close_first_steps, first_steps_of
 from apps.connections.services.listed_integrations import attention_first, listed
 from apps.connections.views import plugin_cards
@@ -55,8 +56,10 @@ def listing(request: TeamRequest) -> HttpResponse:
         "attention": filters.attention,
         "unverified": filters.unverified,
         "new": request.GET.get("new", ""),
+        "filters_query": urlencode(chosen),
         "list_url": f"{reverse('connections:list')}?{here}",
         "version": version,
+        "running_job": None if _is_partial(request) else running_job_of(request.actor),
         "first_steps": [] if _is_partial(request) else first_steps_of(request.actor),
         **({} if filters.total else _starters(request.actor)),
     }

@@ -67,6 +67,13 @@ class Card:
         )
 
     @property
+    def section(self) -> str:
+        """The title above the cards of its kind, when all are listed."""
+        if self.connected or self.integration.team_id:
+            return gettext("Yours")
+        return gettext("All services") if self.popular is None else gettext("Popular")
+
+    @property
     def category(self) -> str:
         return OWN if self.integration.team_id else self.integration.category
 
@@ -133,6 +140,12 @@ def popular_first(every: Iterable[Card]) -> list[Card]:
         return 2, inf if card.popular is None else card.popular
 
     return sorted(every, key=position)
+
+
+def with_titles(listed: Sequence[Card], start: int) -> list[tuple[str, Card]]:
+    """The cards from `start` on, each with the title of its section if it is the first of it, else ""."""
+    before = [None, *(card.section for card in listed)]
+    return [(card.section if card.section != before[n] else "", card) for n, card in enumerate(listed)][start:]
 
 
 def matching(every: Sequence[Card], *, search: str, category: str) -> list[Card]:

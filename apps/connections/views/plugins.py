@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from apps.connections.services.listed_integrations import attention_first, listed
 from apps.connections.views import plugin_cards
+from apps.connections.views.plugin_cards import Card
 from apps.errors import NotFound
 from apps.integrations.catalog.entries import links
 from apps.integrations.connecting import connect_form
@@ -40,22 +41,30 @@ def plugins(request: TeamRequest) -> HttpResponse:
     every = plugin_cards.popular_first(plugin_cards.cards(rows, **_set_up(request.actor)))
     cards = plugin_cards.matching(every, search=search, category=category)
     found = plugin_cards.matching(every, search=search, category=plugin_cards.ALL)
-    hero = None if search or category else next((card for card in cards if card.hero and card.is_set_up), None)
+    hero = None if search or category else _hero(cards)
     page = Paginator([card for card in cards if card is not hero], CARDS).get_page(request.GET.get("page", ""))
     is_more = _is_partial(request) and page.number > 1
+    # Without a script, a page is shown with those before it, so that "Show more" adds to the list.
+    listed_cards = list(page.paginator.object_list[: page.end_index()])
+    titled = plugin_cards.with_titles(listed_cards, page.start_index() - 1 if is_more else 0)
     context = {
         "search": search,
         "category": category,
         "chips": plugin_cards.chips(found, category=category),
         "hero": hero,
         "page": page,
-        # Without a script, a page is shown with those before it, so that "Show more" adds to the list.
-        "cards": page.object_list if is_more else page.paginator.object_list[: page.end_index()],
+        "cards": titled if not (search or category) else [("", card) for _title, card in titled],
         "found": len(cards),
         "total": len(every),
         "can_add_api": permissions.may(request.actor, Action.MANAGE_CUSTOM_APIS),
     }
     return _varied(render(request, f"integrations/{_template(request, is_more=is_more)}", context))
+
+
+def _hero(cards: list[Card]) -> Card | None:
+    """The service to begin with, as long as nothing else is connected."""
+    hero = next((card for card in cards if card.hero and card.is_set_up), None)
+    return None if any(card.connected for card in cards if card is not hero) else hero
 
 
 def _set_up(actor: Actor) -> dict[str, Any]:

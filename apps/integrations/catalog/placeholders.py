@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 from apps.integrations.catalog import patterns
 from apps.integrations.catalog.key_schema import Field
 from apps.integrations.catalog.schema import Param
+from apps.sentences import translated
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 BUILT_IN = frozenset({"access_token", "client_id", "client_secret", "further_key", "random", "subject"})
@@ -45,7 +46,8 @@ def checked_values(params: Iterable[Param], values: Mapping[str, str]) -> dict[s
         if not isinstance(value, str) or not matches(param, value):
             raise UnsafeValue(
                 param.name,
-                gettext("%(label)s must look like %(example)s.") % {"label": param.label, "example": param.example},
+                gettext("%(label)s must look like %(example)s.")
+                % {"label": translated(param.label), "example": param.example},
             )
         checked[param.name] = value
     return checked
@@ -67,14 +69,16 @@ def problems(service: str, params: Iterable[Param], values: Mapping[str, object]
             found.append(
                 (
                     param.name,
-                    gettext("Enter %(label)s, such as %(example)s.") % {"label": param.label, "example": param.example},
+                    gettext("Enter %(label)s, such as %(example)s.")
+                    % {"label": translated(param.label), "example": param.example},
                 )
             )
         elif not isinstance(value, str) or not matches(param, value):
             found.append(
                 (
                     param.name,
-                    gettext("%(label)s must look like %(example)s.") % {"label": param.label, "example": param.example},
+                    gettext("%(label)s must look like %(example)s.")
+                    % {"label": translated(param.label), "example": param.example},
                 )
             )
     return found
@@ -102,7 +106,7 @@ def response_values(service: str, params: Iterable[Param], response: Mapping[str
             raise UnsafeValue(
                 param.name,
                 gettext("%(service)s returned an unexpected value for %(label)s.")
-                % {"service": service, "label": param.label},
+                % {"service": service, "label": translated(param.label)},
             )
         found[param.name] = value
     return found

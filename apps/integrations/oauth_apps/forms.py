@@ -22,6 +22,7 @@ from apps.integrations.oauth_apps.services import (
     takes_secret,
 )
 from apps.integrations.redirect_uri import may_keep_common_callback, redirect_uri
+from apps.sentences import translated
 from apps.teams.models import Team
 from apps.vault.forms import SecretFormField
 
@@ -50,14 +51,14 @@ def setting_fields(entry: CatalogEntry | None, oauth_app: OAuthApp | None = None
     fields: dict[str, forms.Field] = {}
     for param in entry.params_from("client") if entry else ():
         fields[PARAM + param.name] = forms.CharField(
-            label=param.label,
+            label=translated(param.label),
             initial=param.default,
             required=not param.default and not param.optional,
             help_text=_hint(param),
             max_length=300,
             error_messages={
                 "required": gettext("Enter %(label)s, such as %(example)s.")
-                % {"label": param.label, "example": param.example}
+                % {"label": translated(param.label), "example": param.example}
             },
             # No `pattern` attribute: the regular expressions of browsers differ from those used here.
             widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
@@ -285,4 +286,4 @@ def oauth_app_form(integration: Integration | None, oauth_app: OAuthApp | None =
 
 def _hint(param: Param) -> str:
     example = gettext("For example %(example)s.") % {"example": param.example}
-    return f"{param.hint} {example}".strip()
+    return f"{translated(param.hint)} {example}".strip()

@@ -14,7 +14,7 @@ from apps.teams.models import Membership, Role
 from tests.factories import client_for, make_key, make_member
 from tests.integrations.custom_apis.openapi import documents as d
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 WHOLE = json.dumps(d.CHAT, indent=1).encode()
 YAML = d.PETSTORE_30

@@ -62,7 +62,7 @@ def test_a_team_reads_its_own_redirect_uri_where_it_enters_the_host(owner: Membe
 
 
 def test_what_has_to_be_enabled_is_listed(owner: Membership) -> None:
-    assert "<li>Gmail API</li>" in page_of(owner, "gmail")
+    assert '<li lang="en">Gmail API</li>' in page_of(owner, "gmail")
     html = page_of(owner, "hubspot")
     assert f"Permissions to enable there ({len(catalog()['hubspot'].scopes)})" in html
     assert "crm.objects.contacts.read" in html
