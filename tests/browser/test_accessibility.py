@@ -7,7 +7,8 @@ from playwright.sync_api import Browser, Page, StorageState
 
 from tests.browser.axe import violations
 from tests.processes import Product
-from tests.screenshots.pages import PATHS, TABS
+from tests.screenshots.__main__ import linked
+from tests.screenshots.pages import LINKED, OPEN_PATHS, PATHS, STATES
 
 pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
 OWNER = "owner@specway.example"
@@ -19,6 +20,7 @@ LOOKS = [(1280, "light"), (390, "dark"), (1280, "dark"), (390, "light")]
 def page(product: Product, browser: Browser, signed_in: StorageState) -> Iterator[Page]:
     """The owner's window, in a team with demonstration data."""
     product.manage("demo_data", "--connections", "40", "--events", "100", "--owner", OWNER)
+    product.manage("shell", "-c", f"from tests.screenshots.world import fill; fill({OWNER!r})")
     context = browser.new_context(base_url=product.url, storage_state=signed_in)
     opened = context.new_page()
     opened.goto("/plugins/")
@@ -26,6 +28,13 @@ def page(product: Product, browser: Browser, signed_in: StorageState) -> Iterato
     opened.get_by_role("button", name="Demonstration").click()
     opened.get_by_role("heading", level=1).wait_for()
     yield opened
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def stranger(product: Product, browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(base_url=product.url)
+    yield context.new_page()
     context.close()
 
 
@@ -43,50 +52,27 @@ def test_no_page_has_violations(page: Page, number: int, path: str) -> None:
     assert violations(page) == []
 
 
-@pytest.mark.parametrize(("number", "tab"), list(enumerate(TABS)))
-def test_no_tab_of_a_connection_has_violations(page: Page, number: int, tab: str) -> None:
-    show(page, "/settings/integrations/")
-    first = page.locator("a[href^='/connections/']").first.get_attribute("href")
-    show(page, f"{first}{tab}", LOOKS[number % len(LOOKS)])
+@pytest.mark.parametrize(("number", "list_path"), list(enumerate(LINKED)))
+def test_no_page_below_a_list_has_violations(page: Page, number: int, list_path: str) -> None:
+    pages = linked(page, [list_path])
+    assert pages, list_path
+    for offset, path in enumerate(pages):
+        show(page, path, LOOKS[(number + offset) % len(LOOKS)])
+        assert violations(page) == [], path
+
+
+@pytest.mark.parametrize(("number", "state"), list(enumerate(STATES)))
+def test_no_menu_dialog_or_error_has_violations(page: Page, number: int, state: str) -> None:
+    path, act = STATES[state]
+    show(page, path, LOOKS[number % len(LOOKS)])
+    act(page)
     assert violations(page) == []
 
 
-@pytest.mark.parametrize("look", [LOOKS[0], LOOKS[2]])
-def test_open_menus_have_no_violations(page: Page, look: tuple[int, str]) -> None:
-    show(page, "/settings/integrations/", look)
-    for menu in ("summary.switcher", ".menu--up > summary", "#connections .menu > summary"):
-        page.locator(menu).first.click()
-        assert violations(page) == [], menu
-        page.keyboard.press("Escape")
-
-
-@pytest.mark.parametrize("look", [LOOKS[0], LOOKS[1]])
-def test_open_dialogs_have_no_violations(page: Page, look: tuple[int, str]) -> None:
-    show(page, "/settings/integrations/", look)
-    page.keyboard.press("Control+k")
-    page.locator("#palette-list [role=option]").first.wait_for()
-    assert violations(page) == []
-    page.keyboard.press("Escape")
-    page.locator("#palette").wait_for(state="hidden")
-    page.keyboard.press("?")
-    page.locator("#shortcuts").wait_for()
-    assert violations(page) == []
-    page.keyboard.press("Escape")
-    page.locator("#shortcuts").wait_for(state="hidden")
-    page.locator("#connections .menu > summary").first.click()
-    page.get_by_role("link", name="Disconnect…").first.click()
-    page.locator("#dialogs dialog").wait_for()
-    assert violations(page) == []
-
-
-@pytest.mark.parametrize("path", ["/teams/new/", "/custom-apis/new/", "/settings/webhooks/", "/settings/api-keys/"])
-def test_forms_with_errors_have_no_violations(page: Page, path: str) -> None:
-    show(page, path)
-    form = page.locator("main form[method=post]").first
-    form.evaluate("form => { form.noValidate = true; form.querySelector('[type=submit]').click() }")
-    page.wait_for_load_state()
-    page.locator("[aria-invalid=true], [role=alert], .errors").first.wait_for()
-    assert violations(page) == []
+@pytest.mark.parametrize(("number", "path"), list(enumerate(OPEN_PATHS)))
+def test_no_page_without_signing_in_has_violations(stranger: Page, number: int, path: str) -> None:
+    show(stranger, path, LOOKS[number % len(LOOKS)])
+    assert violations(stranger) == []
 
 
 def test_keys_work_in_the_frame_in_which_a_dialog_closed(page: Page) -> None:
