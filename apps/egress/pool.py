@@ -3,15 +3,25 @@
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Hashable
+from typing import NamedTuple
 
 from apps.egress.connection import Connection
 
 _MAX_PER_KEY = 4
-_MAX_IDLE = 64
+# Calls spread over many owners. An idle TLS connection takes 30 to 100 kB, by the size of what it received.
+_MAX_IDLE = 256
 _IDLE_SECONDS = 15.0
 # A connection stays with the address that was checked; so that a changed DNS counts, it is not kept indefinitely.
 _MAX_AGE = 60.0
+
+
+class _Idle(NamedTuple):
+    """Since when a connection is idle (of `time.monotonic`), and its key."""
+
+    since: float
+    key: Hashable
 
 
 class Pool:
@@ -22,46 +32,51 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._idle: dict[Hashable, list[tuple[float, Connection]]] = {}
+        self.forget()
 
     def take(self, key: Hashable) -> Connection | None:
         """A connection on which nothing happened meanwhile, to be used by the caller alone; None if there is none."""
         while True:
             with self._lock:
-                idle = self._idle.get(key)
+                idle = self._by_key.get(key)
                 if not idle:
                     return None
-                since, connection = idle.pop()
-                if not idle:
-                    del self._idle[key]
+                since, connection = self._idle[idle[-1]].since, self._remove(idle[-1])
             now = time.monotonic()
             if now - since < _IDLE_SECONDS and now - connection.opened_at < _MAX_AGE and connection.is_quiet():
                 return connection
             connection.close()
 
     def give(self, key: Hashable, connection: Connection) -> None:
-        """Keeps a connection whose response was read to its end. Surplus ones are closed, the oldest first."""
+        """Keeps a connection whose response was read to its end. Closes surplus ones, the oldest first, and those that
+        have been idle for too long."""
+        now = time.monotonic()
         with self._lock:
-            idle = self._idle.setdefault(key, [])
-            idle.append((time.monotonic(), connection))
-            surplus = [idle.pop(0)] if len(idle) > _MAX_PER_KEY else []
-            if sum(map(len, self._idle.values())) > _MAX_IDLE:
-                surplus.append(self._oldest())
-        for _, connection in surplus:
-            connection.close()
+            self._idle[connection] = _Idle(now, key)
+            of_key = self._by_key.setdefault(key, [])
+            of_key.append(connection)
+            closed = [self._remove(of_key[0])] if len(of_key) > _MAX_PER_KEY else []
+            while self._idle:
+                oldest = next(iter(self._idle))
+                if len(self._idle) <= _MAX_IDLE and now - self._idle[oldest].since < _IDLE_SECONDS:
+                    break
+                closed.append(self._remove(oldest))
+        for each in closed:
+            each.close()
 
-    def _oldest(self) -> tuple[float, Connection]:
-        key = min(self._idle, key=lambda each: self._idle[each][0][0])
-        found = self._idle[key].pop(0)
-        if not self._idle[key]:
-            del self._idle[key]
-        return found
+    def _remove(self, connection: Connection) -> Connection:
+        key = self._idle.pop(connection).key
+        self._by_key[key].remove(connection)
+        if not self._by_key[key]:
+            del self._by_key[key]
+        return connection
 
     def forget(self) -> None:
         """A forked process must not use its parent's connections."""
         self._lock = threading.Lock()
-        self._idle = {}
+        # In the order in which they were given back, and those of each key in this order.
+        self._idle: OrderedDict[Connection, _Idle] = OrderedDict()
+        self._by_key: dict[Hashable, list[Connection]] = {}
 
 
 POOL = Pool()

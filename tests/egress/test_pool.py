@@ -50,3 +50,26 @@ def test_a_connection_is_reused_for_a_minute_so_that_a_changed_dns_counts(clock:
 def test_a_connection_is_idle_for_at_most_fifteen_seconds(clock: SimpleNamespace) -> None:
     assert kept(clock, given_at=1001, taken_at=1015)
     assert not kept(clock, given_at=1001, taken_at=1017)
+
+
+def test_connections_that_were_idle_for_too_long_are_closed_when_others_come(clock: SimpleNamespace) -> None:
+    connections, first, second = pool.Pool(), Idle(), Idle()
+    given: list[Any] = [first, second]
+    connections.give("one", given[0])
+    clock.now += 16
+    connections.give("another", given[1])
+    assert (first.is_closed, second.is_closed) == (True, False)
+
+
+def test_the_oldest_of_all_and_of_each_owner_are_closed_beyond_the_limits(
+    clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_MAX_IDLE", 3)
+    monkeypatch.setattr(pool, "_MAX_PER_KEY", 2)
+    connections, given = pool.Pool(), [Idle() for _ in range(6)]
+    several: list[Any] = list(given)
+    for key, connection in zip("aaabcd", several, strict=True):
+        connections.give(key, connection)
+    assert [each.is_closed for each in given] == [True, True, True, False, False, False]
+    assert connections.take("a") is None
+    assert [connections.take(key) for key in "bcd"] == several[3:]
