@@ -14,7 +14,7 @@ from apps.audit.forms import FilterForm
 from apps.audit.models import AuditEvent
 from apps.audit.querysets import apply_filters, newest_of, visible_to
 from apps.audit.rows import integer, link, one_per_call, row_of, slugs_of
-from apps.connections.services.listed_integrations import totals_for
+from apps.connections.services.listed_integrations import services_of_visible
 from apps.integrations.models import Integration
 from apps.sql import distinct_values
 from apps.teams.actor import Actor
@@ -101,8 +101,8 @@ def _integrations(actor: Actor, chosen: str) -> list[tuple[str, str]]:
     if actor.is_admin and actor.team is not None:
         slugs = {slug for slug in distinct_values(AuditEvent, "integration", team_id=actor.team.pk) if slug}
     else:
-        of_visible = Integration.objects.filter(pk__in=list(totals_for(actor)))
-        slugs = {*of_visible.values_list("slug", flat=True), *([chosen] if chosen else [])}
+        of_visible = services_of_visible(actor).values_list("slug", flat=True)
+        slugs = {*of_visible, *([chosen] if chosen else [])}
     names = _names(actor, slugs)
     return sorted(((slug, names.get(slug, slug)) for slug in slugs), key=lambda pair: pair[1].casefold())
 

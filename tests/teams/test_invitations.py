@@ -122,6 +122,20 @@ def test_the_link_is_mailed_to_the_invited_address(owner: Membership, django_cap
     assert issued.link in mail.outbox[0].body
 
 
+@pytest.mark.parametrize(("has_account", "subject"), [(False, "Einladung"), (True, "Invitation")])
+def test_people_without_an_account_get_the_invitation_in_the_inviters_language(
+    owner: Membership, django_capture_on_commit_callbacks, has_account: bool, subject: str
+) -> None:
+    owner.user.language = "de"
+    owner.user.save()
+    address = "jonas@fernhill.example"
+    if has_account:
+        make_user("Jonas", email=address)
+    with django_capture_on_commit_callbacks(execute=True):
+        _invite(owner, address)
+    assert mail.outbox[0].subject.startswith(subject)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_an_invitation_survives_a_failing_mail_server_whose_log_has_no_link(settings, caplog) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, QuerySet
 
 from apps.connections.models import Connection, Status
 from apps.integrations.models import Integration, IntegrationQuerySet
+from apps.sql import distinct_values, exists_for_row
 from apps.teams.actor import Actor
 
 # The number of connections, and of those that need attention, by the integration's ID. Those without are not in it.
@@ -34,6 +35,15 @@ def totals_for(actor: Actor) -> Totals:
     grouped = Connection.objects.visible_to(actor).order_by().values_list("integration")
     red = Count("pk", filter=Q(status=Status.NEEDS_ATTENTION))
     return {integration: (n, attention) for integration, n, attention in grouped.annotate(Count("pk"), red=red)}
+
+
+def services_of_visible(actor: Actor) -> QuerySet[Integration]:
+    """The integrations of the connections that the actor can see. Looks for one connection of each, and counts none."""
+    if actor.team is None:
+        return Integration.objects.none()
+    of_team = distinct_values(Connection, "integration", team=actor.team.pk)
+    visible = Connection.objects.visible_to(actor).filter(integration=OuterRef("pk"))
+    return Integration.objects.filter(exists_for_row(visible), pk__in=of_team)
 
 
 def with_counts(integrations: Iterable[Integration], totals: Totals) -> list[Integration]:

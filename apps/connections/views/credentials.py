@@ -47,6 +47,7 @@ def credentials(request: TeamRequest) -> HttpResponse:
         "rows": [(row, is_custom(row.connection)) for row in rows_of(request.actor, page)],
         "columns": columns(sort, chosen, COLUMNS),
         "total": filters.total,
+        "attention_count": filters.attention,  # of the navigation, which would count again
     }
     return render(request, "connections/credentials.html", context)
 

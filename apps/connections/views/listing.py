@@ -54,6 +54,7 @@ def listing(request: TeamRequest) -> HttpResponse:
         **_as_table_or_boxes(filters, rows, chosen),
         "total": filters.total,
         "attention": filters.attention,
+        "attention_count": filters.attention,  # of the navigation, which would count again
         "unverified": filters.unverified,
         "new": request.GET.get("new", ""),
         "filters_query": urlencode(chosen),

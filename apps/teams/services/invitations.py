@@ -29,7 +29,7 @@ from apps.teams.errors import (
     InvitationForSomeoneElse,
     TooManyInvitations,
 )
-from apps.teams.languages import in_language_of
+from apps.teams.languages import in_language, language_of
 from apps.teams.mail import letter
 from apps.teams.models import Invitation, Membership, Role, Team, User
 from apps.teams.permissions import Action
@@ -188,9 +188,10 @@ def target_of(invitation: Invitation) -> Target:
 
 
 def _send(issued: IssuedInvitation, inviter: str) -> None:
+    """Mail the link, to a person without an account in the language of who invites them."""
     context = {"invitation": issued.invitation, "link": issued.link, "inviter": inviter}
     account = User.objects.filter(email=issued.invitation.email).first()
-    with in_language_of(account):
+    with in_language(language_of(account or issued.invitation.invited_by)):
         message = letter(
             # Without names, which are the inviter's own text.
             subject=gettext("Invitation to join a team on Specway"),
