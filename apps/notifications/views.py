@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from apps.errors import SpecwayError
 from apps.notifications import webhooks
 from apps.notifications.forms import PreferencesForm, ReplayForm, WebhookForm
-from apps.notifications.models import Event, Webhook
+from apps.notifications.models import Delivery, Event, Webhook
 from apps.notifications.preferences import preference_of, set_preferences
 from apps.notifications.webhooks import IssuedWebhook
 from apps.teams.decorators import admin_required
@@ -170,6 +170,7 @@ def _page(
         "form": form,
         **_choices(form),
         "replay": ReplayForm(),
+        "failing": current.deliveries.filter(status=Delivery.Status.PENDING).exclude(problem="").last(),
         "deliveries": current.deliveries.all()[:LATEST_DELIVERIES],
         "opened": request.GET.get("open", ""),
         "former_signs": current.former_until is not None and current.former_until > timezone.now(),

@@ -55,8 +55,12 @@ class CompressionMiddleware(GZipMiddleware):
         "/settings/webhooks/",
         "/try/",
     )
+    # The API reference, which is the same for everyone.
+    COMPRESSED = ("/api/docs/",)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if request.path_info in self.COMPRESSED:
+            return super().process_response(request, response)
         if request.path_info.startswith(self.NOT_COMPRESSED) and not _is_read_by_program(request, response):
             return response
         return super().process_response(request, response)

@@ -67,6 +67,9 @@ def test_who_may_only_use_it_can_ask_once_a_day(olivia: Membership, broken: Conn
     assert reverse("connections:connection", args=[broken.pk]) in sent.body
     assert titles(olivia) == ["Max Member asks you to repair Northwind"]
     assert "You asked" in page(max_, broken)
+    assert "People who asked" in page(olivia, broken)
+    assert "“The invoice run needs it”" in page(olivia, broken)
+    assert "People who asked" not in page(max_, broken)
     with pytest.raises(MailedLately):
         ask_to_repair(actor=actor_for(max_), connection=broken, message="")
     RepairRequest.objects.update(asked_at=Now() - timedelta(days=1, minutes=1))

@@ -207,6 +207,23 @@ def test_a_success_verifies_the_connection_again_after_a_while(
     assert Connection.objects.get().verified_at > earlier
 
 
+ANOTHER_SERVER = """
+CREATE FUNCTION public.pg_postmaster_start_time() RETURNS timestamptz LANGUAGE sql AS 'SELECT now()';
+SET LOCAL search_path = public, pg_catalog;
+"""
+
+
+def test_after_a_failover_or_restore_nothing_is_remembered(scene: Scene, service: HttpServer, statement: Mock) -> None:
+    make_usual(scene)
+    for _ in range(2):
+        send(scene)
+    assert statement.call_count == 1
+    with database.cursor() as cursor:
+        cursor.execute(ANOTHER_SERVER)
+    send(scene)
+    assert statement.call_count == 1
+
+
 @pytest.mark.parametrize("what", ["token", "key"])
 def test_a_token_and_a_key_end_by_the_clock(
     scene: Scene, service: HttpServer, statement: Mock, monkeypatch: pytest.MonkeyPatch, what: str

@@ -497,6 +497,14 @@ PROTECTIONS = [
         on_postgresql=True,
     ),
     Mutation(
+        "repeated call: nothing is remembered of another server",
+        REPEATED_CALL,
+        "            pg_postmaster_start_time(),\n",
+        "",
+        ("tests/gateway/test_repeated_call.py",),
+        on_postgresql=True,
+    ),
+    Mutation(
         "repeated call: versions are compared",
         REPEATED_CALL,
         "    SELECT * FROM call WHERE version = %(known_version)s\n",

@@ -143,3 +143,20 @@ def test_the_page_offers_the_services_that_the_team_has_connections_to(admin: Me
     assert offered.findall(client_for(admin).get(page).content.decode()) == ["retired"]
     make_connection(admin, service)
     assert offered.findall(client_for(admin).get(page).content.decode()) == ["retired", service.slug]
+
+
+def test_the_page_says_why_messages_fail_and_tries_the_oldest_now(
+    issued: IssuedWebhook, admin: Membership, receiver: HttpServer, sent: Sent
+) -> None:
+    page = f"{PAGE}{issued.webhook.pk}/"
+    assert "Try now" not in client_for(admin).get(page).content.decode()
+    receiver.answers.clear()
+    for _ in range(2):
+        receiver.will_answer(500, b"")
+        emit(admin)
+    sent.deliver()
+    html = client_for(admin).get(page).content.decode()
+    assert "It responded with HTTP status 500." in html
+    assert "2 messages wait." in html
+    oldest = sent.all[0]
+    assert f"{page}deliveries/{oldest.pk}/" in html

@@ -40,6 +40,15 @@ def test_pages_that_can_display_a_secret_are_not_compressed(owner: Client, name:
     assert "Content-Encoding" not in response.headers
 
 
+def test_the_api_reference_is_compressed_and_small(owner: Client) -> None:
+    for query in ({}, {"operation": "webhooks_create"}):
+        response = owner.get(reverse("api:docs"), query, headers=GZIP)
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert len(response.content) < 20_000
+    for path in (reverse("api:connections"), reverse("api:me")):
+        assert "Content-Encoding" not in owner.get(path, headers=GZIP).headers
+
+
 def test_each_prefix_without_compression_belongs_to_a_page() -> None:
     routes = {reverse(name) for name in ("teams:api_keys", "teams:members", "notifications:webhooks", "gateway:try")}
     assert all(route.startswith(CompressionMiddleware.NOT_COMPRESSED) for route in routes)

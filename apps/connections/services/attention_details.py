@@ -5,13 +5,14 @@ from datetime import datetime
 
 from apps.audit.messages import action_label
 from apps.audit.models import AuditEvent
-from apps.connections.models import Connection, TokenSet, TraceEntry
+from apps.connections.models import Connection, RepairRequest, TokenSet, TraceEntry
 from apps.connections.policy.outlook import last_verified_at
 from apps.connections.services.status import TRANSIENT_REASONS
 from apps.notifications.models import AttentionMail
 
 # The number of events that are listed, of the newest ones that are read.
 _LISTED, _READ = 6, 60
+MOST_REQUESTS = 5
 _TRIES = (
     "connection.refresh_failed",
     "connection.refreshed",
@@ -37,6 +38,7 @@ class Details:
     """`answer` is the service's error code or HTTP status, `words` its own description; both may be empty.
 
     `next_try_at` is None if nothing is tried before a person acts. `notified` are names of people, since `notified_at`.
+    `requests` are those to repair it, newest first.
     """
 
     since: datetime
@@ -48,6 +50,7 @@ class Details:
     notified: list[str]
     notified_at: datetime | None
     tries: list[Try]
+    requests: list[RepairRequest]
 
 
 def details_of(connection: Connection) -> Details:
@@ -66,6 +69,7 @@ def details_of(connection: Connection) -> Details:
         notified=sorted({str(mail.user) for mail in notified}),
         notified_at=notified[0].sent_at if notified else None,
         tries=tries,
+        requests=_requests(connection),
     )
 
 
@@ -95,3 +99,8 @@ def _code(event: AuditEvent) -> str:
         return f"HTTP {status}"
     code = detail.get("error") or detail.get("code") or detail.get("failure") or ""
     return str(code)[:60]
+
+
+def _requests(connection: Connection) -> list[RepairRequest]:
+    since = connection.repair_requests.filter(asked_at__gte=connection.status_changed_at)
+    return list(since.select_related("asked_by").order_by("-asked_at")[:MOST_REQUESTS])

@@ -5,6 +5,7 @@
 --
 -- No rule is in here: who may call with which credentials is decided by calls.py, and `version` is of all rows that it
 -- reads. xmin changes with each UPDATE of a row; where rows have columns that change with each use, the others are compared.
+-- Another server (after a failover) or a restored database may use the same xmin for something else, so it starts anew.
 -- tests/gateway/test_repeated_call.py changes one after the other.
 WITH caller AS (
     SELECT
@@ -24,6 +25,7 @@ call AS (
         caller.last_used_at AS caller_last_used_at,
         connection.id AS connection_id, connection.team_id, connection.last_used_at, connection.verified_at,
         sha256(convert_to(row(
+            pg_postmaster_start_time(),
             caller.version,
             to_jsonb(connection) - '{last_used_at,verified_at}'::text[],
             integration.xmin,
