@@ -19,6 +19,8 @@ _VALUE = re.compile(r"%\((\w+)\)[sd]|\{(\w+)\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=\S)")
 # Values that are names: they stay as they are, and hold no end of a sentence.
 _NAMES = frozenset({"account", "connection", "name", "owner", "person", "service", "team", "user"})
+# Longer text, and more sentences in one, are no error or finding, and would be compared for long.
+_LONGEST, _MOST_SENTENCES = 1000, 8
 _LEAST_LETTERS = 5  # of a pattern beside its values: shorter ones would fit other text
 
 
@@ -28,7 +30,7 @@ def translated(sentence: str) -> str:
     The values in it stay, unless they are sentences or parts of sentences themselves.
     """
     language = get_language()
-    if not sentence or not language or language == settings.LANGUAGE_CODE:
+    if not sentence or len(sentence) > _LONGEST or not language or language == settings.LANGUAGE_CODE:
         return sentence
     return _translated(sentence, language)
 
@@ -46,6 +48,8 @@ def text_of_catalog(text: str) -> str:
 def _translated(text: str, language: str) -> str:
     """The text, or one sentence of it after the other: an entry of the catalog may be more than one."""
     ends = [match.start() for match in _SENTENCE_END.finditer(text)]
+    if len(ends) > _MOST_SENTENCES:
+        return text
     for end in (len(text), *ends):
         if found := _from_catalog(text[:end], language):
             return f"{found} {_translated(text[end + 1 :], language)}".rstrip()
@@ -68,15 +72,16 @@ def _from_catalog(sentence: str, language: str) -> str:
 class _Pattern:
     """A text of the catalog with values, and its translation."""
 
-    prefix: str
-    suffix: str
+    literals: tuple[str, ...]
     matcher: re.Pattern[str]
     translation: str
     letters: int
 
     def fill(self, sentence: str, language: str) -> str:
         """The translation with the values of the sentence; "" if the sentence is another one."""
-        if not sentence.startswith(self.prefix) or not sentence.endswith(self.suffix):
+        if not sentence.startswith(self.literals[0]) or not sentence.endswith(self.literals[-1]):
+            return ""
+        if not all(literal in sentence for literal in self.literals):
             return ""
         match = self.matcher.fullmatch(sentence)
         if match is None:
@@ -112,7 +117,7 @@ def _pattern(text: str, translation: str) -> _Pattern:
         expression += f"(?P={name})" if name in names[:index] else f"(?P<{name}>{value})"
         expression += re.escape(literal)
     letters = sum(character.isalpha() for literal in literals for character in literal)
-    return _Pattern(literals[0], literals[-1], re.compile(expression, re.DOTALL), translation, letters)
+    return _Pattern(tuple(literals), re.compile(expression, re.DOTALL), translation, letters)
 
 
 def _pairs(compiled: bytes) -> Iterator[tuple[str, str]]:

@@ -58,3 +58,9 @@ def test_texts_of_the_catalog_are_translated_or_marked_as_english() -> None:
         assert text_of_catalog("Files and folders") == "Dateien und Ordner"
         assert text_of_catalog("Read <all> files") == '<span lang="en">Read &lt;all&gt; files</span>'
         assert text_of_catalog("") == ""
+
+
+@pytest.mark.parametrize("text", ["a. " * 300, "x" * 2000 + ".", "One. " * 20])
+def test_text_that_is_no_finding_is_not_compared(text: str) -> None:
+    with override("de"):
+        assert translated(text) == text
