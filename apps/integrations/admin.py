@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.admin import LargeTableAdmin
@@ -147,7 +147,7 @@ class ServiceRequestAdmin(admin.ModelAdmin[ServiceRequest]):
     @admin.display(description=_("Answer"), ordering="answered_at")
     def answer(self, row: ServiceRequest) -> SafeString:
         if row.answered_at is not None:
-            return status_label("good", gettext("Set up"), moment(row.answered_at))
+            return status_label("good", pgettext("state", "Set up"), moment(row.answered_at))
         add = f"{reverse('admin:integrations_oauthapp_add')}?integration={row.integration_id}"
         return format_html(
             "{} {}",

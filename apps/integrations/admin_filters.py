@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.admin_filters import TextFilter
@@ -95,7 +95,7 @@ class Answered(ChoiceFilter):
     def conditions(self) -> dict[str, tuple[str, Q]]:
         return {
             "waiting": (gettext("Waiting"), Q(answered_at=None)),
-            "answered": (gettext("Set up"), Q(answered_at__isnull=False)),
+            "answered": (pgettext("state", "Set up"), Q(answered_at__isnull=False)),
         }
 
 

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from django.conf import settings
 from django.db import connection
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 
 from apps.teams.services.invitations import mail_is_set_up
 from apps.vault.services import missing_key_ids
@@ -69,7 +69,7 @@ def _mail() -> Part:
     return Part(
         gettext("E-mail"),
         "good",
-        gettext("Set up"),
+        pgettext("state", "Set up"),
         gettext("%(host)s, from %(sender)s") % {"host": host, "sender": sender},
     )
 
