@@ -85,7 +85,8 @@ function count() {
   selectAll.indeterminate = checked > 0 && checked < all.length;
   const everything = form.querySelector("[data-all]");
   for (const box of [...all, selectAll]) box.disabled = Boolean(everything?.checked);
-  form.querySelector("[data-selected]").textContent = `${checked} of ${all.length} selected`;
+  const chosen = everything?.checked ? everything.labels[0].textContent.trim() : `${checked} of ${all.length} selected`;
+  form.querySelector("[data-selected]").textContent = chosen;
 }
 
 form.addEventListener("change", (event) => {

@@ -5,14 +5,13 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.connections.models import Connection, WorkflowUse
 from apps.connections.policy.state import IN_STATE, State
-from apps.connections.services.listed_integrations import Totals, totals_for
 from apps.integrations.models import Integration
 from apps.sql import exists_for_row
 from apps.teams.actor import Actor
@@ -63,13 +62,14 @@ class FilterForm(forms.Form):
     def __init__(self, data: Any, *, actor: Actor, connections: QuerySet[Connection]) -> None:
         super().__init__(data)
         self._actor, self._connections = actor, connections
-        totals = totals_for(actor)
-        self.total, self.attention = (sum(column) for column in zip((0, 0), *totals.values(), strict=True))
-        self.unverified = connections.filter(IN_STATE[State.UNVERIFIED]).count()
+        counted = _counted(connections)
+        self.total, self.attention, self.unverified = (
+            sum(column) for column in zip((0, 0, 0), *counted.values(), strict=True)
+        )
         counts: dict[str, int] = {State.NEEDS_ATTENTION: self.attention, State.UNVERIFIED: self.unverified}
         counts[State.WORKING] = self.total - sum(counts.values())
         self._set_choices("status", _status_choices(counts))
-        self._set_choices("service", _service_choices(totals))
+        self._set_choices("service", _service_choices(counted))
         self._set_choices("owner", _owner_choices(actor, self.data.get("owner", "")))
 
     def _set_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
@@ -131,8 +131,19 @@ def _status_choices(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     return [("", gettext("Any status")), *((state.value, f"{state.label} ({counts[state]})") for state in states)]
 
 
-def _service_choices(totals: Totals) -> list[tuple[str, str]]:
-    services = Integration.objects.filter(pk__in=list(totals)).order_by(Lower("name"))
+def _counted(connections: QuerySet[Connection]) -> dict[UUID, tuple[int, int, int]]:
+    """By the integration's ID: all, those that need attention, those that are not verified yet. One pass over them."""
+    counts = {
+        "n": Count("pk"),
+        "red": Count("pk", filter=IN_STATE[State.NEEDS_ATTENTION]),
+        "unverified": Count("pk", filter=IN_STATE[State.UNVERIFIED]),
+    }
+    rows = connections.order_by().values_list("integration").annotate(**counts)
+    return {integration: (n, red, unverified) for integration, n, red, unverified in rows}
+
+
+def _service_choices(integrations: Iterable[UUID]) -> list[tuple[str, str]]:
+    services = Integration.objects.filter(pk__in=list(integrations)).order_by(Lower("name"))
     return [("", gettext("Any service")), *services.values_list("slug", "name")]
 
 

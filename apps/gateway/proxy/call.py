@@ -12,7 +12,6 @@ from django.views.decorators.debug import sensitive_variables
 from apps import egress
 from apps.connections import metrics
 from apps.connections.errors import (
-    AnswerWithheld,
     DestinationRefused,
     InvalidPath,
     NoServiceAnswer,
@@ -29,13 +28,12 @@ from apps.gateway.proxy.concurrency import CALLS_IN_FLIGHT, shares_of
 from apps.gateway.proxy.headers import (
     PARTIAL_REQUEST_HEADERS,
     Headers,
-    joined_values,
     response_headers,
     value_of,
     without,
 )
 from apps.gateway.proxy.recent_refreshes import RECENT_REFRESHES
-from apps.gateway.proxy.redaction import Redactor, decompressed, redacted
+from apps.gateway.proxy.redacted_response import without_secrets
 from apps.gateway.proxy.redirects import followed, with_proxied_urls
 from apps.gateway.proxy.response import ProxyResponse
 from apps.gateway.services import calls
@@ -52,9 +50,6 @@ T = TypeVar("T")
 # Seconds. A longer wait is left to the caller, since it would occupy a thread.
 _MAX_RETRY_DELAY = 10.0
 _FORM = "application/x-www-form-urlencoded"
-_DECODABLE = frozenset({"gzip", "x-gzip", "deflate"})
-# Partial Content (RFC 9110 15.3.7) and IM Used (RFC 3229 10.4.1).
-_PARTIAL = frozenset({206, 226})
 
 
 @dataclass(frozen=True)
@@ -315,48 +310,9 @@ def _proxy_response(
         headers.append(("Specway-Error", "missing_scopes"))
     chunks: Iterator[bytes] = iter(response)
     if not call.may_see_secrets:
-        headers, chunks = _without_secrets(call, credentials, response, headers)
+        service, secrets = call.connection.integration.name, credentials.secrets
+        headers, chunks = without_secrets(response, headers, method=call.method, service=service, secrets=secrets)
     is_rejected = ended_token.counts_as_rejected(response, credentials.ended_token)
     return ProxyResponse(
         response, headers, chunks, watched, method=call.method, started=started, is_rejected=is_rejected
     )
-
-
-def _has_no_body(call: Call, response: egress.Response) -> bool:
-    is_empty = joined_values(response.headers, "content-length") == "0"
-    is_framed = bool(joined_values(response.headers, "transfer-encoding"))
-    return call.method == "HEAD" or response.status in (204, 304) or (is_empty and not is_framed)
-
-
-@sensitive_variables()
-def _without_secrets(
-    call: Call, credentials: RequestCredentials, response: egress.Response, headers: Headers
-) -> tuple[Headers, Iterator[bytes]]:
-    """Headers and body with the connection's secrets redacted. Raises AnswerWithheld if they cannot be searched."""
-    redactor = Redactor(credentials.secrets)
-    chunks: Iterator[bytes] = iter(response)
-    coding, framing = (joined_values(response.headers, name) for name in ("content-encoding", "transfer-encoding"))
-    if response.status in _PARTIAL:
-        response.close()
-        raise AnswerWithheld(
-            gettext_noop(
-                "%(service)s sent a partial response that was not requested. The connection's secret cannot "
-                "be redacted in parts of a response."
-            )
-            % {"service": call.connection.integration.name}
-        )
-    if _has_no_body(call, response):
-        pass  # no coding changes that; its headers describe the resource
-    elif coding in _DECODABLE:
-        headers, chunks = without(headers, "content-encoding", "content-length"), decompressed(chunks)
-    elif coding not in ("", "identity") or framing not in ("", "identity", "chunked"):
-        response.close()
-        name = redactor.text(coding or framing)[:20]
-        raise AnswerWithheld(
-            gettext_noop(
-                "%(service)s encoded its response as %(name)s, in which the connection's secret cannot be redacted."
-            )
-            % {"service": call.connection.integration.name, "name": name}
-        )
-    headers = [*without(headers, "accept-ranges"), ("Accept-Ranges", "none")]
-    return redactor.headers(headers), redacted(chunks, redactor)
