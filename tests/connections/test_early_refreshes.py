@@ -1,6 +1,7 @@
 """A service that refuses to refresh a token before its last 30 seconds, as Exact Online does: six connections of one
 OAuth app, by the scheduler's own plan, over real sockets. Time passes by moving the stored times back."""
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,12 @@ MOMENTS = (
 )  # fmt: skip
 # More than the scheduler may need: it would be a loop.
 MOST_RUNS = 400
+
+
+@pytest.fixture(autouse=True)
+def the_same_jitter_in_each_run() -> None:
+    """How often a connection tries in vain depends on it."""
+    random.seed(1)
 
 
 @dataclass
