@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -96,6 +97,9 @@ def report_quickstart(folder: Path, rounds: int) -> None:
 def stop(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> None:
     children = psutil.Process(process.pid).children(recursive=True)
     process.terminate()
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            child.terminate()
     psutil.wait_procs(children, timeout=30)
     process.wait(timeout=30)
 
