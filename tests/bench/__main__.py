@@ -105,8 +105,8 @@ def sizing(results: list[Result]) -> list[str]:
     rows = [f"| {load:,} | {-(-2 * load // token):.0f} | {-(-2 * load // proxied):.0f} |" for load in LOADS]
     head = ["| calls a second | web processes for token reads | web processes for proxied calls |", "|---|---|---|"]
     text = (
-        "Web processes (`WEB_CONCURRENCY`) for a load, on cores of that kind, each used for half of what it can do; "
-        "PostgreSQL needs about as many cores again:"
+        "Web processes (`WEB_CONCURRENCY`) for a load, on cores of that kind, each used for half of what it can do, "
+        "and not counting PostgreSQL's own:"
     )
     return [text + "\n", "\n".join(head + rows) + "\n"]
 
