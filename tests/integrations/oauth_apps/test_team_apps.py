@@ -12,10 +12,16 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import Connection
+from apps.integrations.errors import InvalidInput
 from apps.integrations.models import Integration, OAuthApp
-from apps.integrations.oauth_apps.services import client_credentials, mark_oauth_app_broken, oauth_app_for
+from apps.integrations.oauth_apps.services import (
+    client_credentials,
+    mark_oauth_app_broken,
+    oauth_app_for,
+    save_oauth_app,
+)
 from apps.teams.models import Membership, Role
-from tests.factories import client_for, make_member, make_user
+from tests.factories import actor_for, client_for, make_member, make_user
 
 PAGE, TEST, REMOVE = (reverse(f"integrations:{name}", args=["github"]) for name in ("app", "test_app", "remove_app"))
 SERVICE = reverse("connections:service", args=["github"])
@@ -145,6 +151,19 @@ def test_a_stored_secret_does_not_follow_a_changed_address(loaded: None, owner: 
     add(owner, "sandbox", param_origin="https://sandbox.example")
     html = add(owner, "sandbox", param_origin="https://elsewhere.example", secret="").content.decode()
     assert "Enter the client secret again" in html
+    assert own(owner).params == {"origin": "https://sandbox.example"}
+
+
+def test_programs_do_not_move_a_stored_secret_to_a_changed_address_either(loaded: None, owner: Membership) -> None:
+    add(owner, "sandbox", param_origin="https://sandbox.example")
+    with pytest.raises(InvalidInput, match="Enter the client secret again"):
+        save_oauth_app(
+            origin=actor_for(owner).origin,
+            integration=Integration.objects.get(slug="sandbox"),
+            team=owner.team,
+            client_id="team-client",
+            params={"origin": "https://elsewhere.example"},
+        )
     assert own(owner).params == {"origin": "https://sandbox.example"}
 
 
