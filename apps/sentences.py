@@ -87,7 +87,7 @@ class _Pattern:
         if match is None:
             return ""
         values = {name: _value(name, value, language) for name, value in match.groupdict().items()}
-        return _VALUE.sub(lambda place: values[place[1] or place[2]], self.translation.replace("%%", "%"))
+        return _VALUE.sub(lambda match: values[match[1] or match[2]], self.translation.replace("%%", "%"))
 
 
 def _value(name: str, value: str, language: str) -> str:

@@ -15,7 +15,9 @@ _CODE = re.compile(r"[0-9A-Z]{2,}(-[0-9A-Z]{2,})*")
 Part = tuple[str, str, str]
 
 
-def letter(*, subject: str, text: str, to: list[str], buttons: Mapping[str, str | Promise]) -> EmailMultiAlternatives:
+def html_message(
+    *, subject: str, text: str, to: list[str], buttons: Mapping[str, str | Promise]
+) -> EmailMultiAlternatives:
     """A message of the text, and of the same as HTML. `buttons` has the labels of links in the text by address."""
     message = EmailMultiAlternatives(subject=subject, body=text, to=to)
     message.attach_alternative(as_html(subject, text, buttons), "text/html")
@@ -26,7 +28,7 @@ def as_html(subject: str, text: str, buttons: Mapping[str, str | Promise]) -> st
     """The text as a page in the current language. It is plain text: what it has of HTML is shown as it is."""
     parts = list(_parts(text, buttons))
     has_button = any(kind == "button" for kind, _text, _address in parts)
-    return render_to_string("mail/letter.html", {"subject": subject, "parts": parts, "has_button": has_button})
+    return render_to_string("mail/text_as_html.html", {"subject": subject, "parts": parts, "has_button": has_button})
 
 
 def _parts(text: str, buttons: Mapping[str, str | Promise]) -> Iterator[Part]:

@@ -1,6 +1,6 @@
 """Django's PostgreSQL back end, with a pool of connections that are looked at when they are taken, and asked rarely.
 
-Django lets the pool ask the server each time, which is a round trip more for each request. Here a connection on which
+Django lets the pool ask the server each time, which is one more query for each request. Here a connection on which
 something has arrived, as when the server ended it, is asked before it is used, and any other only now and then: a
 network may have forgotten it without a word.
 """

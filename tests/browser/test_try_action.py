@@ -40,35 +40,35 @@ answer = True
 
 
 @dataclass
-class Place:
+class Setup:
     product: Product
     service: Upstream
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
     folder = tmp_path_factory.mktemp("try")
     with upstream() as service:
         env = {"EGRESS_ALLOWED_HOSTS": f"127.0.0.1:{service.port}"}
         with running_product(folder, worker=False, beat=False, env=env) as product, inside(product) as look:
             look.run(SET_UP, origin=service.url, token=TOKEN)
-            yield Place(product, service)
+            yield Setup(product, service)
 
 
-def enter(place: Place, browser: Browser, *, script: bool = True) -> BrowserContext:
-    context = browser.new_context(base_url=place.product.url, java_script_enabled=script)
+def enter(setup: Setup, browser: Browser, *, script: bool = True) -> BrowserContext:
+    context = browser.new_context(base_url=setup.product.url, java_script_enabled=script)
     page = context.new_page()
     page.goto("/accounts/login/")
     page.locator("input[name=login]").fill("member@specway.example")
-    page.locator("input[name=password]").fill(place.product.accounts["member@specway.example"])
+    page.locator("input[name=password]").fill(setup.product.accounts["member@specway.example"])
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("heading", level=1).wait_for()
     return context
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without"])
-def page(place: Place, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    context = enter(place, browser, script=request.param)
+def page(setup: Setup, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    context = enter(setup, browser, script=request.param)
     complaints: list[str] = []
     context.on("weberror", lambda error: complaints.append(str(error.error)))
     context.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
@@ -77,7 +77,7 @@ def page(place: Place, browser: Browser, request: pytest.FixtureRequest) -> Iter
     assert complaints == []
 
 
-def test_a_colleague_runs_an_action_and_never_sees_the_secret(place: Place, page: Page) -> None:
+def test_a_colleague_runs_an_action_and_never_sees_the_secret(setup: Setup, page: Page) -> None:
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Try an action").click()
     expect(page.get_by_role("heading", level=1, name="Try an action")).to_be_visible()
     expect(page.get_by_role("radio")).to_have_count(2)
@@ -97,8 +97,8 @@ def test_a_colleague_runs_an_action_and_never_sees_the_secret(place: Place, page
     expect(page.locator("#line-curl")).to_contain_text("Bearer $SPECWAY_KEY")
 
 
-def test_it_works_by_keyboard_and_fits_a_phone(place: Place, browser: Browser) -> None:
-    context = enter(place, browser)
+def test_it_works_by_keyboard_and_fits_a_phone(setup: Setup, browser: Browser) -> None:
+    context = enter(setup, browser)
     page = context.pages[0]
     page.goto("/try/?path=echo")
     fits(page)
@@ -121,26 +121,26 @@ def test_it_works_by_keyboard_and_fits_a_phone(place: Place, browser: Browser) -
 
 
 @pytest.fixture
-def under_way(place: Place, browser: Browser) -> Iterator[Page]:
+def under_way(setup: Setup, browser: Browser) -> Iterator[Page]:
     """The page while the service takes its time over an answer that never comes."""
-    context = enter(place, browser)
+    context = enter(setup, browser)
     page = context.pages[0]
     page.goto("/try/?path=wait")
     page.get_by_label("Body", exact=True).fill('{"text": "kept"}')
-    place.service.waiting.clear()
-    place.service.hung_up.clear()
+    setup.service.waiting.clear()
+    setup.service.hung_up.clear()
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     page.get_by_role("button", name="Send").click()
-    assert place.service.waiting.wait(30)
+    assert setup.service.waiting.wait(30)
     yield page
     context.close()
 
 
-def test_cancel_ends_the_call_at_the_service_and_keeps_what_was_written(place: Place, under_way: Page) -> None:
+def test_cancel_ends_the_call_at_the_service_and_keeps_what_was_written(setup: Setup, under_way: Page) -> None:
     expect(under_way.get_by_role("button", name="Send")).to_be_disabled()
     fits(under_way)
     under_way.get_by_role("button", name="Cancel").click()
-    assert place.service.hung_up.wait(10)
+    assert setup.service.hung_up.wait(10)
     expect(under_way.locator("#flash")).to_contain_text("Canceled. The service may have received the request")
     expect(under_way.get_by_role("button", name="Send")).to_be_focused()
     expect(under_way.get_by_role("button", name="Cancel")).to_be_hidden()
@@ -151,11 +151,11 @@ def test_cancel_ends_the_call_at_the_service_and_keeps_what_was_written(place: P
     expect(under_way.locator("#flash")).not_to_contain_text("Canceled")
 
 
-def test_going_to_another_page_ends_the_call(place: Place, under_way: Page) -> None:
+def test_going_to_another_page_ends_the_call(setup: Setup, under_way: Page) -> None:
     under_way.goto("/plugins/")
-    assert place.service.hung_up.wait(10)
+    assert setup.service.hung_up.wait(10)
 
 
-def test_closing_the_page_ends_the_call(place: Place, under_way: Page) -> None:
+def test_closing_the_page_ends_the_call(setup: Setup, under_way: Page) -> None:
     under_way.close()
-    assert place.service.hung_up.wait(10)
+    assert setup.service.hung_up.wait(10)

@@ -84,9 +84,9 @@ def save_oauth_app(
 ) -> OAuthApp:
     """Create or update the OAuth app of the integration: the team's own, or the operator's where `team` is None.
 
-    None or "" keeps the stored secret, `base_url_fingerprint` (of a custom API) and `callback`. If the client itself
-    changes, `oauth_client_changed` marks its connections for reconnecting. Raises InvalidInput for invalid params or
-    overrides, and where a stored secret would be sent to a changed URL.
+    None keeps the stored secret and `callback`, and "" the `base_url_fingerprint` (of a custom API). If the client
+    itself changes, `oauth_client_changed` marks its connections for reconnecting. Raises InvalidInput for invalid
+    params or overrides, and where a stored secret would be sent to a changed URL.
     """
     existing = OAuthApp.objects.select_for_update().filter(integration=integration, team=team).first()
     oauth_app = existing or OAuthApp(integration=integration, team=team)

@@ -30,7 +30,7 @@ from apps.teams.errors import (
     TooManyInvitations,
 )
 from apps.teams.languages import in_language, language_of
-from apps.teams.mail import letter
+from apps.teams.mail import html_message
 from apps.teams.models import Invitation, Membership, Role, Team, User
 from apps.teams.permissions import Action
 from apps.teams.services.teams import locked_team
@@ -192,7 +192,7 @@ def _send(issued: IssuedInvitation, inviter: str) -> None:
     context = {"invitation": issued.invitation, "link": issued.link, "inviter": inviter}
     account = User.objects.filter(email=issued.invitation.email).first()
     with in_language(language_of(account or issued.invitation.invited_by)):
-        message = letter(
+        message = html_message(
             # Without names, which are the inviter's own text.
             subject=gettext("Invitation to join a team on Specway"),
             text=render_to_string("teams/email/invitation.txt", context),
