@@ -38,7 +38,7 @@ components:
 
 
 @dataclass
-class Place:
+class Setup:
     """The product, the API's server, and another one that the API moves to."""
 
     product: Product
@@ -47,7 +47,7 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")  # the servers', which run in this process without TLS
@@ -56,20 +56,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         folder = tmp_path_factory.mktemp("custom-oauth")
         env = {"EGRESS_ALLOWED_HOSTS": allowed}
         product = stack.enter_context(running_product(folder, worker=False, beat=False, env=env))
-        yield Place(product, *servers)
+        yield Setup(product, *servers)
 
 
 @pytest.fixture
-def page(place: Place, browser: Browser) -> Iterator[Page]:
+def page(setup: Setup, browser: Browser) -> Iterator[Page]:
     """The demo team's owner, in a team that has nothing yet."""
-    context = browser.new_context(base_url=place.product.url)
+    context = browser.new_context(base_url=setup.product.url)
     complaints: list[str] = []
     context.on("weberror", lambda error: complaints.append(str(error.error)))
     context.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
     page = context.new_page()
     page.goto("/accounts/login/")
     page.locator("input[name=login]").fill("owner@specway.example")
-    page.locator("input[name=password]").fill(place.product.accounts["owner@specway.example"])
+    page.locator("input[name=password]").fill(setup.product.accounts["owner@specway.example"])
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("heading", level=1).wait_for()
     page.goto("/teams/new/")
@@ -85,24 +85,24 @@ def tab(page: Page, name: str) -> None:
     page.get_by_role("navigation", name="Custom API").get_by_role("link", name=name).click()
 
 
-def read_document(page: Page, place: Place) -> None:
+def read_document(page: Page, setup: Setup) -> None:
     page.goto("/custom-apis/new/")
-    page.get_by_label("Pasted text").fill(DOCUMENT.format(origin=place.carrier.url))
+    page.get_by_label("Pasted text").fill(DOCUMENT.format(origin=setup.carrier.url))
     page.get_by_role("button", name="Import document").click()
     expect(page.get_by_text("Missing")).to_be_visible()
 
 
-def register(page: Page, place: Place) -> None:
+def register(page: Page, setup: Setup) -> None:
     """What its admin does at the service, and what the service gave out."""
-    client = place.carrier.client
+    client = setup.carrier.client
     client.redirect_uri = page.get_by_role("region", name="Redirect URI").locator("code").inner_text()
-    assert f"{place.product.url}/oauth/return/" in client.redirect_uri
+    assert f"{setup.product.url}/oauth/return/" in client.redirect_uri
     page.get_by_label("Client ID").fill(client.client_id)
     page.get_by_label("Client secret").fill(client.client_secret)
     page.locator(".auth-form summary", has_text="Account").click()
-    page.get_by_label("Account endpoint").fill(f"{place.carrier.url}/api/me")
+    page.get_by_label("Account endpoint").fill(f"{setup.carrier.url}/api/me")
     page.get_by_text("Advanced", exact=True).click()
-    page.get_by_label("Revocation URL").fill(f"{place.carrier.url}/revoke")
+    page.get_by_label("Revocation URL").fill(f"{setup.carrier.url}/revoke")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Your team can find Carrier Hub in Plugins")).to_be_visible()
     assert client.client_secret not in page.content()
@@ -117,9 +117,9 @@ def through_popup(page: Page, button: Locator) -> None:
     expect(page.locator("[data-connecting]")).to_contain_text("Connected")
 
 
-def connect(page: Page, place: Place) -> None:
-    read_document(page, place)
-    register(page, place)
+def connect(page: Page, setup: Setup) -> None:
+    read_document(page, setup)
+    register(page, setup)
     page.get_by_role("link", name="Open in Plugins").click()
     through_popup(page, page.get_by_role("button", name="Connect Carrier Hub"))
 
@@ -156,12 +156,12 @@ def disconnect_and_delete(row: Locator, page: Page, carrier: AuthlibServer) -> N
     expect(page.get_by_text("Carrier Hub is deleted")).to_be_visible()
 
 
-def test_from_a_document_to_a_call_and_to_the_end(place: Place, page: Page) -> None:
-    carrier = place.carrier
-    read_document(page, place)
+def test_from_a_document_to_a_call_and_to_the_end(setup: Setup, page: Page) -> None:
+    carrier = setup.carrier
+    read_document(page, setup)
     shoot(page, "schemes")
     fits(page)
-    register(page, place)
+    register(page, setup)
     page.get_by_role("button", name="Check configuration").click()
     check = page.get_by_role("status").filter(has_text="Configuration check")
     expect(check).to_be_visible()
@@ -206,10 +206,10 @@ def add_lane_and_enter_it(row: Locator, page: Page) -> None:
     through_popup(page, page.get_by_role("button", name="Reconnect"))
 
 
-def test_an_api_that_moves_marks_its_connections_for_reconnecting(place: Place, page: Page) -> None:
-    connect(page, place)
+def test_an_api_that_moves_marks_its_connections_for_reconnecting(setup: Setup, page: Page) -> None:
+    connect(page, setup)
     page.goto("/custom-apis/carrier-hub/")
-    page.get_by_label("Base URL").fill(f"{place.elsewhere.url}/api")
+    page.get_by_label("Base URL").fill(f"{setup.elsewhere.url}/api")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("1 connection needs attention; the owners are notified")).to_be_visible()
     expect(page.locator("main")).to_contain_text("ada@authlib.example")
@@ -235,13 +235,13 @@ def test_an_api_that_moves_marks_its_connections_for_reconnecting(place: Place, 
 
     # Where the secret itself would go to another address, it is asked for again, beside its field.
     page.goto("/custom-apis/carrier-hub/authentication/")
-    page.get_by_label("Token URL").fill(f"{place.elsewhere.url}/token")
+    page.get_by_label("Token URL").fill(f"{setup.elsewhere.url}/token")
     page.get_by_role("button", name="Save", exact=True).click()
     field = page.get_by_label("Client secret", exact=True)
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(page.locator("#id_client_secret_error")).to_contain_text("the stored one is not sent to a changed URL")
     shoot(page, "moved-secret")
-    assert place.elsewhere.calls == []
+    assert setup.elsewhere.calls == []
 
 
 KEYED = """
@@ -253,9 +253,9 @@ components: {{securitySchemes: {{key: {{type: apiKey, in: header, name: X-Depot-
 """
 
 
-def connect_with_key(page: Page, place: Place) -> None:
+def connect_with_key(page: Page, setup: Setup) -> None:
     page.goto("/custom-apis/new/")
-    page.get_by_label("Pasted text").fill(KEYED.format(origin=place.carrier.url))
+    page.get_by_label("Pasted text").fill(KEYED.format(origin=setup.carrier.url))
     page.get_by_role("button", name="Import document").click()
     page.get_by_role("link", name="Open in Plugins").click()
     page.get_by_label("API key").fill("k3y-of-mara-0123456789")
@@ -263,8 +263,8 @@ def connect_with_key(page: Page, place: Place) -> None:
     expect(page.locator(".conn")).to_contain_text("Not verified yet")
 
 
-def test_a_key_is_entered_again_with_a_new_parameter_of_the_api(place: Place, page: Page) -> None:
-    connect_with_key(page, place)
+def test_a_key_is_entered_again_with_a_new_parameter_of_the_api(setup: Setup, page: Page) -> None:
+    connect_with_key(page, setup)
 
     page.goto("/custom-apis/depot/")
     page.get_by_role("link", name="Add parameter").click()
@@ -279,7 +279,7 @@ def test_a_key_is_entered_again_with_a_new_parameter_of_the_api(place: Place, pa
     page.get_by_label("Default").fill("")
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_text("1 connection needs attention")).to_have_count(2)
-    page.get_by_label("Base URL").fill(f"{place.elsewhere.url}/{{lane}}/api")
+    page.get_by_label("Base URL").fill(f"{setup.elsewhere.url}/{{lane}}/api")
     page.get_by_role("button", name="Save").click()
     shoot(page, "params")
     fits(page)
