@@ -24,13 +24,14 @@ from apps.connections.services import (
 )
 
 logger = logging.getLogger(__name__)
+_progress = schedule.Progress()
 
 
 @shared_task(name="connections.refresh_due")
 def refresh_due() -> None:
     """Dispatch what is due, until shortly before the next scheduler run."""
     heartbeat.record_heartbeat()
-    schedule.dispatch_due(_send, seconds=4.5)
+    schedule.dispatch_due(_send, seconds=4.5, progress=_progress)
 
 
 def _send(rows: list[tuple[UUID, int]]) -> None:

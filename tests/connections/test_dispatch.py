@@ -149,6 +149,39 @@ def test_as_many_refreshes_run_at_once_as_the_workers_begin(backlog: int) -> Non
     assert len(dispatch_all(begin=True)) == backlog
 
 
+def dispatched_then_done(progress: schedule.Progress, looks: int) -> list[int]:
+    """How many refreshes each look dispatches at a service that has responded to all of them before the next."""
+    counts: list[int] = []
+    for _ in range(looks):
+        rows = schedule.claim_due(progress)
+        counts.append(len(rows))
+        for token_set_id, _version in rows:
+            done(token_set_id)
+    return counts
+
+
+@pytest.mark.django_db
+def test_the_queue_of_a_service_that_responds_grows_with_what_it_finishes(backlog: int) -> None:
+    looks = dispatched_then_done(schedule.Progress(), 4)
+    assert looks == [QUEUE_AHEAD, 2 * QUEUE_AHEAD, 4 * QUEUE_AHEAD, backlog - 7 * QUEUE_AHEAD]
+
+
+@pytest.mark.django_db
+def test_the_queue_of_a_service_that_stops_responding_does_not_grow(backlog: int) -> None:
+    progress = schedule.Progress()
+    dispatched_then_done(progress, 2)
+    assert len(schedule.claim_due(progress)) == 4 * QUEUE_AHEAD
+    assert schedule.claim_due(progress) == []
+
+
+@pytest.mark.django_db
+def test_how_fast_a_service_responded_long_ago_does_not_count(backlog: int) -> None:
+    progress = schedule.Progress()
+    dispatched_then_done(progress, 2)
+    progress.looked_at -= schedule.PROGRESS_LASTS
+    assert len(schedule.claim_due(progress)) == QUEUE_AHEAD
+
+
 @pytest.mark.django_db
 def test_two_oauth_apps_of_one_service_are_dispatched_in_turn(backlog: int) -> None:
     integration = Integration.objects.get()

@@ -1087,14 +1087,21 @@ PROTECTIONS = [
     Mutation(
         "faults: strangers do not wait for a silent service",
         "apps/connections/services/schedule.py",
-        "in_queue = max(QUEUE_AHEAD, self.begun[group]) - self.queued[group]",
+        "in_queue = max(QUEUE_AHEAD, self.begun[group], 2 * self.finished[group]) - self.queued[group]",
         "in_queue = 1000",
         ("tests/connections/test_dispatch.py", "tests/faults/test_parallel.py"),
     ),
     Mutation(
+        "refresh: the queue grows only with what has finished",
+        "apps/connections/services/schedule.py",
+        "return self.in_flight - in_flight if recent else Counter()",
+        "return self.in_flight",
+        ("tests/connections/test_dispatch.py",),
+    ),
+    Mutation(
         "faults: as many refreshes as threads",
         "apps/connections/services/schedule.py",
-        "in_queue = max(QUEUE_AHEAD, self.begun[group]) - self.queued[group]",
+        "in_queue = max(QUEUE_AHEAD, self.begun[group], 2 * self.finished[group]) - self.queued[group]",
         "in_queue = QUEUE_AHEAD - self.begun[group] - self.queued[group]",
         ("tests/faults/test_parallel.py",),
     ),

@@ -41,6 +41,8 @@ CLAIM_SIZE = 200
 LOOKAHEAD = 1000
 # Seconds between two looks for due rows: shorter than most services take to respond.
 PAUSE = 0.2
+# Seconds after which an earlier look says nothing about how fast a service responds.
+PROGRESS_LASTS = 2.0
 RECHECK = timedelta(seconds=60)
 SYSTEM = Origin(kind="system", id="", label="Specway")
 
@@ -53,15 +55,42 @@ _select_version = PreparedSelect(
 )
 
 
-def dispatch_due(send: Callable[[list[tuple[UUID, int]]], None], *, seconds: float) -> None:
+# What shares a service's answers: an integration with one OAuth app. Other groups must not wait for it.
+Group = tuple[str, UUID | None]
+_GROUP = ("connection__integration__slug", "connection__oauth_app")
+
+
+@dataclass
+class Progress:
+    """How many refreshes of each group were in flight after the last look for due rows, and when that was.
+
+    It is kept in the memory of one process: without it, each group starts again with QUEUE_AHEAD.
+    """
+
+    in_flight: Counter[Group] = field(default_factory=Counter)
+    looked_at: float = 0.0
+
+    def finished(self, in_flight: Counter[Group]) -> Counter[Group]:
+        """How many of each group have finished since the last look; none if that was long ago."""
+        recent = time.monotonic() - self.looked_at < PROGRESS_LASTS
+        return self.in_flight - in_flight if recent else Counter()
+
+    def record(self, in_flight: Counter[Group]) -> None:
+        self.in_flight, self.looked_at = in_flight, time.monotonic()
+
+
+def dispatch_due(
+    send: Callable[[list[tuple[UUID, int]]], None], *, seconds: float, progress: Progress | None = None
+) -> None:
     """Dispatch what is due, as workers become free, for `seconds` or until nothing more becomes due in them.
 
     If it looked only once per scheduler run, a service that responds at once would be idle most of the time, and a
-    refresh whose process died would wait for the next run after its lease has ended.
+    refresh whose process died would wait for the next run after its lease has ended. `progress`: of the run before.
     """
+    progress = progress or Progress()
     until = time.monotonic() + seconds
     while True:
-        for row in claim_due():
+        for row in claim_due(progress):
             send([row])
         left = until - time.monotonic()
         wait = seconds_until_due(within=left)
@@ -84,33 +113,32 @@ def seconds_until_due(*, within: float) -> float | None:
     return None
 
 
-def claim_due() -> list[tuple[UUID, int]]:
+def claim_due(progress: Progress | None = None) -> list[tuple[UUID, int]]:
     """IDs and versions of at most CLAIM_SIZE token sets whose refresh is due, each returned to one caller only.
 
-    The spool is replayed first: it may hold the token that a refresh would obtain.
+    The spool is replayed first: it may hold the token that a refresh would obtain. `progress` is brought up to date.
     """
     spool.replay()
     with heartbeat.leader_lock() as acquired:
-        return _claim() if acquired else []
+        return _claim(progress or Progress()) if acquired else []
 
 
 def _due() -> TokenSetQuerySet[TokenSet]:
     return TokenSet.objects.due_for_refresh(Now()).exclude(connection__status=Status.DISCONNECTING)
 
 
-def _claim() -> list[tuple[UUID, int]]:
+def _claim(progress: Progress) -> list[tuple[UUID, int]]:
     _wake_repaired()
     load = _current_load()
+    load.finished = progress.finished(load.in_flight())
     full = [slug for slug, count in load.calls.items() if count >= _parallel_calls(slug)]
     due = _due().exclude(connection__integration__slug__in=full).exclude(connection__oauth_app__in=load.waiting_apps())
     candidates = [(pk, (slug, oauth_app)) for pk, slug, oauth_app in due.values_list("pk", *_GROUP)[:LOOKAHEAD]]
     chosen = fair_share(candidates, available=load.available, limit=CLAIM_SIZE)
-    return _mark_dispatched(load.within_limits(chosen, dict(candidates))) if chosen else []
-
-
-# What shares a service's answers: an integration with one OAuth app. Other groups must not wait for it.
-Group = tuple[str, UUID | None]
-_GROUP = ("connection__integration__slug", "connection__oauth_app")
+    groups = dict(candidates)
+    taken = _mark_dispatched(load.within_limits(chosen, groups)) if chosen else []
+    progress.record(load.in_flight() + Counter(groups[pk] for pk, _ in taken))
+    return taken
 
 
 @dataclass
@@ -118,16 +146,22 @@ class Load:
     """What is dispatched now: by group those that a worker has begun and those in the queue, and calls by slug.
 
     The queue holds few of each group, so that a slow service does not take the threads of all others: at most
-    QUEUE_AHEAD, or as many as its workers have begun.
+    QUEUE_AHEAD, or as many as its workers have begun, or twice as many as have finished since the last look. So the
+    queue of a service that responds does not run empty before the next look, and that of a silent one does not grow.
     """
 
     begun: Counter[Group] = field(default_factory=Counter)
     queued: Counter[Group] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
+    finished: Counter[Group] = field(default_factory=Counter)
+
+    def in_flight(self) -> Counter[Group]:
+        """By group those that were dispatched and have not finished."""
+        return self.begun + self.queued
 
     def available(self, group: Group) -> int:
         """How many more of a group may be dispatched now."""
-        in_queue = max(QUEUE_AHEAD, self.begun[group]) - self.queued[group]
+        in_queue = max(QUEUE_AHEAD, self.begun[group], 2 * self.finished[group]) - self.queued[group]
         return min(in_queue, _parallel_calls(group[0]) - self.calls[group[0]])
 
     def waiting_apps(self) -> list[UUID]:
