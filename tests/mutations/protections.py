@@ -884,6 +884,20 @@ PROTECTIONS = [
         ("tests/connections/test_refresh_policy.py",),
     ),
     Mutation(
+        "connections: shared with some is not shared with all",
+        "apps/connections/models/querysets.py",
+        'with_whom = ~Q(everyones_level="")',
+        "with_whom = Q(is_shared=True)",
+        ("tests/connections/test_everyones_level.py",),
+    ),
+    Mutation(
+        "connections: a row that was loaded before keeps the level",
+        "apps/connections/models/everyones_level.py",
+        "super().pre_save(row, add) if add else models.F(self.attname)",
+        "super().pre_save(row, add)",
+        ("tests/connections/test_everyones_level.py",),
+    ),
+    Mutation(
         "connections: a personal one is its owner's",
         "apps/connections/policy/access.py",
         "may_see(actor, connection) and is_owner(actor, connection)",
