@@ -1,8 +1,8 @@
 """The level of everyone in the team on the connection's row, which triggers keep.
 
 Safe on a large table while another version of the product runs: the column has a constant default, so that no row is
-rewritten; the triggers are created before the rows are filled in; and each batch of rows is locked for some
-milliseconds, in a transaction of its own. After an interruption, `migrate` continues. On SQLite, the triggers are
+rewritten for it; the triggers are created before the rows are filled in; and 200 rows at a time are locked and filled
+in, each time in a transaction of its own. After an interruption, `migrate` continues. On SQLite, the triggers are
 created after all migrations (see apps/connections/receivers.py), because it cannot alter a table that they refer to.
 """
 

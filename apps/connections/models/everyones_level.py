@@ -57,7 +57,7 @@ _POSTGRESQL_TRIGGERS = {
     )
 }
 # Connections whose rows are locked at a time while the column is filled.
-BATCH = 1000
+BATCH = 200
 
 
 class EveryonesLevelField(TextField):
@@ -94,11 +94,11 @@ def fill(connections: Any, shares: Any) -> None:
     The rows of a batch are locked, as by `services.share` before it changes shares, and each batch is a transaction.
     """
     of_everyone = shares.filter(user=None)
-    level = of_everyone.filter(connection=models.OuterRef("pk")).order_by().values("level")[:1]
-    last = 0
+    level = models.Subquery(of_everyone.filter(connection=models.OuterRef("pk")).order_by().values("level")[:1])
+    now, last = Coalesce(level, models.Value("")), 0
     while batch := list(of_everyone.filter(pk__gt=last).order_by("pk").values_list("pk", "connection")[:BATCH]):
         rows = connections.filter(pk__in=[connection for _, connection in batch])
         with transaction.atomic():
             list(rows.select_for_update().order_by("pk").values_list("pk"))
-            rows.update(everyones_level=Coalesce(models.Subquery(level), models.Value("")))
+            rows.exclude(everyones_level=now).update(everyones_level=now)
         last = batch[-1][0]
