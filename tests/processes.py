@@ -34,6 +34,7 @@ class Product:
     log_dir: Path
     sandbox: Sandbox | None = None
     accounts: dict[str, str] = field(default_factory=dict, repr=False)
+    forks: bool = True
     processes: dict[str, Started] = field(default_factory=dict, repr=False)
 
     @property
@@ -64,7 +65,7 @@ class Product:
         """Starts one process with the product's environment, in a process group of its own."""
         own = self.env | env
         with (self.log_dir / f"{name}.log").open("ab") as log:
-            if command := python_of(line, own):
+            if self.forks and (command := python_of(line, own)):
                 self.processes[name] = forked.start(command, env=own, stdout=log, stderr=log, new_session=True)
                 return
             self.processes[name] = subprocess.Popen(
@@ -103,16 +104,20 @@ def running_product(
     beat: bool = True,
     sandbox: bool = False,
     access_token_seconds: int = 60,
+    forks: bool = True,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[Product]:
     """The prepared product (demo team, catalog, the sandbox as a client), answering; all of it ends with the block.
 
     `web` counts web processes, each with a port of its own. With `sandbox`, `product.sandbox` is the service.
+    Without `forks`, processes share no memory with the one that has imported the libraries, and take as long to start
+    as they do elsewhere.
     """
     with ExitStack() as stack:
         urls = [f"http://127.0.0.1:{free_port()}" for _ in range(web or 1)]
         env_of_its_own = _environment(tmp_path, urls[0])
         product = Product(urls=urls, var=tmp_path / "var", env=env_of_its_own, log_dir=tmp_path / "logs")
+        product.forks = forks
         product.log_dir.mkdir()
         if broker == "redis":
             product.env["REDIS_URL"] = stack.enter_context(own_redis_database())

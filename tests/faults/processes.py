@@ -88,8 +88,8 @@ class Crew:
     folder: Path
     env: dict[str, str] = field(repr=False)
     children: list[Child] = field(default_factory=list)
-    # A command that runs the processes' commands, such as `nsenter …`.
-    prefix: tuple[str, ...] = ()
+    # The process whose mounted file systems the processes see.
+    mounts_of: int | None = None
 
     @classmethod
     def on(cls, folder: Path, *, database_url: str, spool: str, allowed_host: str) -> "Crew":
@@ -131,12 +131,14 @@ class Crew:
         return child
 
     def _begin(self, command: list[str], env: dict[str, str], out: IO[str], log: IO[str]) -> Started:
-        if not self.prefix and "PYTHONPATH" not in env:
-            process: Started = forked.start(command, env=env, stdout=out, stderr=log, new_session=True)
+        if "PYTHONPATH" not in env:
+            process: Started = forked.start(
+                command, env=env, stdout=out, stderr=log, new_session=True, mounts_of=self.mounts_of
+            )
             return process
-        # What was forked is in this file system, and has imported with the clock that the other processes have.
+        # Its clock is set before anything is imported.
         return subprocess.Popen(
-            [*self.prefix, *command],
+            command,
             cwd=REPOSITORY,
             env=env,
             stdin=subprocess.DEVNULL,

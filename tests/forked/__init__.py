@@ -84,8 +84,12 @@ def start(
     stderr: Any = subprocess.DEVNULL,
     new_session: bool = False,
     die_with_parent: bool = True,
+    mounts_of: int | None = None,
 ) -> Any:
-    """Runs `python …` (a list that begins with this Python) in the repository; text goes through its pipes."""
+    """Runs `python …` (a list that begins with this Python) in the repository; text goes through its pipes.
+
+    It sees the mounted file systems that the process `mounts_of` sees.
+    """
     with ExitStack() as stack:
         files, pipes = [], {}
         for name, wanted in {"stdin": stdin, "stdout": stdout, "stderr": stderr}.items():
@@ -103,6 +107,7 @@ def start(
         status, reported = os.pipe()
         stack.callback(os.close, reported)
         asked = {"argv": list(command[1:]), "env": dict(env), "session": new_session, "dies": die_with_parent}
+        asked["mounts_of"] = mounts_of
         with _lock:
             _ask(asked, [*files, reported])
             pid = int.from_bytes(os.read(status, 4), "big")

@@ -11,6 +11,7 @@ import socket
 import sys
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 # What reads settings or the environment while it is imported is not here: prometheus_client, models, our own settings.
@@ -55,7 +56,7 @@ LIBRARIES = (
     # The largest module of the product that needs no settings.
     "apps.integrations.catalog.schema",
 )
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, CLONE_NEWNS = 1, 0x20000
 
 
 def serve(asking: socket.socket) -> dict[str, Any]:
@@ -107,6 +108,8 @@ def begin(descriptors: list[int]) -> dict[str, Any]:
         asked: dict[str, Any] = json.load(file)
     if asked["session"]:
         os.setsid()
+    if asked["mounts_of"] is not None:
+        enter_mounts(asked["mounts_of"])
     if asked["dies"]:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
     for number, descriptor in enumerate(files):
@@ -119,6 +122,15 @@ def begin(descriptors: list[int]) -> dict[str, Any]:
     os.environ.clear()
     os.environ.update(asked["env"])
     return asked
+
+
+def enter_mounts(process: int) -> None:
+    """As `nsenter --mount`: os.setns comes with Python 3.12."""
+    here = Path.cwd()
+    with open(f"/proc/{process}/ns/mnt") as namespace:  # noqa: PTH123 - not a file to be read
+        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNS):
+            raise OSError(ctypes.get_errno(), "setns")
+    os.chdir(here)
 
 
 def main() -> None:
