@@ -110,34 +110,36 @@ def running_product(
     """The prepared product (demo team, catalog, the sandbox as a client), answering; all of it ends with the block.
 
     `web` counts web processes, each with a port of its own. With `sandbox`, `product.sandbox` is the service.
-    Without `forks`, processes share no memory with the one that has imported the libraries, and take as long to start
-    as they do elsewhere.
+    Without `forks`, processes take as long to start as elsewhere, and share no memory with others.
     """
     with ExitStack() as stack:
         urls = [f"http://127.0.0.1:{free_port()}" for _ in range(web or 1)]
         env_of_its_own = _environment(tmp_path, urls[0])
-        product = Product(urls=urls, var=tmp_path / "var", env=env_of_its_own, log_dir=tmp_path / "logs")
-        product.forks = forks
+        product = Product(urls, tmp_path / "var", env_of_its_own, tmp_path / "logs", forks=forks)
         product.log_dir.mkdir()
         if broker == "redis":
             product.env["REDIS_URL"] = stack.enter_context(own_redis_database())
         if sandbox:
             product.sandbox = stack.enter_context(_sandbox(tmp_path, product, access_token_seconds))
-        origin = product.sandbox.url if product.sandbox else ""
-        if database == "postgresql":
-            copied = stack.enter_context(copy_to_postgresql(sandbox=origin))
-            product.env["DATABASE_URL"], product.accounts = copied
-        else:
-            product.accounts = copy_to_sqlite(product.var, sandbox=origin)
+        _copy_database(product, database, stack)
         _update(product.env, env or {})
         stack.callback(_stop, product)
         lines = parse_procfile((REPOSITORY / "Procfile").read_text()).processes
         for number, url in enumerate(urls[:web]):
             product.start(f"web{number}", lines["web"], PORT=url.rpartition(":")[2], WEB_CONCURRENCY="1")
-        for name in [name for name, wanted in (("worker", worker), ("beat", beat)) if wanted]:
+        for name in ["worker"] * worker + ["beat"] * beat:
             product.start(name, lines[name])
         _wait_until_ready(product)
         yield product
+
+
+def _copy_database(product: Product, database: str, stack: ExitStack) -> None:
+    origin = product.sandbox.url if product.sandbox else ""
+    if database == "postgresql":
+        copied = stack.enter_context(copy_to_postgresql(sandbox=origin))
+        product.env["DATABASE_URL"], product.accounts = copied
+    else:
+        product.accounts = copy_to_sqlite(product.var, sandbox=origin)
 
 
 def _update(env: dict[str, str], added: Mapping[str, str]) -> None:

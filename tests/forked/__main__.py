@@ -94,7 +94,7 @@ def report_ends(reports: dict[int, int]) -> None:
         if not pid:
             return
         report = reports.pop(pid)
-        with suppress(BrokenPipeError):  # nobody waits for it any more
+        with suppress(BrokenPipeError):  # no one waits for it any more
             os.write(report, status.to_bytes(4, "big"))
         os.close(report)
 
