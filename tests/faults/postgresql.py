@@ -26,13 +26,6 @@ class Cluster:
             shutil.chown(folder, "postgres")
         self._run("initdb", "-U", "postgres", "-A", "trust", "--no-sync")
 
-    def fill(self, template: str) -> None:
-        """What a database of the shared server holds, without the time that its migrations take."""
-        dump = [str(self._bin / "pg_dump"), "--no-owner", "--dbname", template]
-        copied = subprocess.run(dump, stdout=subprocess.PIPE, check=True).stdout
-        restore = [str(self._bin / "psql"), "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--dbname", self.url]
-        subprocess.run(restore, input=copied, stdout=subprocess.DEVNULL, check=True)
-
     def start(self) -> None:
         listen = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
         self._run("pg_ctl", "start", "-w", "-o", listen, "-l", str(self._data / "log"))
