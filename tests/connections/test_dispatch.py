@@ -1,10 +1,13 @@
 """Dispatching what is due goes on while there is room, in turns, and never beyond an integration's limit."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.connections.models import SchedulerHeartbeat, TokenSet
 from apps.connections.policy.refresh_policy import QUEUE_AHEAD
@@ -13,6 +16,7 @@ from apps.connections.services.lease import acquire_lease
 from apps.connections.services.refresh import load
 from apps.integrations.models import Integration, OAuthApp
 from apps.sql import Now
+from tests.bench.claims import copies_of
 from tests.connections.rows import make_connection, make_integration
 from tests.factories import make_member
 from tests.fixtures.connections import side_by_side
@@ -196,3 +200,24 @@ def test_each_refresh_is_a_task_of_its_own(due: int, monkeypatch: pytest.MonkeyP
     sent: list[int] = []
     schedule.dispatch_due(lambda rows: sent.append(len(rows)), seconds=0.1)
     assert sent == [1] * ROOM
+
+
+@pytest.mark.needs_postgresql
+@pytest.mark.django_db
+def test_a_claim_among_many_reads_no_table_from_end_to_end(due: int) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("PostgreSQL explains its plans.")
+    calm = TokenSet.objects.get(pk=make_connection(Integration.objects.get(), make_member()).token_set.pk)
+    TokenSet.objects.filter(pk=calm.pk).update(next_refresh_at=None)
+    with connection.cursor() as cursor:
+        cursor.execute(copies_of(calm, 5000))
+        cursor.execute("ANALYZE connections_connection, connections_tokenset")
+        with CaptureQueriesContext(connection) as captured:
+            assert len(schedule.claim_due()) == ROOM
+            assert schedule.seconds_until_due(within=60) == 0
+        statements = [query["sql"] for query in captured if "connections_tokenset" in query["sql"]]
+        assert len(statements) > 4
+        for sql in statements:
+            cursor.execute(f"EXPLAIN {sql}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert not re.search(r"Seq Scan on connections_(connection|tokenset)", plan), f"{sql}\n{plan}"

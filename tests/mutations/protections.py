@@ -1092,6 +1092,14 @@ PROTECTIONS = [
         ("tests/connections/test_dispatch.py", "tests/faults/test_parallel.py"),
     ),
     Mutation(
+        "refresh: what is due is found by an index",
+        "apps/connections/migrations/0001_initial.py",
+        "condition=models.Q(('next_refresh_at__isnull', False)), fields=['next_refresh_at'], name='token_set_due'",
+        "fields=['id'], name='token_set_due'",
+        ("tests/connections/test_dispatch.py",),
+        on_postgresql=True,
+    ),
+    Mutation(
         "refresh: the queue grows only with what has finished",
         "apps/connections/services/schedule.py",
         "return self.in_flight - in_flight if recent else Counter()",

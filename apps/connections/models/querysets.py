@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound=models.Model)
 
 
+# What the row of a connection shows, on the pages that list connections (`views.rows`).
+_OF_ROW = [
+    *("team_id", "integration_id", "oauth_app_id", "owner_id", "name", "status", "status_reason", "service_message"),
+    *("status_changed_at", "is_shared", "created_at", "last_used_at", "verified_at"),
+    *("integration__slug", "integration__name", "integration__team_id", "integration__kind", "integration__icon"),
+    *("owner__email", "owner__name", "oauth_app__broken_since", "first_refresh__outcome", "first_refresh__code"),
+    *("token_set__refresh_token", "token_set__obtained_at", "token_set__expires_at", "token_set__lease_until"),
+    *("token_set__next_refresh_at", "token_set__data_key", "token_set__team_id", "credential__checked_at"),
+]
+
+
 def _owned_by(actor: Actor) -> Q:
     return Q() if actor.is_service or actor.user is None else Q(owner=actor.user)
 
@@ -60,6 +71,11 @@ class ConnectionQuerySet(models.QuerySet[Row]):
         """With everything that a list or an API response shows, in one query."""
         related = ("integration", "owner", "team", "oauth_app", "token_set", "first_refresh", "credential")
         return self.select_related(*related).defer("credential__fields")
+
+    def with_row(self) -> Self:
+        """With what the row of a list shows, in one query. Anything else would be queried for each row."""
+        related = ("integration", "owner", "oauth_app", "token_set", "first_refresh", "credential")
+        return self.select_related(*related).only(*_OF_ROW)
 
 
 class TokenSetQuerySet(models.QuerySet[Row]):

@@ -80,7 +80,7 @@ def page_of(connections: QuerySet[Connection], *, sort: str, group: str, number:
     ]
     wanted = int(number) if number.isascii() and number.isdecimal() and len(number) < 7 else 1
     keys, count = _keys_of_page(connections.order_by(*order), max(wanted, 1))
-    detailed = Connection.objects.with_details().prefetch_related("shares").in_bulk(keys)
+    detailed = Connection.objects.with_row().prefetch_related("shares").in_bulk(keys)
     return _Cut([detailed[key] for key in keys if key in detailed], count=count).get_page(max(wanted, 1))
 
 

@@ -3,7 +3,10 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from uuid import UUID
 
+from django.urls import get_script_prefix, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
@@ -23,11 +26,34 @@ from apps.integrations.models import KINDS_WITH_KEY, Integration
 from apps.teams.actor import Actor
 
 
+class RowUrls:
+    """The URLs of a connection's pages and actions by the names of `connections/urls.py`: `{{ row.urls.check }}`.
+
+    Each is reversed once and not for each row, of which a page has many with several URLs each.
+    """
+
+    def __init__(self, connection_id: UUID) -> None:
+        self._id, self._prefix = str(connection_id), get_script_prefix()
+
+    def __getitem__(self, name: str) -> str:
+        return _url_of_any(name, self._prefix).replace(_ANY, self._id)
+
+
+_ANY = str(UUID(int=0))
+
+
+@lru_cache(maxsize=100)
+def _url_of_any(name: str, prefix: str) -> str:
+    """The URL with _ANY in place of the connection's ID; `prefix` is that of the current request."""
+    return reverse(f"connections:{name}", args=[_ANY])
+
+
 @dataclass(frozen=True)
 class Row:
     """One connection. `schedule` describes its next refresh or expiry, at the time `schedule_at` if there is one."""
 
     connection: Connection
+    urls: RowUrls
     needs_attention: bool
     is_mine: bool
     sharing: str
@@ -83,6 +109,7 @@ def row_of(actor: Actor, connection: Connection) -> Row:
     repair = repair_label(connection.status_reason) if needs_attention else ""
     return Row(
         connection=connection,
+        urls=RowUrls(connection.pk),
         needs_attention=needs_attention,
         is_mine=actor.user is not None and connection.owner_id == actor.user.pk,
         sharing=_sharing(actor, connection),

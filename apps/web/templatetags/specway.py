@@ -1,6 +1,5 @@
 """Template tags for icons, logos, statuses, badges, avatars, times and form fields."""
 
-import re
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -116,6 +115,11 @@ def status(kind: str, label: str | Promise, reason: str | Promise = "") -> SafeS
     """A status: icon, label, reason. `kind` is good, bad, warn or idle."""
     if kind not in STATUS_KINDS:
         raise ValueError(f"status kind must be one of {', '.join(STATUS_KINDS)}, not {kind!r}")
+    return _status(kind, *(part if isinstance(part, str) else str(part) for part in (label, reason)))
+
+
+@lru_cache(maxsize=512, typed=True)  # text is escaped, and the same text that is marked as safe is not
+def _status(kind: str, label: str, reason: str) -> SafeString:
     return format_html(
         '<span class="status status--{}">{}<span><span class="status__label">{}</span>{}</span></span>',
         kind,
@@ -173,8 +177,8 @@ class CompactNode(template.Node):
         self.nodelist = nodelist
 
     def render(self, context: Context) -> SafeString:
-        html = re.sub(r"\s+", " ", self.nodelist.render(context))
-        return mark_safe(re.sub(r"\s*>\s+<", "><", html).replace(" >", ">"))  # noqa: S308 - escaped by the nodes
+        html = " ".join(self.nodelist.render(context).split())
+        return mark_safe(html.replace("> <", "><").replace(" >", ">"))  # noqa: S308 - escaped by the nodes
 
 
 @register.simple_tag
