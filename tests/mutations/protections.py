@@ -131,6 +131,20 @@ PROTECTIONS = [
         ("tests/gateway/test_call_options.py",),
     ),
     Mutation(
+        "browser: responses of the API have a policy",
+        "apps/web/page_middleware.py",
+        "response.headers.setdefault(constants.HEADER, settings.API_CONTENT_SECURITY_POLICY)",
+        "pass",
+        ("tests/web/test_page_middleware.py",),
+    ),
+    Mutation(
+        "browser: the API reference is a page, with what pages need",
+        "apps/web/page_middleware.py",
+        "is_api(request) and request.path_info != _reference()",
+        "is_api(request)",
+        ("tests/web/test_page_middleware.py",),
+    ),
+    Mutation(
         "api: only what is read with a key is compressed",
         "apps/web/middleware.py",
         "    return with_key and _is_read(request, response)",
