@@ -1,5 +1,6 @@
 """What all tests share: services that the machine may lack, and the choice of tests for each database."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -96,6 +97,13 @@ def group(items: list[pytest.Item]) -> None:
         grouped: str = getattr(item, "_nodeid", "")
         if hasattr(item, "_id") and "@" in grouped:
             item._id = type(item._id).parse(grouped)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays until the end: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
