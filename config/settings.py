@@ -109,7 +109,7 @@ MIDDLEWARE = [
     "apps.request_slots.RequestSlotMiddleware",
     "apps.web.middleware.CompressionMiddleware",
     "apps.web.middleware.ApiConditionalMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "apps.web.page_middleware.ContentSecurityPolicyMiddleware",
     "apps.teams.sessions.SessionMiddleware",
     "apps.web.middleware.ApiSlashMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -117,10 +117,10 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "apps.web.page_middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "apps.web.middleware.PermissionsPolicyMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
+    "apps.web.page_middleware.HtmxMiddleware",
     "apps.teams.throttling.RateLimitHeaders",
     "apps.teams.middleware.ActorMiddleware",
     "apps.web.preferences.PreferencesMiddleware",
@@ -397,6 +397,8 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
+# The API has nothing that a browser should load, run or show in a frame.
+API_CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 # --- The API -----------------------------------------------------------------------------------------------------
 

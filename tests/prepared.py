@@ -5,12 +5,12 @@ it, and the others wait for that. Databases of PostgreSQL are copied with `CREAT
 """
 
 import atexit
-import base64
 import fcntl
 import json
 import os
-import secrets
+import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -22,23 +22,25 @@ from typing import Any
 
 import psycopg
 
+from tests import forked
 from tests.services import create_database, drop_database, own_postgresql_database, url_of_database
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Bounds of time are no measures: a machine whose processors are busy with other programs takes so many times as long.
 BUSY = 6
-# The client's ID and secret come on standard input. Its address is written into each copy.
-PREPARE_PRODUCT = """
-import json, os
-from django.core.management import call_command
+PASSWORD_LINE = re.compile(r"^Log in as (\S+) with password (\S+)$", re.MULTILINE)
+SHOW_CLIENT = """
+import json
+from apps.integrations.models import OAuthApp
+app = OAuthApp.objects.get()
+print(json.dumps({"client_id": app.client_id, "client_secret": app.client_secret.reveal()}))
+"""
+SET_CLIENT = """
+import json
 from apps.integrations.oauth_apps.services import ensure_oauth_app
-from config.quickstart.people import QUICKSTART, create_demo_team
-call_command("migrate", verbosity=0)
-with open(os.devnull, "w") as nowhere:
-    call_command("load_catalog", stdout=nowhere)
-client = json.loads(input())
-ensure_oauth_app(integration_slug="sandbox", origin=QUICKSTART, params={"origin": "http://127.0.0.1:1"}, **client)
-print(json.dumps(create_demo_team()))
+from config.quickstart.people import QUICKSTART
+client, params = json.loads(input()), {"origin": "http://127.0.0.1:1"}
+ensure_oauth_app(integration_slug="sandbox", origin=QUICKSTART, params=params, **client)
 """
 
 
@@ -80,24 +82,66 @@ def forget(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def quickstart(folder: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """`manage.py quickstart …` as people run it, with the folder and a `.env` in it."""
+    return subprocess.run(
+        [sys.executable, str(REPOSITORY / "manage.py"), "quickstart", *arguments],
+        cwd=folder,
+        env=_environment(folder) | {"HOME": str(folder)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120 * BUSY,
+        check=False,
+    )
+
+
+def first_start() -> tuple[Path, dict[str, Any]]:
+    """The folder of a first `quickstart --prepare-only`, and what it said: `stdout` and `stderr`.
+
+    With it, the team's passwords (`accounts`) and the `client` at the sandbox: whatever starts from a prepared product
+    starts from this.
+    """
+
+    def make(folder: Path) -> dict[str, Any]:
+        said = _prepare(folder)
+        client = json.loads(_run(["manage.py", "shell", "-v", "0", "-c", SHOW_CLIENT], _environment(folder)))
+        return said | {"client": client}
+
+    return once("product-sqlite", make)
+
+
+def on_postgresql() -> dict[str, Any]:
+    """The same in a database of PostgreSQL, to copy: its name as `template`. It has the keys of the first."""
+
+    def make(folder: Path) -> dict[str, Any]:
+        first, made = first_start()
+        template = f"{run_folder().name.replace('-', '_').lower()}_product"
+        create_database(template)
+        environment = keys() | {"DATABASE_URL": url_of_database(template)}
+        shutil.copytree(first / "var" / "sandbox", folder / "var" / "sandbox")
+        said = _prepare(folder, **environment)
+        set_client = ["manage.py", "shell", "-v", "0", "-c", SET_CLIENT]
+        _run(set_client, _environment(folder) | environment, said=json.dumps(made["client"]))
+        return said | {"template": template}
+
+    made: dict[str, Any] = once("product-postgresql", make)[1]
+    return made
+
+
 def keys() -> dict[str, str]:
     """Settings with which what is prepared is encrypted: a copy can be read with no others."""
-
-    def make(folder: Path) -> dict[str, str]:
-        vault_key = base64.b64encode(secrets.token_bytes(32)).decode()
-        made = {name: secrets.token_urlsafe(48) for name in ("SECRET_KEY", "FINGERPRINT_KEY")}
-        return made | {"VAULT_KEYS": f"test:{vault_key}"}
-
-    made: dict[str, str] = once("keys", make)[1]
-    return made
+    lines = (first_start()[0] / ".env").read_text().splitlines()
+    settings = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    return {name: settings[name] for name in ("SECRET_KEY", "FINGERPRINT_KEY", "VAULT_KEYS")}
 
 
 def copy_sandbox(var: Path, *, redirect_uris: list[str]) -> dict[str, str]:
     """A sandbox in the new folder `var`, with one client that has these redirect URIs: gives its ID and secret."""
-    folder, client = _sandbox()
-    shutil.copytree(folder / "var", var)
+    folder, made = first_start()
+    shutil.copytree(folder / "var" / "sandbox", var)
     with closing(sqlite3.connect(var / "sandbox.sqlite3")) as database, database:
         database.execute("UPDATE oauth2_provider_application SET redirect_uris = ?", [" ".join(redirect_uris)])
+    client: dict[str, str] = made["client"]
     return client
 
 
@@ -106,29 +150,19 @@ def copy_to_sqlite(var: Path, *, sandbox: str) -> dict[str, str]:
 
     Gives the team's passwords by e-mail address.
     """
-
-    def make(folder: Path) -> dict[str, str]:
-        return _prepare_product(folder)
-
-    folder, accounts = once("product-sqlite", make)
-    shutil.copytree(folder / "var", var)
+    folder, made = first_start()
+    shutil.copytree(folder / "var", var, ignore=shutil.ignore_patterns("sandbox"))
     with closing(sqlite3.connect(var / "specway.sqlite3")) as database, database:
         for statement, values in _client_at(sandbox, "?"):
             database.execute(statement, values)
-    passwords: dict[str, str] = accounts
+    passwords: dict[str, str] = made["accounts"]
     return passwords
 
 
 @contextmanager
 def copy_to_postgresql(*, sandbox: str) -> Iterator[tuple[str, dict[str, str]]]:
     """The same in a new database, while the block lasts: its URL, and the team's passwords by e-mail address."""
-
-    def make(folder: Path) -> dict[str, Any]:
-        template = f"{run_folder().name.replace('-', '_').lower()}_product"
-        create_database(template)
-        return {"template": template, "accounts": _prepare_product(folder, DATABASE_URL=url_of_database(template))}
-
-    _, made = once("product-postgresql", make)
+    made = on_postgresql()
     with own_postgresql_database(template=made["template"]) as url:
         with psycopg.connect(url) as database:
             for statement, values in _client_at(sandbox, "%s"):
@@ -136,21 +170,20 @@ def copy_to_postgresql(*, sandbox: str) -> Iterator[tuple[str, dict[str, str]]]:
         yield url, made["accounts"]
 
 
-def _sandbox() -> tuple[Path, dict[str, str]]:
-    def make(folder: Path) -> dict[str, str]:
-        command = ["-m", "apps.sandbox", "register-client", "--redirect-uri", "http://127.0.0.1/callback"]
-        printed = _run(command, {"SANDBOX_VAR_DIR": str(folder / "var")})
-        client: dict[str, str] = json.loads(printed)
-        return client
+def _prepare(folder: Path, **environment: str) -> dict[str, Any]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    done = quickstart(folder, "--prepare-only", "--port", str(port), **environment)
+    if done.returncode:
+        raise RuntimeError(f"quickstart failed:\n{done.stdout}{done.stderr}")
+    return {"stdout": done.stdout, "stderr": done.stderr, "accounts": dict(PASSWORD_LINE.findall(done.stdout))}
 
-    return once("sandbox", make)
 
-
-def _prepare_product(folder: Path, **environment: str) -> dict[str, str]:
-    own = {"VAR_DIR": str(folder / "var"), "ENV_FILE": str(folder / "no.env"), **keys(), **environment}
-    printed = _run(["manage.py", "shell", "-v", "0", "-c", PREPARE_PRODUCT], own, said=json.dumps(_sandbox()[1]))
-    accounts: dict[str, str] = json.loads(printed)
-    return accounts
+def _environment(folder: Path) -> dict[str, str]:
+    """Nothing of the caller's but the search path."""
+    own = {"ENV_FILE": str(folder / ".env"), "VAR_DIR": str(folder / "var")}
+    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | own
 
 
 def _client_at(sandbox: str, mark: str) -> list[tuple[str, list[str]]]:
@@ -162,16 +195,7 @@ def _client_at(sandbox: str, mark: str) -> list[tuple[str, list[str]]]:
 
 def _run(arguments: list[str], environment: dict[str, str], *, said: str = "") -> str:
     """`python ARGUMENTS` to its end; what it printed. Raises RuntimeError with its messages if it fails."""
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=REPOSITORY,
-        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | environment,
-        input=said,
-        capture_output=True,
-        text=True,
-        timeout=120 * BUSY,
-        check=False,
-    )
+    done = forked.run([sys.executable, *arguments], env=environment, said=said, timeout=120 * BUSY)
     if done.returncode:
         raise RuntimeError(f"{arguments[:3]} failed:\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -1,6 +1,7 @@
 """The product's real processes for end-to-end tests: the Procfile's lines, with a folder and database of their own."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ import requests
 from honcho.environ import parse_procfile
 
 from config.quickstart.processes import die_with_parent
+from tests import forked
+from tests.forked import Started
 from tests.prepared import BUSY, REPOSITORY, copy_to_postgresql, copy_to_sqlite, keys
 from tests.sandbox.server import Sandbox, running_sandbox
 from tests.services import own_redis_database
@@ -31,7 +34,8 @@ class Product:
     log_dir: Path
     sandbox: Sandbox | None = None
     accounts: dict[str, str] = field(default_factory=dict, repr=False)
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, repr=False)
+    forks: bool = True
+    processes: dict[str, Started] = field(default_factory=dict, repr=False)
 
     @property
     def url(self) -> str:
@@ -39,16 +43,7 @@ class Product:
 
     def manage(self, *arguments: str, stdin: str = "") -> str:
         """Runs manage.py with the product's environment; gives what it printed. Raises with its words if it fails."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=REPOSITORY,
-            env=self.env,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120 * BUSY,
-            check=False,
-        )
+        done = forked.run([sys.executable, "manage.py", *arguments], env=self.env, said=stdin, timeout=120 * BUSY)
         if done.returncode:
             raise RuntimeError(f"manage.py {arguments[0]} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -68,11 +63,15 @@ class Product:
 
     def start(self, name: str, line: str, **env: str) -> None:
         """Starts one process with the product's environment, in a process group of its own."""
+        own = self.env | env
         with (self.log_dir / f"{name}.log").open("ab") as log:
+            if self.forks and (command := python_of(line, own)):
+                self.processes[name] = forked.start(command, env=own, stdout=log, stderr=log, new_session=True)
+                return
             self.processes[name] = subprocess.Popen(
                 ["/bin/sh", "-c", line],
                 cwd=REPOSITORY,
-                env=self.env | env,
+                env=own,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -82,6 +81,16 @@ class Product:
     def signal(self, name: str, number: signal.Signals) -> None:
         """Sends a signal (SIGKILL, SIGSTOP, …) to one process and all that it started."""
         os.killpg(self.processes[name].pid, number)
+
+
+def python_of(line: str, env: Mapping[str, str]) -> list[str]:
+    """A line of the Procfile as `python -m …`, as the shell reads the rest of it; empty if it is another program."""
+    found = re.fullmatch(r'(?:exec |PATH="[^"]*" )*(gunicorn|celery)( .*)', line)
+    if found is None:
+        return []
+    program, rest = found.groups()
+    words = subprocess.run(["/bin/sh", "-c", f"printf '%s\\0'{rest}"], env=env, capture_output=True, check=True).stdout
+    return [sys.executable, "-m", program, *words.decode().split("\0")[:-1]]
 
 
 @contextmanager
@@ -95,36 +104,42 @@ def running_product(
     beat: bool = True,
     sandbox: bool = False,
     access_token_seconds: int = 60,
+    forks: bool = True,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[Product]:
     """The prepared product (demo team, catalog, the sandbox as a client), answering; all of it ends with the block.
 
     `web` counts web processes, each with a port of its own. With `sandbox`, `product.sandbox` is the service.
+    Without `forks`, processes take as long to start as elsewhere, and share no memory with others.
     """
     with ExitStack() as stack:
         urls = [f"http://127.0.0.1:{free_port()}" for _ in range(web or 1)]
         env_of_its_own = _environment(tmp_path, urls[0])
-        product = Product(urls=urls, var=tmp_path / "var", env=env_of_its_own, log_dir=tmp_path / "logs")
+        product = Product(urls, tmp_path / "var", env_of_its_own, tmp_path / "logs", forks=forks)
         product.log_dir.mkdir()
         if broker == "redis":
             product.env["REDIS_URL"] = stack.enter_context(own_redis_database())
         if sandbox:
             product.sandbox = stack.enter_context(_sandbox(tmp_path, product, access_token_seconds))
-        origin = product.sandbox.url if product.sandbox else ""
-        if database == "postgresql":
-            copied = stack.enter_context(copy_to_postgresql(sandbox=origin))
-            product.env["DATABASE_URL"], product.accounts = copied
-        else:
-            product.accounts = copy_to_sqlite(product.var, sandbox=origin)
+        _copy_database(product, database, stack)
         _update(product.env, env or {})
         stack.callback(_stop, product)
         lines = parse_procfile((REPOSITORY / "Procfile").read_text()).processes
         for number, url in enumerate(urls[:web]):
             product.start(f"web{number}", lines["web"], PORT=url.rpartition(":")[2], WEB_CONCURRENCY="1")
-        for name in [name for name, wanted in (("worker", worker), ("beat", beat)) if wanted]:
+        for name in ["worker"] * worker + ["beat"] * beat:
             product.start(name, lines[name])
         _wait_until_ready(product)
         yield product
+
+
+def _copy_database(product: Product, database: str, stack: ExitStack) -> None:
+    origin = product.sandbox.url if product.sandbox else ""
+    if database == "postgresql":
+        copied = stack.enter_context(copy_to_postgresql(sandbox=origin))
+        product.env["DATABASE_URL"], product.accounts = copied
+    else:
+        product.accounts = copy_to_sqlite(product.var, sandbox=origin)
 
 
 def _update(env: dict[str, str], added: Mapping[str, str]) -> None:
@@ -199,7 +214,7 @@ def _stop(product: Product) -> None:
         process.wait()
 
 
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _signal_group(process: Started, number: signal.Signals) -> None:
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:

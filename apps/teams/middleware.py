@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from apps.teams.actor import Actor, member_actor
@@ -29,7 +30,8 @@ class ActorMiddleware:
 
 
 def _memberships(request: HttpRequest) -> list[Membership]:
-    if not request.user.is_authenticated:
+    # A request without a session, as with an API key, is not signed in.
+    if settings.SESSION_COOKIE_NAME not in request.COOKIES or not request.user.is_authenticated:
         return []
     own = Membership.objects.filter(user=request.user).select_related("team").order_by("created_at", "pk")
     memberships = list(own)

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo, available_timezones
 from django import forms
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.dates import date_format_of
 from apps.teams.languages import language_of
 from apps.teams.models import User
-from apps.web.problems import is_api
+from apps.web.page_middleware import is_api_call
 
 THEMES = (("", _("As the system")), ("light", _("Light")), ("dark", _("Dark")))
 # Pages for programs, which are in English as the API is.
@@ -86,12 +85,5 @@ class PreferencesMiddleware:
         return response
 
 
-@cache
-def _docs_path() -> str:
-    return reverse("api:docs")
-
-
 def _is_for_programs(request: HttpRequest) -> bool:
-    if is_api(request):
-        return request.path_info != _docs_path()
-    return request.path_info.startswith(_FOR_PROGRAMS)
+    return is_api_call(request) or request.path_info.startswith(_FOR_PROGRAMS)

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.processes import REPOSITORY
+from tests import forked
 from tests.services import POSTGRESQL, own_postgresql_database
 
 pytestmark = [pytest.mark.needs_postgresql, pytest.mark.xdist_group("database_role")]
@@ -34,14 +34,7 @@ class Database:
         return urlunsplit(parts._replace(netloc=f"{role}:{self.password}@{parts.hostname}:{parts.port or 5432}"))
 
     def manage(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=REPOSITORY,
-            env=self.env | env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return forked.run([sys.executable, "manage.py", *arguments], env=self.env | env)
 
 
 @pytest.fixture(scope="module")

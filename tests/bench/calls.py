@@ -78,7 +78,7 @@ def main() -> None:
         service = stack.enter_context(upstream_process())
         env = {"EGRESS_ALLOWED_HOSTS": service.removeprefix("http://"), "LOG_LEVEL": "WARNING", **UNLIMITED}
         product = stack.enter_context(
-            running_product(folder, database=options.database, worker=False, beat=False, env=env)
+            running_product(folder, forks=False, database=options.database, worker=False, beat=False, env=env)
         )
         targets = targets_at(product, service)
         measured = in_turns(targets, pinned(product), options)

@@ -64,7 +64,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="specway-bench-") as folder, upstream_process() as service:
         env = {"EGRESS_ALLOWED_HOSTS": service.removeprefix("http://"), "LOG_LEVEL": "WARNING", **UNLIMITED}
         with (
-            running_product(Path(folder), database="postgresql", worker=False, beat=False, env=env) as product,
+            running_product(
+                Path(folder), forks=False, database="postgresql", worker=False, beat=False, env=env
+            ) as product,
             inside(product) as look,
         ):
             connection, _, key = look.run(CONNECT_UPSTREAM, origin=service, token=UPSTREAM_TOKEN)

@@ -43,7 +43,7 @@ def main() -> int:
         rates = {f"API_{name}CALLS_PER_MINUTE": "0" for name in ("", "TOKEN_", "TEAM_")}
         env = {"EGRESS_ALLOWED_HOSTS": service.removeprefix("http://"), "LOG_LEVEL": "WARNING", **rates}
         product = stack.enter_context(
-            running_product(folder, database="postgresql", web=0, worker=False, beat=False, env=env)
+            running_product(folder, forks=False, database="postgresql", web=0, worker=False, beat=False, env=env)
         )
         start_web(product)
         look = stack.enter_context(inside(product))

@@ -67,7 +67,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="specway-bench-") as folder,
         running_product(
-            Path(folder), database=options.database, worker=False, beat=False, env={"LOG_LEVEL": "INFO"}
+            Path(folder), forks=False, database=options.database, worker=False, beat=False, env={"LOG_LEVEL": "INFO"}
         ) as product,
     ):
         visitor = Visitor(product)

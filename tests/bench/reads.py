@@ -33,7 +33,13 @@ def main() -> int:
         redis = stack.enter_context(redis_server())
         product = stack.enter_context(
             running_product(
-                folder, database="postgresql", worker=False, beat=False, sandbox=True, access_token_seconds=900,
+                folder,
+                forks=False,
+                database="postgresql",
+                worker=False,
+                beat=False,
+                sandbox=True,
+                access_token_seconds=900,
                 env={"REDIS_URL": redis.url},
             )
         )  # fmt: skip

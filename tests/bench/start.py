@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory(prefix="specway-bench-") as folder:
-        with running_product(Path(folder), web=0, worker=False, beat=False) as product:
+        with running_product(Path(folder), forks=False, web=0, worker=False, beat=False) as product:
             times = [check_times(product.env) for _ in range(rounds)]
             report("manage.py check", [wall for wall, _ in times])
             report("manage.py check, processor", [cpu for _, cpu in times])

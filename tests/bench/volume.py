@@ -119,6 +119,7 @@ def copies_of(model: Any, original: Any, *, source: str, values: Mapping[str, st
 
 
 _NAMES = "(ARRAY['Operations','Finance','Marketing','Support','Research','Sales','Logistics'])[1 + number % 7]"
+_LEVEL = "(ARRAY['use','view','manage'])[1 + number % 3]"
 _ACCOUNT = f"{_NAMES} || ' ' || number"
 _EVENT_VALUES = {
     "occurred_at": "made.occurred_at",
@@ -148,8 +149,8 @@ def _copies() -> list[tuple[Any, str, dict[str, str]]]:
             "made",
             {
                 **{name: f"made.{name}" for name in ("id", "team_id", "owner_id", "integration_id", "is_shared")},
-                "name": _ACCOUNT,
-                "account_label": _ACCOUNT,
+                "everyones_level": f"CASE WHEN is_shared THEN {_LEVEL} ELSE '' END",
+                **dict.fromkeys(("name", "account_label"), _ACCOUNT),
                 "account_subject": "'account-' || number",
                 "status": "CASE WHEN is_red THEN 'needs_attention' ELSE 'active' END",
                 "status_reason": "CASE WHEN is_red THEN 'reauthorization_required' ELSE '' END",
@@ -163,7 +164,7 @@ def _copies() -> list[tuple[Any, str, dict[str, str]]]:
         (
             ConnectionShare,
             "(SELECT * FROM made WHERE is_shared) AS made",
-            {"connection_id": "made.id", "level": "(ARRAY['use','view','manage'])[1 + number % 3]"},
+            {"connection_id": "made.id", "level": _LEVEL},
         ),
         (
             WorkflowUse,

@@ -1,14 +1,13 @@
 """A `.env` that exists and cannot be read is named; nothing starts without its variables."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from config.env_file import UnreadableEnvFile, load
-from tests.processes import REPOSITORY
+from tests import forked
 
 
 @pytest.fixture
@@ -38,14 +37,8 @@ def test_an_unreadable_file_is_one_sentence_that_names_it(
 ) -> None:
     path: Path = request.getfixturevalue(name)
     keys = dict.fromkeys(("SECRET_KEY", "FINGERPRINT_KEY", "VAULT_KEYS"), "k1:" + "A" * 43 + "=")
-    done = subprocess.run(
-        [sys.executable, "manage.py", command],
-        cwd=REPOSITORY,
-        env=keys | {"PATH": os.environ["PATH"], "ENV_FILE": str(path), "VAR_DIR": str(tmp_path / "var")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    env = keys | {"PATH": os.environ["PATH"], "ENV_FILE": str(path), "VAR_DIR": str(tmp_path / "var")}
+    done = forked.run([sys.executable, "manage.py", command], env=env)
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
     assert f"Cannot read {path}: " in done.stderr

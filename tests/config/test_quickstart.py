@@ -20,11 +20,10 @@ import requests
 from config.quickstart import checks
 from config.quickstart.processes import die_with_parent
 from config.quickstart.refusal import Refusal
-from tests.prepared import BUSY, once
+from tests.e2e.processes import wait_for
+from tests.prepared import BUSY, PASSWORD_LINE, first_start, on_postgresql
+from tests.prepared import quickstart as run_quickstart
 from tests.processes import REPOSITORY, free_port
-from tests.services import own_postgresql_database
-
-PASSWORD_LINE = re.compile(r"^Log in as (\S+) with password (\S+)$", re.MULTILINE)
 
 
 @dataclass
@@ -36,20 +35,12 @@ class Quickstart:
     def env_file(self) -> Path:
         return self.folder / ".env"
 
-    def environment(self, **more: str) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         own = {"ENV_FILE": str(self.env_file), "VAR_DIR": str(self.folder / "var"), "HOME": str(self.folder)}
-        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | own | more
+        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | own
 
     def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, str(REPOSITORY / "manage.py"), "quickstart", *arguments],
-            cwd=self.folder,
-            env=self.environment(**more),
-            capture_output=True,
-            text=True,
-            timeout=120 * BUSY,
-            check=False,
-        )
+        return run_quickstart(self.folder, *arguments, **more)
 
     def start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -71,27 +62,31 @@ def quickstart(tmp_path: Path) -> Quickstart:
 @pytest.fixture
 def prepared(quickstart: Quickstart) -> Quickstart:
     """A copy of what `--prepare-only` makes."""
-
-    def make(folder: Path) -> None:
-        done = Quickstart(folder=folder, port=free_port()).run("--prepare-only")
-        assert done.returncode == 0, done.stderr
-
-    folder, _ = once("quickstart", make)
+    folder, _ = first_start()
     shutil.copytree(folder / "var", quickstart.folder / "var")
     shutil.copy(folder / ".env", quickstart.env_file)
     return quickstart
 
 
 @pytest.fixture
-def running(prepared: Quickstart) -> Iterator[tuple[Quickstart, subprocess.Popen[str], str]]:
+def starting(prepared: Quickstart) -> Iterator[tuple[Quickstart, subprocess.Popen[str], list[psutil.Process]]]:
+    """It has just started its four processes."""
     process = prepared.start()
-    output = read_until(process, "Ready. Open")
-    children = psutil.Process(process.pid).children(recursive=True)
-    yield prepared, process, output
+    read_until(process, "Starting web, worker, beat and sandbox")
+    children = wait_for(lambda: started_by(process), seconds=60)
+    yield prepared, process, children
+    children += psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     for each in [process, *children]:
         if isinstance(each, subprocess.Popen) or each.is_running():
             each.kill()
     process.wait()
+
+
+def started_by(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Its children, as soon as all four are there, each as the program that it is to be."""
+    children = psutil.Process(process.pid).children()
+    words = {word for child in children for word in child.cmdline()}
+    return children if {"gunicorn", "worker", "beat", "apps.sandbox"} <= words else []
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
@@ -112,25 +107,24 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], *words: str) -> 
         assert word in done.stderr
 
 
-def test_it_prepares_everything_once_and_changes_nothing_the_next_time(quickstart: Quickstart) -> None:
-    first = quickstart.run("--prepare-only", "--port", str(quickstart.port))
-    assert first.returncode == 0, first.stderr
-    assert [email for email, _ in PASSWORD_LINE.findall(first.stdout)] == [
+def test_it_prepares_everything_once_and_changes_nothing_the_next_time(prepared: Quickstart) -> None:
+    folder, first = first_start()
+    assert [email for email, _ in PASSWORD_LINE.findall(first["stdout"])] == [
         "owner@specway.example",
         "member@specway.example",
     ]
-    assert stat.S_IMODE(quickstart.env_file.stat().st_mode) == 0o600
-    written = quickstart.env_file.read_bytes()
+    assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
+    written = (folder / ".env").read_bytes()
     for key in re.findall(r"^\w*KEYS?=(.*)$", written.decode(), re.MULTILINE):
-        assert key not in first.stdout + first.stderr
+        assert key not in first["stdout"] + first["stderr"]
 
-    again = quickstart.run("--prepare-only", "--port", str(free_port()))
+    again = prepared.run("--prepare-only", "--port", str(free_port()))
     assert again.returncode == 0, again.stderr
-    assert quickstart.env_file.read_bytes() == written
+    assert prepared.env_file.read_bytes() == written
     assert not PASSWORD_LINE.search(again.stdout)
 
-    anew = quickstart.run("--accounts")
-    assert set(PASSWORD_LINE.findall(anew.stdout)).isdisjoint(PASSWORD_LINE.findall(first.stdout))
+    anew = prepared.run("--accounts")
+    assert set(PASSWORD_LINE.findall(anew.stdout)).isdisjoint(PASSWORD_LINE.findall(first["stdout"]))
     assert len(PASSWORD_LINE.findall(anew.stdout)) == 2
 
 
@@ -192,17 +186,17 @@ def test_an_invalid_port_is_refused(quickstart: Quickstart) -> None:
 
 
 @pytest.mark.needs_postgresql
-def test_it_prepares_postgresql(quickstart: Quickstart) -> None:
-    with own_postgresql_database() as url:
-        done = quickstart.run("--prepare-only", DATABASE_URL=url)
-    assert done.returncode == 0, done.stderr
-    assert len(PASSWORD_LINE.findall(done.stdout)) == 2
+def test_it_prepares_postgresql() -> None:
+    made = on_postgresql()
+    assert "Preparing the database (PostgreSQL, " in made["stdout"]
+    assert len(PASSWORD_LINE.findall(made["stdout"])) == 2
 
 
 def test_it_starts_everything_and_ctrl_c_stops_everything(
-    running: tuple[Quickstart, subprocess.Popen[str], str],
+    starting: tuple[Quickstart, subprocess.Popen[str], list[psutil.Process]],
 ) -> None:
-    quickstart, process, output = running
+    quickstart, process, _ = starting
+    output = read_until(process, "Ready. Open")
     assert f"\nReady. Open http://127.0.0.1:{quickstart.port}/\n" in output
     assert requests.get(f"http://127.0.0.1:{quickstart.port}/accounts/login/", timeout=30).status_code == 200
     children = psutil.Process(process.pid).children(recursive=True)
@@ -213,18 +207,18 @@ def test_it_starts_everything_and_ctrl_c_stops_everything(
     assert_all_end(children)
 
 
-def test_everything_ends_when_quickstart_is_killed(running: tuple[Quickstart, subprocess.Popen[str], str]) -> None:
-    _, process, _ = running
-    children = psutil.Process(process.pid).children(recursive=True)
+def test_everything_ends_when_quickstart_is_killed(
+    starting: tuple[Quickstart, subprocess.Popen[str], list[psutil.Process]],
+) -> None:
+    _, process, children = starting
     process.kill()
     assert_all_end(children)
 
 
 def test_one_process_that_dies_is_named_and_ends_the_others(
-    running: tuple[Quickstart, subprocess.Popen[str], str],
+    starting: tuple[Quickstart, subprocess.Popen[str], list[psutil.Process]],
 ) -> None:
-    _, process, _ = running
-    children = psutil.Process(process.pid).children(recursive=True)
+    _, process, children = starting
     next(child for child in children if "beat" in child.cmdline()).kill()
     output, _ = process.communicate(timeout=60 * BUSY)
     assert "because beat ended" in output

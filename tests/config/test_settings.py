@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 
 import pytest
 from django.test import Client
 
-from tests.processes import REPOSITORY
+from tests import forked
 
 KEYS = ("SECRET_KEY", "FINGERPRINT_KEY", "VAULT_KEYS")
 SHOW = """
@@ -28,9 +27,8 @@ def test_hsts_is_preloaded_only_if_requested(more: dict[str, str], preload: bool
         for name in ("PATH", "SECRET_KEY", "FINGERPRINT_KEY", "VAULT_KEYS", "VAR_DIR", "ENV_FILE")
     }
     env |= {"PUBLIC_URL": "https://connections.example.com", "DJANGO_SETTINGS_MODULE": "config.settings"}
-    done = subprocess.run(
-        [sys.executable, "-c", SHOW], cwd=REPOSITORY, env=env | more, capture_output=True, text=True, check=True
-    )
+    done = forked.run([sys.executable, "-c", SHOW], env=env | more)
+    assert done.returncode == 0, done.stderr
     seconds, preloaded = json.loads(done.stdout)
     assert seconds > 0
     assert preloaded is preload

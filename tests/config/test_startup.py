@@ -1,6 +1,5 @@
 """Web, worker and beat do not start where they would only fail."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,10 @@ from django.db import OperationalError
 
 from apps.vault import checks
 from config import startup
+from tests import forked
 from tests.e2e.processes import procfile_line
-from tests.processes import REPOSITORY, free_port, running_product
+from tests.prepared import keys
+from tests.processes import free_port, python_of, running_product
 from tests.vault.keys import new_key
 
 PROCESSES = ("web", "worker", "beat")
@@ -26,22 +27,15 @@ def test_without_the_database_a_process_starts_and_readiness_reports(monkeypatch
 
 
 def test_processes_with_a_missing_vault_key_end_with_a_message(tmp_path: Path) -> None:
+    used = keys()["VAULT_KEYS"].partition(":")[0]
     with running_product(tmp_path, web=0, worker=False, beat=False) as product:
         product.manage("shell", "-v", "0", "-c", SEAL)
         env = product.env | {"VAULT_KEYS": f"other:{new_key()}", "PORT": str(free_port())}
         for name in PROCESSES:
-            done = subprocess.run(
-                ["/bin/sh", "-c", f"exec {procfile_line(name).partition(' ')[2]}"],
-                cwd=REPOSITORY,
-                env=env,
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
+            done = forked.run(python_of(procfile_line(name), env), env=env, timeout=120)
             output = done.stdout + done.stderr
             assert done.returncode not in (0, None), (name, output)
-            assert "Rows still use the key 'test', which is not configured" in output, (name, output)
+            assert f"Rows still use the key '{used}', which is not configured" in output, (name, output)
 
 
 SEAL = """

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.processes import REPOSITORY, Product
+from tests import forked
+from tests.forked import Started
+from tests.processes import Product
 
 SERVE = """
 import json, sys, traceback
@@ -29,7 +31,7 @@ for line in sys.stdin:
 class Inside:
     """The product's own models and settings, for what no page shows: clocks that are set back, plaintext secrets."""
 
-    process: "subprocess.Popen[str]"
+    process: Started
 
     def run(self, code: str, **names: Any) -> Any:
         """Runs the code with the names; gives its `answer` as JSON carries it. Raises with its traceback."""
@@ -81,15 +83,8 @@ answer = [[event.action, event.detail.get("code", "")] for event in events]
 @contextmanager
 def inside(product: Product) -> Iterator[Inside]:
     """The process runs as long as the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE],
-        cwd=REPOSITORY,
-        env=product.env | {"DJANGO_SETTINGS_MODULE": "config.settings"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    env = product.env | {"DJANGO_SETTINGS_MODULE": "config.settings"}
+    process = forked.start([sys.executable, "-c", SERVE], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         yield Inside(process)
     finally:

@@ -13,14 +13,13 @@ MOUNT = 'mount -t tmpfs -o size={megabytes}m none "$0" && echo mounted && exec s
 
 
 class Disk:
-    """Mounted at `path` for processes started with `prefix`; `seen` is the path under which this process sees it.
+    """Mounted at `path` for processes that see what `holder` sees; `seen` is its path for this process.
 
     SQLite cannot use `seen`: it follows the links in a path itself, and ends in this process's own file system.
     """
 
     def __init__(self, path: Path, holder: int) -> None:
-        self.path, self.seen = path, Path(f"/proc/{holder}/root{path}")
-        self.prefix = ("nsenter", f"--target={holder}", "--mount", f"--wdns={Path.cwd()}")
+        self.path, self.seen, self.holder = path, Path(f"/proc/{holder}/root{path}"), holder
 
     @property
     def _filler(self) -> Path:

@@ -8,16 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from config.quickstart.processes import die_with_parent
+from tests import forked
 from tests.faults.processes import Crew
-from tests.processes import REPOSITORY
+from tests.forked import Started
 
 
 @dataclass
 class Readers:
     """Processes that each read the token once a round, all at the same time."""
 
-    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    processes: list[Started] = field(default_factory=list)
 
     @classmethod
     def start(cls, crew: Crew, count: int, *, connection: str, owner: str) -> "Readers":
@@ -27,16 +27,7 @@ class Readers:
         with log.open("w") as stderr:
             readers = cls(
                 [
-                    subprocess.Popen(
-                        command,
-                        cwd=REPOSITORY,
-                        env=crew.env,
-                        text=True,
-                        stdin=subprocess.PIPE,
-                        stdout=subprocess.PIPE,
-                        stderr=stderr,
-                        preexec_fn=die_with_parent,
-                    )
+                    forked.start(command, env=crew.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
                     for _ in range(count)
                 ]
             )
@@ -61,7 +52,7 @@ class Readers:
             process.communicate()
 
 
-def _line(process: subprocess.Popen[str]) -> dict[str, Any]:
+def _line(process: Started) -> dict[str, Any]:
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line, f"a reader ended with {process.wait()}"

@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from apps.integrations.catalog.entries import PROVIDERS_DIR
 from config.quickstart.processes import die_with_parent
+from tests import forked
+from tests.forked import Started
 from tests.prepared import BUSY, REPOSITORY
 
 KEYS = ("SECRET_KEY", "FINGERPRINT_KEY", "VAULT_KEYS", "METRICS_TOKEN")
@@ -31,7 +33,7 @@ def wait_until(true: Callable[[], Any], *, what: str, seconds: float = 30) -> No
 class Child:
     """A driven process. What it prints and logs is kept in files."""
 
-    process: subprocess.Popen[str]
+    process: Started
     folder: Path
 
     def reached(self, point: str) -> None:
@@ -86,8 +88,8 @@ class Crew:
     folder: Path
     env: dict[str, str] = field(repr=False)
     children: list[Child] = field(default_factory=list)
-    # A command that runs the processes' commands, such as `nsenter …`.
-    prefix: tuple[str, ...] = ()
+    # The process whose mounted file systems the processes see.
+    mounts_of: int | None = None
 
     @classmethod
     def on(cls, folder: Path, *, database_url: str, spool: str, allowed_host: str) -> "Crew":
@@ -123,32 +125,33 @@ class Crew:
         folder.mkdir(parents=True)
         own = {"FAULT_AT": at, "FAULT_DIR": str(folder), "FAULT_TIMES": json.dumps(times or {})}
         with (folder / "out").open("w") as out, (folder / "log").open("w") as log:
-            process = subprocess.Popen(
-                [*self.prefix, sys.executable, *command],
-                cwd=REPOSITORY,
-                env=self.env | own | env,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-                preexec_fn=die_with_parent,
-            )
+            process = self._begin([sys.executable, *command], self.env | own | env, out, log)
         child = Child(process, folder)
         self.children.append(child)
         return child
 
+    def _begin(self, command: list[str], env: dict[str, str], out: IO[str], log: IO[str]) -> Started:
+        if "PYTHONPATH" not in env:
+            process: Started = forked.start(
+                command, env=env, stdout=out, stderr=log, new_session=True, mounts_of=self.mounts_of
+            )
+            return process
+        # Its clock is set before anything is imported.
+        return subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+
     def ask(self, *command: str, said: str) -> Any:
         """What `python COMMAND` prints as JSON, given a line to read."""
-        done = subprocess.run(
-            [sys.executable, *command],
-            cwd=REPOSITORY,
-            env=self.env,
-            input=said,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = forked.run([sys.executable, *command], env=self.env, said=said)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -17,7 +17,7 @@ from tests.factories import make_key
 from tests.faults.conftest import Scene
 from tests.faults.disk import Disk, small_disk
 from tests.faults.processes import Child, wait_until
-from tests.faults.test_queue import CELERY, LOUD, WORKER
+from tests.faults.test_queue import CELERY, LOUD, WORKER, on_one_database
 from tests.fixtures.connections import ConnectFlow, expire
 from tests.processes import free_port
 
@@ -29,7 +29,7 @@ SOON = {"COMMIT_RETRIES": 1, "LEASE": 30}
 def disk(tmp_path: Path, scene: Scene) -> Iterator[Disk]:
     """VAR_DIR and the spool of the processes are on it."""
     with small_disk(tmp_path / "disk", megabytes=32) as mounted:
-        scene.crew.prefix = mounted.prefix
+        scene.crew.mounts_of = mounted.holder
         scene.crew.env |= {"VAR_DIR": str(mounted.path / "var"), "SPOOL_DIR": str(mounted.path / "spool")}
         yield mounted
         scene.crew.end()
@@ -108,6 +108,7 @@ def test_a_full_disk_with_database_spool_and_metrics_loses_no_token_and_ends_no_
     assert not list((disk.seen / "spool").glob("*.json"))
 
 
+@on_one_database
 @pytest.mark.parametrize("reserved", [True, False])
 def test_without_any_space_the_answer_stays_in_memory_and_is_committed_later(
     scene: Scene, disk: Disk, reserved: bool

@@ -17,7 +17,7 @@ from tests.faults.redis import start_redis
 from tests.fixtures.connections import ConnectFlow
 from tests.processes import free_port
 
-# For tests of the queue and of Redis alone.
+# For tests of the queue, of Redis, or of the spool alone.
 on_one_database = pytest.mark.same_on_each_database
 LOUD = ["--loglevel", "INFO"]
 CELERY = ["-m", "celery", "-q", "-A", "config"]

@@ -5,6 +5,7 @@ from pathlib import Path
 from tests.faults.conftest import Scene
 from tests.faults.processes import Child, wait_until
 from tests.faults.test_full_disk import web
+from tests.faults.test_queue import on_one_database
 from tests.fixtures.connections import let_lease_run_out, make_due
 from tests.processes import free_port
 
@@ -45,6 +46,7 @@ def test_the_other_host_waits_and_the_one_that_spooled_commits_as_soon_as_it_can
     scene.server.journal.check()
 
 
+@on_one_database
 def test_a_web_process_replays_the_spool_of_its_host_when_it_starts(scene: Scene, tmp_path: Path) -> None:
     loop = spooled(scene, tmp_path)
     loop.process.kill()

@@ -131,6 +131,20 @@ PROTECTIONS = [
         ("tests/gateway/test_call_options.py",),
     ),
     Mutation(
+        "browser: responses of the API have a policy",
+        "apps/web/page_middleware.py",
+        "response.headers.setdefault(constants.HEADER, settings.API_CONTENT_SECURITY_POLICY)",
+        "pass",
+        ("tests/web/test_page_middleware.py",),
+    ),
+    Mutation(
+        "browser: the API reference is a page, with what pages need",
+        "apps/web/page_middleware.py",
+        "is_api(request) and request.path_info != _reference()",
+        "is_api(request)",
+        ("tests/web/test_page_middleware.py",),
+    ),
+    Mutation(
         "api: only what is read with a key is compressed",
         "apps/web/middleware.py",
         "    return with_key and _is_read(request, response)",
@@ -882,6 +896,20 @@ PROTECTIONS = [
         "return sent_at + LEASE + SPOOL_GRACE if sent_elsewhere and sent_at else None",
         "return None",
         ("tests/connections/test_refresh_policy.py",),
+    ),
+    Mutation(
+        "connections: shared with some is not shared with all",
+        "apps/connections/models/querysets.py",
+        'with_whom = ~Q(everyones_level="")',
+        "with_whom = Q(is_shared=True)",
+        ("tests/connections/test_everyones_level.py",),
+    ),
+    Mutation(
+        "connections: a row that was loaded before keeps the level",
+        "apps/connections/models/everyones_level.py",
+        "super().pre_save(row, add) if add else models.F(self.attname)",
+        "super().pre_save(row, add)",
+        ("tests/connections/test_everyones_level.py",),
     ),
     Mutation(
         "connections: a personal one is its owner's",

@@ -12,7 +12,9 @@ from typing import Any
 
 import requests
 
-from tests.prepared import BUSY, REPOSITORY, copy_sandbox
+from tests import forked
+from tests.forked import Started
+from tests.prepared import BUSY, copy_sandbox
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Sandbox:
     url: str
     client_id: str
     client_secret: str = field(repr=False)
-    process: subprocess.Popen[str] = field(repr=False)
+    process: Started = field(repr=False)
 
     def journal(self) -> list[dict[str, Any]]:
         lines: list[dict[str, Any]] = requests.get(f"{self.url}/journal.json", timeout=30 * BUSY).json()
@@ -47,16 +49,14 @@ def running_sandbox(
 @contextmanager
 def serving(
     var: Path, *, log: Path, environment: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+) -> Iterator[tuple[str, Started]]:
     """Serve the data in the folder `var` on a free port. Yields the URL and the process."""
     with log.open("w") as errors:
-        process = subprocess.Popen(
+        process: Started = forked.start(
             [sys.executable, "-m", "apps.sandbox", "serve", "--port", "0"],
-            cwd=REPOSITORY,
             env=environment_for(var) | dict(environment),
             stdout=subprocess.PIPE,
             stderr=errors,
-            text=True,
         )
         try:
             yield _url_of(process, log), process
@@ -66,15 +66,8 @@ def serving(
 
 def run(*arguments: str, var: Path) -> subprocess.CompletedProcess[str]:
     """Run `python -m apps.sandbox ...`. Raises RuntimeError with its output if it fails."""
-    done = subprocess.run(
-        [sys.executable, "-m", "apps.sandbox", *arguments],
-        cwd=REPOSITORY,
-        env=environment_for(var),
-        capture_output=True,
-        text=True,
-        timeout=120 * BUSY,
-        check=False,
-    )
+    command = [sys.executable, "-m", "apps.sandbox", *arguments]
+    done = forked.run(command, env=environment_for(var), timeout=120 * BUSY)
     if done.returncode:
         raise RuntimeError(f"apps.sandbox {arguments[0]} failed: {done.stderr}")
     return done
@@ -86,7 +79,7 @@ def environment_for(var: Path) -> dict[str, str]:
     return kept | {"SANDBOX_VAR_DIR": str(var)}
 
 
-def _url_of(process: subprocess.Popen[str], log: Path) -> str:
+def _url_of(process: Started, log: Path) -> str:
     assert process.stdout is not None
     line = process.stdout.readline()  # written when the port is open; empty if the process ended
     if "ready at" not in line:
@@ -94,7 +87,7 @@ def _url_of(process: subprocess.Popen[str], log: Path) -> str:
     return line.split()[-1].rstrip("/")
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def _stop(process: Started) -> None:
     process.terminate()
     try:
         process.wait(timeout=15)

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import psutil
 
+from tests import forked
+
 from .cast import CALLBACK, Client, Person
-from .server import REPOSITORY, Sandbox, environment_for, run, running_sandbox, serving
+from .server import Sandbox, environment_for, run, running_sandbox, serving
 
 
 def start(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "apps.sandbox", *arguments]
-    return subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return forked.run(command, env=env, timeout=120)
 
 
 def test_registering_a_client_again_keeps_its_id_and_replaces_its_secret(tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_an_invalid_redirect_uri_ends_with_a_one_line_message(tmp_path: Path) ->
 def test_its_migrations_are_complete(tmp_path: Path) -> None:
     env = environment_for(tmp_path) | {"DJANGO_SETTINGS_MODULE": "apps.sandbox.settings"}
     command = [sys.executable, "-m", "django", "makemigrations", "--check", "--dry-run"]
-    done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = forked.run(command, env=env, timeout=120)
     assert done.returncode == 0, done.stdout
 
 

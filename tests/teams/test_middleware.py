@@ -4,6 +4,7 @@ import hashlib
 import secrets
 
 import pytest
+from django.conf import settings as configured
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
@@ -61,6 +62,7 @@ def test_it_makes_one_query_and_none_if_signed_out(django_assert_num_queries) ->
     member = make_member()
     make_member(make_team("Kestrel Films"), user=member.user)
     request = RequestFactory().get("/")
+    request.COOKIES[configured.SESSION_COOKIE_NAME] = "a session"
     request.user, request.session = member.user, {}
     with django_assert_num_queries(1):
         ActorMiddleware(lambda _: HttpResponse())(request)

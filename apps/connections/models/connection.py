@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from apps.connections.models.everyones_level import EveryonesLevelField
 from apps.connections.models.querysets import ConnectionQuerySet
 from apps.integrations.models import Integration, OAuthApp
 from apps.teams.models import Team, User
@@ -51,6 +52,8 @@ class Connection(models.Model):
     # The name of the site, tenant or organization that was chosen, where the service has several for one grant.
     site = models.CharField(max_length=255, blank=True, default="")
     is_shared = models.BooleanField(default=False)
+    # The level of everyone in the team, for queries; "" for none. Kept by triggers: `policy.access` reads the shares.
+    everyones_level = EveryonesLevelField(max_length=10, blank=True, default="", db_default="", editable=False)
     # The names that a program gave it: an ID, tags (texts) and a JSON object of its own.
     external_id = models.CharField(max_length=200, blank=True, default="")
     tags = models.JSONField(default=list)

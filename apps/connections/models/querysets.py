@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
-from django.db.models import OuterRef, Q
+from django.db.models import Q
 
-from apps.sql import Now, exists_for_row
+from apps.sql import Now
 
 if TYPE_CHECKING:
     from apps.teams.actor import Actor
@@ -57,11 +57,10 @@ class ConnectionQuerySet(models.QuerySet[Row]):
         """Shared with everyone or with the actor. A shared row without shares stays hidden."""
         from apps.connections.models.sharing import ConnectionShare  # it imports the model, which imports this module
 
-        of_whom = Q(user=None)
+        with_whom = ~Q(everyones_level="")
         if actor.user is not None and not actor.is_service:
-            of_whom |= Q(user=actor.user)
-        shares = ConnectionShare.objects.filter(of_whom, connection=OuterRef("pk"))
-        return Q(is_shared=True) & exists_for_row(shares)
+            with_whom |= Q(pk__in=ConnectionShare.objects.filter(user=actor.user).order_by().values("connection"))
+        return Q(is_shared=True) & with_whom
 
     def with_clock(self) -> Self:
         """With `db_now`, the database's time, so that all hosts agree on what is fresh."""
