@@ -1,11 +1,50 @@
 """Somebody at Specway's pages, with the sandbox's pages in a popup."""
 
+import secrets
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from apps.connections.policy.refresh_policy import JUST_ISSUED
+from tests.e2e.cast import Visitor as PlainVisitor
+from tests.e2e.inside import Inside
+from tests.processes import Product
+
+# A person who is signed in: the team's owner and an operator where the team is new, a member otherwise.
+SIGN_IN = """
+from django.conf import settings
+from django.contrib import auth
+from django.middleware.csrf import CSRF_SECRET_LENGTH
+from django.utils.crypto import get_random_string
+from apps.audit.origin import Origin
+from apps.teams.actor import operator_actor
+from apps.teams.middleware import SESSION_TEAM
+from apps.teams.models import Role, Team
+from apps.teams.services.members import add_member
+from apps.teams.services.people import create_person
+from apps.teams.services.teams import create_team
+from apps.teams.sessions import SessionStore
+origin = Origin(kind="operator", id="", label="tests")
+user = create_person(email=email, name=name, password=None)
+if team:
+    found = Team.objects.get(pk=team)
+    add_member(actor=operator_actor(found, origin=origin), user=user, role=Role.MEMBER)
+else:
+    user.is_staff = user.is_superuser = True
+    user.save()
+    found = create_team(user=user, name="Fernhill", origin=origin).team
+session = SessionStore()
+session[auth.SESSION_KEY] = str(user.pk)
+session[auth.BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+session[auth.HASH_SESSION_KEY] = user.get_session_auth_hash()
+session[SESSION_TEAM] = str(found.pk)
+session.create()
+form = get_random_string(CSRF_SECRET_LENGTH)
+answer = [str(found.pk), {settings.SESSION_COOKIE_NAME: session.secret, settings.CSRF_COOKIE_NAME: form}]
+"""
 
 
 @dataclass
@@ -13,16 +52,17 @@ class Visitor:
     """What a person does, step by step."""
 
     page: Page
+    team: str = ""
+    plain: PlainVisitor | None = field(default=None, repr=False)
 
-    def found_team(self, name: str) -> None:
-        self.page.goto("/teams/new/")
-        self.page.get_by_label("Name").fill(name)
-        self.page.locator("main form").get_by_role("button").first.click()
-        expect(self.page.locator(".switcher")).to_contain_text(name)
+    def has_connected(self, account: str = "ada", scenario: str = "works") -> str:
+        """A connection to start from, made by the same flow without a browser: the address of its page."""
+        assert self.plain is not None
+        connection, _ = self.plain.connect(account=account, scenario=scenario)
+        return f"/connections/{connection}/"
 
     def open_sandbox(self) -> None:
-        self.page.goto("/plugins/")
-        self.page.locator("main").get_by_role("link", name="Sandbox").first.click()
+        self.page.goto("/plugins/sandbox/")
         expect(self.page.get_by_role("heading", level=1, name="Sandbox")).to_be_visible()
 
     @property
@@ -68,3 +108,25 @@ class Visitor:
 
     def row(self, account: str) -> Locator:
         return self.page.locator(".conn").filter(has=self.page.get_by_text(account, exact=True))
+
+
+@contextmanager
+def somebody(
+    product: Product, look: Inside, browser: Browser, *, name: str = "Olivia Owner", team: str = "", script: bool = True
+) -> Iterator[Visitor]:
+    """A new person in a window of their own, in the team with this ID or a new one. No page is shown yet.
+
+    Fails afterwards if a script failed or did what the policy forbids.
+    """
+    email = f"{secrets.token_hex(6)}@fernhill.example"
+    joined, cookies = look.run(SIGN_IN, email=email, name=name, team=team)
+    plain = PlainVisitor(product, email=email)
+    plain.browser.cookies.update(cookies)
+    context = browser.new_context(base_url=product.url, reduced_motion="reduce", java_script_enabled=script)
+    context.add_cookies([{"name": each, "value": value, "url": product.url} for each, value in cookies.items()])
+    complaints: list[str] = []
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
+    yield Visitor(context.new_page(), joined, plain)
+    context.close()
+    assert complaints == []

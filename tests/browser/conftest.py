@@ -1,12 +1,12 @@
-"""One running product with its sandbox, one browser; each test has a team and a window of its own."""
+"""One running product with its sandbox, one browser; each test has a person, a team and a window of its own."""
 
 from collections.abc import Iterator
-from secrets import token_hex
 
 import pytest
 from playwright.sync_api import Browser, StorageState
 
-from tests.browser.cast import Visitor
+from tests.browser.cast import Visitor, somebody
+from tests.e2e.inside import Inside, inside
 from tests.processes import Product, running_product
 
 
@@ -17,9 +17,16 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 @pytest.fixture(scope="session")
+def look(product: Product) -> Iterator[Inside]:
+    """For what a test starts from."""
+    with inside(product) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
 def signed_in(product: Product, browser: Browser) -> StorageState:
     """The cookies of the demo team's owner, who signed in through the page."""
-    context = browser.new_context(base_url=product.url)
+    context = browser.new_context(base_url=product.url, reduced_motion="reduce")
     page = context.new_page()
     page.goto("/accounts/login/")
     page.locator("input[name=login]").fill("owner@specway.example")
@@ -32,14 +39,7 @@ def signed_in(product: Product, browser: Browser) -> StorageState:
 
 
 @pytest.fixture
-def visitor(product: Product, browser: Browser, signed_in: StorageState) -> Iterator[Visitor]:
-    """Somebody at the Plugins page of a team that has no connection yet."""
-    context = browser.new_context(base_url=product.url, storage_state=signed_in)
-    complaints: list[str] = []
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
-    who = Visitor(context.new_page())
-    who.found_team(f"Team {token_hex(4)}")
-    yield who
-    context.close()
-    assert complaints == []
+def visitor(product: Product, look: Inside, browser: Browser) -> Iterator[Visitor]:
+    """The owner of a team that has no connection yet, signed in."""
+    with somebody(product, look, browser) as who:
+        yield who

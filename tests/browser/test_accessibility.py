@@ -6,22 +6,30 @@ import pytest
 from playwright.sync_api import Browser, Page, StorageState
 
 from tests.browser.axe import violations
+from tests.e2e.inside import Inside
 from tests.processes import Product
 from tests.screenshots.__main__ import linked
 from tests.screenshots.pages import LINKED, OPEN_PATHS, PATHS, STATES
 
 pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
 OWNER = "owner@specway.example"
+DEMONSTRATION = """
+import os
+from django.core.management import call_command
+from tests.screenshots.world import fill
+with open(os.devnull, "w") as nowhere:
+    call_command("demo_data", connections=40, events=100, owner=owner, stdout=nowhere)
+fill(owner)
+"""
 # Of the four combinations each page is checked in one: `python -m tests.screenshots FOLDER --axe` checks all.
 LOOKS = [(1280, "light"), (390, "dark"), (1280, "dark"), (390, "light")]
 
 
 @pytest.fixture(scope="module")
-def page(product: Product, browser: Browser, signed_in: StorageState) -> Iterator[Page]:
+def page(product: Product, look: Inside, browser: Browser, signed_in: StorageState) -> Iterator[Page]:
     """The owner's window, in a team with demonstration data."""
-    product.manage("demo_data", "--connections", "40", "--events", "100", "--owner", OWNER)
-    product.manage("shell", "-c", f"from tests.screenshots.world import fill; fill({OWNER!r})")
-    context = browser.new_context(base_url=product.url, storage_state=signed_in)
+    look.run(DEMONSTRATION, owner=OWNER)
+    context = browser.new_context(base_url=product.url, storage_state=signed_in, reduced_motion="reduce")
     opened = context.new_page()
     opened.goto("/plugins/")
     opened.locator("summary.switcher").click()
@@ -33,7 +41,7 @@ def page(product: Product, browser: Browser, signed_in: StorageState) -> Iterato
 
 @pytest.fixture(scope="module")
 def stranger(product: Product, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(base_url=product.url)
+    context = browser.new_context(base_url=product.url, reduced_motion="reduce")
     yield context.new_page()
     context.close()
 

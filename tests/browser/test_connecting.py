@@ -11,7 +11,9 @@ pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
 
 
 def test_a_service_is_connected_in_a_popup_and_listed_as_active(visitor: Visitor) -> None:
-    visitor.open_sandbox()
+    visitor.page.goto("/plugins/")
+    visitor.page.locator("main").get_by_role("link", name="Sandbox").first.click()
+    expect(visitor.page.get_by_role("heading", level=1, name="Sandbox")).to_be_visible()
     popup = visitor.popup_of(visitor.connect_button)
     waiting = visitor.page.get_by_role("status").filter(has_text="Waiting for Sandbox")
     expect(waiting).to_be_visible()
@@ -101,7 +103,7 @@ def test_without_javascript_the_same_tab_goes_there_and_back(visitor: Visitor, p
 
 
 def test_two_accounts_of_one_service_stand_side_by_side(visitor: Visitor) -> None:
-    visitor.connect("Ada Example")
+    visitor.has_connected("ada")
     visitor.connect("Grace Example")
     visitor.open_list()
     expect(visitor.page.locator(".conn")).to_have_count(2)
@@ -110,15 +112,12 @@ def test_two_accounts_of_one_service_stand_side_by_side(visitor: Visitor) -> Non
 
 
 def test_the_list_shows_by_itself_what_another_window_connected(visitor: Visitor) -> None:
-    visitor.connect("Ada Example")
-    watching = Visitor(visitor.page.context.new_page())
-    watching.open_list()
-    expect(watching.page.locator(".conn")).to_have_count(1)
-    visitor.page.bring_to_front()
-    visitor.connect("Grace Example")
+    visitor.has_connected("ada")
+    visitor.open_list()
+    expect(visitor.page.locator(".conn")).to_have_count(1)
+    visitor.has_connected("grace")
     # Never reloaded: it asks every five seconds while it can be seen.
-    watching.page.bring_to_front()
-    expect(watching.row("Grace Example")).to_contain_text("Working")
+    expect(visitor.row("Grace Example")).to_contain_text("Working")
 
 
 def test_a_session_that_ended_meanwhile_leads_to_the_login_page(visitor: Visitor) -> None:
@@ -131,7 +130,7 @@ def test_a_session_that_ended_meanwhile_leads_to_the_login_page(visitor: Visitor
 
 
 def test_the_list_leads_to_the_login_page_when_the_session_ended(visitor: Visitor) -> None:
-    visitor.connect("Ada Example")
+    visitor.has_connected("ada")
     visitor.open_list()
     visitor.page.context.clear_cookies(name="specway")
     visitor.page.wait_for_url("**/accounts/login/**")

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
 
 def test_refresh_fetches_a_new_token_and_says_so(visitor: Visitor, product: Product) -> None:
     assert product.sandbox is not None
-    visitor.connect("Ada Example")
+    visitor.has_connected("ada")
     visitor.open_list()
     sandbox = product.sandbox
     # The other tests' connections refresh by themselves meanwhile: only this one's count.
@@ -26,7 +26,7 @@ def test_refresh_fetches_a_new_token_and_says_so(visitor: Visitor, product: Prod
 
 
 def test_a_refused_refresh_leads_into_the_reconnect_which_keeps_the_connection(visitor: Visitor) -> None:
-    visitor.connect("Ada Example", "Refreshing is refused")
+    visitor.has_connected("ada", "refresh_refused")
     visitor.open_list()
     row_id = visitor.row("Ada Example").get_attribute("id")
     visitor.wait_until_refreshable()
@@ -46,7 +46,7 @@ def test_a_refused_refresh_leads_into_the_reconnect_which_keeps_the_connection(v
 
 
 def test_another_account_on_reconnect_is_asked_about_and_can_become_a_new_connection(visitor: Visitor) -> None:
-    visitor.connect("Ada Example")
+    visitor.has_connected("ada")
     visitor.open_list()
     visitor.reconnect(visitor.row("Ada Example"), "Grace Example")
     question = visitor.page.get_by_role("alert").filter(has_text="This is a different account")
@@ -58,7 +58,7 @@ def test_another_account_on_reconnect_is_asked_about_and_can_become_a_new_connec
 
 
 def test_another_account_on_reconnect_can_be_discarded(visitor: Visitor) -> None:
-    visitor.connect("Ada Example")
+    visitor.has_connected("ada")
     visitor.open_list()
     visitor.reconnect(visitor.row("Ada Example"), "Ada Example", "Sign in as the other person")
     visitor.page.get_by_role("button", name="Discard").click()
@@ -70,7 +70,7 @@ def test_another_account_on_reconnect_can_be_discarded(visitor: Visitor) -> None
 
 
 def test_another_account_on_reconnect_can_take_the_place_of_the_first(visitor: Visitor) -> None:
-    visitor.connect("Ada Example")
+    visitor.has_connected("ada")
     visitor.open_list()
     row_id = visitor.row("Ada Example").get_attribute("id")
     visitor.reconnect(visitor.row("Ada Example"), "Grace Example")
@@ -81,7 +81,7 @@ def test_another_account_on_reconnect_can_take_the_place_of_the_first(visitor: V
 
 
 def test_disconnecting_asks_first_and_says_what_was_revoked(visitor: Visitor) -> None:
-    visitor.connect("Ada Example")
+    visitor.has_connected("ada")
     visitor.open_list()
     menu = visitor.row("Ada Example").locator("summary")
     menu.focus()
@@ -103,7 +103,7 @@ def test_disconnecting_asks_first_and_says_what_was_revoked(visitor: Visitor) ->
 
 
 def test_what_is_ticked_stays_ticked_while_the_list_updates_itself(visitor: Visitor) -> None:
-    visitor.connect("Ada Example")
+    visitor.has_connected("ada")
     visitor.open_list()
     box = visitor.page.get_by_role("checkbox", name="Select Ada Example")
     box.check()

@@ -6,38 +6,35 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.cast import Visitor
+from tests.browser.cast import Visitor, somebody
+from tests.e2e.inside import Inside
 from tests.processes import Product
 
 pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
-MEMBER = "member@specway.example"
 
 
 @pytest.fixture
-def colleague(product: Product, browser: Browser, visitor: Visitor) -> Iterator[Visitor]:
-    """Max Member, who joins the visitor's team by an invitation."""
-    visitor.page.goto("/settings/team/")
-    visitor.page.get_by_label("E-mail addresses").fill(MEMBER)
-    visitor.page.get_by_role("button", name="Create invitation links").click()
-    link = visitor.page.locator(".copybox code").inner_text()
-    context = browser.new_context(base_url=product.url)
-    complaints: list[str] = []
-    context.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
-    page = context.new_page()
-    page.goto("/accounts/login/")
-    page.locator("input[name=login]").fill(MEMBER)
-    page.locator("input[name=password]").fill(product.accounts[MEMBER])
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_role("heading", level=1).wait_for()
-    page.goto(link)
-    page.get_by_role("button", name="Join as Max Member").click()
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    yield Visitor(page)
-    context.close()
-    assert complaints == []
+def colleague(product: Product, look: Inside, browser: Browser, visitor: Visitor) -> Iterator[Visitor]:
+    """Max Member of the visitor's team."""
+    with somebody(product, look, browser, name="Max Member", team=visitor.team) as who:
+        yield who
+
+
+def test_a_colleague_joins_by_an_invitation(product: Product, look: Inside, browser: Browser, visitor: Visitor) -> None:
+    with somebody(product, look, browser, name="Max Member") as colleague:
+        assert colleague.plain is not None
+        visitor.page.goto("/settings/team/")
+        visitor.page.get_by_label("E-mail addresses").fill(colleague.plain.email)
+        visitor.page.get_by_role("button", name="Create invitation links").click()
+        colleague.page.goto(visitor.page.locator(".copybox code").inner_text())
+        colleague.page.get_by_role("button", name="Join as Max Member").click()
+        expect(colleague.page.locator(".switcher")).to_contain_text("Fernhill")
+    visitor.page.reload()
+    expect(visitor.page.get_by_label("More for Max Member")).to_be_visible()
 
 
 def open_page(visitor: Visitor, name: str = "Ada Example") -> None:
+    """The page of a connection, from the list."""
     visitor.open_list()
     visitor.page.get_by_role("link", name=name, exact=True).first.click()
     expect(visitor.page.get_by_role("heading", level=1, name=name)).to_be_visible()
@@ -47,9 +44,8 @@ def tab(page: Page, name: str) -> None:
     page.get_by_role("navigation", name="Connection").get_by_role("link", name=name).click()
 
 
-def share(visitor: Visitor, level: str) -> None:
-    open_page(visitor)
-    tab(visitor.page, "Sharing")
+def share(visitor: Visitor, address: str, level: str) -> None:
+    visitor.page.goto(f"{address}sharing/")
     visitor.page.get_by_role("switch", name="Share with team").check()
     visitor.page.get_by_role("radio", name=level).check()
     visitor.page.get_by_role("radio", name="Selected members").check()
@@ -72,28 +68,28 @@ def run_workflow(visitor: Visitor, name: str) -> None:
 
 
 def test_each_level_shows_and_allows_a_colleague_what_it_says(visitor: Visitor, colleague: Visitor) -> None:
-    visitor.connect("Ada Example")
+    address = visitor.has_connected("ada")
     colleague.open_list()
     expect(colleague.page.locator(".conn")).to_have_count(0)
     tabs = colleague.page.get_by_role("navigation", name="Connection")
 
-    share(visitor, "Use only")
+    share(visitor, address, "Use only")
     open_page(colleague)
     expect(colleague.page.locator("main")).to_contain_text("Working")
     expect(colleague.page.locator("main")).to_contain_text("Use only")
     expect(tabs).to_have_count(0)
     expect(colleague.page.get_by_role("link", name="Disconnect…")).to_have_count(0)
 
-    share(visitor, "View")
-    open_page(colleague)
+    share(visitor, address, "View")
+    colleague.page.goto(address)
     for name, shown in (("Permissions", "Granted"), ("Sharing", "Max Member"), ("Activity", "Sharing changed")):
         tab(colleague.page, name)
         expect(colleague.page.locator("main")).to_contain_text(shown)
     expect(colleague.page.get_by_role("button", name="Save sharing")).to_have_count(0)
     expect(colleague.page.get_by_role("button", name="Refresh")).to_have_count(0)
 
-    share(visitor, "Manage")
-    open_page(colleague)
+    share(visitor, address, "Manage")
+    colleague.page.goto(address)
     colleague.page.get_by_text("Rename", exact=True).click()
     colleague.page.get_by_label("New name").fill("Support desk")
     colleague.page.get_by_role("button", name="Save name").click()
@@ -104,8 +100,7 @@ def test_each_level_shows_and_allows_a_colleague_what_it_says(visitor: Visitor, 
 
 
 def test_a_narrower_reconnect_asks_for_less_and_the_page_follows(visitor: Visitor) -> None:
-    visitor.connect("Ada Example")
-    open_page(visitor)
+    visitor.page.goto(visitor.has_connected("ada"))
     tab(visitor.page, "Permissions")
     granted = visitor.page.get_by_role("region", name="Granted").locator("li")
     before = granted.count()
@@ -122,9 +117,9 @@ def test_a_narrower_reconnect_asks_for_less_and_the_page_follows(visitor: Visito
 
 
 def test_unsharing_and_disconnecting_name_people_and_workflows_first(visitor: Visitor, colleague: Visitor) -> None:
-    visitor.connect("Ada Example")
-    share(visitor, "Use only")
-    open_page(visitor)
+    address = visitor.has_connected("ada")
+    share(visitor, address, "Use only")
+    visitor.page.goto(address)
     run_workflow(visitor, "Nightly export")
     visitor.page.reload()
     expect(visitor.page.get_by_role("region", name="Connected workflows")).to_contain_text("Nightly export")
@@ -149,7 +144,7 @@ def test_unsharing_and_disconnecting_name_people_and_workflows_first(visitor: Vi
     colleague.open_list()
     expect(colleague.page.locator(".conn")).to_have_count(0)
 
-    open_page(visitor)
+    visitor.page.goto(address)
     visitor.page.get_by_role("link", name="Disconnect…").click()
     dialog.get_by_role("button", name="Disconnect and stop 1 workflow").click()
     expect(visitor.page.get_by_text("Access revoked at Sandbox")).to_be_visible()
@@ -158,9 +153,8 @@ def test_unsharing_and_disconnecting_name_people_and_workflows_first(visitor: Vi
 def test_what_a_member_leaves_is_handed_over_and_the_new_owner_reconnects_it(
     visitor: Visitor, colleague: Visitor
 ) -> None:
-    colleague.connect("Grace Example")
-    open_page(colleague, "Grace Example")
-    tab(colleague.page, "Sharing")
+    address = colleague.has_connected("grace")
+    colleague.page.goto(f"{address}sharing/")
     colleague.page.get_by_role("switch", name="Share with team").check()
     colleague.page.get_by_role("button", name="Save sharing").click()
     expect(colleague.page.locator("#flash")).to_contain_text("is shared with everyone")
@@ -174,7 +168,7 @@ def test_what_a_member_leaves_is_handed_over_and_the_new_owner_reconnects_it(
     visitor.page.get_by_role("button", name="Remove from team").click()
     expect(visitor.page.locator("#flash")).to_contain_text("Handed over: Grace Example")
 
-    open_page(visitor, "Grace Example")
+    visitor.page.goto(address)
     notice = visitor.page.get_by_text("Handed over by Max Member.")
     expect(notice).to_be_visible()
     # It works on meanwhile, with the access that Max gave.

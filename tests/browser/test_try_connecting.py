@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.cast import Visitor
 from tests.browser.test_custom_api import fits, shoot
+from tests.e2e.inside import Inside
 from tests.processes import Product
 
 pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
@@ -59,7 +60,7 @@ def test_the_first_connection_is_made_from_here(visitor: Visitor) -> None:
 
 
 def test_another_account_is_connected_while_a_request_is_being_written(visitor: Visitor) -> None:
-    visitor.connect("Ada Example")
+    visitor.has_connected("ada")
     page = visitor.page
     page.goto("/try/?integration=sandbox")
     write(page)
@@ -79,7 +80,7 @@ def test_another_account_is_connected_while_a_request_is_being_written(visitor: 
 
 
 def test_a_denial_costs_nothing_that_was_written(visitor: Visitor) -> None:
-    visitor.connect("Ada Example")
+    visitor.has_connected("ada")
     page = visitor.page
     page.goto("/try/?integration=sandbox")
     write(page)
@@ -97,7 +98,7 @@ def test_a_denial_costs_nothing_that_was_written(visitor: Visitor) -> None:
 
 
 def test_a_dead_connection_is_reconnected_from_here(visitor: Visitor) -> None:
-    visitor.connect("Ada Example", "The grant is revoked")
+    visitor.has_connected("ada", "revoked")
     visitor.open_list()
     # One refusal may be a slip of the service; the second one is believed.
     visitor.wait_until_refreshable()
@@ -105,7 +106,7 @@ def test_a_dead_connection_is_reconnected_from_here(visitor: Visitor) -> None:
         visitor.row("Ada Example").get_by_role("button", name="Refresh").click()
         expect(visitor.page.locator("#flash")).to_contain_text("no longer accepts")
         visitor.page.reload()
-    visitor.connect("Grace Example")
+    visitor.has_connected("grace")
     page = visitor.page
     page.goto("/try/?integration=sandbox")
     write(page)
@@ -201,7 +202,7 @@ def describe_keyed_hub(page: Page) -> None:
     page.get_by_role("button", name="Save").click()
 
 
-def test_a_key_is_entered_and_replaced_from_here(visitor: Visitor, product: Product) -> None:
+def test_a_key_is_entered_and_replaced_from_here(visitor: Visitor, look: Inside) -> None:
     page = visitor.page
     describe_keyed_hub(page)
     page.get_by_role("link", name="Open in Plugins").click()
@@ -226,7 +227,7 @@ def test_a_key_is_entered_and_replaced_from_here(visitor: Visitor, product: Prod
     expect(page.get_by_role("radio", name="Second key")).to_be_checked()
     expect_written(page)
 
-    product.manage("shell", "-v", "0", "-c", REFUSE)
+    look.run(REFUSE)
     page.goto(f"/try/?integration={slug}")
     write(page)
     expect(page.get_by_role("radio", name="First key")).to_be_disabled()
@@ -243,7 +244,7 @@ def test_a_key_is_entered_and_replaced_from_here(visitor: Visitor, product: Prod
 def test_where_the_popup_is_blocked_the_tab_returns_with_what_was_written(
     visitor: Visitor,
 ) -> None:
-    visitor.connect("Ada Example")
+    visitor.has_connected("ada")
     page = visitor.page
     page.goto("/try/?integration=sandbox")
     write(page)

@@ -96,7 +96,7 @@ class FilterForm(forms.Form):
         if "sharing" in filters:
             query &= Q(is_shared=filters["sharing"] == "shared")
         if "search" in filters:
-            query &= _contains(filters["search"])
+            query &= _contains(filters["search"], self._actor)
         return self._connections.filter(query)
 
 
@@ -115,15 +115,19 @@ class ListForm(FilterForm):
     )
 
 
-def _contains(text: str) -> Q:
-    """Matches of the name, account, service, owner or a workflow."""
+def _contains(text: str, actor: Actor) -> Q:
+    """Matches of the name, account, service, owner or a workflow.
+
+    Owners are looked up once, among the members: no member leaves a team while owning connections in it.
+    """
     services = Integration.objects.filter(name__icontains=text).order_by().values("pk")
-    owners = User.objects.filter(Q(name__icontains=text) | Q(email__icontains=text), pk=OuterRef("owner"))
+    named = User.objects.filter(Q(name__icontains=text) | Q(email__icontains=text), memberships__team=actor.team)
+    owners = named.order_by().values("pk")
     uses = WorkflowUse.objects.filter(
         Q(name__icontains=text) | Q(workflow_id__icontains=text), connection=OuterRef("pk")
     )
     of_itself = Q(name__icontains=text) | Q(account_label__icontains=text) | Q(integration__in=services)
-    return of_itself | exists_for_row(owners) | exists_for_row(uses)
+    return of_itself | Q(owner__in=owners) | exists_for_row(uses)
 
 
 def _status_choices(counts: Mapping[str, int]) -> list[tuple[str, str]]:
