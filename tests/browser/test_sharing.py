@@ -103,6 +103,7 @@ def test_a_narrower_reconnect_asks_for_less_and_the_page_follows(visitor: Visito
     visitor.page.goto(visitor.has_connected("ada"))
     tab(visitor.page, "Permissions")
     granted = visitor.page.get_by_role("region", name="Granted").locator("li")
+    expect(granted).not_to_have_count(0)
     before = granted.count()
     assert before > 1
     visitor.page.get_by_text("Reconnect with…").click()
