@@ -55,6 +55,7 @@ def _paths(client: Client) -> Iterator[str]:
 
 
 @pytest.mark.django_db
+@pytest.mark.same_on_each_database
 def test_no_english_is_left() -> None:
     client = _owner()
     left = {}

@@ -148,6 +148,7 @@ def misbehaving(server: AuthServer, cast: Cast) -> Walker:
     return Walker(api, cast.actor("member"), consent)
 
 
+@pytest.mark.same_on_each_database
 def test_the_whole_life_at_django_oauth_toolkits_server(cast: Cast, tmp_path: Path) -> None:
     api = create_custom_api(actor=cast.actor("admin"), name="Sandbox of ours", base_url="https://later.example")
     with running_sandbox(tmp_path, redirect_uris=[custom_api_redirect_uri(api.integration)]) as sandbox:
