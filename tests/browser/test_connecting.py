@@ -120,6 +120,28 @@ def test_the_list_shows_by_itself_what_another_window_connected(visitor: Visitor
     expect(visitor.row("Grace Example")).to_contain_text("Working")
 
 
+# Chromium without windows takes every page for visible.
+HIDE = "Object.defineProperty(document, 'hidden', {value: true, configurable: true})"
+SHOW = "delete document.hidden"
+TELL = "document.dispatchEvent(new Event('visibilitychange'))"
+
+
+def test_a_hidden_list_asks_for_nothing_until_it_is_shown_again(visitor: Visitor) -> None:
+    visitor.has_connected("ada")
+    visitor.page.clock.install()
+    visitor.open_list()
+    visitor.page.evaluate(f"{HIDE}; {TELL}")
+    visitor.has_connected("grace")
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url) if "version=" in request.url else None)
+    visitor.page.clock.fast_forward("05:00")
+    visitor.page.evaluate("fetch('/healthz')")  # so that a request before it would be known here
+    assert asked == []
+    visitor.page.evaluate(f"{SHOW}; {TELL}")
+    expect(visitor.row("Grace Example")).to_contain_text("Working")
+    assert len(asked) == 1
+
+
 def test_a_session_that_ended_meanwhile_leads_to_the_login_page(visitor: Visitor) -> None:
     visitor.open_sandbox()
     visitor.page.context.clear_cookies(name="specway")
