@@ -10,17 +10,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.connections.models import AuthorizationAttempt, Connection, ConnectionShare, Status, TokenSet
-from apps.integrations.catalog.sync import load_catalog
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.oauth_apps.services import ensure_oauth_app
 from apps.teams.models import Membership
+from tests.fixtures.integrations import load_services
 
 JSON = {"accept": "application/json"}
 
 
 def set_up_service(slug: str = "sandbox") -> Integration:
-    """A built-in service with an operator's OAuth app. Nothing listens at its address."""
-    load_catalog()
+    """A built-in service with an operator's OAuth app, without the other services. Nothing listens at its address."""
+    load_services(slug)
     ensure_oauth_app(
         integration_slug=slug,
         client_id="client-of-tests",

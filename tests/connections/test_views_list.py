@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.connections.models import Connection, TokenSet, WorkflowUse
+from apps.integrations.catalog.sync import load_catalog
 from apps.integrations.models import Integration, OAuthApp
 from apps.teams.models import Role
 from tests.connections.pages import make_connection, make_red, set_up_service, share
@@ -29,6 +30,7 @@ def shown(browser: Client, **query: str) -> str:
 
 
 def test_an_empty_list_shows_how_to_start() -> None:
+    load_catalog()
     set_up_service()
     page = shown(client_for(make_member()))
     assert "Connect Sandbox" in page
