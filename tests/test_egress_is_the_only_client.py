@@ -1,6 +1,7 @@
 """Only egress connects: nothing in the product but `apps/egress` opens an outbound connection."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 APPS = Path(__file__).resolve().parents[1] / "apps"
@@ -11,11 +12,13 @@ APART = ("egress/", "sandbox/")
 CALLS = {"get", "post", "put", "patch", "delete", "head", "request", "Session", "session"}
 
 
+@cache
 def modules() -> list[tuple[str, ast.Module]]:
     paths = [path for path in sorted(APPS.rglob("*.py")) if not str(path.relative_to(APPS)).startswith(APART)]
     return [(str(path.relative_to(APPS)), ast.parse(path.read_text())) for path in paths]
 
 
+@cache
 def imported(tree: ast.Module) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(tree):
