@@ -123,21 +123,21 @@ def test_the_list_shows_by_itself_what_another_window_connected(visitor: Visitor
 # Chromium without windows takes every page for visible.
 HIDE = "Object.defineProperty(document, 'hidden', {value: true, configurable: true})"
 SHOW = "delete document.hidden"
-TELL = "document.dispatchEvent(new Event('visibilitychange'))"
+EMIT = "document.dispatchEvent(new Event('visibilitychange'))"
 
 
 def test_a_hidden_list_asks_for_nothing_until_it_is_shown_again(visitor: Visitor) -> None:
     visitor.has_connected("ada")
     visitor.page.clock.install()
     visitor.open_list()
-    visitor.page.evaluate(f"{HIDE}; {TELL}")
+    visitor.page.evaluate(f"{HIDE}; {EMIT}")
     visitor.has_connected("grace")
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.url) if "version=" in request.url else None)
     visitor.page.clock.fast_forward("05:00")
     visitor.page.evaluate("fetch('/healthz')")  # so that a request before it would be known here
     assert asked == []
-    visitor.page.evaluate(f"{SHOW}; {TELL}")
+    visitor.page.evaluate(f"{SHOW}; {EMIT}")
     expect(visitor.row("Grace Example")).to_contain_text("Working")
     assert len(asked) == 1
 
