@@ -179,11 +179,11 @@ def test_the_queue_of_a_service_that_stops_responding_does_not_grow(backlog: int
 
 
 @pytest.mark.django_db
-def test_how_fast_a_service_responded_long_ago_does_not_count(backlog: int) -> None:
+def test_refreshes_that_time_out_do_not_let_the_queue_grow(backlog: int) -> None:
     progress = schedule.Progress()
     dispatched_then_done(progress, 2)
-    progress.looked_at -= schedule.PROGRESS_LASTS
-    assert len(schedule.claim_due(progress)) == QUEUE_AHEAD
+    progress.dispatched_at = {group: at - schedule.PROGRESS_LASTS for group, at in progress.dispatched_at.items()}
+    assert dispatched_then_done(progress, 1) == [QUEUE_AHEAD]
 
 
 @pytest.mark.django_db

@@ -1128,10 +1128,17 @@ PROTECTIONS = [
         on_postgresql=True,
     ),
     Mutation(
+        "refresh: calls that time out do not let the queue grow",
+        "apps/connections/services/schedule.py",
+        "if self.dispatched_at.get(group, since) > since})",
+        "if finished[group]})",
+        ("tests/connections/test_dispatch.py",),
+    ),
+    Mutation(
         "refresh: the queue grows only with what has finished",
         "apps/connections/services/schedule.py",
-        "return self.in_flight - in_flight if recent else Counter()",
-        "return self.in_flight",
+        "finished = self.in_flight - in_flight\n",
+        "finished = self.in_flight\n",
         ("tests/connections/test_dispatch.py",),
     ),
     Mutation(

@@ -11,9 +11,9 @@ from django.db.models.functions import Coalesce
 
 if TYPE_CHECKING:
     # The types of assignment and access: CharField is generic in the stubs only.
-    TextField = models.CharField[str, str]
+    _CharField = models.CharField[str, str]
 else:
-    TextField = models.CharField
+    _CharField = models.CharField
 
 _SQLITE_TRIGGERS = {
     "everyones_level_insert": (
@@ -60,7 +60,7 @@ _POSTGRESQL_TRIGGERS = {
 BATCH = 200
 
 
-class EveryonesLevelField(TextField):
+class EveryonesLevelField(_CharField):
     """A column that only the triggers write: `save()` of a row that was loaded earlier keeps the database's value."""
 
     def pre_save(self, row: models.Model, add: bool) -> Any:

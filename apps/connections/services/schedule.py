@@ -41,7 +41,7 @@ CLAIM_SIZE = 200
 LOOKAHEAD = 1000
 # Seconds between two looks for due rows: shorter than most services take to respond.
 PAUSE = 0.2
-# Seconds after which an earlier look says nothing about how fast a service responds.
+# Seconds after the last dispatch in which refreshes must finish to show that a service responds.
 PROGRESS_LASTS = 2.0
 RECHECK = timedelta(seconds=60)
 SYSTEM = Origin(kind="system", id="", label="Specway")
@@ -62,21 +62,27 @@ _GROUP = ("connection__integration__slug", "connection__oauth_app")
 
 @dataclass
 class Progress:
-    """How many refreshes of each group were in flight after the last look for due rows, and when that was.
+    """How many refreshes of each group were in flight after the last look for due rows, and when some were dispatched.
 
     It is kept in the memory of one process: without it, each group starts again with QUEUE_AHEAD.
     """
 
     in_flight: Counter[Group] = field(default_factory=Counter)
-    looked_at: float = 0.0
+    dispatched_at: dict[Group, float] = field(default_factory=dict)
 
     def finished(self, in_flight: Counter[Group]) -> Counter[Group]:
-        """How many of each group have finished since the last look; none if that was long ago."""
-        recent = time.monotonic() - self.looked_at < PROGRESS_LASTS
-        return self.in_flight - in_flight if recent else Counter()
+        """How many of each group have finished since the last look, if the service responds at once.
 
-    def record(self, in_flight: Counter[Group]) -> None:
-        self.in_flight, self.looked_at = in_flight, time.monotonic()
+        Nothing is dispatched to a silent service while its calls wait, so that those which time out do not count.
+        """
+        since = time.monotonic() - PROGRESS_LASTS
+        finished = self.in_flight - in_flight
+        return Counter({group: finished[group] for group in finished if self.dispatched_at.get(group, since) > since})
+
+    def record(self, in_flight: Counter[Group], dispatched: Counter[Group]) -> None:
+        self.in_flight = in_flight + dispatched
+        before = {group: at for group, at in self.dispatched_at.items() if group in self.in_flight}
+        self.dispatched_at = before | dict.fromkeys(dispatched, time.monotonic())
 
 
 def dispatch_due(
@@ -137,7 +143,7 @@ def _claim(progress: Progress) -> list[tuple[UUID, int]]:
     chosen = fair_share(candidates, available=load.available, limit=CLAIM_SIZE)
     groups = dict(candidates)
     taken = _mark_dispatched(load.within_limits(chosen, groups)) if chosen else []
-    progress.record(load.in_flight() + Counter(groups[pk] for pk, _ in taken))
+    progress.record(load.in_flight(), Counter(groups[pk] for pk, _ in taken))
     return taken
 
 
