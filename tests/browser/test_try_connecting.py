@@ -1,6 +1,7 @@
 """Connecting and repairing from Try an action, against the real service: nothing that was written is lost."""
 
 import json
+import re
 import secrets
 from urllib.parse import urlsplit
 
@@ -157,10 +158,13 @@ def test_a_missing_permission_is_added_from_here(visitor: Visitor, product: Prod
     describe_hub(page, product)
     page.goto("/plugins/")
     page.locator("main").get_by_role("link", name="Practice Hub").first.click()
+    connect = page.get_by_role("button", name="Connect Practice Hub")
+    expect(connect).to_be_visible()  # before the boxes are counted and the address is read
     slug = urlsplit(page.url).path.split("/")[2]
     for box in page.get_by_role("checkbox").all():
         box.set_checked(box.get_attribute("value") == "profile")
-    approve(visitor, page.get_by_role("button", name="Connect Practice Hub"), "Ada Example")
+    expect(page.get_by_role("checkbox", checked=True)).to_have_count(1)
+    approve(visitor, connect, "Ada Example")
     expect(page.locator("[data-connecting]")).to_contain_text("Connected")
 
     page.goto(f"/try/?integration={slug}")
@@ -206,6 +210,7 @@ def test_a_key_is_entered_and_replaced_from_here(visitor: Visitor, look: Inside)
     page = visitor.page
     describe_keyed_hub(page)
     page.get_by_role("link", name="Open in Plugins").click()
+    expect(page).to_have_url(re.compile("/plugins/"))
     slug = urlsplit(page.url).path.split("/")[2]
     key = secrets.token_urlsafe(12)
 
@@ -220,7 +225,7 @@ def test_a_key_is_entered_and_replaced_from_here(visitor: Visitor, look: Inside)
     expect(page.locator("#flash")).to_contain_text("First key is stored")
     write(page)
     page.get_by_role("link", name="Connect another account").click()
-    assert dialog(page).locator("input[type=password]").input_value() == ""
+    expect(dialog(page).locator("input[type=password]")).to_have_value("")
     dialog(page).locator("input[type=password]").fill(key + "2")
     dialog(page).get_by_label("Name (optional)").fill("Second key")
     dialog(page).get_by_role("button", name="Connect").click()
