@@ -912,6 +912,21 @@ PROTECTIONS = [
         ("tests/connections/test_everyones_level.py",),
     ),
     Mutation(
+        "connections: a search reads workflows whose team is not filled in yet",
+        "apps/connections/forms/connections.py",
+        "Q(team=actor.team) | Q(team=None)",
+        "Q(team=actor.team)",
+        ("tests/connections/test_workflow_search.py",),
+    ),
+    Mutation(
+        "connections: the next use fills in the team of a workflow",
+        COUNT_USE,
+        " team_id = excluded.team_id,",
+        "",
+        ("tests/connections/test_workflow_search.py",),
+        on_postgresql=True,
+    ),
+    Mutation(
         "connections: a personal one is its owner's",
         "apps/connections/policy/access.py",
         "may_see(actor, connection) and is_owner(actor, connection)",

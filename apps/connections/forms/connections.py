@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
-from django.db.models import Count, OuterRef, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from apps.connections.models import Connection, WorkflowUse
 from apps.connections.policy.state import IN_STATE, State
 from apps.integrations.models import Integration
-from apps.sql import exists_for_row
 from apps.teams.actor import Actor
 from apps.teams.models import User
 
@@ -123,11 +122,11 @@ def _contains(text: str, actor: Actor) -> Q:
     services = Integration.objects.filter(name__icontains=text).order_by().values("pk")
     named = User.objects.filter(Q(name__icontains=text) | Q(email__icontains=text), memberships__team=actor.team)
     owners = named.order_by().values("pk")
-    uses = WorkflowUse.objects.filter(
-        Q(name__icontains=text) | Q(workflow_id__icontains=text), connection=OuterRef("pk")
-    )
+    # Not all rows have a team yet.
+    of_team = Q(team=actor.team) | Q(team=None)
+    uses = WorkflowUse.objects.filter(of_team, Q(name__icontains=text) | Q(workflow_id__icontains=text))
     of_itself = Q(name__icontains=text) | Q(account_label__icontains=text) | Q(integration__in=services)
-    return of_itself | Q(owner__in=owners) | exists_for_row(uses)
+    return of_itself | Q(owner__in=owners) | Q(pk__in=uses.order_by().values("connection"))
 
 
 def _status_choices(counts: Mapping[str, int]) -> list[tuple[str, str]]:
