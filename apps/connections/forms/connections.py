@@ -61,14 +61,16 @@ class FilterForm(forms.Form):
     def __init__(self, data: Any, *, actor: Actor, connections: QuerySet[Connection]) -> None:
         super().__init__(data)
         self._actor, self._connections = actor, connections
-        counted = _counted(connections)
+        self._counted = _counted(connections)
         self.total, self.attention, self.unverified = (
-            sum(column) for column in zip((0, 0, 0), *counted.values(), strict=True)
+            sum(column) for column in zip((0, 0, 0), *self._counted.values(), strict=True)
         )
-        counts: dict[str, int] = {State.NEEDS_ATTENTION: self.attention, State.UNVERIFIED: self.unverified}
-        counts[State.WORKING] = self.total - sum(counts.values())
-        self._set_choices("status", _status_choices(counts))
-        self._set_choices("service", _service_choices(counted))
+        self._by_state: dict[str, int] = {State.NEEDS_ATTENTION: self.attention, State.UNVERIFIED: self.unverified}
+        self._by_state[State.WORKING] = self.total - sum(self._by_state.values())
+        self._set_choices("status", _status_choices(self._by_state))
+        self._services = _services(self._counted)
+        services = [(service.slug, service.name) for service in self._services]
+        self._set_choices("service", [("", gettext("Any service")), *services])
         self._set_choices("owner", _owner_choices(actor, self.data.get("owner", "")))
 
     def _set_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
@@ -81,6 +83,25 @@ class FilterForm(forms.Form):
         """The values in effect by name: those that are set and valid."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
+
+    @property
+    def known_count(self) -> int | None:
+        """The number of matches, if it was counted already: without filters, or with a status or a service only."""
+        match self._narrowing:
+            case {"status": status, **others} if not others:
+                return self._by_state[status]
+            case {"service": slug, **others} if not others:
+                return self._count_of(service for service in self._services if service.slug == slug)
+        return None if self._narrowing else self.total
+
+    @property
+    def _narrowing(self) -> dict[str, str]:
+        """The filters in effect, without the order."""
+        return {name: value for name, value in self.filters.items() if name not in ("sort", "group")}
+
+    def _count_of(self, services: Iterable[Integration]) -> int:
+        """How many of all connections, whatever the filters, belong to the services."""
+        return sum(self._counted[service.pk][0] for service in services)
 
     def matching(self) -> QuerySet[Connection]:
         """The connections that match the filters, in no order."""
@@ -145,9 +166,9 @@ def _counted(connections: QuerySet[Connection]) -> dict[UUID, tuple[int, int, in
     return {integration: (n, red, unverified) for integration, n, red, unverified in rows}
 
 
-def _service_choices(integrations: Iterable[UUID]) -> list[tuple[str, str]]:
+def _services(integrations: Iterable[UUID]) -> list[Integration]:
     services = Integration.objects.filter(pk__in=list(integrations)).order_by(Lower("name"))
-    return [("", gettext("Any service")), *services.values_list("slug", "name")]
+    return list(services.only("slug", "name", "kind", "team_id"))
 
 
 def _owner_choices(actor: Actor, chosen: str) -> list[tuple[str, str]]:
@@ -155,9 +176,10 @@ def _owner_choices(actor: Actor, chosen: str) -> list[tuple[str, str]]:
     others = User.objects.filter(memberships__team=actor.team)
     if actor.user is not None:
         others = others.exclude(pk=actor.user.pk)
-    offered = list(others.order_by(Lower("name"), "email")[: OWNERS + 1])
-    if len(offered) > OWNERS:
+    if others.order_by()[: OWNERS + 1].count() > OWNERS:
         offered = [owner for owner in [_member(others, chosen)] if owner]
+    else:
+        offered = list(others.order_by(Lower("name"), "email"))
     names = sorted(((str(user.pk), str(user)) for user in offered), key=lambda pair: pair[1].casefold())
     return [("", gettext("Any owner")), ("me", gettext("Mine")), *names]
 
