@@ -1186,7 +1186,7 @@ PROTECTIONS = [
     ),
     Mutation(
         "faults: after SIGTERM no connection is left hanging",
-        "config/gunicorn.py",
+        "config/gunicorn_worker.py",
         "                listener.close()",
         "                pass",
         ("tests/config/test_gunicorn.py",),
@@ -1197,6 +1197,13 @@ PROTECTIONS = [
         "graceful_timeout = 25",
         "graceful_timeout = 0",
         ("tests/e2e/test_proxy.py::test_after_sigterm_open_downloads_are_completed_and_new_connections_refused",),
+    ),
+    Mutation(
+        "web server: no thread waits on a connection while others need one",
+        "config/gunicorn_worker.py",
+        " and self.nr_conns <= self.cfg.threads",
+        "",
+        ("tests/config/test_gunicorn_worker.py",),
     ),
     Mutation(
         "refresh: a service that finishes little gets one refresh in a message",
