@@ -912,6 +912,21 @@ PROTECTIONS = [
         ("tests/connections/test_everyones_level.py",),
     ),
     Mutation(
+        "connections: a search reads workflows whose team is not filled in yet",
+        "apps/connections/forms/connections.py",
+        "Q(team=actor.team) | Q(team=None)",
+        "Q(team=actor.team)",
+        ("tests/connections/test_workflow_search.py",),
+    ),
+    Mutation(
+        "connections: the next use fills in the team of a workflow",
+        COUNT_USE,
+        " team_id = excluded.team_id,",
+        "",
+        ("tests/connections/test_workflow_search.py",),
+        on_postgresql=True,
+    ),
+    Mutation(
         "connections: a personal one is its owner's",
         "apps/connections/policy/access.py",
         "may_see(actor, connection) and is_owner(actor, connection)",
@@ -1114,9 +1129,9 @@ PROTECTIONS = [
     ),
     Mutation(
         "faults: strangers do not wait for a silent service",
-        "apps/connections/services/schedule.py",
-        "in_queue = max(QUEUE_AHEAD, self.begun[group], 2 * self.finished[group]) - self.queued[group]",
-        "in_queue = 1000",
+        "apps/connections/services/dispatch_limits.py",
+        "return max(QUEUE_AHEAD, self.begun[group], QUEUE_GROWTH * self.finished[group])",
+        "return 1000",
         ("tests/connections/test_dispatch.py", "tests/faults/test_parallel.py"),
     ),
     Mutation(
@@ -1129,23 +1144,23 @@ PROTECTIONS = [
     ),
     Mutation(
         "refresh: calls that time out do not let the queue grow",
-        "apps/connections/services/schedule.py",
+        "apps/connections/services/dispatch_limits.py",
         "if self.dispatched_at.get(group, since) > since})",
         "if finished[group]})",
         ("tests/connections/test_dispatch.py",),
     ),
     Mutation(
         "refresh: the queue grows only with what has finished",
-        "apps/connections/services/schedule.py",
+        "apps/connections/services/dispatch_limits.py",
         "finished = self.in_flight - in_flight\n",
         "finished = self.in_flight\n",
         ("tests/connections/test_dispatch.py",),
     ),
     Mutation(
         "faults: as many refreshes as threads",
-        "apps/connections/services/schedule.py",
-        "in_queue = max(QUEUE_AHEAD, self.begun[group], 2 * self.finished[group]) - self.queued[group]",
-        "in_queue = QUEUE_AHEAD - self.begun[group] - self.queued[group]",
+        "apps/connections/services/dispatch_limits.py",
+        "return max(QUEUE_AHEAD, self.begun[group], QUEUE_GROWTH * self.finished[group])",
+        "return QUEUE_AHEAD - self.begun[group]",
         ("tests/faults/test_parallel.py",),
     ),
     Mutation(
@@ -1171,7 +1186,7 @@ PROTECTIONS = [
     ),
     Mutation(
         "faults: after SIGTERM no connection is left hanging",
-        "config/gunicorn.py",
+        "config/gunicorn_worker.py",
         "                listener.close()",
         "                pass",
         ("tests/config/test_gunicorn.py",),
@@ -1182,6 +1197,20 @@ PROTECTIONS = [
         "graceful_timeout = 25",
         "graceful_timeout = 0",
         ("tests/e2e/test_proxy.py::test_after_sigterm_open_downloads_are_completed_and_new_connections_refused",),
+    ),
+    Mutation(
+        "web server: no thread waits on a connection while others need one",
+        "config/gunicorn_worker.py",
+        " and self.nr_conns <= self.cfg.threads",
+        "",
+        ("tests/config/test_gunicorn_worker.py",),
+    ),
+    Mutation(
+        "refresh: a service that finishes little gets one refresh in a message",
+        "apps/connections/services/dispatch_limits.py",
+        "self._queue_limit(group) // messages",
+        "LARGEST_BATCH",
+        ("tests/connections/test_dispatch.py",),
     ),
     Mutation(
         "faults: an unusable queue folder is a broker that is down",

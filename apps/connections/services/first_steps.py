@@ -1,8 +1,9 @@
 """The first steps of a new member after the first connection: what is done, what is next, and closing the list."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Max
+from django.db.models import Exists
 from django.urls import reverse
 from django.utils.translation import gettext
 
@@ -24,9 +25,8 @@ class Step:
 
 def first_steps_of(actor: Actor) -> list[Step]:
     """The steps of a member who has a connection; none once all are done or the member closed the list."""
-    own = Connection.objects.of_team(actor.team).filter(owner=actor.user)
-    first = own.order_by("created_at", "pk").select_related("integration").first()
-    if first is None or Membership.objects.filter(team=actor.team, user=actor.user, first_steps_closed=True).exists():
+    first = _first_connection(actor)
+    if first is None or first.is_closed:
         return []
     connected = gettext("%(service)s, as %(name)s.") % {"service": first.integration.name, "name": first.name}
     steps = [
@@ -34,26 +34,40 @@ def first_steps_of(actor: Actor) -> list[Step]:
         Step(
             gettext("Send a request through it"),
             gettext("See the response that a workflow would get."),
-            own.aggregate(at=Max("last_used_at"))["at"] is not None,
+            first.is_used,
             f"{reverse('gateway:try')}?integration={first.integration.slug}",
             gettext("Try an action"),
         ),
         Step(
             gettext("Share it with your team"),
             gettext("Other members then use it in workflows. You choose who may manage it."),
-            own.filter(is_shared=True).exists(),
+            first.has_shared,
             reverse("connections:sharing", args=[first.pk]),
             gettext("Open sharing"),
         ),
         Step(
             gettext("Create an API key"),
             gettext("With it, your own programs use your connections."),
-            ApiKey.objects.filter(team=actor.team, user=actor.user).exists(),
+            first.has_key,
             reverse("teams:api_keys"),
             gettext("Create key"),
         ),
     ]
     return [] if all(step.is_done for step in steps) else steps
+
+
+def _first_connection(actor: Actor) -> Any:
+    """The member's oldest connection, with what is done already: in one query, since a list has this on top of it."""
+    own = Connection.objects.of_team(actor.team).filter(owner=actor.user)
+    done = {
+        "is_closed": Membership.objects.filter(team=actor.team, user=actor.user, first_steps_closed=True),
+        "is_used": own.filter(last_used_at__isnull=False),
+        "has_shared": own.filter(is_shared=True),
+        "has_key": ApiKey.objects.filter(team=actor.team, user=actor.user),
+    }
+    oldest = own.order_by("created_at", "pk").select_related("integration")
+    shown = oldest.only("name", "integration__slug", "integration__name")
+    return shown.annotate(**{name: Exists(rows) for name, rows in done.items()}).first()
 
 
 def close_first_steps(actor: Actor, *, closed: bool) -> None:

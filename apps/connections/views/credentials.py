@@ -1,5 +1,6 @@
 """Settings → Credentials: all stored credentials, of every kind, in one table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +39,12 @@ def credentials(request: TeamRequest) -> HttpResponse:
     filters = CredentialFilterForm(request.GET, actor=request.actor, connections=visible)
     chosen = filters.filters
     sort = chosen.get("sort", "")
-    page = page_of(filters.matching(), sort=sort, group="none", number=request.GET.get("page", ""))
+    counts, kind = filters.count_by_kind(), chosen.get("kind", "")
+    number = request.GET.get("page", "")
+    page = page_of(filters.matching(), sort=sort, group="none", number=number, count=counts[kind or "all"])
     context: dict[str, Any] = {
         "filters": filters,
-        "chips": _chips(filters, chosen.get("kind", "")),
+        "chips": _chips(filters, counts, kind),
         "page": page,
         "pages_url": f"?{urlencode(chosen)}&page=" if chosen else "?page=",
         "rows": [(row, is_custom(row.connection)) for row in rows_of(request.actor, page)],
@@ -52,10 +55,9 @@ def credentials(request: TeamRequest) -> HttpResponse:
     return render(request, "connections/credentials.html", context)
 
 
-def _chips(filters: CredentialFilterForm, kind: str) -> list[Chip]:
+def _chips(filters: CredentialFilterForm, counts: Mapping[str, int], kind: str) -> list[Chip]:
     others = {name: value for name, value in filters.filters.items() if name != "kind"}
     url = reverse("connections:credentials")
-    counts = filters.count_by_kind()
     chips = []
     for value, label in [("", gettext("All kinds")), *filters.KINDS]:
         count = counts[value or "all"]
