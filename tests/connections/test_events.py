@@ -38,7 +38,7 @@ def webhook(cast: Cast) -> Webhook:
 
 @pytest.fixture
 def connection(webhook: Webhook, connect_flow: ConnectFlow, cast: Cast) -> Connection:
-    """By a flow, which the webhook is told of."""
+    """By a flow, which is reported to the webhook."""
     return connect_flow.connect(cast.actor("member"))
 
 
