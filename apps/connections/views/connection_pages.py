@@ -1,7 +1,7 @@
 """A page of connections: the database filters, sorts and cuts, so that the page stays small at any number."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from uuid import UUID
@@ -56,6 +56,14 @@ class TableGroup:
 
     title: str
     rows: list[Row]
+
+    @property
+    def marked(self) -> Iterator[tuple[Row, bool]]:
+        """The rows, each with whether the one before it is of another service."""
+        before = None
+        for row in self.rows:
+            yield row, row.connection.integration_id != before
+            before = row.connection.integration_id
 
     @property
     def says_attention(self) -> bool:

@@ -16,6 +16,8 @@ from apps.connections.forms.credential_filters import CredentialFilterForm, is_c
 from apps.connections.models import Connection
 from apps.connections.views.connection_pages import columns, page_of, rows_of
 from apps.connections.views.listing import COLUMNS
+from apps.connections.views.rows import Row
+from apps.integrations.models import Integration
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
@@ -47,12 +49,20 @@ def credentials(request: TeamRequest) -> HttpResponse:
         "chips": _chips(filters, counts, kind),
         "page": page,
         "pages_url": f"?{urlencode(chosen)}&page=" if chosen else "?page=",
-        "rows": [(row, is_custom(row.connection)) for row in rows_of(request.actor, page)],
+        "rows": _with_kinds(rows_of(request.actor, page)),
         "columns": columns(sort, chosen, COLUMNS),
         "total": filters.total,
         "attention_count": filters.attention,  # of the navigation, which would count again
     }
     return render(request, "connections/credentials.html", context)
+
+
+def _with_kinds(rows: list[Row]) -> list[tuple[Row, str, bool]]:
+    """The rows, each with the kind of its credential, and whether it is of a custom API."""
+    kinds = {value: str(label) for value, label in Integration.Kind.choices}
+    kinds[Integration.Kind.BASIC] = gettext("Basic")
+    kinds[Integration.Kind.CLIENT_CREDENTIALS] = gettext("Client credentials")
+    return [(row, kinds[row.connection.integration.kind], is_custom(row.connection)) for row in rows]
 
 
 def _chips(filters: CredentialFilterForm, counts: Mapping[str, int], kind: str) -> list[Chip]:
