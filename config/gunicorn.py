@@ -1,7 +1,6 @@
 """Gunicorn's settings: `gunicorn -c config/gunicorn.py config.wsgi`."""
 
 import gc
-import json
 import os
 import resource
 import sys
@@ -11,13 +10,10 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from gunicorn import util
 from gunicorn.glogging import Logger
-from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
-from gunicorn.workers.gthread import ThreadWorker
 
+from config.gunicorn_worker import WebWorker
 from config.logs import RedactingFormatter, redact
-from config.unread_bodies import closing_unread
 
 
 class RedactingLogger(Logger):  # type: ignore[misc]  # gunicorn ships no type information
@@ -48,59 +44,6 @@ def _single_line(path: str) -> str:
     """The path is decoded: a line break in it would start a new log line, and a quote would end the field."""
     return (path if path.isprintable() else path.encode("unicode_escape").decode("ascii")).replace('"', '\\"')
 
-
-class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no type information
-    """Gunicorn's thread worker with three public methods overridden. Tried on gunicorn 27.0.
-
-    Requests that are too long are reported as problem documents (RFC 9457), since none of them reaches a view. And the
-    listening sockets are closed as soon as the worker is to stop: gunicorn keeps them until its last request has ended,
-    so that new connections wait in the backlog for up to `graceful_timeout` and are then reset, while a connection that
-    is refused can be retried at another server. Connections whose request was not read are announced as closed.
-    """
-
-    def load_wsgi(self) -> None:
-        super().load_wsgi()
-        self.wsgi: Any = closing_unread(self.wsgi)
-
-    def set_accept_enabled(self, enabled: bool) -> None:
-        super().set_accept_enabled(enabled)
-        if not self.alive:
-            for listener in self.sockets:
-                listener.close()
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Send the problem document, or leave other errors to gunicorn."""
-        problem = _TOO_LONG.get(type(exc))
-        if problem is None:
-            super().handle_error(req, client, addr, exc)
-            return
-        self.log.warning("Invalid request from ip=%s: %s", (addr or ("",))[0], exc)
-        status, title, code, detail = problem
-        members = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
-        body = json.dumps(members).encode()
-        head = [
-            f"HTTP/1.1 {status} {title}",
-            "Connection: close",
-            "Content-Type: application/problem+json",
-            f"Content-Length: {len(body)}",
-            f"Specway-Error: {code}",
-        ]
-        try:
-            util.write_nonblock(client, "\r\n".join([*head, "", ""]).encode("ascii") + body)
-        except OSError:
-            self.log.debug("The client disconnected before the problem document was sent.")
-
-
-# Status, title, code and detail by gunicorn's exception.
-_TOO_LONG = {
-    LimitRequestLine: (414, "URI Too Long", "uri_too_long", "The URL is longer than this server accepts."),
-    LimitRequestHeaders: (
-        431,
-        "Request Header Fields Too Large",
-        "headers_too_large",
-        "The headers are longer or more numerous than this server accepts.",
-    ),
-}
 
 # Read by config/settings.py, which each worker loads.
 os.environ["USE_DATABASE_POOL"] = "true"

@@ -83,8 +83,9 @@ def english_in(html: str, *, names: frozenset[str] = frozenset()) -> list[str]:
     """The texts of the page with English words, each once, without those names that stay as they are."""
     found = []
     for text in _texts(html):
-        rest = "" if text in _catalog()[1] else text  # such as the words of a vendor's console
-        for name in sorted((name for name in names if name in text), key=len, reverse=True):
+        # Such as the words of a vendor's console.
+        rest = "" if text in _catalog()[1] or not _WORDS.search(text) else text
+        for name in sorted((name for name in names if name in rest), key=len, reverse=True):
             rest = rest.replace(name, "")
         if _WORDS.search(rest):
             found.append(text)
@@ -94,7 +95,8 @@ def english_in(html: str, *, names: frozenset[str] = frozenset()) -> list[str]:
 def untranslated_in(html: str, *, names: frozenset[str] = frozenset()) -> list[str]:
     """The texts of the page that the German catalog translates otherwise, each once."""
     english, german = _catalog()
-    return [text for text in _texts(html) if text in english - german - names]
+    untranslated = english - german - names
+    return [text for text in _texts(html) if text in untranslated]
 
 
 @cache

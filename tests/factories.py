@@ -17,10 +17,26 @@ ALL_SCOPES = list(keys.SCOPES)
 
 def make_user(name: str = "Mara Lindqvist", *, email: str = "", password: str = "") -> User:
     """A person with a verified e-mail address, unique unless one is given."""
-    address = email or f"{name.split()[0].lower()}-{secrets.token_hex(4)}@fernhill.example"
+    address = email or _address(name)
     user = User.objects.create_user(address, password or None, name=name)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     return user
+
+
+def make_users(*names: str) -> list[User]:
+    """Such people without passwords, in two statements."""
+    users = [User(email=_address(name), name=name) for name in names]
+    for user in users:
+        user.set_unusable_password()
+    User.objects.bulk_create(users)
+    EmailAddress.objects.bulk_create(
+        EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in users
+    )
+    return users
+
+
+def _address(name: str) -> str:
+    return f"{name.split()[0].lower()}-{secrets.token_hex(4)}@fernhill.example"
 
 
 def make_team(name: str = "Fernhill Logistics") -> Team:

@@ -1,4 +1,4 @@
-"""What this machine has of PostgreSQL, Redis, Chromium and mounts, and pieces of them that belong to one test alone."""
+"""What this machine has of the services that tests need, and pieces of them that belong to one test alone."""
 
 import functools
 import os
@@ -17,6 +17,7 @@ import redis
 POSTGRESQL = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 OURS = "specway-tests-run"
+OLDEST_NODE = 20
 
 
 @functools.cache
@@ -80,12 +81,24 @@ def mounting_is_impossible() -> str:
     return "" if mounted.returncode == 0 else "this account may not mount file systems"
 
 
+@functools.cache
+def node_is_missing() -> str:
+    """Why programs for Node cannot be installed and started, or an empty string."""
+    node = shutil.which("node")
+    if node is None or shutil.which("npm") is None:
+        return "there is no node with npm on the PATH"
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    major = version.removeprefix("v").partition(".")[0]
+    return "" if major.isdecimal() and int(major) >= OLDEST_NODE else f"node is {version}, older than {OLDEST_NODE}"
+
+
 MISSING: dict[str, tuple[str, Callable[[], str]]] = {
     "needs_postgresql": ("PostgreSQL", postgresql_is_missing),
     "needs_postgresql_programs": ("PostgreSQL's server programs", postgresql_programs_are_missing),
     "needs_redis": ("Redis", redis_is_missing),
     "needs_redis_server": ("A Redis of its own", redis_server_is_missing),
     "needs_browser": ("Chromium", browser_is_missing),
+    "needs_node": ("Node", node_is_missing),
     "needs_mount": ("A file system of its own", mounting_is_impossible),
 }
 

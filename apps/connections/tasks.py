@@ -15,6 +15,7 @@ from apps.connections.services import (
     attention_mail,
     bulk_jobs,
     disconnect,
+    dispatch_limits,
     expiry_events,
     expiry_mail,
     heartbeat,
@@ -24,7 +25,7 @@ from apps.connections.services import (
 )
 
 logger = logging.getLogger(__name__)
-_progress = schedule.Progress()
+_progress = dispatch_limits.Progress()
 
 
 @shared_task(name="connections.refresh_due")

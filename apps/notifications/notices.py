@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from apps.notifications.models import Notice
-from apps.sql import Now
+from apps.sql import Now, PreparedSelect, param
 from apps.teams.languages import in_language
 from apps.teams.models import Team, User
 
@@ -57,9 +58,19 @@ def notices_of(user: User, team: Team) -> QuerySet[Notice]:
     return Notice.objects.filter(user=user, team=team).order_by("-created_at", "-pk")
 
 
+def _counted() -> QuerySet[Notice, Any]:
+    unread = Notice.objects.filter(user=param(Notice, "user"), team=param(Notice, "team"), read_at=None)
+    return unread.order_by().values("user").annotate(n=Count("pk")).values_list("n")
+
+
+# On top of every page.
+_unread = PreparedSelect(_counted)
+
+
 def unread_count(user: User, team: Team) -> int:
     """How many notices the person has not marked as read."""
-    return Notice.objects.filter(user=user, team=team, read_at=None).count()
+    (count,) = _unread.one(user=user.pk, team=team.pk) or (0,)
+    return int(count)
 
 
 def mark_read(user: User, team: Team) -> None:

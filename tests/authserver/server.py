@@ -57,6 +57,10 @@ class AuthServer:
         with self._lock:
             self._script.extend(behaviors)
 
+    @property
+    def has_script(self) -> bool:
+        return bool(self._script)
+
     def code_for(self, *, challenge: str = "", scopes: list[str], redirect_uri: str = "", subject: str = "ada") -> str:
         """An authorization code, as after `subject` consented to `scopes`."""
         code = "code-" + secrets.token_urlsafe(16)

@@ -1,6 +1,9 @@
-"""A refresh storm: thousands of connections due at once, one worker. `python -m tests.bench.storm`
+"""A refresh storm: thousands of connections due at once. `python -m tests.bench.storm`
 
-Prints the throughput over the ideal (threads / latency) and how long token reads took meanwhile.
+Prints the throughput over the ideal (threads of all workers / latency) and how long token reads took meanwhile. How
+several workers compare with one shows with so few threads that the processors are not the limit:
+
+    python -m tests.bench.storm --connections 1200 --threads 8 --workers 2
 """
 
 import argparse
@@ -29,6 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", type=int, default=5000)
     parser.add_argument("--threads", type=int, default=32)
+    parser.add_argument("--workers", type=int, default=1, help="processes, each with so many threads")
     parser.add_argument("--latency", type=float, default=0.2, help="seconds until the provider answers")
     options = parser.parse_args()
     with ExitStack() as stack:
@@ -55,42 +59,48 @@ def make_rows(origin: str, count: int) -> tuple[Any, Any]:
 def run(options: argparse.Namespace, origin: str, folder: Path, reader: tuple[Any, Any]) -> int:
     with (folder / "worker.log").open("wb") as log:
         celery = [sys.executable, "-m", "celery", "-q", "-A", "config"]
-        worker = subprocess.Popen(
-            [*celery, "worker", "--pool", "threads", "--concurrency", str(options.threads), "--without-gossip",
-             "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"],
-            cwd=REPOSITORY, stdout=log, stderr=log,
-        )  # fmt: skip
+        workers = [
+            subprocess.Popen(
+                [*celery, "worker", "--pool", "threads", "--concurrency", str(options.threads), "--without-gossip",
+                 "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING", "--hostname", f"storm{number}"],
+                cwd=REPOSITORY, stdout=log, stderr=log,
+            )
+            for number in range(options.workers)
+        ]  # fmt: skip
         beat = subprocess.Popen(
             [*celery, "beat", "--pidfile=", "-s", str(folder / "beat"), "--loglevel", "WARNING"],
             cwd=REPOSITORY, stdout=log, stderr=log,
         )  # fmt: skip
         try:
-            seconds, reads, cpu = watch(options, origin, worker, reader)
+            seconds, reads, cpu = watch(options, origin, workers, reader)
         finally:
-            for process in (beat, worker):
+            for process in (beat, *workers):
                 process.send_signal(signal.SIGKILL)
                 process.wait()
     return judge(options, counts(origin), seconds, reads, cpu)
 
 
 def watch(
-    options: argparse.Namespace, origin: str, worker: "subprocess.Popen[bytes]", reader: tuple[Any, Any]
+    options: argparse.Namespace, origin: str, workers: "list[subprocess.Popen[bytes]]", reader: tuple[Any, Any]
 ) -> tuple[float, list[float], float]:
-    """Seconds from the first token call to the last, seconds of each read meanwhile, and CPU seconds of the worker."""
+    """Seconds from the first token call to the last, seconds of each read meanwhile, and CPU seconds of the workers."""
     while not counts(origin)["calls"]:
         time.sleep(0.05)
-    started, cpu = time.monotonic(), sum(psutil.Process(worker.pid).cpu_times()[:2])
+    started, cpu = time.monotonic(), cpu_seconds(workers)
     over, reads = threading.Event(), list[float]()
     reading = threading.Thread(target=read_on, args=(reader, over, reads))
     reading.start()
     while counts(origin)["accepted"] < options.connections and time.monotonic() < started + 300:
         time.sleep(0.25)
-        assert worker.poll() is None, "the worker ended"
-    seconds = time.monotonic() - started
-    cpu = sum(psutil.Process(worker.pid).cpu_times()[:2]) - cpu
+        assert all(worker.poll() is None for worker in workers), "a worker ended"
+    seconds, cpu = time.monotonic() - started, cpu_seconds(workers) - cpu
     over.set()
     reading.join()
     return seconds, reads, cpu
+
+
+def cpu_seconds(processes: "list[subprocess.Popen[bytes]]") -> float:
+    return float(sum(sum(psutil.Process(process.pid).cpu_times()[:2]) for process in processes))
 
 
 def read_on(reader: tuple[Any, Any], over: threading.Event, reads: list[float]) -> None:
@@ -108,12 +118,12 @@ def read_on(reader: tuple[Any, Any], over: threading.Event, reads: list[float]) 
 
 
 def judge(options: argparse.Namespace, found: dict[str, int], seconds: float, reads: list[float], cpu: float) -> int:
-    ideal = options.threads / options.latency
+    ideal = options.workers * options.threads / options.latency
     ratio = found["accepted"] / seconds / ideal
     say(f"{found['calls']} token calls for {options.connections} connections, {found['refused']} refused;"
         f" at most {found['most_at_once']} at once")  # fmt: skip
     say(f"{seconds:.1f} s: {found['accepted'] / seconds:.0f} a second; ideal {ideal:.0f}; ratio {ratio:.2f}")
-    say(f"worker: {1000 * cpu / max(found['accepted'], 1):.1f} ms of CPU for each refresh")
+    say(f"workers: {1000 * cpu / max(found['accepted'], 1):.1f} ms of CPU for each refresh")
     p95 = statistics.quantiles(reads, n=20)[-1] if len(reads) > 1 else reads[0]
     say(f"{len(reads)} token reads meanwhile: median {1000 * statistics.median(reads):.0f} ms, p95 {1000 * p95:.0f} ms")
     once = found["calls"] == found["accepted"] == options.connections

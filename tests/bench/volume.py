@@ -149,7 +149,7 @@ def _copies() -> list[tuple[Any, str, dict[str, str]]]:
             "made",
             {
                 **{name: f"made.{name}" for name in ("id", "team_id", "owner_id", "integration_id", "is_shared")},
-                "everyones_level": f"CASE WHEN is_shared THEN {_LEVEL} ELSE '' END",
+                "everyones_level": f"CASE WHEN made.is_shared THEN {_LEVEL} ELSE '' END",
                 **dict.fromkeys(("name", "account_label"), _ACCOUNT),
                 "account_subject": "'account-' || number",
                 "status": "CASE WHEN is_red THEN 'needs_attention' ELSE 'active' END",
@@ -169,7 +169,7 @@ def _copies() -> list[tuple[Any, str, dict[str, str]]]:
         (
             WorkflowUse,
             "(SELECT * FROM made WHERE number % 3 = 0) AS made",
-            {"connection_id": "made.id", "workflow_id": "'wf-' || number % 500"},
+            {"connection_id": "made.id", "team_id": "made.team_id", "workflow_id": "'wf-' || number % 500"},
         ),
         (
             DailyUse,

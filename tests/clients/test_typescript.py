@@ -1,4 +1,4 @@
-"""A builder's day with the TypeScript package and with a generated client; left out where there is no Node."""
+"""A builder's day with the TypeScript package and with a generated client."""
 
 import os
 import shutil
@@ -8,17 +8,14 @@ import pytest
 import requests
 
 from tests.clients.conftest import OWNER, Day
-from tests.clients.programs import PACKAGES, a_day, built, check_generated
-from tests.realservers.node import node_is_missing
+from tests.clients.programs import a_day, built, check_generated
 
-pytestmark = pytest.mark.xdist_group("clients")
+pytestmark = [pytest.mark.needs_node, pytest.mark.xdist_group("clients")]
 
 
 @pytest.fixture(scope="module")
 def programs(day: Day, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compiled, against the document of the running product: the client's types are what it describes."""
-    if reason := node_is_missing(PACKAGES):
-        pytest.skip(f"The TypeScript client is left out: {reason}")
     document = requests.get(f"{day.product.url}/api/schema/", timeout=120)
     return built(tmp_path_factory.mktemp("programs"), document.text)
 

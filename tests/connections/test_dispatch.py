@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.connections.models import SchedulerHeartbeat, TokenSet
-from apps.connections.policy.refresh_policy import QUEUE_AHEAD
-from apps.connections.services import heartbeat, schedule
+from apps.connections.policy.refresh_policy import QUEUE_AHEAD, QUEUE_GROWTH
+from apps.connections.services import dispatch_limits, heartbeat, schedule
 from apps.connections.services.lease import acquire_lease
 from apps.connections.services.refresh import load
 from apps.integrations.models import Integration, OAuthApp
@@ -27,7 +28,7 @@ ROOM = 3
 @pytest.fixture
 def due(db: None, monkeypatch: pytest.MonkeyPatch) -> int:
     """Seven are due at a service that allows three calls at once."""
-    monkeypatch.setattr(schedule, "PARALLEL_CALLS", ROOM)
+    monkeypatch.setattr(dispatch_limits, "PARALLEL_CALLS", ROOM)
     monkeypatch.setattr(schedule, "PAUSE", 0.001)
     integration, owner = make_integration(), make_member()
     for _ in range(7):
@@ -153,7 +154,7 @@ def test_as_many_refreshes_run_at_once_as_the_workers_begin(backlog: int) -> Non
     assert len(dispatch_all(begin=True)) == backlog
 
 
-def dispatched_then_done(progress: schedule.Progress, looks: int) -> list[int]:
+def dispatched_then_done(progress: dispatch_limits.Progress, looks: int) -> list[int]:
     """How many refreshes each look dispatches at a service that has responded to all of them before the next."""
     counts: list[int] = []
     for _ in range(looks):
@@ -166,24 +167,56 @@ def dispatched_then_done(progress: schedule.Progress, looks: int) -> list[int]:
 
 @pytest.mark.django_db
 def test_the_queue_of_a_service_that_responds_grows_with_what_it_finishes(backlog: int) -> None:
-    looks = dispatched_then_done(schedule.Progress(), 4)
-    assert looks == [QUEUE_AHEAD, 2 * QUEUE_AHEAD, 4 * QUEUE_AHEAD, backlog - 7 * QUEUE_AHEAD]
+    looks = dispatched_then_done(dispatch_limits.Progress(), 3)
+    assert looks == [QUEUE_AHEAD, QUEUE_GROWTH * QUEUE_AHEAD, backlog - (1 + QUEUE_GROWTH) * QUEUE_AHEAD]
 
 
 @pytest.mark.django_db
 def test_the_queue_of_a_service_that_stops_responding_does_not_grow(backlog: int) -> None:
-    progress = schedule.Progress()
-    dispatched_then_done(progress, 2)
-    assert len(schedule.claim_due(progress)) == 4 * QUEUE_AHEAD
+    progress = dispatch_limits.Progress()
+    dispatched_then_done(progress, 1)
+    assert len(schedule.claim_due(progress)) == QUEUE_GROWTH * QUEUE_AHEAD
     assert schedule.claim_due(progress) == []
 
 
 @pytest.mark.django_db
 def test_refreshes_that_time_out_do_not_let_the_queue_grow(backlog: int) -> None:
-    progress = schedule.Progress()
+    progress = dispatch_limits.Progress()
     dispatched_then_done(progress, 2)
-    progress.dispatched_at = {group: at - schedule.PROGRESS_LASTS for group, at in progress.dispatched_at.items()}
+    progress.dispatched_at = {
+        group: at - dispatch_limits.PROGRESS_LASTS for group, at in progress.dispatched_at.items()
+    }
     assert dispatched_then_done(progress, 1) == [QUEUE_AHEAD]
+
+
+@pytest.mark.django_db
+def test_one_message_holds_several_refreshes_of_a_service_that_finishes_many(backlog: int) -> None:
+    progress, sizes = dispatch_limits.Progress(), list[list[int]]()
+    for _ in range(3):
+        batches = schedule.claim_batches(progress)
+        sizes.append([len(batch) for batch in batches])
+        for token_set_id, _version in chain.from_iterable(batches):
+            done(token_set_id)
+    assert sizes == [[1] * QUEUE_AHEAD, [2] * 2 * QUEUE_AHEAD, [8] * 15]
+    assert sum(chain.from_iterable(sizes)) == backlog
+
+
+def test_messages_are_enough_for_all_threads_that_work_on_the_service() -> None:
+    load = dispatch_limits.Load()
+    group = ("service", None)
+    load.begun[group], load.finished[group] = 32, 64
+    assert load.batch_size(group) == QUEUE_GROWTH * 64 // (2 * 32)
+
+
+@pytest.mark.django_db
+def test_a_batch_holds_refreshes_of_one_app_and_others_take_turns_with_it(backlog: int) -> None:
+    progress = dispatch_limits.Progress()
+    dispatched_then_done(progress, 2)
+    other = make_integration(slug="other", name="Other")
+    others = {TokenSet.objects.get(connection=make_connection(other)).pk for _ in range(3)}
+    batches = schedule.claim_batches(progress)
+    assert [len(batch) for batch in batches[:7]] == [8, 1, 8, 1, 8, 1, 8]
+    assert {pk for batch in batches[1:6:2] for pk, _ in batch} == others
 
 
 @pytest.mark.django_db
@@ -196,7 +229,7 @@ def test_two_oauth_apps_of_one_service_are_dispatched_in_turn(backlog: int) -> N
 
 
 @pytest.mark.django_db
-def test_each_refresh_is_a_task_of_its_own(due: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_refresh_of_a_service_is_a_task_of_its_own_at_first(due: int, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[int] = []
     schedule.dispatch_due(lambda rows: sent.append(len(rows)), seconds=0.1)
     assert sent == [1] * ROOM

@@ -36,6 +36,12 @@ def webhook(cast: Cast) -> Webhook:
     return webhooks.create_webhook(actor=cast.actor("admin"), url=url, events=Event.values).webhook
 
 
+@pytest.fixture
+def connection(webhook: Webhook, connect_flow: ConnectFlow, cast: Cast) -> Connection:
+    """By a flow, which is reported to the webhook."""
+    return connect_flow.connect(cast.actor("member"))
+
+
 def reported() -> list[tuple[str, dict[str, Any]]]:
     messages = Delivery.objects.order_by("created_at", "pk")
     return [(one.event, json.loads(one.body)["data"]) for one in messages]

@@ -17,6 +17,7 @@ PAGES = [
     "/settings/integrations/",
     "/settings/integrations/?search=Finance",
     "/settings/credentials/?kind=api_key",
+    "/settings/credentials/?search=Finance",
     "/plugins/",
     "/try/",
     "/settings/audit-log/",

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.core.management import call_command
+from django.db.models import Count
 from django.test import Client
 from django.urls import reverse
 
@@ -66,6 +67,22 @@ def test_pages_cover_every_connection_once_and_those_that_need_attention_come_fi
 @pytest.mark.parametrize("number", ["0", "-1", "x", "999"])
 def test_an_invalid_page_number_displays_a_page(number: str) -> None:
     assert names(page_at(demo(30), LIST, page=number))
+
+
+@pytest.mark.parametrize("query", ["status", "service", "service status", "owner", "search", "sharing kind", ""])
+@pytest.mark.parametrize("url", [LIST, CREDENTIALS])
+def test_a_number_past_the_end_is_the_last_page_and_counts_are_those_of_the_matches(url: str, query: str) -> None:
+    browser = demo(240)
+    slugs = Connection.objects.values_list("integration__slug", flat=True).annotate(n=Count("pk")).order_by("-n")
+    values = {"status": "active", "service": str(slugs[0]), "owner": "me", "search": "a", "sharing": "shared"}
+    chosen = {name: (values | {"kind": "oauth"})[name] for name in query.split()}
+    numbers = range(1, 1 + browser.get(url, chosen).context["page"].paginator.num_pages)
+    pages = [browser.get(url, {**chosen, "page": str(number)}).context["page"] for number in [*numbers, 99]]
+    found = [connection.pk for page in pages[:-1] for connection in page.object_list]
+    assert len(found) == len(set(found)) > 0
+    assert {page.paginator.count for page in pages} == {len(found)}
+    assert [row.pk for row in pages[-1].object_list] == [row.pk for row in pages[-2].object_list]
+    assert pages[-1].number == pages[-2].number == len(numbers)
 
 
 def test_the_list_is_sorted_and_grouped_by_the_url() -> None:

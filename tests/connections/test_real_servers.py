@@ -37,17 +37,15 @@ from tests.fixtures.connections import (
     token_for,
     tokens_of,
 )
-from tests.realservers.node import node_is_missing
-from tests.realservers.servers import NAMES, Authlib, Decision, OidcProvider, RealServer, parameters_of, running
+from tests.realservers.servers import Authlib, Decision, OidcProvider, RealServer, parameters_of, running
 
 pytestmark = [pytest.mark.same_on_each_database, pytest.mark.xdist_group("real servers")]
+NEEDS_NODE = pytest.param("oidc-provider", marks=pytest.mark.needs_node)
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=["django-oauth-toolkit", "authlib", NEEDS_NODE])
 def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
-    """Each server in turn; that of Node where there is one."""
-    if request.param == "oidc-provider" and (reason := node_is_missing()):
-        pytest.skip(f"oidc-provider is left out: {reason}")
+    """Each server in turn."""
     folder = tmp_path_factory.mktemp("real")
     with running(request.param, callback=common_redirect_uri(), folder=folder) as server:
         yield server

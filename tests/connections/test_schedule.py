@@ -3,6 +3,7 @@
 import json
 import threading
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from kombu.exceptions import OperationalError
 from apps.audit.origin import Origin
 from apps.connections import tasks
 from apps.connections.models import Connection, TokenSet
-from apps.connections.services import schedule
+from apps.connections.services import dispatch_limits, schedule
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import load
 from apps.sql import Now
@@ -93,7 +94,7 @@ def test_a_beat_skips_what_another_is_just_claiming(several: list[Connection], m
 
     def claim() -> Any:
         """Without the lock of the leading scheduler, for which the second would wait."""
-        return schedule._claim(schedule.Progress())
+        return list(chain.from_iterable(schedule._claim(dispatch_limits.Progress())))
 
     slow = Meanwhile(claim_slowly)
     assert holding.wait(60)

@@ -80,6 +80,20 @@ def test_filters_are_in_the_query_string(me, query, expected) -> None:
     assert len(found) == len(expected)
 
 
+def counts(browser: Client, **query: str) -> dict[str, int]:
+    return {chip.label: chip.count for chip in browser.get(PAGE, query).context["chips"]}
+
+
+def test_each_kind_has_its_number_whatever_was_counted_before(me) -> None:
+    browser = client_for(me)
+    all_of_them = {"All kinds": 5, "OAuth": 3, "API key": 1, "Basic": 1, "Custom": 1}
+    assert counts(browser) == counts(browser, kind="basic", sort="used") == all_of_them
+    # A search is counted by the database, the list without filters by service.
+    Connection.objects.update(account_label="same")
+    assert counts(browser, search="same") == all_of_them
+    assert counts(browser, kind="oauth", used="never") == {"All kinds": 3, "OAuth": 3, "Custom": 1}
+
+
 def test_what_needs_attention_comes_first_and_each_leads_to_its_page(me) -> None:
     page = client_for(me).get(PAGE).content.decode()
     assert names(client_for(me))[0] == "Ada"

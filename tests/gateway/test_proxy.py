@@ -22,6 +22,7 @@ from apps.teams.models import ApiKey
 from tests import factories
 from tests.authserver import AuthServer, refuses
 from tests.connections.test_api import Caller, caller, share
+from tests.fixtures.connected import connected
 from tests.fixtures.connections import Cast, ConnectFlow, access_token, actions, expire, tokens_of
 from tests.servers import HttpServer, http_server
 
@@ -63,7 +64,7 @@ def connection(connect_flow: ConnectFlow, cast: Cast, api: HttpServer, monkeypat
 
     from apps.connections.services import signing
 
-    made = connect_flow.connect(cast.actor("member"))
+    made = connected(connect_flow, cast.actor("member"))
     original = signing.provider_of
     monkeypatch.setattr(signing, "provider_of", lambda c: replace(original(c), api_base_url=f"{api.url}/v2"))
     monkeypatch.setattr(signing, "api_hosts", lambda *a, **k: frozenset({f"127.0.0.1:{api.port}"}))

@@ -21,6 +21,7 @@ from tests import factories
 from tests.authserver import AuthServer
 from tests.combinations import combined
 from tests.connections.test_api import Caller, caller, share
+from tests.fixtures.connected import connected
 from tests.fixtures.connections import Cast, ConnectFlow, access_token
 from tests.gateway import test_proxy
 from tests.gateway.test_proxy import USE, body_of, proxied
@@ -105,7 +106,7 @@ def connection(
     threading.Thread(target=echo.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     host = f"127.0.0.1:{echo.server_address[1]}"
     egress.configure(allowed_hosts=[server.url.removeprefix("http://"), host])
-    made, original = connect_flow.connect(cast.actor("member")), signing.provider_of
+    made, original = connected(connect_flow, cast.actor("member")), signing.provider_of
     monkeypatch.setattr(signing, "provider_of", lambda one: replace(original(one), api_base_url=f"http://{host}"))
     monkeypatch.setattr(signing, "api_hosts", lambda *a, **k: frozenset({host}))
     share(made)

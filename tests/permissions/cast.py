@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.test import Client
+from django.test.client import ClientHandler
 from django.urls import reverse
 from django.utils import timezone
 
@@ -75,6 +76,8 @@ class World:
     for_services: Connection
     things: dict[str, dict[str, Any]]
     sessions: dict[str, str] = field(default_factory=dict)
+    # One for all clients: each would put the middleware together again.
+    handler: ClientHandler = field(default_factory=lambda: ClientHandler(enforce_csrf_checks=False))
 
     def address(self, route: str, takes: tuple[str, ...], actor: str) -> str:
         """The route's URL for this actor. Its arguments are looked up by the route's name or the first argument's."""
@@ -92,16 +95,21 @@ class World:
         if actor in PEOPLE:
             return self._browser(actor).generic
         if actor in KEYS:
-            return Client(headers={"Authorization": f"Bearer {self.texts[actor]}"}).generic
-        return Client().generic
+            return self._client(headers={"Authorization": f"Bearer {self.texts[actor]}"}).generic
+        return self._client().generic
 
     def _browser(self, actor: str) -> Client:
         """A signed-in client. The session is created once, since requests are rolled back."""
         if actor not in self.sessions:
             self.sessions[actor] = factories.client_for(self.members[actor]).cookies[settings.SESSION_COOKIE_NAME].value
-        browser = Client()
+        browser = self._client()
         browser.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[actor]
         return browser
+
+    def _client(self, **options: Any) -> Client:
+        client = Client(**options)
+        client.handler = self.handler
+        return client
 
 
 def make_world() -> World:
@@ -125,7 +133,8 @@ def make_world() -> World:
     ApiKey.objects.update(last_used_at=timezone.now())
     world = World(members, texts, connection, for_services, _things(members, own_key.pk))
     for actor in PEOPLE:
-        world.visit(actor)
+        # The session and the place where it is used are stored here, not in each request that is rolled back.
+        world.visit(actor)("GET", reverse("web:account"))
     return world
 
 

@@ -1,10 +1,8 @@
 """Node, and the packages that tests install with npm."""
 
 import fcntl
-import functools
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,30 +14,6 @@ from tests.prepared import BUSY, REPOSITORY
 
 _HERE = Path(__file__).parent
 _LOCKED = ("package.json", "package-lock.json")
-_OLDEST = 20
-
-
-@functools.cache
-def node_is_missing(packages: Path = _HERE) -> str:
-    """Why programs with the folder's packages cannot be started, or an empty string.
-
-    In CI, packages that cannot be installed are an error.
-    """
-    node = shutil.which("node")
-    if node is None or shutil.which("npm") is None:
-        return "there is no node with npm"
-    asked = subprocess.run([node, "--version"], capture_output=True, text=True, check=True, timeout=60 * BUSY)
-    version = asked.stdout
-    major = version.removeprefix("v").partition(".")[0]
-    if not major.isdecimal() or int(major) < _OLDEST:
-        return f"node is {version.strip()}, older than {_OLDEST}"
-    try:
-        installed(packages)
-    except subprocess.SubprocessError:
-        if os.environ.get("CI"):
-            raise
-        return "npm cannot install its packages"
-    return ""
 
 
 def installed(packages: Path = _HERE) -> Path:

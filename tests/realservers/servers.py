@@ -20,7 +20,6 @@ from tests.sandbox.server import Sandbox, running_sandbox
 
 Decision = Literal["approve", "deny"]
 Name = Literal["django-oauth-toolkit", "authlib", "oidc-provider"]
-NAMES: tuple[Name, ...] = ("django-oauth-toolkit", "authlib", "oidc-provider")
 
 
 class RealServer(Protocol):

@@ -1,5 +1,6 @@
 """The OpenAPI document describes each operation so that generated clients can call it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ import jsonschema_rs
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from drf_spectacular import validation
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.validation import validate_schema
+from drf_spectacular.renderers import OpenApiJsonRenderer
 
 from apps.connections.errors import ReauthorizationRequired
 from apps.notifications.models import Event
@@ -32,7 +34,11 @@ def operations(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_the_document_is_valid(document: Any) -> None:
-    validate_schema(document)
+    """As drf-spectacular's own `validate_schema`, by a faster validator."""
+    plain = json.loads(OpenApiJsonRenderer().render(document))
+    assert plain["openapi"].startswith("3.1.")
+    schema = Path(validation.__file__).with_name("openapi_3_1_schema.json")
+    jsonschema_rs.validate(json.loads(schema.read_text()), plain)
 
 
 def test_the_document_is_made_without_warnings(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import AuthorizationAttempt, Connection, QueueHour
+from apps.connections.services import queue_history
 from apps.connections.services.heartbeat import record_heartbeat
 from apps.connections.services.queue_history import KEPT, count_events, sample_queue
 from apps.integrations.models import Integration, OAuthApp, ServiceRequest
@@ -276,7 +277,10 @@ def test_calls_and_refreshes_are_counted_once_and_when_they_are_settled() -> Non
     assert not week.is_sampled
 
 
-def test_the_charts_show_a_week_or_a_month_and_are_downloaded(operator: Client) -> None:
+def test_the_charts_show_a_week_or_a_month_and_are_downloaded(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_history, "KEPT", timedelta(days=6))
     make_event("connection.used", timedelta(days=5))
     counted()
     assert "Calls in each 6 hours" in html(operator, "/admin/", days=7)

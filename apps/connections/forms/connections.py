@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
-from django.db.models import Count, OuterRef, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from apps.connections.models import Connection, WorkflowUse
 from apps.connections.policy.state import IN_STATE, State
 from apps.integrations.models import Integration
-from apps.sql import exists_for_row
 from apps.teams.actor import Actor
 from apps.teams.models import User
 
@@ -62,14 +61,16 @@ class FilterForm(forms.Form):
     def __init__(self, data: Any, *, actor: Actor, connections: QuerySet[Connection]) -> None:
         super().__init__(data)
         self._actor, self._connections = actor, connections
-        counted = _counted(connections)
+        self._counted = _counted(connections)
         self.total, self.attention, self.unverified = (
-            sum(column) for column in zip((0, 0, 0), *counted.values(), strict=True)
+            sum(column) for column in zip((0, 0, 0), *self._counted.values(), strict=True)
         )
-        counts: dict[str, int] = {State.NEEDS_ATTENTION: self.attention, State.UNVERIFIED: self.unverified}
-        counts[State.WORKING] = self.total - sum(counts.values())
-        self._set_choices("status", _status_choices(counts))
-        self._set_choices("service", _service_choices(counted))
+        self._by_state: dict[str, int] = {State.NEEDS_ATTENTION: self.attention, State.UNVERIFIED: self.unverified}
+        self._by_state[State.WORKING] = self.total - sum(self._by_state.values())
+        self._set_choices("status", _status_choices(self._by_state))
+        self._services = _services(self._counted)
+        services = [(service.slug, service.name) for service in self._services]
+        self._set_choices("service", [("", gettext("Any service")), *services])
         self._set_choices("owner", _owner_choices(actor, self.data.get("owner", "")))
 
     def _set_choices(self, name: str, choices: list[tuple[str, str]]) -> None:
@@ -82,6 +83,25 @@ class FilterForm(forms.Form):
         """The values in effect by name: those that are set and valid."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
+
+    @property
+    def known_count(self) -> int | None:
+        """The number of matches, if it was counted already: without filters, or with a status or a service only."""
+        match self._narrowing:
+            case {"status": status, **others} if not others:
+                return self._by_state[status]
+            case {"service": slug, **others} if not others:
+                return self._count_of(service for service in self._services if service.slug == slug)
+        return None if self._narrowing else self.total
+
+    @property
+    def _narrowing(self) -> dict[str, str]:
+        """The filters in effect, without the order."""
+        return {name: value for name, value in self.filters.items() if name not in ("sort", "group")}
+
+    def _count_of(self, services: Iterable[Integration]) -> int:
+        """How many of all connections, whatever the filters, belong to the services."""
+        return sum(self._counted[service.pk][0] for service in services)
 
     def matching(self) -> QuerySet[Connection]:
         """The connections that match the filters, in no order."""
@@ -123,11 +143,11 @@ def _contains(text: str, actor: Actor) -> Q:
     services = Integration.objects.filter(name__icontains=text).order_by().values("pk")
     named = User.objects.filter(Q(name__icontains=text) | Q(email__icontains=text), memberships__team=actor.team)
     owners = named.order_by().values("pk")
-    uses = WorkflowUse.objects.filter(
-        Q(name__icontains=text) | Q(workflow_id__icontains=text), connection=OuterRef("pk")
-    )
+    # Not all rows have a team yet.
+    of_team = Q(team=actor.team) | Q(team=None)
+    uses = WorkflowUse.objects.filter(of_team, Q(name__icontains=text) | Q(workflow_id__icontains=text))
     of_itself = Q(name__icontains=text) | Q(account_label__icontains=text) | Q(integration__in=services)
-    return of_itself | Q(owner__in=owners) | exists_for_row(uses)
+    return of_itself | Q(owner__in=owners) | Q(pk__in=uses.order_by().values("connection"))
 
 
 def _status_choices(counts: Mapping[str, int]) -> list[tuple[str, str]]:
@@ -146,9 +166,9 @@ def _counted(connections: QuerySet[Connection]) -> dict[UUID, tuple[int, int, in
     return {integration: (n, red, unverified) for integration, n, red, unverified in rows}
 
 
-def _service_choices(integrations: Iterable[UUID]) -> list[tuple[str, str]]:
+def _services(integrations: Iterable[UUID]) -> list[Integration]:
     services = Integration.objects.filter(pk__in=list(integrations)).order_by(Lower("name"))
-    return [("", gettext("Any service")), *services.values_list("slug", "name")]
+    return list(services.only("slug", "name", "kind", "team_id"))
 
 
 def _owner_choices(actor: Actor, chosen: str) -> list[tuple[str, str]]:
@@ -156,9 +176,10 @@ def _owner_choices(actor: Actor, chosen: str) -> list[tuple[str, str]]:
     others = User.objects.filter(memberships__team=actor.team)
     if actor.user is not None:
         others = others.exclude(pk=actor.user.pk)
-    offered = list(others.order_by(Lower("name"), "email")[: OWNERS + 1])
-    if len(offered) > OWNERS:
+    if others.order_by()[: OWNERS + 1].count() > OWNERS:
         offered = [owner for owner in [_member(others, chosen)] if owner]
+    else:
+        offered = list(others.order_by(Lower("name"), "email"))
     names = sorted(((str(user.pk), str(user)) for user in offered), key=lambda pair: pair[1].casefold())
     return [("", gettext("Any owner")), ("me", gettext("Mine")), *names]
 

@@ -15,11 +15,14 @@ from apps.integrations.models import Integration
 
 _RECENT = timedelta(days=30)
 # A custom API's connection is of two kinds: its own and *Custom*.
+_KINDS = {
+    "oauth": (Integration.Kind.OAUTH2, Integration.Kind.OAUTH1),
+    Integration.Kind.API_KEY: (Integration.Kind.API_KEY,),
+    Integration.Kind.BASIC: (Integration.Kind.BASIC,),
+    Integration.Kind.CLIENT_CREDENTIALS: (Integration.Kind.CLIENT_CREDENTIALS,),
+}
 _OF_KIND = {
-    "oauth": Q(integration__kind__in=(Integration.Kind.OAUTH2, Integration.Kind.OAUTH1)),
-    Integration.Kind.API_KEY: Q(integration__kind=Integration.Kind.API_KEY),
-    Integration.Kind.BASIC: Q(integration__kind=Integration.Kind.BASIC),
-    Integration.Kind.CLIENT_CREDENTIALS: Q(integration__kind=Integration.Kind.CLIENT_CREDENTIALS),
+    **{name: Q(integration__kind__in=kinds) for name, kinds in _KINDS.items()},
     "custom": Q(integration__team__isnull=False),
 }
 
@@ -63,6 +66,15 @@ class CredentialFilterForm(FilterForm):
         return self.of_any_kind().filter(_OF_KIND.get(self.filters.get("kind", ""), Q()))
 
     def count_by_kind(self) -> dict[str, int]:
-        """How many connections of each kind match the other filters; "" is all of them."""
+        """How many connections of each kind match the other filters; "all" is all of them."""
+        if not self._narrowing.keys() - {"kind"}:
+            return self._all_by_kind()
         counts = {kind: Count("pk", filter=query) for kind, query in _OF_KIND.items()}
         return self.of_any_kind().aggregate(all=Count("pk"), **counts)
+
+    def _all_by_kind(self) -> dict[str, int]:
+        """The same without filters, which is counted already by service."""
+        services = self._services
+        counts = {name: self._count_of(one for one in services if one.kind in kinds) for name, kinds in _KINDS.items()}
+        counts["custom"] = self._count_of(service for service in services if service.team_id is not None)
+        return counts | {"all": self.total}

@@ -2,13 +2,18 @@
 
 from django.db import models
 
-from apps.teams.models import User
+from apps.teams.models import Team, User
 
 
 class WorkflowUse(models.Model):
     """A workflow that used a connection, and so depends on it."""
 
     connection = models.ForeignKey("connections.Connection", on_delete=models.CASCADE, related_name="workflows")
+    # The connection's, so that a search of a team reads the workflows of that team only. Empty in a row that a version
+    # without this column wrote, until the next use.
+    team = models.ForeignKey(
+        Team, null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
     workflow_id = models.CharField(max_length=200)
     name = models.CharField(max_length=200, blank=True)
     last_used_at = models.DateTimeField()
@@ -17,6 +22,7 @@ class WorkflowUse(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["connection", "workflow_id"], name="one_row_per_connection_and_workflow"),
         ]
+        indexes = [models.Index(fields=["team"], name="workflow_use_of_team")]
 
     def __str__(self) -> str:
         return self.name or self.workflow_id

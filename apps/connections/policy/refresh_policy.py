@@ -34,6 +34,8 @@ DISPATCH_LEASE = timedelta(seconds=60)
 PARALLEL_CALLS = 512
 # How many refreshes of one OAuth app may wait in the queue before the workers have begun as many.
 QUEUE_AHEAD = 16
+# How many may wait for each that has finished since the scheduler looked last.
+QUEUE_GROWTH = 4
 UNKNOWN_EXPIRY_INTERVAL = timedelta(hours=24)
 LONGEST_BACKOFF = timedelta(hours=1)
 # A token with a shorter life, or one that was issued expired, is not refreshed again sooner than this.
@@ -150,5 +152,10 @@ def fair_share(candidates: Iterable[tuple[Key, Group]], *, available: Callable[[
         queue = queues.setdefault(group, [])
         if len(queue) < available(group):
             queue.append(key)
-    rounds = zip_longest(*queues.values(), fillvalue=None)
-    return [key for keys in rounds for key in keys if key is not None][:limit]
+    return in_turn(queues.values())[:limit]
+
+
+def in_turn(queues: Iterable[Iterable[Key]]) -> list[Key]:
+    """The first of each queue, then the second of each, and so on."""
+    rounds = zip_longest(*queues, fillvalue=None)
+    return [item for items in rounds for item in items if item is not None]

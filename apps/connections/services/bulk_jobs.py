@@ -29,7 +29,7 @@ from apps.connections.services.refresh import refresh_now
 from apps.connections.services.share import share_with_everyone, transfer, unshare
 from apps.errors import NotAllowed, NotFound, SpecwayError
 from apps.integrations.errors import InvalidInput
-from apps.sql import Now
+from apps.sql import Now, PreparedSelect, param
 from apps.teams.actor import Actor, key_holder_actor, member_actor, service_actor
 from apps.teams.models import ApiKey, Membership, Role
 
@@ -90,10 +90,18 @@ def jobs_of(actor: Actor) -> QuerySet[BulkJob]:
     return of_team.filter(asked_by_kind=actor.origin.kind, asked_by_id=actor.origin.id)
 
 
+def _running() -> QuerySet[BulkJob]:
+    of_member = {"team": param(BulkJob, "team"), "user": param(BulkJob, "user")}
+    jobs = BulkJob.objects.filter(**of_member, api_key=None, status=_STATUS.RUNNING)
+    return jobs.order_by("-created_at")[:1]
+
+
+_running_job = PreparedSelect(_running)
+
+
 def running_job_of(actor: Actor) -> BulkJob | None:
     """The newest job that the member started on a page and that is still waiting or running."""
-    jobs = BulkJob.objects.filter(team=actor.team, user=actor.user, api_key=None, status=_STATUS.RUNNING)
-    return jobs.order_by("-created_at").first()
+    return _running_job.one(team=team.pk, user=user.pk) if (team := actor.team) and (user := actor.user) else None
 
 
 def with_counts(jobs: QuerySet[BulkJob]) -> QuerySet[BulkJob]:

@@ -1,7 +1,7 @@
 -- Records the use of a connection, as count_use (usage.py) and _note_use (teams/authentication.py) do. A part of statements.
 --
 -- `used` has one row for the use, or none: caller_id, caller_kind, caller_user_id and caller_last_used_at of the API key,
--- connection_id and last_used_at of the connection.
+-- connection_id, team_id and last_used_at of the connection.
 
 -- The times of last use are not precise, so a row that another transaction has locked is left as it is.
 unused_key AS (
@@ -36,11 +36,13 @@ counted AS (
 ),
 
 workflow AS (
-    INSERT INTO connections_workflowuse AS use (connection_id, workflow_id, name, last_used_at)
-    SELECT connection_id, %(workflow_id)s, %(workflow_name)s, statement_timestamp() FROM counted
+    INSERT INTO connections_workflowuse AS use (connection_id, team_id, workflow_id, name, last_used_at)
+    SELECT counted.connection_id, used.team_id, %(workflow_id)s, %(workflow_name)s, statement_timestamp()
+    FROM counted CROSS JOIN used
     WHERE %(workflow_id)s <> ''
     ON CONFLICT (connection_id, workflow_id) DO UPDATE
-    SET last_used_at = excluded.last_used_at, name = coalesce(nullif(excluded.name, ''), use.name)
+    SET last_used_at = excluded.last_used_at, team_id = excluded.team_id,
+        name = coalesce(nullif(excluded.name, ''), use.name)
     RETURNING id
 ),
 

@@ -5,8 +5,8 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from uuid import UUID
 
 from django.db import connection as database
@@ -21,15 +21,14 @@ from apps.connections.models.querysets import TokenSetQuerySet
 from apps.connections.policy.refresh_policy import (
     DISPATCH_LEASE,
     MISCONFIGURED_RECHECK,
-    PARALLEL_CALLS,
-    QUEUE_AHEAD,
     fair_share,
+    in_turn,
 )
 from apps.connections.services import heartbeat, spool
+from apps.connections.services.dispatch_limits import Group, Load, Progress, parallel_calls
 from apps.connections.services.refresh import PERSON_MUST_ACT, attempt_refresh, is_valid
 from apps.connections.services.status import mark_needs_attention
 from apps.errors import SpecwayError
-from apps.integrations.catalog.entries import catalog
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.sql import Now, PreparedSelect, param
 
@@ -41,8 +40,6 @@ CLAIM_SIZE = 200
 LOOKAHEAD = 1000
 # Seconds between two looks for due rows: shorter than most services take to respond.
 PAUSE = 0.2
-# Seconds after the last dispatch in which refreshes must finish to show that a service responds.
-PROGRESS_LASTS = 2.0
 RECHECK = timedelta(seconds=60)
 SYSTEM = Origin(kind="system", id="", label="Specway")
 
@@ -55,39 +52,12 @@ _select_version = PreparedSelect(
 )
 
 
-# What shares a service's answers: an integration with one OAuth app. Other groups must not wait for it.
-Group = tuple[str, UUID | None]
+# The ID and version of a token set.
+Row = tuple[UUID, int]
 _GROUP = ("connection__integration__slug", "connection__oauth_app")
 
 
-@dataclass
-class Progress:
-    """How many refreshes of each group were in flight after the last look for due rows, and when some were dispatched.
-
-    It is kept in the memory of one process: without it, each group starts again with QUEUE_AHEAD.
-    """
-
-    in_flight: Counter[Group] = field(default_factory=Counter)
-    dispatched_at: dict[Group, float] = field(default_factory=dict)
-
-    def finished(self, in_flight: Counter[Group]) -> Counter[Group]:
-        """How many of each group have finished since the last look, if the service responds at once.
-
-        Nothing is dispatched to a silent service while its calls wait, so that those which time out do not count.
-        """
-        since = time.monotonic() - PROGRESS_LASTS
-        finished = self.in_flight - in_flight
-        return Counter({group: finished[group] for group in finished if self.dispatched_at.get(group, since) > since})
-
-    def record(self, in_flight: Counter[Group], dispatched: Counter[Group]) -> None:
-        self.in_flight = in_flight + dispatched
-        before = {group: at for group, at in self.dispatched_at.items() if group in self.in_flight}
-        self.dispatched_at = before | dict.fromkeys(dispatched, time.monotonic())
-
-
-def dispatch_due(
-    send: Callable[[list[tuple[UUID, int]]], None], *, seconds: float, progress: Progress | None = None
-) -> None:
+def dispatch_due(send: Callable[[list[Row]], None], *, seconds: float, progress: Progress | None = None) -> None:
     """Dispatch what is due, as workers become free, for `seconds` or until nothing more becomes due in them.
 
     If it looked only once per scheduler run, a service that responds at once would be idle most of the time, and a
@@ -96,8 +66,8 @@ def dispatch_due(
     progress = progress or Progress()
     until = time.monotonic() + seconds
     while True:
-        for row in claim_due(progress):
-            send([row])
+        for batch in claim_batches(progress):
+            send(batch)
         left = until - time.monotonic()
         wait = seconds_until_due(within=left)
         if wait is None or max(wait, PAUSE) > left:
@@ -119,70 +89,49 @@ def seconds_until_due(*, within: float) -> float | None:
     return None
 
 
-def claim_due(progress: Progress | None = None) -> list[tuple[UUID, int]]:
+def claim_due(progress: Progress | None = None) -> list[Row]:
     """IDs and versions of at most CLAIM_SIZE token sets whose refresh is due, each returned to one caller only.
 
     The spool is replayed first: it may hold the token that a refresh would obtain. `progress` is brought up to date.
     """
+    return list(chain.from_iterable(claim_batches(progress or Progress())))
+
+
+def claim_batches(progress: Progress) -> list[list[Row]]:
+    """What `claim_due` returns, in the batches that one worker refreshes one after the other."""
     spool.replay()
     with heartbeat.leader_lock() as acquired:
-        return _claim(progress or Progress()) if acquired else []
+        return _claim(progress) if acquired else []
 
 
 def _due() -> TokenSetQuerySet[TokenSet]:
     return TokenSet.objects.due_for_refresh(Now()).exclude(connection__status=Status.DISCONNECTING)
 
 
-def _claim(progress: Progress) -> list[tuple[UUID, int]]:
+def _claim(progress: Progress) -> list[list[Row]]:
     _wake_repaired()
     load = _current_load()
     load.finished = progress.finished(load.in_flight())
-    full = [slug for slug, count in load.calls.items() if count >= _parallel_calls(slug)]
+    full = [slug for slug, count in load.calls.items() if count >= parallel_calls(slug)]
     due = _due().exclude(connection__integration__slug__in=full).exclude(connection__oauth_app__in=load.waiting_apps())
     candidates = [(pk, (slug, oauth_app)) for pk, slug, oauth_app in due.values_list("pk", *_GROUP)[:LOOKAHEAD]]
     chosen = fair_share(candidates, available=load.available, limit=CLAIM_SIZE)
     groups = dict(candidates)
     taken = _mark_dispatched(load.within_limits(chosen, groups)) if chosen else []
     progress.record(load.in_flight(), Counter(groups[pk] for pk, _ in taken))
-    return taken
+    return _batches(taken, groups, load)
 
 
-@dataclass
-class Load:
-    """What is dispatched now: by group those that a worker has begun and those in the queue, and calls by slug.
-
-    The queue holds few of each group, so that a slow service does not take the threads of all others: at most
-    QUEUE_AHEAD, or as many as its workers have begun, or twice as many as have finished since the last look. So the
-    queue of a service that responds does not run empty before the next look, and that of a silent one does not grow.
-    """
-
-    begun: Counter[Group] = field(default_factory=Counter)
-    queued: Counter[Group] = field(default_factory=Counter)
-    calls: Counter[str] = field(default_factory=Counter)
-    finished: Counter[Group] = field(default_factory=Counter)
-
-    def in_flight(self) -> Counter[Group]:
-        """By group those that were dispatched and have not finished."""
-        return self.begun + self.queued
-
-    def available(self, group: Group) -> int:
-        """How many more of a group may be dispatched now."""
-        in_queue = max(QUEUE_AHEAD, self.begun[group], 2 * self.finished[group]) - self.queued[group]
-        return min(in_queue, _parallel_calls(group[0]) - self.calls[group[0]])
-
-    def waiting_apps(self) -> list[UUID]:
-        """The OAuth apps whose groups are at their limits, so that their rows do not hide those of others."""
-        return [app for (slug, app) in self.queued if app is not None and self.available((slug, app)) <= 0]
-
-    def within_limits(self, chosen: list[UUID], groups: dict[UUID, Group]) -> list[UUID]:
-        """Those of `chosen` that the integrations' limits allow, over all of their OAuth apps."""
-        taken: list[UUID] = []
-        for key in chosen:
-            slug = groups[key][0]
-            if self.calls[slug] < _parallel_calls(slug):
-                self.calls[slug] += 1
-                taken.append(key)
-        return taken
+def _batches(taken: list[Row], groups: dict[UUID, Group], load: Load) -> list[list[Row]]:
+    """Batches of one group each, alternating between the groups."""
+    by_group: dict[Group, list[Row]] = {}
+    for row in taken:
+        by_group.setdefault(groups[row[0]], []).append(row)
+    sizes = {group: load.batch_size(group) for group in by_group}
+    return in_turn(
+        [rows[start : start + sizes[group]] for start in range(0, len(rows), sizes[group])]
+        for group, rows in by_group.items()
+    )
 
 
 def _current_load() -> Load:
@@ -198,7 +147,7 @@ def _current_load() -> Load:
     return load
 
 
-def _mark_dispatched(chosen: list[UUID]) -> list[tuple[UUID, int]]:
+def _mark_dispatched(chosen: list[UUID]) -> list[Row]:
     with transaction.atomic():
         rows = TokenSet.objects.due_for_refresh(Now()).filter(pk__in=chosen)
         if database.features.has_select_for_update_skip_locked:
@@ -206,11 +155,6 @@ def _mark_dispatched(chosen: list[UUID]) -> list[tuple[UUID, int]]:
         taken = list(rows.values_list("pk", "version"))
         TokenSet.objects.filter(pk__in=[pk for pk, _ in taken]).update(dispatched_until=Now() + DISPATCH_LEASE)
     return taken
-
-
-def _parallel_calls(slug: str) -> int:
-    entry = catalog().get(slug)
-    return (entry.oauth2.refresh.parallel_calls if entry and entry.oauth2 else None) or PARALLEL_CALLS
 
 
 def _wake_repaired() -> None:
@@ -222,7 +166,7 @@ def _wake_repaired() -> None:
     ).update(next_refresh_at=Now(), failure_count=0)
 
 
-def refresh_batch(rows: list[tuple[UUID, int]]) -> None:
+def refresh_batch(rows: list[Row]) -> None:
     """Refresh token sets (ID and version) one after the other, each as it is when its turn comes.
 
     Those that have another version by now are left out. A failure is logged and does not stop the others.

@@ -47,7 +47,9 @@ def count_use(connection: Connection, *, actor: Actor, now: datetime, failed: in
     if actor.origin.workflow_id:
         name = {"name": actor.origin.workflow_name} if actor.origin.workflow_name else {}
         use, _ = WorkflowUse.objects.update_or_create(
-            connection=connection, workflow_id=actor.origin.workflow_id, defaults={"last_used_at": now, **name}
+            connection=connection,
+            workflow_id=actor.origin.workflow_id,
+            defaults={"last_used_at": now, "team_id": connection.team_id, **name},
         )
         _record_caller(use, actor=actor, now=now)
 

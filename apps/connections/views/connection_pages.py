@@ -1,7 +1,7 @@
 """A page of connections: the database filters, sorts and cuts, so that the page stays small at any number."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from uuid import UUID
@@ -58,15 +58,26 @@ class TableGroup:
     rows: list[Row]
 
     @property
+    def marked(self) -> Iterator[tuple[Row, bool]]:
+        """The rows, each with whether the one before it is of another service."""
+        before = None
+        for row in self.rows:
+            yield row, row.connection.integration_id != before
+            before = row.connection.integration_id
+
+    @property
     def says_attention(self) -> bool:
         """Whether the title says already that the rows need attention."""
         return bool(self.title) and self.rows[0].needs_attention
 
 
-def page_of(connections: QuerySet[Connection], *, sort: str, group: str, number: str) -> Page[Connection]:
+def page_of(
+    connections: QuerySet[Connection], *, sort: str, group: str, number: str, count: int | None = None
+) -> Page[Connection]:
     """The page `number` of the connections, those that need attention first, then by group, then by `sort`.
 
-    `sort` is a key of the columns, descending with "-" before it; an invalid number is page 1 or the last one.
+    `sort` is a key of the columns, descending with "-" before it; an invalid number is page 1 or the last one. `count`
+    is the number of the connections, if it is known.
     """
     key = _KEYS[sort.removeprefix("-") or "service"]
     primary = key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True)
@@ -78,10 +89,10 @@ def page_of(connections: QuerySet[Connection], *, sort: str, group: str, number:
         Lower("name"),
         "pk",
     ]
-    wanted = int(number) if number.isascii() and number.isdecimal() and len(number) < 7 else 1
-    keys, count = _keys_of_page(connections.order_by(*order), max(wanted, 1))
+    wanted = max(int(number) if number.isascii() and number.isdecimal() and len(number) < 7 else 1, 1)
+    keys, count = _keys_of_page(connections.order_by(*order), wanted, count)
     detailed = Connection.objects.with_row().prefetch_related("shares").in_bulk(keys)
-    return _Cut([detailed[key] for key in keys if key in detailed], count=count).get_page(max(wanted, 1))
+    return _Cut([detailed[key] for key in keys if key in detailed], count=count).get_page(wanted)
 
 
 class _Cut(Paginator[Connection]):
@@ -99,17 +110,20 @@ class _Cut(Paginator[Connection]):
         return Page(self.object_list, self.validate_number(number), self)
 
 
-def _keys_of_page(ordered: QuerySet[Connection], number: int) -> tuple[list[UUID], int]:
+def _keys_of_page(ordered: QuerySet[Connection], number: int, count: int | None) -> tuple[list[UUID], int]:
     """The primary keys on that page, or on the last one, and the number of all matches.
 
-    Both in one pass over the team's connections. Sorting complete rows with their details takes several times as long.
+    Sorting complete rows with their details takes several times as long as sorting keys. The first page is counted and
+    sorted in one pass over the team's connections; a later one must be known to exist before they are sorted.
     """
-    rows = ordered.annotate(matches=Window(Count("*"))).values_list("pk", "matches")
-    found = list(rows[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
-    if not found and number > 1 and (count := ordered.count()):
-        last = (count - 1) // PAGE_SIZE
-        found = list(rows[last * PAGE_SIZE : (last + 1) * PAGE_SIZE])
-    return [key for key, _ in found], found[0][1] if found else 0
+    keys = ordered.values_list("pk", flat=True)
+    if count is None and number == 1:
+        found = list(ordered.annotate(matches=Window(Count("*"))).values_list("pk", "matches")[:PAGE_SIZE])
+        return [key for key, _ in found], found[0][1] if found else 0
+    if count is None:
+        count = ordered.count()
+    first = min(number - 1, max(count - 1, 0) // PAGE_SIZE) * PAGE_SIZE
+    return list(keys[first : first + PAGE_SIZE]) if count else [], count
 
 
 def rows_of(actor: Actor, page: Page[Connection]) -> list[Row]:

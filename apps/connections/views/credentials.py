@@ -1,5 +1,6 @@
 """Settings → Credentials: all stored credentials, of every kind, in one table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from apps.connections.forms.credential_filters import CredentialFilterForm, is_c
 from apps.connections.models import Connection
 from apps.connections.views.connection_pages import columns, page_of, rows_of
 from apps.connections.views.listing import COLUMNS
+from apps.connections.views.rows import Row
+from apps.integrations.models import Integration
 from apps.teams.decorators import team_required
 from apps.teams.requests import TeamRequest
 
@@ -38,13 +41,15 @@ def credentials(request: TeamRequest) -> HttpResponse:
     filters = CredentialFilterForm(request.GET, actor=request.actor, connections=visible)
     chosen = filters.filters
     sort = chosen.get("sort", "")
-    page = page_of(filters.matching(), sort=sort, group="none", number=request.GET.get("page", ""))
+    counts, kind = filters.count_by_kind(), chosen.get("kind", "")
+    number = request.GET.get("page", "")
+    page = page_of(filters.matching(), sort=sort, group="none", number=number, count=counts[kind or "all"])
     context: dict[str, Any] = {
         "filters": filters,
-        "chips": _chips(filters, chosen.get("kind", "")),
+        "chips": _chips(filters, counts, kind),
         "page": page,
         "pages_url": f"?{urlencode(chosen)}&page=" if chosen else "?page=",
-        "rows": [(row, is_custom(row.connection)) for row in rows_of(request.actor, page)],
+        "rows": _with_kinds(rows_of(request.actor, page)),
         "columns": columns(sort, chosen, COLUMNS),
         "total": filters.total,
         "attention_count": filters.attention,  # of the navigation, which would count again
@@ -52,10 +57,17 @@ def credentials(request: TeamRequest) -> HttpResponse:
     return render(request, "connections/credentials.html", context)
 
 
-def _chips(filters: CredentialFilterForm, kind: str) -> list[Chip]:
+def _with_kinds(rows: list[Row]) -> list[tuple[Row, str, bool]]:
+    """The rows, each with the kind of its credential, and whether it is of a custom API."""
+    kinds = {value: str(label) for value, label in Integration.Kind.choices}
+    kinds[Integration.Kind.BASIC] = gettext("Basic")
+    kinds[Integration.Kind.CLIENT_CREDENTIALS] = gettext("Client credentials")
+    return [(row, kinds[row.connection.integration.kind], is_custom(row.connection)) for row in rows]
+
+
+def _chips(filters: CredentialFilterForm, counts: Mapping[str, int], kind: str) -> list[Chip]:
     others = {name: value for name, value in filters.filters.items() if name != "kind"}
     url = reverse("connections:credentials")
-    counts = filters.count_by_kind()
     chips = []
     for value, label in [("", gettext("All kinds")), *filters.KINDS]:
         count = counts[value or "all"]

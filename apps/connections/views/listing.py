@@ -41,6 +41,7 @@ def listing(request: TeamRequest) -> HttpResponse:
         sort=chosen.get("sort", ""),
         group=chosen.get("group", ""),
         number=request.GET.get("page", ""),
+        count=filters.known_count,
     )
     rows = rows_of(request.actor, page)
     version = version_of(rows, filters.total, filters.attention, filters.unverified, page.paginator.count)

@@ -53,6 +53,8 @@ class Row:
     """One connection. `schedule` describes its next refresh or expiry, at the time `schedule_at` if there is one."""
 
     connection: Connection
+    # The connection's ID as text, which a page has several times.
+    id: str
     urls: RowUrls
     needs_attention: bool
     is_mine: bool
@@ -74,6 +76,19 @@ class Row:
     asks_values: bool
     # What was wrong with the first refresh of a connection to a custom API; empty otherwise.
     first_refresh: str = ""
+
+    # These are not in the template: to render a text with values there takes ten times as long.
+
+    @property
+    def select_label(self) -> str:
+        """Of the box that selects it in the table."""
+        values = {"name": self.connection.name, "service": self.connection.integration.name}
+        return gettext("Select %(name)s, %(service)s") % values
+
+    @property
+    def menu_label(self) -> str:
+        """Of the menu with its actions."""
+        return gettext("More for %(name)s") % {"name": self.connection.name}
 
 
 @dataclass(frozen=True)
@@ -109,6 +124,7 @@ def row_of(actor: Actor, connection: Connection) -> Row:
     repair = repair_label(connection.status_reason) if needs_attention else ""
     return Row(
         connection=connection,
+        id=str(connection.pk),
         urls=RowUrls(connection.pk),
         needs_attention=needs_attention,
         is_mine=actor.user is not None and connection.owner_id == actor.user.pk,

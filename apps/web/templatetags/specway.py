@@ -1,6 +1,6 @@
 """Template tags for icons, logos, statuses, badges, avatars, times and form fields."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -9,12 +9,12 @@ from django.db.models import Q
 from django.forms import BoundField, CheckboxInput, Select, Textarea
 from django.template import Context
 from django.template.base import NodeList, Parser, Token
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext, ngettext_lazy, pgettext_lazy
+from django.utils.translation import get_language, gettext, ngettext_lazy, pgettext_lazy
 
 from apps import dates
 from apps.connections.models import Connection
@@ -25,6 +25,7 @@ from apps.sentences import text_of_catalog
 from apps.sentences import translated as translated_sentence
 from apps.sql import distinct_values
 from apps.teams.actor import Actor
+from apps.teams.forms import options_html
 from apps.web import logos
 from apps.web.icons import ICONS
 
@@ -132,7 +133,12 @@ def _status(kind: str, label: str, reason: str) -> SafeString:
 @register.simple_tag
 def connection_status(connection: Connection) -> SafeString:
     """The state of a connection (`with_details`), as everywhere on pages."""
-    state = state_of(connection)
+    return _state(state_of(connection), get_language())
+
+
+@lru_cache(maxsize=32)
+def _state(state: State, language: str | None) -> SafeString:
+    """The status in the active language, which is `language`."""
     return status(state.kind, state.label)
 
 
@@ -190,6 +196,12 @@ def promise(name: str) -> str:
 @register.simple_tag
 def help_url(topic: str | None) -> str:
     """The page of a topic of help; that of all topics without one."""
+    return _help_url(topic, get_script_prefix())
+
+
+@lru_cache(maxsize=100)
+def _help_url(topic: str | None, prefix: str) -> str:
+    """The URL under `prefix`, which is that of the current request."""
     return reverse("web:help_topic", args=[topic]) if topic else reverse("web:help")
 
 
@@ -230,7 +242,7 @@ def _span(seconds: float, words: tuple[Promise, ...]) -> str:
 
 
 def _time(moment: datetime, text: str) -> SafeString:
-    utc, local = timezone.localtime(moment, timezone.get_fixed_timezone(0)), timezone.localtime(moment)
+    utc, local = moment.astimezone(UTC), timezone.localtime(moment)
     day = dates.write_day(local)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
@@ -238,6 +250,13 @@ def _time(moment: datetime, text: str) -> SafeString:
         f"{day}, {dates.write_time(local, seconds=True)} {local:%Z}",
         text or day,
     )
+
+
+@register.simple_tag
+def options(field: BoundField) -> SafeString:
+    """The options of a select with a single value. A loop of the template takes several times as long."""
+    choices: Any = field.field
+    return options_html(choices.choices, [str(field.value() or "")])
 
 
 @register.filter

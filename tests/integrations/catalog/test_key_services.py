@@ -113,12 +113,16 @@ def test_every_field_is_sent_and_only_to_the_services_hosts(slug: str) -> None:
     assert any(host.endswith(of_base_url) for host in api_hosts(entry, params=params))
 
 
-@pytest.mark.parametrize(("slug", "name"), WITH_PARAMS)
 @pytest.mark.parametrize("value", HOSTILE)
-def test_no_value_leads_to_another_host(slug: str, name: str, value: str) -> None:
+def test_no_value_leads_to_another_host(value: str) -> None:
+    for slug, name in WITH_PARAMS:
+        _leads_to_no_other_host(slug, name, value)
+
+
+def _leads_to_no_other_host(slug: str, name: str, value: str) -> None:
     entry = catalog()[slug]
     (param,) = [param for param in entry.params if param.name == name]
-    assert not matches(param, value) or value == ".."
+    assert not matches(param, value) or value == "..", (slug, name)
     if f"{{{name}}}" in entry.api.base_url:
         values = {p.name: p.default or p.example for p in entry.params} | {name: value or "x/"}
         with pytest.raises(UnsafeValue):

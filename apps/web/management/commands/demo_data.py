@@ -121,6 +121,7 @@ def _add_connections(cast: Cast, numbers: range) -> None:
     WorkflowUse.objects.bulk_create(
         WorkflowUse(
             connection=row,
+            team_id=row.team_id,
             workflow_id=f"wf-{cast.chance.randrange(99)}",
             name=cast.chance.choice(WORKFLOWS),
             last_used_at=cast.now,
