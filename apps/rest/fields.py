@@ -5,7 +5,7 @@ DRF's own fields coerce: the number 5 to text, "yes" to a boolean, "2026-1-1" to
 
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,11 @@ from rest_framework import serializers
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+
+
+def time_in_utc(moment: datetime | None) -> str | None:
+    """As a `DateTimeField` writes it: 2026-11-24T18:00:00Z. Faster, for representations of many rows."""
+    return None if moment is None else f"{moment.astimezone(UTC).isoformat().removesuffix('+00:00')}Z"
 
 
 class Text(serializers.CharField):

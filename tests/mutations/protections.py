@@ -912,6 +912,13 @@ PROTECTIONS = [
         ("tests/connections/test_everyones_level.py",),
     ),
     Mutation(
+        "pages: names in the options of selects are escaped",
+        "apps/teams/forms.py",
+        "{conditional_escape(label)}",
+        "{label}",
+        ("tests/teams/test_options.py",),
+    ),
+    Mutation(
         "connections: a search reads workflows whose team is not filled in yet",
         "apps/connections/forms/connections.py",
         "Q(team=actor.team) | Q(team=None)",

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.connections.messages import REASONS, status_message
-from apps.connections.models import Connection, Level
+from apps.connections.models import Connection, Level, TokenSet
 from apps.connections.policy import scopes
 from apps.connections.policy.access import level_of
 from apps.connections.policy.outlook import failing_since, last_error, last_verified_at, usable_until
@@ -28,6 +28,7 @@ from apps.rest.fields import (
     Tags,
     Text,
     texts,
+    time_in_utc,
 )
 from apps.teams.actor import Actor
 
@@ -71,7 +72,7 @@ class ScopesSerializer(serializers.Serializer[Any]):
 class ConnectionSerializer(serializers.Serializer[Connection]):
     """A connection, from the caller's perspective.
 
-    Its parts are built as dictionaries: serializers of their own for each of 200 rows would take longer than all else.
+    Its parts are built as dictionaries: serializers of their own would take longer than all else.
     """
 
     id = serializers.UUIDField()
@@ -107,6 +108,36 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
     next_refresh_at = serializers.DateTimeField(source="token_set.next_refresh_at", allow_null=True, default=None)
     created_at = serializers.DateTimeField()
 
+    def to_representation(self, instance: Connection) -> dict[str, Any]:
+        """What the fields say, in a third of the time that they take: a page has 200 connections."""
+        token_set: TokenSet | None = getattr(instance, "token_set", None)
+        return {
+            "id": str(instance.pk),
+            "integration": instance.integration.slug,
+            "name": instance.name,
+            "account": self.get_account(instance),
+            "site": instance.site,
+            "kind": instance.integration.kind,
+            "owner": self.get_owner(instance),
+            "sharing": self.get_sharing(instance),
+            "permission": self.get_permission(instance),
+            "status": self.get_status(instance),
+            "status_reason": instance.status_reason,
+            "status_detail": self.get_status_detail(instance),
+            "usable_until": self.get_usable_until(instance),
+            "failing_since": self.get_failing_since(instance),
+            "last_error": self.get_last_error(instance),
+            "last_verified_at": self.get_last_verified_at(instance),
+            "scopes": self.get_scopes(instance),
+            "external_id": instance.external_id,
+            "tags": instance.tags,
+            "metadata": instance.metadata,
+            "expires_at": token_set and time_in_utc(token_set.expires_at),
+            "last_used_at": time_in_utc(instance.last_used_at),
+            "next_refresh_at": token_set and time_in_utc(token_set.next_refresh_at),
+            "created_at": time_in_utc(instance.created_at),
+        }
+
     @extend_schema_field(AccountSerializer)
     def get_account(self, connection: Connection) -> Any:
         return {"label": connection.account_label, "subject": connection.account_subject}
@@ -138,7 +169,7 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
     @extend_schema_field(LastErrorSerializer(allow_null=True))
     def get_last_error(self, connection: Connection) -> Any:
         error = last_error(connection)
-        return LastErrorSerializer(error).data if error else None
+        return {**error, "at": time_in_utc(error["at"])} if error else None
 
     def get_last_verified_at(self, connection: Connection) -> datetime | None:
         return last_verified_at(connection)

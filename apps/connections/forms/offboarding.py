@@ -46,7 +46,8 @@ class Item:
 def items_of(membership: Membership, actor: Actor | None, *, preferred: User | None = None) -> list[Item]:
     """Shared connections are suggested for handing over, preferably to `preferred`, personal ones for disconnecting."""
     heirs = heirs_of(membership)
-    names = [(str(heir.pk), gettext("Hand over to %(heir)s") % {"heir": heir}) for heir in heirs]
+    hand_over = gettext("Hand over to %(heir)s")  # once, whatever the size of the team
+    names = [(str(heir.pk), hand_over % {"heir": heir}) for heir in heirs]
     is_own = actor is None or actor.user is None or actor.user.pk == membership.user_id
     acting = member_actor(membership) if is_own or actor is None else actor
     first = preferred.pk if preferred and preferred.pk in {heir.pk for heir in heirs} else None

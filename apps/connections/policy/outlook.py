@@ -1,6 +1,7 @@
 """What will happen to a connection: until when it works, since when and why it fails. Pure."""
 
 from datetime import datetime
+from typing import Any
 
 from apps.connections.messages import status_message
 from apps.connections.models import Connection, Status, TokenSet
@@ -30,7 +31,7 @@ def failing_since(connection: Connection) -> datetime | None:
     return token_set.last_failure_at if token_set is not None and token_set.failure_count else None
 
 
-def last_error(connection: Connection) -> dict[str, object] | None:
+def last_error(connection: Connection) -> dict[str, Any] | None:
     """`code`, `detail` and `at` of what is wrong; None if nothing is."""
     token_set = _token_set(connection)
     since = failing_since(connection)

@@ -129,7 +129,9 @@ def heirs_of(membership: Membership) -> list[User]:
     """The members to whom connections can be handed over, owners and admins first."""
     others = Membership.objects.filter(team=membership.team_id, user__is_active=True).exclude(pk=membership.pk)
     rank = {Role.OWNER: 0, Role.ADMIN: 1}
-    ordered = others.select_related("user").order_by("user__name", "user__email")
+    ordered = (
+        others.select_related("user").only("role", "user__name", "user__email").order_by("user__name", "user__email")
+    )
     return [other.user for other in sorted(ordered, key=lambda other: rank.get(Role(other.role), 2))]
 
 

@@ -188,7 +188,8 @@ def hand_over(request: TeamRequest, connection_id: UUID) -> HttpResponse:
             gettext("Only the owner, or an admin while it is shared, can hand over %(connection)s.")
             % {"connection": connection.name}
         )
-    form = HandOverForm(request.POST if request.method == "POST" else None, members=list(_other_members(connection)))
+    others = list(_other_members(connection).only("user__name", "user__email"))
+    form = HandOverForm(request.POST if request.method == "POST" else None, members=others)
     if request.method == "POST" and form.is_valid():
         changed = transfer(actor=request.actor, connection=connection, to=form.to)
         messages.success(

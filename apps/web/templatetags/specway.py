@@ -12,7 +12,7 @@ from django.template.base import NodeList, Parser, Token
 from django.urls import get_script_prefix, reverse
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext, ngettext_lazy, pgettext_lazy
 
@@ -25,13 +25,13 @@ from apps.sentences import text_of_catalog
 from apps.sentences import translated as translated_sentence
 from apps.sql import distinct_values
 from apps.teams.actor import Actor
+from apps.teams.forms import options_html
 from apps.web import logos
 from apps.web.icons import ICONS
 
 register = template.Library()
 
 TILE_SIZES = {"": "", "sm": " tile--sm", "lg": " tile--lg"}
-_SELECTED = SafeString(" selected")
 STATUS_KINDS = ("good", "bad", "warn", "idle")
 ACCESS_LEVELS = {
     "read": pgettext_lazy("kind of access", "read"),
@@ -255,13 +255,8 @@ def _time(moment: datetime, text: str) -> SafeString:
 @register.simple_tag
 def options(field: BoundField) -> SafeString:
     """The options of a select with a single value. A loop of the template takes several times as long."""
-    chosen = field.value() or ""
     choices: Any = field.field
-    return format_html_join(
-        "\n",
-        '<option value="{}"{}>{}</option>',
-        ((value, _SELECTED if value == chosen else "", label) for value, label in choices.choices),
-    )
+    return options_html(choices.choices, [str(field.value() or "")])
 
 
 @register.filter
