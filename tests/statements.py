@@ -3,10 +3,11 @@
 It runs all tests that use the database on PostgreSQL (DATABASE_URL), and notes which statements of the product each
 executes: where in the product, in which form, and whether no row, one or several were found, or which error was raised.
 Tests stay until each of these is there at least once, the cheapest first, and further tests with transactions of their
-own, and those of modules that ask for the name of the database.
+own, and those that distinguish the databases.
 """
 
 import heapq
+import inspect
 import json
 import os
 import re
@@ -63,6 +64,12 @@ def form(statement: object) -> str:
     return text
 
 
+def asks_for_database(item: Any) -> bool:
+    """Whether the test or one of its fixtures distinguishes the databases."""
+    fixtures = [defined[-1].func for defined in item._fixtureinfo.name2fixturedefs.values()]
+    return any(".vendor" in inspect.getsource(function) for function in (item.function, *fixtures))
+
+
 class Recorder:
     """Writes a line for each test, in one file for each process."""
 
@@ -102,7 +109,7 @@ class Recorder:
             "name": name,
             "parameters": item.name.removeprefix(name),
             "seconds": time.process_time() - began,
-            "must": own or ".vendor" in item.path.read_text(),
+            "must": own or asks_for_database(item),
             "executed": sorted(self._seen),
         }
         with self._file.open("a") as file:
