@@ -75,7 +75,7 @@ def test_a_long_absence_leaves_ciphertext_in_a_private_file_that_the_next_one_re
 
 
 @on_postgresql
-def test_the_rounds_of_the_schedule_replay_what_waits(scene: Scene, relay: Relay) -> None:
+def test_the_scheduler_replays_the_spool(scene: Scene, relay: Relay) -> None:
     lose_database(scene, relay)
     relay.mend()
     make_due(scene.connection)
