@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, StorageState
 
+from apps.connections.views.connection_pages import TABLE_FROM
 from tests.browser.axe import violations
 from tests.e2e.inside import Inside
 from tests.processes import Product
@@ -13,12 +14,14 @@ from tests.screenshots.pages import LINKED, OPEN_PATHS, PATHS, STATES
 
 pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
 OWNER = "owner@specway.example"
-DEMONSTRATION = """
+# A few connections more than those from which their list is a table: more of them look like these.
+CONNECTIONS = TABLE_FROM + 3
+DEMONSTRATION = f"""
 import os
 from django.core.management import call_command
 from tests.screenshots.world import fill
 with open(os.devnull, "w") as nowhere:
-    call_command("demo_data", connections=40, events=100, owner=owner, stdout=nowhere)
+    call_command("demo_data", connections={CONNECTIONS}, events=100, owner=owner, stdout=nowhere)
 fill(owner)
 """
 # Of the four combinations each page is checked in one: `python -m tests.screenshots FOLDER --axe` checks all.
