@@ -25,6 +25,8 @@ pytest_plugins = ["tests.fixtures.connections", "tests.fixtures.integrations"]
 LEFT_TO_SQLITE: list[int] = []
 # A bound, not a measure: five seconds, Playwright's own, are short where other programs keep the processors busy.
 expect.set_options(timeout=60_000)
+# Scripts of a page end before compiling them again, for speed, has paid off.
+CHROMIUM = ["--no-sandbox", "--js-flags=--no-opt --no-maglev"]
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -49,7 +51,7 @@ def browser() -> Iterator[Browser]:
     # Playwright's event loop stays in this thread, where Django would refuse the ORM to every later test.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium_without_windows(), args=["--no-sandbox"])
+        started = driver.chromium.launch(executable_path=chromium_without_windows(), args=CHROMIUM)
         yield started
         started.close()
 
