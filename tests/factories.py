@@ -1,4 +1,4 @@
-"""People, teams, memberships and keys for the tests of every room. Secrets are made up at run time."""
+"""People, teams, memberships and keys for the tests of every app. Secrets are made up at run time."""
 
 import secrets
 from datetime import timedelta

@@ -31,7 +31,7 @@ def test_a_short_lived_entry_is_not_returned_after_its_time() -> None:
     assert kept.get("a") is None
 
 
-def test_a_short_lived_entry_leaves_memory_by_itself() -> None:
+def test_an_expired_entry_is_removed_from_memory() -> None:
     kept = ShortLivedDict[str, int](9, seconds=0.05)
     kept.put("a", 1)
     kept.put("b", 1)

@@ -1,5 +1,7 @@
 """Programs with a client, as processes of their own, and the conversation that a person and a receiver join."""
 
+import fcntl
+import hashlib
 import json
 import shutil
 import subprocess
@@ -79,8 +81,29 @@ def check_generated(day: Day, first: dict[str, Any], last: dict[str, Any], messa
     assert "revocation" in last["disconnected"]
 
 
-def built(folder: Path, document: str) -> Path:
-    """The folder with the client, the programs and the types of the document, all compiled. Raises with the errors."""
+def built(document: str) -> Path:
+    """The folder with the client, the programs and the types of the document, all compiled. Raises with the errors.
+
+    As with npm's packages, what is compiled is kept until something that goes into it changes.
+    """
+    sources = [Path(__file__), CLIENT / "package.json", CLIENT / "tsconfig.json", PACKAGES / "package-lock.json"]
+    sources += [*sorted((CLIENT / "src").rglob("*.ts")), *sorted(PACKAGES.glob("*.ts"))]
+    content = hashlib.sha256(document.encode())
+    for source in sources:
+        content.update(str(source.relative_to(REPOSITORY)).encode() + b"\0" + source.read_bytes() + b"\0")
+    kept = installed(PACKAGES).parent
+    folder = kept / f"clients-{content.hexdigest()[:16]}"
+    with (kept / "clients.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / ".built").exists():
+            for old in kept.glob("clients-*/"):
+                shutil.rmtree(old)
+            _build(folder, document)
+            (folder / ".built").touch()
+    return folder
+
+
+def _build(folder: Path, document: str) -> None:
     modules = folder / "node_modules"
     (modules / "@specway").mkdir(parents=True)
     for package in (installed(PACKAGES) / "node_modules").iterdir():
@@ -103,7 +126,6 @@ def built(folder: Path, document: str) -> Path:
     _run(folder, "orval", "dist/bin/orval.js", *orval)
     for project in ("client", "."):
         _run(folder, "typescript", "bin/tsc", "--project", project)
-    return folder
 
 
 def _run(folder: Path, package: str, script: str, *arguments: str) -> None:

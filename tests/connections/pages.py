@@ -32,33 +32,44 @@ def set_up_service(slug: str = "sandbox") -> Integration:
 
 def make_connection(membership: Membership, integration: Integration, name: str = "Ada", **fields: Any) -> Connection:
     """A connection with a token that lives, and one to refresh it."""
+    return make_connections(membership, integration, name, **fields)[0]
+
+
+def make_connections(membership: Membership, integration: Integration, *names: str, **fields: Any) -> list[Connection]:
+    """Such connections with these names, in two statements."""
     now = timezone.now()
-    connection = Connection.objects.create(
-        team=membership.team,
-        integration=integration,
-        oauth_app=OAuthApp.objects.get(integration=integration),
-        owner=membership.user,
-        name=name,
-        **{
-            "account_subject": secrets.token_hex(8),
-            "account_label": name,
-            "scopes_requested": ["profile"],
-            "scopes_granted": ["profile"],
-            "status_changed_at": now,
-            "created_at": now,
-            **fields,
-        },
+    oauth_app = OAuthApp.objects.get(integration=integration)
+    values = {
+        "scopes_requested": ["profile"],
+        "scopes_granted": ["profile"],
+        "status_changed_at": now,
+        "created_at": now,
+    }
+    connections = [
+        Connection(
+            team=membership.team,
+            integration=integration,
+            oauth_app=oauth_app,
+            owner=membership.user,
+            name=name,
+            **{"account_subject": secrets.token_hex(8), "account_label": name, **values, **fields},
+        )
+        for name in names
+    ]
+    Connection.objects.bulk_create(connections)
+    TokenSet.objects.bulk_create(
+        TokenSet(
+            connection=connection,
+            team=membership.team,
+            access_token=secrets.token_urlsafe(24),
+            refresh_token=secrets.token_urlsafe(24),
+            obtained_at=now,
+            expires_at=now + timedelta(hours=1),
+            next_refresh_at=now + timedelta(minutes=50),
+        )
+        for connection in connections
     )
-    TokenSet.objects.create(
-        connection=connection,
-        team=membership.team,
-        access_token=secrets.token_urlsafe(24),
-        refresh_token=secrets.token_urlsafe(24),
-        obtained_at=now,
-        expires_at=now + timedelta(hours=1),
-        next_refresh_at=now + timedelta(minutes=50),
-    )
-    return connection
+    return connections
 
 
 def make_red(connection: Connection, reason: str = "reauthorization_required") -> None:

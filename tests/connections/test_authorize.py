@@ -57,14 +57,14 @@ def test_pkce_is_sent_and_the_verifier_fits_it(connect_flow: ConnectFlow, cast: 
 
 
 @pytest.mark.django_db
-def test_each_trip_has_a_state_and_a_verifier_of_its_own(connect_flow: ConnectFlow, cast: Cast) -> None:
+def test_each_flow_has_a_state_and_a_verifier_of_its_own(connect_flow: ConnectFlow, cast: Cast) -> None:
     first, second = (request_params(connect_flow.begin(cast.actor("member"))) for _ in range(2))
     assert first["state"] != second["state"]
     assert first["code_challenge"] != second["code_challenge"]
 
 
 @pytest.mark.django_db
-def test_a_completed_trip_is_a_connection_of_the_person_with_account_and_scopes(
+def test_a_completed_flow_is_a_connection_of_the_person_with_account_and_scopes(
     connect_flow: ConnectFlow, cast: Cast
 ) -> None:
     connection = connect_flow.connect(cast.actor("member"))
@@ -321,7 +321,7 @@ def test_another_account_or_another_person_is_another_connection(connect_flow: C
 
 
 @pytest.mark.django_db
-def test_a_destination_that_egress_forbids_is_refused_before_the_trip_begins(
+def test_a_destination_that_egress_forbids_is_refused_before_the_flow_begins(
     connect_flow: ConnectFlow, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from apps.egress import destination
@@ -333,7 +333,7 @@ def test_a_destination_that_egress_forbids_is_refused_before_the_trip_begins(
 
 
 @pytest.mark.django_db
-def test_only_a_signed_in_member_begins_a_trip(connect_flow: ConnectFlow, cast: Cast) -> None:
+def test_only_a_signed_in_member_begins_a_flow(connect_flow: ConnectFlow, cast: Cast) -> None:
     with pytest.raises(NotAllowed):
         connect_flow.begin(cast.actor("member"), session_key="")
 

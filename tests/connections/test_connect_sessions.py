@@ -116,7 +116,7 @@ def test_a_look_begins_nothing(integration: Integration, cast: Cast, service: Ca
     assert state_of(service, session)["status"] == "pending"
 
 
-def test_the_link_wants_a_login_as_that_member_and_says_nothing_to_others(
+def test_the_link_requires_a_login_as_that_member_and_says_nothing_to_others(
     integration: Integration, cast: Cast, service: Caller
 ) -> None:
     _, path = link_for(service, cast.member)
@@ -131,7 +131,7 @@ def test_the_link_wants_a_login_as_that_member_and_says_nothing_to_others(
     assert not AuthorizationAttempt.objects.exists()
 
 
-def test_the_click_wants_its_csrf_token(integration: Integration, cast: Cast, service: Caller) -> None:
+def test_the_click_requires_its_csrf_token(integration: Integration, cast: Cast, service: Caller) -> None:
     _, path = link_for(service, cast.member)
     assert client_for(cast.member, enforce_csrf_checks=True).post(path).status_code == 403
     assert ConnectSession.objects.get().used_at is None
@@ -196,7 +196,7 @@ def test_a_person_who_tries_again_from_the_attempts_page_is_connected(
     assert state_of(service, session)["status"] == "connected"
 
 
-def test_what_became_of_it_outlives_the_trip(
+def test_its_outcome_is_kept_after_the_flow(
     integration: Integration, server: AuthServer, cast: Cast, service: Caller
 ) -> None:
     session, path = link_for(service, cast.member)

@@ -6,10 +6,13 @@ from uuid import UUID
 
 import pytest
 from django.apps import apps
-from django.db import models
+from django.db import models, transaction
 
 from apps.connections.services.tokens import issue_token
-from tests.fixtures.connected import example_of, store_again
+from apps.integrations.models import Integration
+from apps.integrations.oauth_apps.services import ensure_oauth_app
+from tests.authserver import AuthServer
+from tests.fixtures.connected import example_of, set_up_sandbox, store_again
 from tests.fixtures.connections import Cast, ConnectFlow, access_token, refresh_token
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +51,20 @@ def test_it_is_as_the_flow_leaves_it(connect_flow: ConnectFlow, cast: Cast) -> N
     assert sum(len(rows) for rows in by_the_flow.values()) == 5
     assert copy.owner_id == cast.admin.user_id
     assert [call.path for call in connect_flow.server.journal.calls] == [call.path for call in calls]
+
+
+def test_the_oauth_app_is_as_the_service_stores_it(server: AuthServer, db: None) -> None:
+    with transaction.atomic():
+        set_up_sandbox(server)
+        by_statements = stored()
+        transaction.set_rollback(True)
+    Integration.objects.create(slug="sandbox", name="Sandbox", category="developer-tools")
+    params = {"origin": server.url}
+    ensure_oauth_app(
+        integration_slug="sandbox", client_id=server.client_id, client_secret=server.client_secret, params=params
+    )
+    for table, rows in stored().items():
+        assert [described(row) for row in rows] == [described(row) for row in by_statements[table]], table
 
 
 def test_its_tokens_are_its_own_and_valid(connect_flow: ConnectFlow, cast: Cast) -> None:

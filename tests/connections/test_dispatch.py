@@ -1,4 +1,4 @@
-"""Dispatching what is due goes on while there is room, in turns, and never beyond an integration's limit."""
+"""Dispatching what is due goes on as refreshes finish, in turns, and never beyond an integration's limit."""
 
 import re
 from datetime import timedelta
@@ -22,13 +22,13 @@ from tests.connections.rows import make_connection, make_integration
 from tests.factories import make_member
 from tests.fixtures.connections import side_by_side
 
-ROOM = 3
+LIMIT = 3
 
 
 @pytest.fixture
 def due(db: None, monkeypatch: pytest.MonkeyPatch) -> int:
     """Seven are due at a service that allows three calls at once."""
-    monkeypatch.setattr(dispatch_limits, "PARALLEL_CALLS", ROOM)
+    monkeypatch.setattr(dispatch_limits, "PARALLEL_CALLS", LIMIT)
     monkeypatch.setattr(schedule, "PAUSE", 0.001)
     integration, owner = make_integration(), make_member()
     for _ in range(7):
@@ -45,11 +45,11 @@ def done(token_set_id: UUID) -> None:
 
 
 @pytest.mark.django_db
-def test_it_goes_on_while_room_comes_free_until_nothing_is_due(due: int) -> None:
+def test_it_goes_on_as_refreshes_finish_until_nothing_is_due(due: int) -> None:
     given: list[UUID] = []
 
     def give(batch: list[tuple[UUID, int]]) -> None:
-        assert in_hand() <= ROOM
+        assert in_hand() <= LIMIT
         for token_set_id, _ in batch:
             given.append(token_set_id)
             done(token_set_id)
@@ -59,21 +59,21 @@ def test_it_goes_on_while_room_comes_free_until_nothing_is_due(due: int) -> None
 
 
 @pytest.mark.django_db
-def test_it_stops_in_time_where_no_room_comes_free_and_never_gives_out_more_than_fits(due: int) -> None:
+def test_it_stops_in_time_at_the_limit_and_never_exceeds_it(due: int) -> None:
     given: list[UUID] = []
     schedule.dispatch_due(lambda batch: given.extend(pk for pk, _ in batch), seconds=0.2)
-    assert len(given) == ROOM
+    assert len(given) == LIMIT
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_schedulers_together_dispatch_no_more_than_fits(due: int) -> None:
+def test_two_schedulers_together_stay_within_the_limit(due: int) -> None:
     given: list[UUID] = []
 
     def beat() -> Any:
         schedule.dispatch_due(lambda batch: given.extend(pk for pk, _ in batch), seconds=0.2)
 
     assert [result.error for result in side_by_side(beat, beat, beat)] == [None] * 3
-    assert len(given) == len(set(given)) == ROOM
+    assert len(given) == len(set(given)) == LIMIT
 
 
 @pytest.mark.django_db
@@ -90,7 +90,7 @@ def test_a_turn_belongs_to_one_and_is_lost_by_who_does_not_end_it(due: int) -> N
         assert ours
         assert schedule.claim_due() == []
         SchedulerHeartbeat.objects.filter(name=heartbeat.DISPATCHING).update(at=Now() - timedelta(seconds=1))
-        assert len(schedule.claim_due()) == ROOM
+        assert len(schedule.claim_due()) == LIMIT
 
 
 @pytest.mark.django_db
@@ -232,7 +232,7 @@ def test_two_oauth_apps_of_one_service_are_dispatched_in_turn(backlog: int) -> N
 def test_each_refresh_of_a_service_is_a_task_of_its_own_at_first(due: int, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[int] = []
     schedule.dispatch_due(lambda rows: sent.append(len(rows)), seconds=0.1)
-    assert sent == [1] * ROOM
+    assert sent == [1] * LIMIT
 
 
 @pytest.mark.needs_postgresql
@@ -246,7 +246,7 @@ def test_a_claim_among_many_reads_no_table_from_end_to_end(due: int) -> None:
         cursor.execute(copies_of(calm, 5000))
         cursor.execute("ANALYZE connections_connection, connections_tokenset")
         with CaptureQueriesContext(connection) as captured:
-            assert len(schedule.claim_due()) == ROOM
+            assert len(schedule.claim_due()) == LIMIT
             assert schedule.seconds_until_due(within=60) == 0
         statements = [query["sql"] for query in captured if "connections_tokenset" in query["sql"]]
         assert len(statements) > 4

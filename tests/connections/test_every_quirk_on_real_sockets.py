@@ -116,7 +116,7 @@ def renewed(connection: Connection, actor: Actor, case: KeyCase) -> None:
 
 
 @pytest.mark.parametrize("name", KEY_CASES)
-def test_a_key_goes_where_its_service_wants_it_as_long_as_it_is_connected(
+def test_a_key_is_sent_where_its_service_expects_it_while_it_is_connected(
     name: str, folder: Path, server: DialectServer, cast: Cast
 ) -> None:
     case, actor = KEY_CASES[name], cast.actor("member")

@@ -131,7 +131,7 @@ def test_a_service_that_is_down_leaves_it_to_be_tried_again(walker: Walker, serv
     assert outcome(connection) == ("worked", "")
 
 
-def test_a_later_success_takes_the_words_away(walker: Walker, server: AuthServer, cast: Cast) -> None:
+def test_a_later_success_clears_the_message(walker: Walker, server: AuthServer, cast: Cast) -> None:
     connection = walker.connect()
     server.script(refuses("invalid_grant"))
     beat()

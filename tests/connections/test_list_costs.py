@@ -53,7 +53,7 @@ def queries_of(client: Client, address: str) -> list[str]:
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_rows() -> None:
     counts = []
-    for size in (60, 200):
+    for size in (60, 120):
         browser, program = visitor(size)
         counts.append({page: len(queries_of(browser, page)) for page in PAGES})
         counts[-1] |= {address: len(queries_of(program, address)) for address in LISTS}

@@ -46,12 +46,12 @@ def in_order(*keys: str, **filters: object) -> list[str]:
 
 @pytest.mark.parametrize("url", [LIST, CREDENTIALS])
 def test_a_page_of_many_connections_stays_small(url: str) -> None:
-    browser = demo(300)
+    browser = demo(160)
     page = page_at(browser, url)
     assert page.count('id="connection-') + page.count('id="credential-') == 50
     assert len(page.encode()) < MAX_BYTES
     assert "1 to 50" in page
-    assert "Page 1 of 6" in page
+    assert "Page 1 of 4" in page
 
 
 def test_pages_cover_every_connection_once_and_those_that_need_attention_come_first() -> None:
@@ -64,15 +64,16 @@ def test_pages_cover_every_connection_once_and_those_that_need_attention_come_fi
     assert groups(page_at(browser, LIST))[0] == "Needs attention"
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "x", "999"])
-def test_an_invalid_page_number_displays_a_page(number: str) -> None:
-    assert names(page_at(demo(30), LIST, page=number))
+def test_an_invalid_page_number_displays_a_page() -> None:
+    browser = demo(30)
+    for number in ("0", "-1", "x", "999"):
+        assert names(page_at(browser, LIST, page=number)), number
 
 
 @pytest.mark.parametrize("query", ["status", "service", "service status", "owner", "search", "sharing kind", ""])
 @pytest.mark.parametrize("url", [LIST, CREDENTIALS])
 def test_a_number_past_the_end_is_the_last_page_and_counts_are_those_of_the_matches(url: str, query: str) -> None:
-    browser = demo(240)
+    browser = demo(110)
     slugs = Connection.objects.values_list("integration__slug", flat=True).annotate(n=Count("pk")).order_by("-n")
     values = {"status": "active", "service": str(slugs[0]), "owner": "me", "search": "a", "sharing": "shared"}
     chosen = {name: (values | {"kind": "oauth"})[name] for name in query.split()}
@@ -98,7 +99,7 @@ def test_the_list_is_sorted_and_grouped_by_the_url() -> None:
 
 
 def test_filters_and_order_stay_while_one_turns_pages() -> None:
-    page = page_at(demo(130), LIST, status="active", sort="-used", group="none")
+    page = page_at(demo(70), LIST, status="active", sort="-used", group="none")
     assert re.search(r'href="\?[^"]*status=active[^"]*page=2"', page)
     assert re.search(r'href="\?[^"]*sort=-used[^"]*page=2"', page)
     assert '<input type="hidden" name="sort" value="-used"' in page

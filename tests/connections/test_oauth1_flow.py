@@ -89,7 +89,7 @@ def test_the_consent_page_gets_the_request_token_and_the_largest_permission(serv
     assert token not in repr(stored)
 
 
-def test_the_trip_ends_with_a_connection_named_after_the_account(server: OAuth1Server, cast: Cast) -> None:
+def test_the_flow_ends_with_a_connection_named_after_the_account(server: OAuth1Server, cast: Cast) -> None:
     made = connected(server, cast.actor("member"))
     assert (made.name, made.account_subject, made.scopes_granted) == ("ada@oauth1.example", "ada", ["look"])
     assert access_token(made) in server.access
@@ -208,7 +208,7 @@ def test_a_wrong_verifier_gives_nothing(server: OAuth1Server, cast: Cast) -> Non
     assert not Connection.objects.exists()
 
 
-def test_an_unconfirmed_callback_begins_no_trip(server: OAuth1Server, cast: Cast) -> None:
+def test_an_unconfirmed_callback_begins_no_flow(server: OAuth1Server, cast: Cast) -> None:
     server.confirms_callback = False
     with pytest.raises(ServiceUnavailable):
         begin(cast.actor("member"))

@@ -89,7 +89,7 @@ def waiting(connection: Connection) -> float:
         (reset(), "unknown"),
     ],
 )
-def test_a_failure_is_classed_recorded_and_leaves_the_valid_token_and_the_green_status(
+def test_a_failure_is_classified_and_recorded_and_a_valid_token_and_its_status_stay(
     connection: Connection, cast: Cast, server: AuthServer, behavior: Behavior, outcome: str
 ) -> None:
     secrets = access_token(connection), refresh_token(connection)
@@ -336,7 +336,7 @@ def test_an_unknown_outcome_without_strict_rotation_is_tried_again_at_once(
 
 
 @pytest.mark.django_db
-def test_a_permission_that_was_taken_away_is_red_and_says_so(connection: Connection, server: AuthServer) -> None:
+def test_a_withdrawn_permission_needs_attention_and_says_so(connection: Connection, server: AuthServer) -> None:
     server.grants.families[0].scopes = ["profile"]
     attempt_refresh(connection)
     red = Connection.objects.get()

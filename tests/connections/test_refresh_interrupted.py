@@ -57,7 +57,7 @@ def test_a_claim_is_refused_while_it_is_held_and_free_after_it_ran_out(connectio
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("rotation", ["none", "grace"])
-def test_an_interrupted_refresh_is_repeated_at_once_where_that_does_no_harm(
+def test_an_interrupted_refresh_is_repeated_at_once_where_that_is_safe(
     connection: Connection, cast: Cast, server: AuthServer, monkeypatch: pytest.MonkeyPatch, rotation: Any
 ) -> None:
     rotate(monkeypatch, server, rotation)
@@ -146,7 +146,7 @@ def test_a_claim_that_grew_old_before_sending_is_given_back_unsent(
 
 
 @pytest.mark.django_db
-def test_the_sending_is_marked_before_anything_leaves(
+def test_the_send_is_recorded_before_the_request(
     connection: Connection, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from apps.audit.services import fingerprint

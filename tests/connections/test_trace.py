@@ -88,7 +88,7 @@ def test_connecting_refreshing_and_disconnecting_are_traced(walker: Walker, serv
     assert TraceEntry.objects.filter(what="revocation", connection=None, label=connection.name).exists()
 
 
-def test_a_trip_that_failed_is_traced_by_its_attempt(walker: Walker, server: AuthServer) -> None:
+def test_a_flow_that_failed_is_traced_by_its_attempt(walker: Walker, server: AuthServer) -> None:
     server.script(answers(200, b"<html>Sign in</html>", Content_Type="text/html; charset=utf-8"))
     with pytest.raises(ExchangeFailed):
         walker.connect()

@@ -13,7 +13,7 @@ from apps.connections.services.bulk_jobs import run_open_jobs
 from apps.connections.views import bulk_all
 from apps.integrations.models import Integration
 from apps.teams.models import Membership, Role
-from tests.connections.pages import make_connection, set_up_service
+from tests.connections.pages import make_connection, make_connections, set_up_service
 from tests.factories import client_for, make_member
 
 # Disconnecting commits in the middle.
@@ -34,7 +34,7 @@ def me(service: Integration) -> Membership:
 @pytest.fixture
 def many(me: Membership, service: Integration) -> list[Connection]:
     """More than a page."""
-    return [make_connection(me, service, f"Account {number:02}") for number in range(60)]
+    return make_connections(me, service, *(f"Account {number:02}" for number in range(60)))
 
 
 def send(who: Membership, action: str, filters: str = "", **fields: Any) -> tuple[int, str]:

@@ -21,7 +21,7 @@ def refresh_by_worker(stage: Stage, connection: str) -> None:
 
 
 @pytest.mark.xdist_group("e2e_sqlite")
-def test_a_worker_killed_while_the_service_answers_leaves_an_honest_connection(on_sqlite: Stage) -> None:
+def test_a_worker_killed_during_a_token_request_leaves_the_true_status(on_sqlite: Stage) -> None:
     stage = on_sqlite
     visitor = newcomer(stage.product, stage.inside)
     connection, grant = visitor.connect(scenario="slow")

@@ -15,7 +15,7 @@ from apps.connections.services import spool
 from apps.connections.services.disconnect import disconnect
 from tests.authserver import AuthServer
 from tests.faults.conftest import Scene, database_url
-from tests.faults.postgresql import Relay, running_cluster
+from tests.faults.postgresql import Cluster, Relay, running_cluster
 from tests.faults.processes import Crew, wait_until
 from tests.fixtures.connections import actions, make_due
 
@@ -75,7 +75,7 @@ def test_a_long_absence_leaves_ciphertext_in_a_private_file_that_the_next_one_re
 
 
 @on_postgresql
-def test_the_rounds_of_the_schedule_replay_what_waits(scene: Scene, relay: Relay) -> None:
+def test_the_scheduler_replays_the_spool(scene: Scene, relay: Relay) -> None:
     lose_database(scene, relay)
     relay.mend()
     make_due(scene.connection)
@@ -119,13 +119,12 @@ def test_what_waits_too_long_is_discarded_by_its_version(scene: Scene, relay: Re
 
 
 CONNECT = """
-import json, sys
-from datetime import timedelta
-from apps.sql import Now
-from apps.connections.models import TokenSet
+import json
+from django.db import connection as database
 from tests.connections.rows import make_connection, make_integration
 from tests.factories import make_member
 origin, client_id, client_secret, refresh_token = json.loads(input())
+database.cursor().execute("TRUNCATE integrations_integration CASCADE")  # of the test before
 integration = make_integration(origin)
 oauth_app = integration.oauth_apps.get()
 oauth_app.client_id, oauth_app.client_secret = client_id, client_secret
@@ -139,39 +138,52 @@ print(json.dumps([str(connection.pk), str(owner.pk)]))
 """
 
 
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A PostgreSQL of these tests' own, migrated."""
+    with running_cluster() as running:
+        folder = tmp_path_factory.mktemp("migrate")
+        crew = Crew.on(folder, database_url=running.url, spool=str(folder / "spool"), allowed_host="127.0.0.1")
+        try:
+            assert crew.start("manage.py", "migrate", "-v", "0").ended() == 0
+        finally:
+            crew.end()
+        yield running
+
+
 @pytest.mark.needs_postgresql_programs
+@pytest.mark.xdist_group("faults_cluster")
 @pytest.mark.parametrize("away_for_long", [False, True])
 def test_postgresql_is_restarted_between_answer_and_commit(
-    server: AuthServer, tmp_path: Path, settings: Any, away_for_long: bool
+    server: AuthServer, cluster: Cluster, tmp_path: Path, settings: Any, away_for_long: bool
 ) -> None:
     form = {"grant_type": "authorization_code", "code": server.code_for(scopes=["profile"])}
     given = json.loads(server.token(form, server._basic()).body)
     known = [server.url, server.client_id, server.client_secret, given["refresh_token"]]
-    with running_cluster() as cluster:
-        crew = Crew.on(
-            tmp_path / "crew",
-            database_url=cluster.url,
-            spool=project.SPOOL_DIR,
-            allowed_host=server.url.removeprefix("http://"),
-        )
-        try:
-            assert crew.start("manage.py", "migrate", "-v", "0").ended() == 0
-            connection, owner = crew.ask("manage.py", "shell", "-v", "0", "-c", CONNECT, said=json.dumps(known))
-            read = ("-m", "tests.faults.child", "read", connection, owner)
-            child = crew.start(*read, at="after_answer=wait", times={"COMMIT_RETRIES": 1 if away_for_long else 15})
-            child.reached("after_answer")
-            cluster.stop()
-            child.go_on("after_answer")
-            if away_for_long:
-                assert child.result()["error"] == "service_unavailable"
-            cluster.start()
-            if not away_for_long:
-                assert server.knows(child.result()["token"])
-            assert server.knows(crew.start(*read).result()["token"])
-            with psycopg.connect(cluster.url) as look:
-                assert look.execute("SELECT version, unresolved_sends FROM connections_tokenset").fetchall() == [(2, 0)]
-        finally:
-            crew.end()
+    crew = Crew.on(
+        tmp_path / "crew",
+        database_url=cluster.url,
+        spool=project.SPOOL_DIR,
+        allowed_host=server.url.removeprefix("http://"),
+    )
+    try:
+        connection, owner = crew.ask("manage.py", "shell", "-v", "0", "-c", CONNECT, said=json.dumps(known))
+        read = ("-m", "tests.faults.child", "read", connection, owner)
+        child = crew.start(*read, at="after_answer=wait", times={"COMMIT_RETRIES": 1 if away_for_long else 15})
+        child.reached("after_answer")
+        cluster.stop()
+        child.go_on("after_answer")
+        if away_for_long:
+            assert child.result()["error"] == "service_unavailable"
+        cluster.start()
+        if not away_for_long:
+            assert server.knows(child.result()["token"])
+        assert server.knows(crew.start(*read).result()["token"])
+        stored = "SELECT version, unresolved_sends FROM connections_tokenset WHERE connection_id = %s"
+        with psycopg.connect(cluster.url) as look:
+            assert look.execute(stored, [connection]).fetchall() == [(2, 0)]
+    finally:
+        crew.end()
     assert len(server.journal.refreshes) == 1
     assert not list(spool.folder().glob("*.json"))
     server.journal.check()

@@ -72,7 +72,7 @@ def test_who_was_stopped_before_sending_does_not_send_any_more(scene: Scene) -> 
     assert "token" in scene.read()
 
 
-def test_who_was_stopped_before_sending_and_is_alone_leaves_no_doubt_behind(scene: Scene) -> None:
+def test_a_process_stopped_before_sending_leaves_no_unresolved_send(scene: Scene) -> None:
     scene.rotate("strict")
     scene.expire()
     late = stop(scene, "before_send", CLAIM_TO_SEND=2)

@@ -87,7 +87,7 @@ def test_an_empty_secret_keeps_the_stored_one(set_up: Callable[..., OAuthApp], o
     assert (app.client_id, client_credentials(app).client_secret) == ("new-id", before)
 
 
-def test_a_service_that_gives_out_a_secret_wants_one(loaded: None, operator: Client) -> None:
+def test_a_service_with_client_secrets_requires_one(loaded: None, operator: Client) -> None:
     html = operator.post(ADD, sent()).content.decode()
     assert "Enter the client secret that GitHub issued." in html
     assert not OAuthApp.objects.exists()

@@ -216,7 +216,7 @@ def test_ten_megabytes_are_malformed(
         exchange(provider, credentials)
 
 
-def test_silence_means_that_it_was_sent(provider: ProviderConfig, credentials: ClientCredentials) -> None:
+def test_a_timeout_means_that_it_was_sent(provider: ProviderConfig, credentials: ClientCredentials) -> None:
     def silence(peer: object, over: threading.Event) -> None:
         over.wait(10)
 

@@ -259,12 +259,13 @@ def counted() -> None:
         count_events()
 
 
-def test_calls_and_refreshes_are_counted_once_and_when_they_are_settled() -> None:
+def test_calls_and_refreshes_are_counted_once_and_when_they_are_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_history, "KEPT", timedelta(days=10))
     make_event("connection.used", timedelta(hours=3))
     make_event("connection.used", timedelta(days=6))
     make_event("connection.use_failed", timedelta(days=6))
-    make_event("connection.refresh_failed", timedelta(days=20))
-    make_event("connection.used", timedelta(days=40))
+    make_event("connection.refresh_failed", timedelta(days=9))
+    make_event("connection.used", timedelta(days=20))
     counted()
     make_event("connection.used", timedelta(0))
     counted()

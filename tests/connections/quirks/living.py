@@ -53,7 +53,7 @@ def a_rotation_with_grace(story: Story) -> None:
 @case({"oauth2": {"refresh": {"rotation": "none", "margin": 600, "unused_lifetime": 900, "parallel_calls": 2,
                              "earliest_refresh": 800}}},
       Dialect(says=lambda d: {**d, "expires_in": 7200}))  # fmt: skip
-def the_same_refresh_token_for_ever(story: Story) -> None:
+def always_the_same_refresh_token(story: Story) -> None:
     first, second = (request.form["refresh_token"] for request in story.server.calls("/token")[1:])
     assert first == second
     assert story.until_refresh is not None

@@ -77,7 +77,7 @@ def basic(pair: str) -> str:
          "https://api.ashbyhq.com/apiKey.info"),
     ],
 )  # fmt: skip
-def test_the_key_goes_where_the_vendor_wants_it(
+def test_the_key_is_sent_where_the_vendor_expects_it(
     slug: str, fields: dict[str, str], params: dict[str, str], headers: dict[str, str], address: str | None
 ) -> None:
     entry = catalog()[slug]

@@ -293,7 +293,7 @@ def config_of(slug: str) -> ProviderConfig:
 
 
 @pytest.mark.parametrize("slug", sorted(EXPECTED))
-def test_what_is_sent_is_what_the_vendor_wants(slug: str) -> None:
+def test_what_is_sent_is_what_the_vendor_expects(slug: str) -> None:
     config, app = config_of(slug), ClientCredentials("id", "unused")
     consent = authorization_url(
         config,

@@ -121,7 +121,7 @@ def test_unknown_fields_are_errors(admin: Membership, name: str) -> None:
     assert fields_of(send(admin, "patch", f"{URL}carrier-hub/", {name: "x"})) == [name]
 
 
-def test_a_changed_token_address_wants_the_secret_again(admin: Membership) -> None:
+def test_a_changed_token_url_requires_the_secret_again(admin: Membership) -> None:
     send(admin, "post", URL, OAUTH)
     moved = {"token_url": "https://evil.example/token"}
     refused = send(admin, "patch", f"{URL}carrier-hub/", moved)

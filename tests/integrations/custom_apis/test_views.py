@@ -295,7 +295,7 @@ def test_the_chosen_scheme_is_saved_and_edited_fields_lose_their_mark(admin: Mem
 
 
 @pytest.mark.parametrize("scheme", ["99", "-1", "x", "²", "1" * 40])
-def test_a_way_that_there_is_not_changes_nothing_of_the_form(admin: Membership, scheme: str) -> None:
+def test_an_unknown_method_changes_nothing_in_the_form(admin: Membership, scheme: str) -> None:
     api = imported(admin)
     url = reverse("integrations:custom_authentication", args=[api.integration.slug])
     assert client_for(admin).get(url, {"scheme": scheme}).context["form"]["type"].value() == "oauth2"
