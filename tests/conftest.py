@@ -12,7 +12,7 @@ from django.conf import settings
 from playwright.sync_api import Browser, expect, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.database import copied_database, drop_migrated_database
+from tests.database import copied_database, copy_logos, drop_migrated_database
 from tests.passes import divided
 from tests.prepared import forget, run_folder
 from tests.services import MISSING, chromium_without_windows
@@ -37,6 +37,7 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Instead of pytest-django's, which migrates a database for each process."""
+    copy_logos()
     with ExitStack() as copy:
         with django_db_blocker.unblock():
             copy.enter_context(copied_database(os.environ.get("PYTEST_XDIST_WORKER", "main")))

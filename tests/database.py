@@ -1,5 +1,6 @@
 """Django's test database: migrated once in a run, and copied for each process of pytest-xdist."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from apps.web import logos
 from tests.prepared import once, run_folder
 
 
@@ -25,6 +27,20 @@ def copied_database(process: str) -> Iterator[None]:
     finally:
         _use(before)
         connection.creation._destroy_test_db(copy, verbosity=0)
+
+
+def copy_logos() -> None:
+    """The file of logos that one process of the run has written: reading their package takes half a second."""
+    own = Path(settings.VAR_DIR) / "cache"
+    own.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder, name = once("logos", _logos)
+    shutil.copy2(folder / name, own)
+
+
+def _logos(folder: Path) -> str:
+    logos.logo("github")
+    shutil.copy2(logos._file(), folder)
+    return logos._file().name
 
 
 def drop_migrated_database() -> None:

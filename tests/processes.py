@@ -19,7 +19,7 @@ from honcho.environ import parse_procfile
 from config.quickstart.processes import die_with_parent
 from tests import forked
 from tests.forked import Started
-from tests.prepared import BUSY, REPOSITORY, copy_to_postgresql, copy_to_sqlite, keys
+from tests.prepared import BUSY, REPOSITORY, copy_logos, copy_to_postgresql, copy_to_sqlite, keys
 from tests.sandbox.server import Sandbox, running_sandbox
 from tests.services import own_redis_database
 
@@ -138,6 +138,7 @@ def _copy_database(product: Product, database: str, stack: ExitStack) -> None:
     if database == "postgresql":
         copied = stack.enter_context(copy_to_postgresql(sandbox=origin))
         product.env["DATABASE_URL"], product.accounts = copied
+        copy_logos(product.var)
     else:
         product.accounts = copy_to_sqlite(product.var, sandbox=origin)
 

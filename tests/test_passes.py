@@ -35,6 +35,7 @@ def test_with_postgresql_only_tests_that_depend_on_the_database_are_selected() -
 
 
 def test_each_test_that_is_left_to_sqlite_exists() -> None:
+    """A test that is renamed is renamed in left_to_sqlite.json, or taken out there."""
     for path, tests in left_to_sqlite().items():
         tree = ast.parse((REPOSITORY / path).read_text())
         assert set(tests) <= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, path

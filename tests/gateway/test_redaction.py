@@ -97,7 +97,7 @@ def test_every_encoding_is_found_across_chunks(name: str, secret: str) -> None:
     spelled = ESCAPES[name](secret).encode()
     body = b'{"it": "' + spelled + b'", "again": "' + spelled + b'"}'
     middle = spelled[len(spelled) // 3 : len(spelled) * 2 // 3]
-    for size in (1, 2, 3, 5, 7, 64, len(body)):
+    for size in (1, 3, 7, 64, len(body)):
         pieces = [body[at : at + size] for at in range(0, len(body), size)]
         shown = b"".join(redacted(pieces, Redactor([secret])))
         assert len(shown) == len(body)

@@ -91,17 +91,13 @@ class FilterForm(forms.Form):
             case {"status": status, **others} if not others:
                 return self._by_state[status]
             case {"service": slug, **others} if not others:
-                return self._count_of(service for service in self._services if service.slug == slug)
+                return sum(self._counted[service.pk][0] for service in self._services if service.slug == slug)
         return None if self._narrowing else self.total
 
     @property
     def _narrowing(self) -> dict[str, str]:
         """The filters in effect, without the order."""
         return {name: value for name, value in self.filters.items() if name not in ("sort", "group")}
-
-    def _count_of(self, services: Iterable[Integration]) -> int:
-        """How many of all connections, whatever the filters, belong to the services."""
-        return sum(self._counted[service.pk][0] for service in services)
 
     def matching(self) -> QuerySet[Connection]:
         """The connections that match the filters, in no order."""

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import ClassVar
+from uuid import UUID
 
 from django import forms
 from django.db.models import Count, Q, QuerySet
@@ -67,14 +68,16 @@ class CredentialFilterForm(FilterForm):
 
     def count_by_kind(self) -> dict[str, int]:
         """How many connections of each kind match the other filters; "all" is all of them."""
-        if not self._narrowing.keys() - {"kind"}:
-            return self._all_by_kind()
-        counts = {kind: Count("pk", filter=query) for kind, query in _OF_KIND.items()}
-        return self.of_any_kind().aggregate(all=Count("pk"), **counts)
+        counted = self._matches_by_service()
+        counts = {
+            name: sum(counted.get(service.pk, 0) for service in self._services if service.kind in kinds)
+            for name, kinds in _KINDS.items()
+        }
+        custom = sum(counted.get(service.pk, 0) for service in self._services if service.team_id is not None)
+        return counts | {"custom": custom, "all": sum(counted.values())}
 
-    def _all_by_kind(self) -> dict[str, int]:
-        """The same without filters, which is counted already by service."""
-        services = self._services
-        counts = {name: self._count_of(one for one in services if one.kind in kinds) for name, kinds in _KINDS.items()}
-        counts["custom"] = self._count_of(service for service in services if service.team_id is not None)
-        return counts | {"all": self.total}
+    def _matches_by_service(self) -> dict[UUID, int]:
+        """How many connections match the filters but `kind`, by the integration's ID."""
+        if not self._narrowing.keys() - {"kind"}:
+            return {pk: count for pk, (count, _, _) in self._counted.items()}
+        return dict(self.of_any_kind().order_by().values_list("integration").annotate(n=Count("pk")))

@@ -138,6 +138,5 @@ def test_characters_that_databases_reject_are_replaced(admin: Membership, odd: s
 def test_of_a_large_yaml_document_the_first_operations_are_read(admin: Membership) -> None:
     head = b"openapi: 3.0.3\ninfo: {title: Large, version: '1'}\nservers: [{url: 'https://a.example'}]\npaths:\n"
     path = b"  /p%06d:\n    get:\n      summary: A text\n      responses:\n        '200': {description: Fine}\n"
-    count = 2_000_000 // len(path % 0)
-    answer = at_the_api(admin, head + b"".join(path % n for n in range(count)))
+    answer = at_the_api(admin, head + b"".join(path % n for n in range(5_200)))
     assert (answer.status_code, answer.json()["operations"]) == (201, 5_000)
