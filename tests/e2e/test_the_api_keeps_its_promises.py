@@ -223,11 +223,9 @@ def command(product: Product, key: str, phases: list[str]) -> list[str]:
 
 
 def environment(product: Product) -> dict[str, str]:
-    """Of the cases, the first of each kind are sent unless a long look was asked for."""
-    kept = {"HYPOTHESIS_STORAGE_DIRECTORY": str(product.var.parent / "hypothesis")}  # Unicode's tables, made once
-    if "SCHEMATHESIS_EXAMPLES" not in os.environ:
-        kept |= {"SCHEMATHESIS_HOOKS": "tests.e2e.coverage_cases", "PYTHONPATH": str(REPOSITORY)}
-    return dict(os.environ) | kept
+    """With hooks that leave cases out, and one folder for Unicode's tables, which Hypothesis makes only once."""
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.e2e.coverage_cases", "PYTHONPATH": str(REPOSITORY)}
+    return dict(os.environ) | hooks | {"HYPOTHESIS_STORAGE_DIRECTORY": str(product.var.parent / "hypothesis")}
 
 
 def _with(key: str) -> dict[str, str]:
