@@ -28,7 +28,7 @@ from apps.teams.call_counter import CallCounter
 from apps.teams.models import ApiKey
 from tests.connections.token_cases import Case, Scene, changed_cases, make_scene, random_case, usual_cases
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_minute")]
 SEEDS = range(3)
 CASES_PER_SEED = 30
 NOT_COMPARED = ("id", "occurred_at", "last_used_at", "use_id")

@@ -37,7 +37,7 @@ from tests.gateway.repeated_cases import CHANGES, Change, make_usual, refreshed,
 from tests.gateway.test_proxy import body_of, by_key
 from tests.servers import HttpServer, http_server
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_minute")]
 kind_api, mine = test_proxy.kind_api, test_proxy.mine
 NOT_COMPARED = ("id", "occurred_at", "last_used_at", "use_id", "detail")
 
