@@ -13,7 +13,6 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.database import copied_database, copy_logos, drop_migrated_database
-from tests.passes import divided
 from tests.prepared import forget, run_folder
 from tests.services import MISSING, chromium_without_windows
 
@@ -22,6 +21,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 pytest_plugins = ["tests.fixtures.connections", "tests.fixtures.integrations"]
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_serialized_rollback"}
 LEFT_TO_SQLITE: list[int] = []
 # A bound, not a measure: five seconds, Playwright's own, are short where other programs keep the processors busy.
 expect.set_options(timeout=60_000)
@@ -61,14 +61,22 @@ def leave_to_sqlite(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With PostgreSQL as the default database, only tests run whose result may depend on the default database.
 
     The others use none, or start programs and name the database of those themselves, or are marked as
-    `same_on_each_database`, or execute only statements that others execute there (`tests.passes`).
+    `same_on_each_database`.
     """
     if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         return
-    items[:], others = divided(items)
+    others = [item for item in items if not depends_on_database(item)]
     config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if depends_on_database(item)]
     if hasattr(config, "workeroutput"):
         config.workeroutput["left_to_sqlite"] = len(others)
+
+
+def depends_on_database(item: pytest.Item) -> bool:
+    """Whether the test asks for Django's test database, by the marker or a fixture, and is not marked as the same."""
+    fixtures: list[str] = getattr(item, "fixturenames", [])
+    uses_it = item.get_closest_marker("django_db") is not None or not DATABASE_FIXTURES.isdisjoint(fixtures)
+    return uses_it and item.get_closest_marker("same_on_each_database") is None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -115,7 +123,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if left := max(LEFT_TO_SQLITE, default=0):
-        terminalreporter.write_line(f"{left} tests were left to the SQLite pass.")
+        terminalreporter.write_line(f"{left} tests that do not depend on the database were left to the SQLite pass.")
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
     for name, why_missing in MISSING.values():
         tests = sum(f"{name} is left out" in text for text in skipped)

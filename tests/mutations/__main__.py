@@ -19,7 +19,6 @@ from queue import Queue
 
 from tests.mutations.mutation import REPOSITORY, Mutation
 from tests.mutations.protections import PROTECTIONS
-from tests.passes import ALL
 from tests.prepared import run_folder
 from tests.services import POSTGRESQL
 
@@ -73,7 +72,7 @@ def _run(mutation: Mutation, copy: Path) -> str:
     original = (copy / mutation.file).read_bytes()
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     if mutation.on_postgresql:
-        environment |= {"DATABASE_URL": POSTGRESQL, ALL: "1"}
+        environment["DATABASE_URL"] = POSTGRESQL
     environment["PYTEST_XDIST_WORKER"] = copy.name  # gives each copy a database of its own
     try:
         mutation.apply(copy)
