@@ -104,9 +104,13 @@ def group(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """What is imported and collected stays until the end: the garbage collector need not look at it again and again."""
+    """What is imported and collected stays until the end: the garbage collector need not look at it again and again.
+
+    Nor need it look as often as Python's default says: that takes a fifteenth of the processor time of a run.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
