@@ -11,12 +11,12 @@ from tests.services import POSTGRESQL
 def test_with_postgresql_only_tests_that_depend_on_the_database_are_selected() -> None:
     command = [sys.executable, "-m", "pytest", "-n", "0", "--collect-only", "-q"]
     listed = subprocess.run(
-        [*command, "tests/oauth/test_scopes.py", "tests/test_sql.py"],
+        [*command, "tests/oauth/test_scopes.py", "tests/sql/test_prepared.py"],
         cwd=REPOSITORY,
         env={"PATH": os.environ["PATH"], "DATABASE_URL": POSTGRESQL},
         capture_output=True,
         text=True,
         check=False,
     ).stdout
-    assert "tests/test_sql.py" in listed
+    assert "tests/sql/test_prepared.py" in listed
     assert "tests/oauth" not in listed

@@ -701,18 +701,26 @@ PROTECTIONS = [
     ),
     Mutation(
         "sql: a percent sign stays one",
-        "apps/sql.py",
+        "apps/sql/prepared.py",
         'sql.replace("%%", "%%%%")',
         "sql",
-        ("tests/test_sql.py",),
+        ("tests/sql/test_prepared.py",),
+    ),
+    Mutation(
+        "sql: PostgreSQL keeps the plans of prepared SQL",
+        "apps/sql/prepared.py",
+        "prepare=True, **options",
+        "**options",
+        ("tests/sql/test_prepared.py",),
+        on_postgresql=True,
     ),
     # --- Teams ---
     Mutation(
         "sql: one moment has one value on SQLite",
-        "apps/sql.py",
+        "apps/sql/expressions.py",
         "REPLACE(STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW') || '000', '.000000', '')",
         "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW')",
-        ("tests/test_sql_now.py",),
+        ("tests/sql/test_expressions.py",),
     ),
     Mutation(
         "rest: a cursor orders rows of one time",
