@@ -76,8 +76,10 @@ class Statement:
 class _ServerCursor(psycopg.RawCursor[Any]):
     """Sends parameters beside the statement, which PostgreSQL keeps with its plan."""
 
+    prepares = True
+
     def execute(self, query: Any, params: Any = None, **options: Any) -> _ServerCursor:
-        return super().execute(query, params, prepare=True, **options)
+        return super().execute(query, params, prepare=self.prepares, **options)
 
 
 def _cursor() -> Any:
@@ -89,7 +91,11 @@ def _cursor() -> Any:
     connection.ensure_connection()
     connection.validate_thread_sharing()
     cursor = _ServerCursor(connection.connection)
-    return connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
+    if not connection.queries_logged:
+        return connection.make_cursor(cursor)
+    # Django logs the text that the cursor has, and psycopg leaves it there only where nothing is prepared.
+    cursor.prepares = False
+    return connection.make_debug_cursor(cursor)
 
 
 class PreparedSelect(threading.local, Generic[Row]):

@@ -709,7 +709,7 @@ PROTECTIONS = [
     Mutation(
         "sql: PostgreSQL keeps the plans of prepared SQL",
         "apps/sql/prepared.py",
-        "prepare=True, **options",
+        "prepare=self.prepares, **options",
         "**options",
         ("tests/sql/test_prepared.py",),
         on_postgresql=True,
