@@ -1228,6 +1228,27 @@ PROTECTIONS = [
         ("tests/connections/test_dispatch.py",),
     ),
     Mutation(
+        "refresh: a run goes on until the next begins",
+        "apps/connections/services/schedule.py",
+        "wait == 0 and left > -seconds and progress.is_recent()",
+        "False",
+        ("tests/connections/test_dispatch.py",),
+    ),
+    Mutation(
+        "refresh: a run that dispatches nothing ends in time",
+        "apps/connections/services/schedule.py",
+        " and progress.is_recent()",
+        "",
+        ("tests/connections/test_dispatch.py",),
+    ),
+    Mutation(
+        "refresh: a worker that stops does not wait for its run",
+        "apps/connections/tasks.py",
+        "@worker_shutting_down.connect\n",
+        "",
+        ("tests/connections/test_dispatch.py",),
+    ),
+    Mutation(
         "faults: an unusable queue folder is a broker that is down",
         "config/folder_queue.py",
         "connection_errors = (*filesystem.Transport.connection_errors, OSError)",
