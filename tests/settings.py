@@ -6,8 +6,15 @@ DATABASE_URL chooses the database server of the run; nothing else of the caller'
 import base64
 import os
 import secrets
+import shutil
 import tempfile
 from pathlib import Path
+
+# Creating a file in memory takes a tenth of what it takes on a disk.
+MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there has a random name
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4e9:
+    os.environ["TMPDIR"] = str(MEMORY)
+    tempfile.tempdir = None  # it may have been chosen already
 
 # The processes of pytest-xdist inherit what the first one sets here: one run, one set of keys.
 MADE_RUN_DIR = "SPECWAY_TESTS_DIR" not in os.environ
