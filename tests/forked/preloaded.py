@@ -61,6 +61,7 @@ def load(variables: Mapping[str, str]) -> dict[str, Any]:
 def _import_all() -> dict[str, Any]:
     from django.apps import AppConfig, apps
     from django.conf import settings
+    from django.contrib.auth.hashers import ScryptPasswordHasher
     from django.utils.module_loading import autodiscover_modules
 
     # The package without its Celery app, which reads the settings of the queue.
@@ -81,6 +82,8 @@ def _import_all() -> dict[str, Any]:
     AppConfig.create = create  # type: ignore[method-assign]
     autodiscover_modules("checks", "receivers", "tasks", *["admin"] * apps.is_installed("django.contrib.admin"))
     import_module(settings.ROOT_URLCONF)
+    # A hash of a password is to take long: a fifth of a second, several times in each test with a person.
+    ScryptPasswordHasher.work_factor, ScryptPasswordHasher.parallelism = 2, 1
     return reading.read
 
 
