@@ -85,16 +85,26 @@ def forget(folder: Path) -> None:
 
 
 def quickstart(folder: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """`manage.py quickstart …` as people run it, with the folder and a `.env` in it."""
+    """`manage.py quickstart …`, with the folder and a `.env` in it."""
+    command = [sys.executable, "manage.py", "quickstart", *arguments]
+    return forked.run(command, env=_own(folder) | environment, timeout=120 * BUSY)
+
+
+def _as_people_run_it(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """The same in another working directory, with nothing imported before."""
     return subprocess.run(
         [sys.executable, str(REPOSITORY / "manage.py"), "quickstart", *arguments],
         cwd=folder,
-        env=_environment(folder) | {"HOME": str(folder)} | environment,
+        env=_own(folder),
         capture_output=True,
         text=True,
         timeout=120 * BUSY,
         check=False,
     )
+
+
+def _own(folder: Path) -> dict[str, str]:
+    return _environment(folder) | {"HOME": str(folder)}
 
 
 def first_start() -> tuple[Path, dict[str, Any]]:
@@ -105,7 +115,7 @@ def first_start() -> tuple[Path, dict[str, Any]]:
     """
 
     def make(folder: Path) -> dict[str, Any]:
-        said = _prepare(folder)
+        said = _prepared(_as_people_run_it(folder, *_only_prepare()))
         client = json.loads(_run(["manage.py", "shell", "-v", "0", "-c", SHOW_CLIENT], _environment(folder)))
         return said | {"client": client}
 
@@ -121,7 +131,7 @@ def on_postgresql() -> dict[str, Any]:
         create_database(template)
         environment = keys() | {"DATABASE_URL": url_of_database(template)}
         shutil.copytree(first / "var" / "sandbox", folder / "var" / "sandbox")
-        said = _prepare(folder, **environment)
+        said = _prepared(quickstart(folder, *_only_prepare(), **environment))
         set_client = ["manage.py", "shell", "-v", "0", "-c", SET_CLIENT]
         _run(set_client, _environment(folder) | environment, said=json.dumps(made["client"]))
         return said | {"template": template}
@@ -179,11 +189,13 @@ def copy_to_postgresql(*, sandbox: str) -> Iterator[tuple[str, dict[str, str]]]:
         yield url, made["accounts"]
 
 
-def _prepare(folder: Path, **environment: str) -> dict[str, Any]:
+def _only_prepare() -> list[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    done = quickstart(folder, "--prepare-only", "--port", str(port), **environment)
+        return ["--prepare-only", "--port", str(probe.getsockname()[1])]
+
+
+def _prepared(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
     if done.returncode:
         raise RuntimeError(f"quickstart failed:\n{done.stdout}{done.stderr}")
     return {"stdout": done.stdout, "stderr": done.stderr, "accounts": dict(PASSWORD_LINE.findall(done.stdout))}

@@ -1,4 +1,7 @@
-"""`manage.py quickstart`, run as people run it, with a folder and a `.env` of its own."""
+"""`manage.py quickstart` with a folder and a `.env` of its own.
+
+`first_start` and `Quickstart.start` run it as people do, the other tests with the project's modules imported before.
+"""
 
 import os
 import re

@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import requests
 
 from tests.e2e.cast import is_accepted, newcomer, refreshes_of
 from tests.e2e.inside import inside
-from tests.e2e.processes import procfile_line, wait_for
-from tests.processes import REPOSITORY, Product, running_product
+from tests.e2e.processes import wait_for
+from tests.processes import Product, running_product
 
 LINES = ("web", "worker", "beat", "release")
 
@@ -23,7 +22,8 @@ def honcho(product: Product, tmp_path: Path) -> Iterator[psutil.Process]:
     """`honcho start`, answering; whatever it started is gone after the block, also if a test fails."""
     # The developer's own .env is not read.
     line = f"exec honcho -e '{tmp_path / 'no.env'}' start --no-colour"
-    product.start("honcho", line, PORT=product.url.rpartition(":")[2], PYTHONUNBUFFERED="1")
+    own = {"PORT": product.url.rpartition(":")[2], "PYTHONUNBUFFERED": "1", "WEB_CONCURRENCY": "1"}
+    product.start("honcho", line, **own)
     started: list[psutil.Process] = []
     runner = psutil.Process(product.processes["honcho"].pid)
     try:
@@ -58,11 +58,10 @@ def test_honcho_runs_web_worker_and_beat_and_ctrl_c_ends_them_all(tmp_path: Path
     ) as product:
         sandbox = product.sandbox
         assert sandbox is not None
-        release = ["/bin/sh", "-c", procfile_line("release")]
-        subprocess.run(release, cwd=REPOSITORY, env=product.env, check=True, capture_output=True, timeout=120)
         with honcho(product, tmp_path) as runner, inside(product) as look:
             log = product.logs()
             assert {line: log.count(f"{line}.1 started") for line in LINES} == dict.fromkeys(LINES, 1), log
+            product.wait_for_log("The release step is done.")
             visitor = newcomer(product, look)
             connection, grant = visitor.connect()
             wait_for(lambda: look.token_set(connection)["version"] >= 2, seconds=90, why=product.logs)

@@ -22,9 +22,9 @@ def test_a_connection_left_alone_is_refreshed_once_per_token_also_with_a_second_
         def version() -> int:
             return int(look.token_set(connection)["version"])
 
-        wait_for(lambda: version() >= 4, seconds=120, why=product.logs)
+        wait_for(lambda: version() >= 3, seconds=90, why=product.logs)
         with running(product, "beat"):
-            wait_for(lambda: version() >= 5, seconds=90, why=product.logs)
+            wait_for(lambda: version() >= 4, seconds=60, why=product.logs)
         token = visitor.make_key().token(connection).json()["access_token"]
         assert is_accepted(sandbox, token)
         now = look.token_set(connection)

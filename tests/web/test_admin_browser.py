@@ -18,7 +18,12 @@ from tests.browser.axe import violations
 from tests.connections.pages import make_connection, set_up_service
 from tests.web.accessible import violations_in_both
 
-pytestmark = [pytest.mark.needs_browser, pytest.mark.django_db(transaction=True), pytest.mark.same_on_each_database]
+pytestmark = [
+    pytest.mark.needs_browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.xdist_group("browser_own_server"),
+    pytest.mark.same_on_each_database,
+]
 
 
 @pytest.fixture
