@@ -18,7 +18,7 @@ from apps.connections.services.refresh import load
 from apps.integrations.models import Integration, OAuthApp
 from apps.sql import Now
 from tests.bench.claims import copies_of
-from tests.connections.rows import make_connection, make_integration
+from tests.connections.rows import make_connection, make_connections, make_integration
 from tests.factories import make_member
 from tests.fixtures.connections import side_by_side
 
@@ -30,10 +30,7 @@ def due(db: None, monkeypatch: pytest.MonkeyPatch) -> int:
     """Seven are due at a service that allows three calls at once."""
     monkeypatch.setattr(dispatch_limits, "PARALLEL_CALLS", LIMIT)
     monkeypatch.setattr(schedule, "PAUSE", 0.001)
-    integration, owner = make_integration(), make_member()
-    for _ in range(7):
-        make_connection(integration, owner)
-    return 7
+    return len(make_connections(7, make_integration(), make_member()))
 
 
 def in_hand() -> int:
@@ -136,10 +133,7 @@ def dispatch_all(begin: bool) -> list[UUID]:
 @pytest.fixture
 def backlog(db: None) -> int:
     """200 refreshes are due at one service."""
-    integration, owner = make_integration(), make_member()
-    for _ in range(200):
-        make_connection(integration, owner)
-    return 200
+    return len(make_connections(200, make_integration(), make_member()))
 
 
 @pytest.mark.django_db
