@@ -175,8 +175,8 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     # A refresh that waits for its commit relies on learning soon that the server is down (refresh_policy.py).
     DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 3)
-    # For statements in files of their own, see PostgreSQLStatement. A pooler in front that shares a connection between
-    # transactions has to support prepared statements, as PgBouncer does from version 1.21 on.
+    # For the statements of apps/sql. A pooler in front that shares a connection between transactions has to support
+    # prepared statements, as PgBouncer does from version 1.21 on.
     DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5 if env.bool("PREPARED_STATEMENTS", default=True) else None
     # Compiling a plan takes longer than the milliseconds that these queries run.
     DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off")
