@@ -1,7 +1,4 @@
-"""The process that imports and forks: `python -m tests.forked DESCRIPTOR [VARIABLES]`, a socket.
-
-With variables (JSON), it has the project's modules too: see preloaded.py.
-"""
+"""The process that imports the libraries and forks: `python -m tests.forked DESCRIPTOR`, a socket."""
 
 import ctypes
 import gc
@@ -16,8 +13,6 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-from tests.forked import preloaded
 
 # What reads settings or the environment while it is imported is not here: prometheus_client, models, our own settings.
 LIBRARIES = (
@@ -138,17 +133,12 @@ def enter_mounts(process: int) -> None:
     os.chdir(here)
 
 
-def main(descriptor: str, variables: str = "{}") -> None:
-    asking = socket.socket(fileno=os.dup(int(descriptor)))
-    os.close(int(descriptor))
+def main() -> None:
     for name in LIBRARIES:
         import_module(name)
-    read = preloaded.load(json.loads(variables)) if variables != "{}" else {}
     gc.collect()
     gc.freeze()
-    first, *arguments = serve(asking)["argv"]
-    if read:
-        preloaded.begin_anew(json.loads(variables), read)
+    first, *arguments = serve(socket.socket(fileno=int(sys.argv[1])))["argv"]
     if first == "-m":
         sys.argv = arguments
         runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
@@ -161,4 +151,4 @@ def main(descriptor: str, variables: str = "{}") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
