@@ -31,6 +31,22 @@ def test_an_error_is_its_exit_code_and_its_traceback() -> None:
     assert forked.run([sys.executable, "-m", "tests.no_such_module"], env={}).returncode == 1
 
 
+def test_what_is_to_be_done_at_the_end_is_done() -> None:
+    done = forked.run(python(AT_THE_END), env={})
+    assert done.stdout.splitlines() == ["main", "thread", "exit"]
+    assert (done.returncode, done.stderr) == (3, "")
+    assert forked.run(python("raise SystemExit('a reason')"), env={}).stderr == "a reason\n"
+
+
+AT_THE_END = """
+import atexit, threading, time
+atexit.register(print, "exit")
+threading.Thread(target=lambda: (time.sleep(0.1), print("thread"))).start()
+print("main")
+raise SystemExit(3)
+"""
+
+
 def test_a_signal_reaches_one_process_and_its_session_and_is_its_end() -> None:
     waits = python("import time; print('there', flush=True); time.sleep(600)")
     one, other = (forked.start(waits, env={}, stdout=subprocess.PIPE, new_session=True) for _ in range(2))
