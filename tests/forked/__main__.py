@@ -142,7 +142,7 @@ def enter_mounts(process: int) -> None:
 
 
 def end_at_once() -> None:
-    """Freeing each object of what is imported would take longer than most of what is asked for."""
+    """Freeing each object of what is imported would take longer than most processes run."""
     if ended:
         sys.stdout.flush()
         sys.stderr.flush()
