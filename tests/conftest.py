@@ -61,7 +61,7 @@ def leave_to_sqlite(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With PostgreSQL as the default database, only tests run whose result may depend on the default database.
 
     The others use none, or start programs and name the database of those themselves, or are marked as
-    `same_on_each_database`.
+    `same_on_each_database`. In a module with that mark, tests marked as `on_each_database` run nevertheless.
     """
     if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         return
@@ -73,10 +73,17 @@ def leave_to_sqlite(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def depends_on_database(item: pytest.Item) -> bool:
-    """Whether the test asks for Django's test database, by the marker or a fixture, and is not marked as the same."""
+    """Whether the test asks for Django's test database, by the marker or a fixture, and is not marked as the same.
+
+    The mark that is closest to the test counts.
+    """
     fixtures: list[str] = getattr(item, "fixturenames", [])
     uses_it = item.get_closest_marker("django_db") is not None or not DATABASE_FIXTURES.isdisjoint(fixtures)
-    return uses_it and item.get_closest_marker("same_on_each_database") is None
+    marks = (mark.name for mark in item.iter_markers())
+    closest = next(
+        (name for name in marks if name in ("same_on_each_database", "on_each_database")), "on_each_database"
+    )
+    return uses_it and closest == "on_each_database"
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -111,20 +118,6 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-def have_a_large_frame(function: Any) -> None:
-    """Python gets memory for the frames below this one at once, when the function is called.
-
-    Python maps 16 KB for frames when it needs them, and unmaps them as soon as the first frame in them returns. Where
-    a test's loop happens to be at such a limit, each call maps and unmaps: a thousand times in a test. A frame that
-    takes more than half of a larger piece (here 512 KB) leaves the rest to the others. Only memory that is used costs.
-    """
-    function.__code__ = function.__code__.replace(co_stacksize=40_000)
-
-
-# Each setup, call and teardown of a test is below it.
-have_a_large_frame(pytest.CallInfo.from_call.__func__)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

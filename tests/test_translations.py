@@ -23,6 +23,8 @@ from tests.factories import client_for, make_member
 from tests.translations import TEMPLATES, templates, untranslated
 from tests.unmarked import APPS, modules, unmarked
 
+# Sentences of the pages that are shown.
+pytestmark = pytest.mark.same_on_each_database
 GERMAN = Path(settings.BASE_DIR) / "locale/de/LC_MESSAGES/django.po"
 _PARTS = re.compile(r"%\(\w+\)[a-z]|\{\w+\}|</?[a-z][^>]*>")
 

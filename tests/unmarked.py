@@ -47,7 +47,7 @@ EXEMPT = {
     "audit/append_only.py": "statements of the database",
     "audit/database_role.py": "statements of the database, and operators read it in the console",
     "connections/models/everyones_level.py": "statements of the database",
-    "sql.py": "statements of the database",
+    "sql/*": "statements of the database",
     "row_counts.py": "statements of the database",
     "vault/*": "messages for operators, in logs and in the console",
     "integrations/catalog/guide.py": "the authors of catalog files read it in the console",

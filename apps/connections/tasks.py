@@ -4,9 +4,11 @@ Messages are only hints: one that is lost, delivered twice or sent by a second s
 """
 
 import logging
+from typing import Any
 from uuid import UUID
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -33,6 +35,12 @@ def refresh_due() -> None:
     """Dispatch what is due, until shortly before the next scheduler run."""
     heartbeat.record_heartbeat()
     schedule.dispatch_due(_send, seconds=4.5, progress=_progress)
+
+
+@worker_shutting_down.connect
+def _end_run(**_: Any) -> None:
+    """A worker that is to stop waits for its tasks."""
+    _progress.begin_run()
 
 
 def _send(rows: list[tuple[UUID, int]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import HTTPError
 
@@ -111,11 +112,20 @@ class Session(requests.Session):
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Raises DestinationBlocked or NotSent where requests has exceptions of its own, which quote what they got."""
         try:
-            return super().prepare_request(request)
+            return self._prepared(request)
         except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, UnicodeError):
             raise DestinationBlocked(gettext_noop("This is not a valid URL.")) from None
         except requests.RequestException:
             raise NotSent(gettext_noop("The request holds a header or body that cannot be sent.")) from None
+
+    def _prepared(self, request: requests.Request) -> requests.PreparedRequest:
+        """A session that has nothing to add but headers need not merge more: that takes 0.2 of 0.33 ms."""
+        if self.auth or self.params or len(self.cookies) or any(self.hooks.values()):
+            return super().prepare_request(request)
+        headers = CaseInsensitiveDict(self.headers)
+        headers.update(request.headers)
+        request.headers = headers
+        return request.prepare()
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """As requests does it, reporting what came of it to observers (see `observed`)."""

@@ -1,6 +1,6 @@
 """All measurements, one after the other: `python -m tests.bench`, or some by name: `python -m tests.bench start load`
 
-Takes about half an hour on a quiet machine. With `--write`, docs/performance.md gets what they print, with the date,
+Takes about an hour on a quiet machine. With `--write`, docs/performance.md gets what they print, with the date,
 the machine and the commands, and how many web processes some loads need. Exit code 1: a measurement misses its goal.
 """
 
@@ -31,6 +31,7 @@ PARTS = {
     "long_calls": [],
     "storm": [],
     "claims": [],
+    "million": [],
     "lists": ["--connections", "200000", "--events", "2000000"],
 }
 # Token reads a second for which the page says how many web processes they need.

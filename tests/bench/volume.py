@@ -1,8 +1,9 @@
 """Fills a PostgreSQL database by SQL: `python -m tests.bench.volume --connections 1000000 --events 10000000`
 
 One team of 10,000 connections and 1,000 members, and 99 others that share the rest. DATABASE_URL names a migrated
-database that is otherwise empty; the role must be a superuser. Each row is a copy of one that the product stored, under
-keys of its own, so that new columns need no change here. Ciphertext is copied too and cannot be decrypted.
+database, in which nothing else changes; the role must be a superuser. Each row is a copy of one that the product
+stored, under keys of its own, so that new columns need no change here. Ciphertext is copied too and cannot be
+decrypted.
 """
 
 import argparse
@@ -32,7 +33,8 @@ CREATE UNIQUE INDEX ON made (number);
 """
 NUMBERED = """
 CREATE TEMPORARY TABLE people_numbered AS
-    SELECT team_id, user_id, row_number() OVER (PARTITION BY team_id ORDER BY id) - 1 AS place FROM teams_membership;
+    SELECT team_id, user_id, row_number() OVER (PARTITION BY team_id ORDER BY teams_membership.id) - 1 AS place
+    FROM teams_membership JOIN teams_user ON teams_user.id = user_id WHERE email LIKE '%@volume.example';
 CREATE TEMPORARY TABLE teams_numbered AS
     SELECT team.id, row_number() OVER (ORDER BY team.created_at, team.id) - 1 AS place, count(*) AS members
     FROM teams_team AS team JOIN people_numbered ON people_numbered.team_id = team.id GROUP BY team.id;

@@ -5,17 +5,18 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from secrets import token_hex
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from apps.connections.policy.refresh_policy import JUST_ISSUED
 from tests.authlibserver import AuthlibServer, authlib_server
+from tests.browser.cast import somebody
 from tests.browser.test_custom_api import fits, shoot
+from tests.e2e.inside import Inside, inside
 from tests.processes import Product, running_product
 
-pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser_own_server")]
 
 DOCUMENT = """
 openapi: 3.1.0
@@ -42,6 +43,7 @@ class Setup:
     """The product, the API's server, and another one that the API moves to."""
 
     product: Product
+    look: Inside
     carrier: AuthlibServer
     elsewhere: AuthlibServer
 
@@ -56,29 +58,14 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
         folder = tmp_path_factory.mktemp("custom-oauth")
         env = {"EGRESS_ALLOWED_HOSTS": allowed}
         product = stack.enter_context(running_product(folder, worker=False, beat=False, env=env))
-        yield Setup(product, *servers)
+        yield Setup(product, stack.enter_context(inside(product)), *servers)
 
 
 @pytest.fixture
 def page(setup: Setup, browser: Browser) -> Iterator[Page]:
-    """The demo team's owner, in a team that has nothing yet."""
-    context = browser.new_context(base_url=setup.product.url)
-    complaints: list[str] = []
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
-    page = context.new_page()
-    page.goto("/accounts/login/")
-    page.locator("input[name=login]").fill("owner@specway.example")
-    page.locator("input[name=password]").fill(setup.product.accounts["owner@specway.example"])
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_role("heading", level=1).wait_for()
-    page.goto("/teams/new/")
-    page.get_by_label("Name").fill(f"Team {token_hex(4)}")
-    page.locator("main form").get_by_role("button").first.click()
-    page.locator(".switcher").wait_for()
-    yield page
-    context.close()
-    assert complaints == []
+    """The owner of a team that has nothing yet."""
+    with somebody(setup.product, setup.look, browser) as who:
+        yield who.page
 
 
 def tab(page: Page, name: str) -> None:

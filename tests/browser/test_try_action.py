@@ -1,17 +1,19 @@
 """Try an action in a real browser: through a colleague's shared connection to a service that repeats what it gets."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.cast import Visitor, somebody
 from tests.browser.test_custom_api import fits, shoot
-from tests.e2e.inside import inside
+from tests.e2e.inside import Inside, inside
 from tests.processes import Product, running_product
 from tests.upstream import Upstream, upstream
 
-pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser_own_server")]
 TOKEN = "token-of-the-owner-that-is-never-shown"
 SET_UP = """
 from datetime import timedelta
@@ -35,14 +37,16 @@ for name, shared, reason in (("Acme", True, ""), ("Old account", True, "reauthor
     row.access_token, row.refresh_token = token, "refresh-token-of-the-connection"
     row.client_key = connection.oauth_app.client_key
     row.save(force_insert=True)
-answer = True
+answer = str(owner.team.pk)
 """
 
 
 @dataclass
 class Setup:
     product: Product
+    look: Inside
     service: Upstream
+    team: str
 
 
 @pytest.fixture(scope="module")
@@ -51,30 +55,26 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
     with upstream() as service:
         env = {"EGRESS_ALLOWED_HOSTS": f"127.0.0.1:{service.port}"}
         with running_product(folder, worker=False, beat=False, env=env) as product, inside(product) as look:
-            look.run(SET_UP, origin=service.url, token=TOKEN)
-            yield Setup(product, service)
+            team = look.run(SET_UP, origin=service.url, token=TOKEN)
+            yield Setup(product, look, service, team)
 
 
-def enter(setup: Setup, browser: Browser, *, script: bool = True) -> BrowserContext:
-    context = browser.new_context(base_url=setup.product.url, java_script_enabled=script)
-    page = context.new_page()
-    page.goto("/accounts/login/")
-    page.locator("input[name=login]").fill("member@specway.example")
-    page.locator("input[name=password]").fill(setup.product.accounts["member@specway.example"])
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_role("heading", level=1).wait_for()
-    return context
+def enter(setup: Setup, browser: Browser, *, script: bool = True) -> AbstractContextManager[Visitor]:
+    """A colleague of the owner."""
+    return somebody(setup.product, setup.look, browser, name="Max Member", team=setup.team, script=script)
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without"])
 def page(setup: Setup, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    context = enter(setup, browser, script=request.param)
-    complaints: list[str] = []
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.on("console", lambda message: complaints.append(message.text) if "Policy" in message.text else None)
-    yield context.pages[0]
-    context.close()
-    assert complaints == []
+    with enter(setup, browser, script=request.param) as who:
+        who.page.goto("/plugins/")
+        yield who.page
+
+
+@pytest.fixture
+def page_with_script(setup: Setup, browser: Browser) -> Iterator[Page]:
+    with enter(setup, browser) as who:
+        yield who.page
 
 
 def test_a_colleague_runs_an_action_and_never_sees_the_secret(setup: Setup, page: Page) -> None:
@@ -97,9 +97,8 @@ def test_a_colleague_runs_an_action_and_never_sees_the_secret(setup: Setup, page
     expect(page.locator("#line-curl")).to_contain_text("Bearer $SPECWAY_KEY")
 
 
-def test_it_works_by_keyboard_and_fits_a_phone(setup: Setup, browser: Browser) -> None:
-    context = enter(setup, browser)
-    page = context.pages[0]
+def test_it_works_by_keyboard_and_fits_a_phone(page_with_script: Page) -> None:
+    page = page_with_script
     page.goto("/try/?path=echo")
     fits(page)
     page.get_by_label("Path").focus()
@@ -117,14 +116,12 @@ def test_it_works_by_keyboard_and_fits_a_phone(setup: Setup, browser: Browser) -
     shoot(page, "try-wrong")
     page.goto("/try/")
     shoot(page, "try-start")
-    context.close()
 
 
 @pytest.fixture
-def under_way(setup: Setup, browser: Browser) -> Iterator[Page]:
+def under_way(setup: Setup, page_with_script: Page) -> Page:
     """The page while the service takes its time over an answer that never comes."""
-    context = enter(setup, browser)
-    page = context.pages[0]
+    page = page_with_script
     page.goto("/try/?path=wait")
     page.get_by_label("Body", exact=True).fill('{"text": "kept"}')
     setup.service.waiting.clear()
@@ -132,8 +129,7 @@ def under_way(setup: Setup, browser: Browser) -> Iterator[Page]:
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     page.get_by_role("button", name="Send").click()
     assert setup.service.waiting.wait(30)
-    yield page
-    context.close()
+    return page
 
 
 def test_cancel_ends_the_call_at_the_service_and_keeps_what_was_written(setup: Setup, under_way: Page) -> None:

@@ -25,26 +25,34 @@ def make_integration(origin: str = "http://127.0.0.1:1", **values: Any) -> Integ
 
 def make_connection(integration: Integration, owner: Membership | None = None, **values: Any) -> Connection:
     """A connection whose token has just expired, so that its refresh is due. `values` are columns of the connection."""
+    return make_connections(1, integration, owner, **values)[0]
+
+
+def make_connections(
+    count: int, integration: Integration, owner: Membership | None = None, **values: Any
+) -> list[Connection]:
+    """So many of them, of one owner, in as few statements as one of them takes."""
     membership, now = owner or factories.make_member(), timezone.now()
-    connection = Connection.objects.create(
-        **{
-            "team": membership.team,
-            "integration": integration,
-            "oauth_app": values.get("oauth_app") or integration.oauth_apps.get(),
-            "owner": membership.user,
-            "name": integration.name,
-            "status_changed_at": now,
-            "created_at": now,
-        }
-        | values
+    columns = {
+        "team": membership.team,
+        "integration": integration,
+        "oauth_app": values.get("oauth_app") or integration.oauth_apps.get(),
+        "owner": membership.user,
+        "name": integration.name,
+        "status_changed_at": now,
+        "created_at": now,
+    } | values
+    made = Connection.objects.bulk_create(Connection(**columns) for _ in range(count))
+    TokenSet.objects.bulk_create(
+        TokenSet(
+            connection=connection,
+            team=membership.team,
+            access_token=secrets.token_urlsafe(),
+            refresh_token=secrets.token_urlsafe(),
+            obtained_at=now - timedelta(hours=1),
+            expires_at=now - timedelta(seconds=90),
+            next_refresh_at=now - timedelta(seconds=90),
+        )
+        for connection in made
     )
-    TokenSet.objects.create(
-        connection=connection,
-        team=membership.team,
-        access_token=secrets.token_urlsafe(),
-        refresh_token=secrets.token_urlsafe(),
-        obtained_at=now - timedelta(hours=1),
-        expires_at=now - timedelta(seconds=90),
-        next_refresh_at=now - timedelta(seconds=90),
-    )
-    return connection
+    return made

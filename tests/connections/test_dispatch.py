@@ -7,9 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from celery.signals import worker_shutting_down
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.connections import tasks
 from apps.connections.models import SchedulerHeartbeat, TokenSet
 from apps.connections.policy.refresh_policy import QUEUE_AHEAD, QUEUE_GROWTH
 from apps.connections.services import dispatch_limits, heartbeat, schedule
@@ -18,7 +20,7 @@ from apps.connections.services.refresh import load
 from apps.integrations.models import Integration, OAuthApp
 from apps.sql import Now
 from tests.bench.claims import copies_of
-from tests.connections.rows import make_connection, make_integration
+from tests.connections.rows import make_connection, make_connections, make_integration
 from tests.factories import make_member
 from tests.fixtures.connections import side_by_side
 
@@ -30,10 +32,7 @@ def due(db: None, monkeypatch: pytest.MonkeyPatch) -> int:
     """Seven are due at a service that allows three calls at once."""
     monkeypatch.setattr(dispatch_limits, "PARALLEL_CALLS", LIMIT)
     monkeypatch.setattr(schedule, "PAUSE", 0.001)
-    integration, owner = make_integration(), make_member()
-    for _ in range(7):
-        make_connection(integration, owner)
-    return 7
+    return len(make_connections(7, make_integration(), make_member()))
 
 
 def in_hand() -> int:
@@ -115,6 +114,86 @@ def test_the_scheduler_waits_for_a_lease_that_ends_during_its_run(due: int) -> N
     assert dispatched == [row.pk]
 
 
+class Clock:
+    """Time that passes while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A look for due rows each second."""
+    made = Clock()
+    monkeypatch.setattr(schedule, "PAUSE", 1.0)
+    for module in (schedule, dispatch_limits):
+        monkeypatch.setattr(module, "time", made)
+    return made
+
+
+@pytest.mark.django_db
+def test_a_run_goes_on_beyond_its_time_while_refreshes_get_done(due: int, clock: Clock) -> None:
+    given: list[int] = []
+
+    def give(batch: list[tuple[UUID, int]]) -> None:
+        given.append(int(clock.now) - 1000)
+        done(batch[0][0])
+
+    schedule.dispatch_due(give, seconds=1.5)
+    assert given == [0, 0, 0, 1, 1, 1, 2]
+
+
+@pytest.mark.django_db
+def test_a_run_goes_on_no_longer_than_as_much_again(due: int, clock: Clock) -> None:
+    given: list[int] = []
+
+    def give(batch: list[tuple[UUID, int]]) -> None:
+        given.append(int(clock.now) - 1000)
+        TokenSet.objects.update(dispatched_until=None)  # done, and due again at once
+
+    schedule.dispatch_due(give, seconds=1.5)
+    assert max(given) == 3
+
+
+@pytest.mark.django_db
+def test_a_run_ends_in_time_when_no_refresh_gets_done(due: int, clock: Clock) -> None:
+    schedule.dispatch_due(lambda _: None, seconds=5)
+    assert clock.now <= 1005
+
+
+@pytest.mark.django_db
+def test_a_run_ends_when_the_next_begins(due: int, clock: Clock) -> None:
+    progress, given = dispatch_limits.Progress(), list[UUID]()
+
+    def give(batch: list[tuple[UUID, int]]) -> None:
+        given.append(batch[0][0])
+        done(batch[0][0])
+        if len(given) == LIMIT:
+            progress.begin_run()
+
+    schedule.dispatch_due(give, seconds=60, progress=progress)
+    assert len(given) == LIMIT
+
+
+@pytest.mark.django_db
+def test_a_worker_that_is_to_stop_ends_its_run(due: int, clock: Clock) -> None:
+    given: list[UUID] = []
+
+    def give(batch: list[tuple[UUID, int]]) -> None:
+        given.append(batch[0][0])
+        done(batch[0][0])
+        worker_shutting_down.send(sender="worker", sig="TERM", how="Warm", exitcode=0)
+
+    schedule.dispatch_due(give, seconds=60, progress=tasks._progress)
+    assert len(given) == LIMIT
+
+
 @pytest.mark.django_db
 def test_the_scheduler_does_not_wait_for_what_is_due_after_its_run(due: int) -> None:
     TokenSet.objects.update(next_refresh_at=Now() + timedelta(minutes=1))
@@ -136,10 +215,7 @@ def dispatch_all(begin: bool) -> list[UUID]:
 @pytest.fixture
 def backlog(db: None) -> int:
     """200 refreshes are due at one service."""
-    integration, owner = make_integration(), make_member()
-    for _ in range(200):
-        make_connection(integration, owner)
-    return 200
+    return len(make_connections(200, make_integration(), make_member()))
 
 
 @pytest.mark.django_db

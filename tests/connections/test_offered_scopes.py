@@ -16,7 +16,8 @@ from tests.connections.pages import JSON, set_up_service
 from tests.factories import client_for
 from tests.fixtures.connections import Cast, ConnectFlow, expire, request_params
 
-pytestmark = pytest.mark.django_db
+# Which scopes are requested is decided in Python, from one row of an OAuth app.
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 
 def connect(cast: Cast, **fields: Any) -> Any:

@@ -18,7 +18,7 @@ from tests.integrations.custom_apis.test_doctor_browser import photograph
 pytestmark = [
     pytest.mark.needs_browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.xdist_group("browser"),
+    pytest.mark.xdist_group("browser_own_server"),
     pytest.mark.same_on_each_database,
 ]
 
@@ -26,7 +26,8 @@ pytestmark = [
 @pytest.fixture
 def page(live_server: LiveServer, browser: Browser, cast: Cast, settings: Any, tmp_path: Path) -> Iterator[Page]:
     settings.SPOOL_DIR = str(tmp_path / "spool")
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 900})
+    wide = {"width": 1280, "height": 900}
+    context = browser.new_context(base_url=live_server.url, viewport=wide, reduced_motion="reduce")
     cookies = client_for(cast.admin).cookies.values()
     context.add_cookies([{"name": one.key, "value": one.value, "url": live_server.url} for one in cookies])
     yield context.new_page()

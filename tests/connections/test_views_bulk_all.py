@@ -93,11 +93,12 @@ def test_a_confirmed_action_is_done_by_a_job_for_those_that_match(me: Membership
 
 def test_options_are_stored_with_the_job(me: Membership, many: list[Connection]) -> None:
     heir = make_member(me.team)
-    assert send(me, "share", confirmed="60", level="nonsense")[0] == 400
-    assert send(me, "share", confirmed="60", level="view")[0] == 302
-    assert send(me, "hand_over", confirmed="60", owner=str(heir.user_id))[0] == 302
+    some = "search=Account+1"
+    assert send(me, "share", some, confirmed="10", level="nonsense")[0] == 400
+    assert send(me, "share", some, confirmed="10", level="view")[0] == 302
+    assert send(me, "hand_over", some, confirmed="10", owner=str(heir.user_id))[0] == 302
     run_open_jobs()
-    assert Connection.objects.filter(owner=heir.user, shares__level=Level.VIEW, shares__user=None).count() == 60
+    assert Connection.objects.filter(owner=heir.user, shares__level=Level.VIEW, shares__user=None).count() == 10
 
 
 def test_another_number_than_was_confirmed_is_asked_again(me: Membership, many: list[Connection]) -> None:

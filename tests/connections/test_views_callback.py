@@ -13,7 +13,8 @@ from apps.connections.models import AuthorizationAttempt, Connection
 from tests.connections.pages import open_callback, set_up_service, start_flow
 from tests.factories import client_for, make_member
 
-pytestmark = pytest.mark.django_db
+# Texts of refusals. tests/connections/test_authorize.py stores and reads the same flows on each database.
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 CALLBACK = reverse("connections:callback")
 
 

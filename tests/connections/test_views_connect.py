@@ -14,7 +14,8 @@ from apps.teams.models import Role
 from tests.connections.pages import JSON, make_connection, set_up_service, share, start_flow
 from tests.factories import client_for, make_member
 
-pytestmark = pytest.mark.django_db
+# Forms and texts. tests/connections/test_authorize.py stores and reads the same flows on each database.
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 CONNECT = reverse("connections:connect", args=["sandbox"])
 
 

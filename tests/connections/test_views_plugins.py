@@ -24,6 +24,8 @@ from tests.fixtures.integrations import FEW, ORIGIN
 from tests.integrations.custom import DESCRIBED
 from tests.integrations.oauth_apps.test_services import OPERATOR
 
+# Services are searched and ordered in Python, by the catalog. What counts or lists connections is marked.
+pytestmark = pytest.mark.same_on_each_database
 PLUGINS = reverse("connections:plugins")
 
 
@@ -65,6 +67,7 @@ def test_an_unknown_service_is_not_found(owner: Membership, loaded: None) -> Non
     assert client_for(owner).get(service_url("no-such-service")).status_code == 404
 
 
+@pytest.mark.on_each_database
 def test_another_teams_custom_api_is_neither_listed_nor_found(owner: Membership, stranger: Membership) -> None:
     Integration.objects.create(slug="carrier-hub", name="Carrier Hub", team=owner.team, category="custom", **DESCRIBED)
     assert "Carrier Hub" in html_of(owner)
@@ -80,6 +83,7 @@ def test_a_custom_api_never_hides_a_built_in_service_of_the_same_slug(owner: Mem
 # --- Plugins --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.on_each_database
 def test_counts_include_visible_connections_only(
     loaded: None, connect: Callable[..., Connection], owner: Membership, member: Membership, stranger: Membership
 ) -> None:
@@ -339,6 +343,7 @@ def test_a_refused_oauth_app_is_for_the_operator_to_fix(set_up: Callable[..., OA
     assert "This is not about your account" in html
 
 
+@pytest.mark.on_each_database
 def test_only_visible_connections_are_listed(
     loaded: None, connect: Callable[..., Connection], owner: Membership, member: Membership, stranger: Membership
 ) -> None:
@@ -354,6 +359,7 @@ def test_only_visible_connections_are_listed(
     assert not any(name in html_of(stranger, url) for name in ("mara-", "jonas-own"))
 
 
+@pytest.mark.on_each_database
 def test_the_page_of_a_service_lists_some_of_many_connections_and_links_to_all(
     owner: Membership, connect: Callable[..., Connection], loaded: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

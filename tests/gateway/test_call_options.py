@@ -9,7 +9,8 @@ from tests.gateway import test_named_hosts, test_proxy
 from tests.gateway.test_proxy import body_of, proxied
 from tests.servers import HttpServer, http_server
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# Retries and redirects are decided from the call's options and the service's answers.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.same_on_each_database]
 api, connection, mine = test_proxy.api, test_proxy.connection, test_proxy.mine
 kind_api, uploads, several = test_proxy.kind_api, test_named_hosts.uploads, test_named_hosts.connection
 

@@ -26,7 +26,8 @@ from tests.fixtures.connected import connected
 from tests.fixtures.connections import Cast, ConnectFlow, access_token, actions, expire, tokens_of
 from tests.servers import HttpServer, http_server
 
-pytestmark = pytest.mark.django_db
+# What it sends and passes on depends on the request and on one row, read by its key. Tests that count are marked.
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 USE = ["connections:use"]
 
 
@@ -330,6 +331,7 @@ def test_no_call_is_sent_if_it_cannot_be_recorded(
     assert api.received == []
 
 
+@pytest.mark.on_each_database
 @pytest.mark.parametrize(("status", "failures"), [(500, 1), (429, 1), (403, 1), (404, 0), (422, 0)])
 def test_failures_that_concern_the_connection_are_counted(
     api: HttpServer, connection: Connection, mine: Caller, status: int, failures: int
@@ -528,6 +530,7 @@ def test_invalid_call_options_are_errors(
     assert answer.json()["errors"][0]["field"] == next(iter(headers))
 
 
+@pytest.mark.on_each_database
 @pytest.mark.django_db(transaction=True)
 def test_an_interrupted_response_is_interrupted_for_the_caller_too(
     connection: Connection, mine: Caller, api: HttpServer

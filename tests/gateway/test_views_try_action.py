@@ -22,7 +22,8 @@ from tests.fixtures.connections import Cast, access_token
 from tests.gateway import test_proxy
 from tests.servers import HttpServer
 
-pytestmark = pytest.mark.django_db
+# The page calls the same proxy, and its form and what it shows are Python.
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 api, connection = test_proxy.api, test_proxy.connection
 URL = "/try/"
 

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import requests
@@ -18,7 +19,9 @@ BUILT_IN = ("{client_id}", "{client_secret}", "{access_token}", "{random}")
 FOREVER = datetime(2035, 1, 1, tzinfo=UTC)
 
 
+@cache
 def toml_of(slug: str) -> dict[str, Any]:
+    """What the file says. Each test reads it, and none changes it."""
     return tomllib.loads((PROVIDERS_DIR / f"{slug}.toml").read_text(encoding="utf-8"))
 
 

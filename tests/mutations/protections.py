@@ -701,18 +701,26 @@ PROTECTIONS = [
     ),
     Mutation(
         "sql: a percent sign stays one",
-        "apps/sql.py",
+        "apps/sql/prepared.py",
         'sql.replace("%%", "%%%%")',
         "sql",
-        ("tests/test_sql.py",),
+        ("tests/sql/test_prepared.py",),
+    ),
+    Mutation(
+        "sql: PostgreSQL keeps the plans of prepared SQL",
+        "apps/sql/prepared.py",
+        "prepare=self.prepares, **options",
+        "**options",
+        ("tests/sql/test_prepared.py",),
+        on_postgresql=True,
     ),
     # --- Teams ---
     Mutation(
         "sql: one moment has one value on SQLite",
-        "apps/sql.py",
+        "apps/sql/expressions.py",
         "REPLACE(STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW') || '000', '.000000', '')",
         "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW')",
-        ("tests/test_sql_now.py",),
+        ("tests/sql/test_expressions.py",),
     ),
     Mutation(
         "rest: a cursor orders rows of one time",
@@ -1217,6 +1225,27 @@ PROTECTIONS = [
         "apps/connections/services/dispatch_limits.py",
         "self._queue_limit(group) // messages",
         "LARGEST_BATCH",
+        ("tests/connections/test_dispatch.py",),
+    ),
+    Mutation(
+        "refresh: a run goes on until the next begins",
+        "apps/connections/services/schedule.py",
+        "wait == 0 and left > -seconds and progress.is_recent()",
+        "False",
+        ("tests/connections/test_dispatch.py",),
+    ),
+    Mutation(
+        "refresh: a run that dispatches nothing ends in time",
+        "apps/connections/services/schedule.py",
+        " and progress.is_recent()",
+        "",
+        ("tests/connections/test_dispatch.py",),
+    ),
+    Mutation(
+        "refresh: a worker that stops does not wait for its run",
+        "apps/connections/tasks.py",
+        "@worker_shutting_down.connect\n",
+        "",
         ("tests/connections/test_dispatch.py",),
     ),
     Mutation(

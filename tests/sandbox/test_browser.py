@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from .cast import Client
 from .server import running_sandbox
 
-pytestmark = pytest.mark.needs_browser
+pytestmark = [pytest.mark.needs_browser, pytest.mark.xdist_group("browser_own_server")]
 
 
 class Landing(BaseHTTPRequestHandler):

@@ -117,8 +117,7 @@ def linked(page: Page, lists: Iterable[str] = LINKED) -> list[str]:
     found = []
     for path in lists:
         pattern, below = LINKED[path]
-        page.goto(path)
-        if match := re.search(pattern, page.content()):
+        if match := re.search(pattern, page.request.get(path).text()):
             found += [urljoin(match[0], each) for each in below]
     return found
 

@@ -25,7 +25,8 @@ PATHS = (
 OPEN_PATHS = ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/accounts/password/reset/done/",
     "/accounts/confirm-email/", "/help/", "/api/docs/", "/invitations/no-such-invitation/")  # fmt: skip
 TABS = ("", "permissions/", "sharing/", "activity/", "trace/", "disconnect/")
-# Pages of the first thing that these lists link to: its address, and the addresses below it.
+# Pages of the first thing that these lists link to: its address, and the addresses below it. The history of a row is
+# the same page for each model.
 LINKED = {
     "/settings/integrations/": (r"/connections/[0-9a-f-]{36}/", (*TABS, "rename/", "hand-over/")),
     "/settings/webhooks/": (r"/settings/webhooks/[0-9a-f-]{36}/", ("", "remove/")),
@@ -33,9 +34,13 @@ LINKED = {
     "/settings/team/": (r"/settings/team/members/\d+/", ("role/", "remove/")),
     "/settings/api-keys/": (r"/settings/api-keys/[0-9a-f-]{36}/", ("revoke/",)),
     **{
-        f"/admin/{model}/": (rf"/admin/{model}/[0-9a-f-]+/change/", ("", "../history/"))
-        for model in ("connections/connection", "integrations/oauthapp", "integrations/integration", "teams/user",
-            "teams/team", "teams/apikey", "teams/invitation", "audit/auditevent")
+        f"/admin/{model}/": (rf"/admin/{model}/[0-9a-f-]+/change/", below)
+        for below, models in (
+            (("", "../history/"), ("connections/connection", "integrations/oauthapp")),
+            (("",), ("integrations/integration", "teams/user", "teams/team", "teams/apikey", "teams/invitation",
+                "audit/auditevent")),
+        )
+        for model in models
     },
 }  # fmt: skip
 
@@ -97,15 +102,17 @@ def _question(page: Page) -> None:
 
 
 INTEGRATIONS = "/settings/integrations/"
+# For what is the same on each page.
+SMALL = "/settings/team/name/"
 # Menus, dialogs, errors and answers: the page, and what brings it to the state.
 STATES: dict[str, tuple[str, Callable[[Page], None]]] = {
-    "team-menu": (INTEGRATIONS, _open_in_sidebar("summary.switcher")),
-    "account-menu": (INTEGRATIONS, _open_in_sidebar(".menu--up > summary")),
+    "team-menu": (SMALL, _open_in_sidebar("summary.switcher")),
+    "account-menu": (SMALL, _open_in_sidebar(".menu--up > summary")),
     "row-menu": (INTEGRATIONS, _open("#connections .menu > summary")),
     "disconnect-dialog": (INTEGRATIONS, _question),
     "palette": (INTEGRATIONS, _key("Control+k", "#palette-list [role=option]")),
     "palette-of-operators": ("/admin/", _key("Control+k", "#palette-list [role=option]")),
-    "shortcuts": (INTEGRATIONS, _key("?", "#shortcuts")),
+    "shortcuts": (SMALL, _key("?", "#shortcuts")),
     "bulk-share": (INTEGRATIONS, _select("share")),
     "bulk-hand-over": (INTEGRATIONS, _select("hand-over")),
     "bulk-disconnect": (INTEGRATIONS, _select("disconnect")),

@@ -12,7 +12,8 @@ from drf_spectacular.generators import SchemaGenerator
 
 from apps.web.api_reference import METHODS, tags
 
-pytestmark = pytest.mark.django_db
+# The pages are made of the OpenAPI document; the database gives the person who is signed in.
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 PAGE = "/api/docs/"
 
 

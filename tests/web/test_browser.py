@@ -12,7 +12,12 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests import factories
 
-pytestmark = [pytest.mark.needs_browser, pytest.mark.django_db(transaction=True), pytest.mark.same_on_each_database]
+pytestmark = [
+    pytest.mark.needs_browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.xdist_group("browser_own_server"),
+    pytest.mark.same_on_each_database,
+]
 
 
 @dataclass
@@ -31,7 +36,7 @@ def visit(live_server: LiveServer, browser: Browser) -> Iterator[Visit]:
     membership.user.save()
     factories.make_member(factories.make_team("Kestrel Films"), user=membership.user)
     cookies = factories.client_for(membership).cookies
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     context.add_cookies([{"name": c.key, "value": c.value, "url": live_server.url} for c in cookies.values()])
     page = context.new_page()
     page.set_default_timeout(15_000)

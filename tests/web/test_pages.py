@@ -14,7 +14,8 @@ from apps.teams.models import Role
 from apps.web.context_processors import frame
 from tests import factories
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.web.urls")]
+# Templates, menus and texts.
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.web.urls"), pytest.mark.same_on_each_database]
 
 PAGES_FOR_ALL = [
     "/accounts/login/",

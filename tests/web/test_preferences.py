@@ -92,13 +92,14 @@ def test_a_zone_that_is_not_known_any_more_shows_utc(client: Client, member: Mem
 
 @pytest.fixture
 def light_page(live_server: LiveServer, browser: Browser, client: Client) -> Iterator[Any]:
-    context = browser.new_context(color_scheme="light", base_url=live_server.url)
+    context = browser.new_context(color_scheme="light", base_url=live_server.url, reduced_motion="reduce")
     context.add_cookies([{"name": c.key, "value": c.value, "url": live_server.url} for c in client.cookies.values()])
     yield context.new_page()
     context.close()
 
 
 @pytest.mark.needs_browser
+@pytest.mark.xdist_group("browser_own_server")
 @pytest.mark.same_on_each_database
 @pytest.mark.django_db(transaction=True)
 def test_the_chosen_theme_is_shown_whatever_the_system_prefers(light_page: Any) -> None:

@@ -1,12 +1,10 @@
 """Template tags: their output, and that arguments are escaped."""
 
 import re
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from django import forms
 from django.template import Context, Template
-from django.utils import timezone
 
 from apps.web import logos
 from apps.web.icons import ICONS
@@ -90,36 +88,6 @@ def test_an_unknown_status_or_access_raises() -> None:
 )
 def test_an_avatar_shows_first_and_last_initial(name: str, initials: str) -> None:
     assert f">{initials}</span>" in specway.avatar(name)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "just now"), (59, "59 s ago"), (60, "1 min ago"), (7200, "2 h ago"), (3 * 86400, "3 d ago"), (-5, "just now")],
-)
-def test_the_time_since_is_shown_in_the_largest_unit(seconds: int, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
-    monkeypatch.setattr(timezone, "now", lambda: now)
-    assert f">{words}</time>" in specway.ago(now - timedelta(seconds=seconds))
-
-
-def test_a_time_has_its_absolute_utc_as_title(monkeypatch: pytest.MonkeyPatch) -> None:
-    moment = datetime(2026, 3, 4, 10, 5, 7, tzinfo=timezone.get_fixed_timezone(120))
-    shown = specway.ago(moment)
-    assert 'datetime="2026-03-04T08:05:07Z"' in shown
-    assert 'title="4 Mar 2026, 08:05:07 UTC"' in shown
-
-
-def test_a_time_long_ago_is_a_date() -> None:
-    assert ">4 Mar 2020</time>" in specway.ago(datetime(2020, 3, 4, tzinfo=UTC))
-
-
-def test_the_time_until_is_shown_and_now_once_past(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
-    monkeypatch.setattr(timezone, "now", lambda: now)
-    assert ">in 42 s</time>" in specway.until(now + timedelta(seconds=42))
-    assert ">now</time>" in specway.until(now - timedelta(hours=1))
-    assert specway.until(None, "not scheduled") == "not scheduled"
-    assert specway.ago(None) == "never"
 
 
 class CodeForm(forms.Form):

@@ -21,11 +21,22 @@ Group = tuple[str, UUID | None]
 class Progress:
     """How many refreshes of each group were in flight after the last look for due rows, and when some were dispatched.
 
-    It is kept in the memory of one process: without it, each group starts again with QUEUE_AHEAD.
+    It is kept in the memory of one process: without it, each group starts again with QUEUE_AHEAD. `run` is the number
+    of the scheduler's run that dispatches.
     """
 
     in_flight: Counter[Group] = field(default_factory=Counter)
     dispatched_at: dict[Group, float] = field(default_factory=dict)
+    run: int = 0
+
+    def begin_run(self) -> int:
+        """The number of a new run of the scheduler in this process. The one before ends."""
+        self.run += 1
+        return self.run
+
+    def is_recent(self) -> bool:
+        """Whether some were dispatched lately, so that refreshes get done."""
+        return max(self.dispatched_at.values(), default=0.0) > time.monotonic() - PROGRESS_LASTS
 
     def finished(self, in_flight: Counter[Group]) -> Counter[Group]:
         """How many of each group have finished since the last look, if the service responds at once.

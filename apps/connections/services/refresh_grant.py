@@ -36,7 +36,7 @@ def _by_refresh_token(row: TokenSet, provider: ProviderConfig) -> RefreshGrant:
     oauth_app = row.connection.oauth_app
     credentials = client_credentials(oauth_app)
     deadline = CALL_DEADLINE.total_seconds()
-    callback = redirect_uri(oauth_app) if oauth_app else ""
+    callback = redirect_uri(oauth_app) if oauth_app and provider.refresh_repeats_redirect_uri else ""
     return RefreshGrant(
         provider,
         secret,

@@ -61,16 +61,19 @@ def dispatch_due(send: Callable[[list[Row]], None], *, seconds: float, progress:
     """Dispatch what is due, as workers become free, for `seconds` or until nothing more becomes due in them.
 
     If it looked only once per scheduler run, a service that responds at once would be idle most of the time, and a
-    refresh whose process died would wait for the next run after its lease has ended. `progress`: of the run before.
+    refresh whose process died would wait for the next run after its lease has ended. The message that begins the next
+    run waits behind those of refreshes: while these get done, this run goes on until then, for as long again at most.
+    `progress`: of the run before.
     """
     progress = progress or Progress()
-    until = time.monotonic() + seconds
-    while True:
+    run, until = progress.begin_run(), time.monotonic() + seconds
+    while progress.run == run:
         for batch in claim_batches(progress):
             send(batch)
         left = until - time.monotonic()
         wait = seconds_until_due(within=left)
-        if wait is None or max(wait, PAUSE) > left:
+        goes_on = wait == 0 and left > -seconds and progress.is_recent()
+        if wait is None or (max(wait, PAUSE) > left and not goes_on):
             return
         time.sleep(max(wait, PAUSE))
 

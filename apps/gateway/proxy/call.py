@@ -226,8 +226,10 @@ def _send_with_retries(
                     response.close()
                     credentials, request = renewed, upstream_request(call, renewed)
                     continue
+            if response.status not in call.options.retry_on or attempt >= retries:
+                return response, credentials, request
             delay = _retry_delay(response, attempt)
-            if response.status not in call.options.retry_on or attempt >= retries or delay > _MAX_RETRY_DELAY:
+            if delay > _MAX_RETRY_DELAY:
                 return response, credentials, request
             response.close()
         before_waiting()

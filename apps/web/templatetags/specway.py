@@ -1,6 +1,5 @@
-"""Template tags for icons, logos, statuses, badges, avatars, times and form fields."""
+"""Template tags for icons, logos, statuses, badges, avatars, times (of `apps.web.times`) and form fields."""
 
-from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -10,13 +9,11 @@ from django.forms import BoundField, CheckboxInput, Select, Textarea
 from django.template import Context
 from django.template.base import NodeList, Parser, Token
 from django.urls import get_script_prefix, reverse
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language, gettext, ngettext_lazy, pgettext_lazy
+from django.utils.translation import get_language, gettext, pgettext_lazy
 
-from apps import dates
 from apps.connections.models import Connection
 from apps.connections.policy.promises import PROMISES
 from apps.connections.policy.state import State, state_of, verified_at
@@ -26,7 +23,7 @@ from apps.sentences import translated as translated_sentence
 from apps.sql import distinct_values
 from apps.teams.actor import Actor
 from apps.teams.forms import options_html
-from apps.web import logos
+from apps.web import logos, times
 from apps.web.icons import ICONS
 
 register = template.Library()
@@ -38,20 +35,11 @@ ACCESS_LEVELS = {
     "write": pgettext_lazy("kind of access", "write"),
     "admin": pgettext_lazy("kind of access", "admin"),
 }
-# Up to how many seconds, and the seconds of the unit: seconds, minutes, hours, days. Their words are in the same order.
-_UNITS = ((60, 1), (3600, 60), (86400, 3600), (30 * 86400, 86400))
-_SINCE = (
-    ngettext_lazy("%(n)d s ago", "%(n)d s ago", "n"),
-    ngettext_lazy("%(n)d min ago", "%(n)d min ago", "n"),
-    ngettext_lazy("%(n)d h ago", "%(n)d h ago", "n"),
-    ngettext_lazy("%(n)d d ago", "%(n)d d ago", "n"),
-)
-_UNTIL = (
-    ngettext_lazy("in %(n)d s", "in %(n)d s", "n"),
-    ngettext_lazy("in %(n)d min", "in %(n)d min", "n"),
-    ngettext_lazy("in %(n)d h", "in %(n)d h", "n"),
-    ngettext_lazy("in %(n)d d", "in %(n)d d", "n"),
-)
+
+for tag in (times.ago, times.until):
+    register.simple_tag(tag)
+for text_filter in (times.day, times.short_day, times.moment, times.short_moment, times.clock):
+    register.filter(text_filter)
 
 
 @register.simple_tag
@@ -148,7 +136,7 @@ def verified(connection: Connection) -> SafeString:
     if state_of(connection) is State.UNVERIFIED:
         return format_html("{}", gettext("No successful call yet"))
     at = verified_at(connection)
-    return format_html(gettext("Verified {time}"), time=ago(at)) if at else SafeString()
+    return format_html(gettext("Verified {time}"), time=times.ago(at)) if at else SafeString()
 
 
 @register.simple_tag
@@ -216,43 +204,6 @@ def avatar(name: str, size: str = "") -> SafeString:
 
 
 @register.simple_tag
-def ago(moment: datetime | None, empty: str | None = None) -> SafeString:
-    """How long ago `moment` was, with the time in the active time zone as title; `empty` ("never") if it is None."""
-    if not moment:
-        return format_html("{}", gettext("never") if empty is None else empty)
-    seconds = (timezone.now() - moment).total_seconds()
-    return _time(moment, gettext("just now") if seconds < 10 else _span(seconds, _SINCE))
-
-
-@register.simple_tag
-def until(moment: datetime | None, empty: str = "") -> SafeString:
-    """The time until `moment`, with the time in the active time zone as title; "now" if it has passed."""
-    if not moment:
-        return format_html("{}", empty)
-    seconds = (moment - timezone.now()).total_seconds()
-    return _time(moment, gettext("now") if seconds < 1 else _span(seconds, _UNTIL))
-
-
-def _span(seconds: float, words: tuple[Promise, ...]) -> str:
-    """`seconds` in the largest unit below it; "" beyond 30 days, where the date is clearer."""
-    for (limit, unit), text in zip(_UNITS, words, strict=True):
-        if seconds < limit:
-            return str(text % {"n": int(seconds // unit)})
-    return ""
-
-
-def _time(moment: datetime, text: str) -> SafeString:
-    utc, local = moment.astimezone(UTC), timezone.localtime(moment)
-    day = dates.write_day(local)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        f"{day}, {dates.write_time(local, seconds=True)} {local:%Z}",
-        text or day,
-    )
-
-
-@register.simple_tag
 def options(field: BoundField) -> SafeString:
     """The options of a select with a single value. A loop of the template takes several times as long."""
     choices: Any = field.field
@@ -269,39 +220,6 @@ def translated(sentence: str) -> str:
 def catalog_text(text: str) -> str:
     """A text of the catalog of services: in the reader's language, else marked as English."""
     return text_of_catalog(text)
-
-
-@register.filter
-def day(moment: date | None) -> str:
-    """The day in the person's format: 30 Nov 2026."""
-    return dates.write_day(moment) if moment else ""
-
-
-@register.filter
-def short_day(moment: date | None) -> str:
-    """The day without its year, in the person's format: 30 Nov."""
-    return dates.write_short_day(moment) if moment else ""
-
-
-@register.filter
-def moment(at: datetime | None, parts: str = "") -> str:
-    """The day and the time in the person's format: 30 Nov 2026, 16:30. `parts` as of `clock`."""
-    return f"{day(at)}, {clock(at, parts)}" if at else ""
-
-
-@register.filter
-def short_moment(at: datetime | None, parts: str = "") -> str:
-    """The day without its year and the time: 30 Nov, 16:30. `parts` as of `clock`."""
-    return f"{short_day(at)}, {clock(at, parts)}" if at else ""
-
-
-@register.filter
-def clock(moment: datetime | None, parts: str = "") -> str:
-    """The time of the day in the person's format: 16:30. `parts`: "s" adds seconds, "z" the zone."""
-    if not moment:
-        return ""
-    zone = f" {timezone.localtime(moment):%Z}" if "z" in parts else ""
-    return dates.write_time(moment, seconds="s" in parts) + zone
 
 
 @register.inclusion_tag("partials/field.html")

@@ -25,7 +25,8 @@ from tests.factories import actor_for, client_for, make_key, make_member, make_u
 from tests.sandbox.server import running_sandbox
 from tests.servers import http_server
 
-pytestmark = pytest.mark.django_db
+# The findings come from what sockets answer.
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 
 @pytest.fixture

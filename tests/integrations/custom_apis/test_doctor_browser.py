@@ -22,7 +22,7 @@ from tests.factories import actor_for, client_for, make_member, make_user
 pytestmark = [
     pytest.mark.needs_browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.xdist_group("browser"),
+    pytest.mark.xdist_group("browser_own_server"),
     pytest.mark.same_on_each_database,
 ]
 
@@ -47,7 +47,8 @@ def admin(db: Any) -> Membership:
 
 @pytest.fixture
 def page(live_server: LiveServer, browser: Browser, admin: Membership) -> Iterator[Page]:
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 900})
+    wide = {"width": 1280, "height": 900}
+    context = browser.new_context(base_url=live_server.url, viewport=wide, reduced_motion="reduce")
     cookies = client_for(admin).cookies.values()
     context.add_cookies([{"name": one.key, "value": one.value, "url": live_server.url} for one in cookies])
     opened = context.new_page()

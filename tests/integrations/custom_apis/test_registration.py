@@ -20,7 +20,8 @@ from apps.teams.models import Membership, Role
 from tests.authserver import Answer, AuthServer, auth_server
 from tests.factories import actor_for, client_for, make_member, make_user
 
-pytestmark = pytest.mark.django_db
+# What is requested and how it fails is the protocol; the OAuth app is stored as everywhere.
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from tests.integrations.custom_apis.openapi import documents
 from tests.integrations.custom_apis.test_services import OAUTH
 from tests.servers import http_server
 
-pytestmark = pytest.mark.django_db
+# Forms and texts. tests/integrations/custom_apis/test_api.py does the same by REST on each database.
+pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
 SECRET = "s3cret-of-fernhill"
 PAGES = ["custom_overview", "custom_authentication", "custom_operations", "custom_callback", "custom_delete", "service"]
@@ -199,6 +200,7 @@ def test_a_host_that_cannot_be_called_is_refused(api: CustomApi, admin: Membersh
     assert CustomApi.objects.get().hosts == []
 
 
+@pytest.mark.on_each_database
 def test_an_upload_becomes_a_draft_with_its_operations(admin: Membership) -> None:
     from django.core.files.uploadedfile import SimpleUploadedFile
 

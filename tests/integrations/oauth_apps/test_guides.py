@@ -14,7 +14,8 @@ from apps.integrations.redirect_uri import redirect_uri, unregistered_app
 from apps.teams.models import Membership
 from tests.factories import client_for
 
-pytestmark = pytest.mark.usefixtures("loaded")
+# The guides are texts of the catalog.
+pytestmark = [pytest.mark.usefixtures("loaded"), pytest.mark.same_on_each_database]
 
 
 def page_of(who: Membership, slug: str) -> str:

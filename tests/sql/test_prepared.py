@@ -1,9 +1,7 @@
 """Prepared SQL does what the same querysets do, in each call and each thread."""
 
 import threading
-from collections.abc import Callable
 from datetime import UTC, date, datetime
-from functools import partial
 from typing import Any
 
 import pytest
@@ -12,20 +10,15 @@ from django.db.models import F, QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from apps.connections.models import Connection, DailyUse, TokenSet
-from apps.sql import PreparedInsert, PreparedSelect, PreparedUpdate, distinct_values, param
+from apps.sql import PreparedInsert, PreparedSelect, PreparedUpdate, param
 from apps.teams.models import Team
 from apps.vault.services import seal
-from tests.connections.rows import make_connection, make_integration
+from tests.sql.conftest import Make
 
 pytestmark = pytest.mark.django_db
+postgresql_only = pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL keeps plans")
 
-Make = Callable[..., Connection]
 TODAY = date(2026, 11, 24)
-
-
-@pytest.fixture
-def make() -> Make:
-    return partial(make_connection, make_integration())
 
 
 def counted() -> tuple[QuerySet[DailyUse], dict[str, Any]]:
@@ -189,18 +182,21 @@ def test_an_encrypted_column_rejects_a_parameter_of_another_field(make: Make) ->
         write(id=make().token_set.pk, token_type="in clear")
 
 
-def test_distinct_values_are_those_of_the_rows_with_the_given_values(make: Make) -> None:
-    first, second = make(), make()
-    for owner, workflows in ((first, "caab"), (second, "z")):
-        for number, workflow in enumerate(workflows):
-            DailyUse.objects.create(connection=owner, day=date(2026, 11, 1 + number), calls=ord(workflow))
-    assert distinct_values(DailyUse, "calls", connection=first.pk) == [ord("a"), ord("b"), ord("c")]
-    assert distinct_values(DailyUse, "calls") == [*map(ord, "abcz")]
-    assert distinct_values(DailyUse, "calls", connection=make().pk) == []
-
-
-def test_distinct_values_may_be_uuids_and_leave_out_null(make: Make) -> None:
-    first, second = make(), make()
-    found = {str(value).replace("-", "") for value in distinct_values(Connection, "id", team=first.team_id)}
-    assert found == {first.pk.hex} | ({second.pk.hex} if second.team_id == first.team_id else set())
-    assert distinct_values(Connection, "oauth_app", id=make(oauth_app=None).pk) == []
+@postgresql_only
+def test_postgresql_plans_a_statement_once_for_all_parameters(make: Make) -> None:
+    named = PreparedSelect(lambda: Connection.objects.filter(name=param(Connection, "name")))
+    rename = PreparedUpdate(
+        lambda: (
+            Connection.objects.filter(pk=param(Connection, "id")),
+            {"name": param(Connection, "name")},
+        )
+    )
+    made = make(name="one")
+    for name in ("two", "three"):
+        assert rename(id=made.pk, name=name) == 1
+        assert named.one(name=name) == made
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE statement ~ 'ns_connection'"
+        )
+        assert cursor.fetchall() == [(2,), (2,)]

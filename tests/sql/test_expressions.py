@@ -1,7 +1,7 @@
-"""One moment has one value in the database, whichever code writes it."""
+"""One moment has one value in the database, whichever code writes it, and distinct values are found by an index."""
 
 import ast
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,15 +11,17 @@ from django.apps import apps
 from django.db import connection
 from django.db.models import DateTimeField
 
+from apps.connections.models import Connection, DailyUse
 from apps.notifications import webhooks
 from apps.notifications.models import Event, Webhook
-from apps.sql import Now
+from apps.sql import Now, distinct_values
 from apps.teams.models import Role, Team
 from tests.connections.rows import make_connection, make_integration
 from tests.factories import actor_for, make_key, make_member
+from tests.sql.conftest import Make
 
 pytestmark = pytest.mark.django_db
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sqlite_only = pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite stores times as text")
 
 
@@ -85,9 +87,26 @@ def test_a_time_read_from_the_database_is_equal_to_its_row() -> None:
     assert not Webhook.objects.filter(created_at__gt=webhook.created_at).exists()
 
 
+def test_distinct_values_are_those_of_the_rows_with_the_given_values(make: Make) -> None:
+    first, second = make(), make()
+    for owner, workflows in ((first, "caab"), (second, "z")):
+        for number, workflow in enumerate(workflows):
+            DailyUse.objects.create(connection=owner, day=date(2026, 11, 1 + number), calls=ord(workflow))
+    assert distinct_values(DailyUse, "calls", connection=first.pk) == [ord("a"), ord("b"), ord("c")]
+    assert distinct_values(DailyUse, "calls") == [*map(ord, "abcz")]
+    assert distinct_values(DailyUse, "calls", connection=make().pk) == []
+
+
+def test_distinct_values_may_be_uuids_and_leave_out_null(make: Make) -> None:
+    first, second = make(), make()
+    found = {str(value).replace("-", "") for value in distinct_values(Connection, "id", team=first.team_id)}
+    assert found == {first.pk.hex} | ({second.pk.hex} if second.team_id == first.team_id else set())
+    assert distinct_values(Connection, "oauth_app", id=make(oauth_app=None).pk) == []
+
+
 def test_every_module_uses_this_now_and_not_djangos() -> None:
     for path in [*(ROOT / "apps").rglob("*.py"), *(ROOT / "config").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("django.db.models"):
                 names = {alias.name for alias in node.names}
-                assert "Now" not in names or path == ROOT / "apps" / "sql.py", path
+                assert "Now" not in names or path == ROOT / "apps" / "sql" / "expressions.py", path
