@@ -120,6 +120,20 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+def have_a_large_frame(function: Any) -> None:
+    """Python gets memory for the frames below this one at once, when the function is called.
+
+    Python maps 16 KB for frames when it needs them, and unmaps them as soon as the first frame in them returns. Where
+    a test's loop happens to be at such a limit, each call maps and unmaps: a thousand times in a test. A frame that
+    takes more than half of a larger piece (here 512 KB) leaves the rest to the others. Only memory that is used costs.
+    """
+    function.__code__ = function.__code__.replace(co_stacksize=40_000)
+
+
+# Each setup, call and teardown of a test is below it.
+have_a_large_frame(pytest.CallInfo.from_call.__func__)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leaves out what the machine has no service for; in CI (where CI is set) that is a failure."""
     for marker, (name, why_missing) in MISSING.items():

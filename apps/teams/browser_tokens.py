@@ -17,7 +17,6 @@ SCHEME = "spwb_"
 # What a page may do: nothing that returns or changes credentials, members or settings.
 SCOPES = ("connections:read", "connections:use")
 MIN_SECONDS, MAX_SECONDS = 60, 3600
-_SIGNER = signing.Signer(salt="apps.teams.browser_tokens", sep=".")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def issue(api_key: ApiKey, *, origin: str, scopes: list[str], seconds: int) -> t
     if api_key.expires_at is not None:
         expires_at = min(expires_at, api_key.expires_at)
     payload = {"k": str(api_key.pk), "o": origin, "s": sorted(scopes), "e": int(expires_at.timestamp())}
-    return SCHEME + _SIGNER.sign_object(payload), expires_at
+    return SCHEME + _signer().sign_object(payload), expires_at
 
 
 def read(text: str, *, now: datetime) -> BrowserToken | None:
@@ -43,9 +42,13 @@ def read(text: str, *, now: datetime) -> BrowserToken | None:
     if not text.startswith(SCHEME) or len(text) > 1000:
         return None
     try:
-        payload: dict[str, Any] = _SIGNER.unsign_object(text.removeprefix(SCHEME))
+        payload: dict[str, Any] = _signer().unsign_object(text.removeprefix(SCHEME))
     except (signing.BadSignature, ValueError):
         return None
     if payload["e"] <= now.timestamp():
         return None
     return BrowserToken(payload["k"], payload["o"], frozenset(payload["s"]))
+
+
+def _signer() -> signing.Signer:
+    return signing.Signer(salt="apps.teams.browser_tokens", sep=".")

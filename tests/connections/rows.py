@@ -51,8 +51,9 @@ def make_connections(
             refresh_token=secrets.token_urlsafe(),
             obtained_at=now - timedelta(hours=1),
             expires_at=now - timedelta(seconds=90),
-            next_refresh_at=now - timedelta(seconds=90),
+            # In their order: rows of one time could be claimed in any.
+            next_refresh_at=now - timedelta(seconds=90) + timedelta(microseconds=number),
         )
-        for connection in made
+        for number, connection in enumerate(made)
     )
     return made

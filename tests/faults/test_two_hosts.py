@@ -53,6 +53,6 @@ def test_a_web_process_replays_the_spool_of_its_host_when_it_starts(scene: Scene
     loop.ended()
     web(scene, free_port())
     wait_until(lambda: scene.row.version == 2, what="the tokens in the database")
-    assert not list((tmp_path / "one").glob("*.json"))
+    wait_until(lambda: not list((tmp_path / "one").glob("*.json")), what="an empty spool")  # after the commit
     assert len(scene.server.journal.refreshes) == 1
     scene.server.journal.check()

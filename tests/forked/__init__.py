@@ -1,8 +1,9 @@
-"""Python processes that begin with the libraries imported: half of what a start of the product costs is that.
+"""Python processes that begin with everything imported: most of what a start of the product costs is that.
 
-They are forked from a process that has imported the libraries and nothing else. It is started at the first use, once
-for each process of pytest-xdist, and ends with that. What is forked is a process like any other: with an environment,
-files, a session and an end of its own, to be signalled and killed. tests/config/test_quickstart.py,
+They are forked from processes that have imported the libraries, and for the product's and the sandbox's commands the
+project's modules (preloaded.py), and have configured nothing. The first is started at the first use, once for each
+process of pytest-xdist, and all end with that. What is forked is a process like any other: with an environment, files,
+a session and an end of its own, to be signalled and killed. tests/config/test_quickstart.py,
 tests/e2e/test_honcho_runs_the_procfile.py and others start the product's commands without this.
 """
 
@@ -17,12 +18,15 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import IO, Any
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-_lock = threading.Lock()
-_server: list[tuple[socket.socket, "subprocess.Popen[bytes]"]] = []
+from tests.forked.preloaded import REPOSITORY, variables_of
+
+_lock = threading.RLock()
+# What is written to those that fork, by the variables with which they imported the project's modules. With none, it
+# has imported the libraries alone, and all others were forked from it.
+_asked: dict[str, socket.socket] = {}
+_first: list["subprocess.Popen[bytes]"] = []  # a Popen that is forgotten warns
 
 
 class Forked:
@@ -109,7 +113,7 @@ def start(
         asked = {"argv": list(command[1:]), "env": dict(env), "session": new_session, "dies": die_with_parent}
         asked["mounts_of"] = mounts_of
         with _lock:
-            _ask(asked, [*files, reported])
+            _ask(variables_of(command[1:], env), asked, [*files, reported])
             pid = int.from_bytes(os.read(status, 4), "big")
     if not pid:
         raise RuntimeError("The process that forks has ended.")
@@ -141,17 +145,18 @@ def _pipe(name: str) -> tuple[IO[Any], int]:
     return open(reads, errors="replace"), writes  # noqa: PTH123 - a descriptor
 
 
-def _ask(asked: Mapping[str, Any], descriptors: list[int]) -> None:
+def _ask(variables: Mapping[str, str], asked: Mapping[str, Any], descriptors: list[int]) -> None:
     """One message with the descriptors: what to run, in a file, since an environment can be longer than a message."""
-    if not _server:
-        _server.append(_begin())
+    name = json.dumps(variables, sort_keys=True)
+    if name not in _asked:
+        _asked[name] = _begin_with(name) if variables else _begin()
     with tempfile.TemporaryFile() as request:
         request.write(json.dumps(asked).encode())
         request.flush()
-        socket.send_fds(_server[0][0], [b"."], [request.fileno(), *descriptors])
+        socket.send_fds(_asked[name], [b"."], [request.fileno(), *descriptors])
 
 
-def _begin() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+def _begin() -> socket.socket:
     """It ends when this process does: then nothing holds the other end of its socket."""
     ours, theirs = socket.socketpair()
     with theirs:
@@ -162,4 +167,15 @@ def _begin() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
             pass_fds=[theirs.fileno()],
             start_new_session=True,  # Ctrl-C in the terminal is for pytest
         )
-    return ours, process
+    _first.append(process)
+    return ours
+
+
+def _begin_with(variables: str) -> socket.socket:
+    """One that is forked from the first, and goes on to import the project's modules."""
+    ours, theirs = socket.socketpair()
+    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    command = [sys.executable, "-m", "tests.forked", "0", variables]
+    with theirs:
+        start(command, env=environment, stdin=theirs, stderr=sys.__stderr__, new_session=True)
+    return ours

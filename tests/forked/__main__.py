@@ -1,5 +1,9 @@
-"""The process that imports the libraries and forks: `python -m tests.forked DESCRIPTOR`, a socket."""
+"""The process that imports and forks: `python -m tests.forked DESCRIPTOR [VARIABLES]`, a socket.
 
+With variables (JSON), it has the project's modules too: see preloaded.py.
+"""
+
+import atexit
 import ctypes
 import gc
 import json
@@ -13,6 +17,8 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from tests.forked import preloaded
 
 # What reads settings or the environment while it is imported is not here: prometheus_client, models, our own settings.
 LIBRARIES = (
@@ -57,6 +63,8 @@ LIBRARIES = (
     "apps.integrations.catalog.schema",
 )
 PR_SET_PDEATHSIG, CLONE_NEWNS = 1, 0x20000
+# The exit code, once what was asked for has come to its end.
+ended: list[int] = []
 
 
 def serve(asking: socket.socket) -> dict[str, Any]:
@@ -133,14 +141,42 @@ def enter_mounts(process: int) -> None:
     os.chdir(here)
 
 
-def main() -> None:
+def end_at_once() -> None:
+    """Freeing each object of what is imported would take longer than most processes run."""
+    if ended:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ended[0] & 0xFF)
+
+
+def main(descriptor: str, variables: str = "{}") -> None:
+    if variables == "{}":  # the others run within this one's `run`
+        atexit.register(end_at_once)  # the first that is registered is called after all others
+    asking = socket.socket(fileno=os.dup(int(descriptor)))
+    os.close(int(descriptor))
     for name in LIBRARIES:
         import_module(name)
+    read = preloaded.load(json.loads(variables)) if variables != "{}" else {}
     gc.collect()
     gc.freeze()
-    first, *arguments = serve(socket.socket(fileno=int(sys.argv[1])))["argv"]
+    argv = serve(asking)["argv"]
+    if read:
+        preloaded.begin_anew(json.loads(variables), read)
+    try:
+        run(*argv)
+        ended.append(0)
+    except SystemExit as end:
+        ended.append(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise
+    except Exception:
+        ended.append(1)
+        raise
+
+
+def run(first: str, *arguments: str) -> None:
+    """What Python does with these arguments."""
     if first == "-m":
-        sys.argv = arguments
+        sys.argv = list(arguments)
         runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
     elif first == "-c":
         sys.argv = ["-c", *arguments[1:]]
@@ -151,4 +187,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

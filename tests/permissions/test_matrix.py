@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -32,7 +33,10 @@ def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
         patch.setattr(api_reference, "tags", list)
         # Only the status counts, and half of all requests are refused.
         patch.setattr(problems, "render", refused)
-        yield make_world()
+        world = make_world()
+        # Where a session was last used decides about no answer, and is stored for each of them.
+        patch.setattr(UserSession.objects, "create_from_request", lambda request: None)
+        yield world
 
 
 def refused(request: HttpRequest, template: str, context: dict[str, Any], *, status: int) -> HttpResponse:

@@ -10,6 +10,8 @@ from apps.web import logos
 from apps.web.icons import ICONS
 from apps.web.templatetags import specway
 
+# In one test process: importing the package of logos takes seconds beside all that is imported there.
+READS_PACKAGE = pytest.mark.xdist_group("logos")
 EVIL = '<script>alert("x")</script>'
 
 
@@ -24,6 +26,7 @@ def test_a_known_service_has_its_logo_in_its_color() -> None:
     assert "<text" not in tile
 
 
+@READS_PACKAGE
 @pytest.mark.parametrize("slug", ["", None, "no-such-brand", "names", "__class__", "../etc"])
 def test_an_unknown_service_gets_a_monogram(slug: str | None) -> None:
     tile = specway.tile("warehouse API", slug)
@@ -150,6 +153,7 @@ def test_compact_removes_the_indents_of_templates_but_no_spaces_between_words() 
     assert rendered.strip() == "<p class='a'>two words</p><b>&lt;i&gt; &amp; more</b>"
 
 
+@READS_PACKAGE
 def test_logos_are_read_from_a_file_once_they_were_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     logos.logo.cache_clear()
     logos._stored.cache_clear()
@@ -168,6 +172,7 @@ def test_logos_are_read_from_a_file_once_they_were_drawn(monkeypatch: pytest.Mon
     assert logos.logo("no-such-logo") is None
 
 
+@READS_PACKAGE
 def test_an_unreadable_file_of_logos_is_replaced() -> None:
     logos._file().parent.mkdir(parents=True, exist_ok=True)
     logos._file().write_text("{")
