@@ -1,7 +1,11 @@
 """Dictionaries of bounded size: what they keep, how much of it, and for how long."""
 
 import time
+from types import SimpleNamespace
 
+import pytest
+
+from apps import bounded
 from apps.bounded import BoundedDict, ShortLivedDict
 
 
@@ -25,9 +29,11 @@ def test_a_short_lived_dictionary_keeps_the_newest_of_its_entries() -> None:
     assert (len(kept), kept.get("c")) == (1, None)
 
 
-def test_a_short_lived_entry_is_not_returned_after_its_time() -> None:
-    kept = ShortLivedDict[str, int](2, seconds=0)
+def test_a_short_lived_entry_is_not_returned_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = ShortLivedDict[str, int](2, seconds=60)
     kept.put("a", 1)
+    later = time.monotonic() + 61
+    monkeypatch.setattr(bounded, "time", SimpleNamespace(monotonic=lambda: later))
     assert kept.get("a") is None
 
 

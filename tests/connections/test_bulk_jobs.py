@@ -205,6 +205,7 @@ def test_a_run_that_died_is_continued_and_repeats_nothing(
         run_open_jobs()
     monkeypatch.setattr(bulk_jobs, "disconnect", real)
     run_open_jobs()
+    bulk_jobs.run_job(BulkJob.objects.get().pk)  # as a message that is delivered twice does
     assert BulkItem.objects.filter(state="pending").count() == 3  # the claim holds for two minutes
     BulkJob.objects.update(claimed_until=Now() - timedelta(seconds=1))
     run_open_jobs()
