@@ -280,8 +280,8 @@ def test_one_message_holds_several_refreshes_of_a_service_that_finishes_many(bac
 def test_messages_are_enough_for_all_threads_that_work_on_the_service() -> None:
     load = dispatch_limits.Load()
     group = ("service", None)
-    load.begun[group], load.finished[group] = 32, 64
-    assert load.batch_size(group) == QUEUE_GROWTH * 64 // (2 * 32)
+    load.begun[group], load.finished[group] = 64, 64
+    assert load.batch_size(group) == QUEUE_GROWTH * 64 // 64
 
 
 @pytest.mark.django_db

@@ -79,10 +79,10 @@ class Load:
     def batch_size(self, group: Group) -> int:
         """How many of a group one message to a worker holds: those behind the first in it wait for it.
 
-        One, unless its service responds to many at once: then each of its busy threads still finds two messages. A
-        message costs a worker about as much processor time as a refresh.
+        One, unless its service responds to many at once: then each of its busy threads still finds a message. A message
+        costs a worker about as much processor time as a refresh.
         """
-        messages = 2 * max(QUEUE_AHEAD, self.begun[group])
+        messages = max(2 * QUEUE_AHEAD, self.begun[group])
         return max(1, min(LARGEST_BATCH, self._queue_limit(group) // messages))
 
     def _queue_limit(self, group: Group) -> int:
