@@ -289,7 +289,7 @@ def test_one_message_holds_several_refreshes_of_a_service_that_finishes_many(bac
         sizes.append([len(batch) for batch in batches])
         for token_set_id, _version in chain.from_iterable(batches):
             done(token_set_id)
-    assert sizes == [[1] * QUEUE_AHEAD, [2] * 2 * QUEUE_AHEAD, [3] * 40]
+    assert sizes == [[1] * QUEUE_AHEAD, [4] * 2 * QUEUE_AHEAD, [1] * 56]
     assert sum(chain.from_iterable(sizes)) == backlog
 
 
@@ -304,11 +304,11 @@ def test_messages_are_enough_for_all_threads_that_work_on_the_service() -> None:
 @pytest.mark.django_db
 def test_a_batch_holds_refreshes_of_one_app_and_others_take_turns_with_it(backlog: int) -> None:
     progress = dispatch_limits.Progress()
-    dispatched_then_done(progress, 2)
+    dispatched_then_done(progress, 1)
     other = make_integration(slug="other", name="Other")
     others = {TokenSet.objects.get(connection=make_connection(other)).pk for _ in range(3)}
     batches = schedule.claim_batches(progress)
-    assert [len(batch) for batch in batches[:7]] == [3, 1, 3, 1, 3, 1, 3]
+    assert [len(batch) for batch in batches[:7]] == [4, 1, 4, 1, 4, 1, 4]
     assert {pk for batch in batches[1:6:2] for pk, _ in batch} == others
 
 

@@ -35,7 +35,7 @@ PARALLEL_CALLS = 512
 # How many refreshes of one OAuth app may wait in the queue before the workers have begun as many.
 QUEUE_AHEAD = 16
 # How many may wait for each that has finished since the scheduler looked last.
-QUEUE_GROWTH = 4
+QUEUE_GROWTH = 8
 UNKNOWN_EXPIRY_INTERVAL = timedelta(hours=24)
 LONGEST_BACKOFF = timedelta(hours=1)
 # A token with a shorter life, or one that was issued expired, is not refreshed again sooner than this.

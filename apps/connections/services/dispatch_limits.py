@@ -9,7 +9,7 @@ from apps.connections.policy.refresh_policy import PARALLEL_CALLS, QUEUE_AHEAD, 
 from apps.integrations.catalog.entries import catalog
 
 # The most token sets that one message to a worker holds.
-LARGEST_BATCH = 8
+LARGEST_BATCH = 16
 # Seconds after the last dispatch in which refreshes must finish to show that a service responds.
 PROGRESS_LASTS = 2.0
 
