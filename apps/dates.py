@@ -5,11 +5,12 @@ The time zone is the active one. Mail, exports and the API do not follow the per
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from types import MappingProxyType
 
-from asgiref.local import Local
 from django.utils import timezone
 from django.utils.dates import MONTHS_3
 from django.utils.translation import get_language
@@ -35,43 +36,59 @@ FORMATS = MappingProxyType(
         "slashes": Format("%d/%m/%Y", "%d/%m"),
     }
 )
-_active = Local()
+_active = ContextVar("date_format", default="")
 
 
 @contextmanager
 def date_format_of(key: str) -> Iterator[None]:
     """Write dates in this format of FORMATS; as usual in the language if there is none of this name."""
-    former = getattr(_active, "key", "")
-    _active.key = key
+    former = _active.set(key)
     try:
         yield
     finally:
-        _active.key = former
+        _active.reset(former)
 
 
 def write_day(moment: date) -> str:
     """The day with its year, such as "30 Nov 2026"."""
-    return _write(moment, _format().day)
+    return _write(_local(moment), _format().day)
 
 
 def write_short_day(moment: date) -> str:
     """The day without its year, such as "30 Nov"."""
-    return _write(moment, _format().short_day)
+    return _write(_local(moment), _format().short_day)
 
 
 def write_time(moment: datetime, *, seconds: bool = False) -> str:
     """The time of the day, such as "16:30"."""
     chosen = _format()
-    return _write(moment, chosen.seconds if seconds else chosen.time)
+    return _write(_local(moment), chosen.seconds if seconds else chosen.time)
+
+
+def write_in_full(moment: datetime) -> tuple[str, str]:
+    """The day, and with it the time and its zone, such as "30 Nov 2026" and "30 Nov 2026, 16:30:05 CET"."""
+    local, chosen = _local(moment), _format()
+    day = _write(local, chosen.day)
+    return day, f"{day}, {local.strftime(chosen.seconds)} {local:%Z}"
+
+
+def _local(moment: date) -> date:
+    """A list has many times, so that the active zone is looked up once for each."""
+    return timezone.localtime(moment) if isinstance(moment, datetime) and timezone.is_aware(moment) else moment
 
 
 def _format() -> Format:
-    chosen = FORMATS.get(getattr(_active, "key", ""))
+    chosen = FORMATS.get(_active.get())
     return chosen or _OF_LANGUAGES.get(get_language() or "en", _OF_LANGUAGES["en"])
 
 
-def _write(moment: date, pattern: str) -> str:
-    local = timezone.localtime(moment) if isinstance(moment, datetime) and timezone.is_aware(moment) else moment
+def _write(local: date, pattern: str) -> str:
     if "{month}" in pattern:
-        pattern = pattern.replace("{month}", str(MONTHS_3[local.month]).title())
+        pattern = pattern.replace("{month}", _month(get_language() or "en", local.month))
     return local.strftime(pattern)
+
+
+@cache
+def _month(language: str, number: int) -> str:
+    """In the active language, which is `language`."""
+    return str(MONTHS_3[number]).title()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.web import logos
 from tests.prepared import once, run_folder
@@ -72,3 +72,14 @@ def _drop(name: str) -> None:
         return
     with connection.creation._nodb_cursor() as cursor:
         cursor.execute(f"DROP DATABASE {connection.ops.quote_name(name)} WITH (FORCE)")
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """Nothing that happens within the block is left in the database, also of durable transactions."""
+    block = transaction.atomic()
+    # As Django's own tests mark theirs: services may begin durable transactions within.
+    block._from_testcase = True  # type: ignore[attr-defined]
+    with block:
+        yield
+        transaction.set_rollback(True)

@@ -1,27 +1,22 @@
 """The second pass, with PostgreSQL as the default database, takes only the tests that depend on it."""
 
 import os
-import subprocess
 import sys
 
-from tests.processes import REPOSITORY
+from tests import forked
 from tests.services import POSTGRESQL
 
 
 def test_with_postgresql_only_tests_that_depend_on_the_database_are_selected() -> None:
     command = [sys.executable, "-m", "pytest", "-n", "0", "--collect-only"]
-    listed = subprocess.run(
+    listed = forked.run(
         [
             *command,
             "tests/oauth/test_scopes.py",
             "tests/sql/test_prepared.py",
             "tests/connections/test_views_plugins.py",
         ],
-        cwd=REPOSITORY,
         env={"PATH": os.environ["PATH"], "DATABASE_URL": POSTGRESQL},
-        capture_output=True,
-        text=True,
-        check=False,
     ).stdout
     assert "tests/sql/test_prepared.py" in listed
     assert "tests/oauth" not in listed

@@ -8,11 +8,12 @@ from apps.audit.messages import action_label
 from apps.sentences import translated
 
 # The actions that end a refresh.
-REFRESHES = ("connection.refreshed", "connection.refresh_failed", "connection.refresh_fenced")
+REFRESHED = "connection.refreshed"
+REFRESHES = (REFRESHED, "connection.refresh_failed", "connection.refresh_fenced")
 # The start of a call through a connection, and its failure, which is a later event with the same `call` in its detail.
 CALLED, CALL_FAILED = "connection.used", "connection.use_failed"
 # The actions of most events. All others are found by an index of their own, which these do not burden.
-FREQUENT = (CALLED, "connection.refreshed", "token.handed_out")
+FREQUENT = (CALLED, REFRESHED, "token.handed_out")
 
 
 class AuditEvent(models.Model):

@@ -59,24 +59,31 @@ def record(
     _insert_event(
         occurred_at=timezone.now(),
         team_id=team_id,
-        actor_kind=origin.kind,
-        actor_id=origin.id,
-        actor_label=origin.label[:200],
         action=action,
         outcome=outcome,
-        target_type=target.type,
-        target_id=target.id,
-        target_label=target.label[:250],
-        integration=target.integration,
-        workflow_id=origin.workflow_id[:200],
-        workflow_name=origin.workflow_name[:200],
-        run_id=origin.run_id[:200],
-        ip=origin.ip,
-        user_agent=origin.user_agent[:300],
         token_fp=token_fp,
         detail=detail,
+        **columns_of(origin, target),
     )
     transaction.on_commit(partial(log_event, action, outcome, target))
+
+
+def columns_of(origin: Origin, target: Target) -> dict[str, Any]:
+    """The columns of an event that say who did it, for which workflow, and to what."""
+    return {
+        "actor_kind": origin.kind,
+        "actor_id": origin.id,
+        "actor_label": origin.label[:200],
+        "target_type": target.type,
+        "target_id": target.id,
+        "target_label": target.label[:250],
+        "integration": target.integration,
+        "workflow_id": origin.workflow_id[:200],
+        "workflow_name": origin.workflow_name[:200],
+        "run_id": origin.run_id[:200],
+        "ip": origin.ip,
+        "user_agent": origin.user_agent[:300],
+    }
 
 
 def log_event(action: str, outcome: str, target: Target) -> None:

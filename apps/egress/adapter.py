@@ -125,6 +125,7 @@ class Session(requests.Session):
         headers = CaseInsensitiveDict(self.headers)
         headers.update(request.headers)
         request.headers = headers
+        request.params = request.params or ""  # no parameters are quicker to encode as a text than as a dictionary
         return request.prepare()
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import requests
 from oauthlib.oauth2.rfc6749.parameters import prepare_token_request
@@ -26,8 +26,7 @@ from apps.oauth.provider import (
 from apps.oauth.token_response import TokenResponse, parse_token_response
 from apps.oauth.trace import PUBLIC_PARAMETERS, report_notes
 
-# How requests names the ways to encode the fields of a request.
-_ENCODINGS = {"form": "data", "json": "json"}
+FORM = "application/x-www-form-urlencoded"
 
 
 def exchange_code(
@@ -102,8 +101,13 @@ def token_request(
     headers = {"Accept": "application/json", **all_filled_in(provider.token_request_headers, credentials)}
     if method == "client_secret_basic":
         headers["Authorization"] = basic_header(provider, credentials)
-    is_get = provider.token_request_method == "GET"
-    encoded: dict[str, Any] = {"params" if is_get else _ENCODINGS[provider.token_request_encoding]: named}
+    if provider.token_request_method == "GET":
+        encoded: dict[str, Any] = {"params": named}
+    elif provider.token_request_encoding == "json":
+        encoded = {"json": named}
+    else:  # requests takes 0.1 ms longer to prepare a dictionary
+        headers = {"Content-Type": FORM, **headers}
+        encoded = {"data": urlencode(named)}
     response = send(provider.token_request_method, url, headers=headers, deadline=deadline, **encoded)
     return _read(response, provider, {**fields, "client_secret": credentials.client_secret or ""})
 

@@ -34,10 +34,12 @@ class PostgreSQLStatement(Generic[Record]):
         A connection that the server has closed meanwhile is closed here too, so that the next statement opens one.
         """
         connection: Any = connections[DEFAULT_DB_ALIAS]
-        if connection.connection is None:
-            connection.ensure_connection()
         try:
             with connection.wrap_database_errors:
+                if connection.connection is None and hasattr(connection, "borrowed"):
+                    with connection.borrowed() as borrowed:
+                        return self._fetched(borrowed, values)
+                connection.ensure_connection()
                 return self._fetched(connection.connection, values)
         except DatabaseError:
             connection.close_if_unusable_or_obsolete()

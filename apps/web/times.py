@@ -1,28 +1,28 @@
 """Days and times on pages: in the person's format, or how long ago or until."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext, ngettext
 
 from apps import dates
 
 # Up to how many seconds, and the seconds of the unit: seconds, minutes, hours, days. Their words are in the same order.
 _UNITS = ((60, 1), (3600, 60), (86400, 3600), (30 * 86400, 86400))
-_SINCE = (
-    ngettext_lazy("%(n)d s ago", "%(n)d s ago", "n"),
-    ngettext_lazy("%(n)d min ago", "%(n)d min ago", "n"),
-    ngettext_lazy("%(n)d h ago", "%(n)d h ago", "n"),
-    ngettext_lazy("%(n)d d ago", "%(n)d d ago", "n"),
+_SINCE: tuple[Callable[[int], str], ...] = (
+    lambda n: ngettext("%(n)d s ago", "%(n)d s ago", n),
+    lambda n: ngettext("%(n)d min ago", "%(n)d min ago", n),
+    lambda n: ngettext("%(n)d h ago", "%(n)d h ago", n),
+    lambda n: ngettext("%(n)d d ago", "%(n)d d ago", n),
 )
-_UNTIL = (
-    ngettext_lazy("in %(n)d s", "in %(n)d s", "n"),
-    ngettext_lazy("in %(n)d min", "in %(n)d min", "n"),
-    ngettext_lazy("in %(n)d h", "in %(n)d h", "n"),
-    ngettext_lazy("in %(n)d d", "in %(n)d d", "n"),
+_UNTIL: tuple[Callable[[int], str], ...] = (
+    lambda n: ngettext("in %(n)d s", "in %(n)d s", n),
+    lambda n: ngettext("in %(n)d min", "in %(n)d min", n),
+    lambda n: ngettext("in %(n)d h", "in %(n)d h", n),
+    lambda n: ngettext("in %(n)d d", "in %(n)d d", n),
 )
 
 
@@ -42,23 +42,19 @@ def until(moment: datetime | None, empty: str = "") -> SafeString:
     return _time(moment, gettext("now") if seconds < 1 else _span(seconds, _UNTIL))
 
 
-def _span(seconds: float, words: tuple[Promise, ...]) -> str:
+def _span(seconds: float, texts: tuple[Callable[[int], str], ...]) -> str:
     """`seconds` in the largest unit below it; "" beyond 30 days, where the date is clearer."""
-    for (limit, unit), text in zip(_UNITS, words, strict=True):
+    for (limit, unit), text_of in zip(_UNITS, texts, strict=True):
         if seconds < limit:
-            return str(text % {"n": int(seconds // unit)})
+            count = int(seconds // unit)
+            return text_of(count) % {"n": count}
     return ""
 
 
 def _time(moment: datetime, text: str) -> SafeString:
-    utc, local = moment.astimezone(UTC), timezone.localtime(moment)
-    day = dates.write_day(local)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        f"{day}, {dates.write_time(local, seconds=True)} {local:%Z}",
-        text or day,
-    )
+    day, in_full = dates.write_in_full(moment)
+    utc = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_html('<time datetime="{}" title="{}">{}</time>', utc, in_full, text or day)
 
 
 def day(moment: date | None) -> str:

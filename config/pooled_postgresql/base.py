@@ -7,6 +7,8 @@ network may have forgotten it without a word.
 
 import select
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -45,12 +47,31 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """A connection from the pool, which replaces those that do not work. Raises the database's exceptions."""
+        get_new: Callable[[dict[str, Any]], PooledConnection] = super().get_new_connection
+        return self._working(lambda: get_new(conn_params))
+
+    @contextmanager
+    def borrowed(self) -> Iterator[PooledConnection]:
+        """A connection for one statement that is a transaction of its own, returned to the pool at the end.
+
+        It has none of the state that Django keeps for transactions, which takes a tenth of the time of such a call to
+        set up and to end. Raises psycopg's exceptions.
+        """
         pool: Any = self.pool
-        connection = super().get_new_connection(conn_params)
+        pool.open()
+        connection = self._working(pool.getconn)
+        try:
+            yield connection
+        finally:
+            pool.putconn(connection)
+
+    def _working(self, get: Callable[[], PooledConnection]) -> PooledConnection:
+        pool: Any = self.pool
+        connection = get()
         for _ in range(pool.max_size):
             if connection.works():
                 break
             connection.close()
             pool.putconn(connection)
-            connection = super().get_new_connection(conn_params)
+            connection = get()
         return connection

@@ -16,6 +16,7 @@ from slack_sdk import WebClient
 
 from specway import ApiError, AsyncClient, Client, ForeignAddressError, NoTokenError, verify_webhook
 from tests.clients.conftest import OWNER, PAGES, Day
+from tests.clients.made_as_documented import link_generated_client
 from tests.clients.programs import a_day, check_generated
 from tests.e2e.cast import is_accepted
 
@@ -93,11 +94,7 @@ def test_a_browser_token_lists_and_calls_from_its_origin_only(day: Day, key: str
 
 
 def test_the_day_with_a_generated_client(day: Day, tmp_path: Path) -> None:
-    document = tmp_path / "document.yaml"
-    document.write_text(requests.get(f"{day.product.url}/api/schema/", timeout=120).text)
-    generator = Path(sys.executable).with_name("openapi-python-client")
-    options = ["--path", str(document), "--meta", "none", "--output-path", str(tmp_path / "specway_api")]
-    subprocess.run([generator, "generate", *options], check=True, capture_output=True, timeout=240)
+    link_generated_client(day.product.url, tmp_path)
     shutil.copy(Path(__file__).with_name("generated.py"), tmp_path / "program.py")
     check_generated(day, *a_day(day, "openapi-python", [sys.executable, "program.py"], tmp_path))
 

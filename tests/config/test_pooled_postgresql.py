@@ -85,3 +85,21 @@ def test_a_connection_is_asked_again_after_a_while(
     monkeypatch.setattr(base, "CHECK_INTERVAL", -1.0)
     backend(pooled)
     assert checks.call_count == 2
+
+
+def test_a_borrowed_connection_is_returned_also_after_an_error(pooled: DatabaseWrapper) -> None:
+    first = backend(pooled)
+    with pytest.raises(psycopg.errors.DivisionByZero), pooled.borrowed() as connection:
+        connection.execute("SELECT 1 / 0")
+    with pooled.borrowed() as connection:
+        assert connection.info.backend_pid == first
+        assert connection.autocommit
+    assert backend(pooled) == first
+    assert pooled.connection is None
+
+
+def test_a_borrowed_connection_that_the_server_has_ended_is_replaced(url: str, pooled: DatabaseWrapper) -> None:
+    first = backend(pooled)
+    end(url, first)
+    with pooled.borrowed() as connection:
+        assert connection.execute("SELECT pg_backend_pid()").fetchone() != (first,)

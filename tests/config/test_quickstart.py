@@ -1,6 +1,7 @@
 """`manage.py quickstart` with a folder and a `.env` of its own.
 
-`first_start` and `Quickstart.start` run it as people do, the other tests with the project's modules imported before.
+`first_start` and the test that stops it with Ctrl-C run it as people do, the other tests with the project's modules
+imported before. What it starts are processes as people have them.
 """
 
 import os
@@ -23,7 +24,9 @@ import requests
 from config.quickstart import checks
 from config.quickstart.processes import die_with_parent
 from config.quickstart.refusal import Refusal
+from tests import forked
 from tests.e2e.processes import wait_for
+from tests.forked import Started
 from tests.prepared import BUSY, PASSWORD_LINE, first_start, on_postgresql
 from tests.prepared import quickstart as run_quickstart
 from tests.processes import REPOSITORY, free_port
@@ -45,9 +48,12 @@ class Quickstart:
     def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         return run_quickstart(self.folder, *arguments, **more)
 
+    def command(self) -> list[str]:
+        return [sys.executable, str(REPOSITORY / "manage.py"), "quickstart", "--port", str(self.port)]
+
     def start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, str(REPOSITORY / "manage.py"), "quickstart", "--port", str(self.port)],
+            self.command(),
             cwd=self.folder,
             env=self.environment(),
             stdout=subprocess.PIPE,
@@ -55,6 +61,15 @@ class Quickstart:
             text=True,
             preexec_fn=die_with_parent,
         )
+
+    def start_imported(self) -> Started:
+        started: Started = forked.start(
+            [sys.executable, "manage.py", *self.command()[2:]],
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        return started
 
 
 @pytest.fixture
@@ -71,28 +86,38 @@ def prepared(quickstart: Quickstart) -> Quickstart:
     return quickstart
 
 
+@dataclass
+class Starting:
+    """A quickstart that has just started its four processes."""
+
+    quickstart: Quickstart
+    process: Started
+    children: list[psutil.Process]
+
+
 @pytest.fixture
-def starting(prepared: Quickstart) -> Iterator[tuple[Quickstart, subprocess.Popen[str], list[psutil.Process]]]:
-    """It has just started its four processes."""
-    process = prepared.start()
+def starting(prepared: Quickstart, request: pytest.FixtureRequest) -> Iterator[Starting]:
+    """With `as_people_do` as its parameter, nothing was imported before."""
+    process = prepared.start() if getattr(request, "param", "") == "as_people_do" else prepared.start_imported()
     read_until(process, "Starting web, worker, beat and sandbox")
     children = wait_for(lambda: started_by(process), seconds=60)
-    yield prepared, process, children
+    yield Starting(prepared, process, children)
     children += psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-    for each in [process, *children]:
-        if isinstance(each, subprocess.Popen) or each.is_running():
+    process.kill()
+    for each in children:
+        if each.is_running():
             each.kill()
     process.wait()
 
 
-def started_by(process: subprocess.Popen[str]) -> list[psutil.Process]:
+def started_by(process: Started) -> list[psutil.Process]:
     """Its children, as soon as all four are there, each as the program that it is to be."""
     children = psutil.Process(process.pid).children()
     words = {word for child in children for word in child.cmdline()}
     return children if {"gunicorn", "worker", "beat", "apps.sandbox"} <= words else []
 
 
-def read_until(process: subprocess.Popen[str], text: str) -> str:
+def read_until(process: Started, text: str) -> str:
     assert process.stdout is not None
     output = ""
     for line in process.stdout:
@@ -195,10 +220,9 @@ def test_it_prepares_postgresql() -> None:
     assert len(PASSWORD_LINE.findall(made["stdout"])) == 2
 
 
-def test_it_starts_everything_and_ctrl_c_stops_everything(
-    starting: tuple[Quickstart, subprocess.Popen[str], list[psutil.Process]],
-) -> None:
-    quickstart, process, _ = starting
+@pytest.mark.parametrize("starting", ["as_people_do"], indirect=True)
+def test_it_starts_everything_and_ctrl_c_stops_everything(starting: Starting) -> None:
+    quickstart, process = starting.quickstart, starting.process
     output = read_until(process, "Ready. Open")
     assert f"\nReady. Open http://127.0.0.1:{quickstart.port}/\n" in output
     assert requests.get(f"http://127.0.0.1:{quickstart.port}/accounts/login/", timeout=30).status_code == 200
@@ -210,23 +234,17 @@ def test_it_starts_everything_and_ctrl_c_stops_everything(
     assert_all_end(children)
 
 
-def test_everything_ends_when_quickstart_is_killed(
-    starting: tuple[Quickstart, subprocess.Popen[str], list[psutil.Process]],
-) -> None:
-    _, process, children = starting
-    process.kill()
-    assert_all_end(children)
+def test_everything_ends_when_quickstart_is_killed(starting: Starting) -> None:
+    starting.process.kill()
+    assert_all_end(starting.children)
 
 
-def test_one_process_that_dies_is_named_and_ends_the_others(
-    starting: tuple[Quickstart, subprocess.Popen[str], list[psutil.Process]],
-) -> None:
-    _, process, children = starting
-    next(child for child in children if "beat" in child.cmdline()).kill()
-    output, _ = process.communicate(timeout=60 * BUSY)
+def test_one_process_that_dies_is_named_and_ends_the_others(starting: Starting) -> None:
+    next(child for child in starting.children if "beat" in child.cmdline()).kill()
+    output, _ = starting.process.communicate(timeout=60 * BUSY)
     assert "because beat ended" in output
-    assert process.returncode == 1
-    assert_all_end(children)
+    assert starting.process.returncode == 1
+    assert_all_end(starting.children)
 
 
 def assert_all_end(children: list[psutil.Process]) -> None:

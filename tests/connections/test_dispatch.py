@@ -31,7 +31,7 @@ LIMIT = 3
 def due(db: None, monkeypatch: pytest.MonkeyPatch) -> int:
     """Seven are due at a service that allows three calls at once."""
     monkeypatch.setattr(dispatch_limits, "PARALLEL_CALLS", LIMIT)
-    monkeypatch.setattr(schedule, "PAUSE", 0.001)
+    monkeypatch.setattr(schedule, "PAUSES", (0.001,))
     return len(make_connections(7, make_integration(), make_member()))
 
 
@@ -131,7 +131,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A look for due rows each second."""
     made = Clock()
-    monkeypatch.setattr(schedule, "PAUSE", 1.0)
+    monkeypatch.setattr(schedule, "PAUSES", (1.0,))
     for module in (schedule, dispatch_limits):
         monkeypatch.setattr(module, "time", made)
     return made
@@ -192,6 +192,22 @@ def test_a_worker_that_is_to_stop_ends_its_run(due: int, clock: Clock) -> None:
 
     schedule.dispatch_due(give, seconds=60, progress=tasks._progress)
     assert len(given) == LIMIT
+
+
+@pytest.mark.django_db
+def test_the_first_looks_follow_soon_and_later_ones_do_not(
+    due: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "PAUSES", (0.1, 0.2, 0.4))
+    looks: list[float] = []
+
+    def claim(_: object) -> list[Any]:
+        looks.append(round(clock.now - 1000, 1))
+        return []
+
+    monkeypatch.setattr(schedule, "claim_batches", claim)
+    schedule.dispatch_due(lambda _: None, seconds=1.2)
+    assert looks == [0, 0.1, 0.3, 0.7, 1.1]
 
 
 @pytest.mark.django_db
@@ -273,7 +289,7 @@ def test_one_message_holds_several_refreshes_of_a_service_that_finishes_many(bac
         sizes.append([len(batch) for batch in batches])
         for token_set_id, _version in chain.from_iterable(batches):
             done(token_set_id)
-    assert sizes == [[1] * QUEUE_AHEAD, [2] * 2 * QUEUE_AHEAD, [8] * 15]
+    assert sizes == [[1] * QUEUE_AHEAD, [2] * 2 * QUEUE_AHEAD, [3] * 40]
     assert sum(chain.from_iterable(sizes)) == backlog
 
 
@@ -281,7 +297,8 @@ def test_messages_are_enough_for_all_threads_that_work_on_the_service() -> None:
     load = dispatch_limits.Load()
     group = ("service", None)
     load.begun[group], load.finished[group] = 64, 64
-    assert load.batch_size(group) == QUEUE_GROWTH * 64 // 64
+    assert load.batch_size(group, due=1000) == QUEUE_GROWTH * 64 // 64
+    assert load.batch_size(group, due=128) == 2, "also for the last ones, which no thread should have to itself"
 
 
 @pytest.mark.django_db
@@ -291,7 +308,7 @@ def test_a_batch_holds_refreshes_of_one_app_and_others_take_turns_with_it(backlo
     other = make_integration(slug="other", name="Other")
     others = {TokenSet.objects.get(connection=make_connection(other)).pk for _ in range(3)}
     batches = schedule.claim_batches(progress)
-    assert [len(batch) for batch in batches[:7]] == [8, 1, 8, 1, 8, 1, 8]
+    assert [len(batch) for batch in batches[:7]] == [3, 1, 3, 1, 3, 1, 3]
     assert {pk for batch in batches[1:6:2] for pk, _ in batch} == others
 
 
@@ -317,7 +334,7 @@ def test_a_claim_among_many_reads_no_table_from_end_to_end(due: int) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("PostgreSQL explains its plans.")
     calm = TokenSet.objects.get(pk=make_connection(Integration.objects.get(), make_member()).token_set.pk)
-    TokenSet.objects.filter(pk=calm.pk).update(next_refresh_at=None)
+    TokenSet.objects.filter(pk=calm.pk).update(next_refresh_at=Now() + timedelta(days=1))
     with connection.cursor() as cursor:
         cursor.execute(copies_of(calm, 5000))
         cursor.execute("ANALYZE connections_connection, connections_tokenset")

@@ -1,7 +1,6 @@
 """Readers, refreshes, disconnects and reconnects at the same time: one token call, one truth."""
 
 import threading
-import time
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -35,6 +34,7 @@ from tests.fixtures.connections import (
     side_by_side,
     token_for,
     tokens_of,
+    wait_until_somebody_is_blocked,
 )
 
 
@@ -231,16 +231,6 @@ def test_a_commit_and_a_disconnect_lock_in_the_same_order(
     wait_until_somebody_is_blocked()
     go_on.set()
     assert (commit.result().error, disconnected.result().error) == (None, None)
-
-
-def wait_until_somebody_is_blocked() -> None:
-    for _ in range(200):
-        with database.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
-        time.sleep(0.05)
-    raise AssertionError("no refresh waits for another")
 
 
 @pytest.mark.django_db

@@ -24,9 +24,11 @@ from apps.notifications import webhooks
 from apps.notifications.models import Event
 from apps.teams.models import ApiKey, Membership, Role
 from apps.teams.services import invitations
+from apps.web import problems
 from tests import factories
 from tests.connections import pages
 from tests.integrations.custom import DESCRIBED
+from tests.permissions.cast import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 
@@ -196,6 +198,12 @@ ROUTES_OF_A_DELIVERY = ("api:webhook_redeliver", "notifications:delivery", "noti
 
 
 @pytest.fixture
+def statuses_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests in which nearly all requests are refused."""
+    monkeypatch.setattr(problems, "render", refused)
+
+
+@pytest.fixture
 def world() -> World:
     owner = factories.make_member(role=Role.OWNER)
     stranger = factories.make_member(factories.make_team("Elsewhere"), Role.OWNER)
@@ -312,6 +320,7 @@ OTHER_ANSWERS = {
 }
 
 
+@pytest.mark.usefixtures("statuses_only")
 def test_a_signed_in_stranger_finds_nothing_and_changes_nothing(world: World) -> None:
     client = factories.client_for(world.stranger)
     before = everything()
@@ -379,6 +388,7 @@ def test_reading_changes_nothing_and_what_changes_something_is_not_read(world: W
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+@pytest.mark.usefixtures("statuses_only")
 def test_without_a_csrf_token_nothing_is_taken(world: World, method: str) -> None:
     client = factories.client_for(world.owner, enforce_csrf_checks=True)
     addresses = world.addresses() | {route.name: reverse(route.name) for route in of_the_product() if not route.takes}

@@ -84,21 +84,22 @@ def memory(setup: Setup) -> Iterator[list[int]]:
         print(f"grew by {grown[0] / MB:.1f} MB in {len(seen)} samples")  # noqa: T201 - shown with pytest -s
 
 
-@pytest.mark.parametrize("full", [True, False], ids=["as it is", "redacted"])
-def test_200_mb_download_in_little_memory(setup: Setup, full: bool) -> None:
+# Masking secrets takes 30 ms of processor time for each megabyte.
+@pytest.mark.parametrize(("full", "size"), [(True, LARGE), (False, LARGE // 2)], ids=["as it is", "redacted"])
+def test_large_download_in_little_memory(setup: Setup, full: bool, size: int) -> None:
     with memory(setup) as grown:
-        size = 0
-        address = setup.url(f"blob?{LARGE}")
+        received = 0
+        address = setup.url(f"blob?{size}")
         with requests.get(address, headers=setup.headers(full=full), stream=True, timeout=120) as answer:
-            assert answer.headers["Content-Length"] == str(LARGE)
+            assert answer.headers["Content-Length"] == str(size)
             for piece in answer.iter_content(MB):
-                size += len(piece)
-    assert size == LARGE
+                received += len(piece)
+    assert received == size
     assert grown[0] < 60 * MB
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "chunked"])
-def test_200_mb_upload_in_little_memory(setup: Setup, chunked: bool) -> None:
+def test_large_upload_in_little_memory(setup: Setup, chunked: bool) -> None:
     def pieces() -> Iterator[bytes]:
         for _ in range(LARGE // len(BLOCK)):
             yield BLOCK

@@ -1,21 +1,17 @@
 """The examples in docs/api.md, run as they are written against a running product."""
 
 import os
-import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.clients.made_as_documented import as_run_here, blocks, link_generated_client
 from tests.e2e.cast import Visitor
 from tests.processes import REPOSITORY, Product, running_product
 
-DOCUMENT = (REPOSITORY / "docs" / "api.md").read_text()
-SHELL, PYTHON = (
-    re.findall(rf"^```{name}\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL) for name in ("sh", "python")
-)
+SHELL, PYTHON = blocks("sh"), blocks("python")
 pytestmark = pytest.mark.xdist_group("readme-api")
 
 
@@ -41,9 +37,8 @@ def key(product: Product) -> str:
 
 
 def run(product: Product, line: str, *, cwd: Path, **env: str) -> str:
-    ours = line.replace("http://127.0.0.1:8000", product.url).replace(".venv/bin/", f"{Path(sys.executable).parent}/")
     done = subprocess.run(
-        ["/bin/sh", "-c", ours],
+        ["/bin/sh", "-c", as_run_here(line, product.url)],
         cwd=cwd,
         env=product.env | env,
         capture_output=True,
@@ -75,6 +70,6 @@ def test_requests_gets_tokens(product: Product, connection: str, key: str, tmp_p
 
 
 def test_a_generated_client_knows_who_it_is(product: Product, key: str, tmp_path: Path) -> None:
-    run(product, SHELL[2].strip(), cwd=tmp_path)
+    link_generated_client(product.url, tmp_path)  # by the command in docs/api.md
     (tmp_path / "program.py").write_text(PYTHON[1].replace("http://127.0.0.1:8000", product.url))
     assert run(product, ".venv/bin/python program.py", cwd=tmp_path, KEY=key).strip() == "Demo team"

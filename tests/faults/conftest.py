@@ -12,6 +12,7 @@ from django.db import connection as database
 
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import schedule
+from apps.integrations.models import OAuthApp
 from tests.authserver import AuthServer
 from tests.faults.child import read
 from tests.faults.count import LOST, UNAVOIDABLE
@@ -62,6 +63,10 @@ class Scene:
     @property
     def row(self) -> TokenSet:
         return tokens_of(self.connection)
+
+    def commit_in_transaction(self) -> None:
+        """On PostgreSQL too, the next refresh stores its tokens in a transaction, since it also closes the circuit."""
+        OAuthApp.objects.update(circuit_failures=1)
 
     def expire(self) -> None:
         expire(self.connection)

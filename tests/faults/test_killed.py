@@ -16,6 +16,8 @@ loses_a_token = pytest.mark.loses_a_token
 
 
 def kill(scene: Scene, point: str) -> None:
+    if point == "before_commit":
+        scene.commit_in_transaction()
     child = scene.refresher(at=f"{point}=kill")
     child.killed()
     row = scene.row

@@ -13,6 +13,8 @@ from tests.fixtures.connections import actions, let_lease_run_out, make_due
 
 
 def stop(scene: Scene, point: str, **times: float) -> Child:
+    if point == "before_commit":
+        scene.commit_in_transaction()
     child = scene.refresher(at=f"{point}=stop", times=times)
     child.stopped()
     assert scene.row.unresolved_sends == 1

@@ -8,6 +8,7 @@ from tests.mutations.mutation import Mutation
 BEAT = "tests/config/test_celery.py"
 STORED_TOKEN = "apps/connections/services/stored_token.sql"
 REPEATED_CALL = "apps/gateway/services/repeated_call.sql"
+COMMIT_STATEMENT = "apps/connections/services/commit_statement.sql"
 COUNT_USE = "apps/connections/services/count_use.sql"
 
 PROTECTIONS = [
@@ -1151,9 +1152,9 @@ PROTECTIONS = [
     ),
     Mutation(
         "refresh: what is due is found by an index",
-        "apps/connections/migrations/0001_initial.py",
-        "condition=models.Q(('next_refresh_at__isnull', False)), fields=['next_refresh_at'], name='token_set_due'",
-        "fields=['id'], name='token_set_due'",
+        "apps/connections/migrations/0001_squashed_0026_texts_for_people.py",
+        'fields=["next_refresh_at"],\n                        name="token_set_due"',
+        'fields=["id"],\n                        name="token_set_due"',
         ("tests/connections/test_dispatch.py",),
         on_postgresql=True,
     ),
@@ -1221,10 +1222,73 @@ PROTECTIONS = [
         ("tests/config/test_gunicorn_worker.py",),
     ),
     Mutation(
+        "commit in one statement: the version is compared",
+        COMMIT_STATEMENT,
+        " AND token_set.version = %(version)s",
+        "",
+        ("tests/connections/test_commit_statement.py",),
+    ),
+    Mutation(
+        "commit in one statement: only of an active connection",
+        COMMIT_STATEMENT,
+        " AND status = 'active'",
+        "",
+        ("tests/connections/test_commit_statement.py",),
+    ),
+    Mutation(
+        "commit in one statement: only if the scopes stay",
+        COMMIT_STATEMENT,
+        " AND scopes_granted = %(granted)s::jsonb",
+        "",
+        ("tests/connections/test_commit_statement.py",),
+    ),
+    Mutation(
+        "commit in one statement: the connection is locked first",
+        COMMIT_STATEMENT,
+        "    FOR UPDATE\n",
+        "",
+        ("tests/connections/test_commit_statement.py",),
+    ),
+    Mutation(
+        "commit in one statement: the mark of the send ends",
+        COMMIT_STATEMENT,
+        "        unresolved_sends = 0,\n",
+        "",
+        ("tests/connections/test_commit_statement.py",),
+    ),
+    Mutation(
+        "commit in one statement: nothing is stored without its event",
+        COMMIT_STATEMENT,
+        "FROM written\n",
+        "FROM written WHERE false\n",
+        ("tests/connections/test_commit_statement.py",),
+    ),
+    Mutation(
+        "commit in one statement: a failing OAuth app is left to the transaction",
+        "apps/connections/services/commit_statement.py",
+        "return is_app_fine and",
+        "return",
+        ("tests/connections/test_commit_statement.py",),
+    ),
+    Mutation(
+        "commit in one statement: the first refresh of a custom API is left to the transaction",
+        "apps/connections/services/commit_statement.py",
+        "not connection.integration.is_custom and ",
+        "",
+        ("tests/connections/test_commit_statement.py",),
+    ),
+    Mutation(
         "refresh: a service that finishes little gets one refresh in a message",
         "apps/connections/services/dispatch_limits.py",
-        "self._queue_limit(group) // messages",
-        "LARGEST_BATCH",
+        "self._queue_limit(group) // messages, due",
+        "LARGEST_BATCH, due",
+        ("tests/connections/test_dispatch.py",),
+    ),
+    Mutation(
+        "refresh: the last ones that are due are shared among all threads",
+        "apps/connections/services/dispatch_limits.py",
+        ", due // messages",
+        "",
         ("tests/connections/test_dispatch.py",),
     ),
     Mutation(

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.test.client import ClientHandler
 from django.urls import reverse
@@ -202,3 +203,8 @@ def _webhook(boss: Membership) -> dict[str, dict[str, Any]]:
             for route in ("notifications:redeliver", "notifications:delivery", "api:webhook_redeliver")
         },
     }
+
+
+def refused(request: HttpRequest, template: str, context: dict[str, Any], *, status: int) -> HttpResponse:
+    """Instead of the page for a refusal, which tests/web/test_problems.py looks at."""
+    return HttpResponse(status=status)

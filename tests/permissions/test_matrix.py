@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from allauth.usersessions.models import UserSession
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from pytest_django.plugin import DjangoDbBlocker
 
 from apps.teams import keys
 from apps.web import api_reference, problems
-from tests.permissions.cast import ACTORS, PEOPLE, SCOPES, SERVICE_KEYS, World, make_world
+from tests.permissions.cast import ACTORS, PEOPLE, SCOPES, SERVICE_KEYS, World, make_world, refused
 from tests.permissions.routes import all_routes, of_the_product
 from tests.permissions.table import BODIES, Row
 from tests.permissions.who_gets_what import ROWS
@@ -37,11 +36,6 @@ def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
         # Where a session was last used decides about no answer, and is stored for each of them.
         patch.setattr(UserSession.objects, "create_from_request", lambda request: None)
         yield world
-
-
-def refused(request: HttpRequest, template: str, context: dict[str, Any], *, status: int) -> HttpResponse:
-    """Instead of the page for a refusal, which tests/web/test_problems.py looks at."""
-    return HttpResponse(status=status)
 
 
 @contextmanager

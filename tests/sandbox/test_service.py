@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from tests import forked
+from tests.prepared import copy_sandbox
 
 from .cast import CALLBACK, Client, Person
 from .server import Sandbox, environment_for, run, running_sandbox, serving
@@ -21,12 +22,13 @@ def start(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[s
 
 
 def test_registering_a_client_again_keeps_its_id_and_replaces_its_secret(tmp_path: Path) -> None:
-    first = json.loads(run("register-client", "--redirect-uri", CALLBACK, var=tmp_path).stdout)
-    second = json.loads(run("register-client", "--redirect-uri", CALLBACK, "http://127.0.0.1/b", var=tmp_path).stdout)
-    other = json.loads(run("register-client", "--name", "b", "--redirect-uri", CALLBACK, var=tmp_path).stdout)
+    var = tmp_path / "sandbox"
+    first = copy_sandbox(var, redirect_uris=[CALLBACK])
+    second = json.loads(run("register-client", "--redirect-uri", CALLBACK, "http://127.0.0.1/b", var=var).stdout)
+    other = json.loads(run("register-client", "--name", "b", "--redirect-uri", CALLBACK, var=var).stdout)
     assert first["client_id"] == second["client_id"] != other["client_id"]
     assert first["client_secret"] != second["client_secret"]
-    assert second["client_secret"].encode() not in (tmp_path / "sandbox.sqlite3").read_bytes()
+    assert second["client_secret"].encode() not in (var / "sandbox.sqlite3").read_bytes()
 
 
 def test_the_secret_key_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:

@@ -76,14 +76,14 @@ class Load:
         """How many more of a group may be dispatched now."""
         return min(self._queue_limit(group) - self.queued[group], parallel_calls(group[0]) - self.calls[group[0]])
 
-    def batch_size(self, group: Group) -> int:
-        """How many of a group one message to a worker holds: those behind the first in it wait for it.
+    def batch_size(self, group: Group, *, due: int) -> int:
+        """How many of a group, of which so many are `due`, one message to a worker holds: each waits for those before.
 
-        One, unless its service responds to many at once: then each of its busy threads still finds a message. A message
-        costs a worker about as much processor time as a refresh.
+        One, unless its service responds to many at once: then each of its busy threads still finds a message, also
+        among the last ones. A message costs a worker about as much processor time as a refresh.
         """
         messages = max(2 * QUEUE_AHEAD, self.begun[group])
-        return max(1, min(LARGEST_BATCH, self._queue_limit(group) // messages))
+        return max(1, min(LARGEST_BATCH, self._queue_limit(group) // messages, due // messages))
 
     def _queue_limit(self, group: Group) -> int:
         return max(QUEUE_AHEAD, self.begun[group], QUEUE_GROWTH * self.finished[group])

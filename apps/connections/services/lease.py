@@ -24,7 +24,7 @@ from apps.sql import Now, PreparedUpdate, param
 # The points in a refresh at which tests stop or kill the process.
 BEFORE_SEND = "before_send"  # the lease is committed, nothing was sent
 AFTER_RESPONSE = "after_answer"  # the response is in memory only
-BEFORE_COMMIT = "before_commit"  # in the transaction that stores the new tokens
+BEFORE_COMMIT = "before_commit"  # in the transaction that stores the new tokens, or before its only statement
 
 
 @dataclass(frozen=True)

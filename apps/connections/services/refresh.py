@@ -180,6 +180,8 @@ def attempt_refresh(row: TokenSet, *, origin: Origin) -> bool:
 
 def _require_resend_allowed(row: TokenSet, provider: ProviderConfig) -> None:
     """Raises what `refusal_of` returns while a refresh token that may be used already must not be sent again."""
+    if not row.unresolved_sends:
+        return  # nor is there anything on the disk to look at
     wait_until = resend_at(
         rotation=provider.rotation,
         unresolved_sends=row.unresolved_sends,

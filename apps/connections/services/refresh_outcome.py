@@ -9,12 +9,14 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, QuerySet
 
+from apps.audit.models import REFRESHED
 from apps.audit.origin import Origin
 from apps.audit.services import record
 from apps.connections import metrics
 from apps.connections.models import Connection, Status, TokenSet
 from apps.connections.policy.refresh_failures import Failure, Plan, after_failure, after_own_client_failed
 from apps.connections.policy.refresh_outcomes import Outcome, classify, service_message
+from apps.connections.services.commit_statement import commit_in_one_statement
 from apps.connections.services.lease import BEFORE_COMMIT, Lease, fault_point
 from apps.connections.services.status import (
     ConnectionState,
@@ -71,6 +73,8 @@ def commit_tokens(
     `granted` are the scopes from now on, `lost` those that the service withdrew. The lease is not compared: if it
     expired but the version is unchanged, these tokens are the only valid ones.
     """
+    if not lost and commit_in_one_statement(row, values, granted=granted, origin=origin):
+        return True
     with transaction.atomic(durable=True):
         current = _store_tokens(row, values, granted=granted, origin=origin)
         if current is None:
@@ -108,7 +112,7 @@ def _store_tokens(
     if granted != current.scopes_granted:
         Connection.objects.filter(pk=connection.pk).update(scopes_granted=granted)
     record(
-        action="connection.refreshed",
+        action=REFRESHED,
         origin=origin,
         team_id=connection.team_id,
         target=target_of(connection),

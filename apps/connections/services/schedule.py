@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, repeat
 from uuid import UUID
 
 from django.db import connection as database
@@ -38,8 +38,9 @@ logger = logging.getLogger(__name__)
 CLAIM_SIZE = 200
 # How many due rows are searched for integrations that have not reached their limit.
 LOOKAHEAD = 1000
-# Seconds between two looks for due rows: shorter than most services take to respond.
-PAUSE = 0.2
+# Seconds between two looks for due rows. The first of a run follow soon, so that all threads get work as soon as a
+# service responds; later ones dispatch more at once, in fewer messages.
+PAUSES = (0.1, 0.2, 0.4)
 RECHECK = timedelta(seconds=60)
 SYSTEM = Origin(kind="system", id="", label="Specway")
 
@@ -67,15 +68,17 @@ def dispatch_due(send: Callable[[list[Row]], None], *, seconds: float, progress:
     """
     progress = progress or Progress()
     run, until = progress.begin_run(), time.monotonic() + seconds
-    while progress.run == run:
+    for pause in chain(PAUSES, repeat(PAUSES[-1])):
         for batch in claim_batches(progress):
             send(batch)
         left = until - time.monotonic()
         wait = seconds_until_due(within=left)
         goes_on = wait == 0 and left > -seconds and progress.is_recent()
-        if wait is None or (max(wait, PAUSE) > left and not goes_on):
+        if wait is None or (max(wait, pause) > left and not goes_on):
             return
-        time.sleep(max(wait, PAUSE))
+        time.sleep(max(wait, pause))
+        if progress.run != run:
+            return
 
 
 def seconds_until_due(*, within: float) -> float | None:
@@ -130,7 +133,8 @@ def _batches(taken: list[Row], groups: dict[UUID, Group], load: Load) -> list[li
     by_group: dict[Group, list[Row]] = {}
     for row in taken:
         by_group.setdefault(groups[row[0]], []).append(row)
-    sizes = {group: load.batch_size(group) for group in by_group}
+    due = Counter(groups.values())
+    sizes = {group: load.batch_size(group, due=due[group]) for group in by_group}
     return in_turn(
         [rows[start : start + sizes[group]] for start in range(0, len(rows), sizes[group])]
         for group, rows in by_group.items()

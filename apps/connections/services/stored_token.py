@@ -6,12 +6,10 @@ returns nothing unless the result is sure to be the same.
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -131,7 +129,7 @@ def _issued(found: _Found, connection_id: UUID) -> IssuedToken | None:
     if found.access_token is None or missing is None:
         return None
     target = Target(type="connection", id=str(connection_id))
-    transaction.on_commit(partial(log_event, "token.handed_out", AuditEvent.Outcome.SUCCESS, target))
+    log_event("token.handed_out", AuditEvent.Outcome.SUCCESS, target)
     metrics.token_handed_out(metrics.label(found.slug, team_id=found.integration_team_id))
     secret = StoredSecret(
         Ciphertext.from_bytes(found.access_token),

@@ -10,12 +10,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -131,7 +129,7 @@ def record_if_unchanged(call: RepeatedCall, *, what: Mapping[str, str]) -> Unkno
     connection.last_used_at, connection.verified_at = found.last_used_at, found.verified_at
     if row is not None:
         row.db_now = found.db_now
-    transaction.on_commit(partial(log_event, "connection.used", AuditEvent.Outcome.SUCCESS, target_of(connection)))
+    log_event("connection.used", AuditEvent.Outcome.SUCCESS, target_of(connection))
     return None
 
 

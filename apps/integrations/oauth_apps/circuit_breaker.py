@@ -60,10 +60,15 @@ def record_failed_probe(oauth_app: OAuthApp) -> None:
         app.update(circuit_open_until=Now() + min(SHORTEST_PAUSE * 2**doublings, LONGEST_PAUSE))
 
 
+def is_untroubled(oauth_app: OAuthApp) -> bool:
+    """Whether no token call failed lately, so that there is nothing to close."""
+    is_broken = oauth_app.broken_since is not None or oauth_app.broken_code
+    return not oauth_app.circuit_failures and oauth_app.circuit_open_until is None and not is_broken
+
+
 def close(oauth_app: OAuthApp, *, origin: Origin) -> None:
     """The service responded and accepts the client: close the circuit, in the caller's transaction."""
-    is_broken = oauth_app.broken_since is not None or oauth_app.broken_code
-    if not oauth_app.circuit_failures and oauth_app.circuit_open_until is None and not is_broken:
+    if is_untroubled(oauth_app):
         return
     app = OAuthApp.objects.filter(pk=oauth_app.pk)
     app.update(circuit_failures=0, circuit_open_until=None)

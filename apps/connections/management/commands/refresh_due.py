@@ -51,7 +51,7 @@ class Command(BaseCommand):
             wait = schedule.seconds_until_due(within=every)
         except (OperationalError, InterfaceError):
             return every
-        return every if wait is None else min(max(wait, schedule.PAUSE), every)
+        return every if wait is None else min(max(wait, schedule.PAUSES[-1]), every)
 
     def _run(self, threads: int) -> int:
         heartbeat.record_heartbeat()
