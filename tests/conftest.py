@@ -25,8 +25,8 @@ DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_seriali
 LEFT_TO_SQLITE: list[int] = []
 # A bound, not a measure: five seconds, Playwright's own, are short where other programs keep the processors busy.
 expect.set_options(timeout=60_000)
-# Scripts of a page end before compiling them again, for speed, has paid off.
-CHROMIUM = ["--no-sandbox", "--js-flags=--no-opt --no-maglev"]
+# Scripts of a page end before compiling them again, for speed, has paid off; the next page runs the same ones.
+CHROMIUM = ["--no-sandbox", "--js-flags=--no-opt --no-maglev --no-flush-bytecode"]
 
 
 def pytest_xdist_auto_num_workers() -> int:

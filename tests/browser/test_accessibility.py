@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, StorageState
 
 from apps.connections.views.connection_pages import TABLE_FROM
-from tests.browser.axe import violations
+from tests.browser.axe import load_with_pages, violations
 from tests.e2e.inside import Inside
 from tests.processes import Product
 from tests.screenshots.__main__ import linked
@@ -44,6 +44,7 @@ def page(product: Product, look: Inside, browser: Browser, signed_in: StorageSta
     complaints: list[str] = []
     context.on("weberror", lambda error: complaints.append(str(error.error)))
     context.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    load_with_pages(context)
     opened = context.new_page()
     opened.goto("/plugins/")
     opened.locator("summary.switcher").click()
@@ -58,6 +59,7 @@ def page(product: Product, look: Inside, browser: Browser, signed_in: StorageSta
 @pytest.fixture(scope="module")
 def stranger(product: Product, browser: Browser) -> Iterator[Page]:
     context = browser.new_context(base_url=product.url, reduced_motion="reduce")
+    load_with_pages(context)
     yield context.new_page()
     context.close()
 

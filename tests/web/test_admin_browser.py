@@ -14,7 +14,7 @@ from apps.integrations.catalog.sync import load_catalog
 from apps.integrations.models import Integration, OAuthApp, ServiceRequest
 from apps.teams.models import Membership
 from tests import factories
-from tests.browser.axe import violations
+from tests.browser.axe import load_with_pages, violations
 from tests.connections.pages import make_connection, set_up_service
 from tests.web.accessible import violations_in_both
 
@@ -39,6 +39,7 @@ def page(live_server: LiveServer, browser: Browser, operator: Membership) -> Ite
     cookies = factories.client_for(operator).cookies
     context = browser.new_context(base_url=live_server.url, reduced_motion="reduce")
     context.add_cookies([{"name": c.key, "value": c.value, "url": live_server.url} for c in cookies.values()])
+    load_with_pages(context)
     page = context.new_page()
     page.set_default_timeout(15_000)
     complaints: list[str] = []
