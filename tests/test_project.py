@@ -1,5 +1,6 @@
 """The project's own files: documentation, constraints, Dockerfile and compose.yaml fit the code and each other."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -88,3 +89,11 @@ def test_compose_runs_the_processes_of_the_procfile_after_the_release() -> None:
         assert services[name]["cap_drop"] == ["ALL"]
         after_release = services[name]["depends_on"].get("release", {}).get("condition")
         assert after_release == (None if name == "release" else "service_completed_successfully")
+
+
+@pytest.mark.parametrize("path", REPOSITORY.glob("tests/**/package-lock.json"), ids=lambda path: path.parent.name)
+def test_lock_files_name_no_registry(path: Path) -> None:
+    """npm takes packages from the registry that the machine is configured for, and compares their hashes."""
+    packages = json.loads(path.read_text())["packages"]
+    assert [name for name, package in packages.items() if "resolved" in package] == []
+    assert all("integrity" in package for name, package in packages.items() if name)

@@ -13,7 +13,6 @@ from typing import Any
 from tests.prepared import BUSY, REPOSITORY
 
 _HERE = Path(__file__).parent
-# Where the lock file names the addresses of packages (`resolved`), npm does not read what versions each of them has.
 _LOCKED = ("package.json", "package-lock.json")
 
 
