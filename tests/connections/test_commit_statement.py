@@ -1,7 +1,6 @@
 """The tokens of a refresh, stored in one statement of PostgreSQL: the same rows and records as by the transaction."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -113,26 +112,28 @@ class Commits:
         self._connection, self._monkeypatch, self._log = connection, monkeypatch, caplog
         # Made once, since each encryption gives another ciphertext.
         self._values: dict[str, Any] = {}
+        # Whether the statement stored the last ones.
+        self.stored = False
+        monkeypatch.setattr(refresh_outcome, "commit_in_one_statement", self._spied)
 
     def commit(self, case: Case, *, in_one_statement: bool) -> dict[str, Any]:
         self._monkeypatch.setattr(commit_statement._statement, "is_available", lambda: in_one_statement)
         self._log.clear()
+        self.stored = False
         with rolled_back(), self._log.at_level(logging.INFO):
             self._write(case.before)
             row = load(self._connection.pk)
             self._values = self._values or _columns(row, case)
             self._write(case.meanwhile)
             events = AuditEvent.objects.count()
-            with self._counted() as statements:
-                result = refresh_outcome.commit_tokens(
-                    row, self._values, granted=list(case.granted), lost=list(case.lost), origin=case.origin
-                )
-            seen = {"result": result, **self._rows(), "events": _events(events)}
-        self.stored = bool(statements) and statements[0]
-        return seen
+            result = refresh_outcome.commit_tokens(
+                row, self._values, granted=list(case.granted), lost=list(case.lost), origin=case.origin
+            )
+            return {"result": result, **self._rows(), "events": _events(events)}
 
-    def _counted(self) -> Any:
-        return _Spied(self._monkeypatch)
+    def _spied(self, *args: Any, **kwargs: Any) -> bool:
+        self.stored = commit_statement.commit_in_one_statement(*args, **kwargs)
+        return self.stored
 
     def _write(self, columns: dict[str, Any]) -> None:
         pk = self._connection.pk
@@ -152,27 +153,6 @@ class Commits:
             row["status_changed_at"] = row["status_changed_at"] == self._connection.status_changed_at
         deliveries = [(row.event, row.webhook_id) for row in Delivery.objects.order_by("created_at")]
         return rows | {"deliveries": deliveries}
-
-
-class _Spied:
-    """What `commit_in_one_statement` returned meanwhile."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._context = monkeypatch.context()
-
-    def __enter__(self) -> list[bool]:
-        returned: list[bool] = []
-        original: Callable[..., bool] = commit_statement.commit_in_one_statement
-
-        def spied(*args: Any, **kwargs: Any) -> bool:
-            returned.append(original(*args, **kwargs))
-            return returned[-1]
-
-        self._context.__enter__().setattr(refresh_outcome, "commit_in_one_statement", spied)
-        return returned
-
-    def __exit__(self, *error: Any) -> None:
-        self._context.__exit__(*error)
 
 
 def _columns(row: TokenSet, case: Case) -> dict[str, Any]:
