@@ -29,6 +29,8 @@ fill(owner)
 """
 # Of the four combinations each page is checked in one: `python -m tests.screenshots FOLDER --axe` checks all.
 LOOKS = [(1280, "light"), (390, "dark"), (1280, "dark"), (390, "light")]
+# What each window shows now: to set the same again makes the browser compute each style again.
+SCHEMES: dict[Page, str] = {}
 
 
 def by_look(cases: Iterable[str]) -> list[tuple[int, str]]:
@@ -68,7 +70,9 @@ def show(page: Page, path: str, look: tuple[int, str] = LOOKS[0]) -> None:
     width, scheme = look
     if page.viewport_size != {"width": width, "height": 900}:
         page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    if SCHEMES.get(page) != scheme:
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        SCHEMES[page] = scheme
     page.goto(path)
     page.wait_for_load_state()
 
