@@ -4,6 +4,7 @@ Messages are only hints: one that is lost, delivered twice or sent by a second s
 """
 
 import logging
+import threading
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from apps.connections.services import (
 
 logger = logging.getLogger(__name__)
 _progress = dispatch_limits.Progress()
+_stopping = threading.Event()
 
 
 @shared_task(name="connections.refresh_due")
@@ -38,8 +40,9 @@ def refresh_due() -> None:
 
 
 @worker_shutting_down.connect
-def _end_run(**_: Any) -> None:
+def _end_soon(**_: Any) -> None:
     """A worker that is to stop waits for its tasks."""
+    _stopping.set()
     _progress.begin_run()
 
 
@@ -54,7 +57,8 @@ def _send(rows: list[tuple[UUID, int]]) -> None:
 @shared_task(name="connections.refresh_some")
 def refresh_some(rows: list[tuple[str, int]]) -> None:
     """Refresh the token sets (ID and version) that still have this version."""
-    schedule.refresh_batch([(UUID(token_set_id), version) for token_set_id, version in rows])
+    batch = [(UUID(token_set_id), version) for token_set_id, version in rows]
+    schedule.refresh_batch(batch, is_stopping=_stopping.is_set)
 
 
 @shared_task(name="connections.finish_disconnects")

@@ -65,9 +65,9 @@ class Statement:
             # Django's back end for SQLite scans the SQL for positional parameters in every call.
             self.sql = sql.replace("%%", "%%%%") % tuple(f"%(p{index})s" for index in range(len(params)))
 
-    def bound(self, values: Values) -> list[Any] | dict[str, Any]:
+    def bound(self, values: Values, connection: Any) -> list[Any] | dict[str, Any]:
         """The parameters for a cursor of `_cursor()`. Raises KeyError for a missing value."""
-        connection, bound = connections[DEFAULT_DB_ALIAS], self._params.copy()
+        bound = self._params.copy()
         for index, name, prepare in self._open:
             bound[index] = prepare(values[name], connection)
         return bound if self._numbered else {f"p{index}": value for index, value in enumerate(bound)}
@@ -82,9 +82,8 @@ class _ServerCursor(psycopg.RawCursor[Any]):
         return super().execute(query, params, prepare=self.prepares, **options)
 
 
-def _cursor() -> Any:
+def _cursor(connection: Any) -> Any:
     """A cursor for a Statement, wrapped by Django, which counts and logs what it executes."""
-    connection: Any = connections[DEFAULT_DB_ALIAS]
     if connection.vendor != "postgresql":
         return connection.cursor()
     connection.close_if_health_check_failed()
@@ -130,8 +129,8 @@ def _compiled_select(queryset: models.QuerySet[Any, Row]) -> Callable[[Values], 
 
     def fetch(values: Values) -> list[Row]:
         connection = connections[DEFAULT_DB_ALIAS]
-        with _cursor() as cursor:
-            cursor.execute(statement.sql, statement.bound(values))
+        with _cursor(connection) as cursor:
+            cursor.execute(statement.sql, statement.bound(values, connection))
             rows = [list(row) for row in cursor.fetchall()]
         for row in rows:
             for index, convert, column in converters:
@@ -175,8 +174,9 @@ class _PreparedWrite(threading.local):
         """The number of rows written. Raises KeyError for a missing value, and the database's exceptions."""
         if self._statement is None:
             self._statement = self._compile()
-        bound = self._statement.bound(values)
-        with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS), _cursor() as cursor:
+        connection = connections[DEFAULT_DB_ALIAS]
+        bound = self._statement.bound(values, connection)
+        with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS), _cursor(connection) as cursor:
             cursor.execute(self._statement.sql, bound)
             return int(cursor.rowcount)
 

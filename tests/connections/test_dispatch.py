@@ -1,6 +1,7 @@
 """Dispatching what is due goes on as refreshes finish, in turns, and never beyond an integration's limit."""
 
 import re
+import threading
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -182,7 +183,8 @@ def test_a_run_ends_when_the_next_begins(due: int, clock: Clock) -> None:
 
 
 @pytest.mark.django_db
-def test_a_worker_that_is_to_stop_ends_its_run(due: int, clock: Clock) -> None:
+def test_a_worker_that_is_to_stop_ends_its_run(due: int, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "_stopping", threading.Event())
     given: list[UUID] = []
 
     def give(batch: list[tuple[UUID, int]]) -> None:
@@ -192,6 +194,25 @@ def test_a_worker_that_is_to_stop_ends_its_run(due: int, clock: Clock) -> None:
 
     schedule.dispatch_due(give, seconds=60, progress=tasks._progress)
     assert len(given) == LIMIT
+
+
+@pytest.mark.django_db
+def test_a_worker_that_is_to_stop_leaves_the_rest_of_its_batch_to_others(
+    due: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "_stopping", threading.Event())
+    rows, begun = schedule.claim_due(), list[UUID]()
+
+    def refresh(row: TokenSet) -> None:
+        begun.append(row.pk)
+        TokenSet.objects.filter(pk=rows[-1][0]).update(lease_until=Now() + timedelta(seconds=40))  # by another process
+        worker_shutting_down.send(sender="worker", sig="TERM", how="Warm", exitcode=0)
+
+    monkeypatch.setattr(schedule, "_refresh_one", refresh)
+    tasks.refresh_some([(str(pk), version) for pk, version in rows])
+    assert begun == [rows[0][0]]
+    still_dispatched = TokenSet.objects.filter(dispatched_until__gt=Now())
+    assert set(still_dispatched.values_list("pk", flat=True)) == {rows[0][0], rows[-1][0]}
 
 
 @pytest.mark.django_db

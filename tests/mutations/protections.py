@@ -1306,6 +1306,20 @@ PROTECTIONS = [
         ("tests/connections/test_dispatch.py",),
     ),
     Mutation(
+        "refresh: a worker that stops leaves the rest of a batch to others",
+        "apps/connections/services/schedule.py",
+        "        if is_stopping():\n",
+        "        if False:\n",
+        ("tests/connections/test_dispatch.py",),
+    ),
+    Mutation(
+        "refresh: a worker that stops leaves alone what another one refreshes",
+        "apps/connections/services/schedule.py",
+        "filter(_IS_FREE, pk__in=",
+        "filter(pk__in=",
+        ("tests/connections/test_dispatch.py",),
+    ),
+    Mutation(
         "refresh: a worker that stops does not wait for its run",
         "apps/connections/tasks.py",
         "@worker_shutting_down.connect\n",

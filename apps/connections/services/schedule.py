@@ -53,6 +53,8 @@ _select_version = PreparedSelect(
 )
 
 
+# The lease of a process that died has ended, and is still there.
+_IS_FREE = Q(lease_until=None) | Q(lease_until__lt=Now())
 # The ID and version of a token set.
 Row = tuple[UUID, int]
 _GROUP = ("connection__integration__slug", "connection__oauth_app")
@@ -173,12 +175,17 @@ def _wake_repaired() -> None:
     ).update(next_refresh_at=Now(), failure_count=0)
 
 
-def refresh_batch(rows: list[Row]) -> None:
+def refresh_batch(rows: list[Row], *, is_stopping: Callable[[], bool] = lambda: False) -> None:
     """Refresh token sets (ID and version) one after the other, each as it is when its turn comes.
 
-    Those that have another version by now are left out. A failure is logged and does not stop the others.
+    Those that have another version by now are left out. A failure is logged and does not stop the others. When this
+    process is to stop, those whose turn has not come may be dispatched again at once.
     """
-    for token_set_id, version in rows:
+    for number, (token_set_id, version) in enumerate(rows):
+        if is_stopping():
+            waiting = TokenSet.objects.filter(_IS_FREE, pk__in=[pk for pk, _ in rows[number:]])
+            waiting.update(dispatched_until=None)
+            return
         row = _select_version.one(id=token_set_id, version=version)
         if row is not None:
             _refresh_one(row)
@@ -203,9 +210,7 @@ def _follow_up(row: TokenSet, *, misconfigured: bool) -> None:
     current = TokenSet.objects.with_everything().filter(pk=row.pk).first()
     if current is None or current.failure_count != row.failure_count:
         return  # disconnected since, or a request was made and its failure is recorded
-    # The lease of a process that died has ended, and is still there.
-    free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    unchanged = TokenSet.objects.filter(free, pk=current.pk, version=row.version)
+    unchanged = TokenSet.objects.filter(_IS_FREE, pk=current.pk, version=row.version)
     next_at, reason = _next_check(current, misconfigured=misconfigured)
     with transaction.atomic():
         if unchanged.update(next_refresh_at=next_at, dispatched_until=None) and reason:
