@@ -2,19 +2,18 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
-from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from pytest_django.plugin import DjangoDbBlocker
 
 from apps.teams import keys
 from apps.web import api_reference, problems
+from tests.database import rolled_back
 from tests.permissions.cast import ACTORS, PEOPLE, SCOPES, SERVICE_KEYS, World, make_world, refused
 from tests.permissions.routes import all_routes, of_the_product
 from tests.permissions.table import BODIES, Row
@@ -26,7 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.same_on_each_database]
 @pytest.fixture(scope="module")
 def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
     """Made once for all tests here, within a transaction that is rolled back after the last of them."""
-    with django_db_blocker.unblock(), undone(), pytest.MonkeyPatch.context() as patch:
+    with django_db_blocker.unblock(), rolled_back(), pytest.MonkeyPatch.context() as patch:
         # Each actor gets the same OpenAPI document, and making it takes as long as a hundred other requests.
         patch.setattr(SchemaGenerator, "get_schema", lambda *args, **kwargs: {})
         patch.setattr(api_reference, "tags", list)
@@ -38,17 +37,6 @@ def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
         yield world
 
 
-@contextmanager
-def undone() -> Iterator[None]:
-    """Nothing that happens within the block is left in the database."""
-    block = transaction.atomic()
-    # As Django's own tests mark theirs: services may begin durable transactions within.
-    block._from_testcase = True  # type: ignore[attr-defined]
-    with block:
-        yield
-        transaction.set_rollback(True)
-
-
 def answer(world: World, actor: str, method: str, route: str) -> int:
     """The status of one request, whose changes are rolled back."""
     url = world.address(route, of_the_product()[route].takes, actor)
@@ -57,7 +45,7 @@ def answer(world: World, actor: str, method: str, route: str) -> int:
     data = json.dumps(body) if method != "GET" else ""
     if not route.startswith("api:"):
         kind, data = "application/x-www-form-urlencoded", "&".join(f"{name}={value}" for name, value in body.items())
-    with undone():
+    with rolled_back():
         status: int = world.visit(actor)(method, url, data if method != "GET" else "", content_type=kind).status_code
     return status
 
