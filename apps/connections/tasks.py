@@ -8,8 +8,9 @@ import threading
 from typing import Any
 from uuid import UUID
 
-from celery import shared_task
+from celery import Task, shared_task
 from celery.signals import worker_shutting_down
+from django.db import connections
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -30,13 +31,38 @@ from apps.connections.services import (
 logger = logging.getLogger(__name__)
 _progress = dispatch_limits.Progress()
 _stopping = threading.Event()
+# A run begins while the one before ends.
+_scheduler_threads = threading.BoundedSemaphore(2)
 
 
-@shared_task(name="connections.refresh_due")
-def refresh_due() -> None:
-    """Dispatch what is due, until shortly before the next scheduler run."""
+@shared_task(name="connections.refresh_due", bind=True)
+def refresh_due(self: "Task[[], None]") -> None:
+    """Dispatch what is due, until shortly before the next scheduler run.
+
+    In a worker, a thread of its own does that: while much is due it goes on and on, and one of the pool's would refresh
+    nothing.
+    """
     heartbeat.record_heartbeat()
+    if self.request.called_directly:
+        _dispatch()
+    elif _scheduler_threads.acquire(blocking=False):
+        threading.Thread(target=_dispatch_in_thread, name="scheduler").start()
+    else:
+        logger.warning("scheduler run left out: the last two have not ended")
+
+
+def _dispatch() -> None:
     schedule.dispatch_due(_send, seconds=4.5, progress=_progress)
+
+
+def _dispatch_in_thread() -> None:
+    try:
+        _dispatch()
+    except Exception:
+        logger.exception("scheduler run failed")
+    finally:
+        connections.close_all()
+        _scheduler_threads.release()
 
 
 @worker_shutting_down.connect

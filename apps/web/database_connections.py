@@ -13,9 +13,9 @@ _LIMIT = "SELECT current_setting('max_connections')::int - current_setting('supe
 
 def connections_at_most() -> int:
     """The most connections that the web processes and one worker on this machine open together."""
-    # Without a pool each thread keeps one; so does the thread that watches calls in progress.
+    # Without a pool each thread keeps one; so do the thread that watches calls in progress, and those of the scheduler.
     web = settings.DATABASE_POOL or settings.WEB_THREADS + 1
-    worker = settings.WORKER_THREADS + 1
+    worker = settings.WORKER_THREADS + 2
     return int(settings.WEB_CONCURRENCY * web + min(worker, settings.DATABASE_POOL or worker))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -18,6 +19,7 @@ from apps.connections.services import dispatch_limits, schedule
 from apps.connections.services.disconnect import disconnect
 from apps.connections.services.refresh import load
 from apps.sql import Now
+from config import celery
 from tests.authserver import AuthServer
 from tests.fixtures.connections import (
     Cast,
@@ -160,6 +162,57 @@ def test_without_a_broker_the_beat_refreshes_by_itself(
     tasks.refresh_due()
     assert len(server.journal.refreshes) == 6
     assert set(TokenSet.objects.values_list("version", flat=True)) == {2}
+
+
+class Runs:
+    """Instead of the scheduler's runs: each goes on until `end` is set."""
+
+    def __init__(self) -> None:
+        self.end = threading.Event()
+        self.threads: list[threading.Thread] = []
+        self.ended: list[bool] = []
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        self.threads.append(threading.current_thread())
+        self.ended.append(self.end.wait(20))
+        raise ValueError("a defect in a run")
+
+    def join(self) -> None:
+        self.end.set()
+        for thread in self.threads:
+            thread.join(20)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
+    made = Runs()
+    monkeypatch.setattr(schedule, "dispatch_due", made)
+    monkeypatch.setattr(celery, "_begins_now", lambda task: True)  # whenever the one before was
+    yield made
+    made.join()
+
+
+@pytest.mark.django_db
+def test_in_a_worker_the_scheduler_takes_no_thread_from_refreshes(runs: Runs, caplog: Any) -> None:
+    tasks.refresh_due.apply()
+    assert runs.ended == [], "the task has ended, and its run has not"
+    runs.join()
+    assert runs.ended == [True]
+    assert runs.threads[0] is not threading.current_thread()
+    assert "scheduler run failed" in caplog.messages
+
+
+@pytest.mark.django_db
+def test_runs_that_do_not_end_are_no_more_than_two(runs: Runs, caplog: Any) -> None:
+    for _ in range(3):
+        tasks.refresh_due.apply()
+    left_out = [message for message in caplog.messages if message.startswith("scheduler run")]
+    assert left_out == ["scheduler run left out: the last two have not ended"]
+    runs.join()
+    assert len(runs.threads) == 2
+    tasks.refresh_due.apply()
+    runs.join()
+    assert len(runs.threads) == 3, "later ones begin"
 
 
 @pytest.mark.django_db

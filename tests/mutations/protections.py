@@ -1306,6 +1306,20 @@ PROTECTIONS = [
         ("tests/connections/test_dispatch.py",),
     ),
     Mutation(
+        "refresh: the scheduler takes no thread from refreshes",
+        "apps/connections/tasks.py",
+        'threading.Thread(target=_dispatch_in_thread, name="scheduler").start()',
+        "_dispatch_in_thread()",
+        ("tests/connections/test_schedule.py",),
+    ),
+    Mutation(
+        "refresh: scheduler runs that do not end are bounded",
+        "apps/connections/tasks.py",
+        "elif _scheduler_threads.acquire(blocking=False):",
+        "elif True:",
+        ("tests/connections/test_schedule.py",),
+    ),
+    Mutation(
         "refresh: a worker that stops leaves the rest of a batch to others",
         "apps/connections/services/schedule.py",
         "        if is_stopping():\n",
