@@ -1117,8 +1117,8 @@ PROTECTIONS = [
     Mutation(
         "faults: the status is true while a send is not resolved",
         "apps/connections/services/schedule.py",
-        "free = Q(lease_until=None) | Q(lease_until__lt=Now())",
-        "free = Q(lease_until=None)",
+        "_IS_FREE = Q(lease_until=None) | Q(lease_until__lt=Now())",
+        "_IS_FREE = Q(lease_until=None)",
         ("tests/connections/test_spool.py",),
     ),
     Mutation(
