@@ -18,8 +18,8 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from apps.audit.models import AuditEvent
-from apps.audit.origin import Origin
-from apps.audit.services import log_event
+from apps.audit.origin import Origin, Target
+from apps.audit.services import columns_of, log_event
 from apps.bounded import BoundedDict, ShortLivedDict
 from apps.connections.models import Connection
 from apps.connections.policy.refresh_policy import fresh_for
@@ -34,7 +34,7 @@ from apps.teams.authentication import LAST_USED_PRECISION as KEY_PRECISION
 # Seconds for which a process keeps credentials decrypted.
 DECRYPTED_FOR = 5.0
 _NO_VERSION = b""
-_ORIGIN = ("actor_kind", "actor_id", "actor_label", "workflow_id", "workflow_name", "run_id", "user_agent")
+_NO_EVENT = columns_of(Origin("", "", ""), Target("", "")) | {"token_fp": "", "detail": "{}"}
 
 
 class CallKey(NamedTuple):
@@ -109,8 +109,7 @@ def present_version(key: CallKey) -> UnknownCall | None:
 
     None if there is nothing to remember. Raises the database's exceptions.
     """
-    blank = dict.fromkeys(_ORIGIN, "") | {"ip": None, "name": "", "integration": "", "token_fp": "", "detail": "{}"}
-    found = _compared(key, _NO_VERSION, blank | {"fresh_for": None})
+    found = _compared(key, _NO_VERSION, _NO_EVENT | {"fresh_for": None})
     return None if found is None else UnknownCall(key, found.version)
 
 
@@ -166,18 +165,7 @@ def _copy(connection: Connection) -> Connection:
 
 
 def _values(call: RepeatedCall, what: Mapping[str, str]) -> dict[str, Any]:
-    origin, target = call.actor.origin, target_of(call.connection)
-    return {
-        "actor_kind": origin.kind,
-        "actor_id": origin.id,
-        "actor_label": origin.label[:200],
-        "name": target.label[:250],
-        "integration": target.integration,
-        "workflow_id": origin.workflow_id[:200],
-        "workflow_name": origin.workflow_name[:200],
-        "run_id": origin.run_id[:200],
-        "ip": origin.ip,
-        "user_agent": origin.user_agent[:300],
+    return columns_of(call.actor.origin, target_of(call.connection)) | {
         "token_fp": call.credentials.token_fp,
         "detail": json.dumps(what),
         "fresh_for": None if call.connection.integration.kind in KINDS_WITHOUT_EXPIRY else fresh_for(timedelta(0)),

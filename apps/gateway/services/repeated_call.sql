@@ -62,7 +62,7 @@ recorded AS (
     )
     SELECT
         %(now)s, team_id, %(actor_kind)s, %(actor_id)s, %(actor_label)s, 'connection.used', 'success',
-        'connection', connection_id, %(name)s, %(integration)s,
+        'connection', connection_id, %(target_label)s, %(integration)s,
         %(workflow_id)s, %(workflow_name)s, %(run_id)s, %(ip)s::inet, %(user_agent)s, %(token_fp)s, %(detail)s::jsonb
     FROM used
     RETURNING id
