@@ -30,8 +30,8 @@ CHROMIUM = ["--no-sandbox", "--js-flags=--no-opt --no-maglev --no-flush-bytecode
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are processors, since those that drive a browser or real services mostly wait."""
-    return (os.cpu_count() or 1) + 1
+    """Two processes more than there are processors, since those that drive a browser or real services mostly wait."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.fixture(scope="session")
