@@ -135,7 +135,7 @@ def history(days: int = 1) -> History:
     starts = [last + HOUR - timedelta(hours=step) * (count - number) for number in range(count)]
     found = queue_hours(starts[0])
     if days == 1:
-        _count_refreshes(found, starts[0])
+        _add_uncounted_refreshes(found, starts[0])
     slots = [[found[hour] for hour in _hours(start, step) if hour in found] for start in starts]
 
     def summed(label: str, name: str, unit: str) -> Series:
@@ -158,11 +158,10 @@ def _hours(start: datetime, step: int) -> list[datetime]:
     return [start + HOUR * number for number in range(step)]
 
 
-def _count_refreshes(found: dict[datetime, QueueHour], since: datetime) -> None:
-    """Replace the sums of refreshes by what the log has until now, which an index of refreshes counts."""
-    for row in found.values():
-        row.refreshes = row.failed_refreshes = 0
-    events = AuditEvent.objects.filter(action__in=REFRESHES, occurred_at__gte=since).order_by()
+def _add_uncounted_refreshes(found: dict[datetime, QueueHour], since: datetime) -> None:
+    """Add to the sums the refreshes since the last count, which an index of refreshes finds in the audit log."""
+    counted_until = max((row.counted_until for row in found.values() if row.counted_until), default=since)
+    events = AuditEvent.objects.filter(action__in=REFRESHES, occurred_at__gte=max(counted_until, since)).order_by()
     rows = events.annotate(hour=TruncHour("occurred_at", tzinfo=timezone.get_fixed_timezone(0)))
     for hour, action, count in rows.values_list("hour", "action").annotate(n=Count("pk")):
         row = found.setdefault(hour, QueueHour(hour=hour, is_sampled=False))

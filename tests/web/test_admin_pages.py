@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection as database
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -228,6 +229,20 @@ def test_refreshes_are_counted_by_hour(operator: Client) -> None:
     found = history.history()
     assert (found.refreshed.total, found.failed.total) == (2, 1)
     assert "Failed refreshes of each hour: at most 1 failed" in html(operator, "/admin/health/")
+
+
+def test_refreshes_since_the_last_count_are_added_to_the_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_history, "KEPT", timedelta(hours=4))
+    make_event("connection.refreshed", timedelta(hours=2))
+    make_event("connection.refresh_failed", timedelta(minutes=1))
+    counted()
+    make_event("connection.refreshed", timedelta(0))
+    make_event("connection.refresh_failed", timedelta(0))
+    found = history.history()
+    assert (found.refreshed.total, found.failed.total) == (4, 2)
+    # The counted ones come from the sums: the log is not read for them again.
+    QueueHour.objects.update(refreshes=F("refreshes") * 10)
+    assert history.history().refreshed.total == 22
 
 
 def test_parts_say_what_is_wrong(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
