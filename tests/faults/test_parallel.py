@@ -1,20 +1,23 @@
 """Refreshes that are due at once use all of a worker's threads, and a silent service holds up only its own."""
 
+import json
 import threading
 from typing import Any
 
 from apps.connections.models import Connection, TokenSet
 from apps.integrations.models import OAuthApp
-from tests.authserver.faults import Answer, Behavior, Genuine
+from apps.sql import Now
+from tests.authserver.faults import Answer, Behavior, Genuine, answers
 from tests.connections.rows import make_connection
 from tests.factories import make_member
 from tests.faults.conftest import Scene
 from tests.faults.processes import wait_until
 from tests.faults.test_queue import WORKER, beat, on_one_database
-from tests.servers import raw_server
+from tests.servers import http_server, raw_server
 
 THREADS = 48
 DUE = 200
+ISSUED = json.dumps({"access_token": "new", "token_type": "Bearer", "expires_in": 3600}).encode()
 
 
 def worker_of(threads: int) -> list[str]:
@@ -22,15 +25,16 @@ def worker_of(threads: int) -> list[str]:
 
 
 class Silence:
-    """A token endpoint that answers nothing until the end. It counts the calls that wait."""
+    """A token endpoint that answers nothing until the end. It counts the calls: those that wait, and all."""
 
     def __init__(self) -> None:
         self.over, self._lock = threading.Event(), threading.Lock()
-        self.waiting = self.most = 0
+        self.waiting = self.most = self.received = 0
 
     def decide(self, genuine: Genuine) -> Answer:
         with self._lock:
             self.waiting += 1
+            self.received += 1
             self.most = max(self.most, self.waiting)
         self.over.wait(120)
         with self._lock:
@@ -88,3 +92,30 @@ def test_a_silent_service_does_not_delay_the_refreshes_of_another_app(scene: Sce
         beat(scene)
         wait_until(lambda: scene.row.version == 2, what="the refresh of the other app", seconds=60)
     assert set(TokenSet.objects.filter(connection__oauth_app=slow).values_list("version", flat=True)) == {1}
+
+
+@on_one_database
+def test_a_service_that_falls_silent_in_a_storm_delays_another_app_by_one_deadline_only(scene: Scene) -> None:
+    """Its calls take all threads, and the queue holds many more of its refreshes; those are not sent any more."""
+    threads, due, answered = 20, 500, 200
+    TokenSet.objects.update(next_refresh_at=None)
+    make_due_rows(scene.connection, due)
+    integration, owner, silence = scene.connection.integration, make_member(), Silence()
+    scene.server.script(*[answers(200, ISSUED)] * answered, *[Behavior(silence.decide)] * (due - answered))
+    with http_server() as responsive:
+        responsive.will_answer(200, ISSUED)
+        scene.crew.env["EGRESS_ALLOWED_HOSTS"] += f",127.0.0.1:{responsive.port}"
+        app = OAuthApp.objects.create(
+            integration=integration, team=owner.team, client_id="responsive", params={"origin": responsive.url}
+        )
+        other = TokenSet.objects.get(connection=make_connection(integration, owner, oauth_app=app))
+        TokenSet.objects.filter(pk=other.pk).update(next_refresh_at=None)
+        scene.crew.start(*worker_of(threads), times={"CALL_DEADLINE": 3, "LEASE": 30, "CLAIM_TO_SEND": 20})
+        beat(scene)
+        wait_until(lambda: silence.waiting == threads, what="silence in all threads", seconds=60)
+        assert TokenSet.objects.filter(dispatched_until__gt=Now()).count() > 2 * threads
+        TokenSet.objects.filter(pk=other.pk).update(next_refresh_at=Now())
+        is_refreshed = TokenSet.objects.filter(pk=other.pk, version=other.version + 1).exists
+        wait_until(is_refreshed, what="the refresh of the other app", seconds=60)
+        assert silence.received < 2 * threads
+        silence.over.set()

@@ -2306,4 +2306,18 @@ PROTECTIONS = [
         "(False or env.bool(",
         ("tests/e2e/test_database_pool.py",),
     ),
+    Mutation(
+        "refresh: nothing more is sent to a service that answered nothing five times",
+        "apps/integrations/oauth_apps/circuit_breaker.py",
+        "    if oauth_app.circuit_open_until is None:\n        return Admission.CLOSED",
+        "    return Admission.CLOSED",
+        ("tests/faults/test_parallel.py",),
+    ),
+    Mutation(
+        "health: refreshes that are in the sums are not counted again",
+        "apps/web/history.py",
+        "occurred_at__gte=max(counted_until, since)",
+        "occurred_at__gte=since",
+        ("tests/web/test_admin_pages.py",),
+    ),
 ]
