@@ -343,6 +343,24 @@ def test_two_oauth_apps_of_one_service_are_dispatched_in_turn(backlog: int) -> N
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("has_app", [True, False], ids=["with an OAuth app", "without one"])
+def test_one_that_is_due_later_does_not_wait_for_the_end_of_anothers_backlog(
+    backlog: int, has_app: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "LOOKAHEAD", 50)
+    integration = Integration.objects.get()
+    if has_app:
+        app = OAuthApp.objects.create(integration=integration, team=make_member().team, client_id="backlog")
+        integration.connections.update(oauth_app=app)
+    TokenSet.objects.update(next_refresh_at=Now() - timedelta(minutes=1))
+    other = make_connection(make_integration(slug="other", name="Other"))
+    TokenSet.objects.filter(connection=other).update(next_refresh_at=Now())
+    rows = schedule.claim_due()
+    assert len(rows) == QUEUE_AHEAD + 1
+    assert TokenSet.objects.get(connection=other).pk in [pk for pk, _ in rows]
+
+
+@pytest.mark.django_db
 def test_each_refresh_of_a_service_is_a_task_of_its_own_at_first(due: int, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[int] = []
     schedule.dispatch_due(lambda rows: sent.append(len(rows)), seconds=0.1)

@@ -36,8 +36,9 @@ logger = logging.getLogger(__name__)
 
 # The most token sets that one query claims.
 CLAIM_SIZE = 200
-# How many due rows are searched for integrations that have not reached their limit.
-LOOKAHEAD = 1000
+# How many due rows are searched for groups that have not reached their limit, and how often again for others when all
+# of these belong to groups with a backlog.
+LOOKAHEAD, MOST_BACKLOGS = 1000, 8
 # Seconds between two looks for due rows. The first of a run follow soon, so that all threads get work as soon as a
 # service responds; later ones dispatch more at once, in fewer messages.
 PAUSES = (0.1, 0.2, 0.4)
@@ -122,12 +123,28 @@ def _claim(progress: Progress) -> list[list[Row]]:
     load.finished = progress.finished(load.in_flight())
     full = [slug for slug, count in load.calls.items() if count >= parallel_calls(slug)]
     due = _due().exclude(connection__integration__slug__in=full).exclude(connection__oauth_app__in=load.waiting_apps())
-    candidates = [(pk, (slug, oauth_app)) for pk, slug, oauth_app in due.values_list("pk", *_GROUP)[:LOOKAHEAD]]
+    candidates = _candidates(due)
     chosen = fair_share(candidates, available=load.available, limit=CLAIM_SIZE)
     groups = dict(candidates)
     taken = _mark_dispatched(load.within_limits(chosen, groups)) if chosen else []
     progress.record(load.in_flight(), Counter(groups[pk] for pk, _ in taken))
     return _batches(taken, groups, load)
+
+
+def _candidates(due: TokenSetQuerySet[TokenSet]) -> list[tuple[UUID, Group]]:
+    """Those that are due the longest, and others whose groups have none of them: they do not wait for a backlog."""
+    found: list[tuple[UUID, Group]] = []
+    for _ in range(MOST_BACKLOGS):
+        rows = [(pk, (slug, oauth_app)) for pk, slug, oauth_app in due.values_list("pk", *_GROUP)[:LOOKAHEAD]]
+        found += rows
+        if len(rows) < LOOKAHEAD:
+            break
+        groups = {group for _, group in rows}
+        due = due.exclude(connection__oauth_app__in=[app for _, app in groups if app])
+        due = due.exclude(
+            connection__oauth_app=None, connection__integration__slug__in=[slug for slug, app in groups if not app]
+        )
+    return found
 
 
 def _batches(taken: list[Row], groups: dict[UUID, Group], load: Load) -> list[list[Row]]:
