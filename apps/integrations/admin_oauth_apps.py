@@ -18,7 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from apps.audit.admin import LargeTableAdmin
 from apps.audit.admin_cells import linked, moment, service_tile, status_label
 from apps.integrations.admin_filters import AppState, SecretExpiry, ServiceName
-from apps.integrations.catalog.entries import entry_of, links
+from apps.integrations.catalog.entries import entry_of
+from apps.integrations.catalog.provider_config import links
 from apps.integrations.errors import OAuthAppInUse
 from apps.integrations.models import Integration, OAuthApp, ServiceRequest
 from apps.integrations.oauth_apps import secret_expiry

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from apps.integrations.catalog.entries import entry_of, provider_config
+from apps.integrations.catalog.entries import entry_of
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.catalog.schema import CatalogEntry, Scope
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.key_forms import ConnectKeyForm

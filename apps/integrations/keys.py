@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext, gettext_noop
 
-from apps.integrations.catalog.entries import call_defaults, entry_for, filled_params, filled_url, placeholder_values
+from apps.integrations.catalog.entries import entry_for
 from apps.integrations.catalog.key_schema import Field, Verification
 from apps.integrations.catalog.placeholders import PLACEHOLDER, matches, problems, substitute
+from apps.integrations.catalog.provider_config import call_defaults, filled_params, filled_url, placeholder_values
 from apps.integrations.catalog.schema import CatalogEntry
 from apps.integrations.errors import IntegrationMisconfigured, InvalidInput
 from apps.integrations.models import Integration, OAuthApp

@@ -145,7 +145,7 @@ def test_a_grant_may_have_a_name_of_its_own(server: AuthServer, kinds: None, cas
     from dataclasses import replace
 
     from apps.connections.services import client_credentials
-    from apps.integrations.catalog.entries import provider_config
+    from apps.integrations.catalog.provider_config import provider_config
 
     def renamed(*given: Any, **more: Any) -> Any:
         return replace(provider_config(*given, **more), client_grant_type="account_credentials")

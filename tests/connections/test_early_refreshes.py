@@ -16,7 +16,7 @@ from apps.audit.models import AuditEvent
 from apps.connections.models import Connection, TokenSet
 from apps.connections.services import connection_params, schedule
 from apps.connections.services.tokens import issue_token
-from apps.integrations.catalog.entries import provider_config
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.models import Integration
 from apps.oauth.conditions import ErrorRule
 from apps.oauth.provider import ProviderConfig

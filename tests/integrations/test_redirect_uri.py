@@ -9,7 +9,8 @@ import pytest
 
 from apps.integrations import redirect_uri as module
 from apps.integrations.catalog import overrides
-from apps.integrations.catalog.entries import catalog, provider_config
+from apps.integrations.catalog.entries import catalog
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.catalog.schema import CatalogEntry, OAuth1, OAuth2, Param, ParamSource
 from apps.integrations.custom_apis.schema import AUTH_TYPES
 from apps.integrations.models import Callback, Integration, OAuthApp

@@ -7,7 +7,8 @@ from rest_framework.response import Response
 
 from apps.connections.services.listed_integrations import Totals, listable, totals_for, with_counts
 from apps.errors import NotFound
-from apps.integrations.catalog.entries import entry_of, links
+from apps.integrations.catalog.entries import entry_of
+from apps.integrations.catalog.provider_config import links
 from apps.integrations.custom_apis import api
 from apps.integrations.custom_apis.serializers import (
     CustomApiChangeSerializer,

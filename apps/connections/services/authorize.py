@@ -32,7 +32,8 @@ from apps.connections.services.session_outcome import fail_sessions
 from apps.connections.services.stale import end_replaced, revoke_unwanted
 from apps.connections.services.store_grant import store_grant
 from apps.errors import NotAllowed, NotFound, SpecwayError
-from apps.integrations.catalog.entries import code_parameters, provider_config
+from apps.integrations.catalog.entries import code_parameters
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.oauth_apps.services import client_credentials, oauth_app_for, require_offered

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from apps.connections.errors import KeyNotChecked, KeyRefused
-from apps.integrations.catalog.entries import provider_config
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.models import Integration
 from apps.oauth import token_request
 from apps.oauth.errors import EndpointRefused, MalformedResponse, OAuthError, ProviderFault, TokenError

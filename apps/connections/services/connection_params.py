@@ -15,8 +15,9 @@ from apps.connections.models import Connection, TokenSet
 from apps.connections.policy.accounts import Account
 from apps.connections.services import client_change
 from apps.connections.services.status import mark_needs_attention, mark_reconnected
-from apps.integrations.catalog.entries import entry_of, example_config, provider_config
+from apps.integrations.catalog.entries import entry_of
 from apps.integrations.catalog.placeholders import missing_or_invalid
+from apps.integrations.catalog.provider_config import example_config, provider_config
 from apps.integrations.catalog.schema import Param, ParamSource
 from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration
 from apps.oauth.provider import ProviderConfig

@@ -25,8 +25,9 @@ from apps.connections.services.token_values import token_columns
 from apps.connections.services.tracing import Trace, of_connection, traced
 from apps.connections.services.verification import Checked, verify
 from apps.errors import NotAllowed, NotFound
-from apps.integrations.catalog.entries import entry_for, provider_config
+from apps.integrations.catalog.entries import entry_for
 from apps.integrations.catalog.key_schema import Verification
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.catalog.schema import CatalogEntry
 from apps.integrations.errors import InvalidInput
 from apps.integrations.keys import checked_input, ending, key_access, main_secret, verification_of

@@ -23,7 +23,8 @@ from apps.connections.services.revocation_host import may_receive
 from apps.connections.services.status import emit_event, target_of
 from apps.connections.services.stored_key import stored_fields
 from apps.errors import NotFound, SpecwayError
-from apps.integrations.catalog.entries import entry_of, links
+from apps.integrations.catalog.entries import entry_of
+from apps.integrations.catalog.provider_config import links
 from apps.integrations.models import KINDS_SENT_AS_ENTERED, KINDS_WITH_OAUTH_APP, Integration
 from apps.integrations.oauth_apps.services import client_credentials
 from apps.notifications.models import Event

@@ -18,7 +18,8 @@ from apps.connections.services import attempts, consent_errors, oauth1_flow
 from apps.connections.services.grant import Grant
 from apps.connections.services.stale import revoke_unwanted
 from apps.integrations.catalog import response_params
-from apps.integrations.catalog.entries import entry_for, provider_config
+from apps.integrations.catalog.entries import entry_for
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration
 from apps.integrations.oauth_apps.services import client_credentials, mark_oauth_app_broken

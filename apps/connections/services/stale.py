@@ -19,7 +19,7 @@ from apps.connections.services.revocation_host import may_receive
 from apps.connections.services.status import target_of
 from apps.connections.services.store_grant import Stored
 from apps.errors import SpecwayError
-from apps.integrations.catalog.entries import provider_config
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.models import OAuthApp
 from apps.integrations.oauth_apps.services import client_credentials
 from apps.oauth import revocation

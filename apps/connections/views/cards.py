@@ -13,8 +13,8 @@ from apps.connections.models import AuthorizationAttempt, Connection, TokenSet
 from apps.connections.policy import scopes
 from apps.connections.policy.access import may_manage
 from apps.errors import SpecwayError
-from apps.integrations.catalog.entries import provider_config
 from apps.integrations.catalog.offline_access import next_step
+from apps.integrations.catalog.provider_config import provider_config
 from apps.sql import database_now
 from apps.teams.actor import Actor
 from apps.teams.requests import TeamRequest

@@ -13,7 +13,7 @@ from apps.connections.services.listed_integrations import attention_first, liste
 from apps.connections.views import plugin_cards
 from apps.connections.views.plugin_cards import Card
 from apps.errors import NotFound
-from apps.integrations.catalog.entries import links
+from apps.integrations.catalog.provider_config import links
 from apps.integrations.connecting import connect_form
 from apps.integrations.models import Integration
 from apps.integrations.oauth_apps.requests import counts_for, requests_for

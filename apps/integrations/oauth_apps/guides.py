@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from apps.integrations.catalog.entries import entry_of, links
+from apps.integrations.catalog.entries import entry_of
 from apps.integrations.catalog.guide import names_field, parts_of
+from apps.integrations.catalog.provider_config import links
 from apps.integrations.catalog.schema import CatalogEntry, Scope
 from apps.integrations.models import KINDS_WITH_OAUTH_APP, Integration, OAuthApp
 from apps.integrations.redirect_uri import redirect_uri, unregistered_app

@@ -16,7 +16,8 @@ from django.views.decorators.debug import sensitive_variables
 from apps.audit.origin import Origin, Target
 from apps.audit.services import record
 from apps.dates import write_day, write_time
-from apps.integrations.catalog.entries import entry_of, provider_config
+from apps.integrations.catalog.entries import entry_of
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import oauth1_provider
 from apps.integrations.models import Integration, OAuthApp

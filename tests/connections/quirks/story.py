@@ -15,7 +15,7 @@ from apps.connections.services.disconnect import Disconnected, disconnect
 from apps.connections.services.refresh import refresh_now
 from apps.connections.services.tokens import IssuedToken, issue_token
 from apps.errors import SpecwayError
-from apps.integrations.catalog.entries import provider_config
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.models import Integration
 from apps.oauth.signing import RequestParts
 from apps.teams.actor import Actor

@@ -2,7 +2,8 @@
 
 import pytest
 
-from apps.integrations.catalog.entries import catalog, provider_config
+from apps.integrations.catalog.entries import catalog
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.catalog.response_params import from_token_response
 from apps.integrations.keys import named_base_urls
 from apps.integrations.models import Integration, OAuthApp

@@ -11,7 +11,8 @@ from requests import PreparedRequest
 
 from apps import egress
 from apps.integrations.catalog import response_params
-from apps.integrations.catalog.entries import catalog, provider_config
+from apps.integrations.catalog.entries import catalog
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.models import Integration, OAuthApp
 from apps.oauth import token_request
 from apps.oauth.account import fetch_account, fetch_placements

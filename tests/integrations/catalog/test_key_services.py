@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from apps.integrations.catalog.entries import catalog, provider_config
+from apps.integrations.catalog.entries import catalog
 from apps.integrations.catalog.errors import CatalogError
 from apps.integrations.catalog.placeholders import PLACEHOLDER, UnsafeValue, fill, matches
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.catalog.reader import read_definition, read_provider
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.keys import api_hosts, checked_input, key_access, oauth1_provider, sent_as, verification_of

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import pytest
 
-from apps.integrations.catalog.entries import catalog, provider_config
+from apps.integrations.catalog.entries import catalog
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.models import Integration, OAuthApp
 from apps.oauth.authorization import authorization_url
 from apps.oauth.provider import ClientCredentials, ProviderConfig, access_headers

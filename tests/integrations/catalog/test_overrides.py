@@ -7,8 +7,9 @@ import pytest
 
 from apps import egress
 from apps.egress import destination
-from apps.integrations.catalog.entries import catalog, provider_config
+from apps.integrations.catalog.entries import catalog
 from apps.integrations.catalog.overrides import RESERVED, applied, problems
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.models import Integration, OAuthApp
 from apps.integrations.oauth_apps.offered_scopes import offer_of
 from apps.oauth.authorization import authorization_url

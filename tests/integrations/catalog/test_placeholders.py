@@ -4,8 +4,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from apps.integrations.catalog.entries import catalog, provider_config
+from apps.integrations.catalog.entries import catalog
 from apps.integrations.catalog.placeholders import UnsafeValue, checked_values, fill
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.catalog.schema import Param
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp

@@ -2,7 +2,8 @@
 
 import pytest
 
-from apps.integrations.catalog.entries import entry_for, provider_config
+from apps.integrations.catalog.entries import entry_for
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.errors import IntegrationMisconfigured
 from apps.integrations.models import Integration, OAuthApp
 from apps.teams.models import Team

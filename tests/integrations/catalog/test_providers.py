@@ -6,7 +6,8 @@ import pytest
 
 from apps import egress
 from apps.egress import destination
-from apps.integrations.catalog.entries import catalog, links, provider_config
+from apps.integrations.catalog.entries import catalog
+from apps.integrations.catalog.provider_config import links, provider_config
 from apps.integrations.models import Integration, OAuthApp
 from apps.oauth.authorization import authorization_url
 from apps.oauth.provider import ClientCredentials, ProviderConfig

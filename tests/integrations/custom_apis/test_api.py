@@ -11,7 +11,7 @@ from django.test import Client
 from apps import egress
 from apps.audit.models import AuditEvent
 from apps.egress import destination
-from apps.integrations.catalog.entries import provider_config
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.models import Integration, OAuthApp
 from apps.oauth.conditions import EndedTokenSign, ErrorRule
 from apps.oauth.paths import Check

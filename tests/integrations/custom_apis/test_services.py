@@ -11,7 +11,8 @@ from apps import egress
 from apps.audit.models import AuditEvent
 from apps.connections.services import listed_integrations
 from apps.errors import NotAllowed, NotFound
-from apps.integrations.catalog.entries import entry_for, entry_of, provider_config
+from apps.integrations.catalog.entries import entry_for, entry_of
+from apps.integrations.catalog.provider_config import provider_config
 from apps.integrations.custom_apis.schema import URLS, Authentication, CustomScope, FurtherKey, authentication_from
 from apps.integrations.custom_apis.services.apis import (
     change_custom_api,
