@@ -118,7 +118,7 @@ def somebody(
 
     Fails afterwards if a script failed or did what the policy forbids.
     """
-    email = f"{secrets.token_hex(6)}@fernhill.example"
+    email = f"{secrets.randbelow(10**12):012}@fernhill.example"
     joined, cookies = look.run(SIGN_IN, email=email, name=name, team=team)
     plain = PlainVisitor(product, email=email)
     plain.browser.cookies.update(cookies)
